@@ -1,0 +1,51 @@
+// Package printable makes foreign text safe to show. Anything that a token, a
+// database, a file or a person supplied passes through Text before it reaches a
+// screen, an error or a transcript.
+package printable
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limit is the longest text, in escaped characters, that Text returns.
+const Limit = 240
+
+// Text returns s on one line of printable ASCII. Every other rune, and the
+// backslash, is written as \u{hex}; a byte that is not UTF-8 as \x{hex}. What
+// does not fit in Limit is cut and marked with "...". It is an allow-list:
+// stripping known escape sequences leaves control bytes and text swallowed by
+// unterminated ones.
+func Text(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		piece := escape(r, s[i], n)
+		if b.Len()+len(piece) > Limit-3 && i+n < len(s) {
+			return b.String() + "..."
+		}
+		b.WriteString(piece)
+		i += n
+	}
+	return b.String()
+}
+
+func escape(r rune, first byte, n int) string {
+	switch {
+	case r == utf8.RuneError && n == 1:
+		return fmt.Sprintf(`\x{%02x}`, first)
+	case r < ' ' || r > '~' || r == '\\':
+		return fmt.Sprintf(`\u{%x}`, r)
+	}
+	return string(r)
+}
+
+// Quote is Text between double quotes, for error messages. A double quote in s
+// is escaped as well.
+func Quote(s string) string {
+	return `"` + strings.ReplaceAll(Text(s), `"`, `\u{22}`) + `"`
+}
+
+// IsText reports whether s is already what Text would make of it.
+func IsText(s string) bool { return Text(s) == s }

@@ -1,0 +1,54 @@
+package printable_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+)
+
+func TestText(t *testing.T) {
+	for name, c := range map[string]struct{ in, want string }{
+		"plain":            {"SoftHSM v2", "SoftHSM v2"},
+		"escape sequence":  {"a\x1b[2Jb", `a\u{1b}[2Jb`},
+		"c1 csi as a rune": {"a\u009bb", `a\u{9b}b`},
+		"c1 csi as a byte": {"a\x9bb", `a\x{9b}b`},
+		"open osc":         {"\x1b]0;title", `\u{1b}]0;title`},
+		"backspace, cr":    {"a\b\r\nb", `a\u{8}\u{d}\u{a}b`},
+		"bidi override":    {"\u202egnp.exe", `\u{202e}gnp.exe`},
+		"zero width":       {"a\u200bb", `a\u{200b}b`},
+		"forged escape":    {`\u{41}`, `\u{5c}u{41}`},
+		"letters":          {"Zürich", `Z\u{fc}rich`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := printable.Text(c.in); got != c.want {
+				t.Errorf("Text(%q) = %q, want %q", c.in, got, c.want)
+			}
+		})
+	}
+}
+
+func TestTextIsBounded(t *testing.T) {
+	got := printable.Text(strings.Repeat("\u202e", 10_000))
+	if len(got) > printable.Limit || !strings.HasSuffix(got, "...") {
+		t.Errorf("got %d characters ending %q", len(got), got[len(got)-5:])
+	}
+	if s := strings.Repeat("x", printable.Limit-3); printable.Text(s) != s {
+		t.Error("a text that fits was cut")
+	}
+}
+
+func FuzzText(f *testing.F) {
+	f.Add("\x1b]8;;http://x\x07")
+	f.Fuzz(func(t *testing.T, s string) {
+		got := printable.Text(s)
+		if len(got) > printable.Limit {
+			t.Fatalf("%d characters", len(got))
+		}
+		for i := 0; i < len(got); i++ {
+			if got[i] < ' ' || got[i] > '~' {
+				t.Fatalf("byte %#x in %q", got[i], got)
+			}
+		}
+	})
+}

@@ -1,0 +1,166 @@
+package pkcs11
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
+)
+
+// template is what a KEK is made with: usable for AES-GCM and nothing else
+// (PKCS#11 v2.40, 4.8 and 4.10).
+func template(token bool, label string, id []byte) []*pkcs11.Attribute {
+	a := pkcs11.NewAttribute
+	return []*pkcs11.Attribute{
+		a(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY),
+		a(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_AES),
+		a(pkcs11.CKA_VALUE_LEN, kek.Size),
+		a(pkcs11.CKA_TOKEN, token),
+		a(pkcs11.CKA_PRIVATE, true),
+		a(pkcs11.CKA_SENSITIVE, true),
+		a(pkcs11.CKA_EXTRACTABLE, false),
+		a(pkcs11.CKA_MODIFIABLE, false),
+		a(pkcs11.CKA_ENCRYPT, true),
+		a(pkcs11.CKA_DECRYPT, true),
+		a(pkcs11.CKA_WRAP, false),
+		a(pkcs11.CKA_UNWRAP, false),
+		a(pkcs11.CKA_DERIVE, false),
+		a(pkcs11.CKA_SIGN, false),
+		a(pkcs11.CKA_VERIFY, false),
+		a(pkcs11.CKA_LABEL, label),
+		a(pkcs11.CKA_ID, id),
+	}
+}
+
+func (p *Provider) generate(token bool, label string, id []byte) (pkcs11.ObjectHandle, error) {
+	mech := []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_GEN, nil)}
+	h, err := p.ctx.GenerateKey(p.session, mech, template(token, label, id))
+	if err != nil {
+		return 0, fmt.Errorf("generate key %s: %w", label, named(err))
+	}
+	return h, nil
+}
+
+// Generate implements provider.Provider.
+func (p *Provider) Generate(_ context.Context, n kek.Name) error {
+	_, err := p.generate(true, n.Label, n.ID)
+	return err
+}
+
+// Find implements provider.Provider. Label and CKA_ID must lead to one and the
+// same key: a second one under either is somebody else's work.
+func (p *Provider) Find(_ context.Context, n kek.Name) (provider.Key, error) {
+	delete(p.handles, n.Version)
+	byLabel, err := p.find(pkcs11.NewAttribute(pkcs11.CKA_LABEL, n.Label))
+	if err != nil {
+		return provider.Key{}, err
+	}
+	byID, err := p.find(pkcs11.NewAttribute(pkcs11.CKA_ID, n.ID))
+	if err != nil {
+		return provider.Key{}, err
+	}
+	switch {
+	case len(byLabel) == 0 && len(byID) == 0:
+		return provider.Key{}, fmt.Errorf("find key %s: %w", n.Label, provider.ErrNoKey)
+	case len(byLabel) != 1 || !slices.Equal(byLabel, byID):
+		return provider.Key{}, fmt.Errorf("find key %s: %w", n.Label, provider.ErrAmbiguous)
+	}
+	p.handles[n.Version] = byLabel[0]
+	return provider.Key{Name: n, Attributes: p.attributes(byLabel[0])}, nil
+}
+
+// find lists the objects of any class that have the attributes.
+func (p *Provider) find(with ...*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {
+	if err := p.ctx.FindObjectsInit(p.session, with); err != nil {
+		return nil, fmt.Errorf("find objects: %w", named(err))
+	}
+	var all []pkcs11.ObjectHandle
+	for {
+		some, _, err := p.ctx.FindObjects(p.session, 100)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("find objects: %w", named(err)), p.ctx.FindObjectsFinal(p.session))
+		}
+		if len(some) == 0 {
+			break
+		}
+		all = append(all, some...)
+	}
+	if err := p.ctx.FindObjectsFinal(p.session); err != nil {
+		return nil, fmt.Errorf("find objects: %w", named(err))
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+// told lists what is read back of a key, by its name in transcripts.
+var told = []struct {
+	name string
+	attr uint
+}{
+	{"local", pkcs11.CKA_LOCAL},
+	{"sensitive", pkcs11.CKA_SENSITIVE},
+	{"always_sensitive", pkcs11.CKA_ALWAYS_SENSITIVE},
+	{"extractable", pkcs11.CKA_EXTRACTABLE},
+	{"never_extractable", pkcs11.CKA_NEVER_EXTRACTABLE},
+}
+
+// attributes reads each attribute by itself: a token that refuses one would
+// otherwise withhold all. What cannot be read is "unknown".
+func (p *Provider) attributes(h pkcs11.ObjectHandle) map[string]string {
+	out := make(map[string]string, len(told))
+	for _, t := range told {
+		out[t.name] = "unknown"
+		a, err := p.ctx.GetAttributeValue(p.session, h, []*pkcs11.Attribute{pkcs11.NewAttribute(t.attr, nil)})
+		if err != nil || len(a) != 1 {
+			continue
+		}
+		switch {
+		case bytes.Equal(a[0].Value, []byte{1}):
+			out[t.name] = "true"
+		case bytes.Equal(a[0].Value, []byte{0}):
+			out[t.name] = "false"
+		}
+	}
+	return out
+}
+
+var ourForm = regexp.MustCompile(`^kek-[0-9a-f]{8}-v[0-9]+$`)
+
+// Ours implements provider.Provider.
+func (p *Provider) Ours(context.Context) ([]string, error) {
+	all, err := p.find(pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY))
+	if err != nil {
+		return nil, err
+	}
+	var labels []string
+	for _, h := range all {
+		a, err := p.ctx.GetAttributeValue(p.session, h, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_LABEL, nil)})
+		if err != nil {
+			return nil, fmt.Errorf("read label of object %d: %w", h, named(err))
+		}
+		if label := string(a[0].Value); ourForm.MatchString(label) {
+			labels = append(labels, printable.Text(label))
+		}
+	}
+	slices.Sort(labels)
+	return labels, nil
+}
+
+// handle returns the key's handle, looking it up once.
+func (p *Provider) handle(ctx context.Context, n kek.Name) (pkcs11.ObjectHandle, error) {
+	if h, ok := p.handles[n.Version]; ok {
+		return h, nil
+	}
+	if _, err := p.Find(ctx, n); err != nil {
+		return 0, err
+	}
+	return p.handles[n.Version], nil
+}

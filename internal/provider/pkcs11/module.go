@@ -1,0 +1,188 @@
+// Package pkcs11 is the provider whose KEKs live in a PKCS#11 token and never
+// leave it: AES-256 keys, sensitive and not extractable, used with CKM_AES_GCM.
+package pkcs11
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
+)
+
+// Name is the provider's name in configuration, lock and envelopes.
+const Name = "pkcs11"
+
+// Config is encryption.pkcs11 of the configuration.
+type Config struct {
+	ModulePath  string // absolute
+	TokenLabel  string
+	TokenSerial string // tells tokens of one label apart; may be empty while there is one
+	// IVFromHSM is what the operators expect of the IV. nil: no expectation.
+	// The mode in use is always the one found by experiment.
+	IVFromHSM *bool
+}
+
+// Provider is one module, loaded, and one token in it.
+type Provider struct {
+	cfg      Config
+	ctx      *pkcs11.Ctx
+	call     functions
+	digest   string // SHA-256 of the module's file, hex
+	slot     uint
+	info     pkcs11.TokenInfo
+	session  pkcs11.SessionHandle
+	loggedIn bool
+	iv       ivMode
+	handles  map[kek.Version]pkcs11.ObjectHandle
+}
+
+var _ provider.Provider = (*Provider)(nil)
+
+// Open loads the module and finds the token. The module is hashed through the
+// descriptor it is then loaded from, so that what was hashed is what runs.
+func Open(cfg Config) (*Provider, error) {
+	f, digest, err := openModule(cfg.ModulePath)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	ctx := pkcs11.New(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+	if ctx == nil {
+		return nil, fmt.Errorf("load module %s: not a PKCS#11 module for this machine", printable.Quote(cfg.ModulePath))
+	}
+	p := &Provider{cfg: cfg, ctx: ctx, digest: digest, handles: map[kek.Version]pkcs11.ObjectHandle{}}
+	if p.call = functionsOf(ctx); p.call.list == nil {
+		return nil, fmt.Errorf("load module %s: it has no function list", printable.Quote(cfg.ModulePath))
+	}
+	if err := ctx.Initialize(); err != nil {
+		return nil, fmt.Errorf("initialize module %s: %w", printable.Quote(cfg.ModulePath), named(err))
+	}
+	if err := p.findToken(); err != nil {
+		p.Close()
+		return nil, err
+	}
+	if p.session, err = ctx.OpenSession(p.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION); err != nil {
+		p.Close()
+		return nil, fmt.Errorf("open session on token %s: %w", printable.Quote(cfg.TokenLabel), named(err))
+	}
+	return p, nil
+}
+
+func openModule(path string) (*os.File, string, error) {
+	if !filepath.IsAbs(path) {
+		return nil, "", fmt.Errorf("load module %s: the path must be absolute", printable.Quote(path))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, "", fmt.Errorf("load module: %w", err)
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	if err == nil && info.Mode().Perm()&0o022 != 0 {
+		err = fmt.Errorf("mode %04o lets others change it", info.Mode().Perm())
+	}
+	h := sha256.New()
+	if err == nil {
+		_, err = io.Copy(h, f)
+	}
+	if err != nil {
+		f.Close()
+		return nil, "", fmt.Errorf("load module %s: %w", printable.Quote(path), err)
+	}
+	return f, hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// findToken looks for the one initialized token of the label and, if given, the serial.
+func (p *Provider) findToken() error {
+	slots, err := p.ctx.GetSlotList(true)
+	if err != nil {
+		return fmt.Errorf("list slots: %w", named(err))
+	}
+	var serials []string
+	for _, slot := range slots {
+		info, err := p.ctx.GetTokenInfo(slot)
+		if err != nil {
+			return fmt.Errorf("read token in slot %d: %w", slot, named(err))
+		}
+		if info.Flags&pkcs11.CKF_TOKEN_INITIALIZED == 0 || info.Label != p.cfg.TokenLabel {
+			continue
+		}
+		if p.cfg.TokenSerial != "" && info.SerialNumber != p.cfg.TokenSerial {
+			continue
+		}
+		p.slot, p.info = slot, info
+		serials = append(serials, printable.Text(info.SerialNumber))
+	}
+	label := printable.Quote(p.cfg.TokenLabel)
+	switch {
+	case len(serials) == 0 && p.cfg.TokenSerial != "":
+		return fmt.Errorf("find token %s of serial %s: %w", label, printable.Quote(p.cfg.TokenSerial), ErrNoToken)
+	case len(serials) == 0:
+		return fmt.Errorf("find token %s: %w", label, ErrNoToken)
+	case len(serials) > 1:
+		return fmt.Errorf("find token %s: %w: serials %s", label, ErrTokens, strings.Join(serials, ", "))
+	}
+	return nil
+}
+
+// Errors of finding a token.
+var (
+	ErrNoToken = errors.New("no such token")
+	ErrTokens  = errors.New("more than one token has this label")
+)
+
+// Describe implements provider.Provider.
+func (p *Provider) Describe(context.Context) (map[string]string, error) {
+	return map[string]string{
+		"provider":      Name,
+		"module":        printable.Text(p.cfg.ModulePath),
+		"module_sha256": p.digest,
+		"token":         printable.Text(p.info.Label),
+		"serial":        printable.Text(p.info.SerialNumber),
+		"manufacturer":  printable.Text(p.info.ManufacturerID),
+		"model":         printable.Text(p.info.Model),
+		"firmware":      fmt.Sprintf("%d.%d", p.info.FirmwareVersion.Major, p.info.FirmwareVersion.Minor),
+	}, nil
+}
+
+// Close ends the sessions and the module. It does not unload the module:
+// threads it started may still run.
+func (p *Provider) Close() error {
+	if err := p.ctx.Finalize(); err != nil {
+		return fmt.Errorf("finalize module: %w", named(err))
+	}
+	return nil
+}
+
+// named gives a PKCS#11 error by its name alone: "CKR_PIN_LOCKED".
+func named(err error) error {
+	var e pkcs11.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if name := strings.TrimPrefix(e.Error(), fmt.Sprintf("pkcs11: 0x%X: ", uint(e))); name != "" {
+		return &Error{uint(e), name}
+	}
+	return &Error{uint(e), fmt.Sprintf("CKR 0x%08X", uint(e))}
+}
+
+// Error is a return value of the module.
+type Error struct {
+	Code uint
+	Name string // as in the standard
+}
+
+func (e *Error) Error() string { return e.Name }

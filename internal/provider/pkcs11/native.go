@@ -1,0 +1,108 @@
+package pkcs11
+
+/*
+#include "cryptoki.h"
+
+static ck_ulong login(struct ck_function_list *f, ck_ulong session, ck_ulong user, ck_byte *pin, ck_ulong len) {
+	return ((ck_login)f->place[PLACE_C_LOGIN])(session, user, pin, len);
+}
+
+// One operation is one call from Go: no other thread can come between the two halves.
+static ck_ulong gcm(struct ck_function_list *f, ck_ulong session, ck_ulong key, int encrypt,
+		ck_byte *iv, ck_ulong iv_len, ck_byte *aad, ck_ulong aad_len,
+		ck_byte *in, ck_ulong in_len, ck_byte *out, ck_ulong *out_len) {
+	struct ck_gcm_params p = { iv, iv_len, iv_len * 8, aad_len ? aad : NULL, aad_len, 128 };
+	struct ck_mechanism m = { CKM_AES_GCM, &p, sizeof p };
+	int init = encrypt ? PLACE_C_ENCRYPT_INIT : PLACE_C_DECRYPT_INIT;
+	int run = encrypt ? PLACE_C_ENCRYPT : PLACE_C_DECRYPT;
+	ck_ulong rv = ((ck_crypt_init)f->place[init])(session, &m, key);
+	if (rv != CKR_OK)
+		return rv;
+	return ((ck_crypt)f->place[run])(session, in, in_len, out, out_len);
+}
+
+// A first byte of memory for empty slices.
+static ck_byte nothing;
+static ck_byte *empty(void) { return &nothing; }
+
+// Asks C_Encrypt for the size of its output only, then ends the operation.
+static ck_ulong gcm_size(struct ck_function_list *f, ck_ulong session, ck_ulong key,
+		ck_byte *iv, ck_ulong iv_len, ck_byte *in, ck_ulong in_len, ck_byte *out, ck_ulong *out_len, ck_ulong *size) {
+	struct ck_gcm_params p = { iv, iv_len, iv_len * 8, NULL, 0, 128 };
+	struct ck_mechanism m = { CKM_AES_GCM, &p, sizeof p };
+	ck_ulong rv = ((ck_crypt_init)f->place[PLACE_C_ENCRYPT_INIT])(session, &m, key);
+	if (rv != CKR_OK)
+		return rv;
+	rv = ((ck_crypt)f->place[PLACE_C_ENCRYPT])(session, in, in_len, NULL, size);
+	if (rv != CKR_OK)
+		return rv;
+	return ((ck_crypt)f->place[PLACE_C_ENCRYPT])(session, in, in_len, out, out_len);
+}
+*/
+import "C"
+
+import (
+	"unsafe"
+
+	"github.com/miekg/pkcs11"
+)
+
+// functions is the module's function list: the very one that miekg's Ctx
+// holds. Asking C_GetFunctionList again would be another instance on p11-kit.
+type functions struct{ list *C.struct_ck_function_list }
+
+func functionsOf(ctx *pkcs11.Ctx) functions {
+	// Ctx is a struct whose only field is a pointer to the C struct.
+	inner := *(**C.struct_miekg_ctx)(unsafe.Pointer(ctx))
+	return functions{inner.functions}
+}
+
+// login is C_Login with a PIN that stays where it is: no Go string, no copy of
+// ours (promise 4). An empty pin is the protected authentication path.
+func (f functions) login(session pkcs11.SessionHandle, pin []byte) error {
+	var p *C.ck_byte
+	if len(pin) > 0 {
+		p = pointer(pin)
+	}
+	return asError(C.login(f.list, C.ck_ulong(session), C.ck_ulong(pkcs11.CKU_USER), p, C.ck_ulong(len(pin))))
+}
+
+// encrypt and decrypt are one AES-GCM operation with a 128-bit tag into out,
+// and return how much of out was filled. The token may write into iv.
+func (f functions) encrypt(s pkcs11.SessionHandle, key pkcs11.ObjectHandle, iv, aad, in, out []byte) (int, error) {
+	return f.gcm(s, key, 1, iv, aad, in, out)
+}
+
+func (f functions) decrypt(s pkcs11.SessionHandle, key pkcs11.ObjectHandle, iv, aad, in, out []byte) (int, error) {
+	return f.gcm(s, key, 0, iv, aad, in, out)
+}
+
+func (f functions) gcm(s pkcs11.SessionHandle, key pkcs11.ObjectHandle, encrypt C.int, iv, aad, in, out []byte) (int, error) {
+	n := C.ck_ulong(len(out))
+	err := asError(C.gcm(f.list, C.ck_ulong(s), C.ck_ulong(key), encrypt,
+		pointer(iv), C.ck_ulong(len(iv)), pointer(aad), C.ck_ulong(len(aad)),
+		pointer(in), C.ck_ulong(len(in)), pointer(out), &n))
+	return int(n), err
+}
+
+// size encrypts as encrypt does, but asks for the output's size first.
+func (f functions) size(s pkcs11.SessionHandle, key pkcs11.ObjectHandle, iv, in, out []byte) (size, n int, err error) {
+	cn, csize := C.ck_ulong(len(out)), C.ck_ulong(0)
+	err = asError(C.gcm_size(f.list, C.ck_ulong(s), C.ck_ulong(key), pointer(iv), C.ck_ulong(len(iv)),
+		pointer(in), C.ck_ulong(len(in)), pointer(out), &cn, &csize))
+	return int(csize), int(cn), err
+}
+
+func pointer(b []byte) *C.ck_byte {
+	if len(b) == 0 {
+		return C.empty()
+	}
+	return (*C.ck_byte)(unsafe.Pointer(unsafe.SliceData(b)))
+}
+
+func asError(rv C.ck_ulong) error {
+	if rv == C.CKR_OK {
+		return nil
+	}
+	return pkcs11.Error(rv)
+}

@@ -1,0 +1,219 @@
+package pkcs11
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+)
+
+// probe is one run of the capability probe, on a session key of its own.
+type probe struct {
+	*Provider
+	key    pkcs11.ObjectHandle
+	sample []byte // 32 random bytes of no value
+}
+
+// Probe implements provider.Provider (design section 5).
+func (p *Provider) Probe(ctx context.Context, report func(provider.Verdict)) error {
+	pr := &probe{Provider: p, sample: make([]byte, kek.Size)}
+	if _, err := rand.Read(pr.sample); err != nil {
+		return err
+	}
+	defer pr.destroy()
+	return provider.RunChecks([]provider.Check{
+		{Line: "mechanism", Try: pr.mechanism},
+		{Line: "key", Try: pr.makeKey},
+		{Line: "IV", Try: pr.ivs},
+		{Line: "round trip", Try: pr.roundTrip},
+		{Line: "tamper", Try: pr.tamper},
+		{Line: "size query", Try: pr.sizeQuery},
+		{Line: "throughput", Try: pr.throughput},
+	}, report)
+}
+
+func (p *probe) destroy() {
+	if p.key != 0 {
+		_ = p.ctx.DestroyObject(p.session, p.key) // a session key: it goes with the session anyway
+	}
+}
+
+func (p *probe) mechanism() (string, error) {
+	info, err := p.ctx.GetMechanismInfo(p.slot, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_GCM, nil)})
+	if err != nil {
+		return "", fmt.Errorf("CKM_AES_GCM: %w", named(err))
+	}
+	if want := uint(pkcs11.CKF_ENCRYPT | pkcs11.CKF_DECRYPT); info.Flags&want != want {
+		return "", errors.New("CKM_AES_GCM cannot both encrypt and decrypt")
+	}
+	if info.MaxKeySize < kek.Size || info.MinKeySize > kek.Size {
+		return "", fmt.Errorf("CKM_AES_GCM takes keys of %d to %d bytes, want %d", info.MinKeySize, info.MaxKeySize, kek.Size)
+	}
+	return fmt.Sprintf("CKM_AES_GCM, encrypt and decrypt, keys of %d to %d bytes", info.MinKeySize, info.MaxKeySize), nil
+}
+
+func (p *probe) makeKey() (string, error) {
+	h, err := p.generate(false, "kekceremony-probe", []byte("kekceremony-probe"))
+	if err != nil {
+		return "", err
+	}
+	p.key = h
+	k := provider.Key{Name: kek.Name{Label: "of the probe"}, Attributes: p.attributes(h)}
+	if err := k.Born(); err != nil {
+		return "", err
+	}
+	return "AES-256 made on it: sensitive, not extractable, local", nil
+}
+
+func (p *probe) roundTrip() (string, error) {
+	for _, aad := range [][]byte{nil, []byte("kekceremony")} {
+		b, err := p.wrap(p.key, p.sample, aad)
+		if err != nil {
+			return "", fmt.Errorf("wrap with %d bytes of AAD: %w", len(aad), named(err))
+		}
+		back, err := p.open(b, aad)
+		if err != nil {
+			return "", fmt.Errorf("unwrap with %d bytes of AAD: %w", len(aad), named(err))
+		}
+		if !bytes.Equal(back, p.sample) {
+			return "", fmt.Errorf("with %d bytes of AAD another value came back", len(aad))
+		}
+	}
+	return "with and without AAD", nil
+}
+
+func (p *probe) open(b, aad []byte) ([]byte, error) {
+	w, err := envelope.SplitWrapped(b)
+	if err != nil {
+		return nil, err
+	}
+	back := make([]byte, kek.Size)
+	return back, p.unwrap(p.key, w, aad, back)
+}
+
+// tamper flips one bit at a time; each must be refused.
+func (p *probe) tamper() (string, error) {
+	aad := []byte("kekceremony")
+	b, err := p.wrap(p.key, p.sample, aad)
+	if err != nil {
+		return "", named(err)
+	}
+	for _, c := range []struct {
+		name string
+		at   int // of the byte to alter in IV || ciphertext || tag; -1: the AAD
+	}{{"tag", len(b) - 1}, {"first byte of the tag", len(b) - envelope.TagSize}, {"IV", 0}, {"ciphertext", ivSize}, {"AAD", -1}} {
+		bad, badAAD := bytes.Clone(b), bytes.Clone(aad)
+		if c.at >= 0 {
+			bad[c.at] ^= 1
+		} else {
+			badAAD[0] ^= 1
+		}
+		if _, err := p.open(bad, badAAD); err == nil {
+			return "", fmt.Errorf("an altered %s was accepted", c.name)
+		}
+	}
+	return "altered tag, IV, ciphertext and AAD: each refused", nil
+}
+
+func (p *probe) ivs() (string, error) {
+	if err := p.discoverIV(p.key, p.sample); err != nil {
+		return "", err
+	}
+	if want := p.cfg.IVFromHSM; want != nil && *want != (p.iv != ivHost) {
+		return "", fmt.Errorf("found mode %s, but use_gcm_iv_from_hsm is %t", p.iv, *want)
+	}
+	const wraps = 1000
+	seen := make(map[string]bool, 2*wraps)
+	for range wraps {
+		b, err := p.wrap(p.key, p.sample, nil)
+		if err != nil {
+			return "", named(err)
+		}
+		// A token that ignores the IV it is told answers the same twice.
+		for _, part := range []string{string(b[:ivSize]), string(b[ivSize:])} {
+			if seen[part] {
+				return "", fmt.Errorf("an IV was used twice in %d wraps", wraps)
+			}
+			seen[part] = true
+		}
+	}
+	return fmt.Sprintf("made by the %s, 12 bytes, none repeated in %d wraps", map[ivMode]string{ivHost: "host", ivWritten: "token"}[p.iv], wraps), nil
+}
+
+// findIVMode runs the experiment on a throw-away key of its own.
+func (p *Provider) findIVMode() error {
+	h, err := p.generate(false, "kekceremony-probe", []byte("kekceremony-probe"))
+	if err != nil {
+		return err
+	}
+	defer p.ctx.DestroyObject(p.session, h)
+	return p.discoverIV(h, make([]byte, kek.Size))
+}
+
+// discoverIV offers a buffer of zeros: a token that makes its own IV writes it
+// there. One that leaves the zeros, or refuses them, takes the host's; whether
+// it really uses what it is given, ivs shows.
+func (p *Provider) discoverIV(key pkcs11.ObjectHandle, sample []byte) error {
+	iv, out := make([]byte, ivSize), make([]byte, roomy)
+	n, err := p.call.encrypt(p.session, key, iv, nil, sample, out)
+	switch {
+	case err == nil && n != len(sample)+envelope.TagSize:
+		return fmt.Errorf("the token answered %d bytes to %d, want %d: an IV mode this version does not speak", n, len(sample), len(sample)+envelope.TagSize)
+	case err == nil && !bytes.Equal(iv, make([]byte, ivSize)):
+		p.iv = ivWritten
+	default:
+		p.iv = ivHost
+	}
+	return nil
+}
+
+// sizeQuery asks for the output's size, which some tokens get wrong (NSS says
+// 32 for 48). We never rely on it, so a wrong answer is only noted.
+func (p *probe) sizeQuery() (string, error) {
+	iv := make([]byte, ivSize)
+	if _, err := rand.Read(iv); err != nil {
+		return "", err
+	}
+	if p.iv == ivWritten {
+		clear(iv)
+	}
+	want := len(p.sample) + envelope.TagSize
+	size, n, err := p.call.size(p.session, p.key, iv, p.sample, make([]byte, roomy))
+	if err != nil {
+		return "", fmt.Errorf("encrypt after a size query: %w", named(err))
+	}
+	if n != want {
+		return "", fmt.Errorf("encrypt after a size query answered %d bytes, want %d", n, want)
+	}
+	if size != want {
+		return fmt.Sprintf("note: it says %d bytes where %d come; not relied on", size, want), nil
+	}
+	return fmt.Sprintf("%d bytes, right", size), nil
+}
+
+// throughput times re-wraps on one session.
+func (p *probe) throughput() (string, error) {
+	const rounds = 200
+	start := time.Now()
+	for range rounds {
+		b, err := p.wrap(p.key, p.sample, nil)
+		if err != nil {
+			return "", named(err)
+		}
+		for range 2 {
+			if _, err := p.open(b, nil); err != nil {
+				return "", named(err)
+			}
+		}
+	}
+	perSecond := float64(rounds) / time.Since(start).Seconds()
+	return fmt.Sprintf("about %.0f re-wraps/s on one session", perSecond), nil
+}

@@ -1,0 +1,47 @@
+package provider
+
+import "fmt"
+
+// Outcome of one line of a probe.
+type Outcome string
+
+// The outcomes.
+const (
+	Trying Outcome = "trying"
+	Passed Outcome = "ok"
+	Failed Outcome = "failed"
+)
+
+// Verdict is one line of a probe.
+type Verdict struct {
+	Line    string // mechanism, key, round trip, tamper, IV, size query, throughput
+	Outcome Outcome
+	Detail  string // printable
+}
+
+// ProbeError is a failed line.
+type ProbeError struct{ Verdict }
+
+func (e *ProbeError) Error() string { return fmt.Sprintf("probe: %s: %s", e.Line, e.Detail) }
+
+// Check is one line of a probe: what to try, and what to say when it went well.
+type Check struct {
+	Line string
+	Try  func() (detail string, err error)
+}
+
+// RunChecks tries each check in order, reports it, and stops at the first
+// failure.
+func RunChecks(checks []Check, report func(Verdict)) error {
+	for _, c := range checks {
+		report(Verdict{c.Line, Trying, ""})
+		detail, err := c.Try()
+		if err != nil {
+			v := Verdict{c.Line, Failed, err.Error()}
+			report(v)
+			return &ProbeError{v}
+		}
+		report(Verdict{c.Line, Passed, detail})
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+// Package provider is what the engine asks of the place where KEKs live: make
+// a key, find it, wrap and unwrap DEKs with it. provider/env keeps keys in
+// environment variables, provider/pkcs11 inside an HSM.
+package provider
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/secret"
+)
+
+// Errors a caller decides by. Providers wrap them.
+var (
+	ErrNoKey      = errors.New("no such key")
+	ErrAmbiguous  = errors.New("more than one key, or a key that shares only the label or only the CKA_ID")
+	ErrPINRefused = errors.New("PIN refused")
+	ErrPINLocked  = errors.New("PIN locked, or at its final try")
+)
+
+// Provider is one place where KEKs live. It is used by one goroutine at a time.
+type Provider interface {
+	// Describe says what is pinned, before any login. Keys are field names of
+	// the transcript; values are printable text.
+	Describe(context.Context) (map[string]string, error)
+	// Login makes keys reachable. It calls ask at most once, and not at all
+	// where nothing is to be typed. The buffer is wiped before Login returns.
+	Login(ctx context.Context, ask AskPIN) error
+	// Probe finds out by experiment, on throw-away keys, whether the provider
+	// keeps the rules. It reports each line as it is known and stops at the
+	// first that fails, with a *ProbeError. It leaves nothing behind.
+	Probe(ctx context.Context, report func(Verdict)) error
+	// Ours lists the labels of all keys named as this tool names them, of any chain.
+	Ours(context.Context) ([]string, error)
+	// Find looks for the key afresh. It returns ErrNoKey or ErrAmbiguous.
+	Find(context.Context, kek.Name) (Key, error)
+	// Generate makes the key. It does not look whether there is one: Find does.
+	Generate(context.Context, kek.Name) error
+	// Wrap returns IV || ciphertext || tag of a 32-byte DEK.
+	Wrap(ctx context.Context, by kek.Name, dek []byte) ([]byte, error)
+	// Unwrap fills into, of 32 bytes, which the caller wipes.
+	Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte) error
+	// Rewrap answers every item, in order. Only the end of ctx is an error.
+	Rewrap(ctx context.Context, items []Item, to kek.Name) ([]Rewrapped, error)
+	Close() error
+}
+
+// AskPIN asks a person, or a file, for the PIN. Warning is empty or says what
+// the token reports of its try counter.
+type AskPIN func(ctx context.Context, token, warning string) (*secret.Buffer, error)
+
+// Key is what a provider says of a key it found. A value that the token would
+// not tell is "unknown", never "true".
+type Key struct {
+	Name       kek.Name
+	Attributes map[string]string // local, sensitive, always_sensitive, extractable, never_extractable, ...
+}
+
+// Born reports whether the key was made where it lives and never was outside.
+// A planted key of known value fails this, whatever its label.
+func (k Key) Born() error {
+	for _, a := range []string{"local", "sensitive", "always_sensitive", "never_extractable"} {
+		if v := k.Attributes[a]; v != "true" {
+			return fmt.Errorf("key %s: %s is %s, want true", k.Name.Label, a, v)
+		}
+	}
+	if v := k.Attributes["extractable"]; v != "false" {
+		return fmt.Errorf("key %s: extractable is %s, want false", k.Name.Label, v)
+	}
+	return nil
+}
+
+// Item is one wrapped DEK to re-wrap.
+type Item struct {
+	From    kek.Name
+	Wrapped []byte
+}
+
+// Rewrapped carries the bytes it was made from, so that a caller that mixes up
+// its own list cannot write over anything else (promise 3).
+type Rewrapped struct {
+	Old, New []byte
+	Err      error // then New is nil
+}
+
+// Each is Rewrap over a provider's own Wrap and Unwrap: unwrap, wrap, unwrap
+// again, compare in constant time.
+func Each(ctx context.Context, p Provider, items []Item, to kek.Name) ([]Rewrapped, error) {
+	room, err := secret.New(2 * kek.Size)
+	if err != nil {
+		return nil, err
+	}
+	defer room.Wipe()
+	dek, again := room.Room()[:kek.Size], room.Room()[kek.Size:2*kek.Size]
+	out := make([]Rewrapped, len(items))
+	for i, it := range items {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		out[i] = rewrap(ctx, p, it, to, dek, again)
+		secret.Zero(room.Room()[:2*kek.Size])
+	}
+	return out, nil
+}
+
+func rewrap(ctx context.Context, p Provider, it Item, to kek.Name, dek, again []byte) Rewrapped {
+	failed := func(err error) Rewrapped { return Rewrapped{Old: it.Wrapped, Err: err} }
+	if err := p.Unwrap(ctx, it.From, it.Wrapped, dek); err != nil {
+		return failed(err)
+	}
+	wrapped, err := p.Wrap(ctx, to, dek)
+	if err != nil {
+		return failed(err)
+	}
+	if err := p.Unwrap(ctx, to, wrapped, again); err != nil {
+		return failed(fmt.Errorf("unwrap what was just wrapped: %w", err))
+	}
+	if subtle.ConstantTimeCompare(dek, again) != 1 {
+		return failed(errors.New("what was just wrapped unwraps to another value"))
+	}
+	return Rewrapped{Old: it.Wrapped, New: wrapped}
+}
+
+// CheckWrapped refuses what a provider must never return: a wrong length, or an
+// IV of zeros.
+func CheckWrapped(b []byte) error {
+	w, err := envelope.SplitWrapped(b)
+	if err != nil {
+		return err
+	}
+	if subtle.ConstantTimeCompare(w.IV, make([]byte, len(w.IV))) == 1 {
+		return errors.New("the IV is all zeros")
+	}
+	return nil
+}

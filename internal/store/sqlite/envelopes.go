@@ -1,0 +1,245 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// CreateCollection makes an application's table for c. Ceremonies never call
+// it: it is for rehearsals, tests and applications.
+func (s *Store) CreateCollection(ctx context.Context, c envelope.Collection) error {
+	cols := []string{"id NOT NULL PRIMARY KEY", "kek_version INTEGER"}
+	for _, f := range c.Fields {
+		cols = append(cols, f+"_wrapped_dek BLOB", f+"_nonce BLOB", f+"_ciphertext BLOB", f+"_kek_version INTEGER", f+"_provider TEXT")
+	}
+	_, err := s.db.ExecContext(ctx, fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (%s)`, c.Name, strings.Join(cols, ", ")))
+	if err != nil {
+		return fmt.Errorf("create %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// Put writes whole envelopes, as an application does, in one transaction.
+func (s *Store) Put(ctx context.Context, p envelope.Place, records map[string]envelope.Envelope) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		stmt, err := tx.PrepareContext(ctx, fmt.Sprintf(
+			`INSERT INTO %[1]s (id, kek_version, %[2]s_wrapped_dek, %[2]s_nonce, %[2]s_ciphertext, %[2]s_kek_version, %[2]s_provider)
+			 VALUES (?1, ?2, ?3, ?4, ?5, ?2, ?6)
+			 ON CONFLICT (id) DO UPDATE SET kek_version = ?2, %[2]s_wrapped_dek = ?3, %[2]s_nonce = ?4, %[2]s_ciphertext = ?5,
+			 %[2]s_kek_version = ?2, %[2]s_provider = ?6`, p.Collection, p.Field))
+		if err != nil {
+			return err
+		}
+		for id, e := range records {
+			if _, err := stmt.ExecContext(ctx, id, int(e.KEKVersion), e.WrappedDEK, e.Nonce, e.Ciphertext, e.Provider); err != nil {
+				return fmt.Errorf("put %s/%s: %w", p, id, err)
+			}
+		}
+		return nil
+	})
+}
+
+// Get reads one whole envelope, as an application does.
+func (s *Store) Get(ctx context.Context, p envelope.Place, id string) (envelope.Envelope, error) {
+	var e envelope.Envelope
+	err := s.db.QueryRowContext(ctx, fmt.Sprintf(
+		`SELECT %[2]s_wrapped_dek, %[2]s_nonce, %[2]s_ciphertext, %[2]s_kek_version, %[2]s_provider FROM %[1]s WHERE id = ?`,
+		p.Collection, p.Field), id).Scan(&e.WrappedDEK, &e.Nonce, &e.Ciphertext, &e.KEKVersion, &e.Provider)
+	if err != nil {
+		return e, fmt.Errorf("get %s/%s: %w", p, id, err)
+	}
+	return e, nil
+}
+
+// Census implements store.Envelopes.
+func (s *Store) Census(ctx context.Context, cat envelope.Catalogue) ([]store.Count, error) {
+	have, err := s.fields(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []store.Count
+	for _, p := range cat {
+		if !have[p] {
+			continue
+		}
+		counts, err := collect(ctx, s.db, func(r *sql.Rows) (c store.Count, err error) {
+			c.Place = p
+			err = r.Scan(&c.Version, &c.N)
+			return c, err
+		}, fmt.Sprintf(`SELECT v, count(*) FROM (
+			  SELECT coalesce(%[2]s_kek_version, 0) v FROM %[1]s WHERE %[2]s_wrapped_dek IS NOT NULL
+			  UNION ALL
+			  SELECT coalesce(kek_version, 0) FROM %[1]s WHERE %[2]s_wrapped_dek IS NOT NULL AND kek_version IS NOT %[2]s_kek_version
+			) GROUP BY v ORDER BY v`, p.Collection, p.Field))
+		if err != nil {
+			return nil, fmt.Errorf("count %s: %w", p, err)
+		}
+		out = append(out, counts...)
+	}
+	return out, nil
+}
+
+// Strangers implements store.Envelopes.
+func (s *Store) Strangers(ctx context.Context, cat envelope.Catalogue) ([]envelope.Place, error) {
+	have, err := s.fields(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range cat {
+		delete(have, p)
+	}
+	var out envelope.Catalogue
+	for p := range have {
+		var found bool
+		q := fmt.Sprintf(`SELECT EXISTS (SELECT 1 FROM "%s" WHERE "%s_wrapped_dek" IS NOT NULL)`, p.Collection, p.Field)
+		if err := s.db.QueryRowContext(ctx, q).Scan(&found); err != nil {
+			return nil, fmt.Errorf("look for envelopes in %s: %w", p, err)
+		}
+		if found {
+			out = append(out, p)
+		}
+	}
+	return out.With(), nil
+}
+
+// fields finds every place by its columns' names.
+func (s *Store) fields(ctx context.Context) (map[envelope.Place]bool, error) {
+	const suffix = "_wrapped_dek"
+	places, err := collect(ctx, s.db, func(r *sql.Rows) (p envelope.Place, err error) {
+		err = r.Scan(&p.Collection, &p.Field)
+		p.Field = strings.TrimSuffix(p.Field, suffix)
+		return p, err
+	}, `SELECT m.name, c.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
+	    WHERE m.type = 'table' AND c.name LIKE '%\_wrapped\_dek' ESCAPE '\'`)
+	if err != nil {
+		return nil, fmt.Errorf("list envelope fields: %w", err)
+	}
+	have := make(map[envelope.Place]bool, len(places))
+	for _, p := range places {
+		if strings.ContainsRune(p.Collection+p.Field, '"') {
+			return nil, fmt.Errorf("list envelope fields: a table or column name holds a double quote")
+		}
+		have[p] = true
+	}
+	return have, nil
+}
+
+// Page implements store.Envelopes.
+func (s *Store) Page(ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int) ([]store.Document, error) {
+	have, err := s.fields(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var cols, old []string
+	var fields []string
+	for _, f := range c.Fields {
+		if !have[envelope.Place{Collection: c.Name, Field: f}] {
+			continue
+		}
+		fields = append(fields, f)
+		cols = append(cols, fmt.Sprintf("%[1]s_wrapped_dek, coalesce(%[1]s_kek_version, 0)", f))
+		old = append(old, fmt.Sprintf("(%[1]s_wrapped_dek IS NOT NULL AND (%[1]s_kek_version IS NOT ?1 OR kek_version IS NOT ?1))", f))
+	}
+	if len(fields) == 0 {
+		return nil, nil
+	}
+	docs, err := collect(ctx, s.db, func(r *sql.Rows) (store.Document, error) { return scanDocument(r, fields) },
+		fmt.Sprintf(`SELECT id, coalesce(kek_version, 0), %s FROM %s WHERE (%s) AND (?2 IS NULL OR id > ?2) ORDER BY id LIMIT ?3`,
+			strings.Join(cols, ", "), c.Name, strings.Join(old, " OR ")), int(to), after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read a page of %s: %w", c.Name, err)
+	}
+	return docs, nil
+}
+
+func scanDocument(r *sql.Rows, fields []string) (store.Document, error) {
+	var d store.Document
+	held := make([]store.Held, len(fields))
+	into := []any{&d.ID, &d.Version}
+	for i, f := range fields {
+		held[i].Field = f
+		into = append(into, &held[i].WrappedDEK, &held[i].Version)
+	}
+	if err := r.Scan(into...); err != nil {
+		return d, err
+	}
+	for _, h := range held {
+		if h.WrappedDEK != nil {
+			d.Envelopes = append(d.Envelopes, h)
+		}
+	}
+	return d, nil
+}
+
+// Swap implements store.Envelopes.
+func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
+	have, err := s.fields(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.Fields = slices.DeleteFunc(slices.Clone(c.Fields), func(f string) bool {
+		return !have[envelope.Place{Collection: c.Name, Field: f}] // no column: absent in every record
+	})
+	done := make([]bool, len(swaps))
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		for i, sw := range swaps {
+			query, args := swapQuery(c, sw)
+			res, err := tx.ExecContext(ctx, query, args...)
+			if err != nil {
+				return err
+			}
+			n, err := res.RowsAffected()
+			if err != nil {
+				return err
+			}
+			done[i] = n == 1
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("swap envelopes of %s: %w", c.Name, err)
+	}
+	return done, nil
+}
+
+// swapQuery spells the compare-and-swap of design section 4.
+func swapQuery(c envelope.Collection, sw store.Swap) (string, []any) {
+	set, where := []string{"kek_version = ?"}, []string{"id = ?", "coalesce(kek_version, 0) = ?"}
+	args := []any{int(sw.To)}
+	for _, n := range sw.New {
+		set = append(set, n.Field+"_wrapped_dek = ?", n.Field+"_kek_version = ?")
+		args = append(args, n.WrappedDEK, int(n.Version))
+	}
+	args = append(args, sw.Old.ID, int(sw.Old.Version))
+	seen := map[string]bool{}
+	for _, h := range sw.Old.Envelopes {
+		seen[h.Field] = true
+		where = append(where, "coalesce("+h.Field+"_kek_version, 0) = ?", h.Field+"_wrapped_dek = ?")
+		args = append(args, int(h.Version), h.WrappedDEK)
+	}
+	for _, f := range c.Fields {
+		if !seen[f] {
+			where = append(where, f+"_wrapped_dek IS NULL")
+		}
+	}
+	return fmt.Sprintf("UPDATE %s SET %s WHERE %s", c.Name, strings.Join(set, ", "), strings.Join(where, " AND ")), args
+}
+
+func (s *Store) inTx(ctx context.Context, do func(*sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := do(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}

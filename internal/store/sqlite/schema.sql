@@ -1,0 +1,43 @@
+CREATE TABLE IF NOT EXISTS kek_install (
+  id       TEXT PRIMARY KEY CHECK (id = 'singleton'),
+  provider TEXT NOT NULL,
+  chain    TEXT NOT NULL,
+  ceremony INTEGER NOT NULL,
+  roster   TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS kek_versions (
+  id             INTEGER PRIMARY KEY,
+  provider       TEXT NOT NULL,
+  state          TEXT NOT NULL,
+  label          TEXT NOT NULL,
+  key_id         TEXT NOT NULL,
+  canary_wrapped BLOB NOT NULL,
+  canary_sha256  TEXT NOT NULL,
+  ceremony       INTEGER NOT NULL,
+  created        TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS kek_active (
+  id      TEXT PRIMARY KEY CHECK (id = 'active'),
+  version INTEGER NOT NULL,
+  epoch   INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS kek_ceremonies (
+  id      INTEGER PRIMARY KEY,
+  kind    TEXT NOT NULL,
+  mode    TEXT NOT NULL,
+  bundle  TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  head    TEXT NOT NULL,
+  final   TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS kek_events (
+  ceremony INTEGER NOT NULL,
+  name     TEXT NOT NULL,
+  data     BLOB NOT NULL,
+  PRIMARY KEY (ceremony, name)
+) STRICT;
+CREATE TABLE IF NOT EXISTS process_heartbeats (
+  id   TEXT PRIMARY KEY,
+  seen TEXT NOT NULL,
+  beat TEXT NOT NULL
+) STRICT;

@@ -1,0 +1,116 @@
+// Package sqlite is the embedded store: the records of design section 4 as
+// tables of one SQLite file, an envelope's parts as columns of its own.
+//
+// An application's table has id, kek_version and, for each envelope field f,
+// the columns f_wrapped_dek, f_nonce, f_ciphertext, f_kek_version, f_provider.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+
+	sqlite3 "github.com/mattn/go-sqlite3"
+
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+//go:embed schema.sql
+var schema string
+
+// Store is an open SQLite file.
+type Store struct {
+	db   *sql.DB
+	path string
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens an existing SQLite file and adds the ceremony's own tables where
+// they are missing. Every commit reaches the disk before it is answered: WAL
+// with synchronous=FULL.
+func Open(ctx context.Context, path string) (*Store, error) {
+	if info, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("open store %s: not a regular file", path)
+	}
+	q := url.Values{
+		"mode":          {"rw"},
+		"_journal_mode": {"WAL"},
+		"_synchronous":  {"FULL"},
+		"_busy_timeout": {"10000"},
+		"_txlock":       {"immediate"},
+	}
+	db, err := sql.Open("sqlite3", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w", path, err)
+	}
+	if _, err := db.ExecContext(ctx, schema); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("open store %s: %w", path, err)
+	}
+	return &Store{db, path}, nil
+}
+
+// Create makes the file, which must not exist, and opens it.
+func Create(ctx context.Context, path string) (*Store, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("create store: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("create store %s: %w", path, err)
+	}
+	return Open(ctx, path)
+}
+
+// Describe names the file.
+func (s *Store) Describe() string { return "sqlite:" + s.path }
+
+// Close closes the file.
+func (s *Store) Close() error { return s.db.Close() }
+
+// asExists turns the database's word for a taken id into ErrExists.
+func asExists(err error) error {
+	var e sqlite3.Error
+	if errors.As(err, &e) && (e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey || e.ExtendedCode == sqlite3.ErrConstraintUnique) {
+		return store.ErrExists
+	}
+	return err
+}
+
+// one turns an update that hit no row into ErrConflict.
+func one(res sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil {
+		return err
+	} else if n == 0 {
+		return store.ErrConflict
+	}
+	return nil
+}
+
+// collect scans every row of a query.
+func collect[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}

@@ -1,0 +1,205 @@
+// Package store is what the engine asks of a database: the lock, the versions
+// and the pointer to the active one, the ceremonies and their events, the
+// fleet's beats, and the envelopes. Every rule rests on three things any
+// backend has: an insert that fails when the id is taken, a compare-and-swap of
+// one document, and the server's clock. There are no transactions across
+// documents.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+)
+
+// Errors a caller decides by. Backends wrap them.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrExists   = errors.New("already exists")
+	ErrConflict = errors.New("changed by somebody else")
+)
+
+// Store is one backend, open.
+type Store interface {
+	Keys
+	Log
+	Fleet
+	Envelopes
+	// Describe names the backend and the database, without credentials.
+	Describe() string
+	Close() error
+}
+
+// Lock is the one document of kek_install. It is inserted once and never
+// updated, so it holds only what never changes.
+type Lock struct {
+	Provider string
+	Chain    kek.Chain
+	Ceremony int    // the founding ceremony
+	Roster   string // SHA-256 of the founding roster, hex
+}
+
+// State is where a version of the KEK stands. Active and pending are not
+// states: they follow from the pointer.
+type State string
+
+// The states of a version in the order it passes through them.
+const (
+	Live    State = "live"    // may be written and read
+	Retired State = "retired" // may be read
+)
+
+// KEK is one document of kek_versions. It never holds key bytes.
+type KEK struct {
+	Version  kek.Version
+	Provider string
+	State    State
+	Label    string
+	ID       string // CKA_ID, hex
+	Canary   Canary
+	Ceremony int // the one that made it
+	Created  time.Time
+}
+
+// Canary is a random 32-byte value wrapped by a version. Whoever unwraps it to
+// the digest holds that very version.
+type Canary struct {
+	Wrapped []byte
+	SHA256  string // of the value, hex
+}
+
+// Active is the pointer document: the version that writers use. Epoch counts
+// its moves, from 1.
+type Active struct {
+	Version kek.Version
+	Epoch   int
+}
+
+// Keys holds the lock, the versions and the pointer.
+type Keys interface {
+	// Lock returns ErrNotFound before an install.
+	Lock(context.Context) (Lock, error)
+	// InsertLock returns ErrExists when there is a lock, whatever it says.
+	InsertLock(context.Context, Lock) error
+	// KEKs returns all versions, ascending.
+	KEKs(context.Context) ([]KEK, error)
+	// InsertKEK returns ErrExists when the version is taken.
+	InsertKEK(context.Context, KEK) error
+	// MoveKEK returns ErrConflict when v is not in state from.
+	MoveKEK(ctx context.Context, v kek.Version, from, to State) error
+	// Active returns ErrNotFound before the first MoveActive.
+	Active(context.Context) (Active, error)
+	// MoveActive replaces from by to; from is the zero Active when there is no
+	// pointer yet. It returns ErrConflict when the pointer is not from.
+	MoveActive(ctx context.Context, from, to Active) error
+}
+
+// Ceremony is one document of kek_ceremonies.
+type Ceremony struct {
+	Seq     int // from 1, without a gap
+	Kind    string
+	Mode    string // production or rehearsal
+	Bundle  string // the bundle directory's base name
+	Outcome string // empty while it is open
+	Head    string // SHA-256 of the close event's line, hex
+	Final   string // SHA-256 of final.txt, hex
+}
+
+// Entry is one document of kek_events: a line of events.jsonl, or a final's file.
+type Entry struct {
+	Ceremony int
+	Name     string // a line's number as six digits, or a file name
+	Data     []byte
+}
+
+// Log holds the ceremonies. All of it is insert-only but the closing of a ceremony.
+type Log interface {
+	// Ceremonies returns all of them, ascending.
+	Ceremonies(context.Context) ([]Ceremony, error)
+	// OpenCeremony returns ErrExists when the number is taken: two consoles
+	// cannot both open the next one.
+	OpenCeremony(context.Context, Ceremony) error
+	// CloseCeremony writes outcome, head and final digest of an open ceremony.
+	// Closing it again alike changes nothing; otherwise it is ErrConflict.
+	CloseCeremony(context.Context, Ceremony) error
+	// AppendEntry returns ErrExists when the name is taken: the fence between
+	// two consoles on one ceremony.
+	AppendEntry(context.Context, Entry) error
+	// Entries returns those of one ceremony by name.
+	Entries(ctx context.Context, ceremony int) ([]Entry, error)
+}
+
+// Beat is one document of process_heartbeats: what a process said of itself.
+type Beat struct {
+	Process  string // host/role/pid/start, unique
+	Role     string
+	Host     string
+	PID      int
+	Provider string
+	Current  kek.Version            // what it writes with
+	Proofs   map[kek.Version]string // of each version it has loaded, hex
+	Number   int                    // of this beat, from 1
+	Refusals int                    // envelopes it could not unwrap
+	Started  time.Time
+	Seen     time.Time // the server's clock, set by Beat
+	Stopped  bool
+	Trouble  string // why it does not work, if it does not
+}
+
+// Fleet holds the beats.
+type Fleet interface {
+	// Now is the server's clock.
+	Now(context.Context) (time.Time, error)
+	// Beat writes b over the process's last beat and sets Seen.
+	Beat(ctx context.Context, b Beat) error
+	// Beats returns the last beat of every process, by Process.
+	Beats(context.Context) ([]Beat, error)
+}
+
+// Held is an envelope as the re-wrap sees it: without its payload.
+type Held struct {
+	Field      string
+	Version    kek.Version
+	WrappedDEK []byte
+}
+
+// Document is a record with the envelopes it holds.
+type Document struct {
+	ID        any         // opaque; given back to the same store
+	Version   kek.Version // the record's outer kek_version
+	Envelopes []Held      // in the order of the fields asked for; absent ones are left out
+}
+
+// Swap replaces the envelopes New in Old. It takes effect only while the
+// document still is Old: outer version, every envelope's version and wrapped
+// bytes, and the absence of the fields that Old does not have.
+type Swap struct {
+	Old Document
+	New []Held // the fields of Old that change
+	To  kek.Version
+}
+
+// Count is how many envelopes of one place are at one version.
+type Count struct {
+	Place   envelope.Place
+	Version kek.Version
+	N       int
+}
+
+// Envelopes reads and re-writes the secret fields.
+type Envelopes interface {
+	// Census counts all envelopes of the catalogue by place and version. An
+	// outer kek_version that disagrees with its envelopes counts as an envelope
+	// at the outer version, so that it cannot hide.
+	Census(context.Context, envelope.Catalogue) ([]Count, error)
+	// Strangers lists places outside the catalogue that hold envelopes.
+	Strangers(context.Context, envelope.Catalogue) ([]envelope.Place, error)
+	// Page returns, by id, at most limit documents after the id that hold an
+	// envelope not at version to. A nil id is the beginning.
+	Page(ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int) ([]Document, error)
+	// Swap applies each of the swaps on its own and reports which took effect.
+	Swap(ctx context.Context, c envelope.Collection, swaps []Swap) ([]bool, error)
+}
