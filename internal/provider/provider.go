@@ -53,25 +53,14 @@ type Provider interface {
 // the token reports of its try counter.
 type AskPIN func(ctx context.Context, token, warning string) (*secret.Buffer, error)
 
-// Key is what a provider says of a key it found. A value that the token would
-// not tell is "unknown", never "true".
+// Key is what a provider says of a key it found.
 type Key struct {
 	Name       kek.Name
-	Attributes map[string]string // local, sensitive, always_sensitive, extractable, never_extractable, ...
-}
-
-// Born reports whether the key was made where it lives and never was outside.
-// A planted key of known value fails this, whatever its label.
-func (k Key) Born() error {
-	for _, a := range []string{"local", "sensitive", "always_sensitive", "never_extractable"} {
-		if v := k.Attributes[a]; v != "true" {
-			return fmt.Errorf("key %s: %s is %s, want true", k.Name.Label, a, v)
-		}
-	}
-	if v := k.Attributes["extractable"]; v != "false" {
-		return fmt.Errorf("key %s: extractable is %s, want false", k.Name.Label, v)
-	}
-	return nil
+	Attributes map[string]string // as the transcript tells them; "unknown" where the token would not say
+	// Doubt is nil when everything the provider can read says that the key was
+	// made where it lives and never was outside. A planted key of known value
+	// gives itself away here, whatever its label.
+	Doubt error
 }
 
 // Item is one wrapped DEK to re-wrap.

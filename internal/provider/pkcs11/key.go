@@ -74,7 +74,19 @@ func (p *Provider) Find(_ context.Context, n kek.Name) (provider.Key, error) {
 		return provider.Key{}, fmt.Errorf("find key %s: %w", n.Label, provider.ErrAmbiguous)
 	}
 	p.handles[n.Version] = byLabel[0]
-	return provider.Key{Name: n, Attributes: p.attributes(byLabel[0])}, nil
+	attributes := p.attributes(byLabel[0])
+	return provider.Key{Name: n, Attributes: attributes, Doubt: born(n.Label, attributes)}, nil
+}
+
+// born refuses a key that was not made on the token, or that may have been
+// outside it (PKCS#11 v2.40, 4.8: CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE).
+func born(label string, attributes map[string]string) error {
+	for _, t := range told {
+		if v := attributes[t.name]; v != t.want {
+			return fmt.Errorf("key %s: %s is %s, want %s", label, t.name, v, t.want)
+		}
+	}
+	return nil
 }
 
 // find lists the objects of any class that have the attributes.
@@ -100,16 +112,18 @@ func (p *Provider) find(with ...*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error
 	return all, nil
 }
 
-// told lists what is read back of a key, by its name in transcripts.
+// told lists what is read back of a key, by its name in transcripts, and what
+// a key made by us says.
 var told = []struct {
 	name string
 	attr uint
+	want string
 }{
-	{"local", pkcs11.CKA_LOCAL},
-	{"sensitive", pkcs11.CKA_SENSITIVE},
-	{"always_sensitive", pkcs11.CKA_ALWAYS_SENSITIVE},
-	{"extractable", pkcs11.CKA_EXTRACTABLE},
-	{"never_extractable", pkcs11.CKA_NEVER_EXTRACTABLE},
+	{"local", pkcs11.CKA_LOCAL, "true"},
+	{"sensitive", pkcs11.CKA_SENSITIVE, "true"},
+	{"always_sensitive", pkcs11.CKA_ALWAYS_SENSITIVE, "true"},
+	{"extractable", pkcs11.CKA_EXTRACTABLE, "false"},
+	{"never_extractable", pkcs11.CKA_NEVER_EXTRACTABLE, "true"},
 }
 
 // attributes reads each attribute by itself: a token that refuses one would

@@ -66,8 +66,7 @@ func (p *probe) makeKey() (string, error) {
 		return "", err
 	}
 	p.key = h
-	k := provider.Key{Name: kek.Name{Label: "of the probe"}, Attributes: p.attributes(h)}
-	if err := k.Born(); err != nil {
+	if err := born("of the probe", p.attributes(h)); err != nil {
 		return "", err
 	}
 	return "AES-256 made on it: sensitive, not extractable, local", nil

@@ -1,0 +1,108 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// Agent beats for one process: it loads every version its provider reaches and
+// says so, with proof, and follows the pointer.
+type Agent struct {
+	Store    store.Store
+	Provider provider.Provider
+	Chain    kek.Chain
+	Role     string
+	Every    time.Duration // between beats
+	Say      func(string)  // what changed, for a log
+}
+
+// Run beats until ctx ends, then says that it stopped.
+func (a *Agent) Run(ctx context.Context) error {
+	b, err := a.first()
+	if err != nil {
+		return err
+	}
+	tick := time.NewTicker(a.Every)
+	defer tick.Stop()
+	for {
+		if err := a.beat(ctx, &b); err != nil && ctx.Err() == nil {
+			a.Say(err.Error())
+		}
+		select {
+		case <-ctx.Done():
+			return a.stop(b)
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *Agent) first() (store.Beat, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return store.Beat{}, fmt.Errorf("read the host's name: %w", err)
+	}
+	started := time.Now().UTC()
+	return store.Beat{
+		Process: fmt.Sprintf("%s/%s/%d/%s", host, a.Role, os.Getpid(), started.Format("150405.000")),
+		Role:    a.Role, Host: host, PID: os.Getpid(), Started: started,
+	}, nil
+}
+
+// beat opens every canary anew, so that a proof is never older than its beat.
+func (a *Agent) beat(ctx context.Context, b *store.Beat) error {
+	keks, err := a.Store.KEKs(ctx)
+	if err != nil {
+		return err
+	}
+	active, err := a.Store.Active(ctx)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	before := b.Current
+	b.Number++
+	b.Current, b.Trouble, b.Proofs = 0, "", map[kek.Version]string{}
+	for _, k := range keks {
+		proof, err := a.prove(ctx, k, *b)
+		if err != nil {
+			b.Trouble = printable.Text(err.Error())
+			continue
+		}
+		b.Proofs[k.Version] = proof
+		if k.Version == active.Version {
+			b.Current = k.Version
+		}
+	}
+	if b.Current != before {
+		a.Say(fmt.Sprintf("writing version %d", b.Current))
+	}
+	return a.Store.Beat(ctx, *b)
+}
+
+func (a *Agent) prove(ctx context.Context, k store.KEK, b store.Beat) (string, error) {
+	name := kek.NameOf(a.Chain, k.Version)
+	if _, err := a.Provider.Find(ctx, name); err != nil {
+		return "", err
+	}
+	value, err := OpenCanary(ctx, a.Provider, name, k.Canary)
+	if err != nil {
+		return "", err
+	}
+	defer value.Wipe()
+	return Proof(value.Bytes(), a.Chain, k.Version, b), nil
+}
+
+func (a *Agent) stop(b store.Beat) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	b.Number++
+	b.Stopped, b.Proofs = true, nil
+	return a.Store.Beat(ctx, b)
+}

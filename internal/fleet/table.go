@@ -1,0 +1,142 @@
+package fleet
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// Rule is what a ready fleet must satisfy.
+type Rule struct {
+	Chain  kek.Chain
+	Target kek.Version
+	Canary []byte         // of the target, unwrapped by this console
+	Live   time.Duration  // a process seen within it is live
+	Expect map[string]int // at least so many live processes of each role
+}
+
+// Process is one row of the fleet table.
+type Process struct {
+	Name    string // printable
+	Role    string // printable
+	Current kek.Version
+	Has     bool          // it proved that it holds the target
+	Writes  bool          // it writes the target
+	Silent  bool          // not seen within Live, and it never said that it stopped
+	Age     time.Duration // since the last beat, on the store's clock
+	Trouble string        // printable
+}
+
+// Table is the fleet at one moment. Processes that stopped are left out.
+type Table struct {
+	Target    kek.Version
+	Processes []Process
+	Missing   []string // roles with fewer live processes than expected
+}
+
+// Look reads the beats and judges them.
+func Look(ctx context.Context, s store.Fleet, r Rule) (Table, error) {
+	now, err := s.Now(ctx)
+	if err != nil {
+		return Table{}, err
+	}
+	beats, err := s.Beats(ctx)
+	if err != nil {
+		return Table{}, err
+	}
+	t := Table{Target: r.Target}
+	live := map[string]int{}
+	for _, b := range beats {
+		if b.Stopped {
+			continue
+		}
+		p := r.judge(b, now)
+		if !p.Silent {
+			live[b.Role]++
+		}
+		t.Processes = append(t.Processes, p)
+	}
+	for _, role := range slices.Sorted(maps.Keys(r.Expect)) {
+		if want := r.Expect[role]; live[role] < want {
+			t.Missing = append(t.Missing, fmt.Sprintf("%d of %d %s", live[role], want, role))
+		}
+	}
+	return t, nil
+}
+
+func (r Rule) judge(b store.Beat, now time.Time) Process {
+	proof := Proof(r.Canary, r.Chain, r.Target, b)
+	return Process{
+		Name:    printable.Text(b.Process),
+		Role:    printable.Text(b.Role),
+		Current: b.Current,
+		Has:     subtle.ConstantTimeCompare([]byte(proof), []byte(b.Proofs[r.Target])) == 1,
+		Writes:  b.Current == r.Target,
+		Silent:  now.Sub(b.Seen) > r.Live,
+		Age:     now.Sub(b.Seen),
+		Trouble: printable.Text(b.Trouble),
+	}
+}
+
+// Lacking says why the fleet may not go on yet: a live process without the
+// target, a role with too few, or nobody at all. Empty: it may.
+func (t Table) Lacking() string {
+	why := t.among(func(p Process) bool { return p.Has })
+	if len(t.Live()) == 0 {
+		return "no live process"
+	}
+	if len(t.Missing) > 0 {
+		return "only " + strings.Join(t.Missing, ", ")
+	}
+	if why != "" {
+		return fmt.Sprintf("without version %d: %s", t.Target, why)
+	}
+	return ""
+}
+
+// Behind names the live processes that do not write the target yet.
+func (t Table) Behind() string {
+	if why := t.Lacking(); why != "" {
+		return why
+	}
+	if why := t.among(func(p Process) bool { return p.Writes }); why != "" {
+		return fmt.Sprintf("not writing version %d: %s", t.Target, why)
+	}
+	return ""
+}
+
+// among names the live processes for which ok does not hold.
+func (t Table) among(ok func(Process) bool) string {
+	var names []string
+	for _, p := range t.Live() {
+		if !ok(p) {
+			names = append(names, p.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// Live lists the live processes.
+func (t Table) Live() []Process {
+	return slices.DeleteFunc(slices.Clone(t.Processes), func(p Process) bool { return p.Silent })
+}
+
+// Silent names the processes that ended without a word. Somebody must account
+// for them: they may come back without the target.
+func (t Table) Silent() string {
+	var names []string
+	for _, p := range t.Processes {
+		if p.Silent {
+			names = append(names, p.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,105 @@
+package env
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/secret"
+)
+
+// maxSecrets bounds the secrets file in bytes: some hundred keys.
+const maxSecrets = 64 << 10
+
+// readSecrets reads the file; one that is not there yet is empty.
+func readSecrets(path string) (*secret.Buffer, error) {
+	b, err := secret.ReadFile(path, maxSecrets)
+	if errors.Is(err, fs.ErrNotExist) {
+		return secret.New(1)
+	}
+	return b, err
+}
+
+// Generate implements provider.Provider: it adds the version's line to the
+// secrets file. The old file stays whole until the new one is on disk.
+func (p *Provider) Generate(_ context.Context, n kek.Name) error {
+	if p.cfg.SecretsFile == "" {
+		return fmt.Errorf("generate %s: %w", Variable(n.Version), ErrNoFile)
+	}
+	text, err := p.withLine(n.Version)
+	if err != nil {
+		return err
+	}
+	defer text.Wipe()
+	if err := replace(p.cfg.SecretsFile, text.Bytes()); err != nil {
+		return fmt.Errorf("generate %s: %w", Variable(n.Version), err)
+	}
+	return p.load()
+}
+
+// withLine is the file's text with a new random key for v at its end.
+func (p *Provider) withLine(v kek.Version) (*secret.Buffer, error) {
+	old, err := readSecrets(p.cfg.SecretsFile)
+	if err != nil {
+		return nil, err
+	}
+	defer old.Wipe()
+	key, err := secret.New(kek.Size)
+	if err != nil {
+		return nil, err
+	}
+	defer key.Wipe()
+	key.SetLen(kek.Size)
+	if _, err := rand.Read(key.Bytes()); err != nil {
+		return nil, err
+	}
+	text, err := secret.New(old.Len() + 256)
+	if err != nil {
+		return nil, err
+	}
+	at := copy(text.Room(), old.Bytes())
+	if at > 0 && text.Room()[at-1] != '\n' {
+		at += copy(text.Room()[at:], "\n")
+	}
+	at += copy(text.Room()[at:], Variable(v)+"=")
+	at += hex.Encode(text.Room()[at:], key.Bytes())
+	at += copy(text.Room()[at:], "\n")
+	text.SetLen(at)
+	return text, nil
+}
+
+// replace puts data at path with mode 0600: a new file, fsync, rename, fsync
+// of the directory.
+func replace(path string, data []byte) error {
+	next := path + ".new"
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(next, path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

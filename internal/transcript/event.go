@@ -1,0 +1,193 @@
+// Package transcript is the record of a ceremony: a log of events chained by
+// digests, the statements people signed, and the bundle directory that holds
+// them. It knows nothing of steps, stores or providers; docs/transcript-format.md
+// tells its bytes.
+package transcript
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+)
+
+// Kind says what an event is.
+type Kind string
+
+// The kinds of events.
+const (
+	Opened   Kind = "opened"   // line 0: chain, ceremony, mode, tool, what went before
+	Roster   Kind = "roster"   // embeds the roster
+	Answered Kind = "answered" // a person answered a step's questions
+	Found    Kind = "found"    // a step looked
+	Noted    Kind = "noted"    // worth telling, changes no fact
+	Asked    Kind = "asked"    // attendance is asked, with nonces
+	Plan     Kind = "plan"     // embeds the plan whose approval is asked
+	Signed   Kind = "signed"   // embeds a statement and its signature
+	Gathered Kind = "gathered" // enough have signed
+	Begun    Kind = "begun"    // an act is about to change something
+	Done     Kind = "done"     // an act is done and was looked at again
+	Failed   Kind = "failed"   // a step failed; the ceremony may go on later
+	Waiting  Kind = "waiting"  // people are missing; the same command goes on
+	Resumed  Kind = "resumed"  // another run of the tool goes on
+	Closed   Kind = "closed"   // the last line
+)
+
+// Facts are what an event tells, by name.
+type Facts map[string]string
+
+// Event is one line of events.jsonl.
+type Event struct {
+	Prev  string `json:"prev"` // SHA-256 of the line before with its LF, hex
+	Seq   int    `json:"seq"`  // from 0
+	Time  string `json:"time"` // RFC 3339, UTC, the console's clock
+	Kind  Kind   `json:"kind"`
+	Step  string `json:"step,omitempty"`
+	Facts Facts  `json:"facts,omitempty"`
+}
+
+// NoDigest stands where nothing went before.
+const NoDigest = "0000000000000000000000000000000000000000000000000000000000000000"
+
+// Digest is SHA-256, hex.
+func Digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// EntryName is the name of line seq in the store.
+func EntryName(seq int) string { return fmt.Sprintf("%06d", seq) }
+
+// ParseEntryName tells a line's entry from a file's.
+func ParseEntryName(name string) (seq int, isLine bool) {
+	if len(name) != 6 {
+		return 0, false
+	}
+	seq, err := strconv.Atoi(name)
+	return seq, err == nil
+}
+
+// Line is the event's one encoding, with its LF.
+func (e Event) Line() ([]byte, error) {
+	for name, value := range e.Facts {
+		if err := ascii(value); err != nil {
+			return nil, fmt.Errorf("event %d: fact %s: %w", e.Seq, name, err)
+		}
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(e); err != nil {
+		return nil, fmt.Errorf("event %d: %w", e.Seq, err)
+	}
+	return b.Bytes(), nil
+}
+
+// ascii allows printable ASCII and line feeds.
+func ascii(s string) error {
+	for i := range len(s) {
+		if b := s[i]; (b < ' ' || b > '~') && b != '\n' {
+			return fmt.Errorf("byte 0x%02x at %d, want printable ASCII", b, i)
+		}
+	}
+	return nil
+}
+
+// ParseLine reads a line with its LF. The event must encode to the same bytes
+// again, so that there is one way to write each.
+func ParseLine(line []byte) (Event, error) {
+	var e Event
+	dec := json.NewDecoder(bytes.NewReader(line))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&e); err != nil {
+		return e, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return e, errors.New("something follows the object")
+	}
+	again, err := e.Line()
+	if err != nil {
+		return e, err
+	}
+	if !bytes.Equal(again, line) {
+		return e, errors.New("not in the one form an event is written in")
+	}
+	if t, err := time.Parse(time.RFC3339, e.Time); err != nil || t.UTC().Format(time.RFC3339) != e.Time {
+		return e, fmt.Errorf("time %q", e.Time)
+	}
+	return e, nil
+}
+
+// Events is a log, in order.
+type Events []Event
+
+// ParseLog reads whole lines and checks that each follows from the one before.
+func ParseLog(data []byte) (Events, error) {
+	var events Events
+	prev := ""
+	for line := range bytes.Lines(data) {
+		n := len(events)
+		e, err := ParseLine(line)
+		if err != nil {
+			return events, fmt.Errorf("events.jsonl line %d: %w", n+1, err)
+		}
+		if e.Seq != n {
+			return events, fmt.Errorf("events.jsonl line %d: seq is %d, want %d", n+1, e.Seq, n)
+		}
+		if n > 0 && e.Prev != prev {
+			return events, fmt.Errorf("events.jsonl line %d: prev is not the digest of line %d", n+1, n)
+		}
+		if (n == 0) != (e.Kind == Opened) {
+			return events, fmt.Errorf("events.jsonl line %d: kind %s", n+1, e.Kind)
+		}
+		if n > 0 && events[n-1].Kind == Closed {
+			return events, fmt.Errorf("events.jsonl line %d: it follows the closing line", n+1)
+		}
+		prev = Digest(line)
+		events = append(events, e)
+	}
+	return events, nil
+}
+
+// Last returns the last event for which is holds.
+func (es Events) Last(is func(Event) bool) (Event, bool) {
+	for i := len(es) - 1; i >= 0; i-- {
+		if is(es[i]) {
+			return es[i], true
+		}
+	}
+	return Event{}, false
+}
+
+// Of matches a kind and, unless it is empty, a step.
+func Of(kind Kind, step string) func(Event) bool {
+	return func(e Event) bool { return e.Kind == kind && (step == "" || e.Step == step) }
+}
+
+// Head is the digest of line e.
+func (e Event) Head() string {
+	line, err := e.Line()
+	if err != nil {
+		return NoDigest // cannot be: every event here was written or parsed
+	}
+	return Digest(line)
+}
+
+// Fold joins the facts of all events that change one; the later wins.
+func (es Events) Fold() Facts {
+	all := Facts{}
+	for _, e := range es {
+		switch e.Kind {
+		case Opened, Answered, Found, Gathered, Done:
+			for name, value := range e.Facts {
+				all[name] = value
+			}
+		}
+	}
+	return all
+}

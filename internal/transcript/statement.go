@@ -1,0 +1,141 @@
+package transcript
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/quorum"
+)
+
+// The facts of an opened event that every statement repeats.
+const (
+	FactChain    = "chain"
+	FactCeremony = "ceremony"
+	FactKind     = "kind"
+	FactMode     = "mode"
+)
+
+// lines writes "key: value" lines; there is no other encoding of a statement.
+func lines(title string, pairs ...string) []byte {
+	var b strings.Builder
+	b.WriteString(title + "\n")
+	for i := 0; i < len(pairs); i += 2 {
+		fmt.Fprintf(&b, "%s: %s\n", pairs[i], pairs[i+1])
+	}
+	return []byte(b.String())
+}
+
+// Request asks for signatures: an asked or a plan event. Every statement made
+// for it follows from the log and the signer's name alone, so a verifier writes
+// it again and compares.
+type Request struct {
+	Purpose quorum.Purpose
+	Mode    quorum.Mode
+	Event   Event // asked or plan
+	opened  Facts
+}
+
+// RequestOf reads the request of e in a log that starts with opened.
+func RequestOf(opened, e Event) (Request, error) {
+	r := Request{Mode: quorum.Mode(opened.Facts[FactMode]), Event: e, opened: opened.Facts}
+	switch e.Kind {
+	case Asked:
+		r.Purpose = quorum.Attend
+	case Plan:
+		r.Purpose = quorum.Approve
+	default:
+		return r, fmt.Errorf("event %d: a %s event asks for no signature", e.Seq, e.Kind)
+	}
+	return r, nil
+}
+
+// Namespace is where the request's signatures are made.
+func (r Request) Namespace() string { return r.Mode.Namespace(r.Purpose) }
+
+// File is the name of a person's statement in the bundle.
+func (r Request) File(name string) string {
+	return fmt.Sprintf("%04d-%s.%s.txt", r.Event.Seq, r.Purpose, name)
+}
+
+// PlanFile is the name of the plan's text in the bundle.
+func PlanFile(seq int) string { return fmt.Sprintf("%04d-plan.txt", seq) }
+
+// Statement is what m signs.
+func (r Request) Statement(m quorum.Member) []byte {
+	title := "kekceremony statement v1"
+	head := []string{
+		"purpose", string(r.Purpose),
+		"mode", string(r.Mode),
+		"chain", r.opened[FactChain],
+		"ceremony", r.opened[FactCeremony],
+		"kind", r.opened[FactKind],
+		"step", r.Event.Step,
+		"head", r.Event.Head(),
+	}
+	tail := []string{"signer", m.Name, "key", m.Fingerprint()}
+	if r.Purpose == quorum.Attend {
+		return lines(title, append(append(head,
+			"statement", "I am present at this ceremony, and the key named below is mine.",
+			"last-final", r.Event.Facts["last_final"],
+			"nonce", r.Event.Facts["nonce."+m.Name]), tail...)...)
+	}
+	return lines(title, append(append(head,
+		"statement", "I have read the plan of this digest and approve that exactly it is done.",
+		"plan", r.Event.Facts["sha256"]), tail...)...)
+}
+
+// Verdict is what a person says of the whole ceremony at its end.
+type Verdict string
+
+// The verdicts.
+const (
+	Followed   Verdict = "followed"
+	Deviations Verdict = "deviations"
+	Disagree   Verdict = "disagree"
+)
+
+// Verdicts are the words a person may type at the end.
+var Verdicts = []Verdict{Followed, Deviations, Disagree}
+
+// Core is final.txt: what everybody signs at the end. It follows from a closed
+// log alone.
+func (es Events) Core() ([]byte, error) {
+	if len(es) == 0 || es[len(es)-1].Kind != Closed {
+		return nil, fmt.Errorf("final: the log of %d lines is not closed", len(es))
+	}
+	opened, closed := es[0].Facts, es[len(es)-1]
+	facts := es.Fold()
+	return lines("kekceremony final v1",
+		"chain", opened[FactChain],
+		"ceremony", opened[FactCeremony],
+		"kind", opened[FactKind],
+		"mode", opened[FactMode],
+		"events", fmt.Sprint(len(es)),
+		"head", closed.Head(),
+		"roster", facts["roster_sha256"],
+		"next-roster", facts["roster_sha256"],
+		"outcome", closed.Facts["outcome"],
+		"attended", facts["attended"],
+	), nil
+}
+
+// CoreFile is the name of the common core in the bundle.
+const CoreFile = "final.txt"
+
+// FinalFile is the name of a person's final statement.
+func FinalFile(name string) string { return "final." + name + ".txt" }
+
+// FinalStatement is what m signs at the end.
+func FinalStatement(core []byte, m quorum.Member, v Verdict) []byte {
+	return append(append([]byte{}, core...), lines("", "final", Digest(core), "signer", m.Name, "key", m.Fingerprint(), "verdict", string(v))[1:]...)
+}
+
+// VerdictOf finds the verdict with which a person's final was made.
+func VerdictOf(core []byte, m quorum.Member, statement []byte) (Verdict, error) {
+	for _, v := range Verdicts {
+		if string(FinalStatement(core, m, v)) == string(statement) {
+			return v, nil
+		}
+	}
+	return "", fmt.Errorf("%s: not the final of %s over this %s", FinalFile(m.Name), m.Name, CoreFile)
+}

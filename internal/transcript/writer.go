@@ -1,0 +1,328 @@
+package transcript
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Fence is the store's copy of a log: an insert-only list of named entries. Its
+// Append returns ErrFenced when the name is taken.
+type Fence interface {
+	Append(ctx context.Context, name string, data []byte) error
+	Entries(ctx context.Context) ([]Entry, error)
+}
+
+// Entry is a line by its EntryName, or a final's file by its name.
+type Entry struct {
+	Name string
+	Data []byte
+}
+
+// Errors of a log that somebody else writes too.
+var (
+	ErrFenced  = errors.New("another console went on with this ceremony")
+	ErrHeld    = errors.New("another console on this machine holds this ceremony")
+	ErrForked  = errors.New("the bundle and the store tell different stories")
+	ErrNotOpen = errors.New("the log has no first line")
+)
+
+// Writer appends to one bundle and its fence. It is the only writer: it holds
+// an exclusive lock on events.jsonl.
+type Writer struct {
+	Dir    string
+	Events Events
+
+	log   *os.File
+	fence Fence
+	now   func() time.Time
+	prev  string
+	ended error // after a failed Append nobody knows what the fence holds
+}
+
+const (
+	logFile    = "events.jsonl"
+	rosterFile = "roster"
+)
+
+// Create makes a new bundle directory, which must not exist. prev is the digest
+// of the previous ceremony's final.txt, or NoDigest.
+func Create(dir, prev string, fence Fence, now func() time.Time) (*Writer, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create bundle: %w", err)
+	}
+	if err := syncDir(filepath.Dir(dir)); err != nil {
+		return nil, fmt.Errorf("create bundle: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, logFile), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("create bundle: %w", err)
+	}
+	return hold(&Writer{Dir: dir, log: f, fence: fence, now: now, prev: prev})
+}
+
+// hold takes the exclusive lock, which ends with the process.
+func hold(w *Writer) (*Writer, error) {
+	err := unix.Flock(int(w.log.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = ErrHeld
+	}
+	if err == nil {
+		err = syncDir(w.Dir)
+	}
+	if err != nil {
+		w.log.Close()
+		return nil, fmt.Errorf("bundle %s: %w", w.Dir, err)
+	}
+	return w, nil
+}
+
+// Resume opens the bundle of an unfinished ceremony, or builds it from the
+// fence where this console has none. A torn last line is cut off; its digest is
+// returned. Lines that only the disk or only the fence has are copied over.
+func Resume(ctx context.Context, dir, prev string, fence Fence, now func() time.Time) (w *Writer, torn string, err error) {
+	f, err := os.OpenFile(filepath.Join(dir, logFile), os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+			return nil, "", fmt.Errorf("create bundle: %w", err)
+		}
+		f, err = os.OpenFile(filepath.Join(dir, logFile), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("open bundle: %w", err)
+	}
+	if w, err = hold(&Writer{Dir: dir, log: f, fence: fence, now: now, prev: prev}); err != nil {
+		return nil, "", err
+	}
+	if torn, err = w.recover(ctx); err != nil {
+		w.Close()
+		return nil, "", fmt.Errorf("bundle %s: %w", dir, err)
+	}
+	return w, torn, nil
+}
+
+// recover brings disk and fence to the same lines, and writes the files that
+// the log embeds.
+func (w *Writer) recover(ctx context.Context) (torn string, err error) {
+	disk, torn, err := w.cutTorn()
+	if err != nil {
+		return "", err
+	}
+	entries, err := w.fence.Entries(ctx)
+	if err != nil {
+		return "", err
+	}
+	var stored []byte
+	for _, e := range entries {
+		if _, isLine := ParseEntryName(e.Name); isLine {
+			stored = append(stored, e.Data...)
+		}
+	}
+	switch {
+	case bytes.HasPrefix(stored, disk):
+		if err := w.write(stored[len(disk):]); err != nil {
+			return "", err
+		}
+		disk = stored
+	case !bytes.HasPrefix(disk, stored):
+		return "", ErrForked
+	}
+	if w.Events, err = ParseLog(disk); err != nil {
+		return "", err
+	}
+	for seq := bytes.Count(stored, []byte("\n")); seq < len(w.Events); seq++ {
+		line, err := w.Events[seq].Line()
+		if err == nil {
+			err = w.fence.Append(ctx, EntryName(seq), line)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	for _, e := range w.Events {
+		w.prev = e.Head()
+		if err := w.embedded(e); err != nil {
+			return "", err
+		}
+	}
+	for _, e := range entries {
+		if _, isLine := ParseEntryName(e.Name); !isLine {
+			if err := w.ensure(e.Name, e.Data); err != nil {
+				return "", err
+			}
+		}
+	}
+	return torn, nil
+}
+
+// cutTorn truncates what follows the last line feed.
+func (w *Writer) cutTorn() (whole []byte, torn string, err error) {
+	data, err := io.ReadAll(w.log)
+	if err != nil {
+		return nil, "", err
+	}
+	end := bytes.LastIndexByte(data, '\n') + 1
+	if end == len(data) {
+		return data, "", nil
+	}
+	if err := w.log.Truncate(int64(end)); err != nil {
+		return nil, "", err
+	}
+	if _, err := w.log.Seek(int64(end), io.SeekStart); err != nil {
+		return nil, "", err
+	}
+	return data[:end], Digest(data[end:]), w.log.Sync()
+}
+
+func (w *Writer) write(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if _, err := w.log.Write(b); err != nil {
+		return err
+	}
+	return w.log.Sync()
+}
+
+// Append writes the next event: to disk, synced, then to the fence (promise 5).
+// When the fence refuses, the line is taken off the disk again.
+func (w *Writer) Append(ctx context.Context, kind Kind, step string, facts Facts) (Event, error) {
+	if w.ended != nil {
+		return Event{}, w.ended
+	}
+	e, err := w.append(ctx, kind, step, facts)
+	w.ended = err
+	return e, err
+}
+
+func (w *Writer) append(ctx context.Context, kind Kind, step string, facts Facts) (Event, error) {
+	e := Event{Prev: w.prev, Seq: len(w.Events), Time: w.now().UTC().Format(time.RFC3339), Kind: kind, Step: step, Facts: facts}
+	line, err := e.Line()
+	if err != nil {
+		return e, err
+	}
+	at, err := w.log.Seek(0, io.SeekEnd)
+	if err != nil {
+		return e, fmt.Errorf("write event %d: %w", e.Seq, err)
+	}
+	if err := w.write(line); err != nil {
+		return e, fmt.Errorf("write event %d: %w", e.Seq, errors.Join(err, w.log.Truncate(at)))
+	}
+	if err := w.fence.Append(ctx, EntryName(e.Seq), line); err != nil {
+		if errors.Is(err, ErrFenced) {
+			err = errors.Join(err, w.log.Truncate(at), w.log.Sync())
+		}
+		return e, fmt.Errorf("write event %d: %w", e.Seq, err)
+	}
+	w.Events, w.prev = append(w.Events, e), Digest(line)
+	return e, w.embedded(e)
+}
+
+// embedded writes the files that an event carries, unless they are there.
+func (w *Writer) embedded(e Event) error {
+	files := e.files()
+	for _, name := range sorted(files) {
+		if err := w.ensure(name, files[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// files are the bundle's files that e embeds, by name.
+func (e Event) files() map[string][]byte {
+	switch e.Kind {
+	case Roster:
+		return map[string][]byte{rosterFile: []byte(e.Facts["roster"])}
+	case Plan:
+		return map[string][]byte{PlanFile(e.Seq): []byte(e.Facts["plan"])}
+	case Signed:
+		f := e.Facts["file"]
+		return map[string][]byte{f: []byte(e.Facts["statement"]), f + ".sig": []byte(e.Facts["signature"])}
+	}
+	return nil
+}
+
+// Final writes a final's file: to disk, synced, then to the fence. A file that
+// a crash left on the disk alone is written anew; one in the fence stays.
+func (w *Writer) Final(ctx context.Context, name string, data []byte) error {
+	entries, err := w.fence.Entries(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(entries, func(e Entry) bool { return e.Name == name }) {
+		return w.ensure(name, data)
+	}
+	if err := os.Remove(filepath.Join(w.Dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := w.ensure(name, data); err != nil {
+		return err
+	}
+	return w.fence.Append(ctx, name, data)
+}
+
+// ensure makes a file of the bundle exclusively and syncs it; one that is there
+// already must hold the same bytes.
+func (w *Writer) ensure(name string, data []byte) error {
+	if name != filepath.Base(name) || strings.HasPrefix(name, ".") || name == logFile {
+		return fmt.Errorf("write %q: not a name for a file of a bundle", name)
+	}
+	path := filepath.Join(w.Dir, name)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return sameFile(path, data)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return syncDir(w.Dir)
+}
+
+// sameFile accepts the very bytes; a beginning of them, left by a crash, is
+// written anew.
+func sameFile(path string, data []byte) error {
+	have, err := os.ReadFile(path)
+	if err != nil || bytes.Equal(have, data) {
+		return err
+	}
+	if !bytes.HasPrefix(data, have) {
+		return fmt.Errorf("%s: %w", path, ErrForked)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Head is the digest of the last line.
+func (w *Writer) Head() string { return w.prev }
+
+// Close gives up the lock.
+func (w *Writer) Close() error { return w.log.Close() }
