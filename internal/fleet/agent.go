@@ -26,7 +26,7 @@ type Agent struct {
 
 // Run beats until ctx ends, then says that it stopped.
 func (a *Agent) Run(ctx context.Context) error {
-	b, err := a.first()
+	b, err := a.first(ctx)
 	if err != nil {
 		return err
 	}
@@ -44,15 +44,19 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 }
 
-func (a *Agent) first() (store.Beat, error) {
+func (a *Agent) first(ctx context.Context) (store.Beat, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return store.Beat{}, fmt.Errorf("read the host's name: %w", err)
 	}
+	about, err := a.Provider.Describe(ctx)
+	if err != nil {
+		return store.Beat{}, err
+	}
 	started := time.Now().UTC()
 	return store.Beat{
 		Process: fmt.Sprintf("%s/%s/%d/%s", host, a.Role, os.Getpid(), started.Format("150405.000")),
-		Role:    a.Role, Host: host, PID: os.Getpid(), Started: started,
+		Role:    a.Role, Host: host, PID: os.Getpid(), Provider: about["provider"], Started: started,
 	}, nil
 }
 

@@ -182,7 +182,10 @@ func (r *run) account(done int) {
 	r.meter.add(now.Sub(r.began), done)
 	r.began = now
 	if r.p.Limit > 0 {
-		r.next = now.Add(time.Duration(float64(done) / float64(r.p.Limit) * float64(time.Second)))
+		if r.next.Before(now.Add(-time.Second)) {
+			r.next = now // after a pause there is nothing to catch up
+		}
+		r.next = r.next.Add(time.Duration(float64(done) / float64(r.p.Limit) * float64(time.Second)))
 	}
 	r.p.Left = max(0, r.p.Left-done)
 	r.p.Rate, r.p.ETA = r.meter.rate(), r.meter.eta(r.p.Left, r.p.Total)

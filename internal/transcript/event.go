@@ -178,15 +178,20 @@ func (e Event) Head() string {
 	return Digest(line)
 }
 
+// FactBegun and an act's name stand in a fold when the act was begun.
+const FactBegun = "begun."
+
 // Fold joins the facts of all events that change one; the later wins.
 func (es Events) Fold() Facts {
 	all := Facts{}
 	for _, e := range es {
 		switch e.Kind {
-		case Opened, Answered, Found, Gathered, Done:
+		case Opened, Roster, Answered, Found, Gathered, Done:
 			for name, value := range e.Facts {
 				all[name] = value
 			}
+		case Begun:
+			all[FactBegun+e.Step] = "yes"
 		}
 	}
 	return all

@@ -184,8 +184,8 @@ func (v *verifier) roster(e Event) (err error) {
 		return errors.New("a second roster")
 	}
 	v.report.Roster, err = quorum.ParseRoster([]byte(e.Facts["roster"]), v.mode)
-	if err == nil && e.Facts["sha256"] != v.report.Roster.Digest() {
-		err = errors.New("sha256 is not the roster's")
+	if err == nil && e.Facts["roster_sha256"] != v.report.Roster.Digest() {
+		err = errors.New("roster_sha256 is not the roster's")
 	}
 	return err
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/secret"
 )
 
 // Name is the provider's name in configuration, lock and envelopes.
@@ -45,6 +46,7 @@ type Provider struct {
 	loggedIn bool
 	iv       ivMode
 	handles  map[kek.Version]pkcs11.ObjectHandle
+	scratch  *secret.Buffer // of one decryption
 }
 
 var _ provider.Provider = (*Provider)(nil)
@@ -67,6 +69,10 @@ func Open(cfg Config) (*Provider, error) {
 	}
 	if err := ctx.Initialize(); err != nil {
 		return nil, fmt.Errorf("initialize module %s: %w", printable.Quote(cfg.ModulePath), named(err))
+	}
+	if p.scratch, err = secret.New(roomy); err != nil {
+		p.Close()
+		return nil, err
 	}
 	if err := p.findToken(); err != nil {
 		p.Close()
@@ -146,8 +152,13 @@ var (
 
 // Describe implements provider.Provider.
 func (p *Provider) Describe(context.Context) (map[string]string, error) {
+	iv := string(p.iv)
+	if iv == "" {
+		iv = "not probed"
+	}
 	return map[string]string{
 		"provider":      Name,
+		"iv":            iv,
 		"module":        printable.Text(p.cfg.ModulePath),
 		"module_sha256": p.digest,
 		"token":         printable.Text(p.info.Label),
@@ -161,6 +172,7 @@ func (p *Provider) Describe(context.Context) (map[string]string, error) {
 // Close ends the sessions and the module. It does not unload the module:
 // threads it started may still run.
 func (p *Provider) Close() error {
+	p.scratch.Wipe()
 	if err := p.ctx.Finalize(); err != nil {
 		return fmt.Errorf("finalize module: %w", named(err))
 	}

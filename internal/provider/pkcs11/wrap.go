@@ -12,6 +12,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/secret"
 )
 
 // ivMode says who makes the IV. It is found by experiment, never configured:
@@ -93,12 +94,20 @@ func (p *Provider) Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte
 	return nil
 }
 
+// unwrap decrypts into locked memory first: some tokens want room for the tag
+// as well (SoftHSM2), and a token is never given less than roomy.
 func (p *Provider) unwrap(key pkcs11.ObjectHandle, w envelope.Wrapped, aad, into []byte) error {
-	n, err := p.call.decrypt(p.session, key, bytes.Clone(w.IV), aad, w.Sealed, into)
-	if err == nil && n != len(into) {
-		err = fmt.Errorf("the token answered %d bytes, want %d", n, len(into))
+	room := p.scratch.Room()[:roomy]
+	defer secret.Zero(room)
+	n, err := p.call.decrypt(p.session, key, bytes.Clone(w.IV), aad, w.Sealed, room)
+	if err != nil {
+		return err
 	}
-	return err
+	if n != len(into) {
+		return fmt.Errorf("the token answered %d bytes, want %d", n, len(into))
+	}
+	copy(into, room)
+	return nil
 }
 
 // Rewrap implements provider.Provider.

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/certautopilot/kekceremony/internal/config"
+	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+)
+
+var roleForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+
+func agentCommand(o *options) *cobra.Command {
+	var role string
+	cmd := &cobra.Command{
+		Use:   "agent --role ROLE",
+		Short: "Beat for a process of the fleet: load every version, prove it, follow the pointer",
+		Args:  cobra.NoArgs,
+		RunE: held(func(cmd *cobra.Command, _ []string) error {
+			cfg, err := o.readConfig()
+			if err != nil {
+				return err
+			}
+			if !roleForm.MatchString(role) {
+				return &usageError{fmt.Errorf("--role %q: want lower-case letters, digits and -", role)}
+			}
+			return runAgent(cmd, cfg, role)
+		}),
+	}
+	cmd.Flags().StringVar(&role, "role", "", "role of the process, as under fleet.expect")
+	_ = cmd.MarkFlagRequired("role")
+	return cmd
+}
+
+func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
+	ctx := cmd.Context()
+	db, err := sqlite.Open(ctx, cfg.StorePath())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	lock, err := db.Lock(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", steps.ErrNotInstalled, err)
+	}
+	if err := sameLock(cfg, lock); err != nil {
+		return err
+	}
+	p, err := openProvider(cfg)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if cfg.Encryption.PINFile != "" {
+		if err := provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile); err != nil {
+			return err
+		}
+	}
+	a := fleet.Agent{Store: db, Provider: p, Chain: lock.Chain, Role: role, Every: cfg.Fleet.Beat, Say: func(line string) {
+		fmt.Fprintf(os.Stderr, "%s kekceremony: agent: %s\n", time.Now().UTC().Format(time.RFC3339), line)
+	}}
+	return a.Run(ctx)
+}
+
+// sameLock refuses a configuration that disagrees with the lock, before any
+// token is touched.
+func sameLock(cfg config.Config, lock store.Lock) error {
+	if lock.Provider != cfg.Encryption.Provider {
+		return fmt.Errorf("provider: configured %s, locked %s: %w", cfg.Encryption.Provider, lock.Provider, steps.ErrLockDiffers)
+	}
+	if cfg.Chain != "" && kek.Chain(cfg.Chain) != lock.Chain {
+		return fmt.Errorf("chain: configured %s, locked %s: %w", cfg.Chain, lock.Chain, steps.ErrLockDiffers)
+	}
+	return nil
+}

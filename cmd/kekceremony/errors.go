@@ -1,0 +1,157 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/env"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/secret"
+	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/term"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// Exit codes. docs/exit-codes.md holds the same list.
+const (
+	exitDone       = 0  // done, or nothing was due
+	exitFailed     = 1  // failed, or poison is left; the message says what changed
+	exitUsage      = 2  // flags, configuration or answers
+	exitRefused    = 3  // refused by a rule; nothing was changed
+	exitBad        = 4  // the transcript is bad
+	exitIncomplete = 5  // the transcript is incomplete
+	exitAgain      = 75 // people or parts are missing, or it was interrupted: run it again
+)
+
+// usageError is a wrong flag, argument, configuration or answer.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// badTranscript is a bundle that does not verify.
+type badTranscript struct{ err error }
+
+func (e *badTranscript) Error() string { return e.err.Error() }
+func (e *badTranscript) Unwrap() error { return e.err }
+
+// childError is a command run by rehearse that ended with a code; it has said why.
+type childError struct{ code int }
+
+func (e *childError) Error() string { return fmt.Sprintf("it ended with exit code %d", e.code) }
+
+// outcome is what an error means to whoever runs the command.
+type outcome struct {
+	err  error
+	code int
+	hint string
+}
+
+// outcomes is looked through from the top; the first match decides.
+var outcomes = []outcome{
+	{steps.ErrNothingDue, exitDone, ""},
+	{steps.ErrInterrupted, exitAgain, "everything up to here is in the transcript; the same command goes on"},
+	{transcript.ErrFenced, exitAgain, "nothing more is done here; end the other console before the same command is run here again"},
+	{transcript.ErrHeld, exitAgain, "end the other console, then run the same command"},
+	{term.ErrInterrupted, exitAgain, "the same command goes on"},
+	{term.ErrNone, exitUsage, "run it on a terminal, or with --ui none"},
+	{steps.ErrNobody, exitUsage, "set encryption.pin_file, or run it on a terminal"},
+	{transcript.ErrIncomplete, exitIncomplete, "the same ceremony's command goes on and gathers what is missing"},
+	{transcript.ErrForked, exitRefused, "move the bundle away and keep it; the same command builds it again from the store"},
+	{steps.ErrInstalled, exitRefused, "an install is held once; see kekceremony transcript list"},
+	{steps.ErrNotInstalled, exitRefused, "hold kekceremony install first"},
+	{steps.ErrStoreUsed, exitRefused, "install founds a chain on an empty store only"},
+	{steps.ErrTokenUsed, exitRefused, "use a token that holds no such key"},
+	{steps.ErrLockDiffers, exitRefused, "no token was touched; correct the configuration"},
+	{steps.ErrPlanted, exitRefused, "find out who made it before anything else; nothing was changed"},
+	{steps.ErrDoubtfulKey, exitRefused, "do not use this key; find out who made it"},
+	{steps.ErrCanary, exitRefused, "store and token disagree with the transcript; nothing was changed"},
+	{steps.ErrPins, exitRefused, "find out why it differs; nothing was changed"},
+	{steps.ErrHistory, exitRefused, "somebody changed the store; compare it with the bundles"},
+	{steps.ErrMode, exitRefused, "use the configuration this store was founded with"},
+	{steps.ErrStrangers, exitRefused, "name every place under catalogue in the configuration"},
+	{steps.ErrPlanMoved, exitRefused, "run the same command and approve the plan as it is now"},
+	{steps.ErrVersion, exitRefused, "kekceremony rotate --to-version takes the next version, or an older one"},
+	{steps.ErrUnfinished, exitRefused, "finish it first, with its own command"},
+	{steps.ErrUndone, exitFailed, "look at the transcript, then run the same command"},
+	{rewrap.ErrPoison, exitFailed, "the others are re-wrapped; nothing was retired"},
+	{provider.ErrPINLocked, exitRefused, "the token's security officer must reset the PIN"},
+	{provider.ErrPINRefused, exitRefused, "no program tries a PIN again; correct it, remove PIN_FILE.refused, run the same command"},
+	{provider.ErrAmbiguous, exitRefused, "find out who made the other key"},
+	{pkcs11.ErrNoToken, exitUsage, "list the tokens with: pkcs11-tool --module MODULE -L"},
+	{pkcs11.ErrTokens, exitUsage, "set encryption.pkcs11.token_serial"},
+	{env.ErrNoFile, exitUsage, "set encryption.env.secrets_file"},
+	{rehearsal.ErrNoSoftHSM, exitUsage, "apt-get install softhsm2, or rehearse --provider env"},
+	{secret.ErrMode, exitUsage, "chmod 0600 the file"},
+	{quorum.ErrQuorum, exitRefused, "have the missing people sign"},
+	{store.ErrExists, exitAgain, "another console was first; run the same command to go on with it"},
+	{fs.ErrNotExist, exitUsage, ""},
+}
+
+// report prints an error and what to do next, and returns the exit code.
+func report(w io.Writer, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	code, hint := judge(err)
+	if code == exitDone {
+		fmt.Fprintf(w, "kekceremony: %s\n", err)
+		return code
+	}
+	fmt.Fprintf(w, "kekceremony: error: %s\n", err)
+	var waiting *steps.WaitingError
+	if errors.As(err, &waiting) {
+		for _, line := range waiting.Sign {
+			fmt.Fprintf(w, "kekceremony: missing: %s\n", line)
+		}
+	}
+	var bundle *steps.BundleError
+	if errors.As(err, &bundle) {
+		fmt.Fprintf(w, "kekceremony: transcript: %s\n", printable.Text(bundle.Dir))
+	}
+	if hint != "" {
+		fmt.Fprintf(w, "kekceremony: hint: %s\n", hint)
+	}
+	return code
+}
+
+func judge(err error) (code int, hint string) {
+	var child *childError
+	if errors.As(err, &child) {
+		return child.code, "the same rehearse command with --dir goes on"
+	}
+	var waiting *steps.WaitingError
+	if errors.As(err, &waiting) {
+		return exitAgain, "sign with the lines above, then run the same command"
+	}
+	var missing *steps.MissingAnswers
+	if errors.As(err, &missing) {
+		return exitUsage, "add them to the file given with --answers"
+	}
+	var probe *provider.ProbeError
+	if errors.As(err, &probe) {
+		return exitRefused, "nothing but the transcript was written; this token cannot be used as it is"
+	}
+	for _, o := range outcomes {
+		if errors.Is(err, o.err) {
+			return o.code, o.hint
+		}
+	}
+	var bad *badTranscript
+	if errors.As(err, &bad) {
+		return exitBad, "do not rely on this transcript; keep it"
+	}
+	var usage *usageError
+	if errors.As(err, &usage) {
+		return exitUsage, `"kekceremony rehearse" shows everything with throw-away parts; --help lists the commands`
+	}
+	return exitFailed, ""
+}

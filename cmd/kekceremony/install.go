@@ -1,0 +1,18 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/certautopilot/kekceremony/internal/steps"
+)
+
+func installCommand(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "install",
+		Short: "Found a chain: lock the store to a provider and make version 1",
+		Args:  cobra.NoArgs,
+		RunE: held(func(cmd *cobra.Command, _ []string) error {
+			return hold(cmd.Context(), o, ceremony{kind: steps.Install, open: steps.OpenInstall, define: steps.InstallSteps})
+		}),
+	}
+}

@@ -1,0 +1,90 @@
+// Command kekceremony holds the key ceremonies of a KEK.
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/certautopilot/kekceremony/internal/secret"
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run is the whole program but its exit.
+func run(args []string) int {
+	if err := secret.Harden(); err != nil {
+		return report(os.Stderr, err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	cmd := root()
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(ctx)
+	var held *heldError
+	if err != nil && !errors.As(err, &held) {
+		err = &usageError{err} // cobra's own: a wrong flag, argument or command
+	}
+	return report(os.Stderr, err)
+}
+
+// options are the flags that every command has.
+type options struct {
+	config  string
+	store   string
+	ui      string
+	answers string
+	keys    []string
+}
+
+func root() *cobra.Command {
+	o := &options{}
+	cmd := &cobra.Command{
+		Use:   "kekceremony",
+		Short: "Hold the key ceremonies of a KEK, M of N, with a signed transcript",
+		Long: `kekceremony holds the key ceremonies of a KEK (key-encryption key): M of N
+operators install it, rotate it, and leave a transcript that anybody checks
+with ssh-keygen and sha256sum. To see it all with throw-away parts, run
+"kekceremony rehearse".`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          held(func(cmd *cobra.Command, _ []string) error { return nothingAsked(o) }),
+	}
+	cmd.CompletionOptions.DisableDefaultCmd = true
+	f := cmd.PersistentFlags()
+	f.StringVar(&o.config, "config", "", "configuration file (default /etc/kekceremony/config.yaml)")
+	f.StringVar(&o.store, "store", "", "store, instead of the configured one")
+	f.StringVar(&o.ui, "ui", "auto", "auto, tui, or none: nobody is in the room")
+	f.StringVar(&o.answers, "answers", "", "file of answers, for --ui none")
+	f.StringSliceVar(&o.keys, "key", nil, "operator's private key file on this console; may be repeated")
+	cmd.AddCommand(installCommand(o), rotateCommand(o), agentCommand(o), transcriptCommand(o), rehearseCommand(o), versionCommand())
+	return cmd
+}
+
+// held marks the errors of a command itself.
+func held(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := run(cmd, args); err != nil {
+			return &heldError{err}
+		}
+		return nil
+	}
+}
+
+type heldError struct{ err error }
+
+func (e *heldError) Error() string { return e.err.Error() }
+func (e *heldError) Unwrap() error { return e.err }
+
+// nothingAsked answers the bare command.
+func nothingAsked(o *options) error {
+	if _, err := os.Stat(o.configPath()); err != nil {
+		return &usageError{errors.New("no configuration, and no command")}
+	}
+	return &usageError{errors.New("no command")}
+}

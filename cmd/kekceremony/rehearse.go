@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// rehearsed is one run of rehearse.
+type rehearsed struct {
+	*options
+	provider string
+	records  int
+	rate     int
+	dir      string
+	parts    rehearsal.Parts
+}
+
+func rehearseCommand(o *options) *cobra.Command {
+	r := &rehearsed{options: o}
+	cmd := &cobra.Command{
+		Use:   "rehearse",
+		Short: "Hold install and rotate with throw-away parts: a token, a store, operators, a fleet",
+		Args:  cobra.NoArgs,
+		RunE:  held(func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) }),
+	}
+	cmd.Flags().StringVar(&r.provider, "provider", "pkcs11", "pkcs11 (SoftHSM2) or env")
+	cmd.Flags().IntVar(&r.records, "records", 1000, "records to re-wrap")
+	cmd.Flags().IntVar(&r.rate, "rate", 0, "envelopes per second at most; 0 is no limit")
+	cmd.Flags().StringVar(&r.dir, "dir", "", "directory of the rehearsal; one that exists is gone on with")
+	return cmd
+}
+
+func (r *rehearsed) run(ctx context.Context) (err error) {
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	// The ceremonies run as children on the same terminal: a signal is theirs.
+	signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
+	if !r.finished(1) {
+		if err := r.child("install", "--answers", r.parts.Answers()); err != nil {
+			return err
+		}
+	}
+	if err := r.application(ctx, func(a rehearsal.Application) error { return a.Write(ctx, r.records) }); err != nil {
+		return err
+	}
+	stop, err := r.startFleet()
+	if err != nil {
+		return err
+	}
+	if !r.finished(2) {
+		err = r.child("rotate", "--to-version", "2", "--rate", strconv.Itoa(r.rate), "--answers", r.parts.Answers())
+	}
+	if err := errors.Join(err, stop()); err != nil {
+		return err
+	}
+	return r.finish(ctx)
+}
+
+func (r *rehearsed) prepare(ctx context.Context) (err error) {
+	if r.provider != "pkcs11" && r.provider != "env" {
+		return &usageError{fmt.Errorf("--provider %q: want pkcs11 or env", r.provider)}
+	}
+	if r.records < 1 || r.rate < 0 {
+		return &usageError{errors.New("--records must be at least 1, --rate at least 0")}
+	}
+	if r.dir == "" {
+		if r.dir, err = os.MkdirTemp("", "kekceremony-rehearsal-"); err != nil {
+			return err
+		}
+	}
+	if r.dir, err = filepath.Abs(r.dir); err != nil {
+		return err
+	}
+	parts, found := rehearsal.Open(r.dir)
+	if !found {
+		if parts, err = rehearsal.Make(ctx, r.dir, r.provider); err != nil {
+			return err
+		}
+	}
+	r.parts = parts
+	r.parts.Use()
+	r.config = parts.Config()
+	return nil
+}
+
+// bundles lists the bundles in the order of their ceremonies.
+func (r *rehearsed) bundles() []string {
+	all, _ := filepath.Glob(filepath.Join(r.parts.Bundles(), "*-[0-9][0-9][0-9][0-9]-*[a-z]")) // the pattern is right
+	dirs := all[:0]
+	for _, path := range all {
+		if filepath.Ext(path) == "" {
+			dirs = append(dirs, path)
+		}
+	}
+	return dirs
+}
+
+// finished reports whether ceremony n left a good transcript.
+func (r *rehearsed) finished(n int) bool {
+	all := r.bundles()
+	if len(all) < n {
+		return false
+	}
+	_, err := transcript.Verify(all[n-1])
+	return err == nil
+}
+
+// child runs one of this program's own commands, as a real run does.
+func (r *rehearsed) child(args ...string) error {
+	cmd := exec.Command("/proc/self/exe", append(args, "--config", r.parts.Config(), "--ui", r.ui)...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return fmt.Errorf("%s in %s: %w", args[0], r.dir, &childError{max(exit.ExitCode(), exitFailed)})
+	}
+	return err
+}
+
+// startFleet starts the agents. They end with this process, however it ends.
+func (r *rehearsed) startFleet() (stop func() error, err error) {
+	var agents []*exec.Cmd
+	stop = func() error {
+		var errs []error
+		for _, a := range agents {
+			_ = a.Process.Signal(syscall.SIGTERM)
+			errs = append(errs, a.Wait())
+		}
+		return errors.Join(errs...)
+	}
+	for i := range rehearsal.Processes {
+		log, err := os.OpenFile(filepath.Join(r.dir, fmt.Sprintf("agent-%d.log", i+1)), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, errors.Join(err, stop())
+		}
+		a := exec.Command("/proc/self/exe", "agent", "--role", rehearsal.Role, "--config", r.parts.Config())
+		a.Stdout, a.Stderr = log, log
+		// Of their own group: a key typed at the wizard is not theirs.
+		a.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
+		if err := a.Start(); err != nil {
+			return nil, errors.Join(err, stop())
+		}
+		agents = append(agents, a)
+		log.Close()
+	}
+	return stop, nil
+}
+
+// application gives do the application's own access to store and token.
+func (r *rehearsed) application(ctx context.Context, do func(rehearsal.Application) error) error {
+	cfg, err := r.readConfig()
+	if err != nil {
+		return err
+	}
+	db, err := sqlite.Open(ctx, r.parts.Store())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	lock, err := db.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := openProvider(cfg)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if cfg.Encryption.PINFile != "" {
+		if err := provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile); err != nil {
+			return err
+		}
+	}
+	return do(rehearsal.Application{Store: db, Provider: p, Chain: lock.Chain})
+}
+
+// finish decrypts every payload, and prints where the bundles are.
+func (r *rehearsed) finish(ctx context.Context) error {
+	err := r.application(ctx, func(a rehearsal.Application) error {
+		for i := range r.records {
+			if _, err := a.Read(ctx, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d of %d payloads decrypt to what was written\n", r.records, r.records)
+	for _, dir := range r.bundles() {
+		fmt.Println(dir)
+	}
+	return nil
+}

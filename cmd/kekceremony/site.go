@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/certautopilot/kekceremony/internal/config"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/env"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+	"github.com/certautopilot/kekceremony/internal/term"
+	"github.com/certautopilot/kekceremony/internal/tui"
+)
+
+func (o *options) configPath() string {
+	if o.config != "" {
+		return o.config
+	}
+	return config.Default
+}
+
+// readConfig reads the file and what the flags put in its place.
+func (o *options) readConfig() (config.Config, error) {
+	c, err := config.Read(o.configPath())
+	if err != nil {
+		return c, &usageError{err}
+	}
+	if o.store != "" {
+		c.Store = o.store
+	}
+	c.Keys = append(c.Keys, o.keys...)
+	return c, nil
+}
+
+func openProvider(c config.Config) (provider.Provider, error) {
+	if c.Encryption.Provider == env.Name {
+		return env.Open(env.Config{SecretsFile: c.Encryption.Env.SecretsFile}, os.Environ())
+	}
+	return pkcs11.Open(pkcs11.Config{
+		ModulePath:  c.Encryption.PKCS11.ModulePath,
+		TokenLabel:  c.Encryption.PKCS11.TokenLabel,
+		TokenSerial: c.Encryption.PKCS11.TokenSerial,
+		IVFromHSM:   c.Encryption.PKCS11.IVFromHSM,
+	})
+}
+
+// site puts the real parts together.
+func site(ctx context.Context, c config.Config, rate int) (*steps.Site, error) {
+	catalogue, err := c.FullCatalogue()
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	tool, err := thisTool()
+	if err != nil {
+		return nil, err
+	}
+	s := &steps.Site{
+		Mode: mode(c), Tool: tool, Bundles: c.Transcripts, Chain: kek.Chain(c.Chain), ProviderName: c.Encryption.Provider,
+		OpenProvider: func() (provider.Provider, error) { return openProvider(c) },
+		Catalogue:    catalogue, Control: rewrap.NewControl(rate),
+		Fleet: steps.FleetConfig{Beat: c.Fleet.Beat, Live: c.Fleet.Live, Expect: c.Fleet.Expect},
+	}
+	if c.Rehearsal != nil {
+		s.PINHint = c.Rehearsal.PIN
+	}
+	for _, path := range c.Keys {
+		k, err := quorum.OpenKeyFile(ctx, path)
+		if err != nil {
+			return nil, &usageError{err}
+		}
+		s.Keys = append(s.Keys, k)
+	}
+	db, err := sqlite.Open(ctx, c.StorePath())
+	if err != nil {
+		return nil, err
+	}
+	s.Store = db
+	return s, nil
+}
+
+func mode(c config.Config) quorum.Mode {
+	if c.Rehearsal != nil {
+		return quorum.Rehearsal
+	}
+	return quorum.Production
+}
+
+func thisTool() (steps.Tool, error) {
+	t := steps.Tool{Version: version()}
+	f, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return t, fmt.Errorf("digest this program: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	t.SHA256 = hex.EncodeToString(h.Sum(nil))
+	return t, err
+}
+
+// ceremony is one of the commands that hold one.
+type ceremony struct {
+	kind   string
+	open   steps.Opening
+	define steps.Define
+	rate   int
+}
+
+// hold holds a ceremony in the room that --ui names.
+func hold(ctx context.Context, o *options, c ceremony) error {
+	cfg, err := o.readConfig()
+	if err != nil {
+		return err
+	}
+	s, err := site(ctx, cfg, c.rate)
+	if err != nil {
+		return err
+	}
+	defer s.Store.Close()
+	terminal, err := o.terminal()
+	if err != nil {
+		return err
+	}
+	if terminal != nil {
+		return tui.Run(ctx, terminal, s, func(ctx context.Context, room steps.Room) error {
+			return steps.Hold(ctx, s, room, c.kind, c.open, c.define)
+		})
+	}
+	answers, err := o.readAnswers()
+	if err != nil {
+		return err
+	}
+	if gaps := steps.Gaps(c.define(nil), answers); len(gaps) > 0 {
+		return &steps.MissingAnswers{Step: c.kind, Fields: gaps}
+	}
+	s.PINFile = cfg.Encryption.PINFile
+	return steps.Hold(ctx, s, &steps.Nobody{
+		Answers: answers, Signs: s.Mode == quorum.Rehearsal,
+		Say: func(line string) { fmt.Fprintf(os.Stderr, "kekceremony: %s: %s\n", c.kind, line) },
+	}, c.kind, c.open, c.define)
+}
+
+// terminal is nil when nobody is in the room.
+func (o *options) terminal() (*term.Terminal, error) {
+	switch o.ui {
+	case "none":
+		return nil, nil
+	case "tui":
+		return term.Open()
+	case "auto":
+		t, err := term.Open()
+		if errors.Is(err, term.ErrNone) {
+			return nil, nil
+		}
+		return t, err
+	}
+	return nil, &usageError{fmt.Errorf("--ui %q: want auto, tui or none", o.ui)}
+}
+
+// readAnswers reads the answers file: names and texts, nothing nested.
+func (o *options) readAnswers() (map[string]string, error) {
+	answers := map[string]string{}
+	if o.answers == "" {
+		return answers, nil
+	}
+	data, err := os.ReadFile(o.answers)
+	if err != nil {
+		return nil, &usageError{fmt.Errorf("read answers: %w", err)}
+	}
+	if err := yaml.UnmarshalWithOptions(data, &answers, yaml.Strict()); err != nil {
+		return nil, &usageError{fmt.Errorf("read answers %s: want lines of NAME: TEXT, each name once", o.answers)}
+	}
+	return answers, nil
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// version is the module's version, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	if v == "" {
+		v = "(devel)"
+	}
+	return v
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print version and digest of this program",
+		Args:  cobra.NoArgs,
+		RunE: held(func(cmd *cobra.Command, _ []string) error {
+			t, err := thisTool()
+			if err == nil {
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "kekceremony %s\nsha256 %s\n", t.Version, t.SHA256)
+			}
+			return err
+		}),
+	}
+}

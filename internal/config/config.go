@@ -1,0 +1,162 @@
+// Package config reads the configuration file: strict YAML, in which an
+// unknown, repeated or malformed key is refused.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+)
+
+// Default is where the configuration lies unless --config says otherwise.
+const Default = "/etc/kekceremony/config.yaml"
+
+// Config is the whole file.
+type Config struct {
+	Store       string     `yaml:"store"`       // sqlite:PATH
+	Transcripts string     `yaml:"transcripts"` // an existing directory of mode 0700
+	Chain       string     `yaml:"chain"`       // typed from paper after the install
+	Encryption  Encryption `yaml:"encryption"`
+	Fleet       Fleet      `yaml:"fleet"`
+	Catalogue   []string   `yaml:"catalogue"` // collection.field, beside the default ones
+	Keys        []string   `yaml:"keys"`      // operators' private key files on this console
+	Rehearsal   *Rehearsal `yaml:"rehearsal"` // present: everything is a rehearsal
+}
+
+// Encryption names the provider.
+type Encryption struct {
+	Provider string `yaml:"provider"` // env or pkcs11
+	PINFile  string `yaml:"pin_file"` // mode 0600; agents and unattended runs
+	PKCS11   PKCS11 `yaml:"pkcs11"`
+	Env      Env    `yaml:"env"`
+}
+
+// PKCS11 is encryption.pkcs11.
+type PKCS11 struct {
+	ModulePath  string `yaml:"module_path"`
+	TokenLabel  string `yaml:"token_label"`
+	TokenSerial string `yaml:"token_serial"`
+	IVFromHSM   *bool  `yaml:"use_gcm_iv_from_hsm"`
+}
+
+// Env is encryption.env.
+type Env struct {
+	SecretsFile string `yaml:"secrets_file"`
+}
+
+// Fleet says how often processes beat, when they count as live, and how many of
+// each role there must be.
+type Fleet struct {
+	Beat   time.Duration  `yaml:"beat"`
+	Live   time.Duration  `yaml:"live"`
+	Expect map[string]int `yaml:"expect"`
+}
+
+// Rehearsal marks throw-away parts.
+type Rehearsal struct {
+	PIN string `yaml:"pin"` // of the throw-away token; shown on the screen
+}
+
+// maxConfig bounds the file in bytes.
+const maxConfig = 1 << 20
+
+// Read reads and checks a file.
+func Read(path string) (Config, error) {
+	c := Config{Fleet: Fleet{Beat: 30 * time.Second, Live: 120 * time.Second}}
+	f, err := os.Open(path)
+	if err != nil {
+		return c, fmt.Errorf("read configuration: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxConfig))
+	if err != nil {
+		return c, fmt.Errorf("read configuration: %w", err)
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return c, fmt.Errorf("read configuration %s: %s", printable.Text(path), cause(err))
+	}
+	if err := c.check(); err != nil {
+		return c, fmt.Errorf("read configuration %s: %w", printable.Text(path), err)
+	}
+	return c, nil
+}
+
+// cause is the YAML error without its picture of the file: the file may hold
+// what should not be on a screen.
+func cause(err error) string {
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	return printable.Text(first)
+}
+
+func (c *Config) check() error {
+	if path, ok := strings.CutPrefix(c.Store, "sqlite:"); !ok || !filepath.IsAbs(path) {
+		return fmt.Errorf("store: %s: want sqlite: and an absolute path", printable.Quote(c.Store))
+	}
+	if err := privateDir(c.Transcripts); err != nil {
+		return fmt.Errorf("transcripts: %w", err)
+	}
+	if c.Chain != "" {
+		if _, err := kek.ParseChain(c.Chain); err != nil {
+			return err
+		}
+	}
+	if c.Fleet.Beat <= 0 || c.Fleet.Live < 2*c.Fleet.Beat {
+		return fmt.Errorf("fleet: live is %s, want at least twice beat, %s", c.Fleet.Live, c.Fleet.Beat)
+	}
+	_, err := c.FullCatalogue()
+	return errors.Join(err, c.Encryption.check())
+}
+
+func (e Encryption) check() error {
+	switch e.Provider {
+	case "pkcs11":
+		if !filepath.IsAbs(e.PKCS11.ModulePath) {
+			return fmt.Errorf("encryption.pkcs11.module_path: %s: want an absolute path", printable.Quote(e.PKCS11.ModulePath))
+		}
+		if e.PKCS11.TokenLabel == "" {
+			return errors.New("encryption.pkcs11.token_label is missing")
+		}
+	case "env":
+	default:
+		return fmt.Errorf("encryption.provider: %s: want env or pkcs11", printable.Quote(e.Provider))
+	}
+	return nil
+}
+
+func privateDir(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !filepath.IsAbs(path) || !info.IsDir() || info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%s: want an absolute path of a directory of mode 0700", printable.Quote(path))
+	}
+	return nil
+}
+
+// StorePath is the path of the SQLite file.
+func (c Config) StorePath() string { return strings.TrimPrefix(c.Store, "sqlite:") }
+
+// FullCatalogue is the default catalogue and the places of the file.
+func (c Config) FullCatalogue() (envelope.Catalogue, error) {
+	all := envelope.DefaultCatalogue()
+	for _, text := range c.Catalogue {
+		p, err := envelope.ParsePlace(text)
+		if err != nil {
+			return nil, fmt.Errorf("catalogue: %w", err)
+		}
+		all = all.With(p)
+	}
+	return all, nil
+}

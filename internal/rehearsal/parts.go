@@ -1,0 +1,213 @@
+// Package rehearsal makes the throw-away parts of a rehearsal: a directory with
+// a store, a token, three operators' keys and a configuration. What is then held
+// with them is the production code; nothing here takes part in a ceremony.
+package rehearsal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+)
+
+// PIN is the throw-away token's. It is on the screen and in the configuration.
+const PIN = "246810"
+
+// Operators sign; two of them are enough.
+var Operators = []string{"alice", "bob", "carol"}
+
+// Processes is how many agents make the fleet.
+const Processes = 3
+
+// Role is the agents' role.
+const Role = "app"
+
+// TokenLabel is the throw-away token's label.
+const TokenLabel = "kek-rehearsal"
+
+// Parts is the directory of one rehearsal.
+type Parts struct{ Dir string }
+
+// Config, Answers, Store, Token and Bundles are paths of the parts.
+func (p Parts) Config() string  { return filepath.Join(p.Dir, "config.yaml") }
+func (p Parts) Answers() string { return filepath.Join(p.Dir, "answers.yaml") }
+func (p Parts) Store() string   { return filepath.Join(p.Dir, "store.db") }
+func (p Parts) Token() string   { return filepath.Join(p.Dir, "softhsm2.conf") }
+func (p Parts) Bundles() string { return filepath.Join(p.Dir, "transcripts") }
+func (p Parts) Roster() string  { return filepath.Join(p.Dir, "roster") }
+func (p Parts) pinFile() string { return filepath.Join(p.Dir, "pin") }
+
+// Key is the path of an operator's private key.
+func (p Parts) Key(name string) string { return filepath.Join(p.Dir, "operators", name) }
+
+// Open finds the parts of an earlier rehearsal.
+func Open(dir string) (Parts, bool) {
+	p := Parts{dir}
+	_, err := os.Stat(p.Config())
+	return p, err == nil
+}
+
+// Make makes all parts in a directory that is empty or not there yet. The
+// configuration comes last: without it there is no rehearsal to go on with.
+func Make(ctx context.Context, dir, provider string) (Parts, error) {
+	p := Parts{dir}
+	if err := emptyDir(dir); err != nil {
+		return p, fmt.Errorf("make rehearsal: %w", err)
+	}
+	steps := []func(context.Context) error{p.makeDirs, p.makeOperators, p.makeRoster, p.makeStore}
+	if provider == "pkcs11" {
+		steps = append(steps, p.makeToken)
+	}
+	for _, make := range steps {
+		if err := make(ctx); err != nil {
+			return p, fmt.Errorf("make rehearsal: %w", err)
+		}
+	}
+	if err := p.writeConfig(provider); err != nil {
+		return p, fmt.Errorf("make rehearsal: %w", err)
+	}
+	return p, nil
+}
+
+func emptyDir(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	list, err := os.ReadDir(dir)
+	if err == nil && len(list) > 0 {
+		err = fmt.Errorf("%s is not empty and holds no rehearsal", dir)
+	}
+	return err
+}
+
+func (p Parts) makeDirs(context.Context) error {
+	for _, d := range []string{p.Bundles(), filepath.Join(p.Dir, "operators"), filepath.Join(p.Dir, "tokens")} {
+		if err := os.Mkdir(d, 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p Parts) makeOperators(ctx context.Context) error {
+	for _, name := range Operators {
+		if err := run(ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", p.Key(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p Parts) makeRoster(context.Context) error {
+	var spaces []string
+	for _, purpose := range []quorum.Purpose{quorum.Attend, quorum.Approve, quorum.Final} {
+		spaces = append(spaces, quorum.Rehearsal.Namespace(purpose))
+	}
+	text := "# quorum: 2\n"
+	for _, name := range Operators {
+		public, err := os.ReadFile(p.Key(name) + ".pub")
+		if err != nil {
+			return err
+		}
+		text += fmt.Sprintf("%s namespaces=%q %s", name, strings.Join(spaces, ","), public)
+	}
+	return write(p.Roster(), text)
+}
+
+func (p Parts) makeStore(ctx context.Context) error {
+	s, err := sqlite.Create(ctx, p.Store())
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+// modules is where Linux distributions put SoftHSM2.
+var modules = []string{
+	"/usr/lib/softhsm/libsofthsm2.so",
+	"/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+	"/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
+	"/usr/lib64/pkcs11/libsofthsm2.so",
+	"/usr/lib64/softhsm/libsofthsm2.so",
+}
+
+// ErrNoSoftHSM is returned where SoftHSM2 is not installed.
+var ErrNoSoftHSM = errors.New("SoftHSM2 is not installed")
+
+// Module finds SoftHSM2's module.
+func Module() (string, error) {
+	for _, path := range modules {
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	return "", ErrNoSoftHSM
+}
+
+func (p Parts) makeToken(ctx context.Context) error {
+	if _, err := Module(); err != nil {
+		return err
+	}
+	conf := fmt.Sprintf("directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", filepath.Join(p.Dir, "tokens"))
+	if err := write(p.Token(), conf); err != nil {
+		return err
+	}
+	p.Use()
+	// This PIN guards nothing: it is in the configuration as well.
+	return run(ctx, "softhsm2-util", "--init-token", "--free", "--label", TokenLabel, "--pin", PIN, "--so-pin", PIN+PIN)
+}
+
+// Use points this process and its children at the throw-away token.
+func (p Parts) Use() { os.Setenv("SOFTHSM2_CONF", p.Token()) }
+
+func (p Parts) writeConfig(provider string) error {
+	if err := write(p.pinFile(), PIN+"\n"); err != nil {
+		return err
+	}
+	err := write(p.Answers(), fmt.Sprintf("roster: %s\nprovider: %s\ncopies: none, this is a rehearsal\n", p.Roster(), provider))
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "store: sqlite:%s\ntranscripts: %s\nencryption:\n  provider: %s\n", p.Store(), p.Bundles(), provider)
+	if provider == "pkcs11" {
+		module, err := Module()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "  pin_file: %s\n  pkcs11:\n    module_path: %s\n    token_label: %s\n", p.pinFile(), module, TokenLabel)
+	} else {
+		fmt.Fprintf(&b, "  env:\n    secrets_file: %s\n", filepath.Join(p.Dir, "secrets.env"))
+	}
+	fmt.Fprintf(&b, "fleet:\n  beat: 1s\n  live: 4s\n  expect:\n    %s: %d\nkeys:\n", Role, Processes)
+	for _, name := range Operators {
+		fmt.Fprintf(&b, "  - %s\n", p.Key(name))
+	}
+	fmt.Fprintf(&b, "rehearsal:\n  pin: %q\n", PIN)
+	return write(p.Config(), b.String())
+}
+
+func write(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func run(ctx context.Context, name string, args ...string) error {
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}

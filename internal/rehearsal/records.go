@@ -1,0 +1,119 @@
+package rehearsal
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/secret"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+)
+
+// Application stands for what owns the records: it encrypts and decrypts
+// payloads as a real one does, with the KEK through a provider.
+type Application struct {
+	Store    *sqlite.Store
+	Provider provider.Provider
+	Chain    kek.Chain
+}
+
+// Record i lives in one of the catalogue's fields, in turn.
+func Record(i int) (place envelope.Place, id string) {
+	all := envelope.DefaultCatalogue()
+	return all[i%len(all)], fmt.Sprintf("record-%06d", i)
+}
+
+// Payload is the secret of record i before encryption.
+func Payload(i int) []byte { return fmt.Appendf(nil, "the secret of record %d", i) }
+
+// Write encrypts records 0 to n-1 under the active version. Those that are
+// there already stay.
+func (a Application) Write(ctx context.Context, n int) error {
+	active, err := a.Store.Active(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range envelope.DefaultCatalogue().Collections() {
+		if err := a.Store.CreateCollection(ctx, c); err != nil {
+			return err
+		}
+	}
+	have, err := a.Store.Census(ctx, envelope.DefaultCatalogue())
+	if err != nil || len(have) > 0 {
+		return err
+	}
+	const batch = 500
+	for from := 0; from < n; from += batch {
+		if err := a.write(ctx, active.Version, from, min(n, from+batch)); err != nil {
+			return fmt.Errorf("write records from %d: %w", from, err)
+		}
+	}
+	return nil
+}
+
+func (a Application) write(ctx context.Context, v kek.Version, from, to int) error {
+	dek, err := secret.New(kek.Size)
+	if err != nil {
+		return err
+	}
+	defer dek.Wipe()
+	dek.SetLen(kek.Size)
+	about, err := a.Provider.Describe(ctx)
+	if err != nil {
+		return err
+	}
+	records := map[envelope.Place]map[string]envelope.Envelope{}
+	for i := from; i < to; i++ {
+		if _, err := rand.Read(dek.Bytes()); err != nil {
+			return err
+		}
+		e := envelope.Envelope{KEKVersion: v, Provider: about["provider"]}
+		if e.Nonce, e.Ciphertext, err = envelope.Seal(dek.Bytes(), Payload(i)); err != nil {
+			return err
+		}
+		if e.WrappedDEK, err = a.Provider.Wrap(ctx, kek.NameOf(a.Chain, v), dek.Bytes()); err != nil {
+			return err
+		}
+		place, id := Record(i)
+		if records[place] == nil {
+			records[place] = map[string]envelope.Envelope{}
+		}
+		records[place][id] = e
+	}
+	for place, some := range records {
+		if err := a.Store.Put(ctx, place, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Read decrypts record i and compares it with what was written. It returns the
+// version the record was under.
+func (a Application) Read(ctx context.Context, i int) (kek.Version, error) {
+	place, id := Record(i)
+	e, err := a.Store.Get(ctx, place, id)
+	if err != nil {
+		return 0, err
+	}
+	dek, err := secret.New(kek.Size)
+	if err != nil {
+		return 0, err
+	}
+	defer dek.Wipe()
+	dek.SetLen(kek.Size)
+	if err := a.Provider.Unwrap(ctx, kek.NameOf(a.Chain, e.KEKVersion), e.WrappedDEK, dek.Bytes()); err != nil {
+		return e.KEKVersion, fmt.Errorf("read %s/%s: %w", place, id, err)
+	}
+	payload, err := e.Open(dek.Bytes())
+	if err == nil && string(payload) != string(Payload(i)) {
+		err = fmt.Errorf("another payload than was written")
+	}
+	if err != nil {
+		return e.KEKVersion, fmt.Errorf("read %s/%s: %w", place, id, err)
+	}
+	return e.KEKVersion, nil
+}

@@ -1,0 +1,90 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+const stepRetire = "retire"
+
+// census counts twice, one live period apart: whatever a slow writer still had
+// in hand at the first has arrived by the second.
+func census() Step {
+	return Step{
+		Name: "census", Title: "Census", Anew: true,
+		Why: "Nothing may be left at another version, at two counts one live period apart.",
+		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
+			facts := Facts{}
+			for i, name := range []string{"census_1", "census_2"} {
+				if i > 0 {
+					d.Show(func(v *View) { v.Waiting = fmt.Sprintf("the second count, %s after the first", s.Fleet.Live) })
+					if err := wait(ctx, s.Fleet.Live); err != nil {
+						return nil, err
+					}
+				}
+				left, err := leftovers(ctx, s, version(f, factTo))
+				if err != nil {
+					return nil, err
+				}
+				if left > 0 {
+					return nil, fmt.Errorf("count %d: %d envelopes are at another version: %w", i+1, left, ErrUndone)
+				}
+				facts[name] = "0 at " + time.Now().UTC().Format(time.RFC3339)
+				d.Show(func(v *View) {
+					v.Details = append(slices.Clone(v.Details), Detail{fmt.Sprintf("count %d", i+1), "0 left"})
+				})
+			}
+			return facts, nil
+		},
+	}
+}
+
+// retire marks every version but the target as read-only.
+func retire() Step {
+	return Step{
+		Name: stepRetire, Title: "Retire the old versions",
+		Why: "Retired versions stay readable, and nobody writes with them.",
+		Act: &Act{
+			Plan: func(_ *Site, f Facts) []Effect {
+				return []Effect{{Verb: "retire", Object: "every version but " + f[factTo] + ", still readable", Undo: "rotate back"}}
+			},
+			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
+				live, retired, err := others(ctx, s, version(f, factTo))
+				if err != nil || len(live) > 0 {
+					return NotBegun, nil, err
+				}
+				return Done, Facts{"retired": strings.Join(retired, " ")}, nil
+			},
+			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
+				live, _, err := others(ctx, s, version(f, factTo))
+				for _, v := range live {
+					if err == nil {
+						err = s.Store.MoveKEK(ctx, v, store.Live, store.Retired)
+					}
+				}
+				return nil, err
+			},
+		},
+	}
+}
+
+// others lists the versions but one, by state.
+func others(ctx context.Context, s *Site, but kek.Version) (live []kek.Version, retired []string, err error) {
+	keks, err := s.Store.KEKs(ctx)
+	for _, k := range keks {
+		switch {
+		case k.Version == but:
+		case k.State == store.Live:
+			live = append(live, k.Version)
+		default:
+			retired = append(retired, k.Version.String())
+		}
+	}
+	return live, retired, err
+}

@@ -1,0 +1,317 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// Kinds of ceremonies.
+const (
+	Install = "install"
+	Rotate  = "rotate"
+)
+
+// Ceremony is what is to be held.
+type Ceremony struct {
+	Kind  string
+	Facts Facts // of the opened event: from, to, generate
+	Steps []Step
+}
+
+// engine holds one ceremony. It runs in one goroutine.
+type engine struct {
+	site    *Site
+	room    Room
+	kind    string
+	steps   []Step
+	log     *transcript.Writer
+	facts   Facts
+	view    View
+	waited  bool // the run before this one ended waiting for people
+	resumed bool
+	asks    []int // the run of questions answered in this run, by step
+}
+
+// run goes through the steps that are left.
+func (e *engine) run(ctx context.Context) error {
+	if err := e.checkCovered(); err != nil {
+		return err
+	}
+	for i := 0; i < len(e.steps); i++ {
+		s := e.steps[i]
+		e.enter(i)
+		skip, err := e.settled(ctx, s)
+		if err == nil && !skip {
+			err = e.hold(ctx, s)
+		}
+		if errors.Is(err, ErrBack) {
+			i = e.back(i) - 1
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if s.Ask != nil {
+			e.asks = append(e.asks, i)
+		} else {
+			e.asks = nil
+		}
+	}
+	return nil
+}
+
+// back is the step to go to: the previous question of the same run, or the same.
+func (e *engine) back(i int) int {
+	if n := len(e.asks); n > 0 {
+		i, e.asks = e.asks[n-1], e.asks[:n-1]
+	}
+	return i
+}
+
+// checkCovered refuses a ceremony with an act that no earlier approval covers.
+func (e *engine) checkCovered() error {
+	var covered []string
+	for _, s := range e.steps {
+		if s.Gather != nil {
+			covered = append(covered, s.Gather.Acts...)
+		}
+		if s.Act != nil && !slices.Contains(covered, s.Name) {
+			return fmt.Errorf("ceremony %s: act %s: no approval covers it", e.kind, s.Name)
+		}
+	}
+	return nil
+}
+
+func (e *engine) step(name string) Step {
+	i := slices.IndexFunc(e.steps, func(s Step) bool { return s.Name == name })
+	return e.steps[i]
+}
+
+// enter shows the page of step i.
+func (e *engine) enter(i int) {
+	s := e.steps[i]
+	e.show(func(v *View) {
+		v.Step, v.Title, v.Why, v.N, v.Of = s.Name, s.Title, s.Why, i+1, len(e.steps)+1 // the finals are the last
+		v.Details, v.Probe, v.Fleet, v.Progress, v.Waiting = nil, nil, nil, nil, ""
+	})
+}
+
+func (e *engine) show(change func(*View)) {
+	change(&e.view)
+	e.view.Attended = e.facts[factAttended]
+	e.view.Quorum = ""
+	if n := len(e.site.Roster.Who(e.site.Mode.Namespace(quorum.Approve))); n > 0 {
+		e.view.Quorum = fmt.Sprintf("%d of %d", e.site.Roster.M, n)
+	}
+	e.room.Show(e.view)
+}
+
+// settled reports whether an earlier run of the tool already did the step.
+func (e *engine) settled(ctx context.Context, s Step) (bool, error) {
+	done := e.completed(s.Name)
+	switch {
+	case !done || !e.resumed:
+		return false, nil
+	case s.Gather != nil && s.Gather.Purpose == quorum.Approve:
+		return e.stands(s.Gather), nil
+	case s.Gather != nil:
+		return e.waited, nil // attendance serves the runs that only wait for signatures
+	case s.Act != nil:
+		state, _, err := s.Act.State(ctx, e.site, e.facts)
+		if err == nil && state != Done {
+			err = fmt.Errorf("step %s: %w", s.Name, ErrUndone)
+		}
+		return true, err
+	}
+	return !s.Anew, nil
+}
+
+// stands reports whether an approval of an earlier run still serves: one of its
+// acts was begun, or nothing but waiting came after it.
+func (e *engine) stands(g *Gather) bool {
+	return e.waited || slices.ContainsFunc(g.Acts, e.begun)
+}
+
+// completed reports whether the log holds the event that ends a step.
+func (e *engine) completed(step string) bool {
+	_, ok := e.log.Events.Last(func(ev transcript.Event) bool {
+		switch ev.Kind {
+		case transcript.Answered, transcript.Found, transcript.Gathered, transcript.Done, transcript.Roster:
+			return ev.Step == step
+		}
+		return false
+	})
+	return ok
+}
+
+func (e *engine) begun(step string) bool {
+	_, ok := e.log.Events.Last(transcript.Of(transcript.Begun, step))
+	return ok
+}
+
+// hold does a step, and does it again as long as the room wants to after a failure.
+func (e *engine) hold(ctx context.Context, s Step) error {
+	for {
+		err := e.once(ctx, s)
+		if err == nil || errors.Is(err, ErrBack) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("step %s: %w", s.Name, ErrInterrupted)
+		}
+		var waiting *WaitingError
+		var answers *MissingAnswers
+		if errors.As(err, &waiting) || errors.As(err, &answers) || errors.Is(err, transcript.ErrFenced) {
+			return err
+		}
+		if _, logErr := e.append(ctx, transcript.Failed, s.Name, Facts{"error": printable.Text(err.Error())}); logErr != nil {
+			return errors.Join(err, logErr)
+		}
+		retry, chooseErr := e.room.Choose(ctx, Failure{s.Name, err})
+		if ctx.Err() != nil {
+			return fmt.Errorf("step %s: %w", s.Name, ErrInterrupted)
+		}
+		if chooseErr != nil || !retry {
+			return errors.Join(err, chooseErr)
+		}
+	}
+}
+
+func (e *engine) once(ctx context.Context, s Step) error {
+	switch {
+	case s.Ask != nil:
+		return e.ask(ctx, s)
+	case s.Look != nil:
+		facts, err := s.Look(ctx, e.site, e.facts, e.desk(s))
+		if err != nil {
+			return err
+		}
+		return e.end(ctx, kindOf(s, transcript.Found), s.Name, facts)
+	case s.Gather != nil:
+		return e.gather(ctx, s)
+	default:
+		return e.act(ctx, s)
+	}
+}
+
+// kindOf is the kind of the event that ends a step: the roster has its own.
+func kindOf(s Step, kind transcript.Kind) transcript.Kind {
+	if s.Name == stepRoster {
+		return transcript.Roster
+	}
+	return kind
+}
+
+// ask goes on asking until every answer passes its check.
+func (e *engine) ask(ctx context.Context, s Step) error {
+	note := ""
+	for {
+		answers, err := e.room.Ask(ctx, *s.Ask, note)
+		if err != nil {
+			var missing *MissingAnswers
+			if errors.As(err, &missing) {
+				missing.Step = s.Name
+			}
+			return err
+		}
+		facts, err := check(e.site, *s.Ask, answers)
+		if err == nil {
+			return e.end(ctx, kindOf(s, transcript.Answered), s.Name, facts)
+		}
+		if note != "" && note == err.Error() {
+			return err // the room gives the same bad answer again: nobody is there
+		}
+		note = err.Error()
+	}
+}
+
+func check(site *Site, form Form, answers map[string]string) (Facts, error) {
+	all := Facts{}
+	for _, f := range form.Fields {
+		facts, err := f.Check(site, strings.TrimSpace(answers[f.Name]))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Name, err)
+		}
+		for name, value := range facts {
+			all[name] = value
+		}
+	}
+	return all, nil
+}
+
+// end writes the event that ends a step, and folds it.
+func (e *engine) end(ctx context.Context, kind transcript.Kind, step string, facts Facts) error {
+	ev, err := e.append(ctx, kind, step, facts)
+	if err != nil {
+		return err
+	}
+	for name, value := range ev.Facts {
+		e.facts[name] = value
+	}
+	return nil
+}
+
+// append is the only way anything gets into the log.
+func (e *engine) append(ctx context.Context, kind transcript.Kind, step string, facts Facts) (transcript.Event, error) {
+	// What was done is written down even while the run is being stopped.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	return e.log.Append(ctx, kind, step, facts)
+}
+
+func (e *engine) desk(s Step) Desk {
+	return Desk{
+		Show: e.show,
+		Note: func(ctx context.Context, facts Facts) error {
+			_, err := e.append(ctx, transcript.Noted, s.Name, facts)
+			return err
+		},
+		Lend: e.room.Lend,
+	}
+}
+
+// act derives the plan again, begins, does, and looks (promises 1 and 5).
+func (e *engine) act(ctx context.Context, s Step) error {
+	state, facts, err := s.Act.State(ctx, e.site, e.facts)
+	if err != nil {
+		return err
+	}
+	begun := e.begun(s.Name)
+	if state == Done && !begun && s.Act.Fresh {
+		return fmt.Errorf("step %s: %w", s.Name, ErrPlanted)
+	}
+	if state == Done {
+		return e.end(ctx, transcript.Done, s.Name, facts)
+	}
+	if err := e.approved(ctx, s.Name); err != nil {
+		return err
+	}
+	if !begun {
+		if _, err := e.append(ctx, transcript.Begun, s.Name, nil); err != nil {
+			return err
+		}
+	}
+	did, err := s.Act.Do(ctx, e.site, e.facts, e.desk(s))
+	if err != nil {
+		return err
+	}
+	state, facts, err = s.Act.State(ctx, e.site, e.facts)
+	if err != nil {
+		return err
+	}
+	if state != Done {
+		return fmt.Errorf("step %s: it was done, but looking again does not show it: %w", s.Name, ErrUndone)
+	}
+	for name, value := range did {
+		facts[name] = value
+	}
+	return e.end(ctx, transcript.Done, s.Name, facts)
+}

@@ -1,0 +1,29 @@
+package steps
+
+import (
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+)
+
+// Names of facts that more than one step uses.
+const (
+	factFrom      = "from"     // version that writers use when a rotation opens
+	factTo        = "to"       // version that is made, or rotated to
+	factGenerate  = "generate" // yes: this ceremony makes the version it rotates to
+	factRoster    = "roster"   // the roster's text
+	factRosterSum = "roster_sha256"
+	factAttended  = "attended"
+	factSilent    = "silent" // processes that ended without a word
+)
+
+func factCanary(v kek.Version) string { return fmt.Sprintf("canary_%d_sha256", v) }
+
+// version reads a fact that an earlier event of this log holds.
+func version(f Facts, name string) kek.Version {
+	v, err := kek.ParseVersion(f[name])
+	if err != nil {
+		return 0
+	}
+	return v
+}

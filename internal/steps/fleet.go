@@ -1,0 +1,108 @@
+package steps
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/secret"
+)
+
+// watch reads the fleet against a version's canary, which it holds opened.
+type watch struct {
+	site  *Site
+	rule  fleet.Rule
+	value *secret.Buffer
+}
+
+func (s *Site) watch(ctx context.Context, target kek.Version) (*watch, error) {
+	k, err := findKEK(ctx, s, target)
+	if err != nil {
+		return nil, err
+	}
+	value, err := fleet.OpenCanary(ctx, s.Provider, s.Name(target), k.Canary)
+	if err != nil {
+		return nil, err
+	}
+	return &watch{s, fleet.Rule{Chain: s.Chain, Target: target, Canary: value.Bytes(), Live: s.Fleet.Live, Expect: s.Fleet.Expect}, value}, nil
+}
+
+func (w *watch) close() { w.value.Wipe() }
+
+func (w *watch) look(ctx context.Context) (fleet.Table, error) {
+	return fleet.Look(ctx, w.site.Store, w.rule)
+}
+
+// until waits, live on the screen, until lacking gives no reason any more.
+func (w *watch) until(ctx context.Context, d Desk, lacking func(fleet.Table) string) (fleet.Table, error) {
+	for {
+		t, err := w.look(ctx)
+		if err != nil {
+			return t, err
+		}
+		why := lacking(t)
+		d.Show(func(v *View) { v.Fleet, v.Waiting = &t, why })
+		if why == "" {
+			return t, nil
+		}
+		if err := wait(ctx, min(w.site.Fleet.Beat, time.Second)); err != nil {
+			return t, err
+		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// verifyFleet is the gate: nothing is written with the target before every
+// live process has proved that it can read it.
+func verifyFleet() Step {
+	return Step{
+		Name: "fleet", Title: "Verify the fleet", Anew: true,
+		Why: "Every live process must have proved that it holds the target version before anything is written with it.",
+		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
+			w, err := s.watch(ctx, version(f, factTo))
+			if err != nil {
+				return nil, err
+			}
+			defer w.close()
+			t, err := w.until(ctx, d, fleet.Table.Lacking)
+			return Facts{"fleet": processes(t), factSilent: t.Silent()}, err
+		},
+	}
+}
+
+func processes(t fleet.Table) string {
+	var names []string
+	for _, p := range t.Live() {
+		names = append(names, p.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// acknowledge waits until every live process writes the target.
+func acknowledge() Step {
+	return Step{
+		Name: "acknowledge", Title: "Wait for the writers", Anew: true,
+		Why: "Before the old version is drained, nobody may write with it any more.",
+		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
+			w, err := s.watch(ctx, version(f, factTo))
+			if err != nil {
+				return nil, err
+			}
+			defer w.close()
+			t, err := w.until(ctx, d, fleet.Table.Behind)
+			return Facts{"writers": processes(t)}, err
+		},
+	}
+}

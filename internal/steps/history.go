@@ -1,0 +1,107 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// History is the closed ceremonies of a store, as their events in the store
+// tell it, each line checked against the digests the next one relies on.
+type History struct {
+	Logs  []transcript.Events
+	Final string        // digest of the last final.txt, or NoDigest
+	Files []finalDigest // the finals of the last ceremony
+}
+
+type finalDigest struct{ Name, SHA256 string }
+
+// fence is the store's copy of one ceremony's log.
+type fence struct {
+	log store.Log
+	seq int
+}
+
+func (f fence) Append(ctx context.Context, name string, data []byte) error {
+	err := f.log.AppendEntry(ctx, store.Entry{Ceremony: f.seq, Name: name, Data: data})
+	if errors.Is(err, store.ErrExists) {
+		return fmt.Errorf("%w: entry %d/%s is taken", transcript.ErrFenced, f.seq, name)
+	}
+	return err
+}
+
+func (f fence) Entries(ctx context.Context) ([]transcript.Entry, error) {
+	entries, err := f.log.Entries(ctx, f.seq)
+	out := make([]transcript.Entry, len(entries))
+	for i, e := range entries {
+		out[i] = transcript.Entry{Name: e.Name, Data: e.Data}
+	}
+	return out, err
+}
+
+// readHistory reads the logs of the closed ceremonies and checks that they
+// follow from each other.
+func readHistory(ctx context.Context, log store.Log, closed []store.Ceremony) (History, error) {
+	h := History{Final: transcript.NoDigest}
+	for i, c := range closed {
+		if c.Seq != i+1 {
+			return h, fmt.Errorf("ceremony %d follows %d: %w", c.Seq, i, ErrHistory)
+		}
+		entries, err := fence{log, c.Seq}.Entries(ctx)
+		if err != nil {
+			return h, err
+		}
+		var data []byte
+		h.Files = nil
+		for _, e := range entries {
+			if _, isLine := transcript.ParseEntryName(e.Name); isLine {
+				data = append(data, e.Data...)
+			} else {
+				h.Files = append(h.Files, finalDigest{e.Name, transcript.Digest(e.Data)})
+			}
+		}
+		events, err := transcript.ParseLog(data)
+		if err != nil {
+			return h, fmt.Errorf("ceremony %d: %w: %w", c.Seq, ErrHistory, err)
+		}
+		core, err := events.Core()
+		if err != nil || transcript.Digest(core) != c.Final || events[0].Prev != h.Final {
+			return h, fmt.Errorf("ceremony %d: final digest or prev differs: %w", c.Seq, ErrHistory)
+		}
+		h.Logs, h.Final = append(h.Logs, events), c.Final
+	}
+	return h, nil
+}
+
+// Last is the facts of the last closed ceremony.
+func (h History) Last() Facts {
+	if len(h.Logs) == 0 {
+		return Facts{}
+	}
+	return h.Logs[len(h.Logs)-1].Fold()
+}
+
+// Roster is the one that the last ceremony left behind.
+func (h History) Roster(mode quorum.Mode, lock store.Lock) (quorum.Roster, error) {
+	r, err := quorum.ParseRoster([]byte(h.Last()[factRoster]), mode)
+	if err == nil && r.Digest() != lock.Roster {
+		err = fmt.Errorf("roster %s is not the founding one, %s: %w", r.Digest(), lock.Roster, ErrHistory)
+	}
+	return r, err
+}
+
+// Canary is the digest that the ceremony which made a version wrote down. That
+// one is believed, not the store's.
+func (h History) Canary(v kek.Version) (sha256 string, ok bool) {
+	for _, events := range h.Logs {
+		if s, found := events.Fold()[factCanary(v)]; found {
+			sha256, ok = s, true
+		}
+	}
+	return sha256, ok
+}

@@ -1,0 +1,244 @@
+package steps
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// Define turns the facts of the opened event into the steps of a ceremony.
+type Define func(Facts) []Step
+
+// Opening decides on a new ceremony's first facts, or refuses it. It reads the
+// store and touches no token.
+type Opening func(context.Context, *Site, store.Lock) (Facts, error)
+
+// Hold holds a ceremony of a kind: the unfinished one if there is one, else a
+// new one. It returns a *BundleError for whatever goes wrong once there is a
+// bundle.
+func Hold(ctx context.Context, site *Site, room Room, kind string, open Opening, define Define) error {
+	e := &engine{site: site, room: room, kind: kind}
+	defer func() {
+		if site.Provider != nil {
+			_ = site.Provider.Close()
+		}
+	}()
+	if err := e.open(ctx, open); err != nil {
+		return err
+	}
+	defer e.log.Close()
+	e.steps = define(e.log.Events[0].Facts)
+	e.view = View{Kind: kind, Mode: site.Mode, From: version(e.facts, factFrom), To: version(e.facts, factTo), Started: time.Now()}
+	err := e.run(ctx)
+	if err == nil {
+		err = e.close(ctx)
+	}
+	if err != nil {
+		return &BundleError{e.log.Dir, err}
+	}
+	return nil
+}
+
+// open finds the unfinished ceremony or begins the next one.
+func (e *engine) open(ctx context.Context, open Opening) error {
+	all, err := e.site.Store.Ceremonies(ctx)
+	if err != nil {
+		return err
+	}
+	lock, err := e.lock(ctx)
+	if err != nil {
+		return err
+	}
+	unfinished, err := e.unfinished(ctx, all)
+	if err != nil {
+		return err
+	}
+	closed := all
+	if unfinished != nil {
+		closed = all[:len(all)-1]
+	}
+	for _, c := range all {
+		if c.Mode != string(e.site.Mode) {
+			return fmt.Errorf("ceremony %d was a %s, this is a %s: %w", c.Seq, printable.Text(c.Mode), e.site.Mode, ErrMode)
+		}
+	}
+	if e.site.History, err = readHistory(ctx, e.site.Store, closed); err != nil {
+		return err
+	}
+	if unfinished != nil {
+		return e.resume(ctx, *unfinished, open, lock)
+	}
+	return e.begin(ctx, len(all)+1, open, lock)
+}
+
+// lock reads the lock and refuses a configuration that disagrees with it,
+// before any token is touched.
+func (e *engine) lock(ctx context.Context) (store.Lock, error) {
+	l, err := e.site.Store.Lock(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return l, nil
+	}
+	if err != nil {
+		return l, err
+	}
+	if l.Provider != e.site.ProviderName {
+		return l, fmt.Errorf("provider: configured %s, locked %s: %w", e.site.ProviderName, printable.Text(l.Provider), ErrLockDiffers)
+	}
+	if e.site.Chain != "" && l.Chain != e.site.Chain {
+		return l, fmt.Errorf("chain: configured %s, locked %s: %w", e.site.Chain, printable.Text(string(l.Chain)), ErrLockDiffers)
+	}
+	return l, nil
+}
+
+// unfinished is the last ceremony if it is open or lacks finals.
+func (e *engine) unfinished(ctx context.Context, all []store.Ceremony) (*store.Ceremony, error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	last := all[len(all)-1]
+	if last.Outcome != "" {
+		enough, err := e.enoughFinals(ctx, last)
+		if err != nil || enough {
+			return nil, err
+		}
+	}
+	if last.Kind != e.kind {
+		return nil, fmt.Errorf("ceremony %d, %s: %w", last.Seq, printable.Text(last.Kind), ErrUnfinished)
+	}
+	return &last, nil
+}
+
+func (e *engine) enoughFinals(ctx context.Context, c store.Ceremony) (bool, error) {
+	entries, err := fence{e.site.Store, c.Seq}.Entries(ctx)
+	if err != nil {
+		return false, err
+	}
+	var log []byte
+	finals := 0
+	for _, en := range entries {
+		if _, isLine := transcript.ParseEntryName(en.Name); isLine {
+			log = append(log, en.Data...)
+		} else if strings.HasSuffix(en.Name, ".txt.sig") {
+			finals++
+		}
+	}
+	events, err := transcript.ParseLog(log)
+	if err != nil {
+		return false, fmt.Errorf("ceremony %d: %w: %w", c.Seq, ErrHistory, err)
+	}
+	r, err := quorum.ParseRoster([]byte(events.Fold()[factRoster]), e.site.Mode)
+	return finals >= r.M, err
+}
+
+// begin opens the next ceremony: first its number in the store, so that two
+// consoles cannot both have it, then the bundle.
+func (e *engine) begin(ctx context.Context, seq int, open Opening, lock store.Lock) error {
+	facts, err := open(ctx, e.site, lock)
+	if err != nil {
+		return err
+	}
+	e.site.Seq = seq
+	if e.site.Chain == "" {
+		e.site.Chain = lock.Chain
+	}
+	if e.site.Chain == "" {
+		id := make([]byte, 16)
+		rand.Read(id)
+		e.site.Chain = kek.Chain(hex.EncodeToString(id))
+	}
+	dir := filepath.Join(e.site.Bundles, fmt.Sprintf("%s-%04d-%s", time.Now().UTC().Format("2006-01-02T150405Z"), seq, e.kind))
+	err = e.site.Store.OpenCeremony(ctx, store.Ceremony{Seq: seq, Kind: e.kind, Mode: string(e.site.Mode), Bundle: filepath.Base(dir)})
+	if err != nil {
+		return err
+	}
+	e.log, err = transcript.Create(dir, e.site.History.Final, fence{e.site.Store, seq}, time.Now)
+	if err != nil {
+		return err
+	}
+	return e.firstLine(ctx, facts)
+}
+
+func (e *engine) firstLine(ctx context.Context, facts Facts) error {
+	facts["format"] = "kekceremony transcript v1"
+	facts[transcript.FactChain] = string(e.site.Chain)
+	facts[transcript.FactCeremony] = strconv.Itoa(e.site.Seq)
+	facts[transcript.FactKind] = e.kind
+	facts[transcript.FactMode] = string(e.site.Mode)
+	facts["tool"] = e.site.Tool.Version
+	facts["tool_sha256"] = e.site.Tool.SHA256
+	facts["store"] = printable.Text(e.site.Store.Describe())
+	for _, f := range e.site.History.Files {
+		facts["previous."+f.Name] = f.SHA256
+	}
+	ev, err := e.append(ctx, transcript.Opened, "", facts)
+	e.facts = transcript.Events{ev}.Fold()
+	return err
+}
+
+// resume goes on with a ceremony: it folds its events.
+func (e *engine) resume(ctx context.Context, c store.Ceremony, open Opening, lock store.Lock) error {
+	dir := filepath.Join(e.site.Bundles, c.Bundle)
+	if c.Bundle != filepath.Base(c.Bundle) || strings.HasPrefix(c.Bundle, ".") {
+		return fmt.Errorf("ceremony %d: bundle %s: not a directory's name", c.Seq, printable.Quote(c.Bundle))
+	}
+	e.site.Seq = c.Seq
+	w, torn, err := transcript.Resume(ctx, dir, e.site.History.Final, fence{e.site.Store, c.Seq}, time.Now)
+	if err != nil {
+		return err
+	}
+	e.log = w
+	if len(w.Events) == 0 { // it ended between its number and its first line
+		facts, err := open(ctx, e.site, lock)
+		if err != nil {
+			return err
+		}
+		if e.site.Chain == "" {
+			e.site.Chain = lock.Chain
+		}
+		return e.firstLine(ctx, facts)
+	}
+	return e.takeUp(ctx, torn)
+}
+
+// takeUp folds the events and writes that another run goes on.
+func (e *engine) takeUp(ctx context.Context, torn string) error {
+	events := e.log.Events
+	e.facts = events.Fold()
+	e.resumed = true
+	e.waited = events[len(events)-1].Kind == transcript.Waiting
+	e.site.Chain = kek.Chain(e.facts[transcript.FactChain])
+	if text, ok := e.facts[factRoster]; ok {
+		r, err := quorum.ParseRoster([]byte(text), e.site.Mode)
+		if err != nil {
+			return err
+		}
+		e.site.Roster = r
+	}
+	if events[len(events)-1].Kind == transcript.Closed {
+		return nil
+	}
+	facts := Facts{"tool": e.site.Tool.Version, "tool_sha256": e.site.Tool.SHA256}
+	if torn != "" {
+		facts["torn_sha256"] = torn
+	}
+	_, err := e.append(ctx, transcript.Resumed, "", facts)
+	return err
+}
+
+// isClosed reports whether nothing but finals may be added.
+func (e *engine) isClosed() bool {
+	return slices.ContainsFunc(e.log.Events, transcript.Of(transcript.Closed, ""))
+}

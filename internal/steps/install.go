@@ -1,0 +1,90 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+const stepLock = "lock"
+
+// InstallSteps is the ceremony that founds a chain.
+func InstallSteps(Facts) []Step {
+	return []Step{
+		askRoster(),
+		attend(true),
+		askProvider(),
+		pin(),
+		probe(),
+		approve("approve", stepGenerate, "canary", stepLock),
+		generate(),
+		canary(true),
+		copies(),
+		lock(),
+	}
+}
+
+// OpenInstall refuses a store that is not empty.
+func OpenInstall(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
+	if lock.Chain != "" {
+		return nil, fmt.Errorf("provider %s, chain %s: %w", lock.Provider, lock.Chain, ErrInstalled)
+	}
+	keks, err := s.Store.KEKs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(keks) > 0 {
+		return nil, fmt.Errorf("it holds version %d: %w", keks[0].Version, ErrStoreUsed)
+	}
+	if s.Chain != "" && len(s.History.Logs) == 0 {
+		return nil, fmt.Errorf("the configuration pins chain %s, install draws a new one: %w", s.Chain, ErrStoreUsed)
+	}
+	if len(s.History.Logs) > 0 {
+		return nil, fmt.Errorf("it holds %d ceremonies: %w", len(s.History.Logs), ErrStoreUsed)
+	}
+	return Facts{factTo: "1"}, refuseEnvelopes(ctx, s)
+}
+
+func refuseEnvelopes(ctx context.Context, s *Site) error {
+	strangers, err := s.Store.Strangers(ctx, envelope.Catalogue{})
+	if err != nil {
+		return err
+	}
+	if len(strangers) > 0 {
+		return fmt.Errorf("it holds envelopes in %s: %w", strangers[0], ErrStoreUsed)
+	}
+	return nil
+}
+
+// lock writes what never changes.
+func lock() Step {
+	return Step{
+		Name: stepLock, Title: "Lock",
+		Why: "The store is locked to this provider, this chain and this roster.",
+		Act: &Act{
+			Plan: func(s *Site, f Facts) []Effect {
+				return []Effect{{Verb: "lock", Object: fmt.Sprintf("the store to provider %s, chain %.8s", s.ProviderName, s.Chain), Undo: "none: a lock is for ever"}}
+			},
+			State: func(ctx context.Context, s *Site, _ Facts) (State, Facts, error) {
+				have, err := s.Store.Lock(ctx)
+				if errors.Is(err, store.ErrNotFound) {
+					return NotBegun, nil, nil
+				}
+				if err == nil && have != s.newLock() {
+					err = ErrInstalled
+				}
+				return Done, Facts{"locked": s.ProviderName}, err
+			},
+			Do: func(ctx context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
+				return nil, s.Store.InsertLock(ctx, s.newLock())
+			},
+		},
+	}
+}
+
+func (s *Site) newLock() store.Lock {
+	return store.Lock{Provider: s.ProviderName, Chain: s.Chain, Ceremony: s.Seq, Roster: s.Roster.Digest()}
+}

@@ -1,0 +1,77 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/term"
+)
+
+// Nobody is the room with nobody in it: answers come from a file, signatures
+// from elsewhere. In a rehearsal the keys on this console sign by themselves.
+type Nobody struct {
+	Answers map[string]string
+	Signs   bool // a rehearsal's keys sign
+	Say     func(string)
+	step    string
+}
+
+var _ Room = (*Nobody)(nil)
+
+// Gaps lists the questions of steps that the answers leave open.
+func Gaps(steps []Step, answers map[string]string) []Field {
+	var gaps []Field
+	for _, s := range steps {
+		if s.Ask == nil {
+			continue
+		}
+		for _, f := range s.Ask.Fields {
+			if _, ok := answers[f.Name]; !ok {
+				gaps = append(gaps, f)
+			}
+		}
+	}
+	return gaps
+}
+
+// Ask implements Room.
+func (n *Nobody) Ask(_ context.Context, form Form, note string) (map[string]string, error) {
+	if gaps := Gaps([]Step{{Ask: &form}}, n.Answers); len(gaps) > 0 {
+		return nil, &MissingAnswers{Fields: gaps}
+	}
+	return n.Answers, nil
+}
+
+// Consent implements Room.
+func (n *Nobody) Consent(ctx context.Context, r Request) (Consent, error) {
+	if ctx.Err() != nil {
+		return Consent{}, ctx.Err()
+	}
+	if r.Note != "" {
+		n.Say(r.Note)
+		return Consent{}, ErrLater
+	}
+	for _, s := range r.Signers {
+		if n.Signs && s.Asked && s.Here && !s.Signed {
+			return Consent{s.Name, r.Word(s.Name)[0]}, nil
+		}
+	}
+	if r.Have() >= r.Need {
+		return Consent{}, ErrEnough
+	}
+	return Consent{}, ErrLater
+}
+
+// Lend implements Room.
+func (n *Nobody) Lend(context.Context, func(*term.Terminal) error) error { return ErrNobody }
+
+// Choose implements Room: nobody decides to try again.
+func (n *Nobody) Choose(context.Context, Failure) (bool, error) { return false, nil }
+
+// Show implements Room: a line per step.
+func (n *Nobody) Show(v View) {
+	if v.Step != n.step && v.Step != "" {
+		n.Say(fmt.Sprintf("step %d of %d: %s", v.N, v.Of, v.Title))
+	}
+	n.step = v.Step
+}

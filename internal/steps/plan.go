@@ -1,0 +1,71 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// plan is what an approval binds: its text, the acts it covers, and their
+// effects with today's estimates.
+type plan struct {
+	Text    string
+	Acts    []string
+	Effects []Effect
+}
+
+func (p plan) digest() string { return transcript.Digest([]byte(p.Text)) }
+
+// bound are the facts of a provider that a plan binds when they are known.
+var bound = []string{"provider", "module", "module_sha256", "token", "serial", "iv", "secrets_file", "host"}
+
+// derive writes the plan of a gather from the world as it is now. The same
+// world gives the same bytes; counts and times are not in it.
+func (e *engine) derive(ctx context.Context, g *Gather) (plan, error) {
+	about, err := e.site.Provider.Describe(ctx)
+	if err != nil {
+		return plan{}, err
+	}
+	var b strings.Builder
+	say := func(name, value string) { fmt.Fprintf(&b, "%s: %s\n", name, value) }
+	b.WriteString("kekceremony plan v1\n")
+	for _, name := range []string{transcript.FactMode, transcript.FactChain, transcript.FactCeremony, transcript.FactKind, factFrom, factTo} {
+		if v, ok := e.facts[name]; ok {
+			say(name, v)
+		}
+	}
+	for _, name := range bound {
+		if v, ok := about[name]; ok {
+			say(name, v)
+		}
+	}
+	say(factRosterSum, e.site.Roster.Digest())
+	say("catalogue", e.site.Catalogue.String())
+	to := version(e.facts, factTo)
+	say("key", fmt.Sprintf("%s id %s", e.site.Name(to).Label, e.site.Name(to).HexID()))
+	keks, err := e.site.Store.KEKs(ctx)
+	if err != nil {
+		return plan{}, err
+	}
+	for _, k := range keks {
+		// The version that this plan makes is not bound by what it will be.
+		if k.Version != to || !slices.Contains(g.Acts, stepGenerate) {
+			say("canary", fmt.Sprintf("%d %s", k.Version, k.Canary.SHA256))
+		}
+	}
+	if s := e.facts[factSilent]; s != "" {
+		say("processes accepted as gone", s)
+	}
+	p := plan{Acts: g.Acts}
+	for _, name := range g.Acts {
+		p.Effects = append(p.Effects, e.step(name).Act.Plan(e.site, e.facts)...)
+	}
+	for i, f := range p.Effects {
+		say("effect", fmt.Sprintf("%d %s: %s; undo: %s", i+1, f.Verb, f.Object, f.Undo))
+	}
+	p.Text = b.String()
+	return p, nil
+}

@@ -1,0 +1,192 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/secret"
+	"github.com/certautopilot/kekceremony/internal/term"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// askProvider has people name the provider that the lock will hold for ever.
+func askProvider() Step {
+	return Step{
+		Name: "provider", Title: "Provider",
+		Why: "The provider is locked by this ceremony and cannot be changed afterwards.",
+		Ask: &Form{[]Field{{
+			Name: "provider", Question: "Provider to lock this store to",
+			Help: "type the one that the configuration names: env or pkcs11",
+			Check: func(s *Site, answer string) (Facts, error) {
+				if answer != s.ProviderName {
+					return nil, fmt.Errorf("%s is not the configured provider, %s", printable.Quote(answer), s.ProviderName)
+				}
+				return Facts{"provider": answer}, nil
+			},
+		}}},
+	}
+}
+
+// pin opens the provider and logs in. Only here does a token get touched first.
+func pin() Step {
+	return Step{
+		Name: "pin", Title: "PIN", Anew: true,
+		Why: "The PIN goes from the keyboard to the token and is wiped. It is in no log.",
+		Look: func(ctx context.Context, s *Site, _ Facts, d Desk) (Facts, error) {
+			if s.Provider == nil {
+				p, err := s.OpenProvider()
+				if err != nil {
+					return nil, err
+				}
+				s.Provider = p
+			}
+			if err := login(ctx, s, d); err != nil {
+				return nil, err
+			}
+			return s.Provider.Describe(ctx)
+		},
+	}
+}
+
+func login(ctx context.Context, s *Site, d Desk) error {
+	if s.PINFile != "" {
+		return provider.LoginFromFile(ctx, s.Provider, s.PINFile)
+	}
+	return s.Provider.Login(ctx, func(ctx context.Context, token, warning string) (pin *secret.Buffer, err error) {
+		prompt := "\r\nPIN of token " + token
+		if warning != "" {
+			prompt += " (" + warning + ")"
+		}
+		if s.PINHint != "" {
+			prompt += " (rehearsal: " + printable.Text(s.PINHint) + ")"
+		}
+		err = d.Lend(ctx, func(t *term.Terminal) (err error) {
+			pin, err = t.ReadSecret(ctx, prompt+": ")
+			return err
+		})
+		return pin, err
+	})
+}
+
+// probe finds out what the provider really does, and compares it with the last
+// ceremony and the canaries.
+func probe() Step {
+	return Step{
+		Name: "probe", Title: "Capability probe", Anew: true,
+		Why: "What the token does is found by trying, on keys that are thrown away. A failed line stops here, and nothing has been written.",
+		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
+			if err := runProbe(ctx, s, d); err != nil {
+				return nil, err
+			}
+			about, err := s.Provider.Describe(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if err := comparePins(s, about); err != nil {
+				return nil, err
+			}
+			if err := checkCanaries(ctx, s, f); err != nil {
+				return nil, err
+			}
+			if f[transcript.FactKind] == Install {
+				return about, refuseUsedToken(ctx, s, f)
+			}
+			return about, nil
+		},
+	}
+}
+
+// runProbe shows each line as it comes; a verdict is an event before it is on
+// the screen.
+func runProbe(ctx context.Context, s *Site, d Desk) error {
+	about, err := s.Provider.Describe(ctx)
+	if err != nil {
+		return err
+	}
+	d.Show(func(v *View) {
+		v.Probe, v.Details = nil, nil
+		for _, name := range slices.Sorted(maps.Keys(about)) {
+			v.Details = append(v.Details, Detail{name, about[name]})
+		}
+	})
+	var noteErr error
+	err = s.Provider.Probe(ctx, func(line provider.Verdict) {
+		line.Detail = printable.Text(line.Detail)
+		if line.Outcome != provider.Trying && noteErr == nil {
+			noteErr = d.Note(ctx, Facts{"line": line.Line, "outcome": string(line.Outcome), "detail": line.Detail})
+		}
+		d.Show(func(v *View) { v.Probe = withVerdict(v.Probe, line) })
+	})
+	return errors.Join(err, noteErr)
+}
+
+// withVerdict replaces the line of the same name, or adds it. It copies: a view
+// that was shown is never changed.
+func withVerdict(lines []provider.Verdict, line provider.Verdict) []provider.Verdict {
+	lines = slices.Clone(lines)
+	for i := range lines {
+		if lines[i].Line == line.Line {
+			lines[i] = line
+			return lines
+		}
+	}
+	return append(lines, line)
+}
+
+// comparePins refuses another module, token or IV mode than the last closed
+// ceremony had.
+func comparePins(s *Site, about map[string]string) error {
+	last := s.History.Last()
+	for _, name := range []string{"provider", "module_sha256", "serial", "iv"} {
+		if want, ok := last[name]; ok && about[name] != want {
+			return fmt.Errorf("%s: was %s, is %s: %w", name, want, about[name], ErrPins)
+		}
+	}
+	return nil
+}
+
+// checkCanaries opens the canary of every version in the store against the
+// digest that the transcript tells.
+func checkCanaries(ctx context.Context, s *Site, f Facts) error {
+	keks, err := s.Store.KEKs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range keks {
+		want, ok := s.History.Canary(k.Version)
+		if mine, made := f[factCanary(k.Version)]; made {
+			want, ok = mine, true
+		}
+		if !ok && k.Ceremony == s.Seq {
+			continue // this ceremony is about to write it down
+		}
+		if k.Canary.SHA256 != want {
+			return fmt.Errorf("version %d: %w", k.Version, ErrCanary)
+		}
+		value, err := fleet.OpenCanary(ctx, s.Provider, s.Name(k.Version), k.Canary)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrCanary, err)
+		}
+		value.Wipe()
+	}
+	return nil
+}
+
+// refuseUsedToken keeps install off a token that holds a key of our form,
+// unless this very ceremony made it.
+func refuseUsedToken(ctx context.Context, s *Site, f Facts) error {
+	ours, err := s.Provider.Ours(ctx)
+	if err != nil {
+		return err
+	}
+	if len(ours) == 0 || f[transcript.FactBegun+stepGenerate] != "" {
+		return nil
+	}
+	return fmt.Errorf("key %s: %w", ours[0], ErrTokenUsed)
+}

@@ -1,0 +1,109 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+)
+
+const stepRewrap = "re-wrap"
+
+// scan counts what is to be done and refuses places that the catalogue lacks.
+func scan() Step {
+	return Step{
+		Name: "scan", Title: "Look for envelopes", Anew: true,
+		Why: "Every place that holds envelopes must be in the catalogue, or it would be left behind.",
+		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
+			strangers, err := s.Store.Strangers(ctx, s.Catalogue)
+			if err != nil {
+				return nil, err
+			}
+			if len(strangers) > 0 {
+				return nil, fmt.Errorf("%s: %w", strangers, ErrStrangers)
+			}
+			return countPlaces(ctx, s, version(f, factTo))
+		},
+	}
+}
+
+func countPlaces(ctx context.Context, s *Site, to kek.Version) (Facts, error) {
+	counts, err := s.Store.Census(ctx, s.Catalogue)
+	if err != nil {
+		return nil, err
+	}
+	due := 0
+	var places []string
+	for _, c := range counts {
+		places = append(places, fmt.Sprintf("%s v%d %d", c.Place, c.Version, c.N))
+		if c.Version != to {
+			due += c.N
+		}
+	}
+	return Facts{"places": strings.Join(places, "; "), "due": strconv.Itoa(due)}, nil
+}
+
+// rewrapAll drains every version but the target.
+func rewrapAll() Step {
+	return Step{
+		Name: stepRewrap, Title: "Re-wrap every DEK",
+		Why: "Each DEK is unwrapped, wrapped with the target, unwrapped again and compared, inside the provider, before it is written.",
+		Act: &Act{
+			Plan: func(s *Site, f Facts) []Effect {
+				return []Effect{{Verb: "re-wrap", Object: fmt.Sprintf("every DEK of %d fields to version %s", len(s.Catalogue), f[factTo]),
+					Undo: "rotate back", Estimate: f["due"]}}
+			},
+			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
+				left, err := leftovers(ctx, s, version(f, factTo))
+				if err != nil || left > 0 {
+					return Partly, nil, err
+				}
+				return Done, Facts{"left": "0"}, nil
+			},
+			Do: runRewrap,
+		},
+	}
+}
+
+func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
+	to := version(f, factTo)
+	w, err := s.watch(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	counts, err := rewrap.Run(ctx, rewrap.Job{
+		Store: s.Store, Provider: s.Provider, Chain: s.Chain, To: to, Catalogue: s.Catalogue, Control: s.Control,
+		// The gate is a condition, not a moment (design section 3).
+		Gate: func(ctx context.Context) (string, error) {
+			t, err := w.look(ctx)
+			if err != nil {
+				return "", err
+			}
+			d.Show(func(v *View) { v.Fleet = &t })
+			return t.Behind(), nil
+		},
+		Canary: func(ctx context.Context, v kek.Version) error { return s.checkCanary(ctx, v) },
+		Report: func(p rewrap.Progress) { d.Show(func(v *View) { v.Progress = &p }) },
+	})
+	return Facts{
+		"rewrapped": strconv.Itoa(counts.Rewrapped), "conflicts": strconv.Itoa(counts.Conflicts),
+		"poison": strconv.Itoa(counts.Poison), "passes": strconv.Itoa(counts.Passes),
+	}, err
+}
+
+func (s *Site) checkCanary(ctx context.Context, v kek.Version) error {
+	k, err := findKEK(ctx, s, v)
+	if err != nil {
+		return err
+	}
+	value, err := fleet.OpenCanary(ctx, s.Provider, s.Name(v), k.Canary)
+	if err == nil {
+		value.Wipe()
+	}
+	return err
+}

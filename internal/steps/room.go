@@ -1,0 +1,120 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/term"
+)
+
+// Room is the people. It is called from the engine's goroutine only, and every
+// call but Show ends with its context.
+type Room interface {
+	// Ask returns an answer to every field, or ErrBack.
+	Ask(context.Context, Form, string) (map[string]string, error)
+	// Consent returns one person's word, or ErrLater when nobody here can sign,
+	// or ErrEnough when no more is wanted and the request has enough.
+	Consent(context.Context, Request) (Consent, error)
+	// Lend gives the terminal away for the time of the call, or returns ErrNobody.
+	Lend(context.Context, func(*term.Terminal) error) error
+	// Choose says whether a failed step is tried again.
+	Choose(context.Context, Failure) (retry bool, err error)
+	// Show never blocks; the newest view wins.
+	Show(View)
+}
+
+// Errors a room answers with.
+var (
+	ErrBack   = errors.New("back to the previous question")
+	ErrLater  = errors.New("nobody here can sign now")
+	ErrEnough = errors.New("enough have signed")
+	ErrNobody = errors.New("nobody is in the room")
+)
+
+// Request asks the room for one more signature.
+type Request struct {
+	Purpose quorum.Purpose
+	Signers []Signer
+	Need    int
+	Plan    []Effect
+	Digest  string // of the plan, or of final.txt
+	Words   []string
+	Note    string // why the last word was not taken
+}
+
+// Signer is a person of the roster in a request.
+type Signer struct {
+	Name        string
+	Fingerprint string
+	Signed      bool
+	At          string // clock time of the signature
+	Asked       bool   // may sign this
+	Here        bool   // the key file is on this console
+}
+
+// Have counts the signatures.
+func (r Request) Have() int {
+	n := 0
+	for _, s := range r.Signers {
+		if s.Signed {
+			n++
+		}
+	}
+	return n
+}
+
+// Word is what a person types to sign: never just Enter.
+func (r Request) Word(name string) []string {
+	if r.Purpose == quorum.Attend {
+		return []string{name}
+	}
+	return r.Words
+}
+
+// Consent is one person's typed word.
+type Consent struct{ Signer, Word string }
+
+// Failure is a step that did not work. Nothing was lost; it may be tried again.
+type Failure struct {
+	Step string
+	Err  error
+}
+
+// Detail is a name and a value on a page.
+type Detail struct{ Name, Value string }
+
+// View is everything there is to see at one moment.
+type View struct {
+	Kind     string
+	From, To kek.Version
+	Mode     quorum.Mode
+	Step     string // name; empty before the first and after the last
+	Title    string
+	Why      string
+	N, Of    int
+	Started  time.Time
+	Attended string
+	Quorum   string // "2 of 3"
+	Details  []Detail
+	Probe    []provider.Verdict
+	Fleet    *fleet.Table
+	Progress *rewrap.Progress
+	Waiting  string // why a Look waits
+	Ending   *Ending
+}
+
+// Ending is the last page.
+type Ending struct {
+	Bundle  string
+	Digest  string // of final.txt
+	Summary []string
+	Signed  []string // who signed the end, with verdict
+	Signer  string   // one of them, for the command line
+	Space   string   // namespace of the finals
+}

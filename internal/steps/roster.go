@@ -1,0 +1,76 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+)
+
+const stepRoster = "roster"
+
+// askRoster has the founders name the roster's file.
+func askRoster() Step {
+	return Step{
+		Name: stepRoster, Title: "Roster and quorum",
+		Why: "The roster says who may sign, and how many must. Its digest stands in the lock for ever.",
+		Ask: &Form{[]Field{{
+			Name: "roster", Question: "Path of the roster",
+			Help:  `an OpenSSH allowed_signers file whose first line is "# quorum: M"`,
+			Check: readRoster,
+		}}},
+	}
+}
+
+func readRoster(s *Site, path string) (Facts, error) {
+	info, err := os.Stat(path)
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > 1<<20) {
+		err = fmt.Errorf("%s: not a roster file", printable.Quote(path))
+	}
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	r, err := quorum.ParseRoster(text, s.Mode)
+	if err != nil {
+		return nil, err
+	}
+	s.Roster = r
+	return rosterFacts(r), nil
+}
+
+func rosterFacts(r quorum.Roster) Facts {
+	return Facts{factRoster: string(r.Text), factRosterSum: r.Digest()}
+}
+
+// chainRoster takes over the roster that the last ceremony left behind.
+func chainRoster() Step {
+	return Step{
+		Name: stepRoster, Title: "Roster and quorum",
+		Why: "The roster is the one that the last ceremony left behind.",
+		Look: func(ctx context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
+			lock, err := s.Store.Lock(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if s.Roster, err = s.History.Roster(s.Mode, lock); err != nil {
+				return nil, err
+			}
+			return rosterFacts(s.Roster), nil
+		},
+	}
+}
+
+// attend has people show that they are here and hold their keys.
+func attend(all bool) Step {
+	return Step{
+		Name: "attend", Title: "Attendance", Anew: true,
+		Why:    "Each of you compares the fingerprint with your own record, and types your name to sign.",
+		Gather: &Gather{Purpose: quorum.Attend, All: all},
+	}
+}

@@ -1,0 +1,125 @@
+// Package steps is the engine and the ceremonies. A ceremony is a list of named
+// steps; the engine holds them one after the other with the people in the room,
+// and is the transcript's only writer. Wizard and unattended mode run the same
+// steps and leave the same transcript (promise 7).
+package steps
+
+import (
+	"context"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/term"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// Facts are answered or found; each stands in an event, so that a resume folds
+// the events and goes on.
+type Facts = transcript.Facts
+
+// Step is one of four: Ask (a form), Look (reads, may wait), Gather
+// (signatures), Act (commits). Exactly one of them is set.
+type Step struct {
+	Name  string // in events; lower case
+	Title string
+	Why   string // one sentence for the people
+	// Anew is for what a new run of the tool cannot take over from an earlier
+	// one: attendance, a login, a probe.
+	Anew bool
+
+	Ask    *Form
+	Look   func(context.Context, *Site, Facts, Desk) (Facts, error)
+	Gather *Gather
+	Act    *Act
+}
+
+// Form is a run of questions.
+type Form struct{ Fields []Field }
+
+// Field is one question. Check refuses an answer and returns the facts it stands for.
+type Field struct {
+	Name     string
+	Question string
+	Help     string
+	Check    func(s *Site, answer string) (Facts, error)
+}
+
+// Gather collects signatures of one purpose.
+type Gather struct {
+	Purpose quorum.Purpose
+	Acts    []string // for Approve: the steps whose joined plan is signed
+	All     bool     // everyone of the roster must sign, not M
+}
+
+// Act changes something.
+type Act struct {
+	// Fresh acts must not be found done before they were begun: somebody else
+	// did them.
+	Fresh bool
+	// Plan is the same bytes for the same world.
+	Plan func(*Site, Facts) []Effect
+	// State looks at the world. It answers after Do and on resume alike.
+	State func(context.Context, *Site, Facts) (State, Facts, error)
+	// Do does it; doing it twice is doing it once. Its facts join those of State.
+	Do func(context.Context, *Site, Facts, Desk) (Facts, error)
+}
+
+// State of an act.
+type State int
+
+// The states.
+const (
+	NotBegun State = iota
+	Partly
+	Done
+)
+
+// Effect is one line of a plan. Estimate is shown, never signed.
+type Effect struct{ Verb, Object, Undo, Estimate string }
+
+// Tool is the running program.
+type Tool struct{ Version, SHA256 string }
+
+// FleetConfig says how often processes beat and who must be there.
+type FleetConfig struct {
+	Beat, Live time.Duration
+	Expect     map[string]int // live processes by role
+}
+
+// Site is where a ceremony is held: real parts or a rehearsal's, never both.
+type Site struct {
+	Mode         quorum.Mode
+	Tool         Tool
+	Store        store.Store
+	Bundles      string    // directory of all bundles
+	Chain        kek.Chain // pinned by the configuration; drawn by install
+	ProviderName string    // configured
+	OpenProvider func() (provider.Provider, error)
+	PINFile      string // for a run with nobody in the room
+	PINHint      string // a rehearsal's throwaway PIN, shown to whoever types it
+	Keys         []quorum.KeyFile
+	Catalogue    envelope.Catalogue
+	Fleet        FleetConfig
+	Control      *rewrap.Control
+
+	// Filled in as the ceremony goes on.
+	Seq      int
+	Roster   quorum.Roster
+	Provider provider.Provider
+	History  History
+}
+
+// Name of a version's key in this chain.
+func (s *Site) Name(v kek.Version) kek.Name { return kek.NameOf(s.Chain, v) }
+
+// Desk is what the engine lends to a step while it runs.
+type Desk struct {
+	Show func(func(*View))
+	Note func(context.Context, Facts) error // an event that changes no fact
+	Lend func(context.Context, func(*term.Terminal) error) error
+}

@@ -1,0 +1,57 @@
+package steps
+
+import (
+	"context"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+const stepSwitch = "switch"
+
+// switchWriters moves the pointer. Both versions stay readable throughout.
+func switchWriters() Step {
+	return Step{
+		Name: stepSwitch, Title: "Switch the writers",
+		Why: "From here on the applications write with the target version.",
+		Act: &Act{
+			Plan: func(_ *Site, f Facts) []Effect {
+				return []Effect{{Verb: "switch", Object: "writers to version " + f[factTo], Undo: "rotate back"}}
+			},
+			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
+				to := version(f, factTo)
+				active, err := s.Store.Active(ctx)
+				if err != nil {
+					return NotBegun, nil, err
+				}
+				k, err := findKEK(ctx, s, to)
+				if err != nil || active.Version != to || k.State != store.Live {
+					return NotBegun, nil, err
+				}
+				return Done, Facts{"active": to.String()}, nil
+			},
+			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
+				return nil, moveActive(ctx, s, version(f, factTo))
+			},
+		},
+	}
+}
+
+// moveActive makes a retired target live again first: what writers use is
+// never called retired.
+func moveActive(ctx context.Context, s *Site, to kek.Version) error {
+	k, err := findKEK(ctx, s, to)
+	if err != nil {
+		return err
+	}
+	if k.State == store.Retired {
+		if err := s.Store.MoveKEK(ctx, to, store.Retired, store.Live); err != nil {
+			return err
+		}
+	}
+	active, err := s.Store.Active(ctx)
+	if err != nil || active.Version == to {
+		return err
+	}
+	return s.Store.MoveActive(ctx, active, store.Active{Version: to, Epoch: active.Epoch + 1})
+}
