@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -48,22 +47,20 @@ func (r *rehearsed) run(ctx context.Context) (err error) {
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
-	// The ceremonies run as children on the same terminal: a signal is theirs.
-	signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
 	if !r.finished(1) {
-		if err := r.child("install", "--answers", r.parts.Answers()); err != nil {
+		if err := r.child(ctx, "install", "--answers", r.parts.Answers()); err != nil {
 			return err
 		}
 	}
 	if err := r.application(ctx, func(a rehearsal.Application) error { return a.Write(ctx, r.records) }); err != nil {
 		return err
 	}
-	stop, err := r.startFleet()
+	stop, err := r.startFleet(ctx)
 	if err != nil {
 		return err
 	}
 	if !r.finished(2) {
-		err = r.child("rotate", "--to-version", "2", "--rate", strconv.Itoa(r.rate), "--answers", r.parts.Answers())
+		err = r.child(ctx, "rotate", "--to-version", "2", "--rate", strconv.Itoa(r.rate), "--answers", r.parts.Answers())
 	}
 	if err := errors.Join(err, stop()); err != nil {
 		return err
@@ -120,9 +117,18 @@ func (r *rehearsed) finished(n int) bool {
 	return err == nil
 }
 
-// child runs one of this program's own commands, as a real run does.
-func (r *rehearsed) child(args ...string) error {
-	cmd := exec.Command("/proc/self/exe", append(args, "--config", r.parts.Config(), "--ui", r.ui)...)
+// command is this very program.
+func command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
+	cmd.Args[0] = "kekceremony"
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	return cmd
+}
+
+// child runs one of this program's own commands on the same terminal, as a real
+// run does.
+func (r *rehearsed) child(ctx context.Context, args ...string) error {
+	cmd := command(ctx, append(args, "--config", r.parts.Config(), "--ui", r.ui)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := cmd.Run()
 	var exit *exec.ExitError
@@ -133,7 +139,7 @@ func (r *rehearsed) child(args ...string) error {
 }
 
 // startFleet starts the agents. They end with this process, however it ends.
-func (r *rehearsed) startFleet() (stop func() error, err error) {
+func (r *rehearsed) startFleet(ctx context.Context) (stop func() error, err error) {
 	var agents []*exec.Cmd
 	stop = func() error {
 		var errs []error
@@ -148,7 +154,7 @@ func (r *rehearsed) startFleet() (stop func() error, err error) {
 		if err != nil {
 			return nil, errors.Join(err, stop())
 		}
-		a := exec.Command("/proc/self/exe", "agent", "--role", rehearsal.Role, "--config", r.parts.Config())
+		a := command(context.WithoutCancel(ctx), "agent", "--role", rehearsal.Role, "--config", r.parts.Config())
 		a.Stdout, a.Stderr = log, log
 		// Of their own group: a key typed at the wizard is not theirs.
 		a.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}

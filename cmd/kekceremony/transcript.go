@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -34,29 +35,42 @@ func transcriptCommand(o *options) *cobra.Command {
 	return cmd
 }
 
-// verifyAll says of each bundle what it is, and returns the first thing wrong.
+// verifyAll says of each bundle what it is. The exit code is that of the worst:
+// bad before incomplete.
 func verifyAll(w io.Writer, dirs []string) error {
-	var first error
+	var worst error
+	bad := 0
 	for _, dir := range dirs {
 		if _, err := os.Stat(dir); err != nil {
 			return &usageError{err}
 		}
 		report, err := transcript.Verify(dir)
-		if err != nil {
-			err = fmt.Errorf("verify %s: %w", printable.Text(dir), &badTranscript{err})
-			fmt.Fprintln(w, err)
-			if first == nil {
-				first = err
-			}
+		if err == nil {
+			tellGood(w, dir, report)
 			continue
 		}
-		opened := report.Events[0].Facts
-		fmt.Fprintf(w, "good: %s: %s %s of chain %s, %s\n", printable.Text(dir), opened[transcript.FactKind], opened[transcript.FactCeremony],
-			opened[transcript.FactChain], opened[transcript.FactMode])
-		fmt.Fprintf(w, "  lines   %d, final digest %s\n", len(report.Events), report.FinalSum)
-		fmt.Fprintf(w, "  finals  %s; quorum %d\n", verdicts(report.Finals), report.Roster.M)
+		bad++
+		word := "bad"
+		if errors.Is(err, transcript.ErrIncomplete) {
+			word = "incomplete"
+		}
+		fmt.Fprintf(w, "%s: %s: %s\n", word, printable.Text(dir), err)
+		if worst == nil || errors.Is(worst, transcript.ErrIncomplete) {
+			worst = err
+		}
 	}
-	return first
+	if worst != nil {
+		return fmt.Errorf("%d of %d bundles are not good: %w", bad, len(dirs), &badTranscript{worst})
+	}
+	return nil
+}
+
+func tellGood(w io.Writer, dir string, report transcript.Report) {
+	opened := report.Events[0].Facts
+	fmt.Fprintf(w, "good: %s: %s %s of chain %s, %s\n", printable.Text(dir), opened[transcript.FactKind], opened[transcript.FactCeremony],
+		opened[transcript.FactChain], opened[transcript.FactMode])
+	fmt.Fprintf(w, "  lines   %d, final digest %s\n", len(report.Events), report.FinalSum)
+	fmt.Fprintf(w, "  finals  %s; quorum %d\n", verdicts(report.Finals), report.Roster.M)
 }
 
 func verdicts(finals map[string]transcript.Verdict) string {

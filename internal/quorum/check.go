@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/hiddeco/sshsig"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
 // Signed is a statement with the signature one person made over it.
@@ -37,13 +39,13 @@ func (r Roster) Check(namespace string, s Signed) (Member, error) {
 		return fail(err)
 	}
 	if sig.Namespace != namespace {
-		return fail(fmt.Errorf("it was made in namespace %q", sig.Namespace))
+		return fail(fmt.Errorf("it was made in namespace %s", printable.Quote(sig.Namespace)))
 	}
 	if !bytes.Equal(sig.PublicKey.Marshal(), m.Key.Marshal()) {
 		return fail(fmt.Errorf("it was made with another key than %s", m.Fingerprint()))
 	}
 	if err := sshsig.Verify(bytes.NewReader(s.Statement), sig, m.Key, sig.HashAlgorithm, namespace); err != nil {
-		return fail(err)
+		return fail(errors.New(printable.Text(err.Error())))
 	}
 	return m, nil
 }
@@ -74,7 +76,8 @@ func (r Roster) CheckAll(namespace string, all []Signed) ([]string, error) {
 func unarmor(b []byte) (*sshsig.Signature, error) {
 	sig, err := sshsig.Unarmor(b)
 	if err != nil {
-		return nil, fmt.Errorf("not a signature: %w", err)
+		// The library's text may quote the file.
+		return nil, fmt.Errorf("not a signature: %s", printable.Text(err.Error()))
 	}
 	if !bytes.Equal(armor(sig.Marshal()), b) {
 		return nil, errors.New("the armor is not as ssh-keygen writes it")

@@ -38,8 +38,12 @@ func (m *meter) add(took time.Duration, done int) {
 	}
 }
 
-// rate is envelopes per second over the last window.
+// rate is envelopes per second over the last window; 0 while too little has
+// been seen.
 func (m *meter) rate() float64 {
+	if m.ran < time.Second {
+		return 0
+	}
 	if len(m.samples) < 2 {
 		return per(m.done, m.ran)
 	}

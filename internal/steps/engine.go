@@ -264,7 +264,18 @@ func (e *engine) append(ctx context.Context, kind transcript.Kind, step string, 
 	// What was done is written down even while the run is being stopped.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	return e.log.Append(ctx, kind, step, facts)
+	ev, err := e.log.Append(ctx, kind, step, facts)
+	if err == nil {
+		e.remember(ev)
+	}
+	return ev, err
+}
+
+// remember keeps the last events for the screen.
+func (e *engine) remember(ev transcript.Event) {
+	const last = 40
+	line := fmt.Sprintf("%4d  %s  %-8s  %s %s", ev.Seq, clock(ev), ev.Kind, ev.Step, ev.Facts["signer"])
+	e.view.Log = append(slices.Clone(e.view.Log[max(0, len(e.view.Log)-last):]), line)
 }
 
 func (e *engine) desk(s Step) Desk {

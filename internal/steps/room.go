@@ -105,7 +105,8 @@ type View struct {
 	Probe    []provider.Verdict
 	Fleet    *fleet.Table
 	Progress *rewrap.Progress
-	Waiting  string // why a Look waits
+	Waiting  string   // why a Look waits
+	Log      []string // the last events, oldest first
 	Ending   *Ending
 }
 

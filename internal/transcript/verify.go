@@ -284,7 +284,7 @@ func (v *verifier) finals() error {
 			return fmt.Errorf("%s: statement and signature must both be there: %w", name, ErrIncomplete)
 		}
 		if _, err := v.report.Roster.Check(v.mode.Namespace(quorum.Final), quorum.Signed{Name: m.Name, Statement: statement, Signature: sig}); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", name+".sig", err)
 		}
 		if v.report.Finals[m.Name], err = VerdictOf(core, m, statement); err != nil {
 			return err

@@ -47,6 +47,7 @@ type Provider struct {
 	iv       ivMode
 	handles  map[kek.Version]pkcs11.ObjectHandle
 	scratch  *secret.Buffer // of one decryption
+	file     *os.File       // the module's, open as long as the process
 }
 
 var _ provider.Provider = (*Provider)(nil)
@@ -58,12 +59,13 @@ func Open(cfg Config) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	// f stays open: the loader knows a library by its name, and would take the
+	// next file of the same descriptor number for this one.
 	ctx := pkcs11.New(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
 	if ctx == nil {
 		return nil, fmt.Errorf("load module %s: not a PKCS#11 module for this machine", printable.Quote(cfg.ModulePath))
 	}
-	p := &Provider{cfg: cfg, ctx: ctx, digest: digest, handles: map[kek.Version]pkcs11.ObjectHandle{}}
+	p := &Provider{cfg: cfg, ctx: ctx, file: f, digest: digest, handles: map[kek.Version]pkcs11.ObjectHandle{}}
 	if p.call = functionsOf(ctx); p.call.list == nil {
 		return nil, fmt.Errorf("load module %s: it has no function list", printable.Quote(cfg.ModulePath))
 	}

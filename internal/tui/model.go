@@ -1,0 +1,212 @@
+package tui
+
+import (
+	"context"
+	"io"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/term"
+)
+
+// model is the program's state. Only Update changes it.
+type model struct {
+	room     *room
+	control  *rewrap.Control
+	terminal *term.Terminal
+	cancel   context.CancelFunc
+	now      func() time.Time
+
+	width, height int
+	view          steps.View
+	ask           prompt // what waits for a person; nil when nobody need act
+	stopping      bool   // ctrl+c was pressed: really?
+	stopped       bool
+	log           bool
+	scroll        int
+	lines, rows   int // of the whole body and of its part in sight, as last drawn
+}
+
+// prompt is the part of the page that waits for a person.
+type prompt interface {
+	// update takes a key; done is true when the question was answered.
+	update(tea.Msg) (cmd tea.Cmd, done bool)
+	body(v steps.View, width int) []string
+	act() []string // what a person must do: never scrolled away
+	keys() string
+	dismiss(error)
+}
+
+func newModel(r *room, c *rewrap.Control, t *term.Terminal, cancel context.CancelFunc) *model {
+	m := &model{room: r, control: c, terminal: t, cancel: cancel, now: time.Now}
+	m.width, m.height = t.Size()
+	return m
+}
+
+// Init implements tea.Model.
+func (m *model) Init() tea.Cmd { return tea.Batch(m.room.wait, everySecond()) }
+
+// Update implements tea.Model.
+func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case mail:
+		return m, m.take(msg)
+	case tick:
+		return m, everySecond()
+	case returned:
+		msg.question.answer(struct{}{}, msg.err)
+		return m, nil
+	case tea.WindowSizeMsg:
+		if m.width, m.height = msg.Width, msg.Height; m.width == 0 || m.height == 0 {
+			m.width, m.height = 80, 24
+		}
+		return m, nil
+	case tea.KeyMsg:
+		return m, m.key(msg)
+	}
+	if m.ask != nil {
+		return m, m.toPrompt(msg)
+	}
+	return m, nil
+}
+
+// take shows the engine's news.
+func (m *model) take(news mail) tea.Cmd {
+	if news.view.Step != m.view.Step {
+		m.scroll = 0
+	}
+	m.view = news.view
+	if news.ended {
+		return tea.Quit
+	}
+	var cmd tea.Cmd
+	switch q := news.ask.(type) {
+	case formQuestion:
+		f := newFormPrompt(q)
+		m.ask, cmd = f, f.form.Init()
+	case consentQuestion:
+		s := newSignPrompt(q)
+		m.ask, cmd = s, s.input.Focus()
+	case chooseQuestion:
+		m.ask = &choosePrompt{q}
+	case leaveQuestion:
+		m.ask = &leavePrompt{q}
+	case lendQuestion:
+		m.ask = nil
+		lend := &lent{page: m.page(m.height - lentRows), use: q.q, terminal: m.terminal}
+		cmd = tea.Exec(lend, func(err error) tea.Msg { return returned{q, err} })
+	}
+	if m.stopped && m.ask != nil {
+		m.ask.dismiss(context.Canceled)
+	}
+	return tea.Batch(cmd, m.room.wait)
+}
+
+func (m *model) key(key tea.KeyMsg) tea.Cmd {
+	if m.stopping {
+		m.stopping = false
+		if s := key.String(); s == "y" || s == "ctrl+c" {
+			m.stopped = true
+			m.cancel()
+		}
+		return nil
+	}
+	switch key.String() {
+	case "ctrl+c":
+		m.stopping = !m.stopped
+		return nil
+	case "ctrl+o":
+		m.log = !m.log
+		m.scroll = 0
+		return nil
+	case "pgdown":
+		m.scroll = min(m.scroll+m.rows/2, max(0, m.lines-m.rows))
+		return nil
+	case "pgup":
+		m.scroll = max(0, m.scroll-m.rows/2)
+		return nil
+	case "ctrl+l":
+		return tea.ClearScreen
+	}
+	if m.ask != nil {
+		return m.toPrompt(key)
+	}
+	m.steer(key.String())
+	return nil
+}
+
+func (m *model) toPrompt(msg tea.Msg) tea.Cmd {
+	cmd, done := m.ask.update(msg)
+	if done {
+		m.ask = nil
+	}
+	return cmd
+}
+
+// steer holds the re-wrap while it runs.
+func (m *model) steer(key string) {
+	if m.view.Progress == nil {
+		return
+	}
+	switch key {
+	case "p":
+		if paused, _, _ := m.control.Now(); paused {
+			m.control.Resume()
+		} else {
+			m.control.Pause()
+		}
+	case "-":
+		m.control.Slower(m.view.Progress.Rate)
+	case "+", "=":
+		m.control.Faster()
+	}
+}
+
+// dismiss answers what is still open when the program has ended.
+func (m *model) dismiss() {
+	if m.ask != nil {
+		m.ask.dismiss(context.Canceled)
+	}
+	m.room.mu.Lock()
+	defer m.room.mu.Unlock()
+	if q, ok := m.room.ask.(lendQuestion); ok {
+		q.answer(struct{}{}, context.Canceled)
+	}
+}
+
+// lentRows stay free under the page for whoever has the terminal.
+const lentRows = 3
+
+// lent is the terminal in somebody else's hands: the page stays in sight, and
+// the program reads no key.
+type lent struct {
+	page     string
+	use      lending
+	terminal *term.Terminal
+}
+
+// Run implements tea.ExecCommand.
+func (l *lent) Run() error {
+	const clear = "\x1b[2J\x1b[H"
+	if _, err := io.WriteString(l.terminal.Out, clear+l.page+"\n"); err != nil {
+		return err
+	}
+	err := l.use(l.terminal)
+	_, _ = io.WriteString(l.terminal.Out, clear) // no old prompt is left that asks for a secret
+	return err
+}
+
+// SetStdin, SetStdout and SetStderr implement tea.ExecCommand: the terminal is
+// already known.
+func (l *lent) SetStdin(io.Reader)  {}
+func (l *lent) SetStdout(io.Writer) {}
+func (l *lent) SetStderr(io.Writer) {}
+
+// returned says that the terminal is back.
+type returned struct {
+	question lendQuestion
+	err      error
+}

@@ -1,0 +1,172 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/steps"
+)
+
+// frame is how many rows header, room line and key line take.
+const frame = 5
+
+// View implements tea.Model.
+func (m *model) View() string { return m.page(m.height) }
+
+// page is header, body, what a person must do, who is here, and the keys, in so
+// many rows. Only the body scrolls.
+func (m *model) page(height int) string {
+	width := m.width - 1
+	act := m.act(width)
+	body := wrap(m.body(), width)
+	m.lines, m.rows = len(body), max(3, height-frame-len(act))
+	from := min(m.scroll, max(0, len(body)-m.rows))
+	more := ""
+	if len(body) > from+m.rows {
+		more = "   pgdn more"
+	}
+	shown := body[from:min(len(body), from+m.rows)]
+	for len(shown) < m.rows {
+		shown = append(shown, "")
+	}
+	rule := past.Render(strings.Repeat("-", width))
+	page := append([]string{header(m.view, width), rule}, shown...)
+	page = append(append(page, act...), m.present(), rule, m.keyLine(more))
+	for i := range page {
+		page[i] = ansi.Truncate(page[i], width, "")
+	}
+	return strings.Join(page, "\n")
+}
+
+// act is the line that waits for a person, and a blank one.
+func (m *model) act(width int) []string {
+	if m.ask == nil || m.log {
+		return nil
+	}
+	lines := wrap(m.ask.act(), width)
+	if len(lines) > 0 {
+		lines = append(lines, "")
+	}
+	return lines
+}
+
+// header says where we are.
+func header(v steps.View, width int) string {
+	left := " kekceremony  " + v.Kind
+	if v.From > 0 {
+		left += fmt.Sprintf(" %d -> %d", v.From, v.To)
+	}
+	var right string
+	if v.Mode == quorum.Rehearsal {
+		right = "REHEARSAL   "
+	}
+	switch {
+	case v.Ending != nil:
+		right += "done"
+	case v.Of > 0:
+		right += fmt.Sprintf("step %d of %d  %s", v.N, v.Of, v.Step)
+	}
+	gap := max(1, width-len(left)-len(right))
+	return strong.Render(left) + strings.Repeat(" ", gap) + right
+}
+
+// body is everything between the rules.
+func (m *model) body() []string {
+	if m.log {
+		return logPage(m.view)
+	}
+	v := m.view
+	if v.Ending != nil {
+		return ending(v, m.width)
+	}
+	lines := append([]string{" " + strong.Render(v.Title)}, para(past, " ", v.Why, m.width-1)...)
+	lines = append(lines, "")
+	if m.ask != nil {
+		return append(lines, m.ask.body(v, m.width)...)
+	}
+	for _, part := range [][]string{details(v, m.width-1), probe(v, m.width-1), progress(v, m.width, m.now()), fleetTable(v)} {
+		if len(part) > 0 {
+			lines = append(append(lines, part...), "")
+		}
+	}
+	if v.Waiting != "" {
+		lines = append(lines, accent.Render(" waiting: "+v.Waiting))
+	}
+	return lines
+}
+
+// present says who is in the room and how many must sign.
+func (m *model) present() string {
+	v := m.view
+	if v.Quorum == "" {
+		return ""
+	}
+	if v.Attended == "" {
+		return " Quorum " + v.Quorum
+	}
+	return fmt.Sprintf(" In the room: %s   quorum %s", v.Attended, v.Quorum)
+}
+
+func (m *model) keyLine(more string) string {
+	if m.stopping {
+		return alarm.Render(" Stop here? The same command goes on later.  y stop   any other key: go on")
+	}
+	if m.stopped {
+		return accent.Render(" stopping: what is in work is being finished")
+	}
+	keys := "ctrl+o log   ctrl+c stop"
+	switch {
+	case m.ask != nil:
+		keys = m.ask.keys()
+	case m.view.Progress != nil:
+		keys = "p pause/go on   - slower   + faster   " + keys
+	}
+	left := " " + keys + more
+	right := ""
+	if !m.view.Started.IsZero() {
+		right = "elapsed " + span(m.now().Sub(m.view.Started))
+	}
+	gap := m.width - 1 - ansi.StringWidth(left) - len(right)
+	if gap < 2 {
+		return left
+	}
+	return left + strings.Repeat(" ", gap) + right
+}
+
+// wrap breaks what is still too long, so that nothing is cut at any width.
+func wrap(lines []string, width int) []string {
+	var out []string
+	for _, line := range lines {
+		if ansi.StringWidth(line) <= width {
+			out = append(out, line)
+			continue
+		}
+		out = append(out, strings.Split(ansi.Wrap(line, width, "/"), "\n")...)
+	}
+	return out
+}
+
+// para sets a text in lines of one style: the first after head, the others
+// below it.
+func para(style lipgloss.Style, head, text string, width int) []string {
+	room := max(16, width-len(head))
+	var lines []string
+	for line := range strings.SplitSeq(ansi.Wrap(text, room, "/,"), "\n") {
+		lines = append(lines, head+style.Render(line))
+		head = strings.Repeat(" ", len(head))
+	}
+	return lines
+}
+
+// logPage shows the last events.
+func logPage(v steps.View) []string {
+	lines := []string{strong.Render(" The log so far, newest first"), ""}
+	for i := len(v.Log) - 1; i >= 0; i-- {
+		lines = append(lines, " "+v.Log[i])
+	}
+	return lines
+}

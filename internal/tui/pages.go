@@ -1,0 +1,168 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/lipgloss"
+
+	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/steps"
+)
+
+func details(v steps.View, width int) []string {
+	var lines []string
+	for _, d := range v.Details {
+		lines = append(lines, para(past, fmt.Sprintf(" %-14s ", d.Name), d.Value, width)...)
+	}
+	return lines
+}
+
+// probe shows the verdicts line by line.
+func probe(v steps.View, width int) []string {
+	marks := map[provider.Outcome]string{provider.Trying: "[>>]", provider.Passed: "[ok]", provider.Failed: "[NO]"}
+	styles := map[provider.Outcome]lipgloss.Style{provider.Trying: accent, provider.Passed: lipgloss.NewStyle(), provider.Failed: alarm}
+	var lines []string
+	for _, p := range v.Probe {
+		head := fmt.Sprintf("   %s  %-12s ", marks[p.Outcome], p.Line)
+		lines = append(lines, para(styles[p.Outcome], head, p.Detail, width)...)
+	}
+	return lines
+}
+
+// fleetTable shows each process, and what it lacks.
+func fleetTable(v steps.View) []string {
+	if v.Fleet == nil {
+		return nil
+	}
+	t := v.Fleet
+	writes, newest := 0, time.Duration(-1)
+	for _, p := range t.Live() {
+		if p.Writes {
+			writes++
+		}
+		if newest < 0 || p.Age < newest {
+			newest = p.Age
+		}
+	}
+	lines := []string{fmt.Sprintf(" Fleet   %d of %d live processes write %d, newest beat %.0f s ago", writes, len(t.Live()), t.Target, max(0, newest).Seconds())}
+	if v.Progress != nil {
+		return lines
+	}
+	for _, p := range t.Processes {
+		lines = append(lines, "   "+processLine(p, *t))
+	}
+	return lines
+}
+
+func processLine(p fleet.Process, t fleet.Table) string {
+	state := alarm.Render("[needed]") + fmt.Sprintf("  has no version %d", t.Target)
+	switch {
+	case p.Silent:
+		state = accent.Render("[silent]") + "  ended without a word"
+	case p.Has && p.Writes:
+		state = "[ok]      " + fmt.Sprintf("has and writes %d", t.Target)
+	case p.Has:
+		state = "[ok]      " + fmt.Sprintf("has %d, writes %d", t.Target, p.Current)
+	}
+	line := fmt.Sprintf("%-36s %s, %.0f s ago", p.Name, state, p.Age.Seconds())
+	if p.Trouble != "" {
+		line += "  " + p.Trouble
+	}
+	return line
+}
+
+// progress is the rotate screen.
+func progress(v steps.View, width int, now time.Time) []string {
+	p := v.Progress
+	if p == nil {
+		return nil
+	}
+	done := p.Total - p.Left
+	share := 1.0
+	if p.Total > 0 {
+		share = float64(done) / float64(p.Total)
+	}
+	limit := "none"
+	if p.Limit > 0 {
+		limit = count(p.Limit) + "/s"
+	}
+	rate := "-"
+	if p.Rate > 0 {
+		rate = fmt.Sprintf("%.0f/s", p.Rate)
+	}
+	state := p.State
+	if state != rewrap.Running {
+		state = accent.Render(state)
+	}
+	return []string{
+		fmt.Sprintf("   %s  %5.1f %%", bar(share, min(46, width-16)), 100*share),
+		"",
+		fmt.Sprintf("   done       %-10s left       %-10s of %s", count(done), count(p.Left), count(p.Total)),
+		fmt.Sprintf("   rate       %-10s limit      %-10s ETA  %s", rate, limit, eta(p.ETA, now)),
+		fmt.Sprintf("   conflicts  %-10s poison     %-10s pass %d", count(p.Conflicts), count(p.Poison), p.Passes),
+		"   now        " + p.Place,
+		"   state      " + state,
+	}
+}
+
+func bar(share float64, width int) string {
+	full := int(share * float64(width))
+	return "[" + strings.Repeat("#", full) + strings.Repeat(".", max(0, width-full)) + "]"
+}
+
+func eta(e rewrap.ETA, now time.Time) string {
+	switch {
+	case !e.Known:
+		return "unknown: " + e.Why
+	case e.From == e.To:
+		return fmt.Sprintf("%s, near %s", span(e.To), now.Add(e.To).Format("15:04:05"))
+	}
+	return fmt.Sprintf("%s to %s", span(e.From), span(e.To))
+}
+
+// ending is the last page: what was done, the digest to write down, and how to
+// check it with and without this program.
+func ending(v steps.View, width int) []string {
+	e := v.Ending
+	var lines []string
+	for _, s := range append(e.Summary, "Final signatures: "+strings.Join(e.Signed, ", ")+".") {
+		lines = append(lines, para(lipgloss.NewStyle(), " ", s, width-1)...)
+	}
+	lines = append(lines, "")
+	for i, g := range groups(e.Digest, width) {
+		label := " Final digest  "
+		if i > 0 {
+			label = strings.Repeat(" ", len(label))
+		}
+		lines = append(lines, label+strong.Render(g))
+	}
+	lines = append(lines, accent.Render(" Write it down now: each of you, on your own paper."), "", " Transcript    "+e.Bundle)
+	return append(lines, commands(e)...)
+}
+
+// commands check a bundle, each by copying one line.
+func commands(e *steps.Ending) []string {
+	return []string{
+		" Check it      kekceremony transcript verify \\",
+		"                 " + e.Bundle,
+		" Without us    cd " + e.Bundle,
+		fmt.Sprintf("               ssh-keygen -Y verify -f roster -I %s \\", e.Signer),
+		fmt.Sprintf("                 -n %s \\", e.Space),
+		fmt.Sprintf("                 -s final.%[1]s.txt.sig < final.%[1]s.txt", e.Signer),
+		"               sha256sum final.txt",
+	}
+}
+
+// farewell stays on the terminal when the screen is gone.
+func (m *model) farewell() string {
+	e := m.view.Ending
+	if e == nil {
+		return ""
+	}
+	lines := append([]string{"final digest  " + e.Digest, "transcript    " + e.Bundle}, commands(e)...)
+	return strings.Join(lines, "\n") + "\n"
+}

@@ -1,0 +1,264 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/charmbracelet/bubbles/textinput"
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/huh"
+	"github.com/charmbracelet/lipgloss"
+
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/steps"
+)
+
+// formPrompt is a huh form of one group. Back, help and ctrl+c are the host's.
+type formPrompt struct {
+	q       formQuestion
+	form    *huh.Form
+	answers map[string]*string
+}
+
+func newFormPrompt(q formQuestion) *formPrompt {
+	p := &formPrompt{q: q, answers: map[string]*string{}}
+	var fields []huh.Field
+	for _, f := range q.q.Fields {
+		var value string
+		p.answers[f.Name] = &value
+		fields = append(fields, huh.NewInput().Title(f.Question).Description(f.Help).Prompt("> ").Value(&value))
+	}
+	p.form = huh.NewForm(huh.NewGroup(fields...)).WithTheme(plainTheme()).WithShowHelp(false).WithShowErrors(false)
+	return p
+}
+
+// plainTheme has no border and no glyph beyond ASCII.
+func plainTheme() *huh.Theme {
+	t := huh.ThemeBase()
+	plain := lipgloss.NewStyle()
+	for _, f := range []*huh.FieldStyles{&t.Focused, &t.Blurred} {
+		f.Base, f.Card = plain.PaddingLeft(1), plain.PaddingLeft(1)
+		f.Title, f.Description = strong, past
+		f.TextInput.Prompt = accent
+	}
+	return t
+}
+
+func (p *formPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
+	if key, ok := msg.(tea.KeyMsg); ok {
+		switch key.String() {
+		case "esc":
+			p.q.answer(nil, steps.ErrBack)
+			return nil, true
+		case "ctrl+v", "shift+tab":
+			return nil, false
+		}
+	}
+	next, cmd := p.form.Update(msg)
+	if f, ok := next.(*huh.Form); ok {
+		p.form = f
+	}
+	if p.form.State != huh.StateCompleted {
+		return cmd, false
+	}
+	answers := map[string]string{}
+	for name, value := range p.answers {
+		answers[name] = *value
+	}
+	p.q.answer(answers, nil)
+	return nil, true
+}
+
+func (p *formPrompt) body(_ steps.View, width int) []string {
+	return strings.Split(strings.TrimRight(p.form.WithWidth(min(width-2, 76)).View(), "\n "), "\n")
+}
+
+func (p *formPrompt) act() []string {
+	if p.q.q.note == "" {
+		return nil
+	}
+	return []string{alarm.Render(" refused: " + p.q.q.note)}
+}
+
+func (p *formPrompt) keys() string      { return "enter answer   esc back   ctrl+o log   ctrl+c stop" }
+func (p *formPrompt) dismiss(err error) { p.q.answer(nil, err) }
+
+// signPrompt shows who must sign and takes one person's typed word.
+type signPrompt struct {
+	q     consentQuestion
+	input textinput.Model
+	who   int // index of the person whose word is awaited
+	note  string
+}
+
+func newSignPrompt(q consentQuestion) *signPrompt {
+	p := &signPrompt{q: q, input: textinput.New(), who: -1, note: q.q.Note}
+	p.input.Prompt = "> "
+	p.input.CharLimit = 64
+	p.next()
+	return p
+}
+
+// next goes to the next person who can sign here.
+func (p *signPrompt) next() {
+	n := len(p.q.q.Signers)
+	for i := 1; i <= n; i++ {
+		at := (p.who + i) % n
+		if s := p.q.q.Signers[at]; s.Asked && s.Here && !s.Signed {
+			p.who = at
+			return
+		}
+	}
+}
+
+func (p *signPrompt) enough() bool { return p.q.q.Have() >= p.q.q.Need }
+
+func (p *signPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
+	if key, ok := msg.(tea.KeyMsg); ok {
+		switch key.String() {
+		case "tab":
+			p.next()
+			p.input.Reset()
+			return nil, false
+		case "ctrl+e":
+			p.q.answer(steps.Consent{}, steps.ErrLater)
+			return nil, true
+		case "ctrl+v":
+			return nil, false
+		case "enter":
+			return nil, p.enter()
+		}
+	}
+	var cmd tea.Cmd
+	p.input, cmd = p.input.Update(msg)
+	return cmd, false
+}
+
+func (p *signPrompt) enter() bool {
+	word := strings.TrimSpace(p.input.Value())
+	switch {
+	case word == "" && p.enough():
+		p.q.answer(steps.Consent{}, steps.ErrEnough)
+		return true
+	case word == "" || p.who < 0:
+		p.note = "enter alone signs nothing"
+		return false
+	}
+	p.q.answer(steps.Consent{Signer: p.q.q.Signers[p.who].Name, Word: word}, nil)
+	return true
+}
+
+func (p *signPrompt) body(_ steps.View, width int) []string {
+	r := p.q.q
+	lines := planLines(r, width)
+	for i, s := range r.Signers {
+		lines = append(lines, signerLine(s, i == p.who))
+	}
+	return lines
+}
+
+func (p *signPrompt) act() []string {
+	r := p.q.q
+	var lines []string
+	if p.enough() {
+		lines = append(lines, fmt.Sprintf(" %d have signed, %d are needed. Enter alone goes on without the others.", r.Have(), r.Need))
+	}
+	if p.note != "" {
+		lines = append(lines, alarm.Render(" refused: "+p.note))
+	}
+	if p.who >= 0 {
+		words := strings.Join(r.Word(r.Signers[p.who].Name), ", ")
+		lines = append(lines, accent.Render(fmt.Sprintf(" %s: type %s to sign ", r.Signers[p.who].Name, words))+p.input.View())
+	} else {
+		lines = append(lines, accent.Render(" Nobody who is missing has a key on this console. "))
+	}
+	return lines
+}
+
+func planLines(r steps.Request, width int) []string {
+	var lines []string
+	for i, e := range r.Plan {
+		line := fmt.Sprintf("   %d  %-9s %s", i+1, e.Verb, e.Object)
+		if e.Estimate != "" {
+			line += "  ~" + e.Estimate
+		}
+		lines = append(lines, line, past.Render("                undo: "+e.Undo))
+	}
+	label := map[quorum.Purpose]string{quorum.Approve: " Plan   ", quorum.Final: " Final  "}[r.Purpose]
+	if label == "" {
+		return lines
+	}
+	for i, g := range groups(r.Digest, width) {
+		if i > 0 {
+			label = strings.Repeat(" ", len(label))
+		}
+		lines = append(lines, label+g)
+	}
+	return append(lines, "")
+}
+
+func signerLine(s steps.Signer, now bool) string {
+	mark := "[      ]"
+	switch {
+	case s.Signed:
+		mark = "[signed]"
+	case !s.Asked:
+		mark = "[   -  ]"
+	case !s.Here:
+		mark = "[absent]"
+	case now:
+		mark = accent.Render("[needed]")
+	}
+	line := fmt.Sprintf(" %s %-8s %s", mark, s.Name, s.Fingerprint)
+	if s.At != "" {
+		line += " " + s.At
+	}
+	return line
+}
+
+func (p *signPrompt) keys() string {
+	return "enter sign   tab next person   ctrl+e sign elsewhere   ctrl+c stop"
+}
+func (p *signPrompt) dismiss(err error) { p.q.answer(steps.Consent{}, err) }
+
+// choosePrompt is a step that failed.
+type choosePrompt struct{ q chooseQuestion }
+
+func (p *choosePrompt) update(msg tea.Msg) (tea.Cmd, bool) {
+	key, ok := msg.(tea.KeyMsg)
+	if !ok {
+		return nil, false
+	}
+	switch key.String() {
+	case "r", "s":
+		p.q.answer(key.String() == "r", nil)
+		return nil, true
+	}
+	return nil, false
+}
+
+func (p *choosePrompt) body(v steps.View, width int) []string { return probe(v, width) }
+
+func (p *choosePrompt) act() []string {
+	return []string{alarm.Render(" REFUSED: ") + p.q.q.Err.Error(), "",
+		" The transcript holds it. Try the step again, or stop: the same command goes on."}
+}
+
+func (p *choosePrompt) keys() string      { return "r try again   s stop   ctrl+o log" }
+func (p *choosePrompt) dismiss(err error) { p.q.answer(false, err) }
+
+// leavePrompt is the last page.
+type leavePrompt struct{ q leaveQuestion }
+
+func (p *leavePrompt) update(msg tea.Msg) (tea.Cmd, bool) {
+	if key, ok := msg.(tea.KeyMsg); ok && key.String() == "enter" {
+		p.q.answer(struct{}{}, nil)
+		return nil, true
+	}
+	return nil, false
+}
+
+func (p *leavePrompt) body(steps.View, int) []string { return nil }
+func (p *leavePrompt) act() []string                 { return nil }
+func (p *leavePrompt) keys() string                  { return "enter close   ctrl+o log" }
+func (p *leavePrompt) dismiss(err error)             { p.q.answer(struct{}{}, err) }

@@ -1,0 +1,126 @@
+package tui
+
+import (
+	"context"
+	"sync"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/term"
+)
+
+// room is the engine's side of the screen. The engine never calls the program:
+// it leaves mail, which one waiting command picks up.
+type room struct {
+	mu    sync.Mutex
+	view  steps.View
+	ask   any // the one open question: asked, consent, lend, choose or leave
+	ended bool
+	ring  chan struct{}
+}
+
+var _ steps.Room = (*room)(nil)
+
+func newRoom() *room { return &room{ring: make(chan struct{}, 1)} }
+
+// mail is what the program finds in the room.
+type mail struct {
+	view  steps.View
+	ask   any
+	ended bool
+}
+
+func (r *room) post(change func()) {
+	r.mu.Lock()
+	change()
+	r.mu.Unlock()
+	select {
+	case r.ring <- struct{}{}:
+	default: // it rings already
+	}
+}
+
+// wait is the command that brings the next mail.
+func (r *room) wait() tea.Msg {
+	<-r.ring
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := mail{r.view, r.ask, r.ended}
+	r.ask = nil
+	return m
+}
+
+// question is one open question and the way its answer comes back.
+type question[Q, A any] struct {
+	q     Q
+	reply chan answer[A]
+}
+
+type answer[A any] struct {
+	a   A
+	err error
+}
+
+func put[Q, A any](ctx context.Context, r *room, q Q) (A, error) {
+	open := question[Q, A]{q, make(chan answer[A], 1)}
+	r.post(func() { r.ask = open })
+	select {
+	case a := <-open.reply:
+		return a.a, a.err
+	case <-ctx.Done():
+		var none A
+		return none, ctx.Err()
+	}
+}
+
+func (q question[Q, A]) answer(a A, err error) { q.reply <- answer[A]{a, err} }
+
+// The questions a room can be asked.
+type (
+	form struct {
+		steps.Form
+		note string
+	}
+	lending func(*term.Terminal) error
+	leaving struct{}
+
+	formQuestion    = question[form, map[string]string]
+	consentQuestion = question[steps.Request, steps.Consent]
+	lendQuestion    = question[lending, struct{}]
+	chooseQuestion  = question[steps.Failure, bool]
+	leaveQuestion   = question[leaving, struct{}]
+)
+
+// Ask implements steps.Room.
+func (r *room) Ask(ctx context.Context, f steps.Form, note string) (map[string]string, error) {
+	return put[form, map[string]string](ctx, r, form{f, note})
+}
+
+// Consent implements steps.Room.
+func (r *room) Consent(ctx context.Context, req steps.Request) (steps.Consent, error) {
+	return put[steps.Request, steps.Consent](ctx, r, req)
+}
+
+// Lend implements steps.Room. The program's reader is parked meanwhile.
+func (r *room) Lend(ctx context.Context, use func(*term.Terminal) error) error {
+	open := lendQuestion{use, make(chan answer[struct{}], 1)}
+	r.post(func() { r.ask = open })
+	// Not even the end of ctx takes the terminal back from whoever uses it.
+	return (<-open.reply).err
+}
+
+// Choose implements steps.Room.
+func (r *room) Choose(ctx context.Context, f steps.Failure) (bool, error) {
+	return put[steps.Failure, bool](ctx, r, f)
+}
+
+// Show implements steps.Room.
+func (r *room) Show(v steps.View) { r.post(func() { r.view = v }) }
+
+// leave keeps the last page until somebody has read it.
+func (r *room) leave(ctx context.Context) {
+	_, _ = put[leaving, struct{}](ctx, r, leaving{})
+}
+
+func (r *room) end() { r.post(func() { r.ended = true }) }
