@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/miekg/pkcs11"
+	"golang.org/x/sys/unix"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -47,7 +48,6 @@ type Provider struct {
 	iv       ivMode
 	handles  map[kek.Version]pkcs11.ObjectHandle
 	scratch  *secret.Buffer // of one decryption
-	file     *os.File       // the module's, open as long as the process
 }
 
 var _ provider.Provider = (*Provider)(nil)
@@ -59,13 +59,18 @@ func Open(cfg Config) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	// f stays open: the loader knows a library by its name, and would take the
-	// next file of the same descriptor number for this one.
-	ctx := pkcs11.New(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+	defer f.Close()
+	// This descriptor is never closed: the loader knows a library by its name,
+	// and would take the next file of the same number for this one.
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("load module %s: %w", printable.Quote(cfg.ModulePath), err)
+	}
+	ctx := pkcs11.New(fmt.Sprintf("/proc/self/fd/%d", fd))
 	if ctx == nil {
 		return nil, fmt.Errorf("load module %s: not a PKCS#11 module for this machine", printable.Quote(cfg.ModulePath))
 	}
-	p := &Provider{cfg: cfg, ctx: ctx, file: f, digest: digest, handles: map[kek.Version]pkcs11.ObjectHandle{}}
+	p := &Provider{cfg: cfg, ctx: ctx, digest: digest, handles: map[kek.Version]pkcs11.ObjectHandle{}}
 	if p.call = functionsOf(ctx); p.call.list == nil {
 		return nil, fmt.Errorf("load module %s: it has no function list", printable.Quote(cfg.ModulePath))
 	}

@@ -1,0 +1,122 @@
+package main_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+)
+
+// binary is the real program, built once for all tests.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "kekceremony-test-")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "kekceremony")
+	out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s", out)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// run runs the program and returns its exit code and what it said.
+func run(t testing.TB, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	cmd := exec.Command(binary, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// must runs the program and demands exit code 0.
+func must(t testing.TB, args ...string) string {
+	t.Helper()
+	code, out, errs := run(t, args...)
+	if code != 0 {
+		t.Fatalf("kekceremony %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
+	}
+	return out
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
+			e.Setenv("MODULE", pkcs11test.Module(t))
+			e.Setenv("ROSTER_LINE", `namespaces="attend-v1@kekceremony,approve-v1@kekceremony,final-v1@kekceremony"`)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"subst":  subst,
+			"code":   code,
+			"tokens": tokens,
+		},
+	})
+}
+
+// subst FILE...: replaces $WORK, $MODULE, $ROSTER_LINE and the operators' keys in files.
+func subst(ts *testscript.TestScript, _ bool, files []string) {
+	for _, f := range files {
+		text := os.Expand(ts.ReadFile(f), func(name string) string {
+			if key, ok := strings.CutPrefix(name, "KEY_"); ok {
+				return strings.TrimSpace(ts.ReadFile(key + ".pub"))
+			}
+			return ts.Getenv(name)
+		})
+		ts.Check(os.WriteFile(ts.MkAbs(f), []byte(text), 0o600))
+	}
+}
+
+// code N COMMAND...: the program must end with exit code N.
+func code(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	if err != nil {
+		got = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if got != args[0] {
+		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+// tokens LABEL...: makes a SoftHSM2 directory with a token of each label, PIN 1234.
+func tokens(ts *testscript.TestScript, _ bool, labels []string) {
+	conf := ts.MkAbs("softhsm2.conf")
+	ts.Check(os.MkdirAll(ts.MkAbs("tokens"), 0o700))
+	ts.Check(os.WriteFile(conf, []byte("directories.tokendir = "+ts.MkAbs("tokens")+"\nlog.level = ERROR\n"), 0o600))
+	ts.Setenv("SOFTHSM2_CONF", conf)
+	for _, label := range labels {
+		ts.Check(ts.Exec("softhsm2-util", "--init-token", "--free", "--label", label, "--pin", "1234", "--so-pin", "12345678"))
+	}
+}
+
+// rehearse holds a whole unattended rehearsal and returns its parts and bundles.
+func rehearse(t testing.TB, args ...string) (rehearsal.Parts, []string) {
+	t.Helper()
+	pkcs11test.Module(t)
+	dir := filepath.Join(t.TempDir(), "r")
+	out := must(t, append([]string{"rehearse", "--ui", "none", "--dir", dir}, args...)...)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	return rehearsal.Parts{Dir: dir}, lines[1:]
+}

@@ -1,0 +1,231 @@
+package main_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+)
+
+// TestRehearsal holds install and rotate unattended on SoftHSM2, and checks the
+// transcripts with stock tools.
+func TestRehearsal(t *testing.T) {
+	parts, bundles := rehearse(t, "--provider", "pkcs11", "--records", "300")
+	if len(bundles) != 2 {
+		t.Fatalf("bundles: %v", bundles)
+	}
+	for _, b := range bundles {
+		must(t, "transcript", "verify", b)
+		chainBySum(t, b)
+		for _, name := range rehearsal.Operators {
+			finalBySSH(t, b, name)
+		}
+	}
+	zeroAt(t, parts, 2)
+	t.Run("one byte changed", func(t *testing.T) { flipBytes(t, bundles[1]) })
+	t.Run("finals removed", func(t *testing.T) { removeFinals(t, bundles[1]) })
+	t.Run("nothing due", func(t *testing.T) {
+		t.Setenv("SOFTHSM2_CONF", parts.Token())
+		code, _, errs := run(t, "rotate", "--to-version", "2", "--config", parts.Config(), "--ui", "none")
+		if code != 0 || errs != "kekceremony: version 2 is active: nothing is due\n" {
+			t.Errorf("exit %d, %s", code, errs)
+		}
+	})
+	t.Run("a second install", func(t *testing.T) {
+		code, _, errs := run(t, "install", "--config", parts.Config(), "--ui", "none", "--answers", parts.Answers())
+		if code != 3 || !strings.Contains(errs, "this store is installed already") {
+			t.Errorf("exit %d, %s", code, errs)
+		}
+	})
+	t.Run("key 1 destroyed", func(t *testing.T) { destroyKey(t, parts) })
+}
+
+func TestRehearsalEnv(t *testing.T) {
+	parts, bundles := rehearse(t, "--provider", "env", "--records", "100")
+	for _, b := range bundles {
+		must(t, "transcript", "verify", b)
+	}
+	zeroAt(t, parts, 2)
+}
+
+// chainBySum reproduces every prev with sha256sum alone.
+func chainBySum(t *testing.T, bundle string) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(bundle, "events.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	prev := ""
+	for line := range strings.Lines(string(data)) {
+		var e struct{ Prev string }
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		if prev != "" && e.Prev != prev {
+			t.Fatalf("prev %s, sha256sum %s", e.Prev, prev)
+		}
+		cmd := exec.Command("sha256sum")
+		cmd.Stdin = strings.NewReader(line)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		prev = strings.Fields(string(out))[0]
+	}
+}
+
+func finalBySSH(t *testing.T, bundle, name string) {
+	t.Helper()
+	final, err := os.Open(filepath.Join(bundle, "final."+name+".txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer final.Close()
+	cmd := exec.Command("ssh-keygen", "-Y", "verify", "-f", "roster", "-I", name, "-n", "final-rehearsal-v1@kekceremony", "-s", "final."+name+".txt.sig")
+	cmd.Dir, cmd.Stdin = bundle, final
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%s", name, err, out)
+	}
+}
+
+// zeroAt demands that every envelope is at one version.
+func zeroAt(t *testing.T, parts rehearsal.Parts, v kek.Version) {
+	t.Helper()
+	db := openStore(t, parts)
+	counts, err := db.Census(t.Context(), envelope.DefaultCatalogue())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range counts {
+		if c.Version != v {
+			t.Errorf("%d envelopes of %s are at version %d", c.N, c.Place, c.Version)
+		}
+	}
+	keks, err := db.KEKs(t.Context())
+	if err != nil || len(keks) != 2 || keks[0].State != store.Retired || keks[1].State != store.Live {
+		t.Errorf("versions: %+v, %v", keks, err)
+	}
+}
+
+func openStore(t *testing.T, parts rehearsal.Parts) *sqlite.Store {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), parts.Store())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// flipBytes changes one byte of each file, at the start, the end and somewhere
+// between: each must be found, and named.
+func flipBytes(t *testing.T, bundle string) {
+	dir := filepath.Join(t.TempDir(), "b")
+	if err := os.CopyFS(dir, os.DirFS(bundle)); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		path := filepath.Join(dir, f.Name())
+		good, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []int{0, len(good) - 1, rand.IntN(len(good))} {
+			bad := append([]byte{}, good...)
+			bad[at] ^= 1
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			code, out, _ := run(t, "transcript", "verify", dir)
+			if code != 4 || !(strings.Contains(out, f.Name()) || strings.Contains(out, "events.jsonl line")) {
+				t.Errorf("%s byte %d: exit %d, %s", f.Name(), at, code, out)
+			}
+		}
+		if err := os.WriteFile(path, good, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func removeFinals(t *testing.T, bundle string) {
+	dir := filepath.Join(t.TempDir(), "b")
+	if err := os.CopyFS(dir, os.DirFS(bundle)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range rehearsal.Operators {
+		for _, suffix := range []string{".txt", ".txt.sig"} {
+			if err := os.Remove(filepath.Join(dir, "final."+name+suffix)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if code, out, _ := run(t, "transcript", "verify", dir); code != 5 || !strings.Contains(out, "finals: 0 of 2 agree") {
+		t.Errorf("exit %d, %s", code, out)
+	}
+}
+
+// application opens a rehearsal's store and token as an application does.
+func application(t *testing.T, parts rehearsal.Parts) rehearsal.Application {
+	t.Helper()
+	t.Setenv("SOFTHSM2_CONF", parts.Token())
+	db := openStore(t, parts)
+	lock, err := db.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := pkcs11.Open(pkcs11.Config{ModulePath: pkcs11test.Module(t), TokenLabel: rehearsal.TokenLabel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	if err := provider.LoginFromFile(t.Context(), p, filepath.Join(parts.Dir, "pin")); err != nil {
+		t.Fatal(err)
+	}
+	return rehearsal.Application{Store: db, Provider: p, Chain: lock.Chain}
+}
+
+// destroyKey destroys version 1 with a stock tool; every payload still decrypts.
+func destroyKey(t *testing.T, parts rehearsal.Parts) {
+	a := application(t, parts)
+	one := kek.NameOf(a.Chain, 1)
+	pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--login", "--pin", rehearsal.PIN,
+		"--delete-object", "--type", "secrkey", "--label", one.Label)
+	if _, err := a.Provider.Find(t.Context(), one); !errors.Is(err, provider.ErrNoKey) {
+		t.Fatalf("key 1 is still there: %v", err)
+	}
+	for i := range 300 {
+		if v, err := a.Read(t.Context(), i); err != nil || v != 2 {
+			t.Fatalf("record %d: version %d, %v", i, v, err)
+		}
+	}
+}
+
+// sum is SHA-256 of a file, hex.
+func sum(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sha256.Sum256(data)
+	return hex.EncodeToString(s[:])
+}
