@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -55,20 +57,38 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 	if err := sameLock(cfg, lock); err != nil {
 		return err
 	}
-	p, err := openProvider(cfg)
+	say := func(line string) {
+		fmt.Fprintf(os.Stderr, "%s kekceremony: agent: %s\n", time.Now().UTC().Format(time.RFC3339), line)
+	}
+	p, err := awaitProvider(ctx, cfg, say)
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	if cfg.Encryption.PINFile != "" {
-		if err := provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile); err != nil {
-			return err
+	a := fleet.Agent{Store: db, Provider: p, Chain: lock.Chain, Role: role, Every: cfg.Fleet.Beat, Say: say}
+	return a.Run(ctx)
+}
+
+// awaitProvider opens the provider and logs in. A token that is not there yet
+// is tried again at each beat; a refused PIN never is.
+func awaitProvider(ctx context.Context, cfg config.Config, say func(string)) (provider.Provider, error) {
+	for {
+		p, err := openProvider(cfg)
+		if err == nil && cfg.Encryption.PINFile != "" {
+			if err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile); err != nil {
+				err = errors.Join(err, p.Close())
+			}
+		}
+		if err == nil || errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrPINLocked) {
+			return p, err
+		}
+		say(err.Error())
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(cfg.Fleet.Beat):
 		}
 	}
-	a := fleet.Agent{Store: db, Provider: p, Chain: lock.Chain, Role: role, Every: cfg.Fleet.Beat, Say: func(line string) {
-		fmt.Fprintf(os.Stderr, "%s kekceremony: agent: %s\n", time.Now().UTC().Format(time.RFC3339), line)
-	}}
-	return a.Run(ctx)
 }
 
 // sameLock refuses a configuration that disagrees with the lock, before any

@@ -91,6 +91,7 @@ var outcomes = []outcome{
 	{env.ErrNoFile, exitUsage, "set encryption.env.secrets_file"},
 	{rehearsal.ErrNoSoftHSM, exitUsage, "apt-get install softhsm2, or rehearse --provider env"},
 	{secret.ErrMode, exitUsage, "chmod 0600 the file"},
+	{quorum.ErrRoster, exitRefused, "correct the roster, then run the same command"},
 	{quorum.ErrQuorum, exitRefused, "have the missing people sign"},
 	{store.ErrExists, exitAgain, "another console was first; run the same command to go on with it"},
 	{fs.ErrNotExist, exitUsage, ""},

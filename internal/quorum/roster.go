@@ -64,6 +64,9 @@ type Roster struct {
 	Members []Member
 }
 
+// ErrRoster is what every refusal of a roster begins with.
+var ErrRoster = errors.New("roster")
+
 // maxRoster bounds a roster in bytes.
 const maxRoster = 64 << 10
 
@@ -77,16 +80,16 @@ var (
 func ParseRoster(text []byte, mode Mode) (Roster, error) {
 	r := Roster{Text: text}
 	if len(text) == 0 || len(text) > maxRoster || text[len(text)-1] != '\n' {
-		return r, fmt.Errorf("roster: %d bytes, want at most %d ending in a line feed", len(text), maxRoster)
+		return r, fmt.Errorf("%w: %d bytes, want at most %d ending in a line feed", ErrRoster, len(text), maxRoster)
 	}
 	for i, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
 		if err := r.add(i, line); err != nil {
-			return r, fmt.Errorf("roster: line %d: %w", i+1, err)
+			return r, fmt.Errorf("%w: line %d: %w", ErrRoster, i+1, err)
 		}
 	}
 	n := len(r.Who(mode.Namespace(Approve)))
 	if r.M > n {
-		return r, fmt.Errorf("roster: quorum is %d, but only %d may sign %s", r.M, n, mode.Namespace(Approve))
+		return r, fmt.Errorf("%w: quorum is %d, but only %d may sign %s", ErrRoster, r.M, n, mode.Namespace(Approve))
 	}
 	return r, nil
 }

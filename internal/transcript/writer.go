@@ -30,10 +30,10 @@ type Entry struct {
 
 // Errors of a log that somebody else writes too.
 var (
-	ErrFenced  = errors.New("another console went on with this ceremony")
-	ErrHeld    = errors.New("another console on this machine holds this ceremony")
-	ErrForked  = errors.New("the bundle and the store tell different stories")
-	ErrNotOpen = errors.New("the log has no first line")
+	ErrFenced = errors.New("another console went on with this ceremony")
+	ErrHeld   = errors.New("another console on this machine holds this ceremony")
+	ErrForked = errors.New("the bundle and the store tell different stories")
+	ErrClosed = errors.New("the log is closed")
 )
 
 // Writer appends to one bundle and its fence. It is the only writer: it holds
@@ -205,6 +205,9 @@ func (w *Writer) Append(ctx context.Context, kind Kind, step string, facts Facts
 }
 
 func (w *Writer) append(ctx context.Context, kind Kind, step string, facts Facts) (Event, error) {
+	if n := len(w.Events); n > 0 && w.Events[n-1].Kind == Closed {
+		return Event{}, fmt.Errorf("write event %d: %w", n, ErrClosed)
+	}
 	e := Event{Prev: w.prev, Seq: len(w.Events), Time: w.now().UTC().Format(time.RFC3339), Kind: kind, Step: step, Facts: facts}
 	line, err := e.Line()
 	if err != nil {
