@@ -6,16 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
-	"github.com/certautopilot/kekceremony/internal/term"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -173,16 +169,6 @@ func clock(e transcript.Event) string {
 	return t.Format("15:04:05")
 }
 
-// keyOf finds the key file of a person on this console.
-func (e *engine) keyOf(m quorum.Member) (quorum.KeyFile, bool) {
-	for _, k := range e.site.Keys {
-		if string(k.Public.Marshal()) == string(m.Key.Marshal()) {
-			return k, true
-		}
-	}
-	return quorum.KeyFile{}, false
-}
-
 // sign takes a person's word. A wrong word, or a signature that does not
 // verify, changes nothing and is asked again.
 func (g *gathering) sign(ctx context.Context, c Consent) error {
@@ -205,23 +191,6 @@ func (g *gathering) sign(ctx context.Context, c Consent) error {
 		return ctx.Err()
 	}
 	return g.keep(ctx, m, sig)
-}
-
-// signWith has ssh-keygen sign a statement file with the person's key.
-func (e *engine) signWith(ctx context.Context, m quorum.Member, namespace, path string) ([]byte, error) {
-	k, here := e.keyOf(m)
-	if !here {
-		return nil, fmt.Errorf("the key of %s is not on this console", m.Name)
-	}
-	if !k.Passphrase {
-		return k.Sign(ctx, namespace, path, nil)
-	}
-	var sig []byte
-	err := e.room.Lend(ctx, func(t *term.Terminal) (err error) {
-		sig, err = k.Sign(ctx, namespace, path, t.In)
-		return err
-	})
-	return sig, err
 }
 
 // keep verifies a signature before it becomes an event.
@@ -282,85 +251,4 @@ func namesOf(members []quorum.Member) []string {
 		names = append(names, m.Name)
 	}
 	return names
-}
-
-// signingDir is where statements lie until they are signed: beside the bundle,
-// which holds only what the log holds.
-func (e *engine) signingDir() string { return e.log.Dir + ".signing" }
-
-// statement lays a statement out for signing.
-func (e *engine) statement(name string, text []byte) (string, error) {
-	if err := os.Mkdir(e.signingDir(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", fmt.Errorf("lay out a statement: %w", err)
-	}
-	path := filepath.Join(e.signingDir(), name)
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("lay out a statement: %w", err)
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return "", fmt.Errorf("lay out a statement: %w", err)
-	}
-	_, err = f.Write(text)
-	return path, errors.Join(err, f.Sync(), f.Close())
-}
-
-// laid reads the signature beside a statement, nil when there is none.
-func (e *engine) laid(name string) ([]byte, error) {
-	const limit = 64 << 10
-	path := filepath.Join(e.signingDir(), name+".sig")
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > limit) {
-		err = fmt.Errorf("%s: not a signature file", printable.Text(path))
-	}
-	if err != nil {
-		return nil, err
-	}
-	return os.ReadFile(path)
-}
-
-// approved refuses an act whose approval is missing, short, or over another
-// plan than today's.
-func (e *engine) approved(ctx context.Context, act string) error {
-	i := slices.IndexFunc(e.steps, func(s Step) bool { return s.Gather != nil && slices.Contains(s.Gather.Acts, act) })
-	by := e.steps[i]
-	asked, ok := e.log.Events.Last(transcript.Of(transcript.Plan, by.Name))
-	if !ok {
-		return fmt.Errorf("step %s: %w", act, quorum.ErrQuorum)
-	}
-	var signed []quorum.Signed
-	for _, ev := range e.log.Events[asked.Seq:] {
-		if ev.Kind == transcript.Signed && ev.Step == by.Name {
-			signed = append(signed, quorum.Signed{Name: ev.Facts["signer"], Statement: []byte(ev.Facts["statement"]), Signature: []byte(ev.Facts["signature"])})
-		}
-	}
-	if err := e.overThis(asked, signed); err != nil {
-		return fmt.Errorf("step %s: %w", act, err)
-	}
-	now, err := e.derive(ctx, by.Gather)
-	if err != nil {
-		return err
-	}
-	if now.digest() != asked.Facts["sha256"] {
-		return fmt.Errorf("step %s: approved %s, now %s: %w", act, asked.Facts["sha256"], now.digest(), ErrPlanMoved)
-	}
-	return nil
-}
-
-// overThis checks that M people signed the statement of this very request.
-func (e *engine) overThis(asked transcript.Event, signed []quorum.Signed) error {
-	req, err := transcript.RequestOf(e.log.Events[0], asked)
-	if err != nil {
-		return err
-	}
-	for _, s := range signed {
-		if m, ok := e.site.Roster.Member(s.Name); !ok || string(req.Statement(m)) != string(s.Statement) {
-			return fmt.Errorf("statement of %s: not over this plan", printable.Text(s.Name))
-		}
-	}
-	_, err = e.site.Roster.CheckAll(req.Namespace(), signed)
-	return err
 }

@@ -1,0 +1,207 @@
+package main_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+)
+
+// TestWizard holds a whole rehearsal in an 80x24 terminal with typed keys, while
+// an application reads random payloads.
+func TestWizard(t *testing.T) {
+	pkcs11test.Module(t)
+	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
+	p := newPane(t, fmt.Sprintf("stty -g; %s rehearse --dir %s --provider pkcs11 --records 10000 --rate 400; echo EXIT $?; stty -g; cat", binary, parts.Dir))
+	p.enter("Path of the roster", parts.Roster())
+	install(p)
+	last := p.enter("Write it down", "")
+	p.enter("alice: type alice", "alice")
+	p.enter("bob: type bob", "bob")
+	p.enter("Enter alone goes on", "")
+	p.enter("PIN of token", rehearsal.PIN)
+	sign(p, "2", "alice", "bob")
+	p.enter("Where else", "none")
+	plan := p.until("re-wrap   every DEK of 6 fields to version 2  ~10000")
+	sign(p, "2", "alice", "bob")
+
+	p.until("state      running")
+	read := readers(t, parts)
+	p.tmux("send-keys", "p")
+	paused := p.until("state      paused")
+	p.tmux("send-keys", "p")
+	p.until("state      running")
+	estimate := p.until("near ")
+	if !regexp.MustCompile(`ETA  \d\d:\d\d, near \d\d:\d\d:\d\d`).MatchString(estimate) {
+		t.Errorf("no ETA:\n%s", estimate)
+	}
+	p.until("count 1")
+	reads, versions := read()
+	sign(p, "followed", "alice", "bob")
+	end := p.enter("Write it down", "")
+	p.until("EXIT 0")
+
+	if reads < 1000 || len(versions) != 2 {
+		t.Errorf("%d reads met versions %v", reads, versions)
+	}
+	var done, left int
+	scan := regexp.MustCompile(`done +([\d,]+) +left +([\d,]+) +of 10,000`).FindStringSubmatch(paused)
+	if scan == nil {
+		t.Fatalf("no counts:\n%s", paused)
+	}
+	fmt.Sscan(strings.ReplaceAll(scan[1], ",", ""), &done)
+	fmt.Sscan(strings.ReplaceAll(scan[2], ",", ""), &left)
+	if done+left != 10000 {
+		t.Errorf("done %d and left %d are not 10,000", done, left)
+	}
+	bundles, _ := filepath.Glob(filepath.Join(parts.Bundles(), "*"))
+	onScreen(t, last, sum(t, filepath.Join(bundles[0], "final.txt")))
+	onScreen(t, end, sum(t, filepath.Join(bundles[1], "final.txt")))
+	onScreen(t, plan, event(t, bundles[1], "plan", "approve")["sha256"])
+	if n := event(t, bundles[1], "done", "re-wrap")["rewrapped"]; n != "10000" || !strings.Contains(end, n+" envelopes re-wrapped") {
+		t.Errorf("re-wrapped %s:\n%s", n, end)
+	}
+	for _, b := range bundles {
+		must(t, "transcript", "verify", b)
+	}
+	zeroAt(t, parts, 2)
+	modes := regexp.MustCompile(`(?m)^[0-9a-f]+:[0-9a-f:]+$`).FindAllString(strings.ReplaceAll(p.tmux("capture-pane", "-p", "-J", "-S", "-200"), "\r", ""), -1)
+	if len(modes) < 2 || modes[0] != modes[len(modes)-1] {
+		t.Errorf("the terminal's state before and after: %q", modes)
+	}
+}
+
+// install types what install asks after the roster.
+func install(p *pane) {
+	for _, name := range rehearsal.Operators {
+		p.enter(name+": type "+name, name)
+	}
+	p.enter("Provider to lock", "pkcs11")
+	p.enter("PIN of token", rehearsal.PIN)
+	sign(p, "1", "alice", "bob")
+	p.enter("Where else", "none")
+	sign(p, "followed", rehearsal.Operators...)
+}
+
+func sign(p *pane, word string, names ...string) {
+	for _, name := range names {
+		p.enter(name+": type "+word, word)
+	}
+}
+
+// readers decrypts random payloads until stopped.
+func readers(t *testing.T, parts rehearsal.Parts) (stop func() (int, map[kek.Version]int)) {
+	a := application(t, parts)
+	ctx, cancel := context.WithCancel(t.Context())
+	versions := map[kek.Version]int{}
+	reads := 0
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			v, err := a.Read(context.WithoutCancel(ctx), rand.IntN(10000))
+			if err != nil {
+				t.Errorf("read %d: %v", reads, err)
+				return
+			}
+			reads++
+			versions[v]++
+		}
+	})
+	return func() (int, map[kek.Version]int) { cancel(); wg.Wait(); return reads, versions }
+}
+
+// onScreen looks for a digest in its groups.
+func onScreen(t *testing.T, screen, digest string) {
+	t.Helper()
+	plain := strings.NewReplacer(" ", "", "\n", "").Replace(screen)
+	if len(digest) != 64 || !strings.Contains(plain, digest[:32]) || !strings.Contains(plain, digest[32:]) {
+		t.Errorf("digest %s is not on the screen:\n%s", digest, screen)
+	}
+}
+
+// event returns the facts of the last event of a kind and step.
+func event(t *testing.T, bundle, kind, step string) map[string]string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(bundle, "events.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var facts map[string]string
+	for line := range strings.Lines(string(data)) {
+		var e struct {
+			Kind, Step string
+			Facts      map[string]string
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.Kind == kind && e.Step == step {
+			facts = e.Facts
+		}
+	}
+	return facts
+}
+
+// TestKilledInRewrap kills the wizard's process in mid-re-wrap; the same command
+// goes on and ends at census zero.
+func TestKilledInRewrap(t *testing.T) {
+	pkcs11test.Module(t)
+	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
+	args := []string{"rehearse", "--ui", "none", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "2000", "--rate", "500"}
+	cmd := exec.Command(binary, args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	awaitBegun(t, parts)
+	pkcs11test.Run(t, "pkill", "-9", "-f", "rotate --to-version 2 .*"+parts.Dir)
+	if err := cmd.Wait(); err == nil {
+		t.Fatal("the rehearsal did not notice")
+	}
+	must(t, args...)
+	bundles, _ := filepath.Glob(filepath.Join(parts.Bundles(), "*"))
+	must(t, append([]string{"transcript", "verify"}, bundles...)...)
+	zeroAt(t, parts, 2)
+	if event(t, bundles[1], "resumed", "") == nil {
+		t.Error("nothing says that it was resumed")
+	}
+}
+
+// awaitBegun waits until some, but not all, envelopes are at version 2.
+func awaitBegun(t *testing.T, parts rehearsal.Parts) {
+	t.Helper()
+	guard := time.After(60 * time.Second)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-guard:
+			t.Fatal("the re-wrap never began")
+		case <-tick.C:
+		}
+		db, err := sqlite.Open(t.Context(), parts.Store())
+		if err != nil {
+			continue // not there yet
+		}
+		counts, err := db.Census(t.Context(), envelope.DefaultCatalogue())
+		db.Close()
+		for _, c := range counts {
+			if err == nil && c.Version == 2 && c.N > 0 {
+				return
+			}
+		}
+	}
+}

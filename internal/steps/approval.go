@@ -1,0 +1,54 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// approved refuses an act whose approval is missing, short, or over another
+// plan than today's.
+func (e *engine) approved(ctx context.Context, act string) error {
+	i := slices.IndexFunc(e.steps, func(s Step) bool { return s.Gather != nil && slices.Contains(s.Gather.Acts, act) })
+	by := e.steps[i]
+	asked, ok := e.log.Events.Last(transcript.Of(transcript.Plan, by.Name))
+	if !ok {
+		return fmt.Errorf("step %s: %w", act, quorum.ErrQuorum)
+	}
+	var signed []quorum.Signed
+	for _, ev := range e.log.Events[asked.Seq:] {
+		if ev.Kind == transcript.Signed && ev.Step == by.Name {
+			signed = append(signed, quorum.Signed{Name: ev.Facts["signer"], Statement: []byte(ev.Facts["statement"]), Signature: []byte(ev.Facts["signature"])})
+		}
+	}
+	if err := e.overThis(asked, signed); err != nil {
+		return fmt.Errorf("step %s: %w", act, err)
+	}
+	now, err := e.derive(ctx, by.Gather)
+	if err != nil {
+		return err
+	}
+	if now.digest() != asked.Facts["sha256"] {
+		return fmt.Errorf("step %s: approved %s, now %s: %w", act, asked.Facts["sha256"], now.digest(), ErrPlanMoved)
+	}
+	return nil
+}
+
+// overThis checks that M people signed the statement of this very request.
+func (e *engine) overThis(asked transcript.Event, signed []quorum.Signed) error {
+	req, err := transcript.RequestOf(e.log.Events[0], asked)
+	if err != nil {
+		return err
+	}
+	for _, s := range signed {
+		if m, ok := e.site.Roster.Member(s.Name); !ok || string(req.Statement(m)) != string(s.Statement) {
+			return fmt.Errorf("statement of %s: not over this plan", printable.Text(s.Name))
+		}
+	}
+	_, err = e.site.Roster.CheckAll(req.Namespace(), signed)
+	return err
+}
