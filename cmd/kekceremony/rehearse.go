@@ -9,11 +9,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -59,7 +61,8 @@ func (r *rehearsed) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if !r.finished(2) {
+	err = r.awaitBeats(ctx)
+	if err == nil && !r.finished(2) {
 		err = r.child(ctx, "rotate", "--to-version", "2", "--rate", strconv.Itoa(r.rate), "--answers", r.parts.Answers())
 	}
 	if err := errors.Join(err, stop()); err != nil {
@@ -165,6 +168,38 @@ func (r *rehearsed) startFleet(ctx context.Context) (stop func() error, err erro
 		log.Close()
 	}
 	return stop, nil
+}
+
+// awaitBeats waits until every agent has its token open: SoftHSM2 fails now and
+// then where several processes open one token directory at once.
+func (r *rehearsed) awaitBeats(ctx context.Context) error {
+	db, err := sqlite.Open(ctx, r.parts.Store())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		beats, err := db.Beats(ctx)
+		if err != nil {
+			return err
+		}
+		running := 0
+		for _, b := range beats {
+			if _, err := os.Stat(fmt.Sprintf("/proc/%d", b.PID)); err == nil && !b.Stopped {
+				running++
+			}
+		}
+		if running >= rehearsal.Processes {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return steps.ErrInterrupted
+		case <-tick.C:
+		}
+	}
 }
 
 // application gives do the application's own access to store and token.
