@@ -15,7 +15,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/steps"
-	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
@@ -54,7 +53,7 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", steps.ErrNotInstalled, err)
 	}
-	if err := sameLock(cfg, lock); err != nil {
+	if err := steps.CheckLock(lock, cfg.Encryption.Provider, kek.Chain(cfg.Chain)); err != nil {
 		return err
 	}
 	say := func(line string) {
@@ -89,16 +88,4 @@ func awaitProvider(ctx context.Context, cfg config.Config, say func(string)) (pr
 		case <-time.After(cfg.Fleet.Beat):
 		}
 	}
-}
-
-// sameLock refuses a configuration that disagrees with the lock, before any
-// token is touched.
-func sameLock(cfg config.Config, lock store.Lock) error {
-	if lock.Provider != cfg.Encryption.Provider {
-		return fmt.Errorf("provider: configured %s, locked %s: %w", cfg.Encryption.Provider, lock.Provider, steps.ErrLockDiffers)
-	}
-	if cfg.Chain != "" && kek.Chain(cfg.Chain) != lock.Chain {
-		return fmt.Errorf("chain: configured %s, locked %s: %w", cfg.Chain, lock.Chain, steps.ErrLockDiffers)
-	}
-	return nil
 }

@@ -37,6 +37,12 @@ func TestAttacksOnTheNextRotation(t *testing.T) {
 		t.Errorf("planted key: exit %d, %s", code, errs)
 	}
 
+	// The unfinished rotation to 3 is not taken for one to 4.
+	code, _, errs := run(t, "rotate", "--to-version", "4", "--config", parts.Config(), "--ui", "none", "--answers", parts.Answers())
+	if code != 3 || !strings.Contains(errs, "rotate to version 3, asked for 4: another ceremony is not finished") {
+		t.Errorf("another target: exit %d, %s", code, errs)
+	}
+
 	db, err := sql.Open("sqlite3", parts.Store())
 	if err != nil {
 		t.Fatal(err)

@@ -116,6 +116,7 @@ type ceremony struct {
 	open   steps.Opening
 	define steps.Define
 	rate   int
+	to     kek.Version // that the command named; 0: none
 }
 
 // hold holds a ceremony in the room that --ui names.
@@ -129,6 +130,7 @@ func hold(ctx context.Context, o *options, c ceremony) error {
 		return err
 	}
 	defer s.Store.Close()
+	s.Want = c.to
 	terminal, err := o.terminal()
 	if err != nil {
 		return err

@@ -97,13 +97,19 @@ func (e *engine) lock(ctx context.Context) (store.Lock, error) {
 	if err != nil {
 		return l, err
 	}
-	if l.Provider != e.site.ProviderName {
-		return l, fmt.Errorf("provider: configured %s, locked %s: %w", e.site.ProviderName, printable.Text(l.Provider), ErrLockDiffers)
+	return l, CheckLock(l, e.site.ProviderName, e.site.Chain)
+}
+
+// CheckLock refuses a configured provider or chain that the lock disagrees
+// with. An empty chain is not pinned.
+func CheckLock(l store.Lock, provider string, chain kek.Chain) error {
+	if l.Provider != provider {
+		return fmt.Errorf("provider: configured %s, locked %s: %w", provider, printable.Text(l.Provider), ErrLockDiffers)
 	}
-	if e.site.Chain != "" && l.Chain != e.site.Chain {
-		return l, fmt.Errorf("chain: configured %s, locked %s: %w", e.site.Chain, printable.Text(string(l.Chain)), ErrLockDiffers)
+	if chain != "" && l.Chain != chain {
+		return fmt.Errorf("chain: configured %s, locked %s: %w", chain, printable.Text(string(l.Chain)), ErrLockDiffers)
 	}
-	return l, nil
+	return nil
 }
 
 // unfinished is the last ceremony if it is open or lacks finals.
@@ -203,6 +209,9 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, open Opening, loc
 		return err
 	}
 	e.log = w
+	if to := version(w.Events.Fold(), factTo); e.site.Want != 0 && to != 0 && to != e.site.Want {
+		return errors.Join(fmt.Errorf("ceremony %d, %s to version %d, asked for %d: %w", c.Seq, e.kind, to, e.site.Want, ErrUnfinished), w.Close())
+	}
 	if len(w.Events) == 0 { // it ended between its number and its first line
 		facts, err := open(ctx, e.site, lock)
 		if err != nil {

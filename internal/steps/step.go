@@ -105,6 +105,7 @@ type Site struct {
 	Keys         []quorum.KeyFile
 	Catalogue    envelope.Catalogue
 	Fleet        FleetConfig
+	Want         kek.Version // the target that the command named; 0: none
 	Control      *rewrap.Control
 
 	// Filled in as the ceremony goes on.
