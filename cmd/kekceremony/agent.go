@@ -69,7 +69,7 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 }
 
 // awaitProvider opens the provider and logs in. A token that is not there yet
-// is tried again at each beat; a refused PIN never is.
+// is tried again at each beat; wrong configuration and a refused PIN never are.
 func awaitProvider(ctx context.Context, cfg config.Config, say func(string)) (provider.Provider, error) {
 	for {
 		p, err := openProvider(cfg)
@@ -78,7 +78,8 @@ func awaitProvider(ctx context.Context, cfg config.Config, say func(string)) (pr
 				err = errors.Join(err, p.Close())
 			}
 		}
-		if err == nil || errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrPINLocked) {
+		var usage *usageError
+		if err == nil || errors.As(err, &usage) || errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrPINLocked) {
 			return p, err
 		}
 		say(err.Error())

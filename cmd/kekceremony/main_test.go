@@ -2,10 +2,13 @@ package main_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -58,19 +61,24 @@ func must(t testing.TB, args ...string) string {
 }
 
 func TestScripts(t *testing.T) {
+	proxy := pkcs11test.BuildProxy(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
 			e.Setenv("MODULE", pkcs11test.Module(t))
+			e.Setenv("PROXY", proxy)
+			e.Setenv("KEK_PROXY_MODULE", pkcs11test.Module(t))
+			e.Setenv("KEK_PROXY_LOG", filepath.Join(e.WorkDir, "generated"))
 			e.Setenv("ROSTER_LINE", `namespaces="attend-v1@kekceremony,approve-v1@kekceremony,final-v1@kekceremony"`)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"subst":  subst,
-			"code":   code,
-			"tokens": tokens,
+			"subst":     subst,
+			"code":      code,
+			"tokens":    tokens,
+			"generated": generated,
 		},
 	})
 }
@@ -108,6 +116,17 @@ func tokens(ts *testscript.TestScript, _ bool, labels []string) {
 	ts.Setenv("SOFTHSM2_CONF", conf)
 	for _, label := range labels {
 		ts.Check(ts.Exec("softhsm2-util", "--init-token", "--free", "--label", label, "--pin", "1234", "--so-pin", "12345678"))
+	}
+}
+
+// generated N: the proxy must have seen so many keys made on a token.
+func generated(ts *testscript.TestScript, _ bool, args []string) {
+	seen, err := os.ReadFile(ts.Getenv("KEK_PROXY_LOG"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		ts.Fatalf("%v", err)
+	}
+	if got := strconv.Itoa(strings.Count(string(seen), "token\n")); got != args[0] {
+		ts.Fatalf("%s keys were made on a token, want %s", got, args[0])
 	}
 }
 

@@ -46,7 +46,11 @@ func (o *options) readConfig() (config.Config, error) {
 
 func openProvider(c config.Config) (provider.Provider, error) {
 	if c.Encryption.Provider == env.Name {
-		return env.Open(env.Config{SecretsFile: c.Encryption.Env.SecretsFile}, os.Environ())
+		p, err := env.Open(env.Config{SecretsFile: c.Encryption.Env.SecretsFile}, os.Environ())
+		if err != nil {
+			return nil, &usageError{err} // the keys are configuration
+		}
+		return p, nil
 	}
 	return pkcs11.Open(pkcs11.Config{
 		ModulePath:  c.Encryption.PKCS11.ModulePath,
@@ -130,6 +134,11 @@ func hold(ctx context.Context, o *options, c ceremony) error {
 		return err
 	}
 	defer s.Store.Close()
+	if s.ProviderName == env.Name { // no token is touched: a wrong key is told before anything begins
+		if s.Provider, err = openProvider(cfg); err != nil {
+			return err
+		}
+	}
 	s.Want = c.to
 	terminal, err := o.terminal()
 	if err != nil {

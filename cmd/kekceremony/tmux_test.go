@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,11 +18,14 @@ type pane struct {
 	server string
 }
 
+var panes atomic.Int32
+
 // newPane runs a shell line in a pane of its own server.
 func newPane(t *testing.T, line string) *pane {
 	t.Helper()
 	pkcs11test.Need(t, "tmux")
-	p := &pane{t, fmt.Sprintf("kek-%d-%s", os.Getpid(), strings.ReplaceAll(t.Name(), "/", "-"))}
+	// Of its own name: a server of the same name may still be on its way out.
+	p := &pane{t, fmt.Sprintf("kek-%d-%d", os.Getpid(), panes.Add(1))}
 	t.Cleanup(func() { _ = exec.Command("tmux", "-L", p.server, "kill-server").Run() })
 	p.tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", line)
 	return p

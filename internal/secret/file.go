@@ -10,7 +10,7 @@ import (
 )
 
 // ErrMode is returned by ReadFile for a file that others may read.
-var ErrMode = errors.New("mode must be 0600 or stricter, and a regular file")
+var ErrMode = errors.New("want a regular file of mode 0600 or stricter")
 
 // ReadFile reads a file of secrets of at most limit bytes into locked memory.
 // The file must be regular, reached without a final symlink, and closed to
@@ -27,7 +27,7 @@ func ReadFile(path string, limit int) (*Buffer, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s: mode %04o: %w", path, info.Mode().Perm(), ErrMode)
+		return nil, fmt.Errorf("read %s: mode %04o: %w", path, info.Mode().Perm(), ErrMode)
 	}
 	b, err := New(limit + 1)
 	if err != nil {

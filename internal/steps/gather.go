@@ -196,7 +196,11 @@ func (g *gathering) sign(ctx context.Context, c Consent) error {
 // keep verifies a signature before it becomes an event.
 func (g *gathering) keep(ctx context.Context, m quorum.Member, sig []byte) error {
 	s := quorum.Signed{Name: m.Name, Statement: g.req.Statement(m), Signature: sig}
-	if _, err := g.site.Roster.Check(g.req.Namespace(), s); err != nil {
+	_, err := g.site.Roster.Check(g.req.Namespace(), s)
+	if err == nil && !g.may(m) {
+		err = fmt.Errorf("signature of %s in %s: %s did not attend", m.Name, g.req.Namespace(), m.Name)
+	}
+	if err != nil {
 		g.note = err.Error()
 		return nil
 	}
@@ -212,9 +216,12 @@ func (g *gathering) keep(ctx context.Context, m quorum.Member, sig []byte) error
 }
 
 // collect takes the signatures that were made elsewhere and laid beside their
-// statements.
+// statements. One of somebody who may not sign this is refused aloud.
 func (g *gathering) collect(ctx context.Context) error {
-	for _, m := range g.missing() {
+	for _, m := range g.site.Roster.Members {
+		if g.signed[m.Name] != "" {
+			continue
+		}
 		sig, err := g.laid(g.req.File(m.Name))
 		if err != nil {
 			return err

@@ -80,7 +80,7 @@ func TestSecretsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = env.Open(env.Config{SecretsFile: path}, nil)
-	if !errors.Is(err, secret.ErrMode) || err.Error() != path+": mode 0644: mode must be 0600 or stricter, and a regular file" {
+	if !errors.Is(err, secret.ErrMode) || err.Error() != "read "+path+": mode 0644: want a regular file of mode 0600 or stricter" {
 		t.Errorf("mode 0644: %v", err)
 	}
 }

@@ -68,15 +68,21 @@ func NewTokens(t testing.TB, labels ...string) {
 	}
 }
 
+// BuildProxy builds the proxy module and returns its path.
+func BuildProxy(t testing.TB) string {
+	t.Helper()
+	Need(t, "gcc")
+	_, here, _, _ := runtime.Caller(0)
+	module := filepath.Join(t.TempDir(), "proxy.so")
+	Run(t, "gcc", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o", module, filepath.Join(filepath.Dir(here), "testdata", "proxy.c"), "-ldl")
+	return module
+}
+
 // Proxy builds the proxy module and sets it to a mode; it returns its path and
 // the file that counts key generations.
 func Proxy(t testing.TB, mode string) (module, log string) {
 	t.Helper()
-	Need(t, "gcc")
-	_, here, _, _ := runtime.Caller(0)
-	dir := t.TempDir()
-	module, log = filepath.Join(dir, "proxy.so"), filepath.Join(dir, "generated")
-	Run(t, "gcc", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o", module, filepath.Join(filepath.Dir(here), "testdata", "proxy.c"), "-ldl")
+	module, log = BuildProxy(t), filepath.Join(t.TempDir(), "generated")
 	t.Setenv("KEK_PROXY_MODULE", Module(t))
 	t.Setenv("KEK_PROXY", mode)
 	t.Setenv("KEK_PROXY_LOG", log)
