@@ -85,7 +85,7 @@ func awaitProvider(ctx context.Context, cfg config.Config, say func(string)) (pr
 		say(err.Error())
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, steps.ErrInterrupted
 		case <-time.After(cfg.Fleet.Beat):
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -138,4 +139,14 @@ func rehearse(t testing.TB, args ...string) (rehearsal.Parts, []string) {
 	out := must(t, append([]string{"rehearse", "--ui", "none", "--dir", dir}, args...)...)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	return rehearsal.Parts{Dir: dir}, lines[1:]
+}
+
+// bundlesOf lists a rehearsal's bundles in the order of their ceremonies.
+func bundlesOf(t testing.TB, parts rehearsal.Parts) []string {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(parts.Bundles(), "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(all, func(dir string) bool { return filepath.Ext(dir) == ".signing" })
 }

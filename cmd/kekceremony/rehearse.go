@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -57,15 +59,15 @@ func (r *rehearsed) run(ctx context.Context) (err error) {
 	if err := r.application(ctx, func(a rehearsal.Application) error { return a.Write(ctx, r.records) }); err != nil {
 		return err
 	}
-	stop, err := r.startFleet(ctx)
+	fleet, err := r.startFleet(ctx)
 	if err != nil {
 		return err
 	}
-	err = r.awaitBeats(ctx)
+	err = r.awaitBeats(ctx, fleet)
 	if err == nil && !r.finished(2) {
 		err = r.child(ctx, "rotate", "--to-version", "2", "--rate", strconv.Itoa(r.rate), "--answers", r.parts.Answers())
 	}
-	if err := errors.Join(err, stop()); err != nil {
+	if err := errors.Join(err, fleet.end()); err != nil {
 		return err
 	}
 	return r.finish(ctx)
@@ -141,38 +143,58 @@ func (r *rehearsed) child(ctx context.Context, args ...string) error {
 	return err
 }
 
+// crew is the agents of a rehearsal.
+type crew struct {
+	agents []*exec.Cmd
+	gone   chan error // an agent that ended before it was told to
+	ended  sync.WaitGroup
+	stop   context.CancelFunc
+}
+
 // startFleet starts the agents. They end with this process, however it ends.
-func (r *rehearsed) startFleet(ctx context.Context) (stop func() error, err error) {
-	var agents []*exec.Cmd
-	stop = func() error {
-		var errs []error
-		for _, a := range agents {
-			_ = a.Process.Signal(syscall.SIGTERM)
-			errs = append(errs, a.Wait())
-		}
-		return errors.Join(errs...)
-	}
+func (r *rehearsed) startFleet(ctx context.Context) (*crew, error) {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	c := &crew{gone: make(chan error, rehearsal.Processes), stop: stop}
 	for i := range rehearsal.Processes {
-		log, err := os.OpenFile(filepath.Join(r.dir, fmt.Sprintf("agent-%d.log", i+1)), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		path := filepath.Join(r.dir, fmt.Sprintf("agent-%d.log", i+1))
+		log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
-			return nil, errors.Join(err, stop())
+			return nil, errors.Join(err, c.end())
 		}
-		a := command(context.WithoutCancel(ctx), "agent", "--role", rehearsal.Role, "--config", r.parts.Config())
+		a := command(ctx, "agent", "--role", rehearsal.Role, "--config", r.parts.Config())
 		a.Stdout, a.Stderr = log, log
 		// Of their own group: a key typed at the wizard is not theirs.
 		a.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
-		if err := a.Start(); err != nil {
-			return nil, errors.Join(err, stop())
-		}
-		agents = append(agents, a)
+		err = a.Start()
 		log.Close()
+		if err != nil {
+			return nil, errors.Join(err, c.end())
+		}
+		c.agents = append(c.agents, a)
+		c.ended.Go(func() {
+			if err := a.Wait(); ctx.Err() == nil {
+				c.gone <- fmt.Errorf("an agent of the rehearsal ended, see %s: %w", path, err)
+			}
+		})
 	}
-	return stop, nil
+	return c, nil
+}
+
+// end stops the agents, and waits until they have.
+func (c *crew) end() error {
+	c.stop()
+	c.ended.Wait()
+	select {
+	case err := <-c.gone:
+		return err
+	default:
+		return nil
+	}
 }
 
 // awaitBeats waits until every agent has its token open: SoftHSM2 fails now and
 // then where several processes open one token directory at once.
-func (r *rehearsed) awaitBeats(ctx context.Context) error {
+func (r *rehearsed) awaitBeats(ctx context.Context, c *crew) error {
 	db, err := sqlite.Open(ctx, r.parts.Store())
 	if err != nil {
 		return err
@@ -187,7 +209,7 @@ func (r *rehearsed) awaitBeats(ctx context.Context) error {
 		}
 		running := 0
 		for _, b := range beats {
-			if _, err := os.Stat(fmt.Sprintf("/proc/%d", b.PID)); err == nil && !b.Stopped {
+			if slices.ContainsFunc(c.agents, func(a *exec.Cmd) bool { return a.Process.Pid == b.PID }) && !b.Stopped {
 				running++
 			}
 		}
@@ -197,6 +219,8 @@ func (r *rehearsed) awaitBeats(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return steps.ErrInterrupted
+		case err := <-c.gone:
+			return err
 		case <-tick.C:
 		}
 	}

@@ -2,63 +2,129 @@ package main_test
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 )
 
-// TestStopAtThePIN ends the wizard while it reads the PIN, by SIGHUP and by
-// ctrl+c: the terminal is as it was, the log's last line is valid, and the same
-// command goes on.
-func TestStopAtThePIN(t *testing.T) {
+// hangUp ends the wizard, and only it, as a lost line does.
+func hangUp(p *pane, parts rehearsal.Parts) {
+	pkcs11test.Run(p.t, "pkill", "-HUP", "-f", "kekceremony (install|rotate) .*"+parts.Dir)
+}
+
+func stop(p *pane, _ rehearsal.Parts) {
+	p.tmux("send-keys", "C-c")
+	p.until("Stop here?")
+	p.tmux("send-keys", "y")
+}
+
+// stopPIN: at the PIN the terminal is in other hands, and ctrl+c first gives it back.
+func stopPIN(p *pane, parts rehearsal.Parts) {
+	p.tmux("send-keys", "C-c")
+	p.until("r try again")
+	stop(p, parts)
+}
+
+// configure replaces one text of a rehearsal's configuration by another.
+func configure(t *testing.T, parts rehearsal.Parts, old, text string) {
+	t.Helper()
+	config, err := os.ReadFile(parts.Config())
+	if err != nil || !strings.Contains(string(config), old) {
+		t.Fatalf("no %q in the configuration, %v", old, err)
+	}
+	if err := os.WriteFile(parts.Config(), []byte(strings.Replace(string(config), old, text, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// prepare has a page stay long enough to be stopped on: the probe takes less
+// than a frame unless the token is slow, and the fleet lacks nothing.
+func prepare(t *testing.T, page string, parts rehearsal.Parts) {
+	switch page {
+	case "attendance": // the parts are there by now
+		configure(t, parts, pkcs11test.Module(t), pkcs11test.BuildProxy(t))
+		t.Setenv("KEK_PROXY_MODULE", pkcs11test.Module(t))
+		t.Setenv("KEK_PROXY", "slow")
+	case "approval":
+		t.Setenv("KEK_PROXY", "")
+	case "fleet":
+		configure(t, parts, "app: 3", "app: 4")
+	case "approval of the rotation":
+		configure(t, parts, "app: 4", "app: 3")
+	}
+}
+
+// TestStopOnEveryPage stops one rehearsal on each of its pages in turn. Each
+// time the terminal is as it was and the transcript is sound as far as it goes;
+// the same command goes on, and at the end everything is at version 2.
+func TestStopOnEveryPage(t *testing.T) {
 	pkcs11test.Module(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
-	command := fmt.Sprintf("%s rehearse --dir %s --provider pkcs11 --records 20", binary, parts.Dir)
-	stop := func(how func(*pane)) *pane {
-		p := newPane(t, fmt.Sprintf("stty -g; %s; echo EXIT $?; stty -g; cat", command))
-		return stopped(t, p, how)
+	args := []string{"rehearse", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "200", "--rate", "40"}
+	for _, page := range []struct {
+		name, shows string
+		how         func(*pane, rehearsal.Parts)
+	}{
+		{"roster", `Path of the roster`, stop},
+		{"attendance", `of \d+  attend(?s:.*)type bob`, stop},
+		{"provider", `Provider to lock`, stop},
+		{"PIN, SIGHUP", `PIN of token`, hangUp},
+		{"PIN", `PIN of token`, stopPIN},
+		{"probe", `of 11  probe`, stop},
+		{"approval", `of 11  approve(?s:.*)bob: type 1`, stop},
+		{"copies", `Where else`, stop},
+		{"finals", `of 11  finals(?s:.*)bob: type`, stop},
+		{"roster's rotation", `of \d+  attend(?s:.*)type alice`, stop},
+		{"approval of the key", `approve-key(?s:.*)bob: type 2`, stop},
+		{"second copies", `Where else`, stop},
+		{"fleet", `of \d+  fleet`, stop},
+		{"approval of the rotation", `of \d+  approve\n(?s:.*)bob: type 2`, stop},
+		{"re-wrap, SIGHUP", `state      running`, hangUp},
+		{"re-wrap", `state      running`, stop},
+		{"census", `count 1`, stop},
+		{"finals of the rotation", `of \d+  finals(?s:.*)bob: type`, stop},
+	} {
+		prepare(t, page.name, parts)
+		ok := t.Run(page.name, func(t *testing.T) {
+			p := newPane(t, fmt.Sprintf("stty -g; %s %s; echo EXIT $?; stty -g; cat", binary, shell(args)))
+			p.goOn(parts, regexp.MustCompile(page.shows))
+			page.how(p, parts)
+			restored(t, p)
+			bundles := bundlesOf(t, parts)
+			if code, out, _ := run(t, "transcript", "verify", bundles[len(bundles)-1]); code != 5 {
+				t.Errorf("the transcript so far: exit %d, want 5\n%s", code, out)
+			}
+		})
+		if !ok {
+			return
+		}
 	}
-	stop(func(p *pane) {
-		p.enter("Path of the roster", parts.Roster())
-		attendAll(p)
-		p.enter("Provider to lock", "pkcs11")
-		p.until("PIN of token")
-		pkcs11test.Run(t, "pkill", "-HUP", "-f", "kekceremony install.*"+parts.Dir)
-	})
-	stop(func(p *pane) {
-		attendAll(p)
-		p.until("PIN of token")
-		p.tmux("send-keys", "C-c")
-		p.until("r try again")
-		p.tmux("send-keys", "C-c")
-		p.until("Stop here?")
-		p.tmux("send-keys", "y")
-	})
-	must(t, "rehearse", "--ui", "none", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "20")
-	bundles, _ := filepath.Glob(filepath.Join(parts.Bundles(), "*"))
+	must(t, append(args, "--ui", "none")...)
+	bundles := bundlesOf(t, parts)
 	must(t, append([]string{"transcript", "verify"}, bundles...)...)
+	zeroAt(t, parts, 2)
 }
 
-// attendAll signs everybody's attendance and answers what comes before the PIN.
-func attendAll(p *pane) {
-	for _, name := range rehearsal.Operators {
-		p.enter(name+": type "+name, name)
+func shell(args []string) (line string) {
+	for _, a := range args {
+		line += " " + a
 	}
+	return line
 }
 
-// stopped ends the program and compares the terminal's state.
-func stopped(t *testing.T, p *pane, how func(*pane)) *pane {
+// restored waits for the program's end, and compares the terminal's state.
+func restored(t *testing.T, p *pane) {
 	t.Helper()
-	how(p)
 	p.until("EXIT 75")
 	modes := regexp.MustCompile(`(?m)^[0-9a-f]+:[0-9a-f:]+$`).FindAllString(p.tmux("capture-pane", "-p", "-J", "-S", "-200"), -1)
-	if len(modes) < 2 || modes[0] != modes[len(modes)-1] {
+	if len(modes) != 2 || modes[0] != modes[1] {
 		t.Errorf("the terminal's state before and after: %q\n%s", modes, p.screen())
 	}
 	_ = exec.Command("tmux", "-L", p.server, "kill-server").Run()
-	return p
 }

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
 )
 
 // pane is a real terminal of 80x24 in tmux.
@@ -69,4 +71,51 @@ func (p *pane) enter(text, line string) string {
 	}
 	p.tmux("send-keys", "Enter")
 	return s
+}
+
+// prompts are what the wizard asks in a rehearsal, and what is typed then.
+var prompts = []struct {
+	asks   *regexp.Regexp
+	answer func(match []string, parts rehearsal.Parts) string
+}{
+	{regexp.MustCompile(`PIN of token`), func([]string, rehearsal.Parts) string { return rehearsal.PIN }},
+	{regexp.MustCompile(`Path of the roster`), func(_ []string, p rehearsal.Parts) string { return p.Roster() }},
+	{regexp.MustCompile(`Provider to lock`), func([]string, rehearsal.Parts) string { return "pkcs11" }},
+	{regexp.MustCompile(`Where else`), func([]string, rehearsal.Parts) string { return "none" }},
+	{regexp.MustCompile(`\w+: type (\w+).* to sign`), func(m []string, _ rehearsal.Parts) string { return m[1] }},
+	{regexp.MustCompile(`Write it down`), func([]string, rehearsal.Parts) string { return "" }},
+}
+
+var place = regexp.MustCompile(`kekceremony  (.*)`)
+
+// goOn types what is asked, page after page, until the screen shows a page.
+func (p *pane) goOn(parts rehearsal.Parts, page *regexp.Regexp) string {
+	p.t.Helper()
+	typed := ""
+	tick := time.NewTicker(30 * time.Millisecond)
+	defer tick.Stop()
+	guard := time.After(90 * time.Second)
+	for {
+		s := p.screen()
+		if page.MatchString(s) {
+			return s
+		}
+		for _, q := range prompts {
+			m := q.asks.FindStringSubmatch(s)
+			if m == nil {
+				continue
+			}
+			if now := place.FindString(s) + m[0]; now != typed { // else it was typed already
+				typed = now
+				p.tmux("send-keys", "-l", q.answer(m, parts))
+				p.tmux("send-keys", "Enter")
+			}
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-guard:
+			p.t.Fatalf("never saw %s:\n%s", page, p.screen())
+		}
+	}
 }

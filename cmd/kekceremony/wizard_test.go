@@ -27,6 +27,7 @@ func TestWizard(t *testing.T) {
 	pkcs11test.Module(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
 	p := newPane(t, fmt.Sprintf("stty -g; %s rehearse --dir %s --provider pkcs11 --records 10000 --rate 400; echo EXIT $?; stty -g; cat", binary, parts.Dir))
+	recorded := p.record()
 	p.enter("Path of the roster", parts.Roster())
 	install(p)
 	last := p.enter("Write it down", "")
@@ -42,7 +43,7 @@ func TestWizard(t *testing.T) {
 	p.until("state      running")
 	read := readers(t, parts)
 	p.tmux("send-keys", "p")
-	paused := p.until("state      paused")
+	p.until("state      paused")
 	p.tmux("send-keys", "p")
 	p.until("state      running")
 	estimate := p.until("near ")
@@ -54,29 +55,22 @@ func TestWizard(t *testing.T) {
 	sign(p, "followed", "alice", "bob")
 	end := p.enter("Write it down", "")
 	p.until("EXIT 0")
+	screens := recorded()
 
 	if reads < 1000 || len(versions) != 2 {
 		t.Errorf("%d reads met versions %v", reads, versions)
 	}
-	var done, left int
-	scan := regexp.MustCompile(`done +([\d,]+) +left +([\d,]+) +of 10,000`).FindStringSubmatch(paused)
-	if scan == nil {
-		t.Fatalf("no counts:\n%s", paused)
-	}
-	fmt.Sscan(strings.ReplaceAll(scan[1], ",", ""), &done)
-	fmt.Sscan(strings.ReplaceAll(scan[2], ",", ""), &left)
-	if done+left != 10000 {
-		t.Errorf("done %d and left %d are not 10,000", done, left)
-	}
-	bundles, _ := filepath.Glob(filepath.Join(parts.Bundles(), "*"))
+	bundles := bundlesOf(t, parts)
 	onScreen(t, last, sum(t, filepath.Join(bundles[0], "final.txt")))
 	onScreen(t, end, sum(t, filepath.Join(bundles[1], "final.txt")))
 	onScreen(t, plan, event(t, bundles[1], "plan", "approve")["sha256"])
 	if n := event(t, bundles[1], "done", "re-wrap")["rewrapped"]; n != "10000" || !strings.Contains(end, n+" envelopes re-wrapped") {
 		t.Errorf("re-wrapped %s:\n%s", n, end)
 	}
-	for _, b := range bundles {
+	for i, b := range bundles {
 		must(t, "transcript", "verify", b)
+		inTheLog(t, screens, []string{"install", "rotate"}[i], b,
+			b, sum(t, filepath.Join(b, "final.txt")), sum(t, filepath.Join(bundles[0], "final.txt")), fingerprints(t, parts), "400")
 	}
 	zeroAt(t, parts, 2)
 	modes := regexp.MustCompile(`(?m)^[0-9a-f]+:[0-9a-f:]+$`).FindAllString(strings.ReplaceAll(p.tmux("capture-pane", "-p", "-J", "-S", "-200"), "\r", ""), -1)
@@ -172,7 +166,7 @@ func TestKilledInRewrap(t *testing.T) {
 		t.Fatal("the rehearsal did not notice")
 	}
 	must(t, args...)
-	bundles, _ := filepath.Glob(filepath.Join(parts.Bundles(), "*"))
+	bundles := bundlesOf(t, parts)
 	must(t, append([]string{"transcript", "verify"}, bundles...)...)
 	zeroAt(t, parts, 2)
 	if event(t, bundles[1], "resumed", "") == nil {

@@ -26,10 +26,7 @@ type Agent struct {
 
 // Run beats until ctx ends, then says that it stopped.
 func (a *Agent) Run(ctx context.Context) error {
-	b, err := a.first(ctx)
-	if err != nil {
-		return err
-	}
+	var b store.Beat
 	tick := time.NewTicker(a.Every)
 	defer tick.Stop()
 	for {
@@ -62,6 +59,12 @@ func (a *Agent) first(ctx context.Context) (store.Beat, error) {
 
 // beat opens every canary anew, so that a proof is never older than its beat.
 func (a *Agent) beat(ctx context.Context, b *store.Beat) error {
+	if b.Process == "" {
+		var err error
+		if *b, err = a.first(ctx); err != nil {
+			return err
+		}
+	}
 	keks, err := a.Store.KEKs(ctx)
 	if err != nil {
 		return err
@@ -106,6 +109,9 @@ func (a *Agent) prove(ctx context.Context, k store.KEK, b store.Beat) (string, e
 func (a *Agent) stop(b store.Beat) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	if b.Number == 0 {
+		return nil // it never said that it was there
+	}
 	b.Number++
 	b.Stopped, b.Proofs = true, nil
 	return a.Store.Beat(ctx, b)

@@ -20,7 +20,7 @@ func census() Step {
 		Name: "census", Title: "Census", Anew: true,
 		Why: "Nothing may be left at another version, at two counts one live period apart.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
-			facts := Facts{}
+			facts := Facts{"census_apart": s.Fleet.Live.String()}
 			for i, name := range []string{"census_1", "census_2"} {
 				if i > 0 {
 					d.Show(func(v *View) { v.Waiting = fmt.Sprintf("the second count, %s after the first", s.Fleet.Live) })

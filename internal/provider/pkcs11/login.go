@@ -58,15 +58,16 @@ func tries(flags uint) (warning string, err error) {
 	return "", nil
 }
 
-// refusedPIN marks the answers after which nobody may simply try again.
+// refusedPIN marks the answers after which nobody may simply try again. Not
+// among them is CKR_USER_PIN_NOT_INITIALIZED: no PIN was compared, no try is
+// used up, and SoftHSM2 gives it when processes open one token at once.
 func refusedPIN(err error) error {
 	var e pkcs11.Error
 	if !errors.As(err, &e) {
 		return err
 	}
 	switch e {
-	case pkcs11.CKR_PIN_INCORRECT, pkcs11.CKR_PIN_INVALID, pkcs11.CKR_PIN_LEN_RANGE, pkcs11.CKR_PIN_EXPIRED,
-		pkcs11.CKR_USER_PIN_NOT_INITIALIZED, pkcs11.CKR_FUNCTION_CANCELED:
+	case pkcs11.CKR_PIN_INCORRECT, pkcs11.CKR_PIN_INVALID, pkcs11.CKR_PIN_LEN_RANGE, pkcs11.CKR_PIN_EXPIRED, pkcs11.CKR_FUNCTION_CANCELED:
 		return fmt.Errorf("%w: %w", named(err), provider.ErrPINRefused)
 	case pkcs11.CKR_PIN_LOCKED:
 		return fmt.Errorf("%w: %w", named(err), provider.ErrPINLocked)

@@ -5,12 +5,15 @@
  *   hide-gcm     CKM_AES_GCM is not there
  *   extractable  keys come out extractable and not sensitive
  *   not-local    CKA_LOCAL reads false
+ *   slow         each wrap takes 2 ms longer
  * It appends a line to the file KEK_PROXY_LOG for each key generated:
  * "token" or "session". */
+#define _DEFAULT_SOURCE /* usleep */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../cryptoki.h"
 
@@ -103,6 +106,8 @@ static void keep(struct ck_mechanism *m, ck_ulong key) {
 }
 
 static ck_ulong encrypt_init(ck_ulong session, struct ck_mechanism *m, ck_ulong key) {
+	if (mode("slow"))
+		usleep(2000);
 	if (m->mechanism != CKM_AES_GCM || !mode("zero-iv"))
 		return ((ck_crypt_init)real->place[PLACE_C_ENCRYPT_INIT])(session, m, key);
 	keep(m, key);
