@@ -1,0 +1,90 @@
+package steps_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/env"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+)
+
+// meddler is a room in which something happens just before the last signature
+// of an approval is given.
+type meddler struct {
+	*steps.Nobody
+	meddle func()
+}
+
+func (m meddler) Consent(ctx context.Context, r steps.Request) (steps.Consent, error) {
+	if r.Purpose == quorum.Approve && r.Have() == r.Need-1 {
+		m.meddle()
+	}
+	return m.Nobody.Consent(ctx, r)
+}
+
+// TestPlanMoved: M people sign a plan, and when it is about to be carried out
+// the world is another one. Nothing is done (promise 1).
+func TestPlanMoved(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		meddle func(*steps.Site)
+		want   error
+	}{
+		{"nothing happens", func(*steps.Site) {}, nil},
+		{"the catalogue has another field", func(s *steps.Site) {
+			s.Catalogue = s.Catalogue.With(envelope.Place{Collection: "other", Field: "f"})
+		}, steps.ErrPlanMoved},
+		{"the roster is another", func(s *steps.Site) { s.Roster.Text = append(s.Roster.Text, '\n') }, steps.ErrPlanMoved},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx := t.Context()
+			parts, err := rehearsal.Make(ctx, filepath.Join(t.TempDir(), "r"), "env")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := site(t, parts)
+			room := meddler{&steps.Nobody{Signs: true, Say: func(string) {}, Answers: map[string]string{
+				"roster": parts.Roster(), "provider": "env", "copies": "none"}}, func() { c.meddle(s) }}
+			err = steps.Hold(ctx, s, room, steps.Install, steps.OpenInstall, steps.InstallSteps)
+			if !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+			_, missing := os.Stat(filepath.Join(parts.Dir, "secrets.env"))
+			if made := missing == nil; made != (c.want == nil) {
+				t.Errorf("a key was made: %t", made)
+			}
+		})
+	}
+}
+
+// site puts a rehearsal's real parts together.
+func site(t *testing.T, parts rehearsal.Parts) *steps.Site {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), parts.Store())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	s := &steps.Site{Mode: quorum.Rehearsal, Store: db, Bundles: parts.Bundles(), ProviderName: env.Name,
+		OpenProvider: func() (provider.Provider, error) {
+			return env.Open(env.Config{SecretsFile: filepath.Join(parts.Dir, "secrets.env")}, nil)
+		},
+		Catalogue: envelope.DefaultCatalogue(), Control: rewrap.NewControl(0)}
+	for _, name := range rehearsal.Operators {
+		k, err := quorum.OpenKeyFile(t.Context(), parts.Key(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Keys = append(s.Keys, k)
+	}
+	return s
+}
