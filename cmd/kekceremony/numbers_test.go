@@ -45,7 +45,7 @@ var (
 	counted  = regexp.MustCompile(`done +([\d,]+) +left +([\d,]+) +of ([\d,]+)`)
 	trouble  = regexp.MustCompile(`conflicts +([\d,]+) +poison +([\d,]+)`)
 	numbered = regexp.MustCompile(`step \d+ of \d+`)
-	fixed    = regexp.MustCompile(` {2,}[1-9]  [a-z-]+ |count [12] |alarm|^ *\d+\. `)
+	fixed    = regexp.MustCompile(` {2,}[1-9]  [a-z-]+ |count [12] |alarm|sha256sum|^ *\d+\. `)
 	number   = regexp.MustCompile(`[A-Za-z0-9:+_.,-]*\d[A-Za-z0-9:+_.,-]*`)
 )
 
