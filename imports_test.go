@@ -46,6 +46,7 @@ func TestImportRulesRefuse(t *testing.T) {
 		{"internal/store/sqlite", "internal/provider"},
 		{"internal/steps", "github.com/charmbracelet/lipgloss"},
 		{"internal/fleet", "github.com/miekg/pkcs11"},
+		{"cmd/kekceremony", "go.mongodb.org/mongo-driver/v2/bson"},
 		{"internal/tui", "internal/store"},
 		{"internal/printable", "internal/secret"},
 	} {
@@ -66,6 +67,8 @@ func forbidden(from, to string) string {
 		return "provider and store do not know each other"
 	case in(to, "github.com/miekg/pkcs11") && from != "internal/provider/pkcs11":
 		return "only provider/pkcs11"
+	case in(to, "go.mongodb.org/mongo-driver") && !in(from, "internal/store/mongo"):
+		return "only store/mongo"
 	case in(to, "github.com/charmbracelet") && !in(from, "internal/tui"):
 		return "only tui"
 	case in(from, "internal/tui") && (in(to, "internal/store") || in(to, "internal/quorum") && from != "internal/tui"):

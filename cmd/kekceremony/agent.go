@@ -15,7 +15,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/steps"
-	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
 var roleForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
@@ -44,7 +43,7 @@ func agentCommand(o *options) *cobra.Command {
 
 func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 	ctx := cmd.Context()
-	db, err := sqlite.Open(ctx, cfg.StorePath())
+	db, err := openStore(ctx, cfg.Store)
 	if err != nil {
 		return err
 	}

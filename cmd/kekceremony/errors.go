@@ -93,6 +93,11 @@ var outcomes = []outcome{
 	{secret.ErrMode, exitUsage, "chmod 0600 the file"},
 	{quorum.ErrRoster, exitRefused, "correct the roster, then run the same command"},
 	{quorum.ErrQuorum, exitRefused, "have the missing people sign"},
+	{store.ErrSilent, exitAgain, "everything up to here is in the transcript; start the store, then the same command goes on"},
+	{store.ErrDenied, exitUsage, "give the store's user the role readWrite on this database"},
+	{store.ErrNoDatabase, exitUsage, "correct the database's name, or make the application's first collection"},
+	{store.ErrServer, exitUsage, ""},
+	{fs.ErrExist, exitUsage, "name one that is not there yet"},
 	{store.ErrExists, exitAgain, "another console was first; run the same command to go on with it"},
 	{fs.ErrNotExist, exitUsage, ""},
 }

@@ -15,10 +15,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/steps"
-	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -90,7 +90,14 @@ func (r *rehearsed) prepare(ctx context.Context) (err error) {
 	}
 	parts, found := rehearsal.Open(r.dir)
 	if !found {
-		if parts, err = rehearsal.Make(ctx, r.dir, r.provider); err != nil {
+		name := r.store
+		if name == "" {
+			name = config.SQLite + parts.Store()
+		} else if err := config.CheckStore(name); err != nil {
+			return &usageError{fmt.Errorf("--store: %w", err)}
+		}
+		create := func(ctx context.Context) error { return createStore(ctx, name) }
+		if parts, err = rehearsal.Make(ctx, r.dir, r.provider, name, create); err != nil {
 			return err
 		}
 	}
@@ -195,7 +202,11 @@ func (c *crew) end() error {
 // awaitBeats waits until every agent has its token open: SoftHSM2 fails now and
 // then where several processes open one token directory at once.
 func (r *rehearsed) awaitBeats(ctx context.Context, c *crew) error {
-	db, err := sqlite.Open(ctx, r.parts.Store())
+	cfg, err := r.readConfig()
+	if err != nil {
+		return err
+	}
+	db, err := openStore(ctx, cfg.Store)
 	if err != nil {
 		return err
 	}
@@ -232,7 +243,7 @@ func (r *rehearsed) application(ctx context.Context, do func(rehearsal.Applicati
 	if err != nil {
 		return err
 	}
-	db, err := sqlite.Open(ctx, r.parts.Store())
+	db, err := openStore(ctx, cfg.Store)
 	if err != nil {
 		return err
 	}
@@ -251,7 +262,11 @@ func (r *rehearsed) application(ctx context.Context, do func(rehearsal.Applicati
 			return err
 		}
 	}
-	return do(rehearsal.Application{Store: db, Provider: p, Chain: lock.Chain})
+	active, err := db.Active(ctx)
+	if err != nil {
+		return err
+	}
+	return do(rehearsal.Application{Records: db, Provider: p, Chain: lock.Chain, Active: active.Version})
 }
 
 // finish decrypts every payload, and prints where the bundles are.

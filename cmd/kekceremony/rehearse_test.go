@@ -200,7 +200,7 @@ func application(t *testing.T, parts rehearsal.Parts) rehearsal.Application {
 	if err := provider.LoginFromFile(t.Context(), p, filepath.Join(parts.Dir, "pin")); err != nil {
 		t.Fatal(err)
 	}
-	return rehearsal.Application{Store: db, Provider: p, Chain: lock.Chain}
+	return rehearsal.Application{Records: db, Provider: p, Chain: lock.Chain}
 }
 
 // destroyKey destroys version 1 with a stock tool; every payload still decrypts.

@@ -19,7 +19,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/steps"
-	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 	"github.com/certautopilot/kekceremony/internal/term"
 	"github.com/certautopilot/kekceremony/internal/tui"
 )
@@ -38,6 +37,9 @@ func (o *options) readConfig() (config.Config, error) {
 		return c, &usageError{err}
 	}
 	if o.store != "" {
+		if err := config.CheckStore(o.store); err != nil {
+			return c, &usageError{fmt.Errorf("--store: %w", err)}
+		}
 		c.Store = o.store
 	}
 	c.Keys = append(c.Keys, o.keys...)
@@ -86,7 +88,7 @@ func site(ctx context.Context, c config.Config, rate int) (*steps.Site, error) {
 		}
 		s.Keys = append(s.Keys, k)
 	}
-	db, err := sqlite.Open(ctx, c.StorePath())
+	db, err := openStore(ctx, c.Store)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/secret"
 )
 
 // Default is where the configuration lies unless --config says otherwise.
@@ -24,7 +25,7 @@ const Default = "/etc/kekceremony/config.yaml"
 
 // Config is the whole file.
 type Config struct {
-	Store       string     `yaml:"store"`       // sqlite:PATH
+	Store       string     `yaml:"store"`       // sqlite:PATH or mongodb://HOST/DATABASE
 	Transcripts string     `yaml:"transcripts"` // an existing directory of mode 0700
 	Chain       string     `yaml:"chain"`       // typed from paper after the install
 	Encryption  Encryption `yaml:"encryption"`
@@ -86,7 +87,11 @@ func Read(path string) (Config, error) {
 	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&c); err != nil && !errors.Is(err, io.EOF) {
 		return c, fmt.Errorf("read configuration %s: %s", printable.Text(path), cause(err))
 	}
-	if err := c.check(); err != nil {
+	info, err := f.Stat()
+	if err == nil {
+		err = errors.Join(c.check(), c.private(info.Mode()))
+	}
+	if err != nil {
 		return c, fmt.Errorf("read configuration %s: %w", printable.Text(path), err)
 	}
 	return c, nil
@@ -100,8 +105,8 @@ func cause(err error) string {
 }
 
 func (c *Config) check() error {
-	if path, ok := strings.CutPrefix(c.Store, "sqlite:"); !ok || !filepath.IsAbs(path) {
-		return fmt.Errorf("store: %s: want sqlite: and an absolute path", printable.Quote(c.Store))
+	if err := CheckStore(c.Store); err != nil {
+		return err
 	}
 	if err := privateDir(c.Transcripts); err != nil {
 		return fmt.Errorf("transcripts: %w", err)
@@ -145,8 +150,30 @@ func privateDir(path string) error {
 	return nil
 }
 
-// StorePath is the path of the SQLite file.
-func (c Config) StorePath() string { return strings.TrimPrefix(c.Store, "sqlite:") }
+// SQLite begins the name of a store that is a file.
+const SQLite = "sqlite:"
+
+// CheckStore refuses what is not the name of a store. A MongoDB URI may hold a
+// password and is never quoted.
+func CheckStore(name string) error {
+	if path, ok := strings.CutPrefix(name, SQLite); ok && filepath.IsAbs(path) {
+		return nil
+	}
+	if strings.HasPrefix(name, "mongodb://") || strings.HasPrefix(name, "mongodb+srv://") {
+		return nil
+	}
+	return errors.New("store: want mongodb://HOST/DATABASE, or sqlite: and an absolute path")
+}
+
+// private refuses a file that others may read when it holds a password.
+func (c Config) private(mode os.FileMode) error {
+	_, rest, _ := strings.Cut(c.Store, "://")
+	credentials, _, found := strings.Cut(rest, "@")
+	if found && strings.Contains(credentials, ":") && mode.Perm()&0o077 != 0 {
+		return fmt.Errorf("it holds the store's password and has mode %04o: %w", mode.Perm(), secret.ErrMode)
+	}
+	return nil
+}
 
 // FullCatalogue is the default catalogue and the places of the file.
 func (c Config) FullCatalogue() (envelope.Catalogue, error) {

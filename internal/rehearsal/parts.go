@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
-	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
 // PIN is the throw-away token's. It is on the screen and in the configuration.
@@ -56,12 +55,13 @@ func Open(dir string) (Parts, bool) {
 
 // Make makes all parts in a directory that is empty or not there yet. The
 // configuration comes last: without it there is no rehearsal to go on with.
-func Make(ctx context.Context, dir, provider string) (Parts, error) {
+// store names the store, and createStore makes it.
+func Make(ctx context.Context, dir, provider, store string, createStore func(context.Context) error) (Parts, error) {
 	p := Parts{dir}
 	if err := emptyDir(dir); err != nil {
 		return p, fmt.Errorf("make rehearsal: %w", err)
 	}
-	steps := []func(context.Context) error{p.makeDirs, p.makeOperators, p.makeRoster, p.makeStore}
+	steps := []func(context.Context) error{p.makeDirs, p.makeOperators, p.makeRoster, createStore}
 	if provider == "pkcs11" {
 		steps = append(steps, p.makeToken)
 	}
@@ -70,7 +70,7 @@ func Make(ctx context.Context, dir, provider string) (Parts, error) {
 			return p, fmt.Errorf("make rehearsal: %w", err)
 		}
 	}
-	if err := p.writeConfig(provider); err != nil {
+	if err := p.writeConfig(provider, store); err != nil {
 		return p, fmt.Errorf("make rehearsal: %w", err)
 	}
 	return p, nil
@@ -122,14 +122,6 @@ func (p Parts) makeRoster(context.Context) error {
 	return write(p.Roster(), text)
 }
 
-func (p Parts) makeStore(ctx context.Context) error {
-	s, err := sqlite.Create(ctx, p.Store())
-	if err != nil {
-		return err
-	}
-	return s.Close()
-}
-
 // modules is where Linux distributions put SoftHSM2.
 var modules = []string{
 	"/usr/lib/softhsm/libsofthsm2.so",
@@ -168,7 +160,7 @@ func (p Parts) makeToken(ctx context.Context) error {
 // Use points this process and its children at the throw-away token.
 func (p Parts) Use() { os.Setenv("SOFTHSM2_CONF", p.Token()) }
 
-func (p Parts) writeConfig(provider string) error {
+func (p Parts) writeConfig(provider, store string) error {
 	if err := write(p.pinFile(), PIN+"\n"); err != nil {
 		return err
 	}
@@ -177,7 +169,7 @@ func (p Parts) writeConfig(provider string) error {
 		return err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "store: sqlite:%s\ntranscripts: %s\nencryption:\n  provider: %s\n", p.Store(), p.Bundles(), provider)
+	fmt.Fprintf(&b, "store: %s\ntranscripts: %s\nencryption:\n  provider: %s\n", store, p.Bundles(), provider)
 	if provider == "pkcs11" {
 		module, err := Module()
 		if err != nil {

@@ -9,15 +9,27 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/secret"
-	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+	"github.com/certautopilot/kekceremony/internal/store"
 )
+
+// Records is the application's own access to a store.
+type Records interface {
+	// CreateCollection makes room for records; what is there stays.
+	CreateCollection(context.Context, envelope.Collection) error
+	// Put writes whole envelopes by record id.
+	Put(context.Context, envelope.Place, map[string]envelope.Envelope) error
+	// Get reads one whole envelope.
+	Get(ctx context.Context, p envelope.Place, id string) (envelope.Envelope, error)
+	Census(context.Context, envelope.Catalogue) ([]store.Count, error)
+}
 
 // Application stands for what owns the records: it encrypts and decrypts
 // payloads as a real one does, with the KEK through a provider.
 type Application struct {
-	Store    *sqlite.Store
+	Records  Records
 	Provider provider.Provider
 	Chain    kek.Chain
+	Active   kek.Version // it writes with
 }
 
 // Record i lives in one of the catalogue's fields, in turn.
@@ -32,22 +44,18 @@ func Payload(i int) []byte { return fmt.Appendf(nil, "the secret of record %d", 
 // Write encrypts records 0 to n-1 under the active version. Those that are
 // there already stay.
 func (a Application) Write(ctx context.Context, n int) error {
-	active, err := a.Store.Active(ctx)
-	if err != nil {
-		return err
-	}
 	for _, c := range envelope.DefaultCatalogue().Collections() {
-		if err := a.Store.CreateCollection(ctx, c); err != nil {
+		if err := a.Records.CreateCollection(ctx, c); err != nil {
 			return err
 		}
 	}
-	have, err := a.Store.Census(ctx, envelope.DefaultCatalogue())
+	have, err := a.Records.Census(ctx, envelope.DefaultCatalogue())
 	if err != nil || len(have) > 0 {
 		return err
 	}
 	const batch = 500
 	for from := 0; from < n; from += batch {
-		if err := a.write(ctx, active.Version, from, min(n, from+batch)); err != nil {
+		if err := a.write(ctx, a.Active, from, min(n, from+batch)); err != nil {
 			return fmt.Errorf("write records from %d: %w", from, err)
 		}
 	}
@@ -84,7 +92,7 @@ func (a Application) write(ctx context.Context, v kek.Version, from, to int) err
 		records[place][id] = e
 	}
 	for place, some := range records {
-		if err := a.Store.Put(ctx, place, some); err != nil {
+		if err := a.Records.Put(ctx, place, some); err != nil {
 			return err
 		}
 	}
@@ -95,7 +103,7 @@ func (a Application) write(ctx context.Context, v kek.Version, from, to int) err
 // version the record was under.
 func (a Application) Read(ctx context.Context, i int) (kek.Version, error) {
 	place, id := Record(i)
-	e, err := a.Store.Get(ctx, place, id)
+	e, err := a.Records.Get(ctx, place, id)
 	if err != nil {
 		return 0, err
 	}

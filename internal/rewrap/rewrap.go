@@ -8,6 +8,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
@@ -98,9 +101,19 @@ func Run(ctx context.Context, job Job) (Counts, error) {
 		}
 	}
 	if r.p.Poison > 0 {
-		return r.p.Counts, fmt.Errorf("re-wrap to version %d: %d %w", r.To, r.p.Poison, ErrPoison)
+		return r.p.Counts, fmt.Errorf("re-wrap to version %d: %w: %s", r.To, ErrPoison, r.named())
 	}
 	return r.p.Counts, nil
+}
+
+// named lists the poison, the first few by name.
+func (r *run) named() string {
+	const first = 5
+	names := slices.Sorted(maps.Keys(r.poison))
+	if len(names) <= first {
+		return strings.Join(names, "; ")
+	}
+	return fmt.Sprintf("%s; and %d more", strings.Join(names[:first], "; "), len(names)-first)
 }
 
 func (r *run) count(ctx context.Context) error {

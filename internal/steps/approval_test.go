@@ -47,7 +47,7 @@ func TestPlanMoved(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx := t.Context()
-			parts, err := rehearsal.Make(ctx, filepath.Join(t.TempDir(), "r"), "env")
+			parts, err := makeParts(t)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -64,6 +64,19 @@ func TestPlanMoved(t *testing.T) {
 			}
 		})
 	}
+}
+
+// makeParts makes a rehearsal's parts with an empty SQLite store.
+func makeParts(t *testing.T) (rehearsal.Parts, error) {
+	t.Helper()
+	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
+	return rehearsal.Make(t.Context(), parts.Dir, "env", "sqlite:"+parts.Store(), func(ctx context.Context) error {
+		db, err := sqlite.Create(ctx, parts.Store())
+		if err != nil {
+			return err
+		}
+		return db.Close()
+	})
 }
 
 // site puts a rehearsal's real parts together.

@@ -20,6 +20,11 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("already exists")
 	ErrConflict = errors.New("changed by somebody else")
+
+	ErrNoDatabase = errors.New("no such database")
+	ErrSilent     = errors.New("the store does not answer")
+	ErrDenied     = errors.New("the store's user may not do this")
+	ErrServer     = errors.New("not a server that a ceremony can rely on")
 )
 
 // Store is one backend, open.
@@ -112,7 +117,7 @@ type Ceremony struct {
 type Entry struct {
 	Ceremony int
 	Name     string // a line's number as six digits, or a file name
-	Data     []byte
+	Data     []byte // ASCII
 }
 
 // Log holds the ceremonies. All of it is insert-only but the closing of a ceremony.
@@ -159,7 +164,8 @@ type Fleet interface {
 	Beats(context.Context) ([]Beat, error)
 }
 
-// Held is an envelope as the re-wrap sees it: without its payload.
+// Held is an envelope as the re-wrap sees it: without its payload. What only
+// looks like an envelope has version 0 or no wrapped DEK: no key opens it.
 type Held struct {
 	Field      string
 	Version    kek.Version
@@ -168,7 +174,7 @@ type Held struct {
 
 // Document is a record with the envelopes it holds.
 type Document struct {
-	ID        any         // opaque; given back to the same store
+	ID        any         // opaque, given back to the same store; fmt prints it
 	Version   kek.Version // the record's outer kek_version
 	Envelopes []Held      // in the order of the fields asked for; absent ones are left out
 }
@@ -195,7 +201,8 @@ type Envelopes interface {
 	// outer kek_version that disagrees with its envelopes counts as an envelope
 	// at the outer version, so that it cannot hide.
 	Census(context.Context, envelope.Catalogue) ([]Count, error)
-	// Strangers lists places outside the catalogue that hold envelopes.
+	// Strangers lists places outside the catalogue that hold envelopes. Their
+	// names are the application's, not printable text.
 	Strangers(context.Context, envelope.Catalogue) ([]envelope.Place, error)
 	// Page returns, by id, at most limit documents after the id that hold an
 	// envelope not at version to. A nil id is the beginning.

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/config"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/store/mongo"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+)
+
+// database is a store that an application also keeps its records in.
+type database interface {
+	store.Store
+	rehearsal.Records
+}
+
+// openStore opens the store that a configuration names.
+func openStore(ctx context.Context, name string) (database, error) {
+	if path, ok := strings.CutPrefix(name, config.SQLite); ok {
+		return sqlite.Open(ctx, path)
+	}
+	return mongo.Open(ctx, name)
+}
+
+// createStore makes a rehearsal's store, which must not be there yet.
+func createStore(ctx context.Context, name string) error {
+	var db database
+	var err error
+	if path, ok := strings.CutPrefix(name, config.SQLite); ok {
+		db, err = sqlite.Create(ctx, path)
+	} else {
+		db, err = mongo.Create(ctx, name)
+	}
+	if err != nil {
+		return err
+	}
+	return db.Close()
+}

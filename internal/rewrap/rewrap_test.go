@@ -1,0 +1,206 @@
+package rewrap_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/env"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/store/mongo"
+	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+)
+
+const chain = kek.Chain("00112233445566778899aabbccddeeff")
+
+type database interface {
+	store.Store
+	rehearsal.Records
+}
+
+// both runs a test on both stores, with n records at version 1.
+func both(t *testing.T, n int, test func(*testing.T, database, rehearsal.Application)) {
+	for name, open := range map[string]func(*testing.T) (database, error){
+		"sqlite": func(t *testing.T) (database, error) {
+			return sqlite.Create(t.Context(), filepath.Join(t.TempDir(), "s.db"))
+		},
+		"mongo": func(t *testing.T) (database, error) { return mongo.Open(t.Context(), mongotest.Start(t).Fresh(t)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, err := open(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { db.Close() })
+			test(t, db, written(t, db, n))
+		})
+	}
+}
+
+// written is the application, with n records at version 1.
+func written(t *testing.T, db rehearsal.Records, n int) rehearsal.Application {
+	t.Helper()
+	p, err := env.Open(env.Config{}, []string{env.Variable(1) + "=" + strings.Repeat("11", 32), env.Variable(2) + "=" + strings.Repeat("22", 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	a := rehearsal.Application{Records: db, Provider: p, Chain: chain, Active: 1}
+	if err := a.Write(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func job(s store.Envelopes, p provider.Provider) rewrap.Job {
+	return rewrap.Job{Store: s, Provider: p, Chain: chain, To: 2, Catalogue: envelope.DefaultCatalogue(), Control: rewrap.NewControl(0),
+		Gate:   func(context.Context) (string, error) { return "", nil },
+		Canary: func(context.Context, kek.Version) error { return nil },
+		Report: func(rewrap.Progress) {}}
+}
+
+// allAt demands that every record decrypts, at a version.
+func allAt(t *testing.T, a rehearsal.Application, n int, v kek.Version) {
+	t.Helper()
+	for i := range n {
+		if got, err := a.Read(t.Context(), i); err != nil || got != v {
+			t.Fatalf("record %d: version %d, %v", i, got, err)
+		}
+	}
+}
+
+func TestRewrap(t *testing.T) {
+	const n = 60
+	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
+		c, err := rewrap.Run(t.Context(), job(db, a.Provider))
+		if err != nil || c != (rewrap.Counts{Rewrapped: n, Passes: 2}) {
+			t.Errorf("%+v, %v", c, err)
+		}
+		allAt(t, a, n, 2)
+		if c, err = rewrap.Run(t.Context(), job(db, a.Provider)); err != nil || c != (rewrap.Counts{Passes: 1}) {
+			t.Errorf("again: %+v, %v", c, err)
+		}
+	})
+}
+
+// stalled stalls once between reading and writing, while something happens.
+type stalled struct {
+	store.Envelopes
+	happens func()
+}
+
+func (s *stalled) Swap(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
+	if s.happens != nil {
+		s.happens()
+		s.happens = nil
+	}
+	return s.Envelopes.Swap(ctx, c, swaps)
+}
+
+// TestSealedAnew: the application encrypts a field anew under the same version
+// between our read and our write. That is a conflict, never an overwrite.
+func TestSealedAnew(t *testing.T) {
+	const n = 30
+	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
+		place, id := rehearsal.Record(0)
+		var anew envelope.Envelope
+		s := &stalled{db, func() {
+			old, err := a.Records.Get(t.Context(), place, id)
+			if err == nil {
+				err = seal(t, a, place, id, 0)
+			}
+			if err == nil {
+				anew, err = a.Records.Get(t.Context(), place, id)
+			}
+			if err != nil || bytes.Equal(old.WrappedDEK, anew.WrappedDEK) {
+				t.Errorf("the application could not seal anew: %v", err)
+			}
+		}}
+		c, err := rewrap.Run(t.Context(), job(s, a.Provider))
+		if err != nil || c.Conflicts != 1 || c.Rewrapped != n {
+			t.Errorf("%+v, %v", c, err)
+		}
+		end, err := a.Records.Get(t.Context(), place, id)
+		if err != nil || !bytes.Equal(end.Ciphertext, anew.Ciphertext) || !bytes.Equal(end.Nonce, anew.Nonce) {
+			t.Errorf("the application's write was lost: %v", err)
+		}
+		allAt(t, a, n, 2)
+	})
+}
+
+// seal encrypts record i anew under version 1, with a new DEK.
+func seal(t *testing.T, a rehearsal.Application, place envelope.Place, id string, i int) error {
+	dek := bytes.Repeat([]byte{7}, kek.Size)
+	nonce, ciphertext, err := envelope.Seal(dek, rehearsal.Payload(i))
+	if err != nil {
+		return err
+	}
+	wrapped, err := a.Provider.Wrap(t.Context(), kek.NameOf(chain, 1), dek)
+	if err != nil {
+		return err
+	}
+	return a.Records.Put(t.Context(), place, map[string]envelope.Envelope{id: {WrappedDEK: wrapped, Nonce: nonce, Ciphertext: ciphertext, KEKVersion: 1, Provider: env.Name}})
+}
+
+// TestPoison: an envelope that no key opens is named and left as it is, and the
+// others are re-wrapped.
+func TestPoison(t *testing.T) {
+	const n = 12
+	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
+		place, id := rehearsal.Record(3)
+		e, err := a.Records.Get(t.Context(), place, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.WrappedDEK[20] ^= 1
+		if err := a.Records.Put(t.Context(), place, map[string]envelope.Envelope{id: e}); err != nil {
+			t.Fatal(err)
+		}
+		c, err := rewrap.Run(t.Context(), job(db, a.Provider))
+		if !errors.Is(err, rewrap.ErrPoison) || !strings.Contains(fmt.Sprint(err), place.String()+" "+id) || c.Rewrapped != n-1 || c.Poison != 1 {
+			t.Errorf("%+v, %v", c, err)
+		}
+		if left, err := a.Records.Get(t.Context(), place, id); err != nil || !bytes.Equal(left.WrappedDEK, e.WrappedDEK) || left.KEKVersion != 1 {
+			t.Errorf("it was touched: %+v, %v", left, err)
+		}
+	})
+}
+
+// TestServerGoneInRewrap: the server is gone for 20 seconds in mid-re-wrap; the
+// job waits, goes on by itself, and every record decrypts.
+func TestServerGoneInRewrap(t *testing.T) {
+	t.Parallel()
+	const n = 60
+	server := mongotest.Start(t)
+	server.NeedProxy(t)
+	db, err := mongo.Open(t.Context(), server.Fresh(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	a := written(t, db, n)
+	began := time.Now()
+	s := &stalled{db, func() {
+		server.Down()
+		time.AfterFunc(20*time.Second, func() { server.Up(t) })
+	}}
+	c, err := rewrap.Run(t.Context(), job(s, a.Provider))
+	if err != nil || c.Rewrapped != n {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if gone := time.Since(began); gone < 20*time.Second {
+		t.Errorf("it took only %s: the server was not gone", gone)
+	}
+	allAt(t, a, n, 2)
+}

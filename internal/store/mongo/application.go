@@ -1,0 +1,88 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// Create makes a database that is not there yet and opens it.
+func Create(ctx context.Context, uri string) (*Store, error) {
+	s, err := Open(ctx, uri)
+	if err == nil {
+		return nil, errors.Join(fmt.Errorf("create store %s: it holds collections: %w", s.about, fs.ErrExist), s.Close())
+	}
+	if !errors.Is(err, store.ErrNoDatabase) {
+		return nil, err
+	}
+	where, err := connstring.ParseAndValidate(uri)
+	if err != nil {
+		return nil, err
+	}
+	if s, err = connect(uri, where); err != nil {
+		return nil, fmt.Errorf("create store: %w", told(err))
+	}
+	if err := s.db.CreateCollection(ctx, heartbeats); err != nil {
+		return nil, errors.Join(fmt.Errorf("create store %s: %w", s.about, told(err)), s.Close())
+	}
+	return s, nil
+}
+
+// CreateCollection makes an application's collection; one that is there stays.
+// Ceremonies never call it, Put or Get: they are for rehearsals and applications.
+func (s *Store) CreateCollection(ctx context.Context, c envelope.Collection) error {
+	names, err := s.db.ListCollectionNames(ctx, bson.D{{Key: "name", Value: c.Name}})
+	if err == nil && len(names) == 0 {
+		err = s.db.CreateCollection(ctx, c.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("create %s: %w", c.Name, told(err))
+	}
+	return nil
+}
+
+type envelopeDoc struct {
+	WrappedDEK []byte `bson:"wrapped_dek"`
+	Nonce      []byte `bson:"nonce"`
+	Ciphertext []byte `bson:"ciphertext"`
+	KEKVersion int    `bson:"kek_version"`
+	Provider   string `bson:"provider"`
+}
+
+// Put writes whole envelopes, as an application does.
+func (s *Store) Put(ctx context.Context, p envelope.Place, records map[string]envelope.Envelope) error {
+	var models []driver.WriteModel
+	for id, e := range records {
+		fields := bson.D{{Key: kekVersion, Value: int(e.KEKVersion)}, {Key: p.Field, Value: envelopeDoc{
+			WrappedDEK: e.WrappedDEK, Nonce: e.Nonce, Ciphertext: e.Ciphertext, KEKVersion: int(e.KEKVersion), Provider: e.Provider}}}
+		models = append(models, driver.NewUpdateOneModel().SetFilter(byID(id)).SetUpdate(set(fields)).SetUpsert(true))
+	}
+	if _, err := s.db.Collection(p.Collection).BulkWrite(ctx, models); err != nil {
+		return fmt.Errorf("put %d records of %s: %w", len(records), p, told(err))
+	}
+	return nil
+}
+
+// Get reads one whole envelope, as an application does.
+func (s *Store) Get(ctx context.Context, p envelope.Place, id string) (envelope.Envelope, error) {
+	var record bson.Raw
+	var d envelopeDoc
+	err := s.find(ctx, p.Collection, id, &record)
+	if err == nil {
+		err = record.Lookup(p.Field).Unmarshal(&d)
+	}
+	if err != nil {
+		return envelope.Envelope{}, fmt.Errorf("get %s/%s: %w", p, id, told(err))
+	}
+	return envelope.Envelope{WrappedDEK: d.WrappedDEK, Nonce: d.Nonce, Ciphertext: d.Ciphertext,
+		KEKVersion: kek.Version(d.KEKVersion), Provider: d.Provider}, nil
+}

@@ -1,0 +1,285 @@
+package mongo
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// there is the condition that a field holds an envelope, or what looks like one.
+func there(field string) bson.D {
+	return bson.D{{Key: "$or", Value: bson.A{
+		bson.D{{Key: field + "." + wrappedDEK, Value: exists(true)}},
+		bson.D{{Key: field + "." + kekVersion, Value: exists(true)}},
+	}}}
+}
+
+// Census implements store.Envelopes.
+func (s *Store) Census(ctx context.Context, cat envelope.Catalogue) ([]store.Count, error) {
+	var out []store.Count
+	for _, p := range cat {
+		var counts map[kek.Version]int
+		err := again(ctx, long, func(ctx context.Context, _ bool) (err error) {
+			counts, err = s.count(ctx, p)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("count %s: %w", p, err)
+		}
+		for _, v := range slices.Sorted(maps.Keys(counts)) {
+			out = append(out, store.Count{Place: p, Version: v, N: counts[v]})
+		}
+	}
+	return out, nil
+}
+
+// count has the server count the envelopes of a place by inner and outer version.
+func (s *Store) count(ctx context.Context, p envelope.Place) (map[kek.Version]int, error) {
+	cursor, err := s.db.Collection(p.Collection).Aggregate(ctx, driver.Pipeline{
+		{{Key: "$match", Value: there(p.Field)}},
+		{{Key: "$group", Value: bson.D{
+			{Key: "_id", Value: bson.D{{Key: "inner", Value: "$" + p.Field + "." + kekVersion}, {Key: "outer", Value: "$" + kekVersion}}},
+			{Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}},
+		}}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	var groups []struct {
+		ID struct{ Inner, Outer bson.RawValue } `bson:"_id"`
+		N  int
+	}
+	if err := cursor.All(ctx, &groups); err != nil {
+		return nil, err
+	}
+	counts := map[kek.Version]int{}
+	for _, g := range groups {
+		inner, outer := versionOf(g.ID.Inner), versionOf(g.ID.Outer)
+		counts[inner] += g.N
+		if outer != inner {
+			counts[outer] += g.N
+		}
+	}
+	return counts, nil
+}
+
+// Strangers implements store.Envelopes: it reads every record of every
+// collection, whatever it is nested in.
+func (s *Store) Strangers(ctx context.Context, cat envelope.Catalogue) ([]envelope.Place, error) {
+	specs, err := s.db.ListCollectionSpecifications(ctx, bson.D{})
+	if err != nil {
+		return nil, fmt.Errorf("list collections: %w", told(err))
+	}
+	places := map[envelope.Place]bool{}
+	for _, c := range specs {
+		if c.Type == "view" || ours(c.Name) { // a view shows what another collection holds
+			continue
+		}
+		err := again(ctx, long, func(ctx context.Context, _ bool) error { return s.scan(ctx, c.Name, places) })
+		if err != nil {
+			return nil, fmt.Errorf("look for envelopes in %s: %w", c.Name, err)
+		}
+	}
+	for _, p := range cat {
+		delete(places, p)
+	}
+	return envelope.Catalogue(slices.Collect(maps.Keys(places))).With(), nil
+}
+
+// ours are the collections in which no application keeps records.
+func ours(name string) bool {
+	return strings.HasPrefix(name, "system.") || slices.Contains([]string{install, versions, ceremonies, events, heartbeats}, name)
+}
+
+func (s *Store) scan(ctx context.Context, collection string, places map[envelope.Place]bool) error {
+	cursor, err := s.db.Collection(collection).Find(ctx, bson.D{})
+	if err != nil {
+		return err
+	}
+	defer cursor.Close(ctx)
+	for cursor.Next(ctx) {
+		elements, err := cursor.Current.Elements()
+		if err != nil {
+			return err
+		}
+		for _, e := range elements {
+			walk(e.Value(), e.Key(), func(path string) { places[envelope.Place{Collection: collection, Field: path}] = true })
+		}
+	}
+	return cursor.Err()
+}
+
+// idType is a kind of _id: $gt compares within one.
+type idType struct {
+	alias string // for $type
+	types []bson.Type
+}
+
+// idTypes are the kinds in the order in which MongoDB sorts them.
+var idTypes = []idType{
+	{"null", []bson.Type{bson.TypeNull}},
+	{"number", []bson.Type{bson.TypeInt32, bson.TypeInt64, bson.TypeDouble, bson.TypeDecimal128}},
+	{"string", []bson.Type{bson.TypeString, bson.TypeSymbol}},
+	{"object", []bson.Type{bson.TypeEmbeddedDocument}},
+	{"binData", []bson.Type{bson.TypeBinary}},
+	{"objectId", []bson.Type{bson.TypeObjectID}},
+	{"bool", []bson.Type{bson.TypeBoolean}},
+	{"date", []bson.Type{bson.TypeDateTime}},
+	{"timestamp", []bson.Type{bson.TypeTimestamp}},
+}
+
+// Page implements store.Envelopes. It goes by _id, type by type.
+func (s *Store) Page(ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int) ([]store.Document, error) {
+	from, bound := 0, bson.D(nil)
+	if r, ok := after.(ref); ok {
+		from = slices.IndexFunc(idTypes, func(t idType) bool { return slices.Contains(t.types, r.id.Type) })
+		bound = bson.D{{Key: "$gt", Value: r.id}}
+	}
+	var docs []store.Document
+	for _, t := range idTypes[from:] {
+		filter := bson.D{{Key: "_id", Value: append(bson.D{{Key: "$type", Value: t.alias}}, bound...)}, {Key: "$or", Value: due(c, to)}}
+		some, err := s.page(ctx, c, filter, limit-len(docs))
+		if err != nil {
+			return nil, fmt.Errorf("read a page of %s: %w", c.Name, err)
+		}
+		if docs = append(docs, some...); len(docs) == limit {
+			break
+		}
+		bound = nil
+	}
+	return docs, nil
+}
+
+// due is the condition that a record has an envelope not at the target.
+func due(c envelope.Collection, to kek.Version) bson.A {
+	var any bson.A
+	for _, f := range c.Fields {
+		any = append(any, bson.D{{Key: "$and", Value: bson.A{there(f), bson.D{{Key: "$or", Value: bson.A{
+			bson.D{{Key: f + "." + kekVersion, Value: bson.D{{Key: "$ne", Value: int(to)}}}},
+			bson.D{{Key: kekVersion, Value: bson.D{{Key: "$ne", Value: int(to)}}}},
+		}}}}}})
+	}
+	return any
+}
+
+// page reads one answer of the server: no cursor outlives it.
+func (s *Store) page(ctx context.Context, c envelope.Collection, filter bson.D, limit int) (docs []store.Document, err error) {
+	fields := bson.D{{Key: kekVersion, Value: 1}}
+	for _, f := range c.Fields {
+		fields = append(fields, bson.E{Key: f + "." + wrappedDEK, Value: 1}, bson.E{Key: f + "." + kekVersion, Value: 1})
+	}
+	find := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetProjection(fields)
+	err = again(ctx, attempt, func(ctx context.Context, _ bool) error {
+		docs = nil
+		cursor, err := s.db.Collection(c.Name).Find(ctx, filter, find)
+		if err != nil {
+			return err
+		}
+		defer cursor.Close(ctx)
+		for cursor.Next(ctx) {
+			docs = append(docs, document(cursor.Current, c))
+		}
+		return cursor.Err()
+	})
+	return docs, err
+}
+
+// Swap implements store.Envelopes: one unordered bulk of updates, each a
+// compare-and-swap of one record. Where the answer was lost, or not every update
+// found its record, the records are read back (promise 3).
+func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
+	if len(swaps) == 0 {
+		return nil, nil
+	}
+	models := make([]driver.WriteModel, len(swaps))
+	for i, sw := range swaps {
+		models[i] = driver.NewUpdateOneModel().SetFilter(unchanged(c, sw.Old)).SetUpdate(set(renewed(sw)))
+	}
+	once, cancel := context.WithTimeout(ctx, attempt)
+	defer cancel()
+	r, err := s.db.Collection(c.Name).BulkWrite(once, models, options.BulkWrite().SetOrdered(false))
+	if err != nil && !open(err) {
+		return nil, fmt.Errorf("swap envelopes of %s: %w", c.Name, told(err))
+	}
+	if err == nil && r.MatchedCount == int64(len(swaps)) {
+		return slices.Repeat([]bool{true}, len(swaps)), nil
+	}
+	took, err := s.took(ctx, c, swaps)
+	if err != nil {
+		return nil, fmt.Errorf("read back envelopes of %s: %w", c.Name, err)
+	}
+	return took, nil
+}
+
+// unchanged is the filter of design section 4: the record as it was read.
+func unchanged(c envelope.Collection, d store.Document) bson.D {
+	r := d.ID.(ref)
+	filter := append(byID(r.id), was(kekVersion, r.version))
+	seen := map[string]bool{}
+	for _, h := range d.Envelopes {
+		seen[h.Field] = true
+		filter = append(filter, was(h.Field+"."+kekVersion, r.fields[h.Field]),
+			bson.E{Key: h.Field + "." + wrappedDEK, Value: bson.Binary{Subtype: r.subtype[h.Field], Data: h.WrappedDEK}})
+	}
+	for _, f := range c.Fields {
+		if !seen[f] {
+			filter = append(filter, bson.E{Key: f + "." + wrappedDEK, Value: exists(false)})
+		}
+	}
+	return filter
+}
+
+// renewed is what the update sets: wrapped DEKs and versions, nothing else.
+func renewed(sw store.Swap) bson.D {
+	r := sw.Old.ID.(ref)
+	fields := bson.D{{Key: kekVersion, Value: like(r.version, sw.To)}}
+	for _, n := range sw.New {
+		fields = append(fields, bson.E{Key: n.Field + "." + wrappedDEK, Value: bson.Binary{Subtype: r.subtype[n.Field], Data: n.WrappedDEK}},
+			bson.E{Key: n.Field + "." + kekVersion, Value: like(r.fields[n.Field], n.Version)})
+	}
+	return fields
+}
+
+// took reads the records back and tells which hold the new bytes.
+func (s *Store) took(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
+	ids := make(bson.A, len(swaps))
+	for i, sw := range swaps {
+		ids[i] = sw.Old.ID.(ref).id
+	}
+	docs, err := s.page(ctx, c, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, len(ids))
+	if err != nil {
+		return nil, err
+	}
+	now := map[string]store.Document{}
+	for _, d := range docs {
+		now[key(d)] = d
+	}
+	took := make([]bool, len(swaps))
+	for i, sw := range swaps {
+		d, ok := now[key(sw.Old)]
+		took[i] = ok && d.Version == sw.To && !slices.ContainsFunc(sw.New, func(n store.Held) bool { return !has(d, n) })
+	}
+	return took, nil
+}
+
+func key(d store.Document) string {
+	id := d.ID.(ref).id
+	return string(append([]byte{byte(id.Type)}, id.Value...))
+}
+
+func has(d store.Document, n store.Held) bool {
+	return slices.ContainsFunc(d.Envelopes, func(h store.Held) bool {
+		return h.Field == n.Field && h.Version == n.Version && bytes.Equal(h.WrappedDEK, n.WrappedDEK)
+	})
+}

@@ -1,0 +1,229 @@
+package mongo_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/store/mongo"
+	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
+)
+
+// faulty is a fresh database behind the proxy.
+func faulty(t *testing.T) (*mongotest.Server, string, *mongo.Store) {
+	t.Helper()
+	server := mongotest.Start(t)
+	server.NeedProxy(t)
+	uri := server.Fresh(t)
+	return server, uri, open(t, uri)
+}
+
+// TestLostAnswers: the server carries a write out and the connection breaks
+// before the answer (case M01). The write counts once, whoever asks.
+func TestLostAnswers(t *testing.T) {
+	server, _, s := faulty(t)
+	ctx := t.Context()
+	one, two := store.Active{Version: 1, Epoch: 1}, store.Active{Version: 2, Epoch: 2}
+	ceremony := store.Ceremony{Seq: 1, Kind: "install"}
+	closed := store.Ceremony{Seq: 1, Outcome: "done", Head: "aa", Final: "bb"}
+	entry := store.Entry{Ceremony: 1, Name: "000000", Data: []byte("a\n")}
+	for _, c := range []struct {
+		name, command string
+		do            func() error
+		again         error // what the same gives once more
+	}{
+		{"open a ceremony", "insert", func() error { return s.OpenCeremony(ctx, ceremony) }, store.ErrExists},
+		{"append an entry", "insert", func() error { return s.AppendEntry(ctx, entry) }, store.ErrExists},
+		{"insert a version", "insert", func() error { return s.InsertKEK(ctx, store.KEK{Version: 1, State: store.Live}) }, store.ErrExists},
+		{"first pointer", "insert", func() error { return s.MoveActive(ctx, store.Active{}, one) }, store.ErrConflict},
+		{"move the pointer", "update", func() error { return s.MoveActive(ctx, one, two) }, store.ErrConflict},
+		{"retire a version", "update", func() error { return s.MoveKEK(ctx, 1, store.Live, store.Retired) }, store.ErrConflict},
+		{"close a ceremony", "update", func() error { return s.CloseCeremony(ctx, closed) }, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := server.Seen(c.command)
+			server.Cut(c.command, 3)
+			if err := c.do(); err != nil {
+				t.Errorf("with the answers lost: %v", err)
+			}
+			if n := server.Seen(c.command) - before; n != 4 {
+				t.Errorf("%d attempts, want 4", n)
+			}
+			if err := c.do(); !errors.Is(err, c.again) {
+				t.Errorf("once more: got %v, want %v", err, c.again)
+			}
+		})
+	}
+}
+
+// TestLostAnswerOfAnother: our insert never reached the server, another console
+// took the id, and our second attempt finds it taken: that is not ours.
+func TestLostAnswerOfAnother(t *testing.T) {
+	server, uri, s := faulty(t)
+	other := open(t, uri)
+	entry := store.Entry{Ceremony: 1, Name: "000000", Data: []byte("the very same bytes\n")}
+	server.Before("insert", func() {
+		if err := other.AppendEntry(t.Context(), entry); err != nil {
+			t.Error(err)
+		}
+		server.Down()
+		server.Up(t)
+	})
+	if err := s.AppendEntry(t.Context(), entry); !errors.Is(err, store.ErrExists) {
+		t.Errorf("got %v, want %v", err, store.ErrExists)
+	}
+}
+
+// TestLostSwap: the answer to a bulk of updates is lost, and one of the records
+// was sealed anew meanwhile: what was written counts, and nothing else.
+func TestLostSwap(t *testing.T) {
+	server, uri, s := faulty(t)
+	things := envelope.Collection{Name: "things", Fields: []string{"f"}}
+	for _, id := range []string{"a", "b", "c"} {
+		server.Replace(t, uri, "things", sealed(id, "old "+id))
+	}
+	docs, err := s.Page(t.Context(), things, 2, nil, 10)
+	if err != nil || len(docs) != 3 {
+		t.Fatal(err, docs)
+	}
+	var swaps []store.Swap
+	for _, d := range docs {
+		swaps = append(swaps, store.Swap{Old: d, To: 2, New: []store.Held{{Field: "f", Version: 2, WrappedDEK: append([]byte("new "), d.Envelopes[0].WrappedDEK...)}}})
+	}
+	server.Before("update", func() {
+		server.Cut("update", 0)
+		server.Replace(t, uri, "things", sealed("b", "sealed anew"))
+		server.Cut("update", 1)
+	})
+	took, err := s.Swap(t.Context(), things, swaps)
+	if err != nil || !took[0] || took[1] || !took[2] {
+		t.Errorf("took %v, %v", took, err)
+	}
+	if got := server.Find(t, uri, "things", "b").Lookup("f", "wrapped_dek"); string(bytesOf(got)) != "sealed anew" {
+		t.Errorf("b holds %s", got)
+	}
+}
+
+func sealed(id, wrapped string) bson.D {
+	return bson.D{{Key: "_id", Value: id}, {Key: "kek_version", Value: int32(1)}, {Key: "f", Value: bson.D{
+		{Key: "wrapped_dek", Value: []byte(wrapped)}, {Key: "kek_version", Value: int32(1)}}}}
+}
+
+func bytesOf(v bson.RawValue) []byte {
+	_, b, _ := v.BinaryOK()
+	return b
+}
+
+// TestServerGone: every operation waits for a server that comes back.
+func TestServerGone(t *testing.T) {
+	server, _, s := faulty(t)
+	server.Down()
+	back := time.AfterFunc(time.Second, func() { server.Up(t) })
+	defer back.Stop()
+	if err := s.AppendEntry(t.Context(), store.Entry{Ceremony: 1, Name: "000000", Data: []byte("a\n")}); err != nil {
+		t.Error(err)
+	}
+	if all, err := s.Entries(t.Context(), 1); err != nil || len(all) != 1 {
+		t.Errorf("%d entries, %v", len(all), err)
+	}
+}
+
+// TestOpenRefuses: what is wrong with a server or a name is told at once, and
+// no password with it.
+func TestOpenRefuses(t *testing.T) {
+	server, uri, _ := faulty(t)
+	base := strings.TrimSuffix(server.URI("x"), "x")
+	for _, c := range []struct {
+		name, uri, want string
+		is              error
+	}{
+		{"wrong database name", server.URI("nowhere"), "/nowhere, standalone: it survives what this one server survives: no such database", store.ErrNoDatabase},
+		{"no database", base, "the MongoDB URI names no database, want mongodb://HOST/DATABASE", nil},
+		{"not a URI", "mongodb://user:hunter2@/db", "not a MongoDB URI, mongodb://HOST/DATABASE", nil},
+		{"nobody listens", "mongodb://user:hunter2@127.0.0.1:1/db", "open store mongodb:127.0.0.1:1/db: the store does not answer", store.ErrSilent},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, err := mongo.Open(t.Context(), c.uri)
+			if err == nil {
+				s.Close()
+				t.Fatal("opened")
+			}
+			if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") || c.is != nil && !errors.Is(err, c.is) {
+				t.Errorf("got %v\nwant %s", err, c.want)
+			}
+		})
+	}
+	if s, err := mongo.Create(t.Context(), uri); err == nil {
+		s.Close()
+		t.Error("a database that is there was made anew")
+	}
+}
+
+// TestReadOnlyUser: a user who may not write can look, and is told what it lacks
+// before anything else happens.
+func TestReadOnlyUser(t *testing.T) {
+	server, _, s := faulty(t)
+	server.ReadOnly(true)
+	if _, err := s.KEKs(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for name, err := range map[string]error{
+		"insert": s.OpenCeremony(t.Context(), store.Ceremony{Seq: 1}),
+		"update": s.MoveKEK(t.Context(), 1, store.Live, store.Retired),
+		"beat":   s.Beat(t.Context(), store.Beat{Process: "p"}),
+	} {
+		if !errors.Is(err, store.ErrDenied) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestStrangersAnywhere finds envelopes in whatever they are nested, and a field
+// of the catalogue that only looks like one is counted and named, not passed over.
+func TestStrangersAnywhere(t *testing.T) {
+	server := mongotest.Start(t)
+	uri := server.Fresh(t)
+	s := open(t, uri)
+	inner := bson.D{{Key: "wrapped_dek", Value: []byte("w")}, {Key: "kek_version", Value: int32(1)}}
+	server.Replace(t, uri, "deep", bson.D{{Key: "_id", Value: 1}, {Key: "settings", Value: bson.D{{Key: "smtp", Value: inner}}},
+		{Key: "list", Value: bson.A{"x", bson.D{{Key: "key", Value: inner}}}}, {Key: "top", Value: inner}})
+	server.Replace(t, uri, "kek_events", bson.D{{Key: "_id", Value: "1/x"}, {Key: "data", Value: inner}})
+	got, err := s.Strangers(t.Context(), envelope.Catalogue{{Collection: "deep", Field: "top"}})
+	if err != nil || len(got) != 2 || got[0].String() != "deep.list[].key" || got[1].String() != "deep.settings.smtp" {
+		t.Errorf("%v, %v", got, err)
+	}
+
+	for i, odd := range []any{
+		bson.D{{Key: "wrapped_dek", Value: "text"}, {Key: "kek_version", Value: int32(1)}},
+		bson.D{{Key: "wrapped_dek", Value: []byte("w")}, {Key: "kek_version", Value: "1"}},
+		bson.D{{Key: "kek_version", Value: 1.5}},
+		bson.A{inner},
+	} {
+		server.Replace(t, uri, "odd", bson.D{{Key: "_id", Value: i}, {Key: "kek_version", Value: int32(1)}, {Key: "f", Value: odd}})
+	}
+	odd := envelope.Collection{Name: "odd", Fields: []string{"f"}}
+	docs, err := s.Page(t.Context(), odd, 2, nil, 10)
+	if err != nil || len(docs) != 4 {
+		t.Fatalf("%+v, %v", docs, err)
+	}
+	for i, d := range docs {
+		if len(d.Envelopes) != 1 || d.Envelopes[0].Version != 0 && len(d.Envelopes[0].WrappedDEK) > 0 {
+			t.Errorf("%d: %+v", i, d.Envelopes)
+		}
+	}
+	counts, err := s.Census(t.Context(), envelope.Catalogue{{Collection: "odd", Field: "f"}})
+	total := 0
+	for _, c := range counts {
+		if c.Version != 2 {
+			total += c.N
+		}
+	}
+	if err != nil || total < 4 {
+		t.Errorf("%v, %v", counts, err)
+	}
+}

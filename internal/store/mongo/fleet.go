@@ -1,0 +1,83 @@
+package mongo
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// Now implements store.Fleet: the clock of the primary.
+func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
+	err = again(ctx, attempt, func(ctx context.Context, _ bool) error {
+		h, err := s.hello(ctx)
+		now = h.LocalTime.UTC()
+		return err
+	})
+	if err != nil {
+		return now, fmt.Errorf("read the store's clock: %w", err)
+	}
+	return now, nil
+}
+
+type beatDoc struct {
+	Process  string `bson:"_id"`
+	Role     string
+	Host     string
+	PID      int `bson:"pid"`
+	Provider string
+	Current  int
+	Proofs   map[string]string
+	Number   int
+	Refusals int
+	Started  int64 // nanoseconds: a proof covers them
+	Stopped  bool
+	Trouble  string
+	Seen     time.Time `bson:"seen,omitempty"`
+}
+
+// Beat implements store.Fleet. The server writes the time. It is not done again
+// after a lost answer: the next beat is.
+func (s *Store) Beat(ctx context.Context, b store.Beat) error {
+	proofs := bson.D{}
+	for v, proof := range b.Proofs {
+		proofs = append(proofs, bson.E{Key: v.String(), Value: proof})
+	}
+	_, err := s.db.Collection(heartbeats).UpdateOne(ctx, byID(b.Process), bson.D{
+		{Key: "$set", Value: bson.D{{Key: "role", Value: b.Role}, {Key: "host", Value: b.Host}, {Key: "pid", Value: b.PID},
+			{Key: "provider", Value: b.Provider}, {Key: "current", Value: int(b.Current)}, {Key: "proofs", Value: proofs},
+			{Key: "number", Value: b.Number}, {Key: "refusals", Value: b.Refusals}, {Key: "started", Value: b.Started.UnixNano()},
+			{Key: "stopped", Value: b.Stopped}, {Key: "trouble", Value: b.Trouble}}},
+		{Key: "$currentDate", Value: bson.D{{Key: "seen", Value: true}}},
+	}, options.UpdateOne().SetUpsert(true))
+	if err != nil {
+		return fmt.Errorf("write beat of %s: %w", b.Process, told(err))
+	}
+	return nil
+}
+
+// Beats implements store.Fleet.
+func (s *Store) Beats(ctx context.Context) ([]store.Beat, error) {
+	docs, err := list[beatDoc](ctx, s.db.Collection(heartbeats), bson.D{})
+	if err != nil {
+		return nil, fmt.Errorf("read process_heartbeats: %w", err)
+	}
+	beats := make([]store.Beat, len(docs))
+	for i, d := range docs {
+		beats[i] = store.Beat{Process: d.Process, Role: d.Role, Host: d.Host, PID: d.PID, Provider: d.Provider, Current: kek.Version(d.Current),
+			Proofs: map[kek.Version]string{}, Number: d.Number, Refusals: d.Refusals, Started: time.Unix(0, d.Started).UTC(),
+			Seen: d.Seen.UTC(), Stopped: d.Stopped, Trouble: d.Trouble}
+		for text, proof := range d.Proofs {
+			if v, err := strconv.Atoi(text); err == nil {
+				beats[i].Proofs[kek.Version(v)] = proof
+			}
+		}
+	}
+	return beats, nil
+}

@@ -1,0 +1,123 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+const (
+	singleton = "singleton" // the one document of kek_install
+	active    = "active"    // the pointer, among the versions
+)
+
+type lockDoc struct {
+	Provider string
+	Chain    string
+	Ceremony int
+	Roster   string
+}
+
+// Lock implements store.Keys.
+func (s *Store) Lock(ctx context.Context) (store.Lock, error) {
+	var d lockDoc
+	if err := s.find(ctx, install, singleton, &d); err != nil {
+		return store.Lock{}, fmt.Errorf("read kek_install: %w", err)
+	}
+	return store.Lock{Provider: d.Provider, Chain: kek.Chain(d.Chain), Ceremony: d.Ceremony, Roster: d.Roster}, nil
+}
+
+// InsertLock implements store.Keys.
+func (s *Store) InsertLock(ctx context.Context, l store.Lock) error {
+	err := s.insert(ctx, install, singleton, bson.D{{Key: "provider", Value: l.Provider}, {Key: "chain", Value: string(l.Chain)},
+		{Key: "ceremony", Value: l.Ceremony}, {Key: "roster", Value: l.Roster}})
+	if err != nil {
+		return fmt.Errorf("insert kek_install: %w", err)
+	}
+	return nil
+}
+
+type kekDoc struct {
+	Version  int `bson:"_id"`
+	Provider string
+	State    string
+	Label    string
+	KeyID    string `bson:"key_id"`
+	Canary   struct {
+		Wrapped []byte
+		SHA256  string `bson:"sha256"`
+	}
+	Ceremony int
+	Created  time.Time
+}
+
+// KEKs implements store.Keys.
+func (s *Store) KEKs(ctx context.Context) ([]store.KEK, error) {
+	docs, err := list[kekDoc](ctx, s.db.Collection(versions), bson.D{{Key: "_id", Value: bson.D{{Key: "$ne", Value: active}}}})
+	if err != nil {
+		return nil, fmt.Errorf("read kek_versions: %w", err)
+	}
+	keks := make([]store.KEK, len(docs))
+	for i, d := range docs {
+		keks[i] = store.KEK{Version: kek.Version(d.Version), Provider: d.Provider, State: store.State(d.State), Label: d.Label, ID: d.KeyID,
+			Canary: store.Canary{Wrapped: d.Canary.Wrapped, SHA256: d.Canary.SHA256}, Ceremony: d.Ceremony, Created: d.Created.UTC()}
+	}
+	return keks, nil
+}
+
+// InsertKEK implements store.Keys.
+func (s *Store) InsertKEK(ctx context.Context, k store.KEK) error {
+	err := s.insert(ctx, versions, int(k.Version), bson.D{{Key: "provider", Value: k.Provider}, {Key: "state", Value: string(k.State)},
+		{Key: "label", Value: k.Label}, {Key: "key_id", Value: k.ID},
+		{Key: "canary", Value: bson.D{{Key: "wrapped", Value: k.Canary.Wrapped}, {Key: "sha256", Value: k.Canary.SHA256}}},
+		{Key: "ceremony", Value: k.Ceremony}, {Key: "created", Value: k.Created.UTC()}})
+	if err != nil {
+		return fmt.Errorf("insert version %d: %w", k.Version, err)
+	}
+	return nil
+}
+
+// MoveKEK implements store.Keys.
+func (s *Store) MoveKEK(ctx context.Context, v kek.Version, from, to store.State) error {
+	err := s.swap(ctx, versions, append(byID(int(v)), bson.E{Key: "state", Value: string(from)}), bson.D{{Key: "state", Value: string(to)}})
+	if err != nil {
+		return fmt.Errorf("move version %d from %s to %s: %w", v, from, to, err)
+	}
+	return nil
+}
+
+type activeDoc struct{ Version, Epoch int }
+
+// Active implements store.Keys.
+func (s *Store) Active(ctx context.Context) (store.Active, error) {
+	var d activeDoc
+	if err := s.find(ctx, versions, active, &d); err != nil {
+		return store.Active{}, fmt.Errorf("read the active version: %w", err)
+	}
+	return store.Active{Version: kek.Version(d.Version), Epoch: d.Epoch}, nil
+}
+
+// MoveActive implements store.Keys.
+func (s *Store) MoveActive(ctx context.Context, from, to store.Active) error {
+	pointer := func(a store.Active) bson.D {
+		return bson.D{{Key: "version", Value: int(a.Version)}, {Key: "epoch", Value: a.Epoch}}
+	}
+	var err error
+	if from == (store.Active{}) {
+		if err = s.insert(ctx, versions, active, pointer(to)); errors.Is(err, store.ErrExists) {
+			err = store.ErrConflict
+		}
+	} else {
+		err = s.swap(ctx, versions, append(byID(active), pointer(from)...), pointer(to))
+	}
+	if err != nil {
+		return fmt.Errorf("move the active version from %d to %d: %w", from.Version, to.Version, err)
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+// Package mongo is the store of a fleet: a MongoDB database, version 5.0 or
+// newer, or what speaks its protocol. It needs no transaction and no index but
+// the one of _id. Every write waits for a majority's journal, every read is of
+// what a majority has; docs/mongodb.md tells what is relied on.
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// The collections of a ceremony's own.
+const (
+	install    = "kek_install"
+	versions   = "kek_versions"
+	ceremonies = "kek_ceremonies"
+	events     = "kek_events"
+	heartbeats = "process_heartbeats"
+)
+
+// minWire is the wire version of MongoDB 5.0.
+const minWire = 13
+
+// Store is an open database.
+type Store struct {
+	client *driver.Client
+	db     *driver.Database
+	about  string
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open connects to the database that the URI names and looks at the server. It
+// makes nothing: a database without a collection is store.ErrNoDatabase, a
+// server that does not answer within some seconds store.ErrSilent. No error
+// holds the URI, which may hold a password.
+func Open(ctx context.Context, uri string) (*Store, error) {
+	where, err := connstring.ParseAndValidate(uri)
+	if err != nil {
+		return nil, errors.New("open store: not a MongoDB URI, mongodb://HOST/DATABASE")
+	}
+	if where.Database == "" {
+		return nil, errors.New("open store: the MongoDB URI names no database, want mongodb://HOST/DATABASE")
+	}
+	s, err := connect(uri, where)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", told(err))
+	}
+	if err := s.look(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", s.about, told(err)), s.Close())
+	}
+	return s, nil
+}
+
+func connect(uri string, where *connstring.ConnString) (*Store, error) {
+	journaled := true
+	majority := writeconcern.Majority()
+	majority.Journal = &journaled
+	client, err := driver.Connect(options.Client().ApplyURI(uri).SetAppName("kekceremony").
+		SetReadConcern(readconcern.Majority()).SetWriteConcern(majority).SetReadPreference(readpref.Primary()).
+		SetServerSelectionTimeout(selection))
+	if err != nil {
+		return nil, err
+	}
+	about := printable.Text("mongodb:" + strings.Join(where.Hosts, ",") + "/" + where.Database)
+	return &Store{client, client.Database(where.Database), about}, nil
+}
+
+// look refuses a server that is too old and a database that is not there, and
+// learns what kind of server it is.
+func (s *Store) look(ctx context.Context) error {
+	hello, err := s.hello(ctx)
+	if err != nil {
+		return err
+	}
+	if hello.MaxWireVersion < minWire {
+		return fmt.Errorf("it is older than MongoDB 5.0: %w", store.ErrServer)
+	}
+	switch {
+	case hello.SetName != "":
+		s.about += ", replica set " + printable.Text(hello.SetName)
+	case hello.Msg == "isdbgrid":
+		s.about += ", sharded"
+	default:
+		s.about += ", standalone: it survives what this one server survives"
+	}
+	names, err := s.db.ListCollectionNames(ctx, bson.D{})
+	if err == nil && len(names) == 0 {
+		err = store.ErrNoDatabase
+	}
+	return err
+}
+
+type hello struct {
+	SetName        string    `bson:"setName"`
+	Msg            string    `bson:"msg"`
+	MaxWireVersion int       `bson:"maxWireVersion"`
+	LocalTime      time.Time `bson:"localTime"`
+}
+
+func (s *Store) hello(ctx context.Context) (h hello, err error) {
+	err = s.db.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&h)
+	return h, err
+}
+
+// Describe names hosts, database and kind of server, without credentials.
+func (s *Store) Describe() string { return s.about }
+
+// Close ends all connections.
+func (s *Store) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), selection)
+	defer cancel()
+	return s.client.Disconnect(ctx)
+}
+
+// byID is the filter of one document.
+func byID(id any) bson.D { return bson.D{{Key: "_id", Value: id}} }
+
+// set is the update of some fields.
+func set(fields bson.D) bson.D { return bson.D{{Key: "$set", Value: fields}} }
+
+// exists is the condition that a field is there, or is not.
+func exists(yes bool) bson.D { return bson.D{{Key: "$exists", Value: yes}} }

@@ -1,0 +1,98 @@
+package mongo_test
+
+import (
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/store/mongo"
+	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
+	"github.com/certautopilot/kekceremony/internal/store/storetest"
+)
+
+func open(t *testing.T, uri string) *mongo.Store {
+	t.Helper()
+	s, err := mongo.Open(t.Context(), uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestStore(t *testing.T) {
+	server := mongotest.Start(t)
+	uuid := func(b byte) bson.Binary {
+		return bson.Binary{Subtype: bson.TypeBinaryUUID, Data: []byte{b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}}
+	}
+	storetest.Run(t, storetest.Backend{
+		Open: func(t *testing.T) (store.Store, storetest.Application) {
+			uri := server.Fresh(t)
+			return open(t, uri), application{server, uri}
+		},
+		IDs: []any{bson.NewObjectID(), bson.NewObjectID(), "b", "a", int32(5), int64(3), 2.5, uuid(9), uuid(1),
+			bson.D{{Key: "shard", Value: int32(1)}, {Key: "n", Value: int32(2)}}, true, bson.DateTime(1_700_000_000_000)},
+	})
+}
+
+// application writes with the driver alone.
+type application struct {
+	*mongotest.Server
+	uri string
+}
+
+func (a application) Create(t *testing.T, c envelope.Collection) {
+	s := open(t, a.uri)
+	if err := s.CreateCollection(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (a application) Put(t *testing.T, r storetest.Record) {
+	t.Helper()
+	record := bson.D{{Key: "_id", Value: r.ID}, {Key: "name", Value: "something of the application's"}}
+	if r.Version != 0 {
+		record = append(record, bson.E{Key: "kek_version", Value: int64(r.Version)})
+	}
+	for f, e := range r.Envelopes {
+		record = append(record, bson.E{Key: f, Value: bson.D{{Key: "wrapped_dek", Value: e.WrappedDEK}, {Key: "nonce", Value: e.Nonce},
+			{Key: "ciphertext", Value: e.Ciphertext}, {Key: "kek_version", Value: int32(e.KEKVersion)}, {Key: "provider", Value: e.Provider}}})
+	}
+	for _, f := range r.Odd {
+		record = append(record, bson.E{Key: f, Value: "odd"})
+	}
+	a.Replace(t, a.uri, r.Collection, record)
+}
+
+func (a application) Get(t *testing.T, collection string, id any, fields ...string) storetest.Record {
+	t.Helper()
+	raw := a.Find(t, a.uri, collection, id)
+	r := storetest.Record{Collection: collection, ID: id, Envelopes: map[string]envelope.Envelope{}}
+	if v, ok := raw.Lookup("kek_version").Int64OK(); ok { // the type the application wrote
+		r.Version = kek.Version(v)
+	}
+	for _, f := range fields {
+		field := raw.Lookup(f)
+		if _, odd := field.StringValueOK(); odd {
+			r.Odd = append(r.Odd, f)
+		}
+		if _, ok := field.DocumentOK(); !ok {
+			continue
+		}
+		var e struct {
+			WrappedDEK []byte `bson:"wrapped_dek"`
+			Nonce      []byte
+			Ciphertext []byte
+			KEKVersion int32 `bson:"kek_version"`
+			Provider   string
+		}
+		if err := field.Unmarshal(&e); err != nil {
+			t.Fatal(err)
+		}
+		r.Envelopes[f] = envelope.Envelope{WrappedDEK: e.WrappedDEK, Nonce: e.Nonce, Ciphertext: e.Ciphertext, KEKVersion: kek.Version(e.KEKVersion), Provider: e.Provider}
+	}
+	return r
+}

@@ -1,0 +1,184 @@
+// Package mongotest gives tests a MongoDB-speaking server: FerretDB, built from
+// the nested module beside it, behind a proxy that lets one command run at a
+// time, because FerretDB's updates are not atomic between connections. The
+// environment variable KEKCEREMONY_TEST_MONGO_URI names any other server instead.
+package mongotest
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"golang.org/x/sys/unix"
+)
+
+// Server is a running server.
+type Server struct {
+	*Proxy // nil before a server of somebody else's
+	uri    string
+	client *driver.Client
+}
+
+// Start starts the server for the time of the test.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	s := &Server{uri: os.Getenv("KEKCEREMONY_TEST_MONGO_URI")}
+	if s.uri == "" {
+		s.Proxy = startProxy(t, startFerretDB(t))
+		s.uri = "mongodb://" + s.Proxy.address + "/"
+	}
+	client, err := driver.Connect(options.Client().ApplyURI(s.uri))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.client = client
+	t.Cleanup(func() { _ = client.Disconnect(context.Background()) })
+	return s
+}
+
+// NeedProxy skips a test of faults that only the proxy can make.
+func (s *Server) NeedProxy(t testing.TB) {
+	t.Helper()
+	if s.Proxy == nil {
+		t.Skip("SKIPPED: a server of somebody else's has no faults to order")
+	}
+}
+
+// Fresh makes a database that exists, as an application's does, and returns its
+// URI. It is dropped after the test.
+func (s *Server) Fresh(t testing.TB) string {
+	t.Helper()
+	id := make([]byte, 6)
+	rand.Read(id)
+	name := "kektest_" + hex.EncodeToString(id)
+	if err := s.client.Database(name).CreateCollection(t.Context(), "applications"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.client.Database(name).Drop(context.Background()) })
+	return s.URI(name)
+}
+
+// URI of a database.
+func (s *Server) URI(name string) string {
+	base, query, _ := strings.Cut(s.uri, "?")
+	uri := strings.TrimSuffix(base, "/") + "/" + name
+	if query != "" {
+		uri += "?" + query
+	}
+	return uri
+}
+
+// Replace writes a whole record, as an application does.
+func (s *Server) Replace(t testing.TB, uri, collection string, record bson.D) {
+	t.Helper()
+	_, err := s.collection(uri, collection).ReplaceOne(context.Background(), bson.D{record[0]}, record, options.Replace().SetUpsert(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Find reads a whole record.
+func (s *Server) Find(t testing.TB, uri, collection string, id any) (record bson.Raw) {
+	t.Helper()
+	if err := s.collection(uri, collection).FindOne(context.Background(), bson.D{{Key: "_id", Value: id}}).Decode(&record); err != nil {
+		t.Fatal(err)
+	}
+	return record
+}
+
+func (s *Server) collection(uri, name string) *driver.Collection {
+	base, _, _ := strings.Cut(uri, "?")
+	return s.client.Database(base[strings.LastIndexByte(base, '/')+1:]).Collection(name)
+}
+
+// startFerretDB runs the server and returns its address.
+func startFerretDB(t testing.TB) string {
+	t.Helper()
+	cmd := exec.Command(ferretDB(t), t.TempDir())
+	in, err := cmd.StdinPipe() // it ends with its standard input
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		_ = cmd.Wait()
+	})
+	address, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("FerretDB did not start: %v", err)
+	}
+	return strings.TrimSpace(address)
+}
+
+// ferretDB is the path of the built server. The build is kept in the user's
+// cache, by the digest of its sources: it takes a minute.
+func ferretDB(t testing.TB) string {
+	t.Helper()
+	_, here, _, _ := runtime.Caller(0)
+	source := filepath.Join(filepath.Dir(here), "ferretdb")
+	path, err := build(source)
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal(err)
+	} else if err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	return path
+}
+
+func build(source string) (string, error) {
+	h := sha256.New()
+	for _, name := range []string{"main.go", "go.mod", "go.sum"} {
+		data, err := os.ReadFile(filepath.Join(source, name))
+		if err != nil {
+			return "", err
+		}
+		h.Write(data)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	dir := filepath.Join(cache, "kekceremony-test")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, fmt.Sprintf("ferretdb-%.16x", h.Sum(nil)))
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	cmd := exec.Command("go", "build", "-o", path, ".")
+	cmd.Dir = source
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", errors.Join(fmt.Errorf("build FerretDB: %w: %s", err, out), os.RemoveAll(path))
+	}
+	return path, nil
+}

@@ -1,0 +1,217 @@
+package mongotest
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// Proxy stands before a server. It lets one command run at a time, and makes
+// the faults that a test orders.
+type Proxy struct {
+	address string
+	server  string
+
+	one sync.Mutex // held while a command runs
+
+	mu       sync.Mutex
+	listener net.Listener
+	open     map[net.Conn]bool
+	cut      map[string]int    // commands whose next answers are lost
+	before   map[string]func() // what happens before the next such command
+	readOnly bool
+	seen     map[string]int
+}
+
+func startProxy(t testing.TB, server string) *Proxy {
+	t.Helper()
+	p := &Proxy{server: server, address: "127.0.0.1:0", open: map[net.Conn]bool{}, cut: map[string]int{},
+		before: map[string]func(){}, seen: map[string]int{}}
+	p.Up(t)
+	p.address = p.listener.Addr().String()
+	t.Cleanup(p.Down)
+	return p
+}
+
+// Cut loses the answers of the next n commands of a name: the server carries
+// each out, and the connection breaks.
+func (p *Proxy) Cut(command string, n int) { p.set(func() { p.cut[command] = n }) }
+
+// Before has something happen just before the next command of a name.
+func (p *Proxy) Before(command string, do func()) { p.set(func() { p.before[command] = do }) }
+
+// ReadOnly has every write refused, as MongoDB refuses a user who may only read.
+func (p *Proxy) ReadOnly(yes bool) { p.set(func() { p.readOnly = yes }) }
+
+// Seen counts the commands of a name.
+func (p *Proxy) Seen(command string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen[command]
+}
+
+func (p *Proxy) set(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
+}
+
+// Down breaks every connection and takes no new one.
+func (p *Proxy) Down() {
+	p.set(func() {
+		if p.listener != nil {
+			p.listener.Close()
+			p.listener = nil
+		}
+		for c := range p.open {
+			c.Close()
+		}
+	})
+}
+
+// Up takes connections again, at the same address.
+func (p *Proxy) Up(t testing.TB) {
+	l, err := net.Listen("tcp", p.address)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	p.set(func() { p.listener = l })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go p.serve(c)
+		}
+	}()
+}
+
+// serve passes one client's commands on, until either side ends.
+func (p *Proxy) serve(client net.Conn) {
+	defer client.Close()
+	server, err := net.Dial("tcp", p.server)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	p.set(func() { p.open[client] = true })
+	defer p.set(func() { delete(p.open, client) })
+	for p.pass(client, server) == nil {
+	}
+}
+
+var errCut = errors.New("cut")
+
+// pass passes one command on and its answer back.
+func (p *Proxy) pass(client, server net.Conn) error {
+	request, err := message(client)
+	if err != nil {
+		return err
+	}
+	name := commandOf(request)
+	if do := p.happens(name); do != nil {
+		do()
+	}
+	if p.refuses(name) {
+		_, err := client.Write(refusal(request))
+		return err
+	}
+	p.one.Lock()
+	defer p.one.Unlock()
+	if _, err := server.Write(request); err != nil {
+		return err
+	}
+	answer, err := message(server)
+	if err != nil {
+		return err
+	}
+	if p.cuts(name) {
+		return errCut
+	}
+	_, err = client.Write(answer)
+	return err
+}
+
+func (p *Proxy) happens(name string) func() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen[name]++
+	do := p.before[name]
+	delete(p.before, name)
+	return do
+}
+
+func (p *Proxy) refuses(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.readOnly && slices.Contains([]string{"insert", "update", "delete", "create", "createIndexes", "findAndModify"}, name)
+}
+
+func (p *Proxy) cuts(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cut[name] == 0 {
+		return false
+	}
+	p.cut[name]--
+	return true
+}
+
+// The parts of the wire protocol that are looked at: a header of four int32
+// (length, request, answered request, opcode), and of an OP_MSG the flags, the
+// first section's kind and its document.
+const (
+	headerSize = 16
+	opMsg      = 2013
+	firstDoc   = headerSize + 4 + 1
+	maxMessage = 48_000_000 // bytes; MongoDB's own limit
+)
+
+func message(r io.Reader) ([]byte, error) {
+	header := make([]byte, headerSize)
+	if _, err := io.ReadFull(r, header); err != nil {
+		return nil, err
+	}
+	size := int(binary.LittleEndian.Uint32(header))
+	if size < headerSize || size > maxMessage {
+		return nil, fmt.Errorf("message of %d bytes", size)
+	}
+	all := append(header, make([]byte, size-headerSize)...)
+	_, err := io.ReadFull(r, all[headerSize:])
+	return all, err
+}
+
+// commandOf is the first name of an OP_MSG's document.
+func commandOf(request []byte) string {
+	if len(request) < firstDoc || binary.LittleEndian.Uint32(request[12:]) != opMsg {
+		return ""
+	}
+	elements, err := bson.Raw(request[firstDoc : firstDoc+int(binary.LittleEndian.Uint32(request[firstDoc:]))]).Elements()
+	if err != nil || len(elements) == 0 {
+		return ""
+	}
+	return elements[0].Key()
+}
+
+// refusal is MongoDB's answer to a command that the user may not run.
+func refusal(request []byte) []byte {
+	doc, err := bson.Marshal(bson.D{{Key: "ok", Value: 0.0}, {Key: "errmsg", Value: "not authorized on the database to execute this command"},
+		{Key: "code", Value: int32(13)}, {Key: "codeName", Value: "Unauthorized"}})
+	if err != nil {
+		panic(err)
+	}
+	answer := make([]byte, firstDoc, firstDoc+len(doc))
+	binary.LittleEndian.PutUint32(answer, uint32(firstDoc+len(doc)))
+	copy(answer[8:12], request[4:8])
+	binary.LittleEndian.PutUint32(answer[12:], opMsg)
+	return append(answer, doc...)
+}

@@ -1,0 +1,78 @@
+package sqlite
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/store/storetest"
+)
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, storetest.Backend{
+		Open: func(t *testing.T) (store.Store, storetest.Application) {
+			s, err := Create(t.Context(), filepath.Join(t.TempDir(), "s.db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.Close() })
+			return s, application{s}
+		},
+		IDs: []any{int64(2), int64(10), 2.5, "b", "a", []byte{0}, []byte{1, 2}},
+	})
+}
+
+// application writes with plain SQL. Something else than an envelope is a text
+// beside an absent wrapped DEK.
+type application struct{ s *Store }
+
+func (a application) Create(t *testing.T, c envelope.Collection) {
+	if err := a.s.CreateCollection(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (a application) exec(t *testing.T, query string, args ...any) {
+	t.Helper()
+	if _, err := a.s.db.Exec(query, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (a application) Put(t *testing.T, r storetest.Record) {
+	t.Helper()
+	a.exec(t, fmt.Sprintf(`INSERT OR REPLACE INTO %s (id, kek_version) VALUES (?, nullif(?, 0))`, r.Collection), r.ID, int(r.Version))
+	for f, e := range r.Envelopes {
+		a.exec(t, fmt.Sprintf(`UPDATE %[1]s SET %[2]s_wrapped_dek = ?, %[2]s_nonce = ?, %[2]s_ciphertext = ?, %[2]s_kek_version = ?, %[2]s_provider = ? WHERE id = ?`,
+			r.Collection, f), e.WrappedDEK, e.Nonce, e.Ciphertext, int(e.KEKVersion), e.Provider, r.ID)
+	}
+	for _, f := range r.Odd {
+		a.exec(t, fmt.Sprintf(`UPDATE %s SET %s_ciphertext = 'odd' WHERE id = ?`, r.Collection, f), r.ID)
+	}
+}
+
+func (a application) Get(t *testing.T, collection string, id any, fields ...string) storetest.Record {
+	t.Helper()
+	r := storetest.Record{Collection: collection, ID: id, Envelopes: map[string]envelope.Envelope{}}
+	for _, f := range fields {
+		var e envelope.Envelope
+		var version sql.NullInt64
+		var provider sql.NullString
+		err := a.s.db.QueryRow(fmt.Sprintf(`SELECT coalesce(kek_version, 0), %[2]s_wrapped_dek, %[2]s_nonce, %[2]s_ciphertext, %[2]s_kek_version, %[2]s_provider FROM %[1]s WHERE id = ?`,
+			collection, f), id).Scan(&r.Version, &e.WrappedDEK, &e.Nonce, &e.Ciphertext, &version, &provider)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.WrappedDEK != nil {
+			e.KEKVersion, e.Provider = kek.Version(version.Int64), provider.String
+			r.Envelopes[f] = e
+		} else if string(e.Ciphertext) == "odd" {
+			r.Odd = append(r.Odd, f)
+		}
+	}
+	return r
+}

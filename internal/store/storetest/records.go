@@ -1,0 +1,180 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+func want(t *testing.T, what string, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("%s: got %v, want %v", what, err, want)
+	}
+}
+
+func same(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s:\n got %+v\nwant %+v", what, got, want)
+	}
+}
+
+func testLock(t *testing.T, b Backend) {
+	s, _ := b.Open(t)
+	ctx := t.Context()
+	_, err := s.Lock(ctx)
+	want(t, "before", err, store.ErrNotFound)
+	mine := store.Lock{Provider: "pkcs11", Chain: "0123456789abcdef0123456789abcdef", Ceremony: 1, Roster: "aa"}
+	want(t, "insert", s.InsertLock(ctx, mine), nil)
+	want(t, "the same again", s.InsertLock(ctx, mine), store.ErrExists)
+	want(t, "another", s.InsertLock(ctx, store.Lock{Provider: "env"}), store.ErrExists)
+	got, err := s.Lock(ctx)
+	want(t, "after", err, nil)
+	same(t, "lock", got, mine)
+}
+
+func version(v kek.Version) store.KEK {
+	return store.KEK{Version: v, Provider: "env", State: store.Live, Label: "kek-1-v" + v.String(), ID: "abcd",
+		Canary: store.Canary{Wrapped: []byte{0, 1, 255}, SHA256: "cc"}, Ceremony: int(v), Created: time.Date(2026, 11, 24, 8, 0, int(v), 0, time.UTC)}
+}
+
+func testVersions(t *testing.T, b Backend) {
+	s, _ := b.Open(t)
+	ctx := t.Context()
+	for _, v := range []kek.Version{2, 10, 1} {
+		want(t, "insert", s.InsertKEK(ctx, version(v)), nil)
+	}
+	want(t, "pointer beside them", s.MoveActive(ctx, store.Active{}, store.Active{Version: 1, Epoch: 1}), nil)
+	want(t, "taken", s.InsertKEK(ctx, version(2)), store.ErrExists)
+	want(t, "retire", s.MoveKEK(ctx, 2, store.Live, store.Retired), nil)
+	want(t, "retire again", s.MoveKEK(ctx, 2, store.Live, store.Retired), store.ErrConflict)
+	want(t, "none such", s.MoveKEK(ctx, 7, store.Live, store.Retired), store.ErrConflict)
+	got, err := s.KEKs(ctx)
+	want(t, "list", err, nil)
+	two := version(2)
+	two.State = store.Retired
+	same(t, "versions", got, []store.KEK{version(1), two, version(10)})
+}
+
+func testPointer(t *testing.T, b Backend) {
+	s, _ := b.Open(t)
+	ctx := t.Context()
+	_, err := s.Active(ctx)
+	want(t, "before", err, store.ErrNotFound)
+	one, two := store.Active{Version: 1, Epoch: 1}, store.Active{Version: 2, Epoch: 2}
+	want(t, "from a pointer that is not there", s.MoveActive(ctx, one, two), store.ErrConflict)
+	want(t, "first", s.MoveActive(ctx, store.Active{}, one), nil)
+	want(t, "first again", s.MoveActive(ctx, store.Active{}, one), store.ErrConflict)
+	want(t, "move", s.MoveActive(ctx, one, two), nil)
+	want(t, "a late console", s.MoveActive(ctx, one, store.Active{Version: 3, Epoch: 2}), store.ErrConflict)
+	want(t, "the same version, another epoch", s.MoveActive(ctx, store.Active{Version: 2, Epoch: 1}, one), store.ErrConflict)
+	got, err := s.Active(ctx)
+	want(t, "after", err, nil)
+	same(t, "pointer", got, two)
+}
+
+func testCeremonies(t *testing.T, b Backend) {
+	s, _ := b.Open(t)
+	ctx := t.Context()
+	one := store.Ceremony{Seq: 1, Kind: "install", Mode: "production", Bundle: "b1"}
+	two := store.Ceremony{Seq: 2, Kind: "rotate", Mode: "production", Bundle: "b2"}
+	want(t, "open", s.OpenCeremony(ctx, one), nil)
+	want(t, "a second console", s.OpenCeremony(ctx, one), store.ErrExists)
+	want(t, "open the next", s.OpenCeremony(ctx, two), nil)
+	one.Outcome, one.Head, one.Final = "done", "aa", "bb"
+	want(t, "close", s.CloseCeremony(ctx, one), nil)
+	want(t, "close alike", s.CloseCeremony(ctx, one), nil)
+	other := one
+	other.Final = "cc"
+	want(t, "close otherwise", s.CloseCeremony(ctx, other), store.ErrConflict)
+	want(t, "close one that is not there", s.CloseCeremony(ctx, store.Ceremony{Seq: 9, Outcome: "done"}), store.ErrConflict)
+	got, err := s.Ceremonies(ctx)
+	want(t, "list", err, nil)
+	same(t, "ceremonies", got, []store.Ceremony{one, two})
+}
+
+func entry(ceremony int, name, text string) store.Entry {
+	return store.Entry{Ceremony: ceremony, Name: name, Data: []byte(text + "\n")}
+}
+
+func testEntries(t *testing.T, b Backend) {
+	s, _ := b.Open(t)
+	ctx := t.Context()
+	for _, e := range []store.Entry{entry(1, "final.txt", "f"), entry(1, "000001", "b"), entry(10, "000000", "x"), entry(1, "000000", "a"), entry(11, "000000", "y")} {
+		want(t, "append", s.AppendEntry(ctx, e), nil)
+	}
+	want(t, "taken", s.AppendEntry(ctx, entry(1, "000001", "other")), store.ErrExists)
+	want(t, "taken by the same bytes", s.AppendEntry(ctx, entry(1, "000001", "b")), store.ErrExists)
+	got, err := s.Entries(ctx, 1)
+	want(t, "list", err, nil)
+	same(t, "entries", got, []store.Entry{entry(1, "000000", "a"), entry(1, "000001", "b"), entry(1, "final.txt", "f")})
+	none, err := s.Entries(ctx, 2)
+	want(t, "none", err, nil)
+	same(t, "none", len(none), 0)
+}
+
+// testOneWins has many consoles do the same at once: one succeeds.
+func testOneWins(t *testing.T, b Backend) {
+	s, _ := b.Open(t)
+	ctx := t.Context()
+	want(t, "pointer", s.MoveActive(ctx, store.Active{}, store.Active{Version: 1, Epoch: 1}), nil)
+	for name, do := range map[string]func(i int) error{
+		"open":   func(int) error { return s.OpenCeremony(ctx, store.Ceremony{Seq: 1, Kind: "install"}) },
+		"append": func(int) error { return s.AppendEntry(ctx, entry(1, "000000", "a")) },
+		"lock":   func(int) error { return s.InsertLock(ctx, store.Lock{Provider: "env"}) },
+		"move": func(i int) error {
+			return s.MoveActive(ctx, store.Active{Version: 1, Epoch: 1}, store.Active{Version: kek.Version(2 + i), Epoch: 2})
+		},
+	} {
+		var won atomic.Int32
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				switch err := do(i); {
+				case err == nil:
+					won.Add(1)
+				case !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrConflict):
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		}
+		all.Wait()
+		if won.Load() != 1 {
+			t.Errorf("%s: %d won", name, won.Load())
+		}
+	}
+}
+
+func testBeats(t *testing.T, b Backend) {
+	s, _ := b.Open(t)
+	ctx := t.Context()
+	before, err := s.Now(ctx)
+	want(t, "clock", err, nil)
+	beat := store.Beat{Process: "host/app/1/x", Role: "app", Host: "host", PID: 1, Provider: "env", Current: 1,
+		Proofs: map[kek.Version]string{1: "p1", 2: "p2"}, Number: 1, Refusals: 3, Started: time.Unix(0, 1_700_000_000_123_456_789).UTC(), Trouble: "none"}
+	want(t, "beat", s.Beat(ctx, store.Beat{Process: "host/app/2/x"}), nil)
+	want(t, "beat", s.Beat(ctx, beat), nil)
+	beat.Number, beat.Current, beat.Proofs, beat.Seen = 2, 2, map[kek.Version]string{2: "p3"}, time.Unix(0, 0)
+	want(t, "beat", s.Beat(ctx, beat), nil)
+	after, err := s.Now(ctx)
+	want(t, "clock", err, nil)
+	got, err := s.Beats(ctx)
+	want(t, "list", err, nil)
+	if len(got) != 2 || got[0].Seen.Before(before.Add(-time.Second)) || got[0].Seen.After(after.Add(time.Second)) {
+		t.Fatalf("between %s and %s: %+v", before, after, got)
+	}
+	beat.Seen = got[0].Seen
+	same(t, "beat", got[0], beat)
+	same(t, "process", got[1].Process, "host/app/2/x")
+	if name := fmt.Sprint(s.Describe()); name == "" {
+		t.Error("the store has no name")
+	}
+}

@@ -1,0 +1,61 @@
+// Package storetest is the suite that every backend of a store passes.
+package storetest
+
+import (
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// Record is a whole record as an application writes it.
+type Record struct {
+	Collection string
+	ID         any
+	Version    kek.Version // outer; 0: none
+	Envelopes  map[string]envelope.Envelope
+	Odd        []string // fields that hold something else than an envelope
+}
+
+// Application is what owns the records, with the backend's own means.
+type Application interface {
+	// Create makes a collection with some fields.
+	Create(t *testing.T, c envelope.Collection)
+	// Put writes a record over whatever is there.
+	Put(t *testing.T, r Record)
+	// Get reads the fields of a record that hold an envelope.
+	Get(t *testing.T, collection string, id any, fields ...string) Record
+}
+
+// Backend is one kind of store.
+type Backend struct {
+	// Open makes a fresh, empty store and its application.
+	Open func(t *testing.T) (store.Store, Application)
+	// IDs has two ids of each type that records can have.
+	IDs []any
+}
+
+// Run runs the whole suite.
+func Run(t *testing.T, b Backend) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, Backend)
+	}{
+		{"lock", testLock},
+		{"versions", testVersions},
+		{"pointer", testPointer},
+		{"ceremonies", testCeremonies},
+		{"entries", testEntries},
+		{"one of many wins", testOneWins},
+		{"beats", testBeats},
+		{"census", testCensus},
+		{"pages", testPages},
+		{"swap", testSwap},
+		{"swap of a record with three envelopes", testThree},
+		{"strangers", testStrangers},
+		{"something else in a field", testOdd},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, b) })
+	}
+}
