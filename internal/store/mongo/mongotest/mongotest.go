@@ -61,14 +61,20 @@ func (s *Server) NeedProxy(t testing.TB) {
 // URI. It is dropped after the test.
 func (s *Server) Fresh(t testing.TB) string {
 	t.Helper()
-	id := make([]byte, 6)
-	rand.Read(id)
-	name := "kektest_" + hex.EncodeToString(id)
-	if err := s.client.Database(name).CreateCollection(t.Context(), "applications"); err != nil {
+	uri := s.Absent(t)
+	if err := s.database(uri).CreateCollection(t.Context(), "applications"); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.client.Database(name).Drop(context.Background()) })
-	return s.URI(name)
+	return uri
+}
+
+// Absent is the URI of a database that is not there. It is dropped after the test.
+func (s *Server) Absent(t testing.TB) string {
+	id := make([]byte, 6)
+	rand.Read(id)
+	uri := s.URI("kektest_" + hex.EncodeToString(id))
+	t.Cleanup(func() { _ = s.database(uri).Drop(context.Background()) })
+	return uri
 }
 
 // URI of a database.
@@ -100,8 +106,12 @@ func (s *Server) Find(t testing.TB, uri, collection string, id any) (record bson
 }
 
 func (s *Server) collection(uri, name string) *driver.Collection {
+	return s.database(uri).Collection(name)
+}
+
+func (s *Server) database(uri string) *driver.Database {
 	base, _, _ := strings.Cut(uri, "?")
-	return s.client.Database(base[strings.LastIndexByte(base, '/')+1:]).Collection(name)
+	return s.client.Database(base[strings.LastIndexByte(base, '/')+1:])
 }
 
 // startFerretDB runs the server and returns its address.

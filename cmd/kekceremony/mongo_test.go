@@ -1,0 +1,88 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
+)
+
+// TestSameCeremonyOnMongo holds the same rehearsal on MongoDB and on SQLite: the
+// events are the same but for ids and times.
+func TestSameCeremonyOnMongo(t *testing.T) {
+	server := mongotest.Start(t)
+	args := []string{"--provider", "pkcs11", "--records", "60"}
+	_, onSQLite := rehearse(t, args...)
+	_, onMongo := rehearse(t, append(args, "--store", server.Absent(t))...)
+	if len(onMongo) != 2 || len(onSQLite) != 2 {
+		t.Fatalf("bundles %v and %v", onMongo, onSQLite)
+	}
+	must(t, append([]string{"transcript", "verify"}, onMongo...)...)
+	for i := range onMongo {
+		a, b := told(t, onSQLite[i]), told(t, onMongo[i])
+		if len(a) < 15 {
+			t.Errorf("only %d events", len(a))
+		}
+		for n := range max(len(a), len(b)) {
+			if n >= len(a) || n >= len(b) || a[n] != b[n] {
+				t.Fatalf("event %d of ceremony %d differs:\nSQLite  %s\nMongoDB %s", n, i+1, at(a, n), at(b, n))
+			}
+		}
+	}
+}
+
+func at(all []string, n int) string {
+	if n < len(all) {
+		return all[n]
+	}
+	return "(none)"
+}
+
+// idsAndTimes is what differs between two runs of the same ceremony.
+var idsAndTimes = []*regexp.Regexp{
+	regexp.MustCompile(`about \d+ re-wraps/s`),
+	regexp.MustCompile(`(sqlite|mongodb):.*`),
+	regexp.MustCompile(`/\S+`),
+	regexp.MustCompile(`[0-9a-f]{8,}`),
+	regexp.MustCompile(`SHA256:\S+`),
+	regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:]+Z`),
+	regexp.MustCompile(`[^\s/]+/app/\d+/[\d.]+`),
+}
+
+// told is each event as kind, step and facts, without ids and times.
+func told(t *testing.T, bundle string) (all []string) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(bundle, "events.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(data)) {
+		var e struct {
+			Kind, Step string
+			Facts      map[string]string
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		text := e.Kind + " " + e.Step
+		for _, name := range slices.Sorted(maps.Keys(e.Facts)) {
+			value := e.Facts[name]
+			if name == "signature" || name == "roster" {
+				value = "#"
+			}
+			for _, r := range idsAndTimes {
+				value = r.ReplaceAllString(value, "#")
+			}
+			text += fmt.Sprintf("\n  %s: %s", name, value)
+		}
+		all = append(all, text)
+	}
+	return all
+}
