@@ -12,7 +12,6 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/fleet"
-	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/steps"
 )
@@ -48,11 +47,8 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 		return err
 	}
 	defer db.Close()
-	lock, err := db.Lock(ctx)
+	lock, err := checkLock(ctx, cfg, db)
 	if err != nil {
-		return fmt.Errorf("%w: %w", steps.ErrNotInstalled, err)
-	}
-	if err := steps.CheckLock(lock, cfg.Encryption.Provider, kek.Chain(cfg.Chain)); err != nil {
 		return err
 	}
 	say := func(line string) {

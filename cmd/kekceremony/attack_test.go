@@ -21,7 +21,7 @@ func TestAttacksOnTheNextRotation(t *testing.T) {
 	parts, bundles := rehearse(t, "--provider", "pkcs11", "--records", "50")
 	t.Setenv("SOFTHSM2_CONF", parts.Token())
 	rotate := func() (int, string) {
-		code, _, errs := run(t, "rotate", "--to-version", "3", "--config", parts.Config(), "--ui", "none", "--answers", parts.Answers())
+		code, _, errs := run(t, "rotate", "--to-version", "3", "--config", parts.Config(), "--ui", "none", "--answers", parts.Answers("rotate"))
 		return code, errs
 	}
 	chain := kek.Chain(event(t, bundles[0], "opened", "")["chain"])
@@ -38,7 +38,7 @@ func TestAttacksOnTheNextRotation(t *testing.T) {
 	}
 
 	// The unfinished rotation to 3 is not taken for one to 4.
-	code, _, errs := run(t, "rotate", "--to-version", "4", "--config", parts.Config(), "--ui", "none", "--answers", parts.Answers())
+	code, _, errs := run(t, "rotate", "--to-version", "4", "--config", parts.Config(), "--ui", "none", "--answers", parts.Answers("rotate"))
 	if code != 3 || !strings.Contains(errs, "rotate to version 3, asked for 4: another ceremony is not finished") {
 		t.Errorf("another target: exit %d, %s", code, errs)
 	}

@@ -22,7 +22,7 @@ func TestTwoConsoles(t *testing.T) {
 	p.goOn(parts, regexp.MustCompile(`approve-key(?s:.*)alice: type 2`))
 	t.Setenv("SOFTHSM2_CONF", parts.Token())
 	rotate := func(config string) (int, string) {
-		code, _, errs := run(t, "rotate", "--to-version", "2", "--config", config, "--ui", "none", "--answers", parts.Answers())
+		code, _, errs := run(t, "rotate", "--to-version", "2", "--config", config, "--ui", "none", "--answers", parts.Answers("rotate"))
 		return code, errs
 	}
 	if code, errs := rotate(parts.Config()); code != 75 || !strings.Contains(errs, "another console") {

@@ -80,6 +80,7 @@ var outcomes = []outcome{
 	{steps.ErrStrangers, exitRefused, "name every place under catalogue in the configuration"},
 	{steps.ErrPlanMoved, exitRefused, "run the same command and approve the plan as it is now"},
 	{steps.ErrVersion, exitRefused, "kekceremony rotate --to-version takes the next version, or an older one"},
+	{steps.ErrNotReady, exitRefused, "every live process must load the version; then run the same command"},
 	{steps.ErrUnfinished, exitRefused, "finish it first, with its own command"},
 	{steps.ErrUndone, exitFailed, "look at the transcript, then run the same command"},
 	{rewrap.ErrPoison, exitFailed, "the others are re-wrapped; nothing was retired"},
@@ -93,12 +94,14 @@ var outcomes = []outcome{
 	{secret.ErrMode, exitUsage, "chmod 0600 the file"},
 	{quorum.ErrRoster, exitRefused, "correct the roster, then run the same command"},
 	{quorum.ErrQuorum, exitRefused, "have the missing people sign"},
-	{store.ErrSilent, exitAgain, "everything up to here is in the transcript; start the store, then the same command goes on"},
+	{store.ErrSilent, exitAgain, "start the store, then run the same command; a ceremony that was begun goes on"},
 	{store.ErrDenied, exitUsage, "give the store's user the role readWrite on this database"},
 	{store.ErrNoDatabase, exitUsage, "correct the database's name, or make the application's first collection"},
 	{store.ErrServer, exitUsage, ""},
+	{store.ErrName, exitUsage, ""},
 	{fs.ErrExist, exitUsage, "name one that is not there yet"},
 	{store.ErrExists, exitAgain, "another console was first; run the same command to go on with it"},
+	{store.ErrNotFound, exitRefused, "kekceremony status lists what is there"},
 	{fs.ErrNotExist, exitUsage, ""},
 }
 
@@ -144,7 +147,7 @@ func judge(err error) (code int, hint string) {
 	}
 	var probe *provider.ProbeError
 	if errors.As(err, &probe) {
-		return exitRefused, "nothing but the transcript was written; this token cannot be used as it is"
+		return exitRefused, "nothing was written to the token or the store's keys; this token cannot be used as it is"
 	}
 	for _, o := range outcomes {
 		if errors.Is(err, o.err) {

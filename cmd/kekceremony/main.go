@@ -39,6 +39,7 @@ type options struct {
 	ui      string
 	answers string
 	keys    []string
+	json    bool
 }
 
 func root() *cobra.Command {
@@ -53,7 +54,7 @@ with ssh-keygen and sha256sum. To see it all with throw-away parts, run
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
-		RunE:          held(func(cmd *cobra.Command, _ []string) error { return nothingAsked(o) }),
+		RunE:          held(func(cmd *cobra.Command, _ []string) error { return nothingAsked(cmd, o) }),
 	}
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	f := cmd.PersistentFlags()
@@ -62,7 +63,9 @@ with ssh-keygen and sha256sum. To see it all with throw-away parts, run
 	f.StringVar(&o.ui, "ui", "auto", "auto, tui, or none: nobody is in the room")
 	f.StringVar(&o.answers, "answers", "", "file of answers, for --ui none")
 	f.StringSliceVar(&o.keys, "key", nil, "operator's private key file on this console; may be repeated")
-	cmd.AddCommand(installCommand(o), rotateCommand(o), agentCommand(o), transcriptCommand(o), rehearseCommand(o), versionCommand())
+	f.BoolVar(&o.json, "json", false, "print JSON: status, verify, probe")
+	cmd.AddCommand(rehearseCommand(o), statusCommand(o), installCommand(o), initCommand(o), verifyCommand(o), rotateCommand(o),
+		probeCommand(o), transcriptCommand(o), answersCommand(), agentCommand(o), versionCommand())
 	return cmd
 }
 
@@ -81,10 +84,11 @@ type heldError struct{ err error }
 func (e *heldError) Error() string { return e.err.Error() }
 func (e *heldError) Unwrap() error { return e.err }
 
-// nothingAsked answers the bare command.
-func nothingAsked(o *options) error {
+// nothingAsked answers the bare command: with a configuration by the status,
+// which names the next command.
+func nothingAsked(cmd *cobra.Command, o *options) error {
 	if _, err := os.Stat(o.configPath()); err != nil {
 		return &usageError{errors.New("no configuration, and no command")}
 	}
-	return &usageError{errors.New("no command")}
+	return status(cmd.Context(), cmd.OutOrStdout(), o)
 }

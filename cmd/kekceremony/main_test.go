@@ -17,6 +17,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
 )
 
 // binary is the real program, built once for all tests.
@@ -63,6 +64,7 @@ func must(t testing.TB, args ...string) string {
 
 func TestScripts(t *testing.T) {
 	proxy := pkcs11test.BuildProxy(t)
+	server := mongotest.Start(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -70,6 +72,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
 			e.Setenv("MODULE", pkcs11test.Module(t))
 			e.Setenv("PROXY", proxy)
+			e.Setenv("MONGO", server.Fresh(t))
 			e.Setenv("KEK_PROXY_MODULE", pkcs11test.Module(t))
 			e.Setenv("KEK_PROXY_LOG", filepath.Join(e.WorkDir, "generated"))
 			e.Setenv("ROSTER_LINE", `namespaces="attend-v1@kekceremony,approve-v1@kekceremony,final-v1@kekceremony"`)
@@ -80,6 +83,7 @@ func TestScripts(t *testing.T) {
 			"code":      code,
 			"tokens":    tokens,
 			"generated": generated,
+			"mongo":     func(ts *testscript.TestScript, _ bool, args []string) { mongoDoes(t, ts, server, args[0]) },
 		},
 	})
 }
@@ -117,6 +121,19 @@ func tokens(ts *testscript.TestScript, _ bool, labels []string) {
 	ts.Setenv("SOFTHSM2_CONF", conf)
 	for _, label := range labels {
 		ts.Check(ts.Exec("softhsm2-util", "--init-token", "--free", "--label", label, "--pin", "1234", "--so-pin", "12345678"))
+	}
+}
+
+// mongo readonly|writable|envelope: what the server or an application does.
+func mongoDoes(t *testing.T, ts *testscript.TestScript, server *mongotest.Server, what string) {
+	switch what {
+	case "readonly", "writable":
+		if server.Proxy == nil {
+			ts.Fatalf("a server of somebody else's cannot be told to be %s", what)
+		}
+		server.ReadOnly(what == "readonly")
+	case "envelope":
+		server.ReplaceEnvelope(t, ts.Getenv("MONGO"), "things", "f")
 	}
 }
 

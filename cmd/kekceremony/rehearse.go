@@ -52,7 +52,7 @@ func (r *rehearsed) run(ctx context.Context) (err error) {
 		return err
 	}
 	if !r.finished(1) {
-		if err := r.child(ctx, "install", "--answers", r.parts.Answers()); err != nil {
+		if err := r.child(ctx, "install", "--answers", r.parts.Answers("install")); err != nil {
 			return err
 		}
 	}
@@ -65,7 +65,7 @@ func (r *rehearsed) run(ctx context.Context) (err error) {
 	}
 	err = r.awaitBeats(ctx, fleet)
 	if err == nil && !r.finished(2) {
-		err = r.child(ctx, "rotate", "--to-version", "2", "--rate", strconv.Itoa(r.rate), "--answers", r.parts.Answers())
+		err = r.child(ctx, "rotate", "--to-version", "2", "--rate", strconv.Itoa(r.rate), "--answers", r.parts.Answers("rotate"))
 	}
 	if err := errors.Join(err, fleet.end()); err != nil {
 		return err

@@ -47,7 +47,7 @@ func TestRehearsal(t *testing.T) {
 		}
 	})
 	t.Run("a second install", func(t *testing.T) {
-		code, _, errs := run(t, "install", "--config", parts.Config(), "--ui", "none", "--answers", parts.Answers())
+		code, _, errs := run(t, "install", "--config", parts.Config(), "--ui", "none", "--answers", parts.Answers("install"))
 		if code != 3 || !strings.Contains(errs, "this store is installed already") {
 			t.Errorf("exit %d, %s", code, errs)
 		}

@@ -9,8 +9,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -75,6 +73,7 @@ func site(ctx context.Context, c config.Config, rate int) (*steps.Site, error) {
 	s := &steps.Site{
 		Mode: mode(c), Tool: tool, Bundles: c.Transcripts, Chain: kek.Chain(c.Chain), ProviderName: c.Encryption.Provider,
 		OpenProvider: func() (provider.Provider, error) { return openProvider(c) },
+		Exchange:     c.Exchange,
 		Catalogue:    catalogue, Control: rewrap.NewControl(rate),
 		Fleet: steps.FleetConfig{Beat: c.Fleet.Beat, Live: c.Fleet.Live, Expect: c.Fleet.Expect},
 	}
@@ -151,12 +150,9 @@ func hold(ctx context.Context, o *options, c ceremony) error {
 			return steps.Hold(ctx, s, room, c.kind, c.open, c.define)
 		})
 	}
-	answers, err := o.readAnswers()
+	answers, err := o.answersFor(c.kind)
 	if err != nil {
 		return err
-	}
-	if gaps := steps.Gaps(c.define(nil), answers); len(gaps) > 0 {
-		return &steps.MissingAnswers{Step: c.kind, Fields: gaps}
 	}
 	s.PINFile = cfg.Encryption.PINFile
 	return steps.Hold(ctx, s, &steps.Nobody{
@@ -180,20 +176,4 @@ func (o *options) terminal() (*term.Terminal, error) {
 		return t, err
 	}
 	return nil, &usageError{fmt.Errorf("--ui %q: want auto, tui or none", o.ui)}
-}
-
-// readAnswers reads the answers file: names and texts, nothing nested.
-func (o *options) readAnswers() (map[string]string, error) {
-	answers := map[string]string{}
-	if o.answers == "" {
-		return answers, nil
-	}
-	data, err := os.ReadFile(o.answers)
-	if err != nil {
-		return nil, &usageError{fmt.Errorf("read answers: %w", err)}
-	}
-	if err := yaml.UnmarshalWithOptions(data, &answers, yaml.Strict()); err != nil {
-		return nil, &usageError{fmt.Errorf("read answers %s: want lines of NAME: TEXT, each name once", o.answers)}
-	}
-	return answers, nil
 }

@@ -27,6 +27,7 @@ const Default = "/etc/kekceremony/config.yaml"
 type Config struct {
 	Store       string     `yaml:"store"`       // sqlite:PATH or mongodb://HOST/DATABASE
 	Transcripts string     `yaml:"transcripts"` // an existing directory of mode 0700
+	Exchange    string     `yaml:"exchange"`    // directory of statements that are signed elsewhere; default: transcripts
 	Chain       string     `yaml:"chain"`       // typed from paper after the install
 	Encryption  Encryption `yaml:"encryption"`
 	Fleet       Fleet      `yaml:"fleet"`
@@ -110,6 +111,9 @@ func (c *Config) check() error {
 	}
 	if err := privateDir(c.Transcripts); err != nil {
 		return fmt.Errorf("transcripts: %w", err)
+	}
+	if c.Exchange != "" && !filepath.IsAbs(c.Exchange) {
+		return fmt.Errorf("exchange: %s: want an absolute path", printable.Quote(c.Exchange))
 	}
 	if c.Chain != "" {
 		if _, err := kek.ParseChain(c.Chain); err != nil {

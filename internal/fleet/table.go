@@ -25,21 +25,21 @@ type Rule struct {
 
 // Process is one row of the fleet table.
 type Process struct {
-	Name    string // printable
-	Role    string // printable
-	Current kek.Version
-	Has     bool          // it proved that it holds the target
-	Writes  bool          // it writes the target
-	Silent  bool          // not seen within Live, and it never said that it stopped
-	Age     time.Duration // since the last beat, on the store's clock
-	Trouble string        // printable
+	Name    string        `json:"process"` // printable
+	Role    string        `json:"role"`    // printable
+	Current kek.Version   `json:"writes"`
+	Has     bool          `json:"has_target"`        // it proved that it holds the target
+	Writes  bool          `json:"writes_target"`     // it writes the target
+	Silent  bool          `json:"silent"`            // not seen within Live, and it never said that it stopped
+	Age     time.Duration `json:"-"`                 // since the last beat, on the store's clock
+	Trouble string        `json:"trouble,omitempty"` // printable
 }
 
 // Table is the fleet at one moment. Processes that stopped are left out.
 type Table struct {
-	Target    kek.Version
-	Processes []Process
-	Missing   []string // roles with fewer live processes than expected
+	Target    kek.Version `json:"target"`
+	Processes []Process   `json:"processes"`
+	Missing   []string    `json:"missing,omitempty"` // roles with fewer live processes than expected
 }
 
 // Look reads the beats and judges them.

@@ -14,9 +14,9 @@ const (
 
 // Verdict is one line of a probe.
 type Verdict struct {
-	Line    string // mechanism, key, round trip, tamper, IV, size query, throughput
-	Outcome Outcome
-	Detail  string // printable
+	Line    string  `json:"line"` // mechanism, key, round trip, tamper, IV, size query, throughput
+	Outcome Outcome `json:"outcome"`
+	Detail  string  `json:"detail"` // printable
 }
 
 // ProbeError is a failed line.

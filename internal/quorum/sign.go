@@ -8,23 +8,40 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
-// KeyFile is a private key file on this console.
-type KeyFile struct {
-	Path       string
-	Public     ssh.PublicKey
-	Passphrase bool // asked by ssh-keygen, on the lent terminal
+// Key is a private key that ssh-keygen can sign with here: one in a file, or one
+// that an ssh-agent holds.
+type Key struct {
+	Path   string // of the private key file; empty: the agent holds it
+	Public ssh.PublicKey
+	// Asks: ssh-keygen has something to ask, a passphrase or a touch, and needs
+	// the terminal.
+	Asks bool
 }
 
-// OpenKeyFile asks ssh-keygen for the public key.
-func OpenKeyFile(ctx context.Context, path string) (KeyFile, error) {
-	k := KeyFile{Path: path}
+// String says where the key is.
+func (k Key) String() string {
+	if k.Path == "" {
+		return "the agent"
+	}
+	return printable.Text(k.Path)
+}
+
+// IsOf reports whether the key is the member's.
+func (k Key) IsOf(m Member) bool { return bytes.Equal(k.Public.Marshal(), m.Key.Marshal()) }
+
+// OpenKeyFile asks ssh-keygen for the public key. The file's mode must be 0600
+// or stricter. Of an encrypted key the public half must lie beside it.
+func OpenKeyFile(ctx context.Context, path string) (Key, error) {
+	k := Key{Path: path}
 	info, err := os.Stat(path)
 	if err != nil {
 		return k, fmt.Errorf("open key file: %w", err)
@@ -34,8 +51,7 @@ func OpenKeyFile(ctx context.Context, path string) (KeyFile, error) {
 	}
 	out, err := exec.CommandContext(ctx, "ssh-keygen", "-y", "-P", "", "-f", path).Output()
 	if err != nil {
-		// It is encrypted: the public half lies beside it.
-		k.Passphrase = true
+		k.Asks = true
 		if out, err = os.ReadFile(path + ".pub"); err != nil {
 			return k, fmt.Errorf("open key file %s: %w", printable.Text(path), err)
 		}
@@ -43,26 +59,71 @@ func OpenKeyFile(ctx context.Context, path string) (KeyFile, error) {
 	if k.Public, _, _, _, err = ssh.ParseAuthorizedKey(out); err != nil {
 		return k, fmt.Errorf("open key file %s: %w", printable.Text(path), err)
 	}
+	k.Asks = k.Asks || isHardware(k.Public)
 	return k, nil
+}
+
+// isHardware reports whether the key is on a FIDO authenticator: it blinks for a
+// touch, and may want a PIN.
+func isHardware(k ssh.PublicKey) bool { return strings.HasPrefix(k.Type(), "sk-") }
+
+// agentTime bounds the wait for an agent's list.
+const agentTime = 5 * time.Second
+
+// AgentKeys lists the keys of the ssh-agent that SSH_AUTH_SOCK names. Without an
+// agent, or with none that answers, there are none.
+func AgentKeys(ctx context.Context) []Key {
+	if os.Getenv("SSH_AUTH_SOCK") == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, agentTime)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "ssh-add", "-L").Output()
+	if err != nil {
+		return nil
+	}
+	var keys []Key
+	for len(out) > 0 {
+		public, _, _, rest, err := ssh.ParseAuthorizedKey(out)
+		if err != nil {
+			return keys
+		}
+		keys, out = append(keys, Key{Public: public, Asks: isHardware(public)}), rest
+	}
+	return keys
 }
 
 // SignLine is the command that makes the signature of a statement, for people
 // who sign elsewhere.
 func SignLine(namespace, statement string) string {
-	return fmt.Sprintf("ssh-keygen -Y sign -n %s -f KEY %s", namespace, statement)
+	return fmt.Sprintf("ssh-keygen -Y sign -n %s -f KEY %s", namespace, printable.Text(statement))
 }
 
 // Sign has ssh-keygen sign the statement file and returns the signature, which
-// it also leaves in path.sig. A signature that lies there already is replaced.
-// tty is nil unless ssh-keygen has to ask.
-func (k KeyFile) Sign(ctx context.Context, namespace, path string, tty *os.File) ([]byte, error) {
-	fail := func(err error) ([]byte, error) {
-		return nil, fmt.Errorf("sign %s with %s: %w", printable.Text(path), printable.Text(k.Path), err)
-	}
+// it also leaves in path.sig; one that lies there already is replaced. Nothing
+// is said of whose it is: Check is. tty is nil unless the key Asks.
+func (k Key) Sign(ctx context.Context, namespace, path string, tty *os.File) (_ []byte, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("sign %s with %s: %w", printable.Text(path), k, err)
+		}
+	}()
 	if err := os.Remove(path + ".sig"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fail(err)
+		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "ssh-keygen", "-Y", "sign", "-n", namespace, "-f", k.Path, path)
+	key := k.Path
+	if key == "" {
+		dir, err := os.MkdirTemp("", "kekceremony-agent-")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir)
+		key = filepath.Join(dir, "key.pub") // ssh-keygen asks the agent for the other half
+		if err := os.WriteFile(key, ssh.MarshalAuthorizedKey(k.Public), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	cmd := exec.CommandContext(ctx, "ssh-keygen", "-Y", "sign", "-n", namespace, "-f", key, path)
 	cmd.Env = append(os.Environ(), "SSH_ASKPASS_REQUIRE=never")
 	var said bytes.Buffer
 	cmd.Stderr = &said
@@ -70,11 +131,7 @@ func (k KeyFile) Sign(ctx context.Context, namespace, path string, tty *os.File)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
 	}
 	if err := cmd.Run(); err != nil {
-		return fail(fmt.Errorf("ssh-keygen: %w: %s", err, printable.Text(strings.TrimSpace(said.String()))))
+		return nil, fmt.Errorf("ssh-keygen: %w: %s", err, printable.Text(strings.TrimSpace(said.String())))
 	}
-	sig, err := os.ReadFile(path + ".sig")
-	if err != nil {
-		return fail(err)
-	}
-	return sig, nil
+	return os.ReadFile(path + ".sig")
 }

@@ -34,14 +34,16 @@ const TokenLabel = "kek-rehearsal"
 // Parts is the directory of one rehearsal.
 type Parts struct{ Dir string }
 
-// Config, Answers, Store, Token and Bundles are paths of the parts.
+// Config, Store, Token and Bundles are paths of the parts.
 func (p Parts) Config() string  { return filepath.Join(p.Dir, "config.yaml") }
-func (p Parts) Answers() string { return filepath.Join(p.Dir, "answers.yaml") }
 func (p Parts) Store() string   { return filepath.Join(p.Dir, "store.db") }
 func (p Parts) Token() string   { return filepath.Join(p.Dir, "softhsm2.conf") }
 func (p Parts) Bundles() string { return filepath.Join(p.Dir, "transcripts") }
 func (p Parts) Roster() string  { return filepath.Join(p.Dir, "roster") }
 func (p Parts) pinFile() string { return filepath.Join(p.Dir, "pin") }
+
+// Answers is the path of the answers to a kind of ceremony.
+func (p Parts) Answers(kind string) string { return filepath.Join(p.Dir, "answers-"+kind+".yaml") }
 
 // Key is the path of an operator's private key.
 func (p Parts) Key(name string) string { return filepath.Join(p.Dir, "operators", name) }
@@ -164,9 +166,13 @@ func (p Parts) writeConfig(provider, store string) error {
 	if err := write(p.pinFile(), PIN+"\n"); err != nil {
 		return err
 	}
-	err := write(p.Answers(), fmt.Sprintf("roster: %s\nprovider: %s\ncopies: none, this is a rehearsal\n", p.Roster(), provider))
-	if err != nil {
-		return err
+	const copies = "copies: none, this is a rehearsal\n"
+	for kind, text := range map[string]string{
+		"install": fmt.Sprintf("ceremony: install\nroster: %s\nprovider: %s\n", p.Roster(), provider), "rotate": "ceremony: rotate\n", "generate": "ceremony: generate\n",
+	} {
+		if err := write(p.Answers(kind), text+copies); err != nil {
+			return err
+		}
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "store: %s\ntranscripts: %s\nencryption:\n  provider: %s\n", store, p.Bundles(), provider)

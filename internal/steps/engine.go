@@ -15,15 +15,18 @@ import (
 
 // Kinds of ceremonies.
 const (
-	Install = "install"
-	Rotate  = "rotate"
+	Install  = "install"
+	Rotate   = "rotate"
+	Generate = "generate"
 )
 
-// Ceremony is what is to be held.
-type Ceremony struct {
-	Kind  string
-	Facts Facts // of the opened event: from, to, generate
-	Steps []Step
+// Kinds lists them all.
+func Kinds() []string { return []string{Install, Rotate, Generate} }
+
+// Questions lists everything that a ceremony of a kind may ask.
+func Questions(kind string) []Field {
+	define := map[string]Define{Install: InstallSteps, Rotate: RotateSteps, Generate: GenerateSteps}[kind]
+	return asked(define(Facts{factGenerate: "yes"}))
 }
 
 // engine holds one ceremony. It runs in one goroutine.
@@ -31,6 +34,7 @@ type engine struct {
 	site    *Site
 	room    Room
 	kind    string
+	define  Define
 	steps   []Step
 	log     *transcript.Writer
 	facts   Facts

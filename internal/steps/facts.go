@@ -10,6 +10,7 @@ import (
 const (
 	factFrom      = "from"     // version that writers use when a rotation opens
 	factTo        = "to"       // version that is made, or rotated to
+	factActive    = "active"   // version that writers use
 	factGenerate  = "generate" // yes: this ceremony makes the version it rotates to
 	factRoster    = "roster"   // the roster's text
 	factRosterSum = "roster_sha256"

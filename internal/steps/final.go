@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -17,10 +14,8 @@ import (
 
 // finals gathers what each person says of the whole ceremony.
 type finals struct {
-	*engine
-	core   []byte
-	signed map[string]transcript.Verdict
-	note   string
+	*collector
+	core []byte
 }
 
 // close writes the last line, final.txt, and everybody's final.
@@ -41,7 +36,7 @@ func (e *engine) close(ctx context.Context) error {
 	if err := e.log.Final(ctx, transcript.CoreFile, core); err != nil {
 		return err
 	}
-	f := &finals{engine: e, core: core, signed: map[string]transcript.Verdict{}}
+	f := &finals{e.collector(quorum.Final), core}
 	e.show(func(v *View) {
 		v.Step, v.Title, v.Why = "finals", "Sign the end", "Each of you says whether the ceremony went as its steps say."
 		v.N, v.Of = len(e.steps)+1, len(e.steps)+1
@@ -50,42 +45,32 @@ func (e *engine) close(ctx context.Context) error {
 	if err := f.gather(ctx); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(e.signingDir()); err != nil {
+	if err := e.clearSigning(); err != nil {
 		return err
 	}
 	return f.ending(ctx)
 }
 
-func (f *finals) space() string { return f.site.Mode.Namespace(quorum.Final) }
-
 // gather ends when everybody who attended has signed, or M have and no more is wanted.
 func (f *finals) gather(ctx context.Context) error {
+	f.need, f.file, f.text, f.may, f.keep, f.fill = f.site.Roster.M, transcript.FinalFile, f.statement, f.mayFinal, f.files, f.fillRequest
 	if err := f.kept(ctx); err != nil {
 		return err
 	}
-	for {
-		if err := f.collect(ctx); err != nil {
-			return err
-		}
-		if len(f.missing()) == 0 {
-			return nil
-		}
-		consent, err := f.room.Consent(ctx, f.ask())
-		enough := len(f.signed) >= f.site.Roster.M
-		switch {
-		case errors.Is(err, ErrEnough) && enough, errors.Is(err, ErrLater) && enough:
-			return nil
-		case errors.Is(err, ErrLater):
-			return f.later()
-		case ctx.Err() != nil:
-			return fmt.Errorf("finals: %w", ErrInterrupted)
-		case err == nil:
-			err = f.sign(ctx, consent)
-		}
+	err := f.collect(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("finals: %w", ErrInterrupted)
+	case errors.Is(err, ErrLater) && len(f.signed) >= f.need:
+		return nil
+	case errors.Is(err, ErrLater):
+		w, err := f.later("finals")
 		if err != nil {
 			return err
 		}
+		return w
 	}
+	return err
 }
 
 // kept finds the finals that an earlier run already has in the store.
@@ -103,118 +88,52 @@ func (f *finals) kept(ctx context.Context) error {
 		if files[name] == nil || files[name+".sig"] == nil {
 			continue
 		}
-		if f.signed[m.Name], err = transcript.VerdictOf(f.core, m, files[name]); err != nil {
+		verdict, err := transcript.VerdictOf(f.core, m, files[name])
+		if err != nil {
 			return err
 		}
+		f.signed[m.Name] = string(verdict)
 	}
 	return nil
 }
 
-func (f *finals) may(m quorum.Member) bool {
-	return m.May(f.space()) && slices.Contains(strings.Split(f.facts[factAttended], ", "), m.Name)
+func (f *finals) mayFinal(m quorum.Member) bool {
+	return m.May(f.namespace()) && slices.Contains(strings.Split(f.facts[factAttended], ", "), m.Name)
 }
 
-func (f *finals) missing() []quorum.Member {
-	return slices.DeleteFunc(slices.Clone(f.site.Roster.Members), func(m quorum.Member) bool {
-		return f.signed[m.Name] != "" || !f.may(m)
-	})
-}
-
-func (f *finals) ask() Request {
-	r := Request{Purpose: quorum.Final, Need: f.site.Roster.M, Digest: transcript.Digest(f.core), Note: f.note}
+func (f *finals) fillRequest(r *Request) {
+	r.Digest = transcript.Digest(f.core)
 	for _, v := range transcript.Verdicts {
 		r.Words = append(r.Words, string(v))
 	}
-	for _, m := range f.site.Roster.Members {
-		_, here := f.keyOf(m)
-		r.Signers = append(r.Signers, Signer{Name: m.Name, Fingerprint: m.Fingerprint(),
-			Signed: f.signed[m.Name] != "", At: string(f.signed[m.Name]), Asked: f.may(m), Here: here})
-	}
-	return r
 }
 
-func (f *finals) sign(ctx context.Context, c Consent) error {
-	m, ok := f.site.Roster.Member(c.Signer)
-	verdict := transcript.Verdict(c.Word)
-	if !ok || f.signed[c.Signer] != "" || !f.may(m) {
-		f.note = fmt.Sprintf("%s cannot sign this", printable.Text(c.Signer))
-		return nil
+// statement is the final with a verdict; laid out without a word it says
+// "followed".
+func (f *finals) statement(m quorum.Member, word string) ([]byte, bool) {
+	verdict := transcript.Verdict(word)
+	if word == "" {
+		verdict = transcript.Followed
 	}
-	if !slices.Contains(transcript.Verdicts, verdict) {
-		f.note = fmt.Sprintf("%s is not the word", printable.Quote(c.Word))
-		return nil
-	}
-	statement := transcript.FinalStatement(f.core, m, verdict)
-	path, err := f.statement(transcript.FinalFile(m.Name), statement)
-	if err != nil {
-		return err
-	}
-	sig, err := f.signWith(ctx, m, f.space(), path)
-	if err != nil {
-		f.note = err.Error()
-		return ctx.Err()
-	}
-	return f.keep(ctx, m, statement, sig)
+	return transcript.FinalStatement(f.core, m, verdict), slices.Contains(transcript.Verdicts, verdict)
 }
 
-func (f *finals) keep(ctx context.Context, m quorum.Member, statement, sig []byte) error {
-	verdict, err := transcript.VerdictOf(f.core, m, statement)
-	if err == nil {
-		_, err = f.site.Roster.Check(f.space(), quorum.Signed{Name: m.Name, Statement: statement, Signature: sig})
-	}
+// files keeps a final in the bundle and the store.
+func (f *finals) files(ctx context.Context, m quorum.Member, s quorum.Signed) (string, error) {
+	verdict, err := transcript.VerdictOf(f.core, m, s.Statement)
 	if err != nil {
-		f.note = err.Error()
-		return nil
+		return "", err
 	}
 	name := transcript.FinalFile(m.Name)
-	if err := f.log.Final(ctx, name, statement); err != nil {
-		return err
+	if err := f.log.Final(ctx, name, s.Statement); err != nil {
+		return "", err
 	}
-	if err := f.log.Final(ctx, name+".sig", sig); err != nil {
-		return err
-	}
-	f.note, f.signed[m.Name] = "", verdict
-	return nil
-}
-
-// collect takes the finals that were signed elsewhere.
-func (f *finals) collect(ctx context.Context) error {
-	for _, m := range f.missing() {
-		name := transcript.FinalFile(m.Name)
-		sig, err := f.laid(name)
-		if err != nil || sig == nil {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		statement, err := os.ReadFile(filepath.Join(f.signingDir(), name))
-		if err != nil {
-			return err
-		}
-		if err := f.keep(ctx, m, statement, sig); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// later lays out a statement that says "followed" for each missing person.
-func (f *finals) later() error {
-	w := &WaitingError{Step: "finals", Have: len(f.signed), Need: f.site.Roster.M}
-	for _, m := range f.missing() {
-		path, err := f.statement(transcript.FinalFile(m.Name), transcript.FinalStatement(f.core, m, transcript.Followed))
-		if err != nil {
-			return err
-		}
-		w.Sign = append(w.Sign, m.Name+": "+quorum.SignLine(f.space(), path))
-	}
-	return w
+	return string(verdict), f.log.Final(ctx, name+".sig", s.Signature)
 }
 
 // ending shows the last page and waits for people to leave it.
 func (f *finals) ending(ctx context.Context) error {
-	end := &Ending{Bundle: f.log.Dir, Digest: transcript.Digest(f.core), Space: f.space(), Summary: summary(f.kind, f.facts)}
+	end := &Ending{Bundle: f.log.Dir, Digest: transcript.Digest(f.core), Space: f.namespace(), Summary: summary(f.kind, f.facts)}
 	for _, m := range f.site.Roster.Members {
 		if v := f.signed[m.Name]; v != "" {
 			end.Signed = append(end.Signed, fmt.Sprintf("%s (%s)", m.Name, v))
@@ -229,10 +148,16 @@ func (f *finals) ending(ctx context.Context) error {
 
 // summary tells what the ceremony did, from its facts.
 func summary(kind string, facts Facts) []string {
-	if kind == Install {
+	switch kind {
+	case Install:
 		return []string{
 			"Version " + facts[factTo] + " was made and is active: " + facts["key_label"] + ".",
 			"The store is locked to provider " + facts["provider"] + ".",
+		}
+	case Generate:
+		return []string{
+			"Version " + facts[factTo] + " was made: " + facts["key_label"] + ". Nothing uses it yet: version " + facts[factActive] + " is active.",
+			"Next: have the fleet load it, then kekceremony rotate --to-version " + facts[factTo] + ".",
 		}
 	}
 	lines := []string{"Version " + facts[factTo] + " is active. Every other version is retired: readable, written by nobody."}

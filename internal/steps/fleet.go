@@ -64,6 +64,17 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// VerifyFleet judges the fleet against a version's canary, which the logged-in
+// provider of the site opens.
+func VerifyFleet(ctx context.Context, s *Site, v kek.Version) (fleet.Table, error) {
+	w, err := s.watch(ctx, v)
+	if err != nil {
+		return fleet.Table{}, err
+	}
+	defer w.close()
+	return w.look(ctx)
+}
+
 // verifyFleet is the gate: nothing is written with the target before every
 // live process has proved that it can read it.
 func verifyFleet() Step {

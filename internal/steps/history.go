@@ -52,23 +52,11 @@ func readHistory(ctx context.Context, log store.Log, closed []store.Ceremony) (H
 		if c.Seq != i+1 {
 			return h, fmt.Errorf("ceremony %d follows %d: %w", c.Seq, i, ErrHistory)
 		}
-		entries, err := fence{log, c.Seq}.Entries(ctx)
+		events, files, err := readCeremony(ctx, log, c.Seq)
 		if err != nil {
 			return h, err
 		}
-		var data []byte
-		h.Files = nil
-		for _, e := range entries {
-			if _, isLine := transcript.ParseEntryName(e.Name); isLine {
-				data = append(data, e.Data...)
-			} else {
-				h.Files = append(h.Files, finalDigest{e.Name, transcript.Digest(e.Data)})
-			}
-		}
-		events, err := transcript.ParseLog(data)
-		if err != nil {
-			return h, fmt.Errorf("ceremony %d: %w: %w", c.Seq, ErrHistory, err)
-		}
+		h.Files = files
 		core, err := events.Core()
 		if err != nil || transcript.Digest(core) != c.Final || events[0].Prev != h.Final {
 			return h, fmt.Errorf("ceremony %d: final digest or prev differs: %w", c.Seq, ErrHistory)
@@ -76,6 +64,29 @@ func readHistory(ctx context.Context, log store.Log, closed []store.Ceremony) (H
 		h.Logs, h.Final = append(h.Logs, events), c.Final
 	}
 	return h, nil
+}
+
+// readCeremony reads one ceremony from the store: its log, each line checked
+// against the one before, and the digests of its finals.
+func readCeremony(ctx context.Context, log store.Log, seq int) (transcript.Events, []finalDigest, error) {
+	entries, err := fence{log, seq}.Entries(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var data []byte
+	var files []finalDigest
+	for _, e := range entries {
+		if _, isLine := transcript.ParseEntryName(e.Name); isLine {
+			data = append(data, e.Data...)
+		} else {
+			files = append(files, finalDigest{e.Name, transcript.Digest(e.Data)})
+		}
+	}
+	events, err := transcript.ParseLog(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("ceremony %d: %w: %w", seq, ErrHistory, err)
+	}
+	return events, files, nil
 }
 
 // Last is the facts of the last closed ceremony.

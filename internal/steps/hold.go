@@ -30,7 +30,7 @@ type Opening func(context.Context, *Site, store.Lock) (Facts, error)
 // new one. It returns a *BundleError for whatever goes wrong once there is a
 // bundle.
 func Hold(ctx context.Context, site *Site, room Room, kind string, open Opening, define Define) error {
-	e := &engine{site: site, room: room, kind: kind}
+	e := &engine{site: site, room: room, kind: kind, define: define}
 	defer func() {
 		if site.Provider != nil {
 			_ = site.Provider.Close()
@@ -119,7 +119,7 @@ func (e *engine) unfinished(ctx context.Context, all []store.Ceremony) (*store.C
 	}
 	last := all[len(all)-1]
 	if last.Outcome != "" {
-		enough, err := e.enoughFinals(ctx, last)
+		enough, err := enoughFinals(ctx, e.site, last)
 		if err != nil || enough {
 			return nil, err
 		}
@@ -130,25 +130,22 @@ func (e *engine) unfinished(ctx context.Context, all []store.Ceremony) (*store.C
 	return &last, nil
 }
 
-func (e *engine) enoughFinals(ctx context.Context, c store.Ceremony) (bool, error) {
-	entries, err := fence{e.site.Store, c.Seq}.Entries(ctx)
+// enoughFinals reports whether M people have signed the end of a closed ceremony.
+func enoughFinals(ctx context.Context, s *Site, c store.Ceremony) (bool, error) {
+	if c.Outcome == "" {
+		return false, nil
+	}
+	events, files, err := readCeremony(ctx, s.Store, c.Seq)
 	if err != nil {
 		return false, err
 	}
-	var log []byte
 	finals := 0
-	for _, en := range entries {
-		if _, isLine := transcript.ParseEntryName(en.Name); isLine {
-			log = append(log, en.Data...)
-		} else if strings.HasSuffix(en.Name, ".txt.sig") {
+	for _, f := range files {
+		if strings.HasSuffix(f.Name, ".txt.sig") {
 			finals++
 		}
 	}
-	events, err := transcript.ParseLog(log)
-	if err != nil {
-		return false, fmt.Errorf("ceremony %d: %w: %w", c.Seq, ErrHistory, err)
-	}
-	r, err := quorum.ParseRoster([]byte(events.Fold()[factRoster]), e.site.Mode)
+	r, err := quorum.ParseRoster([]byte(events.Fold()[factRoster]), s.Mode)
 	return finals >= r.M, err
 }
 
@@ -156,6 +153,9 @@ func (e *engine) enoughFinals(ctx context.Context, c store.Ceremony) (bool, erro
 // consoles cannot both have it, then the bundle.
 func (e *engine) begin(ctx context.Context, seq int, open Opening, lock store.Lock) error {
 	facts, err := open(ctx, e.site, lock)
+	if err == nil {
+		err = e.room.Expect(e.kind, asked(e.define(facts)))
+	}
 	if err != nil {
 		return err
 	}
@@ -248,6 +248,16 @@ func (e *engine) takeUp(ctx context.Context, torn string) error {
 	}
 	_, err := e.append(ctx, transcript.Resumed, "", facts)
 	return err
+}
+
+// asked lists the questions of steps.
+func asked(steps []Step) (fields []Field) {
+	for _, s := range steps {
+		if s.Ask != nil {
+			fields = append(fields, s.Ask.Fields...)
+		}
+	}
+	return fields
 }
 
 // isClosed reports whether nothing but finals may be added.

@@ -18,28 +18,27 @@ type Nobody struct {
 
 var _ Room = (*Nobody)(nil)
 
-// Gaps lists the questions of steps that the answers leave open.
-func Gaps(steps []Step, answers map[string]string) []Field {
-	var gaps []Field
-	for _, s := range steps {
-		if s.Ask == nil {
-			continue
-		}
-		for _, f := range s.Ask.Fields {
-			if _, ok := answers[f.Name]; !ok {
-				gaps = append(gaps, f)
-			}
+// Gaps lists the questions that the answers leave open.
+func Gaps(fields []Field, answers map[string]string) (gaps []Field) {
+	for _, f := range fields {
+		if _, ok := answers[f.Name]; !ok {
+			gaps = append(gaps, f)
 		}
 	}
 	return gaps
 }
 
+// Expect implements Room.
+func (n *Nobody) Expect(kind string, fields []Field) error {
+	if gaps := Gaps(fields, n.Answers); len(gaps) > 0 {
+		return &MissingAnswers{Step: kind, Fields: gaps}
+	}
+	return nil
+}
+
 // Ask implements Room.
 func (n *Nobody) Ask(_ context.Context, form Form, note string) (map[string]string, error) {
-	if gaps := Gaps([]Step{{Ask: &form}}, n.Answers); len(gaps) > 0 {
-		return nil, &MissingAnswers{Fields: gaps}
-	}
-	return n.Answers, nil
+	return n.Answers, n.Expect("", form.Fields)
 }
 
 // Consent implements Room.
@@ -52,8 +51,8 @@ func (n *Nobody) Consent(ctx context.Context, r Request) (Consent, error) {
 		return Consent{}, ErrLater
 	}
 	for _, s := range r.Signers {
-		if n.Signs && s.Asked && s.Here && !s.Signed {
-			return Consent{s.Name, r.Word(s.Name)[0]}, nil
+		if n.Signs && s.Asked && s.Key != "" && !s.Signed {
+			return Consent{Signer: s.Name, Word: r.Word(s.Name)[0]}, nil
 		}
 	}
 	if r.Have() >= r.Need {

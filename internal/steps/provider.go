@@ -59,15 +59,11 @@ func login(ctx context.Context, s *Site, d Desk) error {
 		return provider.LoginFromFile(ctx, s.Provider, s.PINFile)
 	}
 	return s.Provider.Login(ctx, func(ctx context.Context, token, warning string) (pin *secret.Buffer, err error) {
-		prompt := "\r\nPIN of token " + token
-		if warning != "" {
-			prompt += " (" + warning + ")"
-		}
 		if s.PINHint != "" {
-			prompt += " (rehearsal: " + printable.Text(s.PINHint) + ")"
+			token += " (rehearsal: " + printable.Text(s.PINHint) + ")"
 		}
 		err = d.Lend(ctx, func(t *term.Terminal) (err error) {
-			pin, err = t.ReadSecret(ctx, prompt+": ")
+			pin, err = t.ReadSecret(ctx, "\r\n"+term.PINPrompt(token, warning))
 			return err
 		})
 		return pin, err

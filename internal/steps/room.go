@@ -16,6 +16,9 @@ import (
 // Room is the people. It is called from the engine's goroutine only, and every
 // call but Show ends with its context.
 type Room interface {
+	// Expect says what a new ceremony will ask, before anything of it is
+	// written. A room that cannot answer returns *MissingAnswers.
+	Expect(kind string, fields []Field) error
 	// Ask returns an answer to every field, or ErrBack.
 	Ask(context.Context, Form, string) (map[string]string, error)
 	// Consent returns one person's word, or ErrLater when nobody here can sign,
@@ -55,7 +58,8 @@ type Signer struct {
 	Signed      bool
 	At          string // clock time of the signature
 	Asked       bool   // may sign this
-	Here        bool   // the key file is on this console
+	Key         string // where the key is that can sign here; empty: not on this console
+	Elsewhere   string // the line that signs the statement that was laid out, if one was
 }
 
 // Have counts the signatures.
@@ -77,8 +81,12 @@ func (r Request) Word(name string) []string {
 	return r.Words
 }
 
-// Consent is one person's typed word.
-type Consent struct{ Signer, Word string }
+// Consent is one person's typed word, or the wish to sign elsewhere: then the
+// statement is laid out, and the signature taken when it lies beside it.
+type Consent struct {
+	Signer, Word string
+	Elsewhere    bool
+}
 
 // Failure is a step that did not work. Nothing was lost; it may be tried again.
 type Failure struct {

@@ -3,7 +3,6 @@ package steps
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -13,7 +12,7 @@ import (
 func RotateSteps(f Facts) []Step {
 	steps := []Step{chainRoster(), attend(false), pin(), probe()}
 	if f[factGenerate] == "yes" {
-		steps = append(steps, approve("approve-key", stepGenerate, "canary"), generate(), canary(false), copies())
+		steps = append(steps, makeKey()...)
 	}
 	return append(steps,
 		verifyFleet(),
@@ -31,27 +30,16 @@ func RotateSteps(f Facts) []Step {
 // target must be made first.
 func OpenRotate(to kek.Version) Opening {
 	return func(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
-		if lock.Chain == "" {
-			return nil, ErrNotInstalled
-		}
-		active, err := s.Store.Active(ctx)
+		keks, active, err := s.installed(ctx, lock)
 		if err != nil {
 			return nil, err
 		}
-		keks, err := s.Store.KEKs(ctx)
-		if err != nil {
-			return nil, err
-		}
-		last := keks[len(keks)-1].Version
-		exists := slices.ContainsFunc(keks, func(k store.KEK) bool { return k.Version == to })
-		switch {
-		case to == active.Version:
+		if to == active.Version {
 			return nil, nothingDue(ctx, s, keks, to)
-		case !exists && to != last+1:
-			return nil, fmt.Errorf("version %d: the next one is %d: %w", to, last+1, ErrVersion)
 		}
-		if _, made := s.History.Canary(to); exists && !made {
-			return nil, fmt.Errorf("version %d: no closed ceremony made it: %w", to, ErrPlanted)
+		exists, err := s.exists(keks, to)
+		if err != nil {
+			return nil, err
 		}
 		facts := Facts{factFrom: active.Version.String(), factTo: to.String(), factGenerate: "no"}
 		if !exists {

@@ -100,9 +100,10 @@ type Site struct {
 	Chain        kek.Chain // pinned by the configuration; drawn by install
 	ProviderName string    // configured
 	OpenProvider func() (provider.Provider, error)
-	PINFile      string // for a run with nobody in the room
-	PINHint      string // a rehearsal's throwaway PIN, shown to whoever types it
-	Keys         []quorum.KeyFile
+	PINFile      string       // for a run with nobody in the room
+	PINHint      string       // a rehearsal's throwaway PIN, shown to whoever types it
+	Keys         []quorum.Key // files; an agent's are looked up when they are needed
+	Exchange     string       // directory of what is signed elsewhere; empty: beside the bundle
 	Catalogue    envelope.Catalogue
 	Fleet        FleetConfig
 	Want         kek.Version // the target that the command named; 0: none

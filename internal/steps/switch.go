@@ -28,7 +28,7 @@ func switchWriters() Step {
 				if err != nil || active.Version != to || k.State != store.Live {
 					return NotBegun, nil, err
 				}
-				return Done, Facts{"active": to.String()}, nil
+				return Done, Facts{factActive: to.String()}, nil
 			},
 			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
 				return nil, moveActive(ctx, s, version(f, factTo))

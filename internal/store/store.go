@@ -21,6 +21,7 @@ var (
 	ErrExists   = errors.New("already exists")
 	ErrConflict = errors.New("changed by somebody else")
 
+	ErrName       = errors.New("not the name of a store")
 	ErrNoDatabase = errors.New("no such database")
 	ErrSilent     = errors.New("the store does not answer")
 	ErrDenied     = errors.New("the store's user may not do this")

@@ -62,6 +62,15 @@ func (t *Terminal) Size() (columns, rows int) {
 	return columns, rows
 }
 
+// PINPrompt asks for the PIN of a token; a warning is what the token says of its
+// try counter. Both are printable.
+func PINPrompt(token, warning string) string {
+	if warning != "" {
+		token += " (" + warning + ")"
+	}
+	return "PIN of token " + token + ": "
+}
+
 // maxSecret bounds a typed secret in bytes.
 const maxSecret = 256
 

@@ -89,6 +89,9 @@ func (m *model) take(news mail) tea.Cmd {
 		m.ask, cmd = f, f.form.Init()
 	case consentQuestion:
 		s := newSignPrompt(q)
+		if old, ok := m.ask.(*signPrompt); ok {
+			s.adopt(old)
+		}
 		m.ask, cmd = s, s.input.Focus()
 	case chooseQuestion:
 		m.ask = &choosePrompt{q}

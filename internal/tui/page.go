@@ -59,6 +59,8 @@ func header(v steps.View, width int) string {
 	left := " kekceremony  " + v.Kind
 	if v.From > 0 {
 		left += fmt.Sprintf(" %d -> %d", v.From, v.To)
+	} else if v.To > 1 {
+		left += fmt.Sprintf(" %d", v.To)
 	}
 	var right string
 	if v.Mode == quorum.Rehearsal {

@@ -99,16 +99,32 @@ func newSignPrompt(q consentQuestion) *signPrompt {
 	return p
 }
 
-// next goes to the next person who can sign here.
+// next goes to the next person who is asked: first to those whose key is here,
+// then to those who sign elsewhere.
 func (p *signPrompt) next() {
 	n := len(p.q.q.Signers)
-	for i := 1; i <= n; i++ {
-		at := (p.who + i) % n
-		if s := p.q.q.Signers[at]; s.Asked && s.Here && !s.Signed {
-			p.who = at
-			return
+	asked := func(s steps.Signer) bool { return s.Asked && !s.Signed && s.Elsewhere == "" }
+	for _, ok := range []func(steps.Signer) bool{
+		func(s steps.Signer) bool { return asked(s) && (s.Key != "" || p.who >= 0) },
+		asked,
+	} {
+		for i := 1; i <= n; i++ {
+			if at := (p.who + i) % n; ok(p.q.q.Signers[at]) {
+				p.who = at
+				return
+			}
 		}
 	}
+}
+
+// adopt takes over what was being typed when a signature from elsewhere came in.
+func (p *signPrompt) adopt(old *signPrompt) {
+	if old.q.q.Digest != p.q.q.Digest || old.who < 0 || old.who >= len(p.q.q.Signers) || p.q.q.Signers[old.who].Signed {
+		return
+	}
+	p.who = old.who
+	p.input.SetValue(old.input.Value())
+	p.input.CursorEnd()
 }
 
 func (p *signPrompt) enough() bool { return p.q.q.Have() >= p.q.q.Need }
@@ -121,6 +137,12 @@ func (p *signPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 			p.input.Reset()
 			return nil, false
 		case "ctrl+e":
+			if p.who < 0 {
+				return nil, false
+			}
+			p.q.answer(steps.Consent{Signer: p.q.q.Signers[p.who].Name, Word: strings.TrimSpace(p.input.Value()), Elsewhere: true}, nil)
+			return nil, true
+		case "ctrl+d":
 			p.q.answer(steps.Consent{}, steps.ErrLater)
 			return nil, true
 		case "ctrl+v":
@@ -153,6 +175,9 @@ func (p *signPrompt) body(_ steps.View, width int) []string {
 	lines := planLines(r, width)
 	for i, s := range r.Signers {
 		lines = append(lines, signerLine(s, i == p.who))
+		if s.Elsewhere != "" {
+			lines = append(lines, para(past, "            ", s.Elsewhere, width-1)...)
+		}
 	}
 	return lines
 }
@@ -166,13 +191,15 @@ func (p *signPrompt) act() []string {
 	if p.note != "" {
 		lines = append(lines, alarm.Render(" refused: "+p.note))
 	}
-	if p.who >= 0 {
-		words := strings.Join(r.Word(r.Signers[p.who].Name), ", ")
-		lines = append(lines, accent.Render(fmt.Sprintf(" %s: type %s to sign ", r.Signers[p.who].Name, words))+p.input.View())
-	} else {
-		lines = append(lines, accent.Render(" Nobody who is missing has a key on this console. "))
+	if p.who < 0 {
+		return append(lines, accent.Render(" Signatures from elsewhere are taken as soon as they lie beside the statements."))
 	}
-	return lines
+	who, how := r.Signers[p.who], "to sign"
+	if who.Key == "" {
+		how = "and ctrl+e: the key is not here, sign elsewhere"
+	}
+	words := strings.Join(r.Word(who.Name), ", ")
+	return append(lines, accent.Render(fmt.Sprintf(" %s: type %s %s ", who.Name, words, how))+p.input.View())
 }
 
 func planLines(r steps.Request, width int) []string {
@@ -204,20 +231,25 @@ func signerLine(s steps.Signer, now bool) string {
 		mark = "[signed]"
 	case !s.Asked:
 		mark = "[   -  ]"
-	case !s.Here:
-		mark = "[absent]"
+	case s.Elsewhere != "":
+		mark = accent.Render("[>>    ]")
 	case now:
 		mark = accent.Render("[needed]")
+	case s.Key == "":
+		mark = "[absent]"
 	}
 	line := fmt.Sprintf(" %s %-8s %s", mark, s.Name, s.Fingerprint)
-	if s.At != "" {
+	switch {
+	case s.At != "":
 		line += " " + s.At
+	case s.Elsewhere != "":
+		line += " elsewhere:"
 	}
 	return line
 }
 
 func (p *signPrompt) keys() string {
-	return "enter sign   tab next person   ctrl+e sign elsewhere   ctrl+c stop"
+	return "enter sign   tab next   ctrl+e elsewhere   ctrl+d go on later   ctrl+c stop"
 }
 func (p *signPrompt) dismiss(err error) { p.q.answer(steps.Consent{}, err) }
 

@@ -92,6 +92,9 @@ type (
 	leaveQuestion   = question[leaving, struct{}]
 )
 
+// Expect implements steps.Room: there are people to answer.
+func (r *room) Expect(string, []steps.Field) error { return nil }
+
 // Ask implements steps.Room.
 func (r *room) Ask(ctx context.Context, f steps.Form, note string) (map[string]string, error) {
 	return put[form, map[string]string](ctx, r, form{f, note})

@@ -51,10 +51,10 @@ var _ store.Store = (*Store)(nil)
 func Open(ctx context.Context, uri string) (*Store, error) {
 	where, err := connstring.ParseAndValidate(uri)
 	if err != nil {
-		return nil, errors.New("open store: not a MongoDB URI, mongodb://HOST/DATABASE")
+		return nil, fmt.Errorf("open store: not a MongoDB URI, mongodb://HOST/DATABASE: %w", store.ErrName)
 	}
 	if where.Database == "" {
-		return nil, errors.New("open store: the MongoDB URI names no database, want mongodb://HOST/DATABASE")
+		return nil, fmt.Errorf("open store: the MongoDB URI names no database, want mongodb://HOST/DATABASE: %w", store.ErrName)
 	}
 	s, err := connect(uri, where)
 	if err != nil {

@@ -96,6 +96,13 @@ func (s *Server) Replace(t testing.TB, uri, collection string, record bson.D) {
 	}
 }
 
+// ReplaceEnvelope writes a record with an envelope at version 1 in a field.
+func (s *Server) ReplaceEnvelope(t testing.TB, uri, collection, field string) {
+	t.Helper()
+	s.Replace(t, uri, collection, bson.D{{Key: "_id", Value: "one"}, {Key: "kek_version", Value: 1}, {Key: field, Value: bson.D{
+		{Key: "wrapped_dek", Value: []byte("wrapped")}, {Key: "kek_version", Value: 1}}}})
+}
+
 // Find reads a whole record.
 func (s *Server) Find(t testing.TB, uri, collection string, id any) (record bson.Raw) {
 	t.Helper()

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/steps"
+)
+
+// answers is a file of answers for a run with nobody in the room. It says which
+// ceremony it is for, and holds neither a PIN nor a signature: those names are
+// no questions.
+type answers struct {
+	path     string
+	ceremony string
+	texts    map[string]string
+}
+
+// readAnswers reads names and texts, nothing nested, each name once.
+func readAnswers(path string) (a answers, err error) {
+	a.path = printable.Text(path)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return a, fmt.Errorf("read answers: %w", err)
+	}
+	if err := yaml.UnmarshalWithOptions(data, &a.texts, yaml.Strict()); err != nil {
+		return a, fmt.Errorf("read answers %s: want lines of NAME: TEXT, each name once", a.path)
+	}
+	a.ceremony = a.texts["ceremony"]
+	delete(a.texts, "ceremony")
+	if !slices.Contains(steps.Kinds(), a.ceremony) {
+		return a, fmt.Errorf("read answers %s: ceremony: %s: want one of %s", a.path, printable.Quote(a.ceremony), strings.Join(steps.Kinds(), ", "))
+	}
+	return a, nil
+}
+
+// unknown lists the names that are no question of the ceremony.
+func (a answers) unknown() []string {
+	fields := steps.Questions(a.ceremony)
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(a.texts)), func(name string) bool {
+		return slices.ContainsFunc(fields, func(f steps.Field) bool { return f.Name == name })
+	})
+}
+
+// answersFor reads the file of the flag and refuses one for another ceremony.
+func (o *options) answersFor(kind string) (map[string]string, error) {
+	if o.answers == "" {
+		return map[string]string{}, nil
+	}
+	a, err := readAnswers(o.answers)
+	switch {
+	case err != nil:
+	case a.ceremony != kind:
+		err = fmt.Errorf("answers %s are for %s, this is %s", a.path, a.ceremony, kind)
+	case len(a.unknown()) > 0:
+		err = fmt.Errorf("answers %s: no question of %s: %s", a.path, kind, printable.Text(strings.Join(a.unknown(), ", ")))
+	}
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return a.texts, nil
+}
+
+func answersCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "answers", Short: "Check a file of answers", Args: cobra.NoArgs}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "check FILE",
+		Short: "List every open and every unknown answer of a file; exit 0 when there is none",
+		Long: `check lists every question of the ceremony that the file leaves open, and every
+name in it that is no question. A file is lines of NAME: TEXT; its line
+"ceremony: install", rotate or generate says what it is for.`,
+		Args: cobra.ExactArgs(1),
+		RunE: held(func(cmd *cobra.Command, args []string) error { return checkAnswers(cmd.OutOrStdout(), args[0]) }),
+	})
+	return cmd
+}
+
+func checkAnswers(w io.Writer, path string) error {
+	a, err := readAnswers(path)
+	if err != nil {
+		return &usageError{err}
+	}
+	unknown, gaps := a.unknown(), steps.Gaps(steps.Questions(a.ceremony), a.texts)
+	for _, name := range unknown {
+		fmt.Fprintf(w, "unknown  %s\n", printable.Text(name))
+	}
+	for _, f := range gaps {
+		fmt.Fprintf(w, "open     %-10s %s (%s)\n", f.Name, f.Question, f.Help)
+	}
+	if len(unknown)+len(gaps) > 0 {
+		return &usageError{fmt.Errorf("answers %s for %s: %d unknown, %d open: %w", a.path, a.ceremony, len(unknown), len(gaps), errAnswers)}
+	}
+	fmt.Fprintf(w, "good: %s answers every question of %s\n", a.path, a.ceremony)
+	return nil
+}
+
+var errAnswers = errors.New("the file is not complete")

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/config"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/secret"
+	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/term"
+)
+
+// loggedIn opens the provider for a command that only reads. The PIN comes from
+// the configured file, else from the terminal.
+func loggedIn(ctx context.Context, o *options, cfg config.Config) (provider.Provider, error) {
+	p, err := openProvider(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Encryption.PINFile != "" {
+		err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile)
+	} else {
+		err = p.Login(ctx, func(ctx context.Context, token, warning string) (*secret.Buffer, error) {
+			terminal, err := o.terminal()
+			if err != nil {
+				return nil, err
+			}
+			if terminal == nil {
+				return nil, steps.ErrNobody
+			}
+			return terminal.ReadSecret(ctx, term.PINPrompt(token, warning))
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// checkLock refuses a configuration that disagrees with the store's lock, before
+// any token is touched.
+func checkLock(ctx context.Context, cfg config.Config, s store.Store) (store.Lock, error) {
+	lock, err := s.Lock(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", steps.ErrNotInstalled, err)
+	}
+	if err != nil {
+		return lock, err
+	}
+	return lock, steps.CheckLock(lock, cfg.Encryption.Provider, kek.Chain(cfg.Chain))
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/certautopilot/kekceremony/internal/steps"
+)
+
+func statusCommand(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show lock, versions, envelopes, fleet, last ceremony, and what is due",
+		Long: `status reads the store and touches no token. What processes say of the versions
+they hold is their claim; "kekceremony verify" checks it.`,
+		Args: cobra.NoArgs,
+		RunE: held(func(cmd *cobra.Command, _ []string) error { return status(cmd.Context(), cmd.OutOrStdout(), o) }),
+	}
+}
+
+func status(ctx context.Context, w io.Writer, o *options) error {
+	cfg, err := o.readConfig()
+	if err != nil {
+		return err
+	}
+	s, err := site(ctx, cfg, 0)
+	if err != nil {
+		return err
+	}
+	defer s.Store.Close()
+	st, err := steps.Look(ctx, s)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return writeJSON(w, st)
+	}
+	return writeStatus(w, st)
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// writeStatus is the table for people: a heading, then its rows.
+func writeStatus(w io.Writer, st steps.Status) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")) }
+	row("store", st.Store)
+	if st.Installed {
+		row("lock", "provider "+st.Provider+", chain "+st.Chain)
+		row("", "founding roster "+st.Roster)
+	} else {
+		row("lock", "none: not installed")
+	}
+	heads := heading("versions")
+	for _, v := range st.Versions {
+		state := v.State
+		if v.Version == st.Active {
+			state = "active"
+		}
+		row(heads(), fmt.Sprintf("%d  %-8s  %s  made %s by ceremony %d", v.Version, state, v.Label, v.Created.Format("2006-01-02"), v.Ceremony))
+	}
+	heads = heading("envelopes")
+	for _, p := range st.Envelopes {
+		row(heads(), fmt.Sprintf("%d at version %d in %s", p.N, p.Version, p.Place))
+	}
+	heads = heading("fleet")
+	for _, p := range st.Fleet {
+		row(heads(), processRow(p))
+	}
+	for _, m := range st.Missing {
+		row(heads(), "missing: only "+m)
+	}
+	if c := st.Last; c != nil {
+		outcome := c.Outcome
+		if outcome == "" {
+			outcome = "open"
+		}
+		row("ceremony", fmt.Sprintf("%d  %s, %s, bundle %s", c.Seq, c.Kind, outcome, c.Bundle))
+		if c.Final != "" {
+			row("", "final digest "+c.Final)
+		}
+	}
+	heads = heading("due")
+	for _, d := range st.Due {
+		row(heads(), d.Why)
+		row(heads(), d.Command)
+	}
+	if len(st.Due) == 0 {
+		row(heads(), "nothing")
+	}
+	return t.Flush()
+}
+
+// heading is the word before the first row of a group, and nothing after.
+func heading(word string) func() string {
+	return func() string {
+		now := word
+		word = ""
+		return now
+	}
+}
+
+func processRow(p steps.ProcessStatus) string {
+	state := "live  "
+	if !p.Live {
+		state = "silent"
+	}
+	line := fmt.Sprintf("%s  %s  writes %d, says it has %s, %d s ago", state, p.Process, p.Writes, strings.Trim(fmt.Sprint(p.Claims), "[]"), p.Seconds)
+	if p.Trouble != "" {
+		line += ": " + p.Trouble
+	}
+	return line
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/steps"
+)
+
+func verifyCommand(o *options) *cobra.Command {
+	var target string
+	cmd := &cobra.Command{
+		Use:   "verify --target N",
+		Short: "Show whether every live process has proved that it holds version N: exit 0 or 3",
+		Args:  cobra.NoArgs,
+		RunE: held(func(cmd *cobra.Command, _ []string) error {
+			v, err := kek.ParseVersion(target)
+			if err != nil {
+				return &usageError{err}
+			}
+			return verify(cmd.Context(), cmd.OutOrStdout(), o, v)
+		}),
+	}
+	cmd.Flags().StringVar(&target, "target", "", "version that the fleet must hold")
+	_ = cmd.MarkFlagRequired("target")
+	return cmd
+}
+
+func verify(ctx context.Context, w io.Writer, o *options, v kek.Version) error {
+	cfg, err := o.readConfig()
+	if err != nil {
+		return err
+	}
+	s, err := site(ctx, cfg, 0)
+	if err != nil {
+		return err
+	}
+	defer s.Store.Close()
+	lock, err := checkLock(ctx, cfg, s.Store)
+	if err != nil {
+		return err
+	}
+	s.Chain = lock.Chain
+	if s.Provider, err = loggedIn(ctx, o, cfg); err != nil {
+		return err
+	}
+	defer s.Provider.Close()
+	t, err := steps.VerifyFleet(ctx, s, v)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		err = writeJSON(w, t)
+	} else {
+		err = writeFleet(w, t)
+	}
+	if why := t.Lacking(); err == nil && why != "" {
+		err = fmt.Errorf("verify version %d: %w: %s", v, steps.ErrNotReady, why)
+	}
+	return err
+}
+
+func writeFleet(w io.Writer, t fleet.Table) error {
+	for _, p := range t.Processes {
+		state := "ok    "
+		switch {
+		case p.Silent:
+			state = "silent"
+		case !p.Has:
+			state = "lacks "
+		}
+		line := fmt.Sprintf("%s  %s  writes %d, %.0f s ago", state, p.Name, p.Current, p.Age.Seconds())
+		if p.Trouble != "" {
+			line += ": " + p.Trouble
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	for _, m := range t.Missing {
+		if _, err := fmt.Fprintln(w, "missing only", m); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,311 @@
+package steps
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/term"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// collector takes signatures of one purpose, one by one: from people here, and
+// from files that were signed elsewhere. Attendance, approvals and finals are
+// its three uses.
+type collector struct {
+	*engine
+	purpose quorum.Purpose
+	need    int
+
+	file func(name string) string                                  // of a person's statement
+	text func(m quorum.Member, word string) (text []byte, ok bool) // what a person signs with a word
+	may  func(m quorum.Member) bool
+	keep func(ctx context.Context, m quorum.Member, s quorum.Signed) (mark string, err error) // what was checked becomes part of the transcript
+	fill func(*Request)                                                                       // what the request shows beside the signers
+
+	signed    map[string]string // a mark by name: clock time or verdict
+	elsewhere map[string]string // by name, the line that signs
+	seen      map[string][]byte // signatures laid down that were refused, by name
+	note      string            // why the last word or signature was not taken
+}
+
+func (c *collector) namespace() string { return c.site.Mode.Namespace(c.purpose) }
+
+// errArrived ends a wait for people because a signature from elsewhere is there.
+var errArrived = errors.New("a signature was laid down")
+
+// collect asks until enough have signed: for an approval M, else everybody who
+// may, or M and no more is wanted. It returns ErrLater when nobody here can sign.
+func (c *collector) collect(ctx context.Context) error {
+	for {
+		if err := c.takeLaid(ctx); err != nil {
+			return err
+		}
+		if c.finished() {
+			return nil
+		}
+		r := c.request(ctx)
+		watched, stop := c.watch(ctx)
+		consent, err := c.room.Consent(watched, r)
+		stop()
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case context.Cause(watched) == errArrived && err != nil:
+			continue
+		case errors.Is(err, ErrEnough) && r.Have() >= r.Need:
+			return nil
+		case err != nil:
+			return err
+		}
+		if err := c.answer(ctx, consent); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *collector) finished() bool {
+	missing := len(c.missing())
+	switch c.purpose {
+	case quorum.Approve:
+		return len(c.signed) >= c.need
+	case quorum.Attend:
+		return len(c.signed) >= c.need && missing == 0
+	}
+	return missing == 0
+}
+
+func (c *collector) missing() (members []quorum.Member) {
+	for _, m := range c.site.Roster.Members {
+		if c.signed[m.Name] == "" && c.may(m) {
+			members = append(members, m)
+		}
+	}
+	return members
+}
+
+func (c *collector) names() (names []string) {
+	for _, m := range c.site.Roster.Members {
+		if c.signed[m.Name] != "" {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+func (c *collector) request(ctx context.Context) Request {
+	r := Request{Purpose: c.purpose, Need: c.need, Note: c.note}
+	keys := c.keys(ctx)
+	for _, m := range c.site.Roster.Members {
+		s := Signer{Name: m.Name, Fingerprint: m.Fingerprint(), Signed: c.signed[m.Name] != "", At: c.signed[m.Name],
+			Asked: c.may(m), Elsewhere: c.elsewhere[m.Name]}
+		if k, here := keyOf(keys, m); here {
+			s.Key = k.String()
+		}
+		r.Signers = append(r.Signers, s)
+	}
+	c.fill(&r)
+	return r
+}
+
+// answer takes one person's word. A wrong word, or a signature that does not
+// verify, changes nothing and is asked again.
+func (c *collector) answer(ctx context.Context, consent Consent) error {
+	m, ok := c.site.Roster.Member(consent.Signer)
+	if !ok || c.signed[consent.Signer] != "" || !c.may(m) {
+		c.note = fmt.Sprintf("%s cannot sign this", printable.Text(consent.Signer))
+		return nil
+	}
+	text, ok := c.text(m, consent.Word)
+	if !ok || consent.Word == "" && !consent.Elsewhere {
+		c.note = fmt.Sprintf("%s is not the word", printable.Quote(consent.Word))
+		return nil
+	}
+	path, err := c.layOut(m, text)
+	if err != nil {
+		c.note = err.Error()
+		return nil
+	}
+	if consent.Elsewhere {
+		c.note, c.elsewhere[m.Name] = "", quorum.SignLine(c.namespace(), path)
+		return nil
+	}
+	sig, err := c.sign(ctx, m, path)
+	if err != nil {
+		c.note = err.Error()
+		return ctx.Err()
+	}
+	return c.check(ctx, m, text, sig)
+}
+
+// check verifies a signature before it is kept.
+func (c *collector) check(ctx context.Context, m quorum.Member, text, sig []byte) error {
+	s := quorum.Signed{Name: m.Name, Statement: text, Signature: sig}
+	_, err := c.site.Roster.Check(c.namespace(), s)
+	if err == nil && !c.may(m) {
+		err = fmt.Errorf("signature of %s in %s: %s did not attend", m.Name, c.namespace(), m.Name)
+	}
+	if err != nil {
+		c.note = err.Error()
+		return nil
+	}
+	mark, err := c.keep(ctx, m, s)
+	if err != nil {
+		return err
+	}
+	c.note, c.signed[m.Name] = "", mark
+	delete(c.elsewhere, m.Name)
+	return nil
+}
+
+// takeLaid takes the signatures that were made elsewhere and laid beside their
+// statements. One of somebody who may not sign this is refused aloud, once.
+func (c *collector) takeLaid(ctx context.Context) error {
+	for _, m := range c.site.Roster.Members {
+		if c.signed[m.Name] != "" {
+			continue
+		}
+		sig, err := c.laid(c.file(m.Name) + ".sig")
+		if err != nil {
+			c.note = err.Error()
+			continue
+		}
+		if sig == nil || bytes.Equal(sig, c.seen[m.Name]) {
+			continue
+		}
+		c.seen[m.Name] = sig
+		text, err := c.laidText(m)
+		if err != nil {
+			c.note = err.Error()
+			continue
+		}
+		if err := c.check(ctx, m, text, sig); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// laidText is the statement that a signature from elsewhere is over: ours, but
+// for a final's verdict, which the signer chooses.
+func (c *collector) laidText(m quorum.Member) ([]byte, error) {
+	if c.purpose != quorum.Final {
+		text, _ := c.text(m, "")
+		return text, nil
+	}
+	laid, err := c.laid(c.file(m.Name))
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range transcript.Verdicts {
+		if text, _ := c.text(m, string(v)); bytes.Equal(text, laid) {
+			return text, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: not what %s was asked to sign", c.file(m.Name), m.Name)
+}
+
+// later lays a statement out for each missing person and lists the lines that
+// sign them.
+func (c *collector) later(step string) (*WaitingError, error) {
+	w := &WaitingError{Step: step, Have: len(c.signed), Need: c.need}
+	for _, m := range c.missing() {
+		if c.elsewhere[m.Name] == "" {
+			text, _ := c.text(m, "")
+			path, err := c.layOut(m, text)
+			if err != nil {
+				return nil, err
+			}
+			c.elsewhere[m.Name] = quorum.SignLine(c.namespace(), path)
+		}
+		w.Sign = append(w.Sign, m.Name+": "+c.elsewhere[m.Name])
+	}
+	return w, nil
+}
+
+// watch returns a context that ends when a signature that is awaited from
+// elsewhere is laid down, or is laid down anew.
+func (c *collector) watch(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	awaited := map[string][]byte{}
+	for name := range c.elsewhere {
+		awaited[filepath.Join(c.signingDir(), c.file(name)+".sig")] = c.seen[name]
+	}
+	if len(awaited) > 0 {
+		go func() {
+			for wait(ctx, 300*time.Millisecond) == nil {
+				for path, seen := range awaited {
+					if sig, err := readLaid(path); err == nil && sig != nil && !bytes.Equal(sig, seen) {
+						cancel(errArrived)
+					}
+				}
+			}
+		}()
+	}
+	return ctx, func() { cancel(context.Canceled) }
+}
+
+// keys are all private keys that can sign here now.
+func (e *engine) keys(ctx context.Context) []quorum.Key {
+	return append(quorum.AgentKeys(ctx), e.site.Keys...)
+}
+
+// keyOf finds the key of a person.
+func keyOf(keys []quorum.Key, m quorum.Member) (quorum.Key, bool) {
+	for _, k := range keys {
+		if k.IsOf(m) {
+			return k, true
+		}
+	}
+	return quorum.Key{}, false
+}
+
+// sign has ssh-keygen sign a statement file with the person's key.
+func (c *collector) sign(ctx context.Context, m quorum.Member, path string) (sig []byte, err error) {
+	k, here := keyOf(c.keys(ctx), m)
+	if !here {
+		return nil, fmt.Errorf("the key of %s is not on this console", m.Name)
+	}
+	if !k.Asks {
+		return k.Sign(ctx, c.namespace(), path, nil)
+	}
+	err = c.room.Lend(ctx, func(t *term.Terminal) (err error) {
+		sig, err = k.Sign(ctx, c.namespace(), path, t.In)
+		return err
+	})
+	return sig, err
+}
+
+// layOut lays a person's statement out for signing, over any that lies there.
+func (c *collector) layOut(m quorum.Member, text []byte) (string, error) {
+	path := filepath.Join(c.signingDir(), c.file(m.Name))
+	if err := layOut(path, text); err != nil {
+		return "", fmt.Errorf("lay out the statement of %s: %w", m.Name, err)
+	}
+	return path, nil
+}
+
+// laid reads a file that people brought; nil when there is none.
+func (e *engine) laid(name string) ([]byte, error) {
+	return readLaid(filepath.Join(e.signingDir(), name))
+}
+
+// signingDir is where statements lie until they are signed: in the directory
+// named for the exchange, else beside the bundle, which holds only what the log
+// holds.
+func (e *engine) signingDir() string {
+	if e.site.Exchange == "" {
+		return e.log.Dir + ".signing"
+	}
+	return filepath.Join(e.site.Exchange, filepath.Base(e.log.Dir)+".signing")
+}
+
+// clearSigning takes away what was laid out. A stick that was pulled out takes
+// its copies along.
+func (e *engine) clearSigning() error { return os.RemoveAll(e.signingDir()) }
