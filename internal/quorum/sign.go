@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -27,10 +28,13 @@ type Key struct {
 	Asks bool
 }
 
-// String says where the key is.
+// InAgent is where a key is that an ssh-agent holds.
+const InAgent = "ssh-agent"
+
+// String says where the key is: a path, or InAgent.
 func (k Key) String() string {
 	if k.Path == "" {
-		return "the agent"
+		return InAgent
 	}
 	return printable.Text(k.Path)
 }
@@ -99,9 +103,9 @@ func SignLine(namespace, statement string) string {
 	return fmt.Sprintf("ssh-keygen -Y sign -n %s -f KEY %s", namespace, printable.Text(statement))
 }
 
-// Sign has ssh-keygen sign the statement file and returns the signature, which
-// it also leaves in path.sig; one that lies there already is replaced. Nothing
-// is said of whose it is: Check is. tty is nil unless the key Asks.
+// Sign has ssh-keygen sign the statement file and returns the signature; one
+// that lies beside the file already is removed. Whose it is, Check says. tty is
+// nil unless the key Asks.
 func (k Key) Sign(ctx context.Context, namespace, path string, tty *os.File) (_ []byte, err error) {
 	defer func() {
 		if err != nil {
@@ -128,10 +132,11 @@ func (k Key) Sign(ctx context.Context, namespace, path string, tty *os.File) (_ 
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	if tty != nil {
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, io.MultiWriter(tty, &said)
 	}
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("ssh-keygen: %w: %s", err, printable.Text(strings.TrimSpace(said.String())))
 	}
-	return os.ReadFile(path + ".sig")
+	sig, err := os.ReadFile(path + ".sig")
+	return sig, errors.Join(err, os.Remove(path+".sig"))
 }

@@ -276,6 +276,9 @@ func (c *collector) sign(ctx context.Context, m quorum.Member, path string) (sig
 		return k.Sign(ctx, c.namespace(), path, nil)
 	}
 	err = c.room.Lend(ctx, func(t *term.Terminal) (err error) {
+		if _, err := fmt.Fprintf(t.Out, "\r\n%s: ssh-keygen asks for the passphrase or the touch of %s\r\n", m.Name, k); err != nil {
+			return err
+		}
 		sig, err = k.Sign(ctx, c.namespace(), path, t.In)
 		return err
 	})

@@ -244,6 +244,8 @@ func signerLine(s steps.Signer, now bool) string {
 		line += " " + s.At
 	case s.Elsewhere != "":
 		line += " elsewhere:"
+	case s.Key == quorum.InAgent:
+		line += " " + s.Key
 	}
 	return line
 }

@@ -1,0 +1,188 @@
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
+)
+
+// people are the parts of a production run: op1's key is in an ssh-agent, op2's
+// in a file with a passphrase, op3's is not on this console.
+type people struct {
+	t   *testing.T
+	dir string
+}
+
+const passphrase = "correct horse"
+
+func newPeople(t *testing.T) people {
+	t.Helper()
+	pkcs11test.NewTokens(t, "kek")
+	p := people{t, t.TempDir()}
+	roster := "# quorum: 3\n"
+	for _, name := range []string{"op1", "op2", "op3"} {
+		phrase := map[string]string{"op2": passphrase}[name]
+		pkcs11test.Run(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", phrase, "-C", name, "-f", p.path(name))
+		public, err := os.ReadFile(p.path(name + ".pub"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		roster += fmt.Sprintf("%s namespaces=\"attend-v1@kekceremony,approve-v1@kekceremony,final-v1@kekceremony\" %s", name, public)
+	}
+	for _, d := range []string{"tr", "stick"} {
+		if err := os.Mkdir(p.path(d), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.write("roster", roster)
+	p.write("answers.yaml", "ceremony: rotate\ncopies: none\n")
+	p.write("pin", pkcs11test.PIN+"\n")
+	config := fmt.Sprintf("store: %s\ntranscripts: %s\nexchange: %s\nencryption:\n  provider: pkcs11\nPIN  pkcs11:\n    module_path: %s\n    token_label: kek\n"+
+		"fleet: {beat: 1s, live: 4s, expect: {app: 1}}\nkeys: [%s]\n", mongotest.Start(t).Fresh(t), p.path("tr"), p.path("stick"), pkcs11test.Module(t), p.path("op2"))
+	p.write("config.yaml", strings.Replace(config, "PIN", "", 1))
+	p.write("unattended.yaml", strings.Replace(config, "PIN", "  pin_file: "+p.path("pin")+"\n", 1))
+	p.sshAgent()
+	return p
+}
+
+func (p people) path(name string) string { return filepath.Join(p.dir, name) }
+
+func (p people) write(name, text string) {
+	p.t.Helper()
+	if err := os.WriteFile(p.path(name), []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// sshAgent starts a stock agent and moves op1's key into it.
+func (p people) sshAgent() {
+	p.t.Helper()
+	socket := p.path("agent.sock")
+	agent := exec.Command("ssh-agent", "-D", "-a", socket)
+	if err := agent.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { _ = agent.Process.Kill(); _ = agent.Wait() })
+	p.t.Setenv("SSH_AUTH_SOCK", socket)
+	awaitFile(p.t, socket)
+	pkcs11test.Run(p.t, "ssh-add", "-q", p.path("op1"))
+	if err := os.Remove(p.path("op1")); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func awaitFile(t *testing.T, path string) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	guard := time.After(60 * time.Second)
+	for {
+		if found, _ := filepath.Glob(path); len(found) > 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-guard:
+			t.Fatalf("%s never came", path)
+		}
+	}
+}
+
+// signElsewhere signs the newest statement for op3 on the stick with its own key.
+func (p people) signElsewhere(purpose, pattern string) {
+	p.t.Helper()
+	statements := p.path("stick/*.signing/" + pattern)
+	awaitFile(p.t, statements)
+	all, _ := filepath.Glob(statements)
+	last := all[len(all)-1]
+	_ = os.Remove(last + ".sig")
+	pkcs11test.Run(p.t, "ssh-keygen", "-q", "-Y", "sign", "-n", purpose+"-v1@kekceremony", "-f", p.path("op3"), last)
+}
+
+// all has the three sign on one page of the wizard.
+func (p people) all(w *pane, purpose, word1, word2, pattern string) {
+	p.t.Helper()
+	w.enter("op1: type "+word1, word1)
+	p.second(w, map[bool]string{true: "followed", false: word2}[purpose == "final"], word2)
+	w.until("op3: ")
+	w.tmux("send-keys", "C-e")
+	w.until("elsewhere:")
+	p.signElsewhere(purpose, pattern)
+}
+
+// second has op2 type a word on a page that shows what may be typed.
+func (p people) second(w *pane, shows, word string) {
+	p.t.Helper()
+	w.enter("op2: type "+shows, word)
+	w.until("op2: ssh-keygen asks for")
+	w.enter("Enter passphrase", passphrase)
+}
+
+// TestPeople holds a real install and a real rotation on MongoDB: op1 signs with
+// ssh-agent, op2 with a passphrase on the terminal, op3 elsewhere; unattended to
+// exit code 75, and on.
+func TestPeople(t *testing.T) {
+	p := newPeople(t)
+	line := func(args string) string {
+		return fmt.Sprintf("%s %s --config %s; echo EXIT $?; cat", binary, args, p.path("config.yaml"))
+	}
+	w := newPane(t, line("install"))
+	w.enter("Path of the roster", p.path("roster"))
+	p.all(w, "attend", "op1", "op2", "*-attend.op3.txt")
+	w.enter("Provider to lock", "pkcs11")
+	w.enter("PIN of token", pkcs11test.PIN)
+	p.all(w, "approve", "1", "1", "*-approve.op3.txt")
+	w.enter("Where else", "none")
+	p.all(w, "final", "followed", "deviations", "final.op3.txt")
+	end := w.enter("Write it down", "")
+	if !strings.Contains(strings.Join(strings.Fields(end), " "), "op1 (followed), op2 (deviations), op3 (followed)") {
+		t.Errorf("the last page:\n%s", end)
+	}
+	w.until("EXIT 0")
+
+	agent := exec.Command(binary, "agent", "--role", "app", "--config", p.path("unattended.yaml"))
+	agent.Stderr = os.Stderr
+	if err := agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = agent.Process.Signal(os.Interrupt); _ = agent.Wait() }()
+
+	// Attendance begins with nobody in the room, and the wizard takes it up.
+	unattended := []string{"rotate", "--to-version", "2", "--ui", "none", "--config", p.path("unattended.yaml"), "--answers", p.path("answers.yaml")}
+	code, _, errs := run(t, unattended...)
+	if code != 75 || !strings.Contains(errs, "missing: op3: ssh-keygen -Y sign -n attend-v1@kekceremony -f KEY "+p.path("stick")) {
+		t.Fatalf("exit %d\n%s", code, errs)
+	}
+	p.signElsewhere("attend", "*-attend.op3.txt")
+	w = newPane(t, line("rotate --to-version 2"))
+	w.enter("op1: type op1", "op1")
+	p.second(w, "op2", "op2")
+	w.enter("PIN of token", pkcs11test.PIN)
+	p.all(w, "approve", "2", "2", "*-approve.op3.txt")
+	w.enter("Where else", "none")
+	p.all(w, "approve", "2", "2", "*-approve.op3.txt")
+	w.enter("op1: type followed", "followed")
+	p.second(w, "followed", "followed")
+	w.until("op3: ")
+	w.tmux("send-keys", "C-d")
+	said := w.until("EXIT 75")
+	if !strings.Contains(said, "finals: 2 of 3 have signed") {
+		t.Errorf("said:\n%s", said)
+	}
+	p.signElsewhere("final", "final.op3.txt")
+	if code, _, errs := run(t, unattended...); code != 0 {
+		t.Errorf("with nobody in the room again: exit %d\n%s", code, errs)
+	}
+	bundles, _ := filepath.Glob(p.path("tr/*Z-*"))
+	must(t, append([]string{"transcript", "verify"}, bundles...)...)
+	if left, _ := filepath.Glob(p.path("stick/*")); len(left) > 0 || len(bundles) != 2 {
+		t.Errorf("left on the stick: %v; bundles %v", left, bundles)
+	}
+}
