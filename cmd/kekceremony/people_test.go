@@ -113,7 +113,7 @@ func (p people) all(w *pane, purpose, word1, word2, pattern string) {
 	p.second(w, map[bool]string{true: "followed", false: word2}[purpose == "final"], word2)
 	w.until("op3: ")
 	w.tmux("send-keys", "C-e")
-	w.until("elsewhere:")
+	w.until("op3: ssh-keygen -Y sign")
 	p.signElsewhere(purpose, pattern)
 }
 

@@ -30,7 +30,7 @@ type collector struct {
 	fill func(*Request)                                                                       // what the request shows beside the signers
 
 	signed    map[string]string // a mark by name: clock time or verdict
-	elsewhere map[string]string // by name, the line that signs
+	elsewhere map[string]string // by name, the path of the statement that was laid out
 	seen      map[string][]byte // signatures laid down that were refused, by name
 	note      string            // why the last word or signature was not taken
 }
@@ -100,11 +100,14 @@ func (c *collector) names() (names []string) {
 }
 
 func (c *collector) request(ctx context.Context) Request {
-	r := Request{Purpose: c.purpose, Need: c.need, Note: c.note}
+	r := Request{Purpose: c.purpose, Need: c.need, Note: c.note, Laid: c.signingDir()}
 	keys := c.keys(ctx)
 	for _, m := range c.site.Roster.Members {
 		s := Signer{Name: m.Name, Fingerprint: m.Fingerprint(), Signed: c.signed[m.Name] != "", At: c.signed[m.Name],
-			Asked: c.may(m), Elsewhere: c.elsewhere[m.Name]}
+			Asked: c.may(m)}
+		if path := c.elsewhere[m.Name]; path != "" {
+			s.Elsewhere = quorum.SignLine(c.namespace(), filepath.Base(path))
+		}
 		if k, here := keyOf(keys, m); here {
 			s.Key = k.String()
 		}
@@ -133,7 +136,7 @@ func (c *collector) answer(ctx context.Context, consent Consent) error {
 		return nil
 	}
 	if consent.Elsewhere {
-		c.note, c.elsewhere[m.Name] = "", quorum.SignLine(c.namespace(), path)
+		c.note, c.elsewhere[m.Name] = "", path
 		return nil
 	}
 	sig, err := c.sign(ctx, m, path)
@@ -222,9 +225,9 @@ func (c *collector) later(step string) (*WaitingError, error) {
 			if err != nil {
 				return nil, err
 			}
-			c.elsewhere[m.Name] = quorum.SignLine(c.namespace(), path)
+			c.elsewhere[m.Name] = path
 		}
-		w.Sign = append(w.Sign, m.Name+": "+c.elsewhere[m.Name])
+		w.Sign = append(w.Sign, m.Name+": "+quorum.SignLine(c.namespace(), c.elsewhere[m.Name]))
 	}
 	return w, nil
 }
@@ -276,7 +279,7 @@ func (c *collector) sign(ctx context.Context, m quorum.Member, path string) (sig
 		return k.Sign(ctx, c.namespace(), path, nil)
 	}
 	err = c.room.Lend(ctx, func(t *term.Terminal) (err error) {
-		if _, err := fmt.Fprintf(t.Out, "\r\n%s: ssh-keygen asks for the passphrase or the touch of %s\r\n", m.Name, k); err != nil {
+		if _, err := fmt.Fprintf(t.Out, "\r\n%s: ssh-keygen asks for a passphrase or a touch\r\n", m.Name); err != nil {
 			return err
 		}
 		sig, err = k.Sign(ctx, c.namespace(), path, t.In)

@@ -49,6 +49,7 @@ type Request struct {
 	Digest  string // of the plan, or of final.txt
 	Words   []string
 	Note    string // why the last word was not taken
+	Laid    string // directory of the statements that are signed elsewhere
 }
 
 // Signer is a person of the roster in a request.
@@ -59,7 +60,7 @@ type Signer struct {
 	At          string // clock time of the signature
 	Asked       bool   // may sign this
 	Key         string // where the key is that can sign here; empty: not on this console
-	Elsewhere   string // the line that signs the statement that was laid out, if one was
+	Elsewhere   string // the line that signs the statement laid out in Laid, if one was
 }
 
 // Have counts the signatures.

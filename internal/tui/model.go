@@ -22,8 +22,9 @@ type model struct {
 
 	width, height int
 	view          steps.View
-	ask           prompt // what waits for a person; nil when nobody need act
-	stopping      bool   // ctrl+c was pressed: really?
+	ask           prompt      // what waits for a person; nil when nobody need act
+	signed        *signPrompt // the last one answered on this page: what is being signed stays in sight
+	stopping      bool        // ctrl+c was pressed: really?
 	stopped       bool
 	log           bool
 	scroll        int
@@ -76,7 +77,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 // take shows the engine's news.
 func (m *model) take(news mail) tea.Cmd {
 	if news.view.Step != m.view.Step {
-		m.scroll = 0
+		m.scroll, m.signed = 0, nil
 	}
 	m.view = news.view
 	if news.ended {
@@ -144,6 +145,7 @@ func (m *model) key(key tea.KeyMsg) tea.Cmd {
 func (m *model) toPrompt(msg tea.Msg) tea.Cmd {
 	cmd, done := m.ask.update(msg)
 	if done {
+		m.signed, _ = m.ask.(*signPrompt)
 		m.ask = nil
 	}
 	return cmd
@@ -181,7 +183,7 @@ func (m *model) dismiss() {
 }
 
 // lentRows stay free under the page for whoever has the terminal.
-const lentRows = 3
+const lentRows = 4
 
 // lent is the terminal in somebody else's hands: the page stays in sight, and
 // the program reads no key.

@@ -87,8 +87,11 @@ func (m *model) body() []string {
 	}
 	lines := append([]string{" " + strong.Render(v.Title)}, para(past, " ", v.Why, m.width-1)...)
 	lines = append(lines, "")
-	if m.ask != nil {
+	switch {
+	case m.ask != nil:
 		return append(lines, m.ask.body(v, m.width)...)
+	case m.signed != nil:
+		return append(lines, m.signed.body(v, m.width)...)
 	}
 	for _, part := range [][]string{details(v, m.width-1), probe(v, m.width-1), progress(v, m.width, m.now()), fleetTable(v)} {
 		if len(part) > 0 {

@@ -174,10 +174,7 @@ func (p *signPrompt) body(_ steps.View, width int) []string {
 	r := p.q.q
 	lines := planLines(r, width)
 	for i, s := range r.Signers {
-		lines = append(lines, signerLine(s, i == p.who))
-		if s.Elsewhere != "" {
-			lines = append(lines, para(past, "            ", s.Elsewhere, width-1)...)
-		}
+		lines = append(lines, signerLine(s, i == p.who, r.Purpose == quorum.Attend))
 	}
 	return lines
 }
@@ -191,15 +188,36 @@ func (p *signPrompt) act() []string {
 	if p.note != "" {
 		lines = append(lines, alarm.Render(" refused: "+p.note))
 	}
+	lines = append(lines, elsewhere(r)...)
 	if p.who < 0 {
-		return append(lines, accent.Render(" Signatures from elsewhere are taken as soon as they lie beside the statements."))
+		return lines
 	}
-	who, how := r.Signers[p.who], "to sign"
-	if who.Key == "" {
-		how = "and ctrl+e: the key is not here, sign elsewhere"
+	return append(lines, accent.Render(wanted(r, r.Signers[p.who]))+p.input.View())
+}
+
+// wanted says what a person is to do now.
+func wanted(r steps.Request, s steps.Signer) string {
+	words := strings.Join(r.Word(s.Name), ", ")
+	switch {
+	case s.Key != "":
+		return fmt.Sprintf(" %s: type %s to sign ", s.Name, words)
+	case r.Purpose == quorum.Final:
+		return fmt.Sprintf(" %s: key not here; type %s, then ctrl+e ", s.Name, words)
 	}
-	words := strings.Join(r.Word(who.Name), ", ")
-	return append(lines, accent.Render(fmt.Sprintf(" %s: type %s %s ", who.Name, words, how))+p.input.View())
+	return fmt.Sprintf(" %s: key not here; ctrl+e to sign elsewhere ", s.Name)
+}
+
+// elsewhere shows where the statements lie that are signed elsewhere, and how.
+func elsewhere(r steps.Request) (lines []string) {
+	for _, s := range r.Signers {
+		if s.Elsewhere != "" {
+			lines = append(lines, accent.Render(" "+s.Name+": ")+s.Elsewhere)
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return append([]string{" Signed elsewhere, taken as soon as the .sig lies beside it, in", " " + r.Laid}, lines...)
 }
 
 func planLines(r steps.Request, width int) []string {
@@ -224,7 +242,8 @@ func planLines(r steps.Request, width int) []string {
 	return append(lines, "")
 }
 
-func signerLine(s steps.Signer, now bool) string {
+// signerLine shows a whole fingerprint where people compare it: at attendance.
+func signerLine(s steps.Signer, now, whole bool) string {
 	mark := "[      ]"
 	switch {
 	case s.Signed:
@@ -238,20 +257,24 @@ func signerLine(s steps.Signer, now bool) string {
 	case s.Key == "":
 		mark = "[absent]"
 	}
-	line := fmt.Sprintf(" %s %-8s %s", mark, s.Name, s.Fingerprint)
+	key := s.Fingerprint
+	if short := len("SHA256:") + 16; !whole && len(key) > short {
+		key = key[:short] + "..."
+	}
+	line := fmt.Sprintf(" %s %-8s %s", mark, s.Name, key)
 	switch {
 	case s.At != "":
-		line += " " + s.At
+		line += "  " + s.At
 	case s.Elsewhere != "":
-		line += " elsewhere:"
+		line += "  elsewhere"
 	case s.Key == quorum.InAgent:
-		line += " " + s.Key
+		line += "  " + s.Key
 	}
 	return line
 }
 
 func (p *signPrompt) keys() string {
-	return "enter sign   tab next   ctrl+e elsewhere   ctrl+d go on later   ctrl+c stop"
+	return "enter sign  tab next  ctrl+e elsewhere  ctrl+d later  ctrl+c stop"
 }
 func (p *signPrompt) dismiss(err error) { p.q.answer(steps.Consent{}, err) }
 

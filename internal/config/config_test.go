@@ -1,0 +1,104 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/config"
+	"github.com/certautopilot/kekceremony/internal/secret"
+)
+
+// write makes a configuration file, with TR for a good transcripts directory.
+func write(t *testing.T, text string, mode os.FileMode) string {
+	t.Helper()
+	dir := t.TempDir()
+	bundles := filepath.Join(dir, "tr")
+	if err := os.Mkdir(bundles, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "TR", bundles)), mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestExample reads the example of the docs, in which every key is named.
+func TestExample(t *testing.T) {
+	text, err := os.ReadFile("../../docs/config.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Read(write(t, strings.Replace(string(text), "/var/lib/kekceremony/transcripts", "TR", 1), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Fleet.Expect["worker"] != 2 || c.Encryption.PKCS11.IVFromHSM == nil || len(c.Keys) != 1 {
+		t.Errorf("%+v", c)
+	}
+	for _, name := range keys(reflect.TypeOf(c)) {
+		if !strings.Contains(string(text), name+":") {
+			t.Errorf("the example does not name %s", name)
+		}
+	}
+}
+
+func keys(t reflect.Type) (names []string) {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	for i := range t.NumField() {
+		names = append(append(names, t.Field(i).Tag.Get("yaml")), keys(t.Field(i).Type)...)
+	}
+	return names
+}
+
+func TestRefused(t *testing.T) {
+	const good = "store: sqlite:/s.db\ntranscripts: TR\nencryption: {provider: env}\n"
+	for _, c := range []struct{ name, text, want string }{
+		{"good", good, ""},
+		{"empty", "", "store: want mongodb://HOST/DATABASE, or sqlite: and an absolute path"},
+		{"unknown key", good + "sotre: x\n", `unknown field "sotre"`},
+		{"unknown key within", "store: sqlite:/s.db\ntranscripts: TR\nencryption: {provider: env, pin: 1234}\n", `unknown field "pin"`},
+		{"repeated key", good + "store: sqlite:/t.db\n", `mapping key "store" already defined`},
+		{"no absolute directory", "store: sqlite:/s.db\ntranscripts: tr\n", "transcripts: "},
+		{"open directory", "store: sqlite:/s.db\ntranscripts: /tmp\nencryption: {provider: env}\n", "want an absolute path of a directory of mode 0700"},
+		{"exchange", good + "exchange: stick\n", `exchange: "stick": want an absolute path`},
+		{"chain", good + "chain: abc\n", `chain "abc": want 32 lower-case hex characters`},
+		{"live too short", good + "fleet: {beat: 30s, live: 40s}\n", "fleet: live is 40s, want at least twice beat, 30s"},
+		{"no provider", "store: sqlite:/s.db\ntranscripts: TR\n", `encryption.provider: "": want env or pkcs11`},
+		{"module path", "store: sqlite:/s.db\ntranscripts: TR\nencryption: {provider: pkcs11, pkcs11: {module_path: x.so}}\n", "module_path: \"x.so\": want an absolute path"},
+		{"token label", "store: sqlite:/s.db\ntranscripts: TR\nencryption: {provider: pkcs11, pkcs11: {module_path: /x.so}}\n", "encryption.pkcs11.token_label is missing"},
+		{"catalogue", good + "catalogue: [Upper.f]\n", `place "Upper.f": want collection.field`},
+		{"catalogue of our own", good + "catalogue: [kek_versions.canary]\n", "the collection is the ceremony's own"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := config.Read(write(t, c.text, 0o644))
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+// TestPassword: a file with the store's password is refused when others may read it.
+func TestPassword(t *testing.T) {
+	const text = "store: mongodb://u:hunter2@h/db\ntranscripts: TR\nencryption: {provider: env}\n"
+	if _, err := config.Read(write(t, text, 0o600)); err != nil {
+		t.Error(err)
+	}
+	_, err := config.Read(write(t, text, 0o640))
+	if !errors.Is(err, secret.ErrMode) || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := config.Read(write(t, strings.Replace(text, "u:hunter2@", "", 1), 0o644)); err != nil {
+		t.Error(err)
+	}
+}
