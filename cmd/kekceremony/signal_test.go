@@ -51,7 +51,7 @@ func prepare(t *testing.T, page string, parts rehearsal.Parts) {
 		configure(t, parts, pkcs11test.Module(t), pkcs11test.BuildProxy(t))
 		t.Setenv("KEK_PROXY_MODULE", pkcs11test.Module(t))
 		t.Setenv("KEK_PROXY", "slow")
-	case "approval":
+	case "copies":
 		t.Setenv("KEK_PROXY", "")
 	case "fleet":
 		configure(t, parts, "app: 3", "app: 4")
@@ -78,6 +78,7 @@ func TestStopOnEveryPage(t *testing.T) {
 		{"PIN", `PIN of token`, stopPIN},
 		{"probe", `of 11  probe`, stop},
 		{"approval", `of 11  approve(?s:.*)bob: type 1`, stop},
+		{"key generation", `of 11  generate`, stop},
 		{"copies", `Where else`, stop},
 		{"finals", `of 11  finals(?s:.*)bob: type`, stop},
 		{"roster's rotation", `of \d+  attend(?s:.*)type alice`, stop},
@@ -85,6 +86,7 @@ func TestStopOnEveryPage(t *testing.T) {
 		{"second copies", `Where else`, stop},
 		{"fleet", `of \d+  fleet`, stop},
 		{"approval of the rotation", `of \d+  approve\n(?s:.*)bob: type 2`, stop},
+		{"writers", `of \d+  acknowledge`, stop},
 		{"re-wrap, SIGHUP", `state      running`, hangUp},
 		{"re-wrap", `state      running`, stop},
 		{"census", `count 1`, stop},

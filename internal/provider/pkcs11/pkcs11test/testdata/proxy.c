@@ -5,7 +5,7 @@
  *   hide-gcm     CKM_AES_GCM is not there
  *   extractable  keys come out extractable and not sensitive
  *   not-local    CKA_LOCAL reads false
- *   slow         each wrap takes 2 ms longer
+ *   slow         each wrap takes 2 ms longer, a key on the token a second
  * It appends a line to the file KEK_PROXY_LOG for each key generated:
  * "token" or "session". */
 #define _DEFAULT_SOURCE /* usleep */
@@ -69,6 +69,8 @@ static ck_ulong generate(ck_ulong session, struct ck_mechanism *m, struct attrib
 		if (copy[i].type == CKA_SENSITIVE && mode("extractable"))
 			copy[i].value = &no;
 	}
+	if (token && mode("slow"))
+		usleep(1000000);
 	const char *path = getenv("KEK_PROXY_LOG");
 	FILE *f = path ? fopen(path, "a") : NULL;
 	if (f) {
