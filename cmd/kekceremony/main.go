@@ -40,6 +40,8 @@ type options struct {
 	answers string
 	keys    []string
 	json    bool
+
+	sessions int // of rotate
 }
 
 func root() *cobra.Command {

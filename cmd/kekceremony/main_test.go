@@ -161,7 +161,7 @@ func rehearse(t testing.TB, args ...string) (rehearsal.Parts, []string) {
 // bundlesOf lists a rehearsal's bundles in the order of their ceremonies.
 func bundlesOf(t testing.TB, parts rehearsal.Parts) []string {
 	t.Helper()
-	all, err := filepath.Glob(filepath.Join(parts.Bundles(), "*"))
+	all, err := filepath.Glob(filepath.Join(parts.Bundles(), "[0-9]*"))
 	if err != nil {
 		t.Fatal(err)
 	}

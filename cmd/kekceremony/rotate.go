@@ -24,6 +24,7 @@ func rotateCommand(o *options) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&to, "to-version", "", "version to rotate to")
 	cmd.Flags().IntVar(&rate, "rate", 0, "envelopes per second at most; 0 is no limit")
+	cmd.Flags().IntVar(&o.sessions, "sessions", 0, "sessions of the token that re-wrap at once; 0 is as many as are fastest")
 	_ = cmd.MarkFlagRequired("to-version")
 	return cmd
 }

@@ -40,6 +40,9 @@ func (o *options) readConfig() (config.Config, error) {
 		}
 		c.Store = o.store
 	}
+	if o.sessions > 0 {
+		c.Encryption.PKCS11.Sessions = o.sessions
+	}
 	c.Keys = append(c.Keys, o.keys...)
 	return c, nil
 }
@@ -57,6 +60,7 @@ func openProvider(c config.Config) (provider.Provider, error) {
 		TokenLabel:  c.Encryption.PKCS11.TokenLabel,
 		TokenSerial: c.Encryption.PKCS11.TokenSerial,
 		IVFromHSM:   c.Encryption.PKCS11.IVFromHSM,
+		Sessions:    c.Encryption.PKCS11.Sessions,
 	})
 }
 

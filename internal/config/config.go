@@ -50,6 +50,7 @@ type PKCS11 struct {
 	TokenLabel  string `yaml:"token_label"`
 	TokenSerial string `yaml:"token_serial"`
 	IVFromHSM   *bool  `yaml:"use_gcm_iv_from_hsm"`
+	Sessions    int    `yaml:"sessions"` // that re-wrap at once; 0: as many as are fastest
 }
 
 // Env is encryption.env.
@@ -135,6 +136,9 @@ func (e Encryption) check() error {
 		}
 		if e.PKCS11.TokenLabel == "" {
 			return errors.New("encryption.pkcs11.token_label is missing")
+		}
+		if e.PKCS11.Sessions < 0 {
+			return fmt.Errorf("encryption.pkcs11.sessions: %d: want 0, for as many as are fastest, or more", e.PKCS11.Sessions)
 		}
 	case "env":
 	default:

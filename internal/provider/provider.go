@@ -18,6 +18,7 @@ import (
 var (
 	ErrNoKey      = errors.New("no such key")
 	ErrAmbiguous  = errors.New("more than one key, or a key that shares only the label or only the CKA_ID")
+	ErrGone       = errors.New("the token is not there")
 	ErrPINRefused = errors.New("PIN refused")
 	ErrPINLocked  = errors.New("PIN locked, or at its final try")
 )
@@ -44,8 +45,11 @@ type Provider interface {
 	Wrap(ctx context.Context, by kek.Name, dek []byte) ([]byte, error)
 	// Unwrap fills into, of 32 bytes, which the caller wipes.
 	Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte) error
-	// Rewrap answers every item, in order. Only the end of ctx is an error.
+	// Rewrap answers every item, in any order. The end of ctx is an error, and
+	// ErrGone when the keys cannot be reached any more.
 	Rewrap(ctx context.Context, items []Item, to kek.Name) ([]Rewrapped, error)
+	// Workers says how many re-wrap at once and why, for people to read.
+	Workers() string
 	Close() error
 }
 

@@ -84,7 +84,7 @@ func TestRewrap(t *testing.T) {
 	const n = 60
 	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
 		c, err := rewrap.Run(t.Context(), job(db, a.Provider))
-		if err != nil || c != (rewrap.Counts{Rewrapped: n, Passes: 2}) {
+		if err != nil || c != (rewrap.Counts{Scanned: n, Rewrapped: n, Passes: 2}) {
 			t.Errorf("%+v, %v", c, err)
 		}
 		allAt(t, a, n, 2)

@@ -40,6 +40,7 @@ func Hold(ctx context.Context, site *Site, room Room, kind string, open Opening,
 		return err
 	}
 	defer e.log.Close()
+	site.Bundle = e.log.Dir
 	e.steps = define(e.log.Events[0].Facts)
 	e.view = View{Kind: kind, Mode: site.Mode, From: version(e.facts, factFrom), To: version(e.facts, factTo), Started: time.Now()}
 	var err error

@@ -3,8 +3,10 @@ package steps
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -76,8 +78,10 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 		return nil, err
 	}
 	defer w.close()
+	began := time.Now()
 	counts, err := rewrap.Run(ctx, rewrap.Job{
 		Store: s.Store, Provider: s.Provider, Chain: s.Chain, To: to, Catalogue: s.Catalogue, Control: s.Control,
+		Mark: rewrap.OpenMark(s.mark(), to),
 		// The gate is a condition, not a moment (design section 3).
 		Gate: func(ctx context.Context) (string, error) {
 			t, err := w.look(ctx)
@@ -91,9 +95,17 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 		Report: func(p rewrap.Progress) { d.Show(func(v *View) { v.Progress = &p }) },
 	})
 	return Facts{
-		"rewrapped": strconv.Itoa(counts.Rewrapped), "conflicts": strconv.Itoa(counts.Conflicts),
-		"poison": strconv.Itoa(counts.Poison), "passes": strconv.Itoa(counts.Passes),
+		"scanned": strconv.Itoa(counts.Scanned), "rewrapped": strconv.Itoa(counts.Rewrapped), "current": strconv.Itoa(counts.Current),
+		"conflicts": strconv.Itoa(counts.Conflicts), "poison": strconv.Itoa(counts.Poison), "excluded": strconv.Itoa(counts.Excluded),
+		"skipped": strconv.Itoa(counts.Skipped), "passes": strconv.Itoa(counts.Passes), "workers": s.Provider.Workers(),
+		"took": time.Since(began).Round(100 * time.Millisecond).String(),
 	}, err
+}
+
+// mark is the path of the low-water mark: beside the bundle, of which it is no
+// part, and hidden, so that no pattern takes it for one.
+func (s *Site) mark() string {
+	return filepath.Join(filepath.Dir(s.Bundle), "."+filepath.Base(s.Bundle)+".mark")
 }
 
 func (s *Site) checkCanary(ctx context.Context, v kek.Version) error {

@@ -111,6 +111,7 @@ type Site struct {
 
 	// Filled in as the ceremony goes on.
 	Seq      int
+	Bundle   string // path of this ceremony's
 	Roster   quorum.Roster
 	Provider provider.Provider
 	History  History

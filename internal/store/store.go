@@ -208,6 +208,10 @@ type Envelopes interface {
 	// Page returns, by id, at most limit documents after the id that hold an
 	// envelope not at version to. A nil id is the beginning.
 	Page(ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int) ([]Document, error)
+	// EncodeID writes a Document's ID as text that DecodeID reads again, to be
+	// given to Page by a later run.
+	EncodeID(id any) (string, error)
+	DecodeID(text string) (any, error)
 	// Swap applies each of the swaps on its own and reports which took effect.
 	Swap(ctx context.Context, c envelope.Collection, swaps []Swap) ([]bool, error)
 }

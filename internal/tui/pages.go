@@ -104,6 +104,7 @@ func progress(v steps.View, width int, now time.Time) []string {
 		fmt.Sprintf("   done       %-10s left       %-10s of %s", count(done), count(p.Left), count(p.Total)),
 		fmt.Sprintf("   rate       %-10s limit      %-10s ETA  %s", rate, limit, eta(p.ETA, now)),
 		fmt.Sprintf("   conflicts  %-10s poison     %-10s pass %d", count(p.Conflicts), count(p.Poison), p.Passes),
+		"   workers    " + p.Workers,
 		"   now        " + p.Place,
 		"   state      " + state,
 	}

@@ -80,6 +80,9 @@ func open(aead cipher.AEAD, wrapped, into []byte) error {
 	return err
 }
 
+// Workers implements provider.Provider.
+func (p *Provider) Workers() string { return "1, in this process" }
+
 // Rewrap implements provider.Provider.
 func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
 	return provider.Each(ctx, p, items, to)

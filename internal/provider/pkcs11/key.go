@@ -42,7 +42,7 @@ func template(token bool, label string, id []byte) []*pkcs11.Attribute {
 
 func (p *Provider) generate(token bool, label string, id []byte) (pkcs11.ObjectHandle, error) {
 	mech := []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_GEN, nil)}
-	h, err := p.ctx.GenerateKey(p.session, mech, template(token, label, id))
+	h, err := p.ctx.GenerateKey(p.h, mech, template(token, label, id))
 	if err != nil {
 		return 0, fmt.Errorf("generate key %s: %w", label, named(err))
 	}
@@ -91,21 +91,21 @@ func born(label string, attributes map[string]string) error {
 
 // find lists the objects of any class that have the attributes.
 func (p *Provider) find(with ...*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {
-	if err := p.ctx.FindObjectsInit(p.session, with); err != nil {
+	if err := p.ctx.FindObjectsInit(p.h, with); err != nil {
 		return nil, fmt.Errorf("find objects: %w", named(err))
 	}
 	var all []pkcs11.ObjectHandle
 	for {
-		some, _, err := p.ctx.FindObjects(p.session, 100)
+		some, _, err := p.ctx.FindObjects(p.h, 100)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("find objects: %w", named(err)), p.ctx.FindObjectsFinal(p.session))
+			return nil, errors.Join(fmt.Errorf("find objects: %w", named(err)), p.ctx.FindObjectsFinal(p.h))
 		}
 		if len(some) == 0 {
 			break
 		}
 		all = append(all, some...)
 	}
-	if err := p.ctx.FindObjectsFinal(p.session); err != nil {
+	if err := p.ctx.FindObjectsFinal(p.h); err != nil {
 		return nil, fmt.Errorf("find objects: %w", named(err))
 	}
 	slices.Sort(all)
@@ -132,7 +132,7 @@ func (p *Provider) attributes(h pkcs11.ObjectHandle) map[string]string {
 	out := make(map[string]string, len(told))
 	for _, t := range told {
 		out[t.name] = "unknown"
-		a, err := p.ctx.GetAttributeValue(p.session, h, []*pkcs11.Attribute{pkcs11.NewAttribute(t.attr, nil)})
+		a, err := p.ctx.GetAttributeValue(p.h, h, []*pkcs11.Attribute{pkcs11.NewAttribute(t.attr, nil)})
 		if err != nil || len(a) != 1 {
 			continue
 		}
@@ -156,7 +156,7 @@ func (p *Provider) Ours(context.Context) ([]string, error) {
 	}
 	var labels []string
 	for _, h := range all {
-		a, err := p.ctx.GetAttributeValue(p.session, h, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_LABEL, nil)})
+		a, err := p.ctx.GetAttributeValue(p.h, h, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_LABEL, nil)})
 		if err != nil {
 			return nil, fmt.Errorf("read label of object %d: %w", h, named(err))
 		}

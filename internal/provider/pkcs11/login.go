@@ -38,7 +38,7 @@ func (p *Provider) Login(ctx context.Context, ask provider.AskPIN) error {
 			return fmt.Errorf("log in to token %s: empty PIN: %w", token, provider.ErrPINRefused)
 		}
 	}
-	if err := p.call.login(p.session, pin); err != nil {
+	if err := p.call.login(p.h, pin); err != nil {
 		return fmt.Errorf("log in to token %s: %w", token, refusedPIN(err))
 	}
 	p.loggedIn = true

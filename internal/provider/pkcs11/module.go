@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/miekg/pkcs11"
 	"golang.org/x/sys/unix"
@@ -19,7 +20,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/secret"
 )
 
 // Name is the provider's name in configuration, lock and envelopes.
@@ -33,7 +33,11 @@ type Config struct {
 	// IVFromHSM is what the operators expect of the IV. nil: no expectation.
 	// The mode in use is always the one found by experiment.
 	IVFromHSM *bool
+	Sessions  int // that re-wrap at once; 0: as many as are fastest
 }
+
+// maxSessions bounds the sessions that re-wrap at once: a thread each.
+const maxSessions = 64
 
 // Provider is one module, loaded, and one token in it.
 type Provider struct {
@@ -43,11 +47,12 @@ type Provider struct {
 	digest   string // SHA-256 of the module's file, hex
 	slot     uint
 	info     pkcs11.TokenInfo
-	session  pkcs11.SessionHandle
+	*session            // the first: logs in, finds, makes, probes
+	workers  []*session // beside the first
+	tune     *tuner
 	loggedIn bool
 	iv       ivMode
 	handles  map[kek.Version]pkcs11.ObjectHandle
-	scratch  *secret.Buffer // of one decryption
 }
 
 var _ provider.Provider = (*Provider)(nil)
@@ -77,19 +82,26 @@ func Open(cfg Config) (*Provider, error) {
 	if err := ctx.Initialize(); err != nil {
 		return nil, fmt.Errorf("initialize module %s: %w", printable.Quote(cfg.ModulePath), named(err))
 	}
-	if p.scratch, err = secret.New(roomy); err != nil {
-		p.Close()
-		return nil, err
-	}
 	if err := p.findToken(); err != nil {
 		p.Close()
 		return nil, err
 	}
-	if p.session, err = ctx.OpenSession(p.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION); err != nil {
+	if p.session, err = p.openSession(); err != nil {
 		p.Close()
-		return nil, fmt.Errorf("open session on token %s: %w", printable.Quote(cfg.TokenLabel), named(err))
+		return nil, err
 	}
+	p.tune = newTuner(cfg.Sessions, p.mostSessions(), time.Now)
 	return p, nil
+}
+
+// mostSessions is what the token takes (CK_TOKEN_INFO.ulMaxRwSessionCount; 0 is
+// no limit, all bits set is unknown), less the first.
+func (p *Provider) mostSessions() int {
+	const unknown = ^uint(0)
+	if n := p.info.MaxRwSessionCount; n > 1 && n != unknown && n <= maxSessions {
+		return int(n) - 1
+	}
+	return maxSessions
 }
 
 func openModule(path string) (*os.File, string, error) {
@@ -179,7 +191,13 @@ func (p *Provider) Describe(context.Context) (map[string]string, error) {
 // Close ends the sessions and the module. It does not unload the module:
 // threads it started may still run.
 func (p *Provider) Close() error {
-	p.scratch.Wipe()
+	for _, s := range p.workers {
+		close(s.jobs)
+		s.scratch.Wipe()
+	}
+	if p.session != nil {
+		p.scratch.Wipe()
+	}
 	if err := p.ctx.Finalize(); err != nil {
 		return fmt.Errorf("finalize module: %w", named(err))
 	}

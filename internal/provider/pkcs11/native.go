@@ -1,7 +1,10 @@
 package pkcs11
 
 /*
+#include <string.h>
+
 #include "cryptoki.h"
+#include "rewrap.h"
 
 static ck_ulong login(struct ck_function_list *f, ck_ulong session, ck_ulong user, ck_byte *pin, ck_ulong len) {
 	return ((ck_login)f->place[PLACE_C_LOGIN])(session, user, pin, len);
@@ -19,6 +22,51 @@ static ck_ulong gcm(struct ck_function_list *f, ck_ulong session, ck_ulong key, 
 	if (rv != CKR_OK)
 		return rv;
 	return ((ck_crypt)f->place[run])(session, in, in_len, out, out_len);
+}
+
+// Re-wraps items one after the other: unwrap, wrap, unwrap again, compare. Many
+// in one call from Go, since a call that takes long costs the Go scheduler more
+// than the token. DEKs are in the scratch memory alone, which is wiped.
+static void wipe(ck_byte *b, ck_ulong n) {
+	volatile ck_byte *v = b;
+	while (n--)
+		*v++ = 0;
+}
+
+static void rewrap_one(struct ck_function_list *f, ck_ulong session, ck_ulong to, struct rewrap_item *it, ck_byte *scratch) {
+	ck_byte *dek = scratch + REWRAP_ROOM, iv[REWRAP_IV_MAX], differ = 0;
+	ck_ulong n = REWRAP_ROOM;
+	memcpy(iv, it->in, it->iv_len);
+	it->step = REWRAP_UNWRAP;
+	it->rv = gcm(f, session, it->from, 0, iv, it->iv_len, NULL, 0, it->in + it->iv_len, it->in_len - it->iv_len, scratch, &n);
+	if (it->rv != CKR_OK)
+		return;
+	if (n != REWRAP_DEK) {
+		it->step = REWRAP_LENGTH;
+		return;
+	}
+	memcpy(dek, scratch, REWRAP_DEK);
+	it->step = REWRAP_WRAP;
+	it->out_len = REWRAP_ROOM;
+	it->rv = gcm(f, session, to, 1, it->iv, sizeof it->iv, NULL, 0, dek, REWRAP_DEK, it->out, &it->out_len);
+	if (it->rv != CKR_OK)
+		return;
+	it->step = REWRAP_AGAIN;
+	memcpy(iv, it->iv, sizeof it->iv);
+	n = REWRAP_ROOM;
+	it->rv = gcm(f, session, to, 0, iv, sizeof it->iv, NULL, 0, it->out, it->out_len, scratch, &n);
+	if (it->rv != CKR_OK)
+		return;
+	for (ck_ulong i = 0; i < REWRAP_DEK; i++)
+		differ |= dek[i] ^ scratch[i];
+	it->step = n != REWRAP_DEK || differ ? REWRAP_DIFFERS : REWRAP_DONE;
+}
+
+static void rewrap(struct ck_function_list *f, ck_ulong session, ck_ulong to, struct rewrap_item *items, ck_ulong n, ck_byte *scratch) {
+	for (ck_ulong i = 0; i < n; i++) {
+		rewrap_one(f, session, to, items + i, scratch);
+		wipe(scratch, REWRAP_ROOM + REWRAP_DEK);
+	}
 }
 
 // A first byte of memory for empty slices.
@@ -42,9 +90,14 @@ static ck_ulong gcm_size(struct ck_function_list *f, ck_ulong session, ck_ulong 
 import "C"
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/miekg/pkcs11"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
 )
 
 // functions is the module's function list: the very one that miekg's Ctx
@@ -91,6 +144,48 @@ func (f functions) size(s pkcs11.SessionHandle, key pkcs11.ObjectHandle, iv, in,
 	err = asError(C.gcm_size(f.list, C.ck_ulong(s), C.ck_ulong(key), pointer(iv), C.ck_ulong(len(iv)),
 		pointer(in), C.ck_ulong(len(in)), pointer(out), &cn, &csize))
 	return int(csize), int(cn), err
+}
+
+// item is one envelope of a chunk.
+type item = C.struct_rewrap_item
+
+// rewrap does a chunk of items in one call; each tells by itself what came of
+// it. scratch is locked memory of scratchSize bytes.
+func (f functions) rewrap(s pkcs11.SessionHandle, to pkcs11.ObjectHandle, items []item, scratch []byte) {
+	C.rewrap(f.list, C.ck_ulong(s), C.ck_ulong(to), unsafe.SliceData(items), C.ck_ulong(len(items)), pointer(scratch[:scratchSize]))
+}
+
+// newItem lays out a wrapped DEK, taken apart, with the IV for the new one.
+func newItem(from pkcs11.ObjectHandle, w envelope.Wrapped, iv []byte) item {
+	it := item{from: C.ck_ulong(from), iv_len: C.ck_ulong(len(w.IV)), in_len: C.ck_ulong(len(w.IV) + len(w.Sealed))}
+	in := bytesOf(it.in[:])
+	copy(in[copy(in, w.IV):], w.Sealed)
+	copy(bytesOf(it.iv[:]), iv)
+	return it
+}
+
+func bytesOf(b []C.ck_byte) []byte {
+	return unsafe.Slice((*byte)(unsafe.SliceData(b)), len(b))
+}
+
+// result of an item is the new wrapped DEK, IV || sealed, or the error of the step that failed.
+func result(it *item, given []byte, mode ivMode) ([]byte, error) {
+	fail := asError(it.rv)
+	switch it.step {
+	case C.REWRAP_UNWRAP, C.REWRAP_WRAP:
+		return nil, fail
+	case C.REWRAP_LENGTH:
+		return nil, errors.New("it unwraps to something that is no DEK")
+	case C.REWRAP_AGAIN:
+		return nil, fmt.Errorf("unwrap what was just wrapped: %w", fail)
+	case C.REWRAP_DIFFERS:
+		return nil, errors.New("what was just wrapped unwraps to another value")
+	}
+	iv, sealed := bytesOf(it.iv[:]), bytesOf(it.out[:])[:it.out_len]
+	if err := checkAnswer(mode, given, iv, len(sealed)); err != nil {
+		return nil, err
+	}
+	return slices.Concat(iv, sealed), nil
 }
 
 func pointer(b []byte) *C.ck_byte {

@@ -19,7 +19,7 @@ import (
 
 const chain = kek.Chain("00112233445566778899aabbccddeeff")
 
-func open(t *testing.T, module string) *pkcs11.Provider {
+func open(t testing.TB, module string) *pkcs11.Provider {
 	t.Helper()
 	p, err := pkcs11.Open(pkcs11.Config{ModulePath: module, TokenLabel: pkcs11test.Label})
 	if err != nil {
@@ -29,7 +29,7 @@ func open(t *testing.T, module string) *pkcs11.Provider {
 	return p
 }
 
-func login(t *testing.T, p provider.Provider, pin string) error {
+func login(t testing.TB, p provider.Provider, pin string) error {
 	t.Helper()
 	return p.Login(t.Context(), func(context.Context, string, string) (*secret.Buffer, error) {
 		b, err := secret.New(64)

@@ -42,7 +42,7 @@ func (p *Provider) Probe(ctx context.Context, report func(provider.Verdict)) err
 
 func (p *probe) destroy() {
 	if p.key != 0 {
-		_ = p.ctx.DestroyObject(p.session, p.key) // a session key: it goes with the session anyway
+		_ = p.ctx.DestroyObject(p.h, p.key) // a session key: it goes with the session anyway
 	}
 }
 
@@ -153,7 +153,7 @@ func (p *Provider) findIVMode() error {
 	if err != nil {
 		return err
 	}
-	defer p.ctx.DestroyObject(p.session, h)
+	defer p.ctx.DestroyObject(p.h, h)
 	return p.discoverIV(h, make([]byte, kek.Size))
 }
 
@@ -162,7 +162,7 @@ func (p *Provider) findIVMode() error {
 // it really uses what it is given, ivs shows.
 func (p *Provider) discoverIV(key pkcs11.ObjectHandle, sample []byte) error {
 	iv, out := make([]byte, ivSize), make([]byte, roomy)
-	n, err := p.call.encrypt(p.session, key, iv, nil, sample, out)
+	n, err := p.call.encrypt(p.h, key, iv, nil, sample, out)
 	switch {
 	case err == nil && n != len(sample)+envelope.TagSize:
 		return fmt.Errorf("the token answered %d bytes to %d, want %d: an IV mode this version does not speak", n, len(sample), len(sample)+envelope.TagSize)
@@ -185,7 +185,7 @@ func (p *probe) sizeQuery() (string, error) {
 		clear(iv)
 	}
 	want := len(p.sample) + envelope.TagSize
-	size, n, err := p.call.size(p.session, p.key, iv, p.sample, make([]byte, roomy))
+	size, n, err := p.call.size(p.h, p.key, iv, p.sample, make([]byte, roomy))
 	if err != nil {
 		return "", fmt.Errorf("encrypt after a size query: %w", named(err))
 	}

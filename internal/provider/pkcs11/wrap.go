@@ -11,7 +11,6 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
-	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/secret"
 )
 
@@ -52,7 +51,8 @@ func (p *Provider) Wrap(ctx context.Context, by kek.Name, dek []byte) ([]byte, e
 }
 
 // wrap encrypts in under the mode found and returns IV || ciphertext || tag.
-func (p *Provider) wrap(key pkcs11.ObjectHandle, in, aad []byte) ([]byte, error) {
+func (s *session) wrap(key pkcs11.ObjectHandle, in, aad []byte) ([]byte, error) {
+	p := s.p
 	iv := make([]byte, ivSize)
 	if p.iv == ivHost {
 		if _, err := rand.Read(iv); err != nil {
@@ -61,21 +61,28 @@ func (p *Provider) wrap(key pkcs11.ObjectHandle, in, aad []byte) ([]byte, error)
 	}
 	given := bytes.Clone(iv)
 	out := make([]byte, ivSize+roomy)
-	n, err := p.call.encrypt(p.session, key, iv, aad, in, out[ivSize:])
+	n, err := p.call.encrypt(s.h, key, iv, aad, in, out[ivSize:])
 	if err != nil {
 		return nil, err
 	}
-	if n != len(in)+envelope.TagSize {
-		return nil, fmt.Errorf("the token answered %d bytes to %d, want %d", n, len(in), len(in)+envelope.TagSize)
-	}
-	if p.iv == ivHost && !bytes.Equal(iv, given) {
-		return nil, errors.New("the token changed the IV it was given")
-	}
-	if bytes.Equal(iv, make([]byte, ivSize)) {
-		return nil, errors.New("the IV is all zeros")
+	if err := checkAnswer(p.iv, given, iv, n); err != nil {
+		return nil, err
 	}
 	copy(out, iv)
 	return out[:ivSize+n], nil
+}
+
+// checkAnswer refuses what a token must never answer to a wrap.
+func checkAnswer(mode ivMode, given, iv []byte, n int) error {
+	switch {
+	case n != kek.Size+envelope.TagSize:
+		return fmt.Errorf("the token answered %d bytes, want %d", n, kek.Size+envelope.TagSize)
+	case mode == ivHost && !bytes.Equal(iv, given):
+		return errors.New("the token changed the IV it was given")
+	case bytes.Equal(iv, make([]byte, ivSize)):
+		return errors.New("the IV is all zeros")
+	}
+	return nil
 }
 
 // Unwrap implements provider.Provider.
@@ -96,10 +103,10 @@ func (p *Provider) Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte
 
 // unwrap decrypts into locked memory first: some tokens want room for the tag
 // as well (SoftHSM2), and a token is never given less than roomy.
-func (p *Provider) unwrap(key pkcs11.ObjectHandle, w envelope.Wrapped, aad, into []byte) error {
-	room := p.scratch.Room()[:roomy]
+func (s *session) unwrap(key pkcs11.ObjectHandle, w envelope.Wrapped, aad, into []byte) error {
+	room := s.scratch.Room()[:roomy]
 	defer secret.Zero(room)
-	n, err := p.call.decrypt(p.session, key, bytes.Clone(w.IV), aad, w.Sealed, room)
+	n, err := s.p.call.decrypt(s.h, key, bytes.Clone(w.IV), aad, w.Sealed, room)
 	if err != nil {
 		return err
 	}
@@ -108,9 +115,4 @@ func (p *Provider) unwrap(key pkcs11.ObjectHandle, w envelope.Wrapped, aad, into
 	}
 	copy(into, room)
 	return nil
-}
-
-// Rewrap implements provider.Provider.
-func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
-	return provider.Each(ctx, p, items, to)
 }

@@ -150,9 +150,13 @@ func (s *Store) Page(ctx context.Context, c envelope.Collection, to kek.Version,
 	if len(fields) == 0 {
 		return nil, nil
 	}
+	from, args := "", []any{int(to), limit}
+	if after != nil { // not "?3 IS NULL OR ...": that would read the index from its start
+		from, args = "id > ?3 AND", append(args, after)
+	}
 	docs, err := collect(ctx, s.db, func(r *sql.Rows) (store.Document, error) { return scanDocument(r, fields) },
-		fmt.Sprintf(`SELECT id, coalesce(kek_version, 0), %s FROM %s WHERE (%s) AND (?2 IS NULL OR id > ?2) ORDER BY id LIMIT ?3`,
-			strings.Join(cols, ", "), c.Name, strings.Join(old, " OR ")), int(to), after, limit)
+		fmt.Sprintf(`SELECT id, coalesce(kek_version, 0), %s FROM %s WHERE %s (%s) ORDER BY id LIMIT ?2`,
+			strings.Join(cols, ", "), c.Name, from, strings.Join(old, " OR ")), args...)
 	if err != nil {
 		return nil, fmt.Errorf("read a page of %s: %w", c.Name, err)
 	}
@@ -189,9 +193,18 @@ func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.S
 	})
 	done := make([]bool, len(swaps))
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		prepared := map[string]*sql.Stmt{}
 		for i, sw := range swaps {
 			query, args := swapQuery(c, sw)
-			res, err := tx.ExecContext(ctx, query, args...)
+			stmt, ok := prepared[query]
+			if !ok {
+				if stmt, err = tx.PrepareContext(ctx, query); err != nil {
+					return err
+				}
+				defer stmt.Close()
+				prepared[query] = stmt
+			}
+			res, err := stmt.ExecContext(ctx, args...)
 			if err != nil {
 				return err
 			}

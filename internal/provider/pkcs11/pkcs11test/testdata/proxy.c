@@ -118,7 +118,7 @@ static ck_ulong encrypt_init(ck_ulong session, struct ck_mechanism *m, ck_ulong 
 }
 
 static ck_ulong decrypt_init(ck_ulong session, struct ck_mechanism *m, ck_ulong key) {
-	if (m->mechanism != CKM_AES_GCM)
+	if (m->mechanism != CKM_AES_GCM || !(mode("zero-iv") || mode("ignore-tag")))
 		return ((ck_crypt_init)real->place[PLACE_C_DECRYPT_INIT])(session, m, key);
 	keep(m, key);
 	struct ck_mechanism mine = { CKM_AES_GCM, &last.p, sizeof last.p };

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	_ "github.com/mattn/go-sqlite3" // the driver itself: no store of ours
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+)
+
+// rawUpdates is the raw loop on the store: it reads the ids of each table and
+// writes a wrapped DEK and the two versions of each record, a thousand to a
+// transaction, durable as ours. It returns updates per second.
+func rawUpdates(ctx context.Context, path string, n int) (float64, error) {
+	db, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate")
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	wrapped := make([]byte, 60)
+	began := time.Now()
+	for _, p := range envelope.DefaultCatalogue() {
+		ids, err := idsOf(ctx, db, p.Collection)
+		if err != nil {
+			return 0, err
+		}
+		query := fmt.Sprintf(`UPDATE %[1]s SET kek_version = 2, %[2]s_wrapped_dek = ?, %[2]s_kek_version = 2
+			WHERE id = ? AND kek_version = 2 AND %[2]s_kek_version = 2`, p.Collection, p.Field)
+		for len(ids) > 0 {
+			some := ids[:min(1000, len(ids))]
+			ids = ids[len(some):]
+			if err := update(ctx, db, query, wrapped, some); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return float64(n) / time.Since(began).Seconds(), nil
+}
+
+func idsOf(ctx context.Context, db *sql.DB, table string) (ids []string, err error) {
+	rows, err := db.QueryContext(ctx, "SELECT id FROM "+table)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
+func update(ctx context.Context, db *sql.DB, query string, wrapped []byte, ids []string) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	stmt, err := tx.PrepareContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer stmt.Close()
+	for _, id := range ids {
+		if _, err := stmt.ExecContext(ctx, wrapped, id); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}

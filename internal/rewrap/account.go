@@ -1,0 +1,85 @@
+package rewrap
+
+import (
+	"time"
+)
+
+func (r *run) place(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.p.Place = name
+}
+
+// halt shows why nothing moves, and stops the clock of the rates.
+func (r *run) halt(limit int, state, why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.p.Limit, r.p.State, r.p.ETA = limit, state, ETA{Why: why}
+	r.began = time.Time{}
+	r.Report(r.p)
+}
+
+// account counts what became of a page, and takes the time from page to page,
+// so that the limit's waits count.
+func (r *run) account(b batch, took []bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	done := r.add(b, took)
+	now := time.Now()
+	if !r.began.IsZero() {
+		r.meter.add(now.Sub(r.began), done)
+		r.began = now
+	}
+	if r.p.Limit > 0 {
+		if r.next.Before(now.Add(-time.Second)) {
+			r.next = now // after a pause there is nothing to catch up
+		}
+		r.next = r.next.Add(time.Duration(float64(done) / float64(r.p.Limit) * float64(time.Second)))
+	}
+	r.p.Left = max(0, r.p.Left-done)
+	r.p.Workers = r.Provider.Workers()
+	r.p.Rate = r.meter.rate()
+	if r.p.State == Running {
+		r.p.ETA = r.meter.eta(r.p.Left, r.p.Total)
+	}
+	r.Report(r.p)
+}
+
+// add counts each envelope of a page once, and returns how many were written.
+func (r *run) add(b batch, took []bool) (done int) {
+	c := &r.p.Counts
+	names := b.names
+	for i, sw := range b.swaps {
+		n := len(sw.New)
+		for _, name := range names[:n] {
+			if took[i] && r.poison[name] { // somebody mended it
+				delete(r.poison, name)
+				c.Scanned--
+			}
+		}
+		names = names[n:]
+		if took[i] {
+			c.Rewrapped += n
+			done += max(1, n) // of a record whose outer version alone was due, one
+		} else {
+			c.Conflicts += max(1, n)
+			n = max(1, n)
+		}
+		c.Scanned += n
+	}
+	c.Current += b.current
+	c.Scanned += b.current + first(r.poison, b.poison) + first(r.passed, b.passed)
+	c.Poison, c.Excluded = len(r.poison), len(r.passed)
+	return done
+}
+
+// first adds names to a set and returns how many were new.
+func first(set map[string]bool, names []string) (n int) {
+	for _, name := range names {
+		if !set[name] {
+			set[name] = true
+			n++
+		}
+	}
+	return n
+}

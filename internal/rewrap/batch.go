@@ -1,0 +1,135 @@
+package rewrap
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// batch is a page after the provider: what to write, and what not.
+type batch struct {
+	swaps   []store.Swap
+	current int      // envelopes at the target already
+	poison  []string // envelopes that no key opens, by name
+	passed  []string // excluded ones, by name
+	names   []string // of every envelope in swaps
+	last    any      // id of the page's last document
+}
+
+// item is one envelope of a page, by its place in it.
+type item struct{ doc, envelope int }
+
+// batch re-wraps a page. Answers are paired by the bytes they were made from,
+// not by their order.
+func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Document) (batch, error) {
+	b := batch{last: docs[len(docs)-1].ID}
+	var items []provider.Item
+	var places []item
+	for i, d := range docs {
+		for j, h := range d.Envelopes {
+			switch name := nameOf(c, d, h); {
+			case h.Version == r.To:
+				b.current++
+			case r.excluded[name]:
+				b.passed = append(b.passed, name)
+			default:
+				items = append(items, provider.Item{From: kek.NameOf(r.Chain, h.Version), Wrapped: h.WrappedDEK})
+				places = append(places, item{i, j})
+			}
+		}
+	}
+	answers, err := r.Provider.Rewrap(ctx, items, kek.NameOf(r.Chain, r.To))
+	if err != nil {
+		return b, err
+	}
+	answers, err = paired(items, answers)
+	if err != nil {
+		return b, err
+	}
+	renewed := make([][]store.Held, len(docs))
+	for n, at := range places {
+		d := &docs[at.doc]
+		h := &d.Envelopes[at.envelope]
+		name := nameOf(c, *d, *h)
+		if a := answers[n]; a.Err != nil {
+			if err := r.blame(ctx, h.Version, a.Err); err != nil {
+				return b, err
+			}
+			b.poison = append(b.poison, name)
+		} else {
+			h.WrappedDEK = a.Old // the old bytes come from the answer (promise 3)
+			renewed[at.doc] = append(renewed[at.doc], store.Held{Field: h.Field, Version: r.To, WrappedDEK: a.New})
+			b.names = append(b.names, name)
+		}
+	}
+	for i, d := range docs {
+		if len(renewed[i]) > 0 || r.onlyOuter(d) {
+			b.swaps = append(b.swaps, store.Swap{Old: d, New: renewed[i], To: r.To})
+		}
+	}
+	return b, nil
+}
+
+// onlyOuter reports whether nothing of a record is due but its outer version.
+func (r *run) onlyOuter(d store.Document) bool {
+	for _, h := range d.Envelopes {
+		if h.Version != r.To {
+			return false
+		}
+	}
+	return true
+}
+
+// nameOf is how an envelope is named to people: collection.field and id.
+func nameOf(c envelope.Collection, d store.Document, h store.Held) string {
+	return fmt.Sprintf("%s.%s %s", c.Name, h.Field, printable.Text(fmt.Sprint(d.ID)))
+}
+
+// paired puts the answers into the order of the items. Each wrapped DEK has an
+// IV of its own, so that its bytes tell which it is.
+func paired(items []provider.Item, answers []provider.Rewrapped) ([]provider.Rewrapped, error) {
+	if len(answers) != len(items) {
+		return nil, fmt.Errorf("the provider gave %d answers to %d envelopes", len(answers), len(items))
+	}
+	by := make(map[string][]provider.Rewrapped, len(answers))
+	for i, a := range answers {
+		if bytes.Equal(a.Old, items[i].Wrapped) {
+			continue // in its place
+		}
+		by[string(a.Old)] = append(by[string(a.Old)], a)
+	}
+	if len(by) == 0 {
+		return answers, nil
+	}
+	out := make([]provider.Rewrapped, len(items))
+	for i, it := range items {
+		if bytes.Equal(answers[i].Old, it.Wrapped) {
+			out[i] = answers[i]
+			continue
+		}
+		some := by[string(it.Wrapped)]
+		if len(some) == 0 {
+			return nil, errors.New("the provider answered for another envelope than it was asked")
+		}
+		out[i], by[string(it.Wrapped)] = some[0], some[1:]
+	}
+	return out, nil
+}
+
+// blame returns nil when the envelope is at fault, and the provider's error
+// when a key does not even open its canary.
+func (r *run) blame(ctx context.Context, from kek.Version, cause error) error {
+	for _, v := range []kek.Version{from, r.To} {
+		if err := r.Canary(ctx, v); err != nil && !(v == from && errors.Is(err, provider.ErrNoKey)) {
+			return errors.Join(cause, err)
+		}
+	}
+	return nil
+}
