@@ -109,7 +109,7 @@ func (r *rehearsed) prepare(ctx context.Context) (err error) {
 
 // bundles lists the bundles in the order of their ceremonies.
 func (r *rehearsed) bundles() []string {
-	all, _ := filepath.Glob(filepath.Join(r.parts.Bundles(), "*-[0-9][0-9][0-9][0-9]-*[a-z]")) // the pattern is right
+	all, _ := filepath.Glob(filepath.Join(r.parts.Bundles(), "[0-9]*-[0-9][0-9][0-9][0-9]-*[a-z]")) // the pattern is right
 	dirs := all[:0]
 	for _, path := range all {
 		if filepath.Ext(path) == "" {

@@ -48,16 +48,8 @@ func (r *run) account(b batch, took []bool) {
 // add counts each envelope of a page once, and returns how many were written.
 func (r *run) add(b batch, took []bool) (done int) {
 	c := &r.p.Counts
-	names := b.names
 	for i, sw := range b.swaps {
 		n := len(sw.New)
-		for _, name := range names[:n] {
-			if took[i] && r.poison[name] { // somebody mended it
-				delete(r.poison, name)
-				c.Scanned--
-			}
-		}
-		names = names[n:]
 		if took[i] {
 			c.Rewrapped += n
 			done += max(1, n) // of a record whose outer version alone was due, one
@@ -71,6 +63,19 @@ func (r *run) add(b batch, took []bool) (done int) {
 	c.Scanned += b.current + first(r.poison, b.poison) + first(r.passed, b.passed)
 	c.Poison, c.Excluded = len(r.poison), len(r.passed)
 	return done
+}
+
+// anew forgets what the pass before passed over: somebody may have mended it. The
+// last pass meets all that is left.
+func (r *run) anew() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := &r.p.Counts
+	c.Scanned -= c.Poison + c.Excluded
+	c.Poison, c.Excluded = 0, 0
+	clear(r.poison)
+	clear(r.passed)
+	c.Passes++
 }
 
 // first adds names to a set and returns how many were new.

@@ -19,7 +19,6 @@ type batch struct {
 	current int      // envelopes at the target already
 	poison  []string // envelopes that no key opens, by name
 	passed  []string // excluded ones, by name
-	names   []string // of every envelope in swaps
 	last    any      // id of the page's last document
 }
 
@@ -34,11 +33,11 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 	var places []item
 	for i, d := range docs {
 		for j, h := range d.Envelopes {
-			switch name := nameOf(c, d, h); {
+			switch {
 			case h.Version == r.To:
 				b.current++
-			case r.excluded[name]:
-				b.passed = append(b.passed, name)
+			case len(r.excluded) > 0 && r.excluded[nameOf(c, d, h)]:
+				b.passed = append(b.passed, nameOf(c, d, h))
 			default:
 				items = append(items, provider.Item{From: kek.NameOf(r.Chain, h.Version), Wrapped: h.WrappedDEK})
 				places = append(places, item{i, j})
@@ -57,16 +56,14 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 	for n, at := range places {
 		d := &docs[at.doc]
 		h := &d.Envelopes[at.envelope]
-		name := nameOf(c, *d, *h)
 		if a := answers[n]; a.Err != nil {
 			if err := r.blame(ctx, h.Version, a.Err); err != nil {
 				return b, err
 			}
-			b.poison = append(b.poison, name)
+			b.poison = append(b.poison, nameOf(c, *d, *h))
 		} else {
 			h.WrappedDEK = a.Old // the old bytes come from the answer (promise 3)
 			renewed[at.doc] = append(renewed[at.doc], store.Held{Field: h.Field, Version: r.To, WrappedDEK: a.New})
-			b.names = append(b.names, name)
 		}
 	}
 	for i, d := range docs {
@@ -79,6 +76,9 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 
 // onlyOuter reports whether nothing of a record is due but its outer version.
 func (r *run) onlyOuter(d store.Document) bool {
+	if len(d.Envelopes) == 0 {
+		return false
+	}
 	for _, h := range d.Envelopes {
 		if h.Version != r.To {
 			return false
@@ -123,11 +123,13 @@ func paired(items []provider.Item, answers []provider.Rewrapped) ([]provider.Rew
 	return out, nil
 }
 
-// blame returns nil when the envelope is at fault, and the provider's error
-// when a key does not even open its canary.
+// blame returns nil when the envelope is at fault, also for a version that there
+// is none of, and the provider's error when a key does not even open its canary.
 func (r *run) blame(ctx context.Context, from kek.Version, cause error) error {
 	for _, v := range []kek.Version{from, r.To} {
-		if err := r.Canary(ctx, v); err != nil && !(v == from && errors.Is(err, provider.ErrNoKey)) {
+		err := r.Canary(ctx, v)
+		none := errors.Is(err, provider.ErrNoKey) || errors.Is(err, store.ErrNotFound)
+		if err != nil && !(v == from && none) {
 			return errors.Join(cause, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package rewrap
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -19,31 +20,32 @@ const (
 
 // collection goes through one collection in three stages at once: a page is
 // read while the one before is re-wrapped and the one before that is written.
-// At most five pages are in memory.
+// At most five pages are in memory. What a stage has done when the one before
+// it fails is written and counted.
 func (r *run) collection(ctx context.Context, c envelope.Collection, after any) error {
 	r.place(c.Name)
-	ctx, stop := context.WithCancelCause(ctx)
+	upstream, stop := context.WithCancel(ctx)
+	defer stop()
 	pages, batches := make(chan []store.Document, 1), make(chan batch, 1)
 	var stages sync.WaitGroup
+	var reading, rewrapping error
 	stages.Go(func() {
 		defer close(pages)
-		if err := r.read(ctx, c, after, pages); err != nil {
-			stop(err)
-		}
+		reading = r.read(upstream, c, after, pages)
 	})
 	stages.Go(func() {
 		defer close(batches)
-		if err := r.rewrap(ctx, c, pages, batches); err != nil {
-			stop(err)
+		if rewrapping = r.rewrap(upstream, c, pages, batches); rewrapping != nil {
+			stop()
 		}
 	})
-	if err := r.write(ctx, c, batches); err != nil {
-		stop(err)
+	writing := r.write(ctx, c, batches)
+	if writing != nil {
+		stop()
 	}
 	stages.Wait()
-	err := context.Cause(ctx) // of the stage that failed first
-	stop(nil)
-	return err
+	// A stage that was stopped returns only that.
+	return cmp.Or(writing, rewrapping, reading)
 }
 
 // send gives a value to the next stage, unless the pipeline has stopped.
@@ -52,17 +54,13 @@ func send[T any](ctx context.Context, to chan<- T, v T) error {
 	case to <- v:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err()
 	}
 }
 
 func (r *run) read(ctx context.Context, c envelope.Collection, after any, pages chan<- []store.Document) error {
 	for {
-		limit, err := r.ready(ctx)
-		if err != nil {
-			return err
-		}
-		docs, err := r.Store.Page(ctx, c, r.To, after, limit)
+		docs, err := r.Store.Page(ctx, c, r.To, after, r.size())
 		if err != nil || len(docs) == 0 {
 			return err
 		}
@@ -88,25 +86,29 @@ func (r *run) rewrap(ctx context.Context, c envelope.Collection, pages <-chan []
 
 func (r *run) write(ctx context.Context, c envelope.Collection, batches <-chan batch) error {
 	for b := range batches {
+		if err := r.ready(ctx); err != nil {
+			return err
+		}
 		took, err := r.Store.Swap(ctx, c, b.swaps)
 		if err != nil {
 			return err
 		}
 		r.account(b, took)
-		r.Mark.reach(r.Store, c.Name, b.last, len(b.swaps))
+		if r.p.Passes == 1 {
+			r.Mark.reach(r.Store, c.Name, b.last, len(b.swaps))
+		}
 	}
 	return nil
 }
 
-// ready waits for the limit, for a pause to end and for the gate to open, and
-// returns how many documents to read.
-func (r *run) ready(ctx context.Context) (limit int, err error) {
+// ready waits for the limit, for a pause to end and for the gate to open.
+func (r *run) ready(ctx context.Context) error {
 	for {
 		paused, rate, changed := r.Control.Now()
 		why, err := r.Gate(ctx)
 		switch {
 		case err != nil:
-			return 0, err
+			return err
 		case paused:
 			r.halt(rate, Paused, Paused)
 			err = await(ctx, time.Now().Add(time.Hour), changed)
@@ -114,14 +116,14 @@ func (r *run) ready(ctx context.Context) (limit int, err error) {
 			r.halt(rate, Waiting+why, "waiting")
 			err = await(ctx, time.Now().Add(time.Second), changed)
 		default:
-			if at, wait := r.due(rate); wait {
-				err = await(ctx, at, changed)
-				break
+			at, wait := r.due(rate)
+			if !wait {
+				return nil
 			}
-			return r.size(rate), nil
+			err = await(ctx, at, changed)
 		}
 		if err != nil {
-			return 0, err
+			return err
 		}
 	}
 }
@@ -142,7 +144,8 @@ func (r *run) due(rate int) (time.Time, bool) {
 }
 
 // size is how many documents make a page of pageTime.
-func (r *run) size(limit int) int {
+func (r *run) size() int {
+	_, limit, _ := r.Control.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	per := r.meter.rate()

@@ -28,7 +28,8 @@ type Job struct {
 	Catalogue envelope.Catalogue
 	// Excluded names envelopes that are passed over, as poison is named.
 	Excluded []string
-	// Gate is asked before each page. While it gives a reason, the job waits.
+	// Gate is asked before each page is written. While it gives a reason, the job
+	// waits.
 	Gate func(context.Context) (why string, err error)
 	// Canary proves that a version's key works: an envelope that fails while
 	// its key works is poison, otherwise the provider is at fault.
@@ -80,8 +81,12 @@ var (
 	ErrRestless = errors.New("records that change faster than they are re-wrapped")
 )
 
-// maxIdle bounds the passes in which every swap lost.
-const maxIdle = 50
+// maxPasses bounds the passes: when each of so many finds something, somebody
+// writes what is being re-wrapped. Between two later ones is a pause that grows.
+const (
+	maxPasses = 50
+	passPause = 20 * time.Millisecond
+)
 
 type run struct {
 	Job
@@ -100,29 +105,27 @@ type run struct {
 // any interruption, and beside another one.
 func Run(ctx context.Context, job Job) (Counts, error) {
 	r := &run{Job: job, p: Progress{State: Running}, next: time.Now(), excluded: map[string]bool{},
-		poison: map[string]bool{}, passed: map[string]bool{}}
+		poison: map[string]bool{}, passed: map[string]bool{}, began: time.Now()}
 	for _, name := range job.Excluded {
 		r.excluded[name] = true
 	}
 	if err := r.count(ctx); err != nil {
 		return r.p.Counts, err
 	}
-	idle := 0
 	for {
 		done, lost, skipped, err := r.pass(ctx)
-		switch {
-		case err != nil:
+		if err != nil {
 			return r.p.Counts, err
-		case done == 0 && lost > 0:
-			idle++
-		default:
-			idle = 0
-		}
-		if idle == maxIdle {
-			return r.p.Counts, fmt.Errorf("re-wrap to version %d: %d %w", r.To, lost, ErrRestless)
 		}
 		if done == 0 && lost == 0 && !skipped {
 			break
+		}
+		if r.p.Passes == maxPasses {
+			return r.p.Counts, fmt.Errorf("re-wrap to version %d: %d %w", r.To, done+lost, ErrRestless)
+		}
+		pause := time.Duration(r.p.Passes-1) * passPause // none after the first
+		if err := await(ctx, time.Now().Add(pause), nil); err != nil {
+			return r.p.Counts, err
 		}
 	}
 	r.Mark.remove()
@@ -135,7 +138,7 @@ func Run(ctx context.Context, job Job) (Counts, error) {
 // pass goes through every collection once. It says how many envelopes it wrote,
 // how many swaps it lost, and whether a mark let it skip records.
 func (r *run) pass(ctx context.Context) (done, lost int, skipped bool, err error) {
-	r.p.Passes++
+	r.anew()
 	before := r.p.Counts
 	marked := r.Mark.take()
 	for _, c := range r.Catalogue.Collections() {

@@ -48,6 +48,17 @@ func both(t *testing.T, n int, test func(*testing.T, database, rehearsal.Applica
 	}
 }
 
+// onSQLite is the application with n records at version 1, on SQLite.
+func onSQLite(t *testing.T, n int) (rehearsal.Application, database) {
+	t.Helper()
+	db, err := sqlite.Create(t.Context(), filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return written(t, db, n), db
+}
+
 // written is the application, with n records at version 1.
 func written(t *testing.T, db rehearsal.Records, n int) rehearsal.Application {
 	t.Helper()
@@ -65,8 +76,13 @@ func written(t *testing.T, db rehearsal.Records, n int) rehearsal.Application {
 
 func job(s store.Envelopes, p provider.Provider) rewrap.Job {
 	return rewrap.Job{Store: s, Provider: p, Chain: chain, To: 2, Catalogue: envelope.DefaultCatalogue(), Control: rewrap.NewControl(0),
-		Gate:   func(context.Context) (string, error) { return "", nil },
-		Canary: func(context.Context, kek.Version) error { return nil },
+		Gate: func(context.Context) (string, error) { return "", nil },
+		Canary: func(_ context.Context, v kek.Version) error {
+			if v > 2 {
+				return store.ErrNotFound // there is no such version
+			}
+			return nil
+		},
 		Report: func(rewrap.Progress) {}}
 }
 
@@ -175,6 +191,84 @@ func TestPoison(t *testing.T) {
 			t.Errorf("it was touched: %+v, %v", left, err)
 		}
 	})
+}
+
+// TestNoSuchVersion: an envelope of a version that never was is poison, not the
+// end of the job.
+func TestNoSuchVersion(t *testing.T) {
+	const n = 12
+	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
+		place, id := rehearsal.Record(3)
+		e, err := a.Records.Get(t.Context(), place, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.KEKVersion = 9
+		if err := a.Records.Put(t.Context(), place, map[string]envelope.Envelope{id: e}); err != nil {
+			t.Fatal(err)
+		}
+		c, err := rewrap.Run(t.Context(), job(db, a.Provider))
+		if !errors.Is(err, rewrap.ErrPoison) || !strings.Contains(fmt.Sprint(err), id) || c.Rewrapped != n-1 || c.Poison != 1 {
+			t.Errorf("%+v, %v", c, err)
+		}
+	})
+}
+
+// again does something before every write.
+type again struct {
+	store.Envelopes
+	happens func()
+}
+
+func (s again) Swap(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
+	s.happens()
+	return s.Envelopes.Swap(ctx, c, swaps)
+}
+
+// TestRestless: an old writer that no gate sees writes the old version at every
+// pass. The job gives up and says why.
+func TestRestless(t *testing.T) {
+	const n = 4
+	a, db := onSQLite(t, n)
+	place, id := rehearsal.Record(0)
+	old := again{db, func() {
+		if err := seal(t, a, place, id, 0); err != nil {
+			t.Error(err)
+		}
+	}}
+	c, err := rewrap.Run(t.Context(), job(old, a.Provider))
+	if !errors.Is(err, rewrap.ErrRestless) || c.Passes != 50 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// TestMended: what was poison in one pass and was mended before the next is not
+// reported.
+func TestMended(t *testing.T) {
+	const n = 12
+	a, db := onSQLite(t, n)
+	place, id := rehearsal.Record(3)
+	e, err := a.Records.Get(t.Context(), place, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.WrappedDEK[20] ^= 1
+	if err := a.Records.Put(t.Context(), place, map[string]envelope.Envelope{id: e}); err != nil {
+		t.Fatal(err)
+	}
+	j := job(db, a.Provider)
+	j.Report = func(p rewrap.Progress) {
+		if p.Passes == 1 && p.Poison == 1 {
+			if err := seal(t, a, place, id, 3); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	c, err := rewrap.Run(t.Context(), j)
+	if want := (rewrap.Counts{Scanned: n, Rewrapped: n, Passes: 3}); err != nil || c != want {
+		t.Errorf("%+v, want %+v, %v", c, want, err)
+	}
+	allAt(t, a, n, 2)
 }
 
 // TestServerGoneInRewrap: the server is gone for 20 seconds in mid-re-wrap; the

@@ -71,7 +71,7 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 }
 
 // maxChunk bounds the envelopes that one call into the module does.
-const maxChunk = 16
+const maxChunk = 256
 
 // source is the key that items come from, or why there is none.
 type source struct {

@@ -9,18 +9,19 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	wire "go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
-// How long a server may be gone before an operation gives up, and the bounds of
-// its attempts. patience is a variable for tests.
+// How long a server may be gone, from the first attempt that it did not answer,
+// and the bounds of attempts.
 const (
 	selection = 5 * time.Second  // to find a server that can be written to
 	attempt   = 15 * time.Second // of an operation on a few documents
-	long      = 30 * time.Minute // of one that reads a whole collection
+	long      = 30 * time.Minute // of one for which the server reads a whole collection
 	pause     = 200 * time.Millisecond
 )
 
@@ -30,11 +31,14 @@ var testOnlyPatience = 60 * time.Second
 // a bound. do is called again after an error that leaves open whether it
 // happened: it must find out.
 func again(ctx context.Context, bound time.Duration, do func(ctx context.Context, first bool) error) error {
-	ends := time.Now().Add(testOnlyPatience)
+	var ends time.Time
 	for first := true; ; first = false {
 		once, cancel := context.WithTimeout(ctx, bound)
 		err := do(once, first)
 		cancel()
+		if ends.IsZero() {
+			ends = time.Now().Add(testOnlyPatience)
+		}
 		if err == nil || !open(err) || ctx.Err() != nil || time.Now().After(ends) {
 			return told(err)
 		}
@@ -47,10 +51,14 @@ func again(ctx context.Context, bound time.Duration, do func(ctx context.Context
 }
 
 // open reports whether an error leaves open if the operation happened: the
-// connection broke, nobody answered, the majority was not waited for, or the
-// primary moved.
+// connection broke (this operation's, or another one's that cleared the pool),
+// nobody answered, the majority was not waited for, or the primary moved.
 func open(err error) bool {
 	if driver.IsNetworkError(err) || driver.IsTimeout(err) || silent(err) {
+		return true
+	}
+	var cleared wire.RetryablePoolError
+	if errors.As(err, &cleared) {
 		return true
 	}
 	var w driver.WriteException

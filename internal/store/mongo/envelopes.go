@@ -3,10 +3,12 @@ package mongo
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -86,7 +88,7 @@ func (s *Store) Strangers(ctx context.Context, cat envelope.Catalogue) ([]envelo
 		if c.Type == "view" || ours(c.Name) { // a view shows what another collection holds
 			continue
 		}
-		err := again(ctx, long, func(ctx context.Context, _ bool) error { return s.scan(ctx, c.Name, places) })
+		err := again(ctx, forever, func(ctx context.Context, _ bool) error { return s.scan(ctx, c.Name, places) })
 		if err != nil {
 			return nil, fmt.Errorf("look for envelopes in %s: %w", c.Name, err)
 		}
@@ -102,13 +104,21 @@ func ours(name string) bool {
 	return strings.HasPrefix(name, "system.") || slices.Contains([]string{install, versions, ceremonies, events, heartbeats}, name)
 }
 
+// forever bounds a scan, whose steps have bounds of their own.
+const forever = 365 * 24 * time.Hour
+
 func (s *Store) scan(ctx context.Context, collection string, places map[envelope.Place]bool) error {
 	cursor, err := s.db.Collection(collection).Find(ctx, bson.D{})
 	if err != nil {
 		return err
 	}
 	defer cursor.Close(ctx)
-	for cursor.Next(ctx) {
+	next := func() bool {
+		once, cancel := context.WithTimeout(ctx, attempt)
+		defer cancel()
+		return cursor.Next(once)
+	}
+	for next() {
 		elements, err := cursor.Current.Elements()
 		if err != nil {
 			return err
@@ -139,17 +149,23 @@ var idTypes = []idType{
 	{"timestamp", []bson.Type{bson.TypeTimestamp}},
 }
 
+// placeOf is the place of an id's type among idTypes, or -1.
+func placeOf(t bson.Type) int {
+	return slices.IndexFunc(idTypes, func(kind idType) bool { return slices.Contains(kind.types, t) })
+}
+
 // Page implements store.Envelopes. It goes by _id, type by type.
 func (s *Store) Page(ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int) ([]store.Document, error) {
 	from, bound := 0, bson.D(nil)
 	if r, ok := after.(ref); ok {
-		from = slices.IndexFunc(idTypes, func(t idType) bool { return slices.Contains(t.types, r.id.Type) })
+		from = placeOf(r.id.Type)
 		bound = bson.D{{Key: "$gt", Value: r.id}}
 	}
 	var docs []store.Document
 	for _, t := range idTypes[from:] {
 		filter := bson.D{{Key: "_id", Value: append(bson.D{{Key: "$type", Value: t.alias}}, bound...)}, {Key: "$or", Value: due(c, to)}}
-		some, err := s.page(ctx, c, filter, limit-len(docs))
+		// Where little is due, the server reads all that is left before it answers.
+		some, err := s.page(ctx, long, c, filter, limit-len(docs))
 		if err != nil {
 			return nil, fmt.Errorf("read a page of %s: %w", c.Name, err)
 		}
@@ -165,22 +181,32 @@ func (s *Store) Page(ctx context.Context, c envelope.Collection, to kek.Version,
 func due(c envelope.Collection, to kek.Version) bson.A {
 	var any bson.A
 	for _, f := range c.Fields {
-		any = append(any, bson.D{{Key: "$and", Value: bson.A{there(f), bson.D{{Key: "$or", Value: bson.A{
-			bson.D{{Key: f + "." + kekVersion, Value: bson.D{{Key: "$ne", Value: int(to)}}}},
-			bson.D{{Key: kekVersion, Value: bson.D{{Key: "$ne", Value: int(to)}}}},
-		}}}}}})
+		stale := append(not(f+"."+kekVersion, to), not(kekVersion, to)...)
+		any = append(any, bson.D{{Key: "$and", Value: bson.A{there(f), bson.D{{Key: "$or", Value: stale}}}}})
 	}
 	return any
 }
 
+// not is the condition that a version is another one. An array of versions is
+// one too, whatever is in it: $ne would look inside.
+func not(version string, to kek.Version) bson.A {
+	return bson.A{
+		bson.D{{Key: version, Value: bson.D{{Key: "$ne", Value: int(to)}}}},
+		bson.D{{Key: version, Value: isArray}},
+	}
+}
+
+// isArray is the condition that a field is an array.
+var isArray = bson.D{{Key: "$type", Value: "array"}}
+
 // page reads one answer of the server: no cursor outlives it.
-func (s *Store) page(ctx context.Context, c envelope.Collection, filter bson.D, limit int) (docs []store.Document, err error) {
+func (s *Store) page(ctx context.Context, bound time.Duration, c envelope.Collection, filter bson.D, limit int) (docs []store.Document, err error) {
 	fields := bson.D{{Key: kekVersion, Value: 1}}
 	for _, f := range c.Fields {
 		fields = append(fields, bson.E{Key: f + "." + wrappedDEK, Value: 1}, bson.E{Key: f + "." + kekVersion, Value: 1})
 	}
 	find := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetProjection(fields)
-	err = again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	err = again(ctx, bound, func(ctx context.Context, _ bool) error {
 		docs = nil
 		cursor, err := s.db.Collection(c.Name).Find(ctx, filter, find)
 		if err != nil {
@@ -196,8 +222,10 @@ func (s *Store) page(ctx context.Context, c envelope.Collection, filter bson.D, 
 }
 
 // Swap implements store.Envelopes: one unordered bulk of updates, each a
-// compare-and-swap of one record. Where the answer was lost, or not every update
-// found its record, the records are read back (promise 3).
+// compare-and-swap of one record. A bulk whose answer was lost is done again: what
+// took effect the first time no longer matches. Where not every update found its
+// record, the records are read back (promise 3), after an answer that the
+// majority has them.
 func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
 	if len(swaps) == 0 {
 		return nil, nil
@@ -206,13 +234,22 @@ func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.S
 	for i, sw := range swaps {
 		models[i] = driver.NewUpdateOneModel().SetFilter(unchanged(c, sw.Old)).SetUpdate(set(renewed(sw)))
 	}
-	once, cancel := context.WithTimeout(ctx, attempt)
-	defer cancel()
-	r, err := s.db.Collection(c.Name).BulkWrite(once, models, options.BulkWrite().SetOrdered(false))
-	if err != nil && !open(err) {
-		return nil, fmt.Errorf("swap envelopes of %s: %w", c.Name, told(err))
+	var matched int64
+	err := again(ctx, attempt, func(ctx context.Context, _ bool) error {
+		r, err := s.db.Collection(c.Name).BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+		if refused := (driver.BulkWriteException{}); errors.As(err, &refused) && len(refused.WriteErrors) > 0 && !open(err) {
+			w := refused.WriteErrors[0]
+			return fmt.Errorf("record %s: the server refuses the update: %s", swaps[w.Index].Old.ID, w.Message)
+		}
+		if err == nil {
+			matched = r.MatchedCount
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("swap envelopes of %s: %w", c.Name, err)
 	}
-	if err == nil && r.MatchedCount == int64(len(swaps)) {
+	if matched == int64(len(swaps)) {
 		return slices.Repeat([]bool{true}, len(swaps)), nil
 	}
 	took, err := s.took(ctx, c, swaps)
@@ -229,8 +266,15 @@ func unchanged(c envelope.Collection, d store.Document) bson.D {
 	seen := map[string]bool{}
 	for _, h := range d.Envelopes {
 		seen[h.Field] = true
-		filter = append(filter, was(h.Field+"."+kekVersion, r.fields[h.Field]),
-			bson.E{Key: h.Field + "." + wrappedDEK, Value: bson.Binary{Subtype: r.subtype[h.Field], Data: h.WrappedDEK}})
+		part := r.parts[h.Field]
+		if part.array { // left as it is, and named as poison
+			filter = append(filter, bson.E{Key: h.Field, Value: isArray})
+			continue
+		}
+		if len(h.WrappedDEK) > 0 {
+			part.dek = bson.Binary{Subtype: part.subtype, Data: h.WrappedDEK}
+		}
+		filter = append(filter, was(h.Field+"."+kekVersion, part.version), was(h.Field+"."+wrappedDEK, part.dek))
 	}
 	for _, f := range c.Fields {
 		if !seen[f] {
@@ -245,8 +289,9 @@ func renewed(sw store.Swap) bson.D {
 	r := sw.Old.ID.(ref)
 	fields := bson.D{{Key: kekVersion, Value: like(r.version, sw.To)}}
 	for _, n := range sw.New {
-		fields = append(fields, bson.E{Key: n.Field + "." + wrappedDEK, Value: bson.Binary{Subtype: r.subtype[n.Field], Data: n.WrappedDEK}},
-			bson.E{Key: n.Field + "." + kekVersion, Value: like(r.fields[n.Field], n.Version)})
+		part := r.parts[n.Field]
+		fields = append(fields, bson.E{Key: n.Field + "." + wrappedDEK, Value: bson.Binary{Subtype: part.subtype, Data: n.WrappedDEK}},
+			bson.E{Key: n.Field + "." + kekVersion, Value: like(part.version, n.Version)})
 	}
 	return fields
 }
@@ -257,7 +302,7 @@ func (s *Store) took(ctx context.Context, c envelope.Collection, swaps []store.S
 	for i, sw := range swaps {
 		ids[i] = sw.Old.ID.(ref).id
 	}
-	docs, err := s.page(ctx, c, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, len(ids))
+	docs, err := s.page(ctx, attempt, c, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, len(ids))
 	if err != nil {
 		return nil, err
 	}

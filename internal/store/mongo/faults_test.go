@@ -1,7 +1,9 @@
 package mongo_test
 
 import (
+	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -191,10 +193,10 @@ func TestStrangersAnywhere(t *testing.T) {
 	s := open(t, uri)
 	inner := bson.D{{Key: "wrapped_dek", Value: []byte("w")}, {Key: "kek_version", Value: int32(1)}}
 	server.Replace(t, uri, "deep", bson.D{{Key: "_id", Value: 1}, {Key: "settings", Value: bson.D{{Key: "smtp", Value: inner}}},
-		{Key: "list", Value: bson.A{"x", bson.D{{Key: "key", Value: inner}}}}, {Key: "top", Value: inner}})
+		{Key: "list", Value: bson.A{"x", bson.D{{Key: "key", Value: inner}}}}, {Key: "top", Value: append(bson.D{{Key: "previous", Value: inner}}, inner...)}})
 	server.Replace(t, uri, "kek_events", bson.D{{Key: "_id", Value: "1/x"}, {Key: "data", Value: inner}})
 	got, err := s.Strangers(t.Context(), envelope.Catalogue{{Collection: "deep", Field: "top"}})
-	if err != nil || len(got) != 2 || got[0].String() != "deep.list[].key" || got[1].String() != "deep.settings.smtp" {
+	if err != nil || len(got) != 3 || got[0].String() != "deep.list[].key" || got[1].String() != "deep.settings.smtp" || got[2].String() != "deep.top.previous" {
 		t.Errorf("%v, %v", got, err)
 	}
 
@@ -225,5 +227,78 @@ func TestStrangersAnywhere(t *testing.T) {
 	}
 	if err != nil || total < 4 {
 		t.Errorf("%v, %v", counts, err)
+	}
+}
+
+// TestBrokenBeside: what is broken in one field keeps its bytes and does not keep
+// the field beside it from being re-wrapped.
+func TestBrokenBeside(t *testing.T) {
+	server := mongotest.Start(t)
+	uri := server.Fresh(t)
+	s := open(t, uri)
+	good := func(v int32) bson.D {
+		return bson.D{{Key: "wrapped_dek", Value: bson.Binary{Data: []byte("wrapped")}}, {Key: "kek_version", Value: v}}
+	}
+	broken := []any{
+		bson.D{{Key: "kek_version", Value: int32(2)}},
+		bson.D{{Key: "wrapped_dek", Value: nil}, {Key: "kek_version", Value: int32(2)}},
+		bson.D{{Key: "wrapped_dek", Value: "text"}, {Key: "kek_version", Value: int32(1)}},
+		bson.D{{Key: "wrapped_dek", Value: bson.Binary{}}, {Key: "kek_version", Value: int32(1)}},
+		bson.A{good(2), good(1)},
+		bson.A{bson.D{{Key: "kek_version", Value: int32(1)}}},
+	}
+	c := envelope.Collection{Name: "broken", Fields: []string{"f", "g"}}
+	for i, g := range broken {
+		server.Replace(t, uri, c.Name, bson.D{{Key: "_id", Value: i}, {Key: "kek_version", Value: int32(1)}, {Key: "f", Value: good(1)}, {Key: "g", Value: g}})
+	}
+	docs, err := s.Page(t.Context(), c, 2, nil, 10)
+	if err != nil || len(docs) != len(broken) {
+		t.Fatalf("%d documents, %v", len(docs), err)
+	}
+	for i, d := range docs {
+		if len(d.Envelopes) != 2 { // both are named, whatever they are
+			t.Errorf("%d: %+v", i, d)
+		}
+		took, err := s.Swap(t.Context(), c, []store.Swap{{Old: d, To: 2, New: []store.Held{{Field: "f", Version: 2, WrappedDEK: []byte("anew")}}}})
+		if err != nil || !took[0] {
+			t.Errorf("%d: took %v, %v", i, took, err)
+		}
+		record := server.Find(t, uri, c.Name, i)
+		if got := record.Lookup("f", "kek_version").Int32(); got != 2 {
+			t.Errorf("%d: f at %d", i, got)
+		}
+		_, want, err := bson.MarshalValue(broken[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := record.Lookup("g").Value; !bytes.Equal(got, want) {
+			t.Errorf("%d: g is %v", i, record.Lookup("g"))
+		}
+	}
+}
+
+// TestOddVersions: a version that is a list or a decimal is never taken for the
+// target by one question and for another one by the next.
+func TestOddVersions(t *testing.T) {
+	server := mongotest.Start(t)
+	uri := server.Fresh(t)
+	s := open(t, uri)
+	c := envelope.Collection{Name: "odd", Fields: []string{"f"}}
+	for i, outer := range []any{bson.A{int32(2)}, "2", 2.5, nil} {
+		server.Replace(t, uri, c.Name, bson.D{{Key: "_id", Value: i}, {Key: "kek_version", Value: outer},
+			{Key: "f", Value: bson.D{{Key: "wrapped_dek", Value: bson.Binary{Data: []byte("wrapped")}}, {Key: "kek_version", Value: int32(2)}}}})
+	}
+	docs, err := s.Page(t.Context(), c, 2, nil, 10)
+	if err != nil || len(docs) != 4 {
+		t.Fatalf("%d documents, %v", len(docs), err)
+	}
+	for _, d := range docs {
+		if took, err := s.Swap(t.Context(), c, []store.Swap{{Old: d, To: 2}}); err != nil || !took[0] {
+			t.Errorf("%+v: %v, %v", d, took, err)
+		}
+	}
+	counts, err := s.Census(t.Context(), envelope.Catalogue{{Collection: c.Name, Field: "f"}})
+	if want := []store.Count{{Place: envelope.Place{Collection: c.Name, Field: "f"}, Version: 2, N: 4}}; err != nil || !slices.Equal(counts, want) {
+		t.Errorf("counts %v, %v", counts, err)
 	}
 }

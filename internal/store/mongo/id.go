@@ -22,5 +22,8 @@ func (s *Store) DecodeID(text string) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode id: %w", err)
 	}
+	if placeOf(id.Type) < 0 {
+		return nil, fmt.Errorf("decode id: no id is a %s", id.Type)
+	}
 	return ref{id: id}, nil
 }

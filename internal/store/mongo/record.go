@@ -1,6 +1,10 @@
 package mongo
 
 import (
+	"math"
+	"slices"
+	"strconv"
+
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
@@ -19,9 +23,16 @@ const (
 // demands. It is a Document's ID.
 type ref struct {
 	id      bson.RawValue
-	version bson.RawValue            // outer kek_version; zero: absent
-	fields  map[string]bson.RawValue // kek_version of each envelope; zero: absent
-	subtype map[string]byte          // of each wrapped DEK
+	version bson.RawValue // outer kek_version; zero: absent
+	parts   map[string]parts
+}
+
+// parts are what a field holds of an envelope.
+type parts struct {
+	version bson.RawValue // zero: absent
+	dek     any           // its wrapped DEK when that is not binary, a bson.RawValue; zero: absent
+	subtype byte          // of one that is
+	array   bool          // it is a list of envelopes, which no key opens
 }
 
 // String is the record's id as people know it.
@@ -38,7 +49,7 @@ func (r ref) String() string {
 // document reads what a page holds of one record. The memory is the cursor's:
 // everything kept is copied.
 func document(raw bson.Raw, c envelope.Collection) store.Document {
-	r := ref{id: own(raw.Lookup("_id")), version: own(raw.Lookup(kekVersion)), fields: map[string]bson.RawValue{}, subtype: map[string]byte{}}
+	r := ref{id: own(raw.Lookup("_id")), version: own(raw.Lookup(kekVersion)), parts: map[string]parts{}}
 	d := store.Document{ID: r, Version: versionOf(r.version)}
 	for _, f := range c.Fields {
 		field := raw.Lookup(f)
@@ -46,12 +57,15 @@ func document(raw bson.Raw, c envelope.Collection) store.Document {
 		switch {
 		case isEnvelope(field):
 			sub := field.Document()
-			r.fields[f] = own(sub.Lookup(kekVersion))
-			h.Version = versionOf(r.fields[f])
+			part := parts{version: own(sub.Lookup(kekVersion)), dek: own(sub.Lookup(wrappedDEK))}
+			h.Version = versionOf(part.version)
 			if subtype, b, ok := sub.Lookup(wrappedDEK).BinaryOK(); ok {
-				h.WrappedDEK, r.subtype[f] = append([]byte{}, b...), subtype
+				h.WrappedDEK, part.subtype = append([]byte{}, b...), subtype
 			}
-		case !holds(field): // absent, or something that is no secret of ours
+			r.parts[f] = part
+		case isList(field):
+			r.parts[f] = parts{array: true}
+		default: // absent, or something that is no secret of ours
 			continue
 		}
 		d.Envelopes = append(d.Envelopes, h)
@@ -80,21 +94,25 @@ func isEnvelope(v bson.RawValue) bool {
 	return false
 }
 
-// holds reports whether an envelope lies anywhere within a value.
-func holds(v bson.RawValue) bool {
-	found := false
-	walk(v, "", func(string) { found = true })
-	return found
+// isList reports whether a field is an array with such a sub-document in it: a
+// query's path looks into arrays, one level deep.
+func isList(v bson.RawValue) bool {
+	array, ok := v.ArrayOK()
+	if !ok {
+		return false
+	}
+	values, _ := array.Values()
+	return slices.ContainsFunc(values, isEnvelope)
 }
 
-// walk calls found with the path of every sub-document that has a wrapped DEK.
+// walk calls found with the path of every sub-document that has a wrapped DEK,
+// within others too.
 func walk(v bson.RawValue, path string, found func(path string)) {
 	var elements []bson.RawElement
 	switch v.Type {
 	case bson.TypeEmbeddedDocument:
 		if _, err := v.Document().LookupErr(wrappedDEK); err == nil {
 			found(path)
-			return
 		}
 		elements, _ = v.Document().Elements()
 	case bson.TypeArray:
@@ -110,8 +128,13 @@ func walk(v bson.RawValue, path string, found func(path string)) {
 
 // versionOf is a whole number of any BSON type as a version, else 0.
 func versionOf(v bson.RawValue) kek.Version {
-	n, ok := v.AsInt64OK()
-	if !ok || n < 1 || n > int64(kek.MaxVersion) || v.AsFloat64() != float64(n) {
+	n, ok := v.AsFloat64OK()
+	if d, isDecimal := v.Decimal128OK(); isDecimal {
+		var err error
+		n, err = strconv.ParseFloat(d.String(), 64)
+		ok = err == nil
+	}
+	if !ok || !(n >= 1 && n <= float64(kek.MaxVersion)) || n != math.Trunc(n) {
 		return 0
 	}
 	return kek.Version(n)
@@ -128,10 +151,11 @@ func like(old bson.RawValue, v kek.Version) any {
 	return int32(v)
 }
 
-// was is the condition that a field still is what was read.
-func was(name string, v bson.RawValue) bson.E {
-	if v.IsZero() || v.Type == 0 {
+// was is the condition that a field still is what was read. What was read is a
+// value, also when it looks like an operator.
+func was(name string, v any) bson.E {
+	if raw, ok := v.(bson.RawValue); ok && raw.Type == 0 {
 		return bson.E{Key: name, Value: exists(false)}
 	}
-	return bson.E{Key: name, Value: v}
+	return bson.E{Key: name, Value: bson.D{{Key: "$eq", Value: v}}}
 }

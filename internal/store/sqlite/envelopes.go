@@ -155,7 +155,9 @@ func (s *Store) Page(ctx context.Context, c envelope.Collection, to kek.Version,
 		from, args = "id > ?3 AND", append(args, after)
 	}
 	docs, err := collect(ctx, s.db, func(r *sql.Rows) (store.Document, error) { return scanDocument(r, fields) },
-		fmt.Sprintf(`SELECT id, coalesce(kek_version, 0), %s FROM %s WHERE %s (%s) ORDER BY id LIMIT ?2`,
+		// +id has no declared type, which the driver would convert the id to. A NULL
+		// id is in no page: nothing can be swapped by it, and the census counts it.
+		fmt.Sprintf(`SELECT +id, coalesce(kek_version, 0), %s FROM %s WHERE %s (%s) AND id IS NOT NULL ORDER BY id LIMIT ?2`,
 			strings.Join(cols, ", "), c.Name, from, strings.Join(old, " OR ")), args...)
 	if err != nil {
 		return nil, fmt.Errorf("read a page of %s: %w", c.Name, err)
@@ -234,7 +236,7 @@ func swapQuery(c envelope.Collection, sw store.Swap) (string, []any) {
 	seen := map[string]bool{}
 	for _, h := range sw.Old.Envelopes {
 		seen[h.Field] = true
-		where = append(where, "coalesce("+h.Field+"_kek_version, 0) = ?", h.Field+"_wrapped_dek = ?")
+		where = append(where, "coalesce("+h.Field+"_kek_version, 0) = ?", "CAST("+h.Field+"_wrapped_dek AS BLOB) = ?")
 		args = append(args, int(h.Version), h.WrappedDEK)
 	}
 	for _, f := range c.Fields {

@@ -76,3 +76,41 @@ func (a application) Get(t *testing.T, collection string, id any, fields ...stri
 	}
 	return r
 }
+
+// TestTablesOfOthers: an application's own table may have ids that are NULL, or of
+// a declared type that the driver would convert, and texts for wrapped DEKs.
+func TestTablesOfOthers(t *testing.T) {
+	s, err := Create(t.Context(), filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	a := application{s}
+	c := envelope.Collection{Name: "theirs", Fields: []string{"f", "g"}}
+	a.exec(t, `CREATE TABLE theirs (id TIMESTAMP PRIMARY KEY, kek_version INTEGER, f_wrapped_dek BLOB, f_kek_version INTEGER, g_wrapped_dek TEXT, g_kek_version INTEGER)`)
+	a.exec(t, `INSERT INTO theirs VALUES (NULL, 1, 'w', 1, NULL, NULL), (1700000000, 1, x'01', 1, 'text', 1), (1700000001, 1, x'02', 1, NULL, NULL)`)
+	var after any
+	taken := 0
+	for range 5 {
+		docs, err := s.Page(t.Context(), c, 2, after, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(docs) == 0 {
+			break
+		}
+		took, err := s.Swap(t.Context(), c, []store.Swap{{Old: docs[0], To: 2, New: []store.Held{{Field: "f", Version: 2, WrappedDEK: []byte{9}}}}})
+		if err != nil || !took[0] {
+			t.Errorf("%v: %v, %v", docs[0].ID, took, err)
+		}
+		after = docs[0].ID
+		taken++
+	}
+	if taken != 2 {
+		t.Errorf("%d records, want 2", taken)
+	}
+	counts, err := s.Census(t.Context(), envelope.Catalogue{{Collection: "theirs", Field: "f"}})
+	if err != nil || len(counts) != 2 || counts[0].Version != 1 || counts[0].N != 1 {
+		t.Errorf("the record without an id is not counted: %v, %v", counts, err)
+	}
+}
