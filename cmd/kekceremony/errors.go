@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -58,6 +59,7 @@ type outcome struct {
 // outcomes is looked through from the top; the first match decides.
 var outcomes = []outcome{
 	{steps.ErrNothingDue, exitDone, ""},
+	{steps.ErrDisagreed, exitIncomplete, "what was done is done, and each verdict is in the transcript; more signatures do not mend it"},
 	{steps.ErrInterrupted, exitAgain, "everything up to here is in the transcript; the same command goes on"},
 	{transcript.ErrFenced, exitAgain, "nothing more is done here; end the other console before the same command is run here again"},
 	{transcript.ErrHeld, exitAgain, "end the other console, then run the same command"},
@@ -71,10 +73,10 @@ var outcomes = []outcome{
 	{steps.ErrStoreUsed, exitRefused, "install founds a chain on an empty store only"},
 	{steps.ErrTokenUsed, exitRefused, "use a token that holds no such key"},
 	{steps.ErrLockDiffers, exitRefused, "no token was touched; correct the configuration"},
-	{steps.ErrPlanted, exitRefused, "find out who made it before anything else; nothing was changed"},
+	{steps.ErrPlanted, exitRefused, "find out who made it before anything else; this run changed nothing"},
 	{steps.ErrDoubtfulKey, exitRefused, "do not use this key; find out who made it"},
-	{steps.ErrCanary, exitRefused, "store and token disagree with the transcript; nothing was changed"},
-	{steps.ErrPins, exitRefused, "find out why it differs; nothing was changed"},
+	{steps.ErrCanary, exitRefused, "store and token disagree with the transcript; this run changed no key"},
+	{steps.ErrPins, exitRefused, "find out why it differs; this run changed nothing"},
 	{steps.ErrHistory, exitRefused, "somebody changed the store; compare it with the bundles"},
 	{steps.ErrMode, exitRefused, "use the configuration this store was founded with"},
 	{steps.ErrStrangers, exitRefused, "name every place under catalogue in the configuration"},
@@ -104,7 +106,9 @@ var outcomes = []outcome{
 	{fs.ErrExist, exitUsage, "name one that is not there yet"},
 	{store.ErrExists, exitAgain, "another console was first; run the same command to go on with it"},
 	{store.ErrNotFound, exitRefused, "kekceremony status lists what is there"},
+	{steps.ErrAnswer, exitUsage, "correct the file given with --answers"},
 	{fs.ErrNotExist, exitUsage, ""},
+	{context.Canceled, exitAgain, "it was interrupted; run it again"},
 }
 
 // report prints an error and what to do next, and returns the exit code.
@@ -114,10 +118,10 @@ func report(w io.Writer, err error) int {
 	}
 	code, hint := judge(err)
 	if code == exitDone {
-		fmt.Fprintf(w, "kekceremony: %s\n", err)
+		fmt.Fprintf(w, "kekceremony: %s\n", printable.Lines(err.Error()))
 		return code
 	}
-	fmt.Fprintf(w, "kekceremony: error: %s\n", err)
+	fmt.Fprintf(w, "kekceremony: error: %s\n", printable.Lines(err.Error()))
 	var waiting *steps.WaitingError
 	if errors.As(err, &waiting) {
 		for _, line := range waiting.Sign {

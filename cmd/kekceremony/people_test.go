@@ -112,6 +112,9 @@ func (p people) all(w *pane, purpose, word1, word2, pattern string) {
 	w.enter("op1: type "+word1, word1)
 	p.second(w, map[bool]string{true: "followed", false: word2}[purpose == "final"], word2)
 	w.until("op3: ")
+	if purpose == "final" { // the verdict is in what is signed
+		w.tmux("send-keys", "-l", word1)
+	}
 	w.tmux("send-keys", "C-e")
 	w.until("op3: ssh-keygen -Y sign")
 	p.signElsewhere(purpose, pattern)

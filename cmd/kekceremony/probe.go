@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 )
 
@@ -44,7 +45,7 @@ func probe(ctx context.Context, w io.Writer, o *options) error {
 	}
 	if !o.json {
 		for _, name := range slices.Sorted(maps.Keys(result.Provider)) {
-			fmt.Fprintf(w, "%-14s %s\n", name, result.Provider[name])
+			fmt.Fprintf(w, "%-14s %s\n", name, printable.Text(result.Provider[name]))
 		}
 	}
 	err = p.Probe(ctx, func(v provider.Verdict) {
@@ -53,7 +54,7 @@ func probe(ctx context.Context, w io.Writer, o *options) error {
 		}
 		result.Verdicts = append(result.Verdicts, v)
 		if !o.json {
-			fmt.Fprintf(w, "%-6s  %-12s %s\n", v.Outcome, v.Line, v.Detail)
+			fmt.Fprintf(w, "%-6s  %-12s %s\n", v.Outcome, v.Line, printable.Text(v.Detail))
 		}
 	})
 	if !o.json {

@@ -41,6 +41,23 @@ func escape(r rune, first byte, n int) string {
 	return string(r)
 }
 
+// Lines is Text for what is of several lines and may be long: an error and what
+// was joined to it. Line feeds stay, the length is not bounded, and what Text
+// escaped before is not escaped again.
+func Lines(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == '\n' || r == '\\' {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(escape(r, s[i], n))
+		}
+		i += n
+	}
+	return b.String()
+}
+
 // Quote is Text between double quotes, for error messages. A double quote in s
 // is escaped as well.
 func Quote(s string) string {

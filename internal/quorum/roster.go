@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
 // Purpose of a signature.
@@ -159,13 +161,20 @@ func parseMember(line string) (Member, error) {
 		return m, fmt.Errorf("%s: key is not base64", m.Name)
 	}
 	if m.Key, err = ssh.ParsePublicKey(blob); err != nil {
-		return m, fmt.Errorf("%s: key: %w", m.Name, err)
+		return m, fmt.Errorf("%s: key: %s", m.Name, printable.Text(err.Error()))
+	}
+	if !slices.Contains(keyTypes, m.Key.Type()) { // a certificate would be a second name of a key
+		return m, fmt.Errorf("%s: a key of type %s cannot sign here", m.Name, printable.Quote(m.Key.Type()))
 	}
 	if m.Key.Type() != f[2] {
 		return m, fmt.Errorf("%s: the key is of type %s, the line says %s", m.Name, m.Key.Type(), f[2])
 	}
 	return m, nil
 }
+
+// keyTypes are the kinds of keys that people sign with (PROTOCOL.sshsig, 2).
+var keyTypes = []string{ssh.KeyAlgoED25519, ssh.KeyAlgoSKED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
+	ssh.KeyAlgoSKECDSA256, ssh.KeyAlgoRSA}
 
 // known lists every namespace there is.
 func known() []string {

@@ -61,7 +61,7 @@ func OpenKeyFile(ctx context.Context, path string) (Key, error) {
 		}
 	}
 	if k.Public, _, _, _, err = ssh.ParseAuthorizedKey(out); err != nil {
-		return k, fmt.Errorf("open key file %s: %w", printable.Text(path), err)
+		return k, fmt.Errorf("open key file %s: %s", printable.Text(path), printable.Text(err.Error()))
 	}
 	k.Asks = k.Asks || isHardware(k.Public)
 	return k, nil
@@ -129,6 +129,7 @@ func (k Key) Sign(ctx context.Context, namespace, path string, tty *os.File) (_ 
 	}
 	cmd := exec.CommandContext(ctx, "ssh-keygen", "-Y", "sign", "-n", namespace, "-f", key, path)
 	cmd.Env = append(os.Environ(), "SSH_ASKPASS_REQUIRE=never")
+	cmd.WaitDelay = time.Second // a helper of ssh-keygen that waits for a touch holds its output
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	if tty != nil {

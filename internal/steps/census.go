@@ -21,6 +21,10 @@ func census() Step {
 		Why: "Nothing may be left at another version, at two counts one live period apart.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			facts := Facts{"census_apart": s.Fleet.Live.String()}
+			// Since the scan, applications may have begun to write elsewhere.
+			if err := noStrangers(ctx, s); err != nil {
+				return nil, err
+			}
 			for i, name := range []string{"census_1", "census_2"} {
 				if i > 0 {
 					d.Show(func(v *View) { v.Waiting = fmt.Sprintf("the second count, %s after the first", s.Fleet.Live) })

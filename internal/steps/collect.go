@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -23,11 +24,12 @@ type collector struct {
 	purpose quorum.Purpose
 	need    int
 
-	file func(name string) string                                  // of a person's statement
-	text func(m quorum.Member, word string) (text []byte, ok bool) // what a person signs with a word
-	may  func(m quorum.Member) bool
-	keep func(ctx context.Context, m quorum.Member, s quorum.Signed) (mark string, err error) // what was checked becomes part of the transcript
-	fill func(*Request)                                                                       // what the request shows beside the signers
+	file   func(name string) string                                  // of a person's statement
+	text   func(m quorum.Member, word string) (text []byte, ok bool) // what a person signs with a word
+	may    func(m quorum.Member) bool
+	counts func(m quorum.Member) bool                                                           // towards need
+	keep   func(ctx context.Context, m quorum.Member, s quorum.Signed) (mark string, err error) // what was checked becomes part of the transcript
+	fill   func(*Request)                                                                       // what the request shows beside the signers
 
 	signed    map[string]string // a mark by name: clock time or verdict
 	elsewhere map[string]string // by name, the path of the statement that was laid out
@@ -74,11 +76,21 @@ func (c *collector) finished() bool {
 	missing := len(c.missing())
 	switch c.purpose {
 	case quorum.Approve:
-		return len(c.signed) >= c.need
+		return c.have() >= c.need
 	case quorum.Attend:
-		return len(c.signed) >= c.need && missing == 0
+		return c.have() >= c.need && missing == 0
 	}
 	return missing == 0
+}
+
+// have counts the signatures that make the quorum.
+func (c *collector) have() (n int) {
+	for _, m := range c.site.Roster.Members {
+		if c.signed[m.Name] != "" && c.counts(m) {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *collector) missing() (members []quorum.Member) {
@@ -104,7 +116,7 @@ func (c *collector) request(ctx context.Context) Request {
 	keys := c.keys(ctx)
 	for _, m := range c.site.Roster.Members {
 		s := Signer{Name: m.Name, Fingerprint: m.Fingerprint(), Signed: c.signed[m.Name] != "", At: c.signed[m.Name],
-			Asked: c.may(m)}
+			Asked: c.may(m), Counts: c.counts(m)}
 		if path := c.elsewhere[m.Name]; path != "" {
 			s.Elsewhere = quorum.SignLine(c.namespace(), filepath.Base(path))
 		}
@@ -126,20 +138,20 @@ func (c *collector) answer(ctx context.Context, consent Consent) error {
 		return nil
 	}
 	text, ok := c.text(m, consent.Word)
-	if !ok || consent.Word == "" && !consent.Elsewhere {
+	if !ok || consent.Word == "" && (!consent.Elsewhere || c.purpose == quorum.Final) {
 		c.note = fmt.Sprintf("%s is not the word", printable.Quote(consent.Word))
 		return nil
 	}
-	path, err := c.layOut(m, text)
-	if err != nil {
-		c.note = err.Error()
-		return nil
-	}
 	if consent.Elsewhere {
+		path, err := c.layOut(m, text)
+		if err != nil {
+			c.note = err.Error()
+			return nil
+		}
 		c.note, c.elsewhere[m.Name] = "", path
 		return nil
 	}
-	sig, err := c.sign(ctx, m, path)
+	sig, err := c.sign(ctx, m, text)
 	if err != nil {
 		c.note = err.Error()
 		return ctx.Err()
@@ -168,68 +180,82 @@ func (c *collector) check(ctx context.Context, m quorum.Member, text, sig []byte
 }
 
 // takeLaid takes the signatures that were made elsewhere and laid beside their
-// statements. One of somebody who may not sign this is refused aloud, once.
+// statements. What is refused is refused aloud, once.
 func (c *collector) takeLaid(ctx context.Context) error {
+	var refused []string
+	defer func() {
+		if len(refused) > 0 {
+			c.note = strings.Join(refused, "; ")
+		}
+	}()
 	for _, m := range c.site.Roster.Members {
 		if c.signed[m.Name] != "" {
 			continue
 		}
 		sig, err := c.laid(c.file(m.Name) + ".sig")
 		if err != nil {
-			c.note = err.Error()
+			refused = append(refused, err.Error())
 			continue
 		}
 		if sig == nil || bytes.Equal(sig, c.seen[m.Name]) {
 			continue
 		}
 		c.seen[m.Name] = sig
-		text, err := c.laidText(m)
-		if err != nil {
-			c.note = err.Error()
-			continue
-		}
-		if err := c.check(ctx, m, text, sig); err != nil {
+		if err := c.check(ctx, m, c.laidText(m, sig), sig); err != nil {
 			return err
+		}
+		if c.signed[m.Name] == "" {
+			refused = append(refused, c.note)
 		}
 	}
 	return nil
 }
 
-// laidText is the statement that a signature from elsewhere is over: ours, but
-// for a final's verdict, which the signer chooses.
-func (c *collector) laidText(m quorum.Member) ([]byte, error) {
-	if c.purpose != quorum.Final {
-		text, _ := c.text(m, "")
-		return text, nil
-	}
-	laid, err := c.laid(c.file(m.Name))
-	if err != nil {
-		return nil, err
-	}
-	for _, v := range transcript.Verdicts {
-		if text, _ := c.text(m, string(v)); bytes.Equal(text, laid) {
-			return text, nil
+// laidText is the statement that a signature from elsewhere is over: ours, not
+// what lies beside it. Of a final it is the one with the verdict that was signed.
+func (c *collector) laidText(m quorum.Member, sig []byte) []byte {
+	if c.purpose == quorum.Final {
+		for _, v := range transcript.Verdicts {
+			text, ok := c.text(m, string(v))
+			_, err := c.site.Roster.Check(c.namespace(), quorum.Signed{Name: m.Name, Statement: text, Signature: sig})
+			if ok && err == nil {
+				return text
+			}
 		}
 	}
-	return nil, fmt.Errorf("%s: not what %s was asked to sign", c.file(m.Name), m.Name)
+	text, _ := c.text(m, "")
+	return text
 }
 
-// later lays a statement out for each missing person and lists the lines that
-// sign them.
-func (c *collector) later(step string) (*WaitingError, error) {
-	w := &WaitingError{Step: step, Have: len(c.signed), Need: c.need}
+// later lays a statement out for each missing person and returns the
+// *WaitingError that lists the lines which sign them.
+func (c *collector) later(step string) error {
+	w := &WaitingError{Step: step, Have: c.have(), Need: c.need}
 	for _, m := range c.missing() {
 		if c.elsewhere[m.Name] == "" {
-			text, _ := c.text(m, "")
-			path, err := c.layOut(m, text)
+			path, err := c.layOutOnce(m)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			c.elsewhere[m.Name] = path
 		}
 		w.Sign = append(w.Sign, m.Name+": "+quorum.SignLine(c.namespace(), c.elsewhere[m.Name]))
 	}
-	return w, nil
+	return w
+}
+
+// layOutOnce lays a person's statement out, unless one lies there that she may
+// sign: a verdict that she chose is hers.
+func (c *collector) layOutOnce(m quorum.Member) (string, error) {
+	if there, err := c.laid(c.file(m.Name)); err == nil && there != nil && c.purpose == quorum.Final {
+		for _, v := range transcript.Verdicts {
+			if text, ok := c.text(m, string(v)); ok && bytes.Equal(text, there) {
+				return filepath.Join(c.signingDir(), c.file(m.Name)), nil
+			}
+		}
+	}
+	text, _ := c.text(m, "")
+	return c.layOut(m, text)
 }
 
 // watch returns a context that ends when a signature that is awaited from
@@ -269,11 +295,21 @@ func keyOf(keys []quorum.Key, m quorum.Member) (quorum.Key, bool) {
 	return quorum.Key{}, false
 }
 
-// sign has ssh-keygen sign a statement file with the person's key.
-func (c *collector) sign(ctx context.Context, m quorum.Member, path string) (sig []byte, err error) {
+// sign has ssh-keygen sign a statement with the person's key. The file that it
+// signs is in a directory that nobody else can write to.
+func (c *collector) sign(ctx context.Context, m quorum.Member, text []byte) (sig []byte, err error) {
 	k, here := keyOf(c.keys(ctx), m)
 	if !here {
 		return nil, fmt.Errorf("the key of %s is not on this console", m.Name)
+	}
+	dir, err := os.MkdirTemp("", "kekceremony-sign-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, c.file(m.Name))
+	if err := layOut(path, text); err != nil {
+		return nil, err
 	}
 	if !k.Asks {
 		return k.Sign(ctx, c.namespace(), path, nil)

@@ -39,7 +39,7 @@ type engine struct {
 	log     *transcript.Writer
 	facts   Facts
 	view    View
-	waited  bool // the run before this one ended waiting for people
+	since   int // what was asked before this line ended with its run
 	resumed bool
 	asks    []int // the run of questions answered in this run, by step
 }
@@ -124,10 +124,9 @@ func (e *engine) settled(ctx context.Context, s Step) (bool, error) {
 	switch {
 	case !done || !e.resumed:
 		return false, nil
-	case s.Gather != nil && s.Gather.Purpose == quorum.Approve:
-		return e.stands(s.Gather), nil
 	case s.Gather != nil:
-		return e.waited, nil // attendance serves the runs that only wait for signatures
+		_, answered := e.asked(s)
+		return answered, nil
 	case s.Act != nil:
 		state, _, err := s.Act.State(ctx, e.site, e.facts)
 		if err == nil && state != Done {
@@ -138,10 +137,16 @@ func (e *engine) settled(ctx context.Context, s Step) (bool, error) {
 	return !s.Anew, nil
 }
 
-// stands reports whether an approval of an earlier run still serves: one of its
-// acts was begun, or nothing but waiting came after it.
-func (e *engine) stands(g *Gather) bool {
-	return e.waited || slices.ContainsFunc(g.Acts, e.begun)
+// asked finds the request of a Gather step that still counts, and whether enough
+// have signed it. A resume ends attendance, and every approval of which no act
+// was begun; one after a wait for people ends nothing.
+func (e *engine) asked(s Step) (request transcript.Event, answered bool) {
+	request, ok := e.log.Events.Last(transcript.Of(s.Gather.kind(), s.Name))
+	if !ok || request.Seq < e.since && !slices.ContainsFunc(s.Gather.Acts, e.begun) {
+		return transcript.Event{}, false
+	}
+	gathered, ok := e.log.Events.Last(transcript.Of(transcript.Gathered, s.Name))
+	return request, ok && gathered.Seq > request.Seq
 }
 
 // completed reports whether the log holds the event that ends a step.
@@ -173,7 +178,7 @@ func (e *engine) hold(ctx context.Context, s Step) error {
 		}
 		var waiting *WaitingError
 		var answers *MissingAnswers
-		if errors.As(err, &waiting) || errors.As(err, &answers) || errors.Is(err, transcript.ErrFenced) {
+		if errors.As(err, &waiting) || errors.As(err, &answers) || errors.Is(err, ErrAnswer) || errors.Is(err, transcript.ErrFenced) {
 			return err
 		}
 		if _, logErr := e.append(ctx, transcript.Failed, s.Name, Facts{"error": printable.Text(err.Error())}); logErr != nil {
@@ -231,7 +236,7 @@ func (e *engine) ask(ctx context.Context, s Step) error {
 			return e.end(ctx, kindOf(s, transcript.Answered), s.Name, facts)
 		}
 		if note != "" && note == err.Error() {
-			return err // the room gives the same bad answer again: nobody is there
+			return fmt.Errorf("%w: %w", err, ErrAnswer) // the same again: nobody is there
 		}
 		note = err.Error()
 	}

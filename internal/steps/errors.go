@@ -27,6 +27,14 @@ var (
 	ErrUnfinished   = errors.New("another ceremony is not finished")
 )
 
+// ErrDisagreed is returned when a ceremony was held to its end and too few say
+// that it went as its steps say.
+var ErrDisagreed = errors.New("too few agree that the script was followed")
+
+// ErrAnswer is returned for an answer that its question does not take, given by
+// a room that has no other.
+var ErrAnswer = errors.New("not an answer to the question")
+
 // ErrNothingDue is returned when the store already is what was asked for.
 var ErrNothingDue = errors.New("nothing is due")
 

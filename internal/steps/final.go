@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,8 @@ import (
 // finals gathers what each person says of the whole ceremony.
 type finals struct {
 	*collector
-	core []byte
+	core   []byte
+	stated map[string][]byte // statements in the store, by name: they stand
 }
 
 // close writes the last line, final.txt, and everybody's final.
@@ -36,7 +38,7 @@ func (e *engine) close(ctx context.Context) error {
 	if err := e.log.Final(ctx, transcript.CoreFile, core); err != nil {
 		return err
 	}
-	f := &finals{e.collector(quorum.Final), core}
+	f := &finals{e.collector(quorum.Final), core, map[string][]byte{}}
 	e.show(func(v *View) {
 		v.Step, v.Title, v.Why = "finals", "Sign the end", "Each of you says whether the ceremony went as its steps say."
 		v.N, v.Of = len(e.steps)+1, len(e.steps)+1
@@ -45,10 +47,11 @@ func (e *engine) close(ctx context.Context) error {
 	if err := f.gather(ctx); err != nil {
 		return err
 	}
-	if err := e.clearSigning(); err != nil {
+	_ = e.clearSigning() // what people carried away is theirs
+	if err := f.ending(ctx); err != nil {
 		return err
 	}
-	return f.ending(ctx)
+	return f.agreed()
 }
 
 // gather ends when everybody who attended has signed, or M have and no more is wanted.
@@ -61,16 +64,26 @@ func (f *finals) gather(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("finals: %w", ErrInterrupted)
-	case errors.Is(err, ErrLater) && len(f.signed) >= f.need:
+	case errors.Is(err, ErrLater) && f.have() >= f.need:
 		return nil
 	case errors.Is(err, ErrLater):
-		w, err := f.later("finals")
-		if err != nil {
-			return err
-		}
-		return w
+		return f.later("finals")
 	}
 	return err
+}
+
+// agreed demands that M people say the script was followed, if with deviations.
+func (f *finals) agreed() error {
+	n := 0
+	for _, verdict := range f.signed {
+		if verdict != string(transcript.Disagree) {
+			n++
+		}
+	}
+	if n < f.need {
+		return fmt.Errorf("finals: %d of %d agree: %w", n, f.need, ErrDisagreed)
+	}
+	return nil
 }
 
 // kept finds the finals that an earlier run already has in the store.
@@ -83,18 +96,35 @@ func (f *finals) kept(ctx context.Context) error {
 	for _, e := range entries {
 		files[e.Name] = e.Data
 	}
+	f.signed, err = signedFinals(f.site.Roster, f.site.Mode, f.core, files)
 	for _, m := range f.site.Roster.Members {
+		if text := files[transcript.FinalFile(m.Name)]; text != nil {
+			f.stated[m.Name] = text
+		}
+	}
+	return err
+}
+
+// signedFinals checks the finals that a store holds and returns the verdicts by
+// name. A statement whose signature is not there yet does not count.
+func signedFinals(r quorum.Roster, mode quorum.Mode, core []byte, files map[string][]byte) (map[string]string, error) {
+	verdicts := map[string]string{}
+	for _, m := range r.Members {
 		name := transcript.FinalFile(m.Name)
-		if files[name] == nil || files[name+".sig"] == nil {
+		statement, sig := files[name], files[name+".sig"]
+		if statement == nil || sig == nil {
 			continue
 		}
-		verdict, err := transcript.VerdictOf(f.core, m, files[name])
-		if err != nil {
-			return err
+		verdict, err := transcript.VerdictOf(core, m, statement)
+		if err == nil {
+			_, err = r.Check(mode.Namespace(quorum.Final), quorum.Signed{Name: m.Name, Statement: statement, Signature: sig})
 		}
-		f.signed[m.Name] = string(verdict)
+		if err != nil {
+			return nil, fmt.Errorf("final of %s: %w: %w", m.Name, ErrHistory, err)
+		}
+		verdicts[m.Name] = string(verdict)
 	}
-	return nil
+	return verdicts, nil
 }
 
 func (f *finals) mayFinal(m quorum.Member) bool {
@@ -115,7 +145,11 @@ func (f *finals) statement(m quorum.Member, word string) ([]byte, bool) {
 	if word == "" {
 		verdict = transcript.Followed
 	}
-	return transcript.FinalStatement(f.core, m, verdict), slices.Contains(transcript.Verdicts, verdict)
+	text := transcript.FinalStatement(f.core, m, verdict)
+	if there := f.stated[m.Name]; there != nil && !bytes.Equal(there, text) {
+		return there, false // written down before an interruption, and not signed
+	}
+	return text, slices.Contains(transcript.Verdicts, verdict)
 }
 
 // files keeps a final in the bundle and the store.

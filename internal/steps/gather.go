@@ -30,6 +30,10 @@ func (e *engine) gather(ctx context.Context, s Step) error {
 		return err
 	}
 	g.need = g.site.Roster.M
+	if s.Gather.Purpose == quorum.Attend { // who attends and may not approve is welcome, and does not make the quorum
+		approve := g.site.Mode.Namespace(quorum.Approve)
+		g.counts = func(m quorum.Member) bool { return s.Gather.All || m.May(approve) }
+	}
 	if s.Gather.All {
 		g.need = len(g.site.Roster.Who(g.namespace()))
 	}
@@ -44,7 +48,7 @@ func (e *engine) gather(ctx context.Context, s Step) error {
 }
 
 func (e *engine) collector(p quorum.Purpose) *collector {
-	return &collector{engine: e, purpose: p, signed: map[string]string{}, elsewhere: map[string]string{}, seen: map[string][]byte{}}
+	return &collector{engine: e, purpose: p, counts: func(quorum.Member) bool { return true }, signed: map[string]string{}, elsewhere: map[string]string{}, seen: map[string][]byte{}}
 }
 
 func gatheredFact(s Step) string {
@@ -64,7 +68,7 @@ func (g *gathering) request(ctx context.Context) (err error) {
 	}
 	ev, ok := g.unanswered()
 	if !ok {
-		if ev, err = g.append(ctx, g.kind(), g.step.Name, g.asking()); err != nil {
+		if ev, err = g.append(ctx, g.step.Gather.kind(), g.step.Name, g.asking()); err != nil {
 			return err
 		}
 	}
@@ -79,18 +83,19 @@ func (g *gathering) request(ctx context.Context) (err error) {
 	return nil
 }
 
-func (g *gathering) kind() transcript.Kind {
-	if g.purpose == quorum.Attend {
+// kind is the kind of the event that asks.
+func (g Gather) kind() transcript.Kind {
+	if g.Purpose == quorum.Attend {
 		return transcript.Asked
 	}
 	return transcript.Plan
 }
 
-// unanswered finds the request of a run that ended waiting for it. A plan that
-// moved since is not taken up.
+// unanswered finds the request that still counts. A plan that moved since is not
+// taken up.
 func (g *gathering) unanswered() (transcript.Event, bool) {
-	ev, ok := g.log.Events.Last(transcript.Of(g.kind(), g.step.Name))
-	if !ok || !g.waited {
+	ev, answered := g.asked(g.step)
+	if ev.Kind == "" || answered {
 		return ev, false
 	}
 	return ev, g.purpose == quorum.Attend || ev.Facts["sha256"] == g.plan.digest()
@@ -150,16 +155,13 @@ func clock(e transcript.Event) string {
 
 // wait ends the run: people are missing.
 func (g *gathering) wait(ctx context.Context) error {
-	w, err := g.later(g.step.Name)
-	if err != nil {
-		return err
-	}
 	var missing []string
 	for _, m := range g.missing() {
 		missing = append(missing, m.Name)
 	}
+	// First of all: what was signed so far then still counts.
 	if _, err := g.append(ctx, transcript.Waiting, g.step.Name, Facts{"for": strings.Join(missing, ", ")}); err != nil {
 		return err
 	}
-	return w
+	return g.later(g.step.Name)
 }

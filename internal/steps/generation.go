@@ -45,6 +45,9 @@ func (s *Site) installed(ctx context.Context, lock store.Lock) ([]store.KEK, sto
 		return nil, active, err
 	}
 	keks, err := s.Store.KEKs(ctx)
+	if err == nil && len(keks) == 0 {
+		err = fmt.Errorf("a lock and no version: %w", ErrHistory)
+	}
 	return keks, active, err
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/quorum"
@@ -56,7 +58,10 @@ func readHistory(ctx context.Context, log store.Log, closed []store.Ceremony) (H
 		if err != nil {
 			return h, err
 		}
-		h.Files = files
+		h.Files = h.Files[:0]
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			h.Files = append(h.Files, finalDigest{name, transcript.Digest(files[name])})
+		}
 		core, err := events.Core()
 		if err != nil || transcript.Digest(core) != c.Final || events[0].Prev != h.Final {
 			return h, fmt.Errorf("ceremony %d: final digest or prev differs: %w", c.Seq, ErrHistory)
@@ -67,19 +72,19 @@ func readHistory(ctx context.Context, log store.Log, closed []store.Ceremony) (H
 }
 
 // readCeremony reads one ceremony from the store: its log, each line checked
-// against the one before, and the digests of its finals.
-func readCeremony(ctx context.Context, log store.Log, seq int) (transcript.Events, []finalDigest, error) {
+// against the one before, and its finals by file name.
+func readCeremony(ctx context.Context, log store.Log, seq int) (transcript.Events, map[string][]byte, error) {
 	entries, err := fence{log, seq}.Entries(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	var data []byte
-	var files []finalDigest
+	files := map[string][]byte{}
 	for _, e := range entries {
 		if _, isLine := transcript.ParseEntryName(e.Name); isLine {
 			data = append(data, e.Data...)
 		} else {
-			files = append(files, finalDigest{e.Name, transcript.Digest(e.Data)})
+			files[e.Name] = e.Data
 		}
 	}
 	events, err := transcript.ParseLog(data)

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -140,14 +140,16 @@ func enoughFinals(ctx context.Context, s *Site, c store.Ceremony) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	finals := 0
-	for _, f := range files {
-		if strings.HasSuffix(f.Name, ".txt.sig") {
-			finals++
-		}
-	}
 	r, err := quorum.ParseRoster([]byte(events.Fold()[factRoster]), s.Mode)
-	return finals >= r.M, err
+	if err != nil {
+		return false, err
+	}
+	core, err := events.Core()
+	if err != nil {
+		return false, fmt.Errorf("ceremony %d: %w: %w", c.Seq, ErrHistory, err)
+	}
+	signed, err := signedFinals(r, s.Mode, core, files)
+	return len(signed) >= r.M, err
 }
 
 // begin opens the next ceremony: first its number in the store, so that two
@@ -198,10 +200,13 @@ func (e *engine) firstLine(ctx context.Context, facts Facts) error {
 	return err
 }
 
+// bundleName is what begin names a bundle.
+var bundleName = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d{6}Z-\d{4,}-[a-z]+$`)
+
 // resume goes on with a ceremony: it folds its events.
 func (e *engine) resume(ctx context.Context, c store.Ceremony, open Opening, lock store.Lock) error {
 	dir := filepath.Join(e.site.Bundles, c.Bundle)
-	if c.Bundle != filepath.Base(c.Bundle) || strings.HasPrefix(c.Bundle, ".") {
+	if !bundleName.MatchString(c.Bundle) {
 		return fmt.Errorf("ceremony %d: bundle %s: not a directory's name", c.Seq, printable.Quote(c.Bundle))
 	}
 	e.site.Seq = c.Seq
@@ -223,15 +228,20 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, open Opening, loc
 		}
 		return e.firstLine(ctx, facts)
 	}
-	return e.takeUp(ctx, torn)
+	if err := e.takeUp(ctx, c, torn, lock); err != nil {
+		return errors.Join(err, w.Close())
+	}
+	return nil
 }
 
 // takeUp folds the events and writes that another run goes on.
-func (e *engine) takeUp(ctx context.Context, torn string) error {
+func (e *engine) takeUp(ctx context.Context, c store.Ceremony, torn string, lock store.Lock) error {
 	events := e.log.Events
 	e.facts = events.Fold()
+	if err := e.genuine(c, lock); err != nil {
+		return err
+	}
 	e.resumed = true
-	e.waited = events[len(events)-1].Kind == transcript.Waiting
 	e.site.Chain = kek.Chain(e.facts[transcript.FactChain])
 	if text, ok := e.facts[factRoster]; ok {
 		r, err := quorum.ParseRoster([]byte(text), e.site.Mode)
@@ -248,7 +258,41 @@ func (e *engine) takeUp(ctx context.Context, torn string) error {
 		facts["torn_sha256"] = torn
 	}
 	_, err := e.append(ctx, transcript.Resumed, "", facts)
+	for i, ev := range e.log.Events {
+		if ev.Kind == transcript.Resumed && e.log.Events[i-1].Kind != transcript.Waiting {
+			e.since = ev.Seq
+		}
+	}
 	return err
+}
+
+// genuine refuses an unfinished ceremony that is not one of this chain: somebody
+// who can write to the store may have put it there, with a roster of his own.
+func (e *engine) genuine(c store.Ceremony, lock store.Lock) error {
+	planted := func(what string) error { return fmt.Errorf("ceremony %d: %s: %w", c.Seq, what, ErrHistory) }
+	first := e.log.Events[0]
+	switch {
+	case first.Prev != e.site.History.Final:
+		return planted("it does not follow the last final digest")
+	case first.Facts[transcript.FactCeremony] != strconv.Itoa(c.Seq), first.Facts[transcript.FactKind] != e.kind,
+		first.Facts[transcript.FactMode] != string(e.site.Mode):
+		return planted("its first line is another ceremony's")
+	case lock.Chain != "" && first.Facts[transcript.FactChain] != string(lock.Chain):
+		return planted("it is of another chain")
+	}
+	if text, ok := e.facts[factRoster]; ok && len(e.site.History.Logs) > 0 {
+		r, err := e.site.History.Roster(e.site.Mode, lock)
+		if err != nil {
+			return err
+		}
+		if text != string(r.Text) {
+			return planted("its roster is not the chain's")
+		}
+	}
+	if _, err := transcript.Verify(e.log.Dir); err != nil && !errors.Is(err, transcript.ErrIncomplete) {
+		return fmt.Errorf("ceremony %d: %w: %w", c.Seq, ErrHistory, err)
+	}
+	return nil
 }
 
 // asked lists the questions of steps.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
@@ -30,7 +31,7 @@ func InstallSteps(Facts) []Step {
 // OpenInstall refuses a store that is not empty.
 func OpenInstall(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
 	if lock.Chain != "" {
-		return nil, fmt.Errorf("provider %s, chain %s: %w", lock.Provider, lock.Chain, ErrInstalled)
+		return nil, fmt.Errorf("provider %s, chain %s: %w", printable.Text(lock.Provider), printable.Text(string(lock.Chain)), ErrInstalled)
 	}
 	keks, err := s.Store.KEKs(ctx)
 	if err != nil {
@@ -54,7 +55,7 @@ func refuseEnvelopes(ctx context.Context, s *Site) error {
 		return err
 	}
 	if len(strangers) > 0 {
-		return fmt.Errorf("it holds envelopes in %s: %w", strangers[0], ErrStoreUsed)
+		return fmt.Errorf("it holds envelopes in %s: %w", printable.Text(strangers[0].String()), ErrStoreUsed)
 	}
 	return nil
 }

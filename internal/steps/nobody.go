@@ -3,6 +3,7 @@ package steps
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/term"
 )
@@ -21,7 +22,7 @@ var _ Room = (*Nobody)(nil)
 // Gaps lists the questions that the answers leave open.
 func Gaps(fields []Field, answers map[string]string) (gaps []Field) {
 	for _, f := range fields {
-		if _, ok := answers[f.Name]; !ok {
+		if strings.TrimSpace(answers[f.Name]) == "" {
 			gaps = append(gaps, f)
 		}
 	}
@@ -48,10 +49,9 @@ func (n *Nobody) Consent(ctx context.Context, r Request) (Consent, error) {
 	}
 	if r.Note != "" {
 		n.Say(r.Note)
-		return Consent{}, ErrLater
 	}
 	for _, s := range r.Signers {
-		if n.Signs && s.Asked && s.Key != "" && !s.Signed {
+		if n.Signs && r.Note == "" && s.Asked && s.Key != "" && !s.Signed {
 			return Consent{Signer: s.Name, Word: r.Word(s.Name)[0]}, nil
 		}
 	}

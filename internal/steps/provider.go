@@ -66,6 +66,10 @@ func login(ctx context.Context, s *Site, d Desk) error {
 			pin, err = t.ReadSecret(ctx, "\r\n"+term.PINPrompt(token, warning))
 			return err
 		})
+		if err != nil && pin != nil { // the terminal was lost after the last key
+			pin.Wipe()
+			pin = nil
+		}
 		return pin, err
 	})
 }

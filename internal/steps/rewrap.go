@@ -10,6 +10,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 )
 
@@ -21,16 +22,21 @@ func scan() Step {
 		Name: "scan", Title: "Look for envelopes", Anew: true,
 		Why: "Every place that holds envelopes must be in the catalogue, or it would be left behind.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
-			strangers, err := s.Store.Strangers(ctx, s.Catalogue)
-			if err != nil {
+			if err := noStrangers(ctx, s); err != nil {
 				return nil, err
-			}
-			if len(strangers) > 0 {
-				return nil, fmt.Errorf("%s: %w", strangers, ErrStrangers)
 			}
 			return countPlaces(ctx, s, version(f, factTo))
 		},
 	}
+}
+
+// noStrangers refuses envelopes in places that nobody named.
+func noStrangers(ctx context.Context, s *Site) error {
+	strangers, err := s.Store.Strangers(ctx, s.Catalogue)
+	if err == nil && len(strangers) > 0 {
+		err = fmt.Errorf("%s: %w", printable.Text(fmt.Sprint(strangers)), ErrStrangers)
+	}
+	return err
 }
 
 func countPlaces(ctx context.Context, s *Site, to kek.Version) (Facts, error) {

@@ -59,15 +59,16 @@ type Signer struct {
 	Signed      bool
 	At          string // clock time of the signature
 	Asked       bool   // may sign this
+	Counts      bool   // towards Need
 	Key         string // where the key is that can sign here; empty: not on this console
 	Elsewhere   string // the line that signs the statement laid out in Laid, if one was
 }
 
-// Have counts the signatures.
+// Have counts the signatures that make the quorum.
 func (r Request) Have() int {
 	n := 0
 	for _, s := range r.Signers {
-		if s.Signed {
+		if s.Signed && s.Counts {
 			n++
 		}
 	}

@@ -74,7 +74,7 @@ type Due struct {
 
 // Look reads the status of a site's store.
 func Look(ctx context.Context, s *Site) (Status, error) {
-	st := Status{Store: s.Store.Describe(), Versions: []VersionStatus{}, Envelopes: []PlaceStatus{}, Fleet: []ProcessStatus{}, Due: []Due{}}
+	st := Status{Store: printable.Text(s.Store.Describe()), Versions: []VersionStatus{}, Envelopes: []PlaceStatus{}, Fleet: []ProcessStatus{}, Due: []Due{}}
 	for _, part := range []func(context.Context, *Site) error{st.lock, st.keks, st.census, st.fleet, st.ceremony} {
 		if err := part(ctx, s); err != nil {
 			return st, err
@@ -172,7 +172,10 @@ func commandOf(ctx context.Context, s *Site, c store.Ceremony) string {
 	case Generate:
 		return "kekceremony pkcs11-init --version " + to.String()
 	}
-	return "kekceremony " + printable.Text(c.Kind)
+	if !slices.Contains(Kinds(), c.Kind) {
+		return "kekceremony transcript list"
+	}
+	return "kekceremony " + c.Kind
 }
 
 // due adds what follows from versions and envelopes.
@@ -186,8 +189,13 @@ func (st *Status) due() {
 	if len(st.Due) > 0 {
 		return // first things first
 	}
-	last := st.Versions[len(st.Versions)-1].Version
-	if last > st.Active {
+	if len(st.Versions) == 0 {
+		st.Due = append(st.Due, Due{"the store has a lock and no version: it was not restored whole", "kekceremony transcript list"})
+		return
+	}
+	newest := st.Versions[len(st.Versions)-1]
+	last := newest.Version
+	if last > st.Active && newest.State == string(store.Live) {
 		st.Due = append(st.Due, Due{fmt.Sprintf("version %d was made and is not in use", last), fmt.Sprintf("kekceremony rotate --to-version %d", last)})
 		return
 	}

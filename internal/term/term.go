@@ -86,7 +86,7 @@ const (
 // ReadSecret shows the prompt and reads a line without echo. What was typed
 // before the prompt is thrown away. It ends with ctx, and with ErrInterrupted
 // on ctrl+c and ctrl+d. The caller wipes the buffer.
-func (t *Terminal) ReadSecret(ctx context.Context, prompt string) (_ *secret.Buffer, err error) {
+func (t *Terminal) ReadSecret(ctx context.Context, prompt string) (buf *secret.Buffer, err error) {
 	quiet := *t.found
 	quiet.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
 	quiet.Iflag |= unix.ICRNL
@@ -94,17 +94,20 @@ func (t *Terminal) ReadSecret(ctx context.Context, prompt string) (_ *secret.Buf
 	if err := unix.IoctlSetTermios(t.fd(), unix.TCSETSF, &quiet); err != nil {
 		return nil, fmt.Errorf("turn off echo: %w", err)
 	}
-	defer func() { err = errors.Join(err, t.Restore()) }()
+	defer func() {
+		if err = errors.Join(err, t.Restore()); err != nil && buf != nil {
+			buf.Wipe()
+			buf = nil
+		}
+	}()
 	if _, err := t.Out.WriteString(prompt); err != nil {
 		return nil, err
 	}
-	buf, err := secret.New(maxSecret)
-	if err != nil {
+	if buf, err = secret.New(maxSecret); err != nil {
 		return nil, err
 	}
 	if err := t.readLine(ctx, buf); err != nil {
-		buf.Wipe()
-		return nil, err
+		return buf, err
 	}
 	_, err = t.Out.WriteString("\r\n")
 	return buf, err

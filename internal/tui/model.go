@@ -24,11 +24,13 @@ type model struct {
 	view          steps.View
 	ask           prompt      // what waits for a person; nil when nobody need act
 	signed        *signPrompt // the last one answered on this page: what is being signed stays in sight
+	typed         *signPrompt // one that was taken away before it was answered: its successor keeps what was typed
 	stopping      bool        // ctrl+c was pressed: really?
 	stopped       bool
 	log           bool
 	scroll        int
-	lines, rows   int // of the whole body and of its part in sight, as last drawn
+	lent          *lendQuestion // who has the terminal
+	lines, rows   int           // of the whole body and of its part in sight, as last drawn
 }
 
 // prompt is the part of the page that waits for a person.
@@ -58,6 +60,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tick:
 		return m, everySecond()
 	case returned:
+		m.lent = nil
 		msg.question.answer(struct{}{}, msg.err)
 		return m, nil
 	case tea.WindowSizeMsg:
@@ -77,11 +80,15 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 // take shows the engine's news.
 func (m *model) take(news mail) tea.Cmd {
 	if news.view.Step != m.view.Step {
-		m.scroll, m.signed = 0, nil
+		m.scroll, m.signed, m.typed = 0, nil, nil
 	}
 	m.view = news.view
 	if news.ended {
 		return tea.Quit
+	}
+	before := m.ask
+	if news.taken {
+		m.ask = nil
 	}
 	var cmd tea.Cmd
 	switch q := news.ask.(type) {
@@ -90,8 +97,10 @@ func (m *model) take(news mail) tea.Cmd {
 		m.ask, cmd = f, f.form.Init()
 	case consentQuestion:
 		s := newSignPrompt(q)
-		if old, ok := m.ask.(*signPrompt); ok {
+		if old, ok := before.(*signPrompt); ok {
 			s.adopt(old)
+		} else if m.typed != nil {
+			s.adopt(m.typed)
 		}
 		m.ask, cmd = s, s.input.Focus()
 	case chooseQuestion:
@@ -99,9 +108,13 @@ func (m *model) take(news mail) tea.Cmd {
 	case leaveQuestion:
 		m.ask = &leavePrompt{q}
 	case lendQuestion:
-		m.ask = nil
+		m.ask, m.lent = nil, &q
 		lend := &lent{page: m.page(m.height - lentRows), use: q.q, terminal: m.terminal}
 		cmd = tea.Exec(lend, func(err error) tea.Msg { return returned{q, err} })
+	}
+	m.typed = nil
+	if m.ask == nil {
+		m.typed, _ = before.(*signPrompt)
 	}
 	if m.stopped && m.ask != nil {
 		m.ask.dismiss(context.Canceled)
@@ -174,6 +187,9 @@ func (m *model) steer(key string) {
 func (m *model) dismiss() {
 	if m.ask != nil {
 		m.ask.dismiss(context.Canceled)
+	}
+	if m.lent != nil {
+		m.lent.answer(struct{}{}, context.Canceled)
 	}
 	m.room.mu.Lock()
 	defer m.room.mu.Unlock()

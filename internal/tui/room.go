@@ -15,7 +15,8 @@ import (
 type room struct {
 	mu    sync.Mutex
 	view  steps.View
-	ask   any // the one open question: asked, consent, lend, choose or leave
+	ask   any  // the one open question: asked, consent, lend, choose or leave
+	taken bool // the question that was asked last is not asked any more
 	ended bool
 	ring  chan struct{}
 }
@@ -27,6 +28,7 @@ func newRoom() *room { return &room{ring: make(chan struct{}, 1)} }
 // mail is what the program finds in the room.
 type mail struct {
 	view  steps.View
+	taken bool // what is asked on the screen is not asked any more
 	ask   any
 	ended bool
 }
@@ -46,8 +48,8 @@ func (r *room) wait() tea.Msg {
 	<-r.ring
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m := mail{r.view, r.ask, r.ended}
-	r.ask = nil
+	m := mail{r.view, r.taken, r.ask, r.ended}
+	r.taken, r.ask = false, nil
 	return m
 }
 
@@ -69,12 +71,19 @@ func put[Q, A any](ctx context.Context, r *room, q Q) (A, error) {
 	case a := <-open.reply:
 		return a.a, a.err
 	case <-ctx.Done():
+		r.post(func() { r.taken, r.ask = true, nil })
 		var none A
 		return none, ctx.Err()
 	}
 }
 
-func (q question[Q, A]) answer(a A, err error) { q.reply <- answer[A]{a, err} }
+// answer never blocks: of two answers the first counts.
+func (q question[Q, A]) answer(a A, err error) {
+	select {
+	case q.reply <- answer[A]{a, err}:
+	default:
+	}
+}
 
 // The questions a room can be asked.
 type (

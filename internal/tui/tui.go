@@ -29,11 +29,9 @@ func Run(ctx context.Context, t *term.Terminal, site *steps.Site, hold func(cont
 	go func() { held <- guarded(ctx, r, hold) }()
 	m := newModel(r, site.Control, t, cancel)
 	p := tea.NewProgram(m, options()...)
-	last, err := p.Run()
+	_, err = p.Run()
 	cancel()
-	if last, ok := last.(*model); ok {
-		last.dismiss()
-	}
+	m.dismiss()
 	heldErr := <-held
 	if errors.Is(err, tea.ErrProgramKilled) {
 		err = nil

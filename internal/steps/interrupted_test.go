@@ -1,0 +1,262 @@
+package steps_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+func nobody(parts rehearsal.Parts) *steps.Nobody {
+	return &steps.Nobody{Signs: true, Say: func(string) {}, Answers: map[string]string{
+		"roster": parts.Roster(), "provider": "env", "copies": "none"}}
+}
+
+// consenting is a room whose people do as consent says.
+type consenting struct {
+	*steps.Nobody
+	consent func(context.Context, steps.Request) (steps.Consent, error)
+}
+
+func (c consenting) Consent(ctx context.Context, r steps.Request) (steps.Consent, error) {
+	return c.consent(ctx, r)
+}
+
+func install(ctx context.Context, s *steps.Site, room steps.Room) error {
+	return steps.Hold(ctx, s, room, steps.Install, steps.OpenInstall, steps.InstallSteps)
+}
+
+func bundles(t *testing.T, parts rehearsal.Parts, kind string) []string {
+	t.Helper()
+	dirs, err := filepath.Glob(filepath.Join(parts.Bundles(), "[0-9]*-"+kind))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dirs
+}
+
+// TestAnyInterruptions: people leave, the run is stopped, a step fails, in any
+// order. Whatever is in the bundle, the verifier agrees with it, and in the end
+// the ceremony is done.
+func TestAnyInterruptions(t *testing.T) {
+	for seed := range uint64(25) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			random := rand.New(rand.NewPCG(seed, 1))
+			parts, err := makeParts(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for run := 0; ; run++ {
+				ctx, stop := context.WithCancel(t.Context())
+				s := site(t, parts)
+				room := consenting{Nobody: nobody(parts)}
+				consents := random.IntN(8)
+				how := random.IntN(3)
+				room.consent = func(ctx context.Context, r steps.Request) (steps.Consent, error) {
+					if consents--; consents >= 0 || run > 12 {
+						return room.Nobody.Consent(ctx, r)
+					}
+					switch how {
+					case 0:
+						stop()
+						return steps.Consent{}, ctx.Err()
+					case 1:
+						return steps.Consent{}, errors.New("the line to the console broke")
+					}
+					return steps.Consent{}, steps.ErrLater
+				}
+				err := install(ctx, s, room)
+				stop()
+				dirs := bundles(t, parts, steps.Install)
+				if len(dirs) != 1 {
+					t.Fatalf("run %d: bundles %v, %v", run, dirs, err)
+				}
+				_, bad := transcript.Verify(dirs[0])
+				if bad != nil && !errors.Is(bad, transcript.ErrIncomplete) {
+					t.Fatalf("run %d ended with %v, and left a bundle that is bad: %v", run, err, bad)
+				}
+				if err == nil || errors.Is(err, steps.ErrInstalled) { // stopped when M had signed the end
+					if bad != nil {
+						t.Fatalf("run %d is done, the bundle is not: %v", run, bad)
+					}
+					return
+				}
+				if run > 14 {
+					t.Fatalf("no end: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// installed is a site whose install was held.
+func installed(t *testing.T) (rehearsal.Parts, *steps.Site) {
+	t.Helper()
+	parts, err := makeParts(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := install(t.Context(), site(t, parts), nobody(parts)); err != nil {
+		t.Fatal(err)
+	}
+	return parts, site(t, parts)
+}
+
+// TestPlantedCeremony: who can write to the store puts an unfinished ceremony
+// there, with a roster of his own in which one signature is enough. No command
+// takes it up (promise 1).
+func TestPlantedCeremony(t *testing.T) {
+	const roster = "# quorum: 1\n"
+	for name, plant := range map[string]func(opened, end transcript.Facts) (prev bool){
+		"its own roster": func(_, end transcript.Facts) bool {
+			end["roster_sha256"] = transcript.Digest([]byte(end["roster"]))
+			return true
+		},
+		"another chain": func(opened, _ transcript.Facts) bool {
+			opened["chain"] = "ffeeddccbbaa99887766554433221100"
+			return true
+		},
+		"another ceremony":  func(opened, _ transcript.Facts) bool { opened["ceremony"] = "1"; return true },
+		"another beginning": func(transcript.Facts, transcript.Facts) bool { return false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			parts, s := installed(t)
+			all, err := s.Store.Ceremonies(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lock, err := s.Store.Lock(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			line, err := os.ReadFile(parts.Roster())
+			if err != nil {
+				t.Fatal(err)
+			}
+			opened := transcript.Facts{"format": "kekceremony transcript v1", "chain": string(lock.Chain), "ceremony": "2",
+				"kind": steps.Rotate, "mode": "rehearsal", "from": "1", "to": "2", "generate": "yes"}
+			facts := transcript.Facts{"roster": roster + string(line[bytes.IndexByte(line, '\n')+1:])}
+			facts["roster_sha256"] = transcript.Digest([]byte(facts["roster"]))
+			prev := all[0].Final
+			if !plant(opened, facts) {
+				prev = transcript.NoDigest
+			}
+			const bundle = "2026-01-01T000000Z-0002-rotate"
+			if err := s.Store.OpenCeremony(ctx, store.Ceremony{Seq: 2, Kind: steps.Rotate, Mode: "rehearsal", Bundle: bundle}); err != nil {
+				t.Fatal(err)
+			}
+			w, err := transcript.Create(filepath.Join(t.TempDir(), bundle), prev, planter{s.Store}, time.Now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Append(ctx, transcript.Opened, "", opened); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Append(ctx, transcript.Roster, "roster", facts); err != nil {
+				t.Fatal(err)
+			}
+			w.Close()
+			err = steps.Hold(ctx, s, nobody(parts), steps.Rotate, steps.OpenRotate(kek.Version(2)), steps.RotateSteps)
+			if !errors.Is(err, steps.ErrHistory) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// planter writes lines of ceremony 2 into a store.
+type planter struct{ store.Store }
+
+func (p planter) Append(ctx context.Context, name string, data []byte) error {
+	return p.AppendEntry(ctx, store.Entry{Ceremony: 2, Name: name, Data: data})
+}
+
+func (p planter) Entries(context.Context) ([]transcript.Entry, error) { return nil, nil }
+
+// TestFinalsAreChecked: a final in the store that nobody signed is not counted
+// for a person.
+func TestFinalsAreChecked(t *testing.T) {
+	ctx := t.Context()
+	parts, err := makeParts(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := site(t, parts)
+	room := consenting{Nobody: nobody(parts)}
+	room.consent = func(ctx context.Context, r steps.Request) (steps.Consent, error) {
+		if r.Purpose == quorum.Final && r.Have() == 1 {
+			return steps.Consent{}, steps.ErrLater
+		}
+		return room.Nobody.Consent(ctx, r)
+	}
+	var waiting *steps.WaitingError
+	if err := install(ctx, s, room); !errors.As(err, &waiting) {
+		t.Fatal(err)
+	}
+	s = site(t, parts)
+	if st, err := steps.Look(ctx, s); err != nil || len(st.Due) != 1 {
+		t.Fatalf("due %v, %v", st.Due, err)
+	}
+	core, err := os.ReadFile(filepath.Join(bundles(t, parts, steps.Install)[0], transcript.CoreFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	roster, err := os.ReadFile(parts.Roster())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := quorum.ParseRoster(roster, quorum.Rehearsal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := r.Members[len(r.Members)-1]
+	for name, data := range map[string][]byte{
+		transcript.FinalFile(last.Name):          transcript.FinalStatement(core, last, transcript.Followed),
+		transcript.FinalFile(last.Name) + ".sig": []byte("rubbish\n"),
+	} {
+		if err := s.Store.AppendEntry(ctx, store.Entry{Ceremony: 1, Name: name, Data: data}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := steps.Look(ctx, s); !errors.Is(err, steps.ErrHistory) {
+		t.Errorf("status: %v", err)
+	}
+	err = steps.Hold(ctx, s, nobody(parts), steps.Rotate, steps.OpenRotate(kek.Version(2)), steps.RotateSteps)
+	if !errors.Is(err, steps.ErrHistory) {
+		t.Errorf("the next ceremony: %v", err)
+	}
+}
+
+// TestDisagreed: everybody signs the end, and too few say that the script was
+// followed. That is no good end.
+func TestDisagreed(t *testing.T) {
+	parts, err := makeParts(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := consenting{Nobody: nobody(parts)}
+	room.consent = func(ctx context.Context, r steps.Request) (steps.Consent, error) {
+		c, err := room.Nobody.Consent(ctx, r)
+		if r.Purpose == quorum.Final && c.Signer != "alice" {
+			c.Word = string(transcript.Disagree)
+		}
+		return c, err
+	}
+	if err := install(t.Context(), site(t, parts), room); !errors.Is(err, steps.ErrDisagreed) {
+		t.Errorf("got %v", err)
+	}
+}

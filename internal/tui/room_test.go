@@ -1,0 +1,67 @@
+package tui
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/steps"
+)
+
+// TestTakenBack: the last signature comes from elsewhere while the page asks for
+// it here. The page is gone at once, its keys hold the re-wrap again, and
+// stopping the ceremony afterwards does not block the screen.
+func TestTakenBack(t *testing.T) {
+	r := newRoom()
+	control := rewrap.NewControl(0)
+	stopped := false
+	m := &model{room: r, control: control, cancel: func() { stopped = true }, now: time.Now, width: 80, height: 24}
+	ctx, arrived := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := r.Consent(ctx, steps.Request{Need: 1, Signers: []steps.Signer{{Name: "carol", Asked: true}}})
+		ended <- err
+	}()
+	mailed := func() { m.take(r.wait().(mail)) }
+	mailed()
+	if m.ask == nil {
+		t.Fatal("no page asks")
+	}
+	m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("x")})
+	old := m.ask
+	arrived()
+	if err := <-ended; err == nil {
+		t.Fatal("consent without a word")
+	}
+	mailed()
+	if m.ask != nil {
+		t.Error("the page still asks")
+	}
+	r.Show(steps.View{Step: "re-wrap", Progress: &rewrap.Progress{}})
+	mailed()
+	m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("p")})
+	if paused, _, _ := control.Now(); !paused {
+		t.Error("p does not pause")
+	}
+	m.key(tea.KeyMsg{Type: tea.KeyCtrlC})
+	m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("y")})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 3 {
+			old.dismiss(context.Canceled)
+		}
+		m.dismiss()
+	}()
+	select {
+	case <-done:
+	case <-time.After(5 * time.Second):
+		t.Error("dismissing blocks")
+	}
+	if !stopped {
+		t.Error("not stopped")
+	}
+}
