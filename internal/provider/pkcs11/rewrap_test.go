@@ -1,12 +1,123 @@
 package pkcs11_test
 
 import (
+	"bytes"
+	"errors"
+	"os"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 )
+
+// items makes two versions of a KEK and n DEKs wrapped by the first: DEK i is
+// filled with byte i.
+func items(t testing.TB, p *pkcs11.Provider, n int) []provider.Item {
+	t.Helper()
+	for v := range kek.Version(2) {
+		if err := p.Generate(t.Context(), kek.NameOf(chain, v+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := make([]provider.Item, n)
+	for i := range all {
+		w, err := p.Wrap(t.Context(), kek.NameOf(chain, 1), dek(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[i] = provider.Item{From: kek.NameOf(chain, 1), Wrapped: w}
+	}
+	return all
+}
+
+func dek(i int) []byte { return bytes.Repeat([]byte{byte(i)}, kek.Size) }
+
+// right demands that each answer is its item's DEK under version 2.
+func right(t *testing.T, p *pkcs11.Provider, all []provider.Item, answers []provider.Rewrapped) {
+	t.Helper()
+	into := make([]byte, kek.Size)
+	for i, a := range answers {
+		if a.Err != nil || !bytes.Equal(a.Old, all[i].Wrapped) {
+			t.Fatalf("item %d: %v", i, a.Err)
+		}
+		if err := p.Unwrap(t.Context(), kek.NameOf(chain, 2), a.New, into); err != nil || !bytes.Equal(into, dek(i)) {
+			t.Fatalf("item %d holds %x, %v", i, into, err)
+		}
+	}
+}
+
+func sessions(p *pkcs11.Provider) int {
+	n, _ := strconv.Atoi(strings.Split(p.Workers(), ",")[0])
+	return n
+}
+
+// TestSessions: the number of sessions follows what the token does, and every
+// answer is right at every moment.
+func TestSessions(t *testing.T) {
+	for _, c := range []struct {
+		mode  string
+		least int // sessions in the end
+		most  int
+	}{
+		{"latency", 8, 64},
+		{"busy", 1, 8},
+	} {
+		t.Run(c.mode, func(t *testing.T) {
+			pkcs11test.NewTokens(t, pkcs11test.Label)
+			proxy, _ := pkcs11test.Proxy(t, "")
+			p := open(t, proxy)
+			if err := login(t, p, pkcs11test.PIN); err != nil {
+				t.Fatal(err)
+			}
+			all := items(t, p, 200)
+			t.Setenv("KEK_PROXY", c.mode)
+			var answers []provider.Rewrapped
+			for began := time.Now(); time.Since(began) < 6*time.Second; {
+				var err error
+				if answers, err = p.Rewrap(t.Context(), all, kek.NameOf(chain, 2)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := sessions(p); n < c.least || n > c.most {
+				t.Errorf("sessions: %s", p.Workers())
+			}
+			t.Setenv("KEK_PROXY", "")
+			right(t, p, all, answers)
+		})
+	}
+}
+
+// TestTokenGone: a token that is taken out in the middle ends the batch with an
+// error of its own; none of the envelopes is to blame.
+func TestTokenGone(t *testing.T) {
+	pkcs11test.NewTokens(t, pkcs11test.Label)
+	proxy, _ := pkcs11test.Proxy(t, "")
+	gone := pkcs11test.Gone(t)
+	p := open(t, proxy)
+	if err := login(t, p, pkcs11test.PIN); err != nil {
+		t.Fatal(err)
+	}
+	all := items(t, p, 20)
+	if err := os.WriteFile(gone, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if answers, err := p.Rewrap(t.Context(), all, kek.NameOf(chain, 2)); !errors.Is(err, provider.ErrGone) {
+		t.Errorf("%v, %v", answers, err)
+	}
+	if err := os.Remove(gone); err != nil {
+		t.Fatal(err)
+	}
+	answers, err := p.Rewrap(t.Context(), all, kek.NameOf(chain, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	right(t, p, all, answers)
+}
 
 // BenchmarkRewrap is one session re-wrapping; the raw loop beside it is that of
 // make bench.
@@ -16,25 +127,11 @@ func BenchmarkRewrap(b *testing.B) {
 	if err := login(b, p, pkcs11test.PIN); err != nil {
 		b.Fatal(err)
 	}
-	const chain = kek.Chain("00112233445566778899aabbccddeeff")
-	for v := range kek.Version(2) {
-		if err := p.Generate(b.Context(), kek.NameOf(chain, v+1)); err != nil {
-			b.Fatal(err)
-		}
-	}
-	var items []provider.Item
-	for range 1000 {
-		w, err := p.Wrap(b.Context(), kek.NameOf(chain, 1), make([]byte, kek.Size))
-		if err != nil {
-			b.Fatal(err)
-		}
-		items = append(items, provider.Item{From: kek.NameOf(chain, 1), Wrapped: w})
-	}
+	all := items(b, p, 1000)
 	for b.Loop() {
-		if _, err := p.Rewrap(b.Context(), items, kek.NameOf(chain, 2)); err != nil {
+		if _, err := p.Rewrap(b.Context(), all, kek.NameOf(chain, 2)); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.Log(p.Workers())
-	b.ReportMetric(float64(len(items)*b.N)/b.Elapsed().Seconds(), "re-wraps/s")
+	b.ReportMetric(float64(len(all)*b.N)/b.Elapsed().Seconds(), "re-wraps/s")
 }

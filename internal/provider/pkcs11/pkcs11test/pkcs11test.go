@@ -89,6 +89,13 @@ func Proxy(t testing.TB, mode string) (module, log string) {
 	return module, log
 }
 
+// Gone names the file whose presence takes the proxy's token away.
+func Gone(t testing.TB) (path string) {
+	path = filepath.Join(t.TempDir(), "gone")
+	t.Setenv("KEK_PROXY_GONE", path)
+	return path
+}
+
 // Generated counts the keys that the proxy saw generated: on the token, or for
 // a session.
 func Generated(t testing.TB, log, kind string) int {

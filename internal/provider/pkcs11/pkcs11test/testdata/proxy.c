@@ -6,10 +6,15 @@
  *   extractable  keys come out extractable and not sensitive
  *   not-local    CKA_LOCAL reads false
  *   slow         each wrap takes 2 ms longer, a key on the token a second
+ *   latency      each call of a cipher takes 1 ms longer, on every session by
+ *                itself, as on a network
+ *   busy         a cipher refuses a fourth call at one time (CKR_FUNCTION_FAILED)
+ * While the file KEK_PROXY_GONE is there, the token is not.
  * It appends a line to the file KEK_PROXY_LOG for each key generated:
  * "token" or "session". */
 #define _DEFAULT_SOURCE /* usleep */
 #include <dlfcn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +34,8 @@ enum {
 #define CKA_EXTRACTABLE 0x162UL
 #define CKA_LOCAL 0x163UL
 #define CKR_MECHANISM_INVALID 0x70UL
+#define CKR_FUNCTION_FAILED 0x06UL
+#define CKR_DEVICE_REMOVED 0x32UL
 
 struct attribute {
 	ck_ulong type;
@@ -107,9 +114,30 @@ static void keep(struct ck_mechanism *m, ck_ulong key) {
 		memset(last.iv, 0, sizeof last.iv);
 }
 
+/* arrive and leave stand around every call of a cipher. */
+static atomic_int at_once;
+
+static ck_ulong arrive(void) {
+	const char *gone = getenv("KEK_PROXY_GONE");
+	int n = atomic_fetch_add(&at_once, 1);
+	if (mode("latency") || mode("busy"))
+		usleep(1000);
+	if (gone && access(gone, F_OK) == 0)
+		return CKR_DEVICE_REMOVED;
+	return mode("busy") && n >= 3 ? CKR_FUNCTION_FAILED : CKR_OK;
+}
+
+static ck_ulong leave(ck_ulong rv) {
+	atomic_fetch_sub(&at_once, 1);
+	return rv;
+}
+
 static ck_ulong encrypt_init(ck_ulong session, struct ck_mechanism *m, ck_ulong key) {
 	if (mode("slow"))
 		usleep(2000);
+	ck_ulong rv = leave(arrive());
+	if (rv != CKR_OK)
+		return rv;
 	if (m->mechanism != CKM_AES_GCM || !mode("zero-iv"))
 		return ((ck_crypt_init)real->place[PLACE_C_ENCRYPT_INIT])(session, m, key);
 	keep(m, key);
@@ -118,6 +146,9 @@ static ck_ulong encrypt_init(ck_ulong session, struct ck_mechanism *m, ck_ulong 
 }
 
 static ck_ulong decrypt_init(ck_ulong session, struct ck_mechanism *m, ck_ulong key) {
+	ck_ulong rv = leave(arrive());
+	if (rv != CKR_OK)
+		return rv;
 	if (m->mechanism != CKM_AES_GCM || !(mode("zero-iv") || mode("ignore-tag")))
 		return ((ck_crypt_init)real->place[PLACE_C_DECRYPT_INIT])(session, m, key);
 	keep(m, key);
@@ -128,16 +159,24 @@ static ck_ulong decrypt_init(ck_ulong session, struct ck_mechanism *m, ck_ulong 
 }
 
 static ck_ulong decrypt(ck_ulong session, ck_byte *in, ck_ulong n, ck_byte *out, ck_ulong *out_n) {
+	ck_ulong rv = arrive();
+	if (rv != CKR_OK)
+		return leave(rv);
 	if (!mode("ignore-tag"))
-		return ((ck_crypt)real->place[PLACE_C_DECRYPT])(session, in, n, out, out_n);
+		return leave(((ck_crypt)real->place[PLACE_C_DECRYPT])(session, in, n, out, out_n));
 	ck_byte room[1024];
 	ck_ulong room_n = sizeof room;
-	ck_ulong rv = ((ck_crypt)real->place[PLACE_C_ENCRYPT])(session, in, n - 16, room, &room_n);
+	rv = ((ck_crypt)real->place[PLACE_C_ENCRYPT])(session, in, n - 16, room, &room_n);
 	if (rv == CKR_OK) {
 		memcpy(out, room, n - 16);
 		*out_n = n - 16;
 	}
-	return rv;
+	return leave(rv);
+}
+
+static ck_ulong encrypt(ck_ulong session, ck_byte *in, ck_ulong n, ck_byte *out, ck_ulong *out_n) {
+	ck_ulong rv = arrive();
+	return leave(rv != CKR_OK ? rv : ((ck_crypt)real->place[PLACE_C_ENCRYPT])(session, in, n, out, out_n));
 }
 
 ck_ulong C_GetFunctionList(struct ck_function_list **list) {
@@ -151,6 +190,7 @@ ck_ulong C_GetFunctionList(struct ck_function_list **list) {
 	fake.place[PLACE_C_GET_MECHANISM_INFO] = (void (*)(void))info;
 	fake.place[PLACE_C_GET_ATTRIBUTE_VALUE] = (void (*)(void))attribute;
 	fake.place[PLACE_C_GENERATE_KEY] = (void (*)(void))generate;
+	fake.place[PLACE_C_ENCRYPT] = (void (*)(void))encrypt;
 	fake.place[PLACE_C_ENCRYPT_INIT] = (void (*)(void))encrypt_init;
 	fake.place[PLACE_C_DECRYPT_INIT] = (void (*)(void))decrypt_init;
 	fake.place[PLACE_C_DECRYPT] = (void (*)(void))decrypt;

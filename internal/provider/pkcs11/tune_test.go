@@ -1,0 +1,79 @@
+package pkcs11
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// token is a token whose rate follows from the number of sessions.
+type token struct {
+	t    *tuner
+	now  time.Time
+	rate func(sessions int) float64
+}
+
+func newToken(fixed, most int, rate func(int) float64) *token {
+	k := &token{rate: rate, now: time.Unix(0, 0)}
+	k.t = newTuner(fixed, most, func() time.Time { return k.now })
+	return k
+}
+
+// run re-wraps batches of 1000 for some time and returns the rate of the whole.
+func (k *token) run(d time.Duration) float64 {
+	done, ends := 0, k.now.Add(d)
+	for k.now.Before(ends) {
+		took := time.Duration(1000 / k.rate(k.t.sessions()) * float64(time.Second))
+		k.now = k.now.Add(took)
+		k.t.observe(1000, took)
+		done += 1000
+	}
+	return float64(done) / d.Seconds()
+}
+
+func TestTuner(t *testing.T) {
+	for name, c := range map[string]struct {
+		fixed, most int
+		rate        func(int) float64
+		want        int
+	}{
+		"fastest alone":          {0, 64, func(n int) float64 { return 30_000 / (1 + 0.3*float64(n-1)) }, 1},
+		"grows to what it takes": {0, 64, func(n int) float64 { return 200 * float64(min(n, 32)) }, 32},
+		"never levels off":       {0, 64, func(n int) float64 { return 200 * float64(n) }, 64},
+		"few sessions":           {0, 3, func(n int) float64 { return 200 * float64(n) }, 2},
+		"as told":                {5, 64, func(n int) float64 { return 200 * float64(n) }, 5},
+		"more than it has":       {50, 4, func(n int) float64 { return 200 * float64(n) }, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newToken(c.fixed, c.most, c.rate)
+			k.run(30 * time.Second)
+			if got := k.run(5 * time.Minute); got < 0.9*c.rate(c.want) {
+				t.Errorf("%.0f/s, with %d sessions %.0f/s; now %s", got, c.want, c.rate(c.want), k.t)
+			}
+		})
+	}
+}
+
+// TestTunerFollows: a token that gets slower or faster is followed.
+func TestTunerFollows(t *testing.T) {
+	most := 4
+	k := newToken(0, 64, func(n int) float64 { return 200 * float64(min(n, most)) })
+	k.run(time.Minute)
+	most = 32
+	k.run(5 * time.Minute)
+	if n := k.t.sessions(); n < 16 {
+		t.Errorf("it stayed at %s", k.t)
+	}
+}
+
+func TestTunerBusy(t *testing.T) {
+	k := newToken(0, 64, func(n int) float64 { return 200 * float64(n) })
+	k.run(time.Minute)
+	n := k.t.sessions()
+	for range 100 { // a whole batch says it
+		k.t.busy()
+	}
+	if got := k.t.sessions(); got != n/2 || !strings.Contains(k.t.String(), "busy") {
+		t.Errorf("of %d sessions: %s", n, k.t)
+	}
+}
