@@ -43,8 +43,12 @@ func TestWizard(t *testing.T) {
 	p.until("state      running")
 	read := readers(t, parts)
 	p.tmux("send-keys", "p")
+	p.until("pause: who asks?  1 alice")
+	p.tmux("send-keys", "1")
 	p.until("state      paused")
 	p.tmux("send-keys", "p")
+	p.until("resume: who asks?  1 alice")
+	p.tmux("send-keys", "2")
 	p.until("state      running")
 	estimate := p.until("near ")
 	if !regexp.MustCompile(`ETA  \d\d:\d\d, near \d\d:\d\d:\d\d`).MatchString(estimate) {
@@ -66,6 +70,9 @@ func TestWizard(t *testing.T) {
 	onScreen(t, plan, event(t, bundles[1], "plan", "approve")["sha256"])
 	if n := event(t, bundles[1], "done", "re-wrap")["rewrapped"]; n != "10000" || !strings.Contains(end, n+" envelopes re-wrapped") {
 		t.Errorf("re-wrapped %s:\n%s", n, end)
+	}
+	if asked := event(t, bundles[1], "noted", "re-wrap"); asked["control"] != "resume" || asked["by"] != "bob" || asked["limit"] != "400" {
+		t.Errorf("what was asked for at the console: %v", asked)
 	}
 	for i, b := range bundles {
 		must(t, "transcript", "verify", b)

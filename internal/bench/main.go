@@ -43,7 +43,7 @@ func run(ctx context.Context, out string, most int) error {
 	l := lab{dir: dir, binary: filepath.Join(dir, "kekceremony"), loop: filepath.Join(dir, "loop"), proxy: filepath.Join(dir, "proxy.so")}
 	for _, line := range []string{
 		"go build -o " + l.binary + " ./cmd/kekceremony",
-		"gcc -O2 -o " + l.loop + " internal/bench/testdata/loop.c -ldl",
+		"gcc -O2 -o " + l.loop + " internal/bench/testdata/loop.c -ldl -lpthread",
 		"gcc -O1 -shared -fPIC -o " + l.proxy + " internal/provider/pkcs11/pkcs11test/testdata/proxy.c -ldl",
 	} {
 		if err := shell(ctx, line); err != nil {

@@ -27,6 +27,7 @@ type rotated struct {
 	peak     int           // resident memory of the process, in KiB
 	workers  string
 	rawToken float64 // re-wraps/s of the raw loop on the same token, before and after
+	rawIdle  float64 // the same in a process with a second, idle thread
 	rawStore float64 // updates/s of the raw loop on the same file
 }
 
@@ -64,6 +65,9 @@ func (l lab) rotation(ctx context.Context, n int) (rotated, error) {
 		return r, err
 	}
 	r.rawToken = (before + after) / 2
+	if r.rawIdle, err = l.rawLoop(ctx, n, "idle"); err != nil {
+		return r, err
+	}
 	r.rawStore, err = rawUpdates(ctx, parts.Store(), n)
 	return r, err
 }
@@ -153,25 +157,36 @@ func write(ctx context.Context, parts rehearsal.Parts, n int) error {
 	if err != nil {
 		return err
 	}
-	p, err := pkcs11.Open(pkcs11.Config{ModulePath: module, TokenLabel: rehearsal.TokenLabel})
+	p, err := opened(ctx, parts, pkcs11.Config{ModulePath: module, TokenLabel: rehearsal.TokenLabel})
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	if err := provider.LoginFromFile(ctx, p, filepath.Join(parts.Dir, "pin")); err != nil {
-		return err
-	}
 	return rehearsal.Application{Records: db, Provider: p, Chain: lock.Chain, Active: 1}.Write(ctx, n)
 }
 
-// rawLoop runs the loop in C on the token in use and returns re-wraps per second.
-func (l lab) rawLoop(ctx context.Context, n int) (float64, error) {
+// opened is a provider that is logged in.
+func opened(ctx context.Context, parts rehearsal.Parts, cfg pkcs11.Config) (provider.Provider, error) {
+	p, err := pkcs11.Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := provider.LoginFromFile(ctx, p, filepath.Join(parts.Dir, "pin")); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// rawLoop runs the loop in C on the token in use and returns re-wraps per second;
+// beside is "idle" for a process with a second thread that does nothing.
+func (l lab) rawLoop(ctx context.Context, n int, beside ...string) (float64, error) {
 	rounds := min(n, 100_000)
 	module, err := rehearsal.Module()
 	if err != nil {
 		return 0, err
 	}
-	out, err := exec.CommandContext(ctx, l.loop, module, rehearsal.TokenLabel, rehearsal.PIN, strconv.Itoa(rounds)).Output()
+	args := append([]string{module, rehearsal.TokenLabel, rehearsal.PIN, strconv.Itoa(rounds)}, beside...)
+	out, err := exec.CommandContext(ctx, l.loop, args...).Output()
 	if err != nil {
 		return 0, fmt.Errorf("raw loop: %w", err)
 	}

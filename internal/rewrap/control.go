@@ -6,13 +6,33 @@ import (
 	"time"
 )
 
-// Control is how people hold a re-wrap: pause, resume, slower, faster. It may
-// be used from any goroutine.
+// Control is how people hold a re-wrap: pause, resume, slower, faster, a rate. It
+// may be used from any goroutine.
 type Control struct {
-	mu     sync.Mutex
-	paused bool
-	rate   int           // envelopes per second; 0: no limit
-	wake   chan struct{} // closed and replaced at each change
+	mu      sync.Mutex
+	paused  bool
+	rate    int           // envelopes per second; 0: no limit
+	changes []Change      // not yet told
+	wake    chan struct{} // closed and replaced at each change
+}
+
+// Action is what somebody at the console asks for.
+type Action string
+
+// The actions.
+const (
+	Pause   Action = "pause"
+	Resume  Action = "resume"
+	Slower  Action = "slower" // half the limit, or half the rate seen when there is none
+	Faster  Action = "faster" // twice the limit
+	SetRate Action = "rate"   // a limit in envelopes per second; 0: none
+)
+
+// Change is one action, who asked for it, and the limit after it.
+type Change struct {
+	Action Action
+	By     string
+	Rate   int
 }
 
 // NewControl limits the rate to envelopes per second; 0 is no limit.
@@ -20,31 +40,38 @@ func NewControl(rate int) *Control {
 	return &Control{rate: rate, wake: make(chan struct{})}
 }
 
-// Pause, Resume, Slower and Faster take effect before the next page.
-func (c *Control) Pause() { c.change(func() { c.paused = true }) }
-
-// Resume ends a pause.
-func (c *Control) Resume() { c.change(func() { c.paused = false }) }
-
-// Slower halves the limit, or the rate seen when there is none.
-func (c *Control) Slower(seen float64) {
-	c.change(func() {
-		if c.rate == 0 {
-			c.rate = int(seen)
-		}
-		c.rate = max(1, c.rate/2)
-	})
-}
-
-// Faster doubles the limit.
-func (c *Control) Faster() { c.change(func() { c.rate *= 2 }) }
-
-func (c *Control) change(do func()) {
+// Do does an action before the next page is written. rate is the limit of
+// SetRate, and the rate seen for Slower.
+func (c *Control) Do(a Action, by string, rate int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	do()
+	switch a {
+	case Pause:
+		c.paused = true
+	case Resume:
+		c.paused = false
+	case Slower:
+		if c.rate == 0 {
+			c.rate = rate
+		}
+		c.rate = max(1, c.rate/2)
+	case Faster:
+		c.rate *= 2
+	case SetRate:
+		c.rate = max(0, rate)
+	}
+	c.changes = append(c.changes, Change{a, by, c.rate})
 	close(c.wake)
 	c.wake = make(chan struct{})
+}
+
+// Changes returns what was done since it was last called, in order.
+func (c *Control) Changes() []Change {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	some := c.changes
+	c.changes = nil
+	return some
 }
 
 // Now is the state at this moment, and a channel that closes when it changes.

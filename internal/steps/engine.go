@@ -174,7 +174,7 @@ func (e *engine) hold(ctx context.Context, s Step) error {
 			return err
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("step %s: %w", s.Name, ErrInterrupted)
+			return e.interrupted(ctx, s)
 		}
 		var waiting *WaitingError
 		var answers *MissingAnswers
@@ -186,12 +186,18 @@ func (e *engine) hold(ctx context.Context, s Step) error {
 		}
 		retry, chooseErr := e.room.Choose(ctx, Failure{s.Name, err})
 		if ctx.Err() != nil {
-			return fmt.Errorf("step %s: %w", s.Name, ErrInterrupted)
+			return e.interrupted(ctx, s)
 		}
 		if chooseErr != nil || !retry {
 			return errors.Join(err, chooseErr)
 		}
 	}
+}
+
+// interrupted writes down why a run ends: a signal, or somebody at the console.
+func (e *engine) interrupted(ctx context.Context, s Step) error {
+	_, err := e.append(ctx, transcript.Noted, s.Name, Facts{"interrupted": printable.Text(context.Cause(ctx).Error())})
+	return errors.Join(fmt.Errorf("step %s: %w", s.Name, ErrInterrupted), err)
 }
 
 func (e *engine) once(ctx context.Context, s Step) error {

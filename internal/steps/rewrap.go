@@ -90,6 +90,9 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 		Mark: rewrap.OpenMark(s.mark(), to),
 		// The gate is a condition, not a moment (design section 3).
 		Gate: func(ctx context.Context) (string, error) {
+			if err := controlled(ctx, s.Control, d); err != nil {
+				return "", err
+			}
 			t, err := w.look(ctx)
 			if err != nil {
 				return "", err
@@ -106,6 +109,20 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 		"skipped": strconv.Itoa(counts.Skipped), "passes": strconv.Itoa(counts.Passes), "workers": s.Provider.Workers(),
 		"took": time.Since(began).Round(100 * time.Millisecond).String(),
 	}, err
+}
+
+// controlled writes down what people at the console asked for.
+func controlled(ctx context.Context, c *rewrap.Control, d Desk) error {
+	for _, change := range c.Changes() {
+		limit := "none"
+		if change.Rate > 0 {
+			limit = strconv.Itoa(change.Rate)
+		}
+		if err := d.Note(ctx, Facts{"control": string(change.Action), "by": change.By, "limit": limit}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mark is the path of the low-water mark: beside the bundle, of which it is no

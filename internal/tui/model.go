@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -17,7 +18,7 @@ type model struct {
 	room     *room
 	control  *rewrap.Control
 	terminal *term.Terminal
-	cancel   context.CancelFunc
+	cancel   context.CancelCauseFunc
 	now      func() time.Time
 
 	width, height int
@@ -25,6 +26,7 @@ type model struct {
 	ask           prompt      // what waits for a person; nil when nobody need act
 	signed        *signPrompt // the last one answered on this page: what is being signed stays in sight
 	typed         *signPrompt // one that was taken away before it was answered: its successor keeps what was typed
+	steering      *steering   // somebody wants to hold the re-wrap
 	stopping      bool        // ctrl+c was pressed: really?
 	stopped       bool
 	log           bool
@@ -43,7 +45,7 @@ type prompt interface {
 	dismiss(error)
 }
 
-func newModel(r *room, c *rewrap.Control, t *term.Terminal, cancel context.CancelFunc) *model {
+func newModel(r *room, c *rewrap.Control, t *term.Terminal, cancel context.CancelCauseFunc) *model {
 	m := &model{room: r, control: c, terminal: t, cancel: cancel, now: time.Now}
 	m.width, m.height = t.Size()
 	return m
@@ -127,7 +129,7 @@ func (m *model) key(key tea.KeyMsg) tea.Cmd {
 		m.stopping = false
 		if s := key.String(); s == "y" || s == "ctrl+c" {
 			m.stopped = true
-			m.cancel()
+			m.cancel(errStopped)
 		}
 		return nil
 	}
@@ -155,6 +157,9 @@ func (m *model) key(key tea.KeyMsg) tea.Cmd {
 	return nil
 }
 
+// errStopped is why a ceremony ends that somebody stopped at the console.
+var errStopped = errors.New("stopped at the console")
+
 func (m *model) toPrompt(msg tea.Msg) tea.Cmd {
 	cmd, done := m.ask.update(msg)
 	if done {
@@ -162,25 +167,6 @@ func (m *model) toPrompt(msg tea.Msg) tea.Cmd {
 		m.ask = nil
 	}
 	return cmd
-}
-
-// steer holds the re-wrap while it runs.
-func (m *model) steer(key string) {
-	if m.view.Progress == nil {
-		return
-	}
-	switch key {
-	case "p":
-		if paused, _, _ := m.control.Now(); paused {
-			m.control.Resume()
-		} else {
-			m.control.Pause()
-		}
-	case "-":
-		m.control.Slower(m.view.Progress.Rate)
-	case "+", "=":
-		m.control.Faster()
-	}
 }
 
 // dismiss answers what is still open when the program has ended.

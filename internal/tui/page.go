@@ -123,12 +123,15 @@ func (m *model) keyLine(more string) string {
 	if m.stopped {
 		return accent.Render(" stopping: what is in work is being finished")
 	}
+	if m.steering != nil && m.view.Progress != nil {
+		return accent.Render(m.steering.line(m.people()))
+	}
 	keys := "ctrl+o log   ctrl+c stop"
 	switch {
 	case m.ask != nil:
 		keys = m.ask.keys()
 	case m.view.Progress != nil:
-		keys = "p pause/go on   - slower   + faster   " + keys
+		keys = "p pause/go on  - slower  + faster  r rate  " + keys
 	}
 	left := " " + keys + more
 	right := ""

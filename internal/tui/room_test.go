@@ -18,7 +18,7 @@ func TestTakenBack(t *testing.T) {
 	r := newRoom()
 	control := rewrap.NewControl(0)
 	stopped := false
-	m := &model{room: r, control: control, cancel: func() { stopped = true }, now: time.Now, width: 80, height: 24}
+	m := &model{room: r, control: control, cancel: func(error) { stopped = true }, now: time.Now, width: 80, height: 24}
 	ctx, arrived := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {
@@ -43,8 +43,21 @@ func TestTakenBack(t *testing.T) {
 	r.Show(steps.View{Step: "re-wrap", Progress: &rewrap.Progress{}})
 	mailed()
 	m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("p")})
+	m.view.Attended = "alice, bob"
+	m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("2")})
 	if paused, _, _ := control.Now(); !paused {
 		t.Error("p does not pause")
+	}
+	if got := control.Changes(); len(got) != 1 || got[0] != (rewrap.Change{Action: rewrap.Pause, By: "bob"}) {
+		t.Errorf("changes %v", got)
+	}
+	for _, key := range []string{"r", "2", "5", "0"} {
+		m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(key)})
+	}
+	m.key(tea.KeyMsg{Type: tea.KeyEnter})
+	m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("1")})
+	if got := control.Changes(); len(got) != 1 || got[0] != (rewrap.Change{Action: rewrap.SetRate, By: "alice", Rate: 250}) {
+		t.Errorf("changes %v", got)
 	}
 	m.key(tea.KeyMsg{Type: tea.KeyCtrlC})
 	m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("y")})

@@ -22,15 +22,15 @@ import (
 // terminal as it was, whatever happens.
 func Run(ctx context.Context, t *term.Terminal, site *steps.Site, hold func(context.Context, steps.Room) error) (err error) {
 	defer func() { err = errors.Join(err, t.Restore()) }()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	r := newRoom()
 	held := make(chan error, 1)
 	go func() { held <- guarded(ctx, r, hold) }()
 	m := newModel(r, site.Control, t, cancel)
 	p := tea.NewProgram(m, options()...)
 	_, err = p.Run()
-	cancel()
+	cancel(err)
 	m.dismiss()
 	heldErr := <-held
 	if errors.Is(err, tea.ErrProgramKilled) {

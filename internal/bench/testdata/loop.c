@@ -1,11 +1,15 @@
 /* The raw loop: N times unwrap, wrap, unwrap again and compare, on one session
  * of a PKCS#11 module, with two AES keys made for it. Prints the seconds.
- * loop MODULE TOKEN-LABEL PIN N */
+ * With "idle" a second thread is there and does nothing: the C library and the
+ * kernel then lock what one thread alone need not.
+ * loop MODULE TOKEN-LABEL PIN N [idle] */
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../../provider/pkcs11/cryptoki.h"
 
@@ -51,9 +55,18 @@ static void fill(FILE *random, ck_byte *b, size_t n) {
 		exit(1);
 }
 
+static void *idle(void *none) {
+	for (;;)
+		pause();
+	return none;
+}
+
 int main(int argc, char **argv) {
-	if (argc != 5)
+	pthread_t second;
+	if (argc != 5 && argc != 6)
 		return 2;
+	if (argc == 6 && pthread_create(&second, NULL, idle, NULL) != 0)
+		return 1;
 	void *lib = dlopen(argv[1], RTLD_NOW);
 	ck_ulong (*get)(struct ck_function_list **) = lib ? (ck_ulong (*)(struct ck_function_list **))dlsym(lib, "C_GetFunctionList") : NULL;
 	if (!get)

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+)
+
+// swept is the rate with a number of sessions on a token that takes 1 ms a call.
+type swept struct {
+	sessions int // 0: adaptive
+	rate     float64
+	workers  string // what it ended with
+}
+
+// How long each count is measured. The adaptive one has to find its count first,
+// and that time counts.
+const (
+	fixedTime    = 8 * time.Second
+	adaptiveTime = 30 * time.Second
+)
+
+// sweep re-wraps one store, by the pipeline, with one number of sessions after
+// the other and last with as many as the tuner finds.
+func (l lab) sweep(ctx context.Context) (all []swept, err error) {
+	const records = 500_000 // more than all of it gets through
+	parts, err := l.installed(ctx, "sweep")
+	if err != nil {
+		return nil, err
+	}
+	if err := write(ctx, parts, records); err != nil {
+		return nil, err
+	}
+	module, err := rehearsal.Module()
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range map[string]string{"KEK_PROXY_MODULE": module, "KEK_PROXY": "latency"} {
+		if err := os.Setenv(name, value); err != nil {
+			return nil, err
+		}
+	}
+	db, err := sqlite.Open(ctx, parts.Store())
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	for _, n := range []int{1, 2, 4, 8, 16, 32, 64, 0} {
+		s, err := l.timed(ctx, parts, db, n)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// timed re-wraps for some time with a number of sessions.
+func (l lab) timed(ctx context.Context, parts rehearsal.Parts, db *sqlite.Store, sessions int) (swept, error) {
+	s := swept{sessions: sessions}
+	p, err := opened(ctx, parts, pkcs11.Config{ModulePath: l.proxy, TokenLabel: rehearsal.TokenLabel, Sessions: sessions})
+	if err != nil {
+		return s, err
+	}
+	defer p.Close()
+	bound := fixedTime
+	if sessions == 0 {
+		bound = adaptiveTime
+	}
+	timed, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	began := time.Now()
+	counts, err := pipeline(timed, db, p)
+	s.rate, s.workers = float64(counts.Rewrapped)/time.Since(began).Seconds(), p.Workers()
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = nil
+	}
+	return s, err
+}
+
+// pipeline is the rotation's re-wrap to version 2, without the fleet.
+func pipeline(ctx context.Context, db *sqlite.Store, p provider.Provider) (rewrap.Counts, error) {
+	lock, err := db.Lock(ctx)
+	if err != nil {
+		return rewrap.Counts{}, err
+	}
+	if _, err = p.Find(ctx, kek.NameOf(lock.Chain, 2)); errors.Is(err, provider.ErrNoKey) {
+		err = p.Generate(ctx, kek.NameOf(lock.Chain, 2))
+	}
+	if err != nil {
+		return rewrap.Counts{}, err
+	}
+	return rewrap.Run(ctx, rewrap.Job{Store: db, Provider: p, Chain: lock.Chain, To: 2, Catalogue: envelope.DefaultCatalogue(),
+		Control: rewrap.NewControl(0), Gate: func(context.Context) (string, error) { return "", nil },
+		Canary: func(context.Context, kek.Version) error { return nil }, Report: func(rewrap.Progress) {}})
+}
