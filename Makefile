@@ -1,9 +1,11 @@
 # make rehearse: the whole thing with throw-away parts. make test: every test.
+# make torture: 200 rotations killed at random, about an hour. make bench: writes
+# docs/performance.md, some minutes.
 GO ?= go
 BIN := $(CURDIR)/bin/kekceremony
 RECORDS ?= 1000
 
-.PHONY: rehearse test build deps mutate
+.PHONY: rehearse test build deps mutate torture bench
 
 rehearse: deps build
 	$(BIN) rehearse --provider pkcs11 --records $(RECORDS)
@@ -14,6 +16,12 @@ test: deps
 
 mutate: deps
 	$(GO) test -timeout 20m -tags mutate -run TestMutations -v ./cmd/kekceremony
+
+torture: deps
+	$(GO) test -timeout 4h -tags torture -run TestTortureLong -v ./cmd/kekceremony
+
+bench: deps
+	$(GO) run ./internal/bench
 
 build:
 	$(GO) build -o $(BIN) ./cmd/kekceremony

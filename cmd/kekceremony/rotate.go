@@ -19,7 +19,7 @@ func rotateCommand(o *options) *cobra.Command {
 			if err != nil {
 				return &usageError{err}
 			}
-			return hold(cmd.Context(), o, ceremony{kind: steps.Rotate, open: steps.OpenRotate(v), define: steps.RotateSteps, rate: rate, to: v})
+			return hold(cmd.Context(), o, ceremony{kind: steps.Rotate, hold: holding(steps.Rotate, steps.OpenRotate(v), steps.RotateSteps), rate: rate, to: v})
 		}),
 	}
 	cmd.Flags().StringVar(&to, "to-version", "", "version to rotate to")

@@ -121,11 +121,17 @@ func thisTool() (steps.Tool, error) {
 
 // ceremony is one of the commands that hold one.
 type ceremony struct {
-	kind   string
-	open   steps.Opening
-	define steps.Define
-	rate   int
-	to     kek.Version // that the command named; 0: none
+	kind string // as the answers' file calls it
+	hold func(context.Context, *steps.Site, steps.Room) error
+	rate int
+	to   kek.Version // that the command named; 0: none
+}
+
+// holding holds ceremonies of a kind.
+func holding(kind string, open steps.Opening, define steps.Define) func(context.Context, *steps.Site, steps.Room) error {
+	return func(ctx context.Context, s *steps.Site, room steps.Room) error {
+		return steps.Hold(ctx, s, room, kind, open, define)
+	}
 }
 
 // hold holds a ceremony in the room that --ui names.
@@ -151,7 +157,7 @@ func hold(ctx context.Context, o *options, c ceremony) error {
 	}
 	if terminal != nil {
 		return tui.Run(ctx, terminal, s, func(ctx context.Context, room steps.Room) error {
-			return steps.Hold(ctx, s, room, c.kind, c.open, c.define)
+			return c.hold(ctx, s, room)
 		})
 	}
 	answers, err := o.answersFor(c.kind)
@@ -159,10 +165,10 @@ func hold(ctx context.Context, o *options, c ceremony) error {
 		return err
 	}
 	s.PINFile = cfg.Encryption.PINFile
-	return steps.Hold(ctx, s, &steps.Nobody{
+	return c.hold(ctx, s, &steps.Nobody{
 		Answers: answers, Signs: s.Mode == quorum.Rehearsal,
 		Say: func(line string) { fmt.Fprintf(os.Stderr, "kekceremony: %s: %s\n", c.kind, line) },
-	}, c.kind, c.open, c.define)
+	})
 }
 
 // terminal is nil when nobody is in the room.

@@ -25,8 +25,12 @@ func Kinds() []string { return []string{Install, Rotate, Generate} }
 
 // Questions lists everything that a ceremony of a kind may ask.
 func Questions(kind string) []Field {
-	define := map[string]Define{Install: InstallSteps, Rotate: RotateSteps, Generate: GenerateSteps}[kind]
-	return asked(define(Facts{factGenerate: "yes"}))
+	return asked(definition(kind)(Facts{factGenerate: "yes"}))
+}
+
+// definition is what a kind of ceremony is made of.
+func definition(kind string) Define {
+	return map[string]Define{Install: InstallSteps, Rotate: RotateSteps, Generate: GenerateSteps}[kind]
 }
 
 // engine holds one ceremony. It runs in one goroutine.
@@ -41,6 +45,8 @@ type engine struct {
 	view    View
 	since   int // what was asked before this line ended with its run
 	resumed bool
+	aborts  bool  // the ceremony is being given up
+	did     Facts // what it had done by then
 	asks    []int // the run of questions answered in this run, by step
 }
 

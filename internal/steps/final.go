@@ -17,30 +17,35 @@ import (
 type finals struct {
 	*collector
 	core   []byte
+	closed Facts             // of the last line
 	stated map[string][]byte // statements in the store, by name: they stand
 }
 
 // close writes the last line, final.txt, and everybody's final.
 func (e *engine) close(ctx context.Context) error {
 	if !e.isClosed() {
-		if _, err := e.append(ctx, transcript.Closed, "", Facts{"outcome": transcript.OutcomeDone}); err != nil {
+		if _, err := e.append(ctx, transcript.Closed, "", e.closing()); err != nil {
 			return err
 		}
 	}
+	last, _ := e.log.Events.Last(transcript.Of(transcript.Closed, ""))
 	core, err := e.log.Events.Core()
 	if err != nil {
 		return err
 	}
-	err = e.site.Store.CloseCeremony(ctx, store.Ceremony{Seq: e.site.Seq, Outcome: transcript.OutcomeDone, Head: e.log.Head(), Final: transcript.Digest(core)})
+	err = e.site.Store.CloseCeremony(ctx, store.Ceremony{Seq: e.site.Seq, Outcome: last.Facts[transcript.FactOutcome], Head: e.log.Head(), Final: transcript.Digest(core)})
 	if err != nil {
 		return err
 	}
 	if err := e.log.Final(ctx, transcript.CoreFile, core); err != nil {
 		return err
 	}
-	f := &finals{e.collector(quorum.Final), core, map[string][]byte{}}
+	f := &finals{e.collector(quorum.Final), core, last.Facts, map[string][]byte{}}
 	e.show(func(v *View) {
 		v.Step, v.Title, v.Why = "finals", "Sign the end", "Each of you says whether the ceremony went as its steps say."
+		if last.Facts[transcript.FactOutcome] == transcript.OutcomeAborted {
+			v.Title = "Sign that it was given up"
+		}
 		v.N, v.Of = len(e.steps)+1, len(e.steps)+1
 		v.Details, v.Probe, v.Fleet, v.Progress, v.Waiting = nil, nil, nil, nil, ""
 	})
@@ -167,7 +172,7 @@ func (f *finals) files(ctx context.Context, m quorum.Member, s quorum.Signed) (s
 
 // ending shows the last page and waits for people to leave it.
 func (f *finals) ending(ctx context.Context) error {
-	end := &Ending{Bundle: f.log.Dir, Digest: transcript.Digest(f.core), Space: f.namespace(), Summary: summary(f.kind, f.facts)}
+	end := &Ending{Bundle: f.log.Dir, Digest: transcript.Digest(f.core), Space: f.namespace(), Summary: summary(f.kind, f.facts, f.closed)}
 	for _, m := range f.site.Roster.Members {
 		if v := f.signed[m.Name]; v != "" {
 			end.Signed = append(end.Signed, fmt.Sprintf("%s (%s)", m.Name, v))
@@ -181,7 +186,13 @@ func (f *finals) ending(ctx context.Context) error {
 }
 
 // summary tells what the ceremony did, from its facts.
-func summary(kind string, facts Facts) []string {
+func summary(kind string, facts, closed Facts) []string {
+	if closed[transcript.FactOutcome] == transcript.OutcomeAborted {
+		return []string{
+			"Given up. Done before: " + closed["done"] + ". Begun and not done: " + closed["begun"] + ".",
+			"Next: kekceremony status says what is due.",
+		}
+	}
 	switch kind {
 	case Install:
 		return []string{

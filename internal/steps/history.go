@@ -94,12 +94,14 @@ func readCeremony(ctx context.Context, log store.Log, seq int) (transcript.Event
 	return events, files, nil
 }
 
-// Last is the facts of the last closed ceremony.
+// Last is what the closed ceremonies left behind: of each fact the last value. One
+// that was given up may not have come to every fact.
 func (h History) Last() Facts {
-	if len(h.Logs) == 0 {
-		return Facts{}
+	facts := Facts{}
+	for _, events := range h.Logs {
+		maps.Copy(facts, events.Fold())
 	}
-	return h.Logs[len(h.Logs)-1].Fold()
+	return facts
 }
 
 // Roster is the one that the last ceremony left behind.

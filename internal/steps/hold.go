@@ -30,7 +30,11 @@ type Opening func(context.Context, *Site, store.Lock) (Facts, error)
 // new one. It returns a *BundleError for whatever goes wrong once there is a
 // bundle.
 func Hold(ctx context.Context, site *Site, room Room, kind string, open Opening, define Define) error {
-	e := &engine{site: site, room: room, kind: kind, define: define}
+	return (&engine{site: site, room: room, kind: kind, define: define}).whole(ctx, open)
+}
+
+func (e *engine) whole(ctx context.Context, open Opening) error {
+	site := e.site
 	defer func() {
 		if site.Provider != nil {
 			_ = site.Provider.Close()
@@ -41,11 +45,16 @@ func Hold(ctx context.Context, site *Site, room Room, kind string, open Opening,
 	}
 	defer e.log.Close()
 	site.Bundle = e.log.Dir
-	e.steps = define(e.log.Events[0].Facts)
-	e.view = View{Kind: kind, Mode: site.Mode, From: version(e.facts, factFrom), To: version(e.facts, factTo), Started: time.Now()}
+	e.steps = e.define(e.log.Events[0].Facts)
+	e.view = View{Kind: e.kind, Mode: site.Mode, From: version(e.facts, factFrom), To: version(e.facts, factTo), Started: time.Now()}
 	var err error
 	if !e.isClosed() { // after the last line only finals are missing
-		err = e.run(ctx)
+		if e.aborts {
+			err = e.givesUp()
+		}
+		if err == nil {
+			err = e.run(ctx)
+		}
 	}
 	if err == nil {
 		err = e.close(ctx)
@@ -280,7 +289,7 @@ func (e *engine) genuine(c store.Ceremony, lock store.Lock) error {
 	case lock.Chain != "" && first.Facts[transcript.FactChain] != string(lock.Chain):
 		return planted("it is of another chain")
 	}
-	if text, ok := e.facts[factRoster]; ok && len(e.site.History.Logs) > 0 {
+	if text, ok := e.facts[factRoster]; ok && lock.Chain != "" {
 		r, err := e.site.History.Roster(e.site.Mode, lock)
 		if err != nil {
 			return err

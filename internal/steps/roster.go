@@ -9,7 +9,11 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
-const stepRoster = "roster"
+// Steps that others know by name.
+const (
+	stepRoster = "roster"
+	stepAttend = "attend"
+)
 
 // askRoster has the founders name the roster's file.
 func askRoster() Step {
@@ -69,7 +73,7 @@ func chainRoster() Step {
 // attend has people show that they are here and hold their keys.
 func attend(all bool) Step {
 	return Step{
-		Name: "attend", Title: "Attendance", Anew: true,
+		Name: stepAttend, Title: "Attendance", Anew: true,
 		Why:    "Each of you compares the fingerprint with your own record, and types your name to sign.",
 		Gather: &Gather{Purpose: quorum.Attend, All: all},
 	}

@@ -35,7 +35,9 @@ func OpenRotate(to kek.Version) Opening {
 			return nil, err
 		}
 		if to == active.Version {
-			return nil, nothingDue(ctx, s, keks, to)
+			if err := somethingDue(ctx, s, keks, to); err != nil {
+				return nil, err
+			}
 		}
 		exists, err := s.exists(keks, to)
 		if err != nil {
@@ -49,21 +51,20 @@ func OpenRotate(to kek.Version) Opening {
 	}
 }
 
-// nothingDue tells "already there" from "there, but with leftovers".
-func nothingDue(ctx context.Context, s *Site, keks []store.KEK, to kek.Version) error {
+// somethingDue returns ErrNothingDue when the active version is all there is. It
+// is not after a rotation to it was given up, or when a forgotten writer wrote
+// with another one.
+func somethingDue(ctx context.Context, s *Site, keks []store.KEK, to kek.Version) error {
 	for _, k := range keks {
-		if k.Version != to && k.State == store.Live {
-			return fmt.Errorf("version %d is active already, and version %d is still live: %w", to, k.Version, ErrVersion)
+		if k.Version < to && k.State == store.Live {
+			return nil
 		}
 	}
 	left, err := leftovers(ctx, s, to)
-	if err != nil {
-		return err
+	if err == nil && left == 0 {
+		err = fmt.Errorf("version %d is active: %w", to, ErrNothingDue)
 	}
-	if left > 0 {
-		return fmt.Errorf("version %d is active already, but %d envelopes are at another: %w", to, left, ErrVersion)
-	}
-	return fmt.Errorf("version %d is active: %w", to, ErrNothingDue)
+	return err
 }
 
 func leftovers(ctx context.Context, s *Site, to kek.Version) (int, error) {

@@ -206,6 +206,6 @@ func (st *Status) due() {
 		}
 	}
 	if left > 0 {
-		st.Due = append(st.Due, Due{fmt.Sprintf("%d envelopes are not at the active version", left), fmt.Sprintf("kekceremony rotate --to-version %d", last+1)})
+		st.Due = append(st.Due, Due{fmt.Sprintf("%d envelopes are not at the active version", left), fmt.Sprintf("kekceremony rotate --to-version %d", st.Active)})
 	}
 }

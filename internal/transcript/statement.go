@@ -13,6 +13,7 @@ const (
 	FactCeremony = "ceremony"
 	FactKind     = "kind"
 	FactMode     = "mode"
+	FactOutcome  = "outcome" // of the closed event
 )
 
 // lines writes "key: value" lines; there is no other encoding of a statement.
@@ -114,7 +115,7 @@ func (es Events) Core() ([]byte, error) {
 		"head", closed.Head(),
 		"roster", facts["roster_sha256"],
 		"next-roster", facts["roster_sha256"],
-		"outcome", closed.Facts["outcome"],
+		FactOutcome, closed.Facts[FactOutcome],
 		"attended", facts["attended"],
 	), nil
 }

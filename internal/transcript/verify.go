@@ -160,7 +160,7 @@ func (v *verifier) event(e Event) error {
 			v.expire()
 		}
 	case Closed:
-		if len(v.open) > 0 && e.Facts["outcome"] == OutcomeDone {
+		if len(v.open) > 0 && e.Facts[FactOutcome] == OutcomeDone {
 			return fmt.Errorf("closed as done, but %s is not", strings.Join(sorted(v.open), ", "))
 		}
 	}
@@ -294,8 +294,11 @@ func (v *verifier) finals() error {
 	return nil
 }
 
-// OutcomeDone closes a ceremony whose every step was done.
-const OutcomeDone = "done"
+// Outcomes of a ceremony: every step was done, or it was given up before.
+const (
+	OutcomeDone    = "done"
+	OutcomeAborted = "aborted"
+)
 
 // complete tells a finished bundle from one that only lacks something.
 func (v *verifier) complete() error {

@@ -1,0 +1,84 @@
+package main_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+)
+
+// killedAt starts a rotation and kills it with -9 when some, but not all,
+// envelopes are at the target.
+func killedAt(t *testing.T, parts rehearsal.Parts, to kek.Version) {
+	t.Helper()
+	cmd := exec.Command(binary, rotateTo(parts, to, "--rate", "200")...)
+	var said strings.Builder
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	db := openStore(t, parts)
+	for guard := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		counts, err := db.Census(t.Context(), envelope.DefaultCatalogue())
+		if err != nil || time.Now().After(guard) {
+			_ = cmd.Process.Kill()
+			t.Fatalf("the re-wrap never began: %v, %v\n%s", err, cmd.Wait(), said.String())
+		}
+		at := map[kek.Version]int{}
+		for _, c := range counts {
+			at[c.Version] += c.N
+		}
+		if at[to] > 0 && len(at) > 1 {
+			break
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+}
+
+// TestGoingBack goes back in mid-rotation: the rotation is given up by M people,
+// and the next one goes to the version that the first came from, or on to the
+// other one. It also goes back when a rotation is done.
+func TestGoingBack(t *testing.T) {
+	parts, a := swift(t, 600)
+	killedAt(t, parts, 2)
+	code, _, errs := run(t, rotateTo(parts, 1)...)
+	if code != 3 || !strings.Contains(errs, "hint: finish it first, with its own command, or give it up with kekceremony abort") {
+		t.Fatalf("exit %d\n%s", code, errs)
+	}
+	must(t, unattended(parts, "abort")...)
+	if code, _, errs := run(t, unattended(parts, "abort")...); code != 0 || !strings.Contains(errs, "no ceremony is open: nothing is due") {
+		t.Errorf("again: exit %d\n%s", code, errs)
+	}
+	status := must(t, "status", "--config", parts.Config())
+	if !strings.Contains(status, "aborted") {
+		t.Errorf("status:\n%s", status)
+	}
+	must(t, rotateTo(parts, 1)...) // back
+	zeroAt(t, parts, 1)
+	must(t, rotateTo(parts, 2)...) // and forth, to a version that is there
+	zeroAt(t, parts, 2)
+	must(t, rotateTo(parts, 1)...) // back when it is done
+	zeroAt(t, parts, 1)
+	killedAt(t, parts, 2)
+	must(t, unattended(parts, "abort")...)
+	must(t, rotateTo(parts, 2)...) // on, when the writers are there already
+	zeroAt(t, parts, 2)
+
+	bundles := bundlesOf(t, parts)
+	must(t, append([]string{"transcript", "verify"}, bundles...)...)
+	if closed := event(t, bundles[1], "closed", ""); closed["outcome"] != "aborted" || closed["begun"] != "re-wrap" || closed["done"] != "generate, canary, switch" {
+		t.Errorf("the end of what was given up: %v", closed)
+	}
+	for i := range 600 {
+		if v, err := a.Read(t.Context(), i); err != nil || v != 2 {
+			t.Fatalf("record %d: version %d, %v", i, v, err)
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package main_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+)
+
+// swift is a rehearsal's parts with an install held, n records written, a fleet
+// of one process that beats every tenth of a second, and that process running. The application
+// wrote with version 1.
+func swift(t *testing.T, n int) (rehearsal.Parts, rehearsal.Application) {
+	t.Helper()
+	pkcs11test.Module(t)
+	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
+	parts, err := rehearsal.Make(t.Context(), parts.Dir, "pkcs11", "sqlite:"+parts.Store(), func(ctx context.Context) error {
+		db, err := sqlite.Create(ctx, parts.Store())
+		if err != nil {
+			return err
+		}
+		return db.Close()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SOFTHSM2_CONF", parts.Token())
+	config, err := os.ReadFile(parts.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer("beat: 1s", "beat: 100ms", "live: 4s", "live: 1s", fmt.Sprintf("%s: %d", rehearsal.Role, rehearsal.Processes), rehearsal.Role+": 1").Replace(string(config))
+	if err := os.WriteFile(parts.Config(), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	must(t, unattended(parts, "install")...)
+	a := application(t, parts)
+	a.Active = 1
+	if err := a.Write(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	agent := exec.Command(binary, "agent", "--role", rehearsal.Role, "--config", parts.Config())
+	agent.Stderr = os.Stderr
+	if err := agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = agent.Process.Signal(os.Interrupt); _ = agent.Wait() })
+	return parts, a
+}
+
+// unattended are the arguments of a ceremony with nobody in the room.
+func unattended(parts rehearsal.Parts, command string, flags ...string) []string {
+	args := append([]string{command, "--ui", "none", "--config", parts.Config()}, flags...)
+	if command != "abort" {
+		args = append(args, "--answers", parts.Answers(command))
+	}
+	return args
+}
+
+func rotateTo(parts rehearsal.Parts, v kek.Version, flags ...string) []string {
+	return unattended(parts, "rotate", append([]string{"--to-version", v.String()}, flags...)...)
+}

@@ -1,0 +1,8 @@
+//go:build torture
+
+package main_test
+
+import "testing"
+
+// TestTortureLong is TestTorture at its full length; make torture runs it.
+func TestTortureLong(t *testing.T) { torture(t, 200, 5000) }

@@ -1,0 +1,235 @@
+package main_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/secret"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+)
+
+// TestTorture rotates again and again, and each rotation is killed with -9 at a
+// random instant up to five times, while a reader decrypts random payloads and a
+// writer encrypts random records anew under the active version. At no instant is
+// a record unreadable, and no write is lost.
+func TestTorture(t *testing.T) {
+	torture(t, 3, 600)
+}
+
+func torture(t *testing.T, rotations, records int) {
+	parts, a := swift(t, records)
+	u := newUsers(t, parts, a, records)
+	began := time.Now()
+	kills, runs := 0, 0
+	for i := range rotations {
+		to := kek.Version(i%3 + 2) // versions 2, 3 and 4 are made, and then it goes round
+		if i > 2 {
+			to = kek.Version(i%4 + 1)
+		}
+		k, r := rotateThroughKills(t, parts, to)
+		kills, runs = kills+k, runs+r
+		zeroAt(t, parts, to)
+		bundles := bundlesOf(t, parts)
+		addUp(t, bundles[len(bundles)-1])
+		if t.Failed() {
+			break
+		}
+	}
+	u.stop()
+	must(t, append([]string{"transcript", "verify"}, bundlesOf(t, parts)...)...)
+	u.all(t)
+	t.Logf("%d rotations of %d envelopes in %s: %d kills, %d runs, %d reads, %d writes",
+		rotations, records, time.Since(began).Round(time.Second), kills, runs, u.reads.Load(), u.writes.Load())
+}
+
+// rotateThroughKills kills a rotation up to five times, each time at a random
+// instant, and lets the last run end.
+func rotateThroughKills(t *testing.T, parts rehearsal.Parts, to kek.Version) (kills, runs int) {
+	t.Helper()
+	args := rotateTo(parts, to)
+	for range rand.IntN(6) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(2000))*time.Millisecond)
+		err := exec.CommandContext(ctx, binary, args...).Run() // the end of ctx kills it
+		killed := ctx.Err() != nil
+		cancel()
+		runs++
+		if killed {
+			kills++
+		} else if err == nil {
+			return kills, runs
+		}
+	}
+	for range 5 {
+		code, _, errs := run(t, args...)
+		runs++
+		if code == 0 {
+			return kills, runs
+		}
+		t.Logf("rotate to %d: exit %d\n%s", to, code, errs)
+	}
+	t.Errorf("rotate to %d never ends", to)
+	return kills, runs
+}
+
+// addUp demands that the counts of the last run add up.
+func addUp(t *testing.T, bundle string) {
+	t.Helper()
+	facts := event(t, bundle, "done", "re-wrap")
+	n := map[string]int{}
+	for _, name := range []string{"scanned", "rewrapped", "current", "conflicts", "poison", "excluded"} {
+		n[name], _ = strconv.Atoi(facts[name]) // one that is missing is 0
+	}
+	if n["scanned"] != n["rewrapped"]+n["current"]+n["conflicts"]+n["poison"]+n["excluded"] || n["poison"] != 0 {
+		t.Errorf("%s: the counts do not add up: %v", filepath.Base(bundle), facts)
+	}
+}
+
+// users are the applications: they read and write while the ceremonies go on.
+type users struct {
+	t       *testing.T
+	db      *sqlite.Store
+	chain   kek.Chain
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	token    sync.Mutex // one session: one call at a time
+	provider provider.Provider
+
+	mu      sync.Mutex
+	written map[int]int // number of the last write that was acknowledged, by record
+	trying  map[int]int // and of the one that is under way
+
+	reads, writes atomic.Int64
+}
+
+func newUsers(t *testing.T, parts rehearsal.Parts, a rehearsal.Application, records int) *users {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	u := &users{t: t, db: openStore(t, parts), chain: a.Chain, provider: a.Provider, cancel: cancel, written: map[int]int{}, trying: map[int]int{}}
+	u.running.Go(func() {
+		for ctx.Err() == nil && !t.Failed() {
+			u.read(rand.IntN(records))
+			time.Sleep(time.Millisecond)
+		}
+	})
+	u.running.Go(func() {
+		for n := 1; ctx.Err() == nil && !t.Failed(); n++ {
+			u.write(rand.IntN(records), n)
+			time.Sleep(2 * time.Millisecond)
+		}
+	})
+	t.Cleanup(u.stop)
+	return u
+}
+
+func (u *users) stop() {
+	u.cancel()
+	u.running.Wait()
+}
+
+// payload is what the nth write puts into record i; 0 is what was there first.
+func payload(i, n int) string {
+	if n == 0 {
+		return string(rehearsal.Payload(i))
+	}
+	return fmt.Sprintf("record %d, write %d", i, n)
+}
+
+// read decrypts record i. It holds the last write that was acknowledged before,
+// or a later one that was tried by then.
+func (u *users) read(i int) {
+	u.mu.Lock()
+	least := u.written[i]
+	u.mu.Unlock()
+	got, err := u.payload(i)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	allowed := []string{payload(i, least), payload(i, u.written[i]), payload(i, u.trying[i])}
+	if err != nil {
+		u.t.Errorf("record %d is unreadable: %v", i, err)
+	} else if !slices.Contains(allowed, got) {
+		u.t.Errorf("record %d holds %q, not one of %q", i, got, allowed)
+	}
+	u.reads.Add(1)
+}
+
+func (u *users) payload(i int) (string, error) {
+	ctx := context.Background()
+	place, id := rehearsal.Record(i)
+	e, err := u.db.Get(ctx, place, id)
+	if err != nil {
+		return "", err
+	}
+	dek := make([]byte, kek.Size)
+	u.token.Lock()
+	err = u.provider.Unwrap(ctx, kek.NameOf(u.chain, e.KEKVersion), e.WrappedDEK, dek)
+	u.token.Unlock()
+	if err != nil {
+		return "", err
+	}
+	text, err := e.Open(dek)
+	secret.Zero(dek)
+	return string(text), err
+}
+
+// write encrypts record i anew, with a new DEK, under the active version. One
+// that the store refuses was not acknowledged.
+func (u *users) write(i, n int) {
+	ctx := context.Background()
+	active, err := u.db.Active(ctx)
+	if err != nil {
+		return
+	}
+	dek := make([]byte, kek.Size)
+	for b := range dek {
+		dek[b] = byte(rand.IntN(256))
+	}
+	e := envelope.Envelope{KEKVersion: active.Version, Provider: "pkcs11"}
+	if e.Nonce, e.Ciphertext, err = envelope.Seal(dek, []byte(payload(i, n))); err != nil {
+		u.t.Error(err)
+		return
+	}
+	u.token.Lock()
+	e.WrappedDEK, err = u.provider.Wrap(ctx, kek.NameOf(u.chain, active.Version), dek)
+	u.token.Unlock()
+	if err != nil {
+		u.t.Errorf("wrap with version %d: %v", active.Version, err)
+		return
+	}
+	u.mu.Lock()
+	u.trying[i] = n
+	u.mu.Unlock()
+	place, id := rehearsal.Record(i)
+	if err := u.db.Put(ctx, place, map[string]envelope.Envelope{id: e}); err != nil {
+		u.t.Logf("write %d: %v", n, err)
+		return
+	}
+	u.mu.Lock()
+	u.written[i] = n
+	u.mu.Unlock()
+	u.writes.Add(1)
+}
+
+// all demands that each record holds the last write to it.
+func (u *users) all(t *testing.T) {
+	t.Helper()
+	for _, i := range slices.Sorted(maps.Keys(u.written)) {
+		if got, err := u.payload(i); err != nil || got != payload(i, u.written[i]) {
+			t.Errorf("record %d holds %q, %v; the last write was %d", i, got, err, u.written[i])
+		}
+	}
+}
