@@ -125,6 +125,8 @@ type ceremony struct {
 	hold func(context.Context, *steps.Site, steps.Room) error
 	rate int
 	to   kek.Version // that the command named; 0: none
+
+	exclude []string
 }
 
 // holding holds ceremonies of a kind.
@@ -150,7 +152,7 @@ func hold(ctx context.Context, o *options, c ceremony) error {
 			return err
 		}
 	}
-	s.Want = c.to
+	s.Want, s.Exclude = c.to, c.exclude
 	terminal, err := o.terminal()
 	if err != nil {
 		return err

@@ -33,15 +33,12 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 	var places []item
 	for i, d := range docs {
 		for j, h := range d.Envelopes {
-			switch {
-			case h.Version == r.To:
+			if h.Version == r.To {
 				b.current++
-			case len(r.excluded) > 0 && r.excluded[nameOf(c, d, h)]:
-				b.passed = append(b.passed, nameOf(c, d, h))
-			default:
-				items = append(items, provider.Item{From: kek.NameOf(r.Chain, h.Version), Wrapped: h.WrappedDEK})
-				places = append(places, item{i, j})
+				continue
 			}
+			items = append(items, provider.Item{From: kek.NameOf(r.Chain, h.Version), Wrapped: h.WrappedDEK})
+			places = append(places, item{i, j})
 		}
 	}
 	answers, err := r.Provider.Rewrap(ctx, items, kek.NameOf(r.Chain, r.To))
@@ -60,7 +57,11 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 			if err := r.blame(ctx, h.Version, a.Err); err != nil {
 				return b, err
 			}
-			b.poison = append(b.poison, nameOf(c, *d, *h))
+			if name := nameOf(c, *d, *h); r.excluded[name] {
+				b.passed = append(b.passed, name)
+			} else {
+				b.poison = append(b.poison, name)
+			}
 		} else {
 			h.WrappedDEK = a.Old // the old bytes come from the answer (promise 3)
 			renewed[at.doc] = append(renewed[at.doc], store.Held{Field: h.Field, Version: r.To, WrappedDEK: a.New})

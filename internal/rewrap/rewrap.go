@@ -26,7 +26,8 @@ type Job struct {
 	Chain     kek.Chain
 	To        kek.Version
 	Catalogue envelope.Catalogue
-	// Excluded names envelopes that are passed over, as poison is named.
+	// Excluded names envelopes, as poison is named, that may be left when no key
+	// opens them. They are tried like all others.
 	Excluded []string
 	// Gate is asked before each page is written. While it gives a reason, the job
 	// waits.
@@ -47,7 +48,7 @@ type Counts struct {
 	Current   int // at the target already, in a record with others that were not
 	Conflicts int // the swap lost against the application; the next pass takes them
 	Poison    int // no key opens them
-	Excluded  int // passed over, by name
+	Excluded  int // no key opens them, and they may be left
 
 	Skipped int // records that the mark of an earlier run saved reading
 	Passes  int
@@ -97,18 +98,15 @@ type run struct {
 	p      Progress
 	meter  meter
 	poison map[string]bool // by name; a re-wrap takes an envelope out
-	passed map[string]bool // excluded ones that were met
+	passed map[string]bool // excluded ones that no key opens
 	began  time.Time       // of the page in work; zero: nothing moves
 }
 
 // Run works until a pass finds nothing to do. It is safe to run again after
 // any interruption, and beside another one.
 func Run(ctx context.Context, job Job) (Counts, error) {
-	r := &run{Job: job, p: Progress{State: Running}, next: time.Now(), excluded: map[string]bool{},
+	r := &run{Job: job, p: Progress{State: Running}, next: time.Now(), excluded: setOf(job.Excluded),
 		poison: map[string]bool{}, passed: map[string]bool{}, began: time.Now()}
-	for _, name := range job.Excluded {
-		r.excluded[name] = true
-	}
 	if err := r.count(ctx); err != nil {
 		return r.p.Counts, err
 	}

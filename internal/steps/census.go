@@ -32,7 +32,7 @@ func census() Step {
 						return nil, err
 					}
 				}
-				left, err := leftovers(ctx, s, version(f, factTo))
+				left, err := leftovers(ctx, s, version(f, factTo), excluded(f))
 				if err != nil {
 					return nil, err
 				}
@@ -40,6 +40,9 @@ func census() Step {
 					return nil, fmt.Errorf("count %d: %d envelopes are at another version: %w", i+1, left, ErrUndone)
 				}
 				facts[name] = "0 at " + time.Now().UTC().Format(time.RFC3339)
+				if n := len(excluded(f)); n > 0 {
+					facts[name] += fmt.Sprintf(", without %d excluded", n)
+				}
 				d.Show(func(v *View) {
 					v.Details = append(slices.Clone(v.Details), Detail{fmt.Sprintf("count %d", i+1), "0 left"})
 				})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -335,15 +336,15 @@ func (e *engine) act(ctx context.Context, s Step) error {
 	if err != nil {
 		return err
 	}
-	state, facts, err = s.Act.State(ctx, e.site, e.facts)
+	known := maps.Clone(e.facts)
+	maps.Copy(known, did)
+	state, facts, err = s.Act.State(ctx, e.site, known)
 	if err != nil {
 		return err
 	}
 	if state != Done {
 		return fmt.Errorf("step %s: it was done, but looking again does not show it: %w", s.Name, ErrUndone)
 	}
-	for name, value := range did {
-		facts[name] = value
-	}
+	maps.Copy(facts, did)
 	return e.end(ctx, transcript.Done, s.Name, facts)
 }

@@ -20,6 +20,7 @@ var (
 	ErrHistory      = errors.New("the store's ceremonies do not follow from each other")
 	ErrMode         = errors.New("a rehearsal's chain and a production chain cannot be mixed")
 	ErrStrangers    = errors.New("envelopes outside the catalogue")
+	ErrExclude      = errors.New("no envelope of that name is due")
 	ErrPlanMoved    = errors.New("the plan is not what was approved any more")
 	ErrUndone       = errors.New("something that was done is not done any more")
 	ErrVersion      = errors.New("not a version to rotate to")

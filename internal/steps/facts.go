@@ -2,6 +2,7 @@ package steps
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 )
@@ -15,10 +16,19 @@ const (
 	factRoster    = "roster"   // the roster's text
 	factRosterSum = "roster_sha256"
 	factAttended  = "attended"
-	factSilent    = "silent" // processes that ended without a word
+	factExcluded  = "exclude" // envelopes that may be left, by name, a line each
+	factSilent    = "silent"  // processes that ended without a word
 )
 
 func factCanary(v kek.Version) string { return fmt.Sprintf("canary_%d_sha256", v) }
+
+// excluded are the envelopes that people agreed to leave.
+func excluded(f Facts) []string {
+	if f[factExcluded] == "" {
+		return nil
+	}
+	return strings.Split(f[factExcluded], "\n")
+}
 
 // version reads a fact that an earlier event of this log holds.
 func version(f Facts, name string) kek.Version {

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -226,6 +227,9 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, open Opening, loc
 	e.log = w
 	if to := version(w.Events.Fold(), factTo); e.site.Want != 0 && to != 0 && to != e.site.Want {
 		return errors.Join(fmt.Errorf("ceremony %d, %s to version %d, asked for %d: %w", c.Seq, e.kind, to, e.site.Want, ErrUnfinished), w.Close())
+	}
+	if x := strings.Join(e.site.Exclude, "\n"); len(w.Events) > 0 && x != "" && x != w.Events.Fold()[factExcluded] {
+		return errors.Join(fmt.Errorf("ceremony %d, %s was opened with other exclusions: %w", c.Seq, e.kind, ErrUnfinished), w.Close())
 	}
 	if len(w.Events) == 0 { // it ended between its number and its first line
 		facts, err := open(ctx, e.site, lock)

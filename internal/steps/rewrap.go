@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,9 @@ func scan() Step {
 			if err := noStrangers(ctx, s); err != nil {
 				return nil, err
 			}
+			if err := excludable(ctx, s, f); err != nil {
+				return nil, err
+			}
 			return countPlaces(ctx, s, version(f, factTo))
 		},
 	}
@@ -37,6 +41,25 @@ func noStrangers(ctx context.Context, s *Site) error {
 		err = fmt.Errorf("%s: %w", printable.Text(fmt.Sprint(strangers)), ErrStrangers)
 	}
 	return err
+}
+
+// excludable demands that every envelope that may be left is there and due: a
+// name with a mistake in it would be approved for nothing.
+func excludable(ctx context.Context, s *Site, f Facts) error {
+	names := excluded(f)
+	if len(names) == 0 {
+		return nil
+	}
+	_, met, err := rewrap.Left(ctx, s.Store, s.Catalogue, version(f, factTo), names)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !slices.Contains(met, name) {
+			return fmt.Errorf("exclude %s: %w", printable.Quote(name), ErrExclude)
+		}
+	}
+	return nil
 }
 
 func countPlaces(ctx context.Context, s *Site, to kek.Version) (Facts, error) {
@@ -62,12 +85,18 @@ func rewrapAll() Step {
 		Why: "Each DEK is unwrapped, wrapped with the target, unwrapped again and compared, inside the provider, before it is written.",
 		Act: &Act{
 			Plan: func(s *Site, f Facts) []Effect {
-				return []Effect{{Verb: "re-wrap", Object: fmt.Sprintf("every DEK of %d fields to version %s", len(s.Catalogue), f[factTo]),
+				effects := []Effect{{Verb: "re-wrap", Object: fmt.Sprintf("every DEK of %d fields to version %s", len(s.Catalogue), f[factTo]),
 					Undo: "rotate back", Estimate: f["due"]}}
+				for _, name := range excluded(f) {
+					effects = append(effects, Effect{Verb: "leave", Object: name + ", if no key opens it", Undo: "rotate again"})
+				}
+				return effects
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
-				left, err := leftovers(ctx, s, version(f, factTo))
-				if err != nil || left > 0 {
+				left, err := leftovers(ctx, s, version(f, factTo), excluded(f))
+				// What may be left must have been tried in this ceremony.
+				tried := len(excluded(f)) == 0 || f["excluded"] != ""
+				if err != nil || left > 0 || !tried {
 					return Partly, nil, err
 				}
 				return Done, Facts{"left": "0"}, nil
@@ -87,7 +116,8 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 	began := time.Now()
 	counts, err := rewrap.Run(ctx, rewrap.Job{
 		Store: s.Store, Provider: s.Provider, Chain: s.Chain, To: to, Catalogue: s.Catalogue, Control: s.Control,
-		Mark: rewrap.OpenMark(s.mark(), to),
+		Excluded: excluded(f),
+		Mark:     rewrap.OpenMark(s.mark(), to),
 		// The gate is a condition, not a moment (design section 3).
 		Gate: func(ctx context.Context) (string, error) {
 			if err := controlled(ctx, s.Control, d); err != nil {

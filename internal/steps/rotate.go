@@ -3,8 +3,10 @@ package steps
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
@@ -47,6 +49,9 @@ func OpenRotate(to kek.Version) Opening {
 		if !exists {
 			facts[factGenerate] = "yes"
 		}
+		if len(s.Exclude) > 0 {
+			facts[factExcluded] = strings.Join(s.Exclude, "\n")
+		}
 		return facts, nil
 	}
 }
@@ -60,20 +65,14 @@ func somethingDue(ctx context.Context, s *Site, keks []store.KEK, to kek.Version
 			return nil
 		}
 	}
-	left, err := leftovers(ctx, s, to)
+	left, err := leftovers(ctx, s, to, nil)
 	if err == nil && left == 0 {
 		err = fmt.Errorf("version %d is active: %w", to, ErrNothingDue)
 	}
 	return err
 }
 
-func leftovers(ctx context.Context, s *Site, to kek.Version) (int, error) {
-	counts, err := s.Store.Census(ctx, s.Catalogue)
-	left := 0
-	for _, c := range counts {
-		if c.Version != to {
-			left += c.N
-		}
-	}
+func leftovers(ctx context.Context, s *Site, to kek.Version, excluded []string) (int, error) {
+	left, _, err := rewrap.Left(ctx, s.Store, s.Catalogue, to, excluded)
 	return left, err
 }

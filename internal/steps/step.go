@@ -107,6 +107,7 @@ type Site struct {
 	Catalogue    envelope.Catalogue
 	Fleet        FleetConfig
 	Want         kek.Version // the target that the command named; 0: none
+	Exclude      []string    // envelopes that a rotation may leave, by name
 	Control      *rewrap.Control
 
 	// Filled in as the ceremony goes on.

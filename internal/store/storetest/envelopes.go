@@ -106,7 +106,12 @@ func testPages(t *testing.T, b Backend) {
 				t.Errorf("document %+v", d)
 			}
 		}
-		if after = docs[len(docs)-1].ID; len(seen) > len(b.IDs)+1 {
+		// A later run has the id only as text.
+		text, err := s.EncodeID(docs[len(docs)-1].ID)
+		want(t, "encode an id", err, nil)
+		after, err = s.DecodeID(text)
+		want(t, "decode "+text, err, nil)
+		if len(seen) > len(b.IDs)+1 {
 			break
 		}
 	}

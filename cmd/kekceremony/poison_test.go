@@ -1,0 +1,93 @@
+package main_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+)
+
+// TestPoison: an envelope that no key opens blocks the retirement, and is named.
+// It may be left when M people approve that, by its name, in a rotation of its own.
+func TestPoison(t *testing.T) {
+	parts, a := swift(t, 60)
+	place, id := rehearsal.Record(7)
+	bad, err := a.Records.Get(t.Context(), place, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad.WrappedDEK[20] ^= 1
+	if err := a.Records.Put(t.Context(), place, map[string]envelope.Envelope{id: bad}); err != nil {
+		t.Fatal(err)
+	}
+	name := place.String() + " " + id
+	for range 2 { // again, to the same end
+		code, _, errs := run(t, rotateTo(parts, 2)...)
+		if code != 1 || !strings.Contains(errs, "envelopes left that no key opens: "+name) || !strings.Contains(errs, "nothing was retired") {
+			t.Fatalf("exit %d\n%s", code, errs)
+		}
+	}
+	code, _, errs := run(t, rotateTo(parts, 2, "--exclude", name)...)
+	if code != 3 || !strings.Contains(errs, "was opened with other exclusions") {
+		t.Errorf("excluded in mid-ceremony: exit %d\n%s", code, errs)
+	}
+	must(t, unattended(parts, "abort")...)
+	code, _, errs = run(t, rotateTo(parts, 2, "--exclude", name+"x")...)
+	if code != 3 || !strings.Contains(errs, "no envelope of that name is due") {
+		t.Errorf("a wrong name: exit %d\n%s", code, errs)
+	}
+	must(t, unattended(parts, "abort")...)
+	must(t, rotateTo(parts, 2, "--exclude", name)...)
+
+	bundles := bundlesOf(t, parts)
+	must(t, append([]string{"transcript", "verify"}, bundles...)...)
+	last := bundles[len(bundles)-1]
+	if plan := event(t, last, "plan", "approve")["plan"]; !strings.Contains(plan, "leave: "+name+", if no key opens it") {
+		t.Errorf("the plan:\n%s", plan)
+	}
+	if done := event(t, last, "done", "re-wrap"); done["excluded"] != "1" || done["poison"] != "0" {
+		t.Errorf("done: %v", done)
+	}
+	for i := range 60 {
+		v, err := a.Read(t.Context(), i)
+		if i == 7 {
+			left, getErr := a.Records.Get(t.Context(), place, id)
+			if err == nil || getErr != nil || !bytes.Equal(left.WrappedDEK, bad.WrappedDEK) || left.KEKVersion != 1 {
+				t.Errorf("the envelope was touched: %+v, %v", left, getErr)
+			}
+		} else if err != nil || v != 2 {
+			t.Errorf("record %d: version %d, %v", i, v, err)
+		}
+	}
+}
+
+// TestNothingDue: a second run opens no bundle and writes nothing.
+func TestNothingDue(t *testing.T) {
+	parts, _ := swift(t, 60)
+	must(t, rotateTo(parts, 2)...)
+	db := openStore(t, parts)
+	told := func() (lines, ceremonies int) {
+		all, err := db.Ceremonies(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range all {
+			entries, err := db.Entries(t.Context(), c.Seq)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines += len(entries)
+		}
+		return lines, len(all)
+	}
+	lines, ceremonies := told()
+	code, _, errs := run(t, rotateTo(parts, 2)...)
+	if code != 0 || !strings.Contains(errs, "version 2 is active: nothing is due") {
+		t.Errorf("exit %d\n%s", code, errs)
+	}
+	if l, c := told(); l != lines || c != ceremonies || len(bundlesOf(t, parts)) != ceremonies {
+		t.Errorf("%d lines of %d ceremonies, then %d of %d; %d bundles", lines, ceremonies, l, c, len(bundlesOf(t, parts)))
+	}
+}

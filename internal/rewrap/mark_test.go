@@ -1,0 +1,165 @@
+package rewrap_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// dying is a store whose process dies at the nth write.
+type dying struct {
+	store.Envelopes
+	n    int
+	kill context.CancelFunc
+}
+
+func (d *dying) Swap(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
+	if d.n--; d.n < 0 {
+		d.kill()
+		return nil, context.Canceled
+	}
+	return d.Envelopes.Swap(ctx, c, swaps)
+}
+
+// TestMark: a mark saves reading what is done, and nothing depends on it: with a
+// mark, without one, with a spoilt one, and with one that claims too much, the
+// next run ends alike.
+func TestMark(t *testing.T) {
+	const n = 900
+	a, db := onSQLite(t, n)
+	path := filepath.Join(t.TempDir(), "mark")
+	first := job(db, a.Provider)
+	ctx, kill := context.WithCancel(t.Context())
+	first.Store, first.Mark = &dying{db, 3, kill}, rewrap.OpenMark(path, 2)
+	if _, err := rewrap.Run(ctx, first); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	mark, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal("no mark was left: ", err)
+	}
+	before, err := copyOf(t, db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		mark  func() error
+		skips bool
+	}{
+		{"with it", func() error { return nil }, true},
+		{"deleted", func() error { return os.Remove(path) }, false},
+		{"spoilt", func() error { return os.WriteFile(path, mark[:len(mark)/2], 0o600) }, false},
+		{"of another target", func() error { return os.WriteFile(path, []byte(`{"to":3,"reached":{}}`), 0o600) }, false},
+	} {
+		before.put(t, db)
+		if err := os.WriteFile(path, mark, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.mark(); err != nil {
+			t.Fatal(err)
+		}
+		j := job(db, a.Provider)
+		j.Mark = rewrap.OpenMark(path, 2)
+		counts, err := rewrap.Run(t.Context(), j)
+		if err != nil || (counts.Skipped > 0) != c.skips || counts.Rewrapped != before.due {
+			t.Errorf("%s: %+v, %v; %d were due", c.name, counts, err, before.due)
+		}
+		allAt(t, a, n, 2)
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: the mark is still there: %v", c.name, err)
+		}
+	}
+}
+
+// state is the envelopes of all records at one moment.
+type state struct {
+	records map[envelope.Place]map[string]envelope.Envelope
+	due     int
+}
+
+func copyOf(t *testing.T, db database) (state, error) {
+	t.Helper()
+	s := state{records: map[envelope.Place]map[string]envelope.Envelope{}}
+	counts, err := db.Census(t.Context(), envelope.DefaultCatalogue())
+	n := 0
+	for _, c := range counts {
+		n += c.N
+		if c.Version != 2 {
+			s.due += c.N
+		}
+	}
+	for i := range n {
+		place, id := rehearsal.Record(i)
+		e, getErr := db.Get(t.Context(), place, id)
+		if getErr != nil {
+			return s, getErr
+		}
+		if s.records[place] == nil {
+			s.records[place] = map[string]envelope.Envelope{}
+		}
+		s.records[place][id] = e
+	}
+	return s, err
+}
+
+func (s state) put(t *testing.T, db database) {
+	t.Helper()
+	for place, records := range s.records {
+		if err := db.Put(t.Context(), place, records); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// shuffling answers in another order than it was asked, as a provider with many
+// sessions may.
+type shuffling struct{ provider.Provider }
+
+func (s shuffling) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
+	answers, err := s.Provider.Rewrap(ctx, items, to)
+	rand.Shuffle(len(answers), func(i, j int) { answers[i], answers[j] = answers[j], answers[i] })
+	return answers, err
+}
+
+// TestShuffled: no DEK gets into another record (promise 3).
+func TestShuffled(t *testing.T) {
+	const n = 600
+	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
+		counts, err := rewrap.Run(t.Context(), job(db, shuffling{a.Provider}))
+		if err != nil || counts.Rewrapped != n {
+			t.Errorf("%+v, %v", counts, err)
+		}
+		allAt(t, a, n, 2)
+	})
+}
+
+// strange answers for an envelope that nobody asked about.
+type strange struct{ provider.Provider }
+
+func (s strange) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
+	answers, err := s.Provider.Rewrap(ctx, items, to)
+	if len(answers) > 0 {
+		answers[0].Old = append([]byte{1}, answers[0].Old[1:]...)
+	}
+	return answers, err
+}
+
+func TestStrangeAnswer(t *testing.T) {
+	const n = 30
+	a, db := onSQLite(t, n)
+	if counts, err := rewrap.Run(t.Context(), job(db, strange{a.Provider})); err == nil || counts.Rewrapped != 0 {
+		t.Errorf("%+v, %v", counts, err)
+	}
+	allAt(t, a, n, 1)
+}
