@@ -154,7 +154,7 @@ func judge(err error) (code int, hint string) {
 		return exitUsage, "add them to the file given with --answers"
 	}
 	var probe *provider.ProbeError
-	if errors.As(err, &probe) {
+	if errors.As(err, &probe) && !errors.Is(err, provider.ErrGone) {
 		return exitRefused, "nothing was written to the token or the store's keys; this token cannot be used as it is"
 	}
 	for _, o := range outcomes {

@@ -20,8 +20,14 @@ import (
 // wrote with version 1.
 func swift(t *testing.T, n int) (rehearsal.Parts, rehearsal.Application) {
 	t.Helper()
-	pkcs11test.Module(t)
-	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
+	return swiftWith(t, t.TempDir(), pkcs11test.Module(t), n)
+}
+
+// swiftWith is swift in a directory and with a module of one's own on the
+// console; the fleet has SoftHSM2's.
+func swiftWith(t *testing.T, dir, module string, n int) (rehearsal.Parts, rehearsal.Application) {
+	t.Helper()
+	parts := rehearsal.Parts{Dir: filepath.Join(dir, "r")}
 	parts, err := rehearsal.Make(t.Context(), parts.Dir, "pkcs11", "sqlite:"+parts.Store(), func(ctx context.Context) error {
 		db, err := sqlite.Create(ctx, parts.Store())
 		if err != nil {
@@ -38,8 +44,11 @@ func swift(t *testing.T, n int) (rehearsal.Parts, rehearsal.Application) {
 		t.Fatal(err)
 	}
 	text := strings.NewReplacer("beat: 1s", "beat: 100ms", "live: 4s", "live: 1s", fmt.Sprintf("%s: %d", rehearsal.Role, rehearsal.Processes), rehearsal.Role+": 1").Replace(string(config))
-	if err := os.WriteFile(parts.Config(), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	theirs := filepath.Join(parts.Dir, "agent.yaml")
+	for path, text := range map[string]string{theirs: text, parts.Config(): strings.ReplaceAll(text, pkcs11test.Module(t), module)} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	must(t, unattended(parts, "install")...)
 	a := application(t, parts)
@@ -47,7 +56,7 @@ func swift(t *testing.T, n int) (rehearsal.Parts, rehearsal.Application) {
 	if err := a.Write(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}
-	agent := exec.Command(binary, "agent", "--role", rehearsal.Role, "--config", parts.Config())
+	agent := exec.Command(binary, "agent", "--role", rehearsal.Role, "--config", theirs)
 	agent.Stderr = os.Stderr
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)

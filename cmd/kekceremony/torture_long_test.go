@@ -2,7 +2,12 @@
 
 package main_test
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
+
+func init() { outage = time.Minute }
 
 // TestTortureLong is TestTorture at its full length; make torture runs it.
 func TestTortureLong(t *testing.T) { torture(t, 200, 5000) }

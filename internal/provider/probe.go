@@ -20,9 +20,15 @@ type Verdict struct {
 }
 
 // ProbeError is a failed line.
-type ProbeError struct{ Verdict }
+type ProbeError struct {
+	Verdict
+	cause error
+}
 
 func (e *ProbeError) Error() string { return fmt.Sprintf("probe: %s: %s", e.Line, e.Detail) }
+
+// Unwrap returns what the check itself returned.
+func (e *ProbeError) Unwrap() error { return e.cause }
 
 // Check is one line of a probe: what to try, and what to say when it went well.
 type Check struct {
@@ -39,7 +45,7 @@ func RunChecks(checks []Check, report func(Verdict)) error {
 		if err != nil {
 			v := Verdict{c.Line, Failed, err.Error()}
 			report(v)
-			return &ProbeError{v}
+			return &ProbeError{v, err}
 		}
 		report(Verdict{c.Line, Passed, detail})
 	}

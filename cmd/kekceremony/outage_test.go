@@ -1,0 +1,176 @@
+package main_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
+)
+
+// outage is how long something is gone; make torture has it gone for a minute.
+var outage = 2 * time.Second
+
+// started starts a rotation to version 2 and waits until it re-wraps.
+func started(t *testing.T, parts rehearsal.Parts) (end func() (code int, said string)) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, binary, rotateTo(parts, 2, "--rate", "200")...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGQUIT) } // it says where it hangs
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	awaitBegun(t, parts)
+	return func() (int, string) {
+		err := cmd.Wait()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		return cmd.ProcessState.ExitCode(), errs.String()
+	}
+}
+
+// whole demands that every record decrypts at version 2, and that the transcripts
+// are good.
+func whole(t *testing.T, parts rehearsal.Parts, a rehearsal.Application, n int) {
+	t.Helper()
+	zeroAt(t, parts, 2)
+	for i := range n {
+		if v, err := a.Read(t.Context(), i); err != nil || v != 2 {
+			t.Fatalf("record %d: version %d, %v", i, v, err)
+		}
+	}
+	must(t, append([]string{"transcript", "verify"}, bundlesOf(t, parts)...)...)
+}
+
+// TestTokenOut takes the token out in the middle of a re-wrap: the run ends and
+// says so, another one says so too, and with the token back the command goes on.
+func TestTokenOut(t *testing.T) {
+	const n = 600
+	proxy, _ := pkcs11test.Proxy(t, "")
+	gone := pkcs11test.Gone(t)
+	parts, a := swiftWith(t, t.TempDir(), proxy, n)
+	end := started(t, parts)
+	if err := os.WriteFile(gone, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, said := end(); code != 75 || !strings.Contains(said, "the token is not there") || !strings.Contains(said, "hint: bring the token back") {
+		t.Errorf("exit %d\n%s", code, said)
+	}
+	if code, _, errs := run(t, rotateTo(parts, 2)...); code != 75 || !strings.Contains(errs, "hint: bring the token back") {
+		t.Errorf("while it is out: exit %d\n%s", code, errs)
+	}
+	time.Sleep(outage)
+	if err := os.Remove(gone); err != nil {
+		t.Fatal(err)
+	}
+	must(t, rotateTo(parts, 2)...)
+	whole(t, parts, a, n)
+}
+
+// TestDiskFull fills the file system that holds store and transcript in the middle
+// of a re-wrap: nothing is lost, and with room again the command goes on.
+func TestDiskFull(t *testing.T) {
+	const n = 600
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=16m"); err != nil {
+		pkcs11test.Missing(t, "the right to mount a file system of its own: "+err.Error()+"; the test")
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	parts, a := swiftWith(t, dir, pkcs11test.Module(t), n)
+	end := started(t, parts)
+	filler := filepath.Join(dir, "filler")
+	fill(t, filler)
+	code, said := end()
+	if code != 1 || !strings.Contains(said, "full") && !strings.Contains(said, "no space") {
+		t.Errorf("exit %d\n%s", code, said)
+	}
+	for i := range n { // whatever is full, everything is readable
+		if v, err := a.Read(t.Context(), i); err != nil {
+			t.Fatalf("record %d: version %d, %v", i, v, err)
+		}
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	must(t, rotateTo(parts, 2)...)
+	whole(t, parts, a, n)
+}
+
+// fill writes a file until there is no room for a byte.
+func fill(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for size := 1 << 20; size > 0; {
+		if _, err := f.Write(make([]byte, size)); errors.Is(err, unix.ENOSPC) {
+			size /= 2
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestStoreOut has the server gone for a while in the middle of a re-wrap: the
+// rotation waits and goes on, or ends with code 75 and the same command goes on.
+func TestStoreOut(t *testing.T) {
+	pkcs11test.Module(t)
+	server := mongotest.Start(t)
+	server.NeedProxy(t)
+	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
+	args := []string{"rehearse", "--ui", "none", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "150", "--rate", "40", "--store", server.Absent(t)}
+	cmd := exec.Command(binary, args...)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	awaitStep(t, parts, "re-wrap")
+	server.Down()
+	time.Sleep(outage)
+	server.Up(t)
+	if err := cmd.Wait(); err != nil {
+		if code := cmd.ProcessState.ExitCode(); code != 75 {
+			t.Errorf("exit %d\n%s", code, errs.String())
+		}
+		must(t, args...)
+	}
+	bundles := bundlesOf(t, parts)
+	must(t, append([]string{"transcript", "verify"}, bundles...)...)
+	if found := event(t, bundles[1], "found", "census"); len(bundles) != 2 || !strings.HasPrefix(found["census_2"], "0 at ") {
+		t.Errorf("bundles %v, census %v", bundles, found)
+	}
+}
+
+// awaitStep waits until an act of the second ceremony was begun.
+func awaitStep(t *testing.T, parts rehearsal.Parts, step string) {
+	t.Helper()
+	for guard := time.Now().Add(time.Minute); time.Now().Before(guard); time.Sleep(50 * time.Millisecond) {
+		logs, _ := filepath.Glob(filepath.Join(parts.Bundles(), "*-0002-*", "events.jsonl"))
+		for _, path := range logs {
+			data, err := os.ReadFile(path)
+			for line := range strings.Lines(string(data)) {
+				if err == nil && strings.Contains(line, `"kind":"begun"`) && strings.Contains(line, `"step":"`+step+`"`) {
+					return
+				}
+			}
+		}
+	}
+	t.Fatalf("step %s never began", step)
+}
