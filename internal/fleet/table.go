@@ -59,7 +59,7 @@ func Look(ctx context.Context, s store.Fleet, r Rule) (Table, error) {
 			continue
 		}
 		p := r.judge(b, now)
-		if !p.Silent {
+		if !p.Silent && p.Age >= -r.Live {
 			live[b.Role]++
 		}
 		t.Processes = append(t.Processes, p)
@@ -72,9 +72,12 @@ func Look(ctx context.Context, s store.Fleet, r Rule) (Table, error) {
 	return t, nil
 }
 
+// judge looks at one beat. One that is ahead of the clock, which then went back,
+// may be of a process that ended: it makes nobody wait for less, and does not
+// count as one of those that must be there. Whoever is live beats again.
 func (r Rule) judge(b store.Beat, now time.Time) Process {
 	proof := Proof(r.Canary, r.Chain, r.Target, b)
-	return Process{
+	p := Process{
 		Name:    printable.Text(b.Process),
 		Role:    printable.Text(b.Role),
 		Current: b.Current,
@@ -84,6 +87,10 @@ func (r Rule) judge(b store.Beat, now time.Time) Process {
 		Age:     now.Sub(b.Seen),
 		Trouble: printable.Text(b.Trouble),
 	}
+	if p.Age < -r.Live {
+		p.Trouble = fmt.Sprintf("its beat is %s ahead of the store's clock, which went back", -p.Age.Round(time.Second))
+	}
+	return p
 }
 
 // Lacking says why the fleet may not go on yet: a live process without the

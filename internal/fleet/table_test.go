@@ -1,0 +1,71 @@
+package fleet_test
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+)
+
+// shifted is a store whose clock is set.
+type shifted struct {
+	store.Fleet
+	by time.Duration
+}
+
+func (s *shifted) Now(ctx context.Context) (time.Time, error) {
+	now, err := s.Fleet.Now(ctx)
+	return now.Add(s.by), err
+}
+
+// TestClockBack: the store's clock goes an hour back. A process that beat before
+// is still waited for, and does not count as one that is there; whoever is live
+// beats again.
+func TestClockBack(t *testing.T) {
+	ctx := t.Context()
+	db, err := sqlite.Create(ctx, filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	rule := fleet.Rule{Chain: "c", Target: 2, Canary: []byte("the canary"), Live: 4 * time.Second, Expect: map[string]int{"app": 1}}
+	beat := store.Beat{Process: "host/app/1/1", Role: "app", Current: 1, Number: 1}
+	if err := db.Beat(ctx, beat); err != nil {
+		t.Fatal(err)
+	}
+	s := &shifted{db, 0}
+	look := func() fleet.Table {
+		t.Helper()
+		table, err := fleet.Look(ctx, s, rule)
+		if err != nil || len(table.Processes) != 1 {
+			t.Fatalf("%+v, %v", table, err)
+		}
+		return table
+	}
+	if why := look().Lacking(); !strings.Contains(why, "without version 2: host/app/1/1") {
+		t.Errorf("before: %s", why)
+	}
+	s.by = -time.Hour
+	table := look()
+	if why := table.Lacking(); why != "only 0 of 1 app" || !strings.Contains(table.Processes[0].Trouble, "1h0m0s ahead of the store's clock") || table.Processes[0].Silent {
+		t.Errorf("an hour back: %s, %+v", why, table.Processes[0])
+	}
+	s.by = time.Hour // forward: it is silent until it beats
+	if p := look().Processes[0]; !p.Silent {
+		t.Errorf("an hour on: %+v", p)
+	}
+	s.by = 0
+	beat.Number, beat.Proofs = 2, map[kek.Version]string{2: fleet.Proof(rule.Canary, rule.Chain, 2, store.Beat{Process: beat.Process, Number: 2})}
+	if err := db.Beat(ctx, beat); err != nil {
+		t.Fatal(err)
+	}
+	if why := look().Lacking(); why != "" {
+		t.Errorf("it beat again with a proof: %s", why)
+	}
+}
