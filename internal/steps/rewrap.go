@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -133,12 +134,16 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 		Canary: func(ctx context.Context, v kek.Version) error { return s.checkCanary(ctx, v) },
 		Report: func(p rewrap.Progress) { d.Show(func(v *View) { v.Progress = &p }) },
 	})
-	return Facts{
+	facts := Facts{
 		"scanned": strconv.Itoa(counts.Scanned), "rewrapped": strconv.Itoa(counts.Rewrapped), "current": strconv.Itoa(counts.Current),
 		"conflicts": strconv.Itoa(counts.Conflicts), "poison": strconv.Itoa(counts.Poison), "excluded": strconv.Itoa(counts.Excluded),
 		"skipped": strconv.Itoa(counts.Skipped), "passes": strconv.Itoa(counts.Passes), "workers": s.Provider.Workers(),
 		"took": time.Since(began).Round(100 * time.Millisecond).String(),
-	}, err
+	}
+	if err != nil { // what was written until then is in the store
+		return nil, errors.Join(err, d.Note(ctx, facts))
+	}
+	return facts, controlled(ctx, s.Control, d)
 }
 
 // controlled writes down what people at the console asked for.
