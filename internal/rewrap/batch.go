@@ -37,11 +37,11 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 				b.current++
 				continue
 			}
-			items = append(items, provider.Item{From: kek.NameOf(r.Chain, h.Version), Wrapped: h.WrappedDEK})
+			items = append(items, provider.Item{From: r.name(h.Version), Wrapped: h.WrappedDEK})
 			places = append(places, item{i, j})
 		}
 	}
-	answers, err := r.Provider.Rewrap(ctx, items, kek.NameOf(r.Chain, r.To))
+	answers, err := r.Provider.Rewrap(ctx, items, r.name(r.To))
 	if err != nil {
 		return b, err
 	}
@@ -73,6 +73,16 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 		}
 	}
 	return b, nil
+}
+
+// name is that of a version's key; each is made once. Only the re-wrap stage asks.
+func (r *run) name(v kek.Version) kek.Name {
+	n, ok := r.names[v]
+	if !ok {
+		n = kek.NameOf(r.Chain, v)
+		r.names[v] = n
+	}
+	return n
 }
 
 // onlyOuter reports whether nothing of a record is due but its outer version.

@@ -3,6 +3,7 @@ package rewrap
 import (
 	"cmp"
 	"context"
+	"runtime"
 	"sync"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 // pause is felt at once and a slow token is not asked for seconds at a time.
 const (
 	minPage  = 32
-	maxPage  = 1000
+	maxPage  = 512
 	pageTime = 250 * time.Millisecond
 )
 
@@ -72,6 +73,9 @@ func (r *run) read(ctx context.Context, c envelope.Collection, after any, pages 
 }
 
 func (r *run) rewrap(ctx context.Context, c envelope.Collection, pages <-chan []store.Document, batches chan<- batch) error {
+	// Always on one thread: a module in C finds its memory where it left it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	for docs := range pages {
 		b, err := r.batch(ctx, c, docs)
 		if err != nil {

@@ -92,6 +92,7 @@ const (
 type run struct {
 	Job
 	excluded map[string]bool
+	names    map[kek.Version]kek.Name
 	next     time.Time // when the limit allows the next page
 
 	mu     sync.Mutex // of what follows: reader and writer report
@@ -105,7 +106,7 @@ type run struct {
 // Run works until a pass finds nothing to do. It is safe to run again after
 // any interruption, and beside another one.
 func Run(ctx context.Context, job Job) (Counts, error) {
-	r := &run{Job: job, p: Progress{State: Running}, next: time.Now(), excluded: setOf(job.Excluded),
+	r := &run{Job: job, p: Progress{State: Running}, next: time.Now(), excluded: setOf(job.Excluded), names: map[kek.Version]kek.Name{},
 		poison: map[string]bool{}, passed: map[string]bool{}, began: time.Now()}
 	if err := r.count(ctx); err != nil {
 		return r.p.Counts, err

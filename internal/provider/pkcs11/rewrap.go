@@ -38,7 +38,10 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 	}
 	out := make([]provider.Rewrapped, len(items))
 	n := min(p.tune.sessions(), len(items))
-	size := max(1, min(len(items)/(4*n), maxChunk)) // small enough that no session waits long for the last
+	size := len(items) // for one session in one call
+	if n > 1 {
+		size = max(1, min(len(items)/(4*n), maxChunk)) // small enough that no session waits long for the last
+	}
 	var next atomic.Int64
 	var failed atomic.Pointer[error]
 	began := time.Now()

@@ -69,21 +69,37 @@ func (s *Store) Census(ctx context.Context, cat envelope.Catalogue) ([]store.Cou
 		if !have[p] {
 			continue
 		}
-		counts, err := collect(ctx, s.db, func(r *sql.Rows) (c store.Count, err error) {
-			c.Place = p
-			err = r.Scan(&c.Version, &c.N)
-			return c, err
-		}, fmt.Sprintf(`SELECT v, count(*) FROM (
-			  SELECT coalesce(%[2]s_kek_version, 0) v FROM %[1]s WHERE %[2]s_wrapped_dek IS NOT NULL
-			  UNION ALL
-			  SELECT coalesce(kek_version, 0) FROM %[1]s WHERE %[2]s_wrapped_dek IS NOT NULL AND kek_version IS NOT %[2]s_kek_version
-			) GROUP BY v ORDER BY v`, p.Collection, p.Field))
+		counts, err := s.count(ctx, p)
 		if err != nil {
 			return nil, fmt.Errorf("count %s: %w", p, err)
 		}
 		out = append(out, counts...)
 	}
 	return out, nil
+}
+
+// count counts the envelopes of a place version by version, each in one reading:
+// grouping them would sort them all, in memory that grows with the store.
+func (s *Store) count(ctx context.Context, p envelope.Place) (counts []store.Count, err error) {
+	query := fmt.Sprintf(`SELECT count(*) FILTER (WHERE v = ?1), min(v) FILTER (WHERE v > ?1) FROM (
+		  SELECT coalesce(%[2]s_kek_version, 0) v FROM %[1]s WHERE %[2]s_wrapped_dek IS NOT NULL
+		  UNION ALL
+		  SELECT coalesce(kek_version, 0) FROM %[1]s WHERE %[2]s_wrapped_dek IS NOT NULL AND kek_version IS NOT %[2]s_kek_version
+		)`, p.Collection, p.Field)
+	for at := int64(-1); ; {
+		var n int
+		var next sql.NullInt64
+		if err := s.db.QueryRowContext(ctx, query, at).Scan(&n, &next); err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			counts = append(counts, store.Count{Place: p, Version: kek.Version(at), N: n})
+		}
+		if !next.Valid {
+			return counts, nil
+		}
+		at = next.Int64
+	}
 }
 
 // Strangers implements store.Envelopes.
