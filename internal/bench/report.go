@@ -71,8 +71,7 @@ SoftHSM2 opens, locks, reads and closes files of its token directory for every
 operation, some 50 system calls to a re-wrap. In a process with a second thread,
 even an idle one, the C library and the kernel take locks for them that a single
 thread need not: the raw loop itself does %.2f of its rate then, and our share of
-that is %.2f. The store's own system calls beside it, on the same table of open
-files, cost the rest.
+that is %.2f. What makes up the rest was not measured.
 
 `, profile, last.rawIdle/last.rawToken, last.rate()/min(last.rawIdle, last.rawStore))
 	return err

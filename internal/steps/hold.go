@@ -293,7 +293,7 @@ func (e *engine) genuine(c store.Ceremony, lock store.Lock) error {
 	case lock.Chain != "" && first.Facts[transcript.FactChain] != string(lock.Chain):
 		return planted("it is of another chain")
 	}
-	if text, ok := e.facts[factRoster]; ok && lock.Chain != "" {
+	if text, ok := e.facts[factRoster]; ok && lock.Chain != "" && len(e.site.History.Logs) > 0 {
 		r, err := e.site.History.Roster(e.site.Mode, lock)
 		if err != nil {
 			return err

@@ -199,13 +199,13 @@ func not(version string, to kek.Version) bson.A {
 // isArray is the condition that a field is an array.
 var isArray = bson.D{{Key: "$type", Value: "array"}}
 
-// page reads one answer of the server: no cursor outlives it.
+// page reads one answer of the server: with room for one more, no cursor outlives it.
 func (s *Store) page(ctx context.Context, bound time.Duration, c envelope.Collection, filter bson.D, limit int) (docs []store.Document, err error) {
 	fields := bson.D{{Key: kekVersion, Value: 1}}
 	for _, f := range c.Fields {
 		fields = append(fields, bson.E{Key: f + "." + wrappedDEK, Value: 1}, bson.E{Key: f + "." + kekVersion, Value: 1})
 	}
-	find := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetProjection(fields)
+	find := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetBatchSize(int32(limit) + 1).SetProjection(fields)
 	err = again(ctx, bound, func(ctx context.Context, _ bool) error {
 		docs = nil
 		cursor, err := s.db.Collection(c.Name).Find(ctx, filter, find)
