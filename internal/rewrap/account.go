@@ -1,8 +1,6 @@
 package rewrap
 
-import (
-	"time"
-)
+import "time"
 
 func (r *run) place(name string) {
 	r.mu.Lock()

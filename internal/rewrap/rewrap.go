@@ -98,7 +98,7 @@ type run struct {
 	mu     sync.Mutex // of what follows: reader and writer report
 	p      Progress
 	meter  meter
-	poison map[string]bool // by name; a re-wrap takes an envelope out
+	poison map[string]bool // by name, of the pass in work
 	passed map[string]bool // excluded ones that no key opens
 	began  time.Time       // of the page in work; zero: nothing moves
 }

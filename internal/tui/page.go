@@ -131,7 +131,7 @@ func (m *model) keyLine(more string) string {
 	case m.ask != nil:
 		keys = m.ask.keys()
 	case m.view.Progress != nil:
-		keys = "p pause/go on  - slower  + faster  r rate  " + keys
+		keys = "p pause  - slower  + faster  r rate  " + keys
 	}
 	left := " " + keys + more
 	right := ""
