@@ -46,9 +46,9 @@ func (r *run) account(b batch, took []bool) {
 // add counts each envelope of a page once, and returns how many were written.
 func (r *run) add(b batch, took []bool) (done int) {
 	c := &r.p.Counts
-	for i, sw := range b.swaps {
-		n := len(sw.New)
-		if took[i] {
+	for i, took := range took { // fewer than all before an error
+		n := len(b.swaps[i].New)
+		if took {
 			c.Rewrapped += n
 			done += max(1, n) // of a record whose outer version alone was due, one
 		} else {

@@ -69,18 +69,26 @@ func (m *Mark) reach(ids store.Envelopes, collection string, last any, records i
 		return
 	}
 	m.reached[collection] = reached{id, m.reached[collection].Records + records}
-	if now := time.Now(); now.Sub(m.written) > time.Second {
-		m.written = now
-		data, err := json.Marshal(markFile{m.to, m.reached})
-		if err == nil && os.WriteFile(m.path+".new", data, 0o600) == nil {
-			_ = os.Rename(m.path+".new", m.path)
-		}
+	if time.Since(m.written) > time.Second {
+		m.write()
+	}
+}
+
+func (m *Mark) write() {
+	if m == nil || len(m.reached) == 0 {
+		return
+	}
+	m.written = time.Now()
+	data, err := json.Marshal(markFile{m.to, m.reached})
+	if err == nil && os.WriteFile(m.path+".new", data, 0o600) == nil {
+		_ = os.Rename(m.path+".new", m.path)
 	}
 }
 
 // remove ends the mark.
 func (m *Mark) remove() {
 	if m != nil {
+		clear(m.reached)
 		_ = os.Remove(m.path)
 	}
 }

@@ -134,7 +134,7 @@ func (s shuffling) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 
 // TestShuffled: no DEK gets into another record (promise 3).
 func TestShuffled(t *testing.T) {
-	const n = 120
+	const n = 600
 	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
 		counts, err := rewrap.Run(t.Context(), job(db, shuffling{a.Provider}))
 		if err != nil || counts.Rewrapped != n {

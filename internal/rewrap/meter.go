@@ -1,6 +1,9 @@
 package rewrap
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // ETA is how long the rest will take. While it is not Known, Why says why.
 type ETA struct {
@@ -50,6 +53,9 @@ func (m *meter) rate() float64 {
 	first := m.samples[0]
 	return per(m.done-first.done, m.ran-first.at)
 }
+
+// recent is rate, or what there is of it before it means anything to people.
+func (m *meter) recent() float64 { return cmp.Or(m.rate(), per(m.done, m.ran)) }
 
 func per(n int, d time.Duration) float64 {
 	if d <= 0 {

@@ -14,7 +14,7 @@ import (
 // Sizes of pages, in documents. A page should take about pageTime, so that a
 // pause is felt at once and a slow token is not asked for seconds at a time.
 const (
-	minPage  = 32
+	minPage  = 32 // the first one
 	maxPage  = 512
 	pageTime = 250 * time.Millisecond
 )
@@ -94,10 +94,10 @@ func (r *run) write(ctx context.Context, c envelope.Collection, batches <-chan b
 			return err
 		}
 		took, err := r.Store.Swap(ctx, c, b.swaps)
+		r.account(b, took)
 		if err != nil {
 			return err
 		}
-		r.account(b, took)
 		if r.p.Passes == 1 {
 			r.Mark.reach(r.Store, c.Name, b.last, len(b.swaps))
 		}
@@ -147,18 +147,17 @@ func (r *run) due(rate int) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// size is how many documents make a page of pageTime.
+// size is how many documents make a page of pageTime. It at most doubles from
+// page to page, as the first rates are those of a few envelopes.
 func (r *run) size() int {
 	_, limit, _ := r.Control.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	per := r.meter.rate()
 	if limit > 0 {
-		per = float64(limit)
+		return max(1, min(pageOf(float64(limit)), maxPage))
 	}
-	n := int(per * pageTime.Seconds())
-	if limit > 0 {
-		return max(1, min(n, maxPage))
-	}
-	return max(minPage, min(n, maxPage))
+	r.page = max(minPage, min(pageOf(r.meter.recent()), 2*r.page, maxPage))
+	return r.page
 }
+
+func pageOf(rate float64) int { return int(rate * pageTime.Seconds()) }

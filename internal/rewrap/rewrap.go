@@ -98,6 +98,7 @@ type run struct {
 	mu     sync.Mutex // of what follows: reader and writer report
 	p      Progress
 	meter  meter
+	page   int             // size of the last one, in documents
 	poison map[string]bool // by name, of the pass in work
 	passed map[string]bool // excluded ones that no key opens
 	began  time.Time       // of the page in work; zero: nothing moves
@@ -111,6 +112,7 @@ func Run(ctx context.Context, job Job) (Counts, error) {
 	if err := r.count(ctx); err != nil {
 		return r.p.Counts, err
 	}
+	defer r.Mark.write()
 	for {
 		done, lost, skipped, err := r.pass(ctx)
 		if err != nil {

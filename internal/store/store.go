@@ -213,5 +213,6 @@ type Envelopes interface {
 	EncodeID(id any) (string, error)
 	DecodeID(text string) (any, error)
 	// Swap applies each of the swaps on its own and reports which took effect.
+	// Before an error it may have answered for the first ones only.
 	Swap(ctx context.Context, c envelope.Collection, swaps []Swap) ([]bool, error)
 }

@@ -221,15 +221,28 @@ func (s *Store) page(ctx context.Context, bound time.Duration, c envelope.Collec
 	return docs, err
 }
 
-// Swap implements store.Envelopes: one unordered bulk of updates, each a
-// compare-and-swap of one record. A bulk whose answer was lost is done again: what
-// took effect the first time no longer matches. Where not every update found its
-// record, the records are read back (promise 3), after an answer that the
-// majority has them.
-func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
-	if len(swaps) == 0 {
-		return nil, nil
+// bulkSize is how many updates are one command. FerretDB 1 has a hundred
+// connections to its SQLite files and keeps one for each update of a command until
+// the command ends: a hundred updates wait for each other for ever.
+const bulkSize = 64
+
+// Swap implements store.Envelopes by unordered bulks of updates, each a
+// compare-and-swap of one record.
+func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.Swap) (took []bool, err error) {
+	for some := range slices.Chunk(swaps, bulkSize) {
+		t, err := s.bulk(ctx, c, some)
+		if err != nil {
+			return took, err
+		}
+		took = append(took, t...)
 	}
+	return took, nil
+}
+
+// bulk does one bulk. One whose answer was lost is done again: what took effect
+// the first time no longer matches. Where not every update found its record, the
+// records are read back (promise 3), after an answer that the majority has them.
+func (s *Store) bulk(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
 	models := make([]driver.WriteModel, len(swaps))
 	for i, sw := range swaps {
 		models[i] = driver.NewUpdateOneModel().SetFilter(unchanged(c, sw.Old)).SetUpdate(set(renewed(sw)))

@@ -3,6 +3,7 @@ package mongo_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -93,10 +94,7 @@ func TestLostSwap(t *testing.T) {
 	if err != nil || len(docs) != 3 {
 		t.Fatal(err, docs)
 	}
-	var swaps []store.Swap
-	for _, d := range docs {
-		swaps = append(swaps, store.Swap{Old: d, To: 2, New: []store.Held{{Field: "f", Version: 2, WrappedDEK: append([]byte("new "), d.Envelopes[0].WrappedDEK...)}}})
-	}
+	swaps := renewals(docs)
 	server.Before("update", func() {
 		server.Cut("update", 0)
 		server.Replace(t, uri, "things", sealed("b", "sealed anew"))
@@ -108,6 +106,40 @@ func TestLostSwap(t *testing.T) {
 	}
 	if got := server.Find(t, uri, "things", "b").Lookup("f", "wrapped_dek"); string(bytesOf(got)) != "sealed anew" {
 		t.Errorf("b holds %s", got)
+	}
+}
+
+func renewals(docs []store.Document) (swaps []store.Swap) {
+	for _, d := range docs {
+		swaps = append(swaps, store.Swap{Old: d, To: 2, New: []store.Held{{Field: "f", Version: 2, WrappedDEK: append([]byte("new "), d.Envelopes[0].WrappedDEK...)}}})
+	}
+	return swaps
+}
+
+// TestHalfASwap: the right to write is lost in the middle of a page. What was
+// written before is made known beside the error.
+func TestHalfASwap(t *testing.T) {
+	server, uri, s := faulty(t)
+	things := envelope.Collection{Name: "things", Fields: []string{"f"}}
+	const n = 100
+	for i := range n {
+		server.Replace(t, uri, "things", sealed(fmt.Sprintf("%03d", i), "old"))
+	}
+	docs, err := s.Page(t.Context(), things, 2, nil, n)
+	if err != nil || len(docs) != n {
+		t.Fatal(err, len(docs))
+	}
+	server.Before("update", func() {
+		server.Before("update", func() { server.ReadOnly(true) })
+	})
+	took, err := s.Swap(t.Context(), things, renewals(docs))
+	server.ReadOnly(false)
+	if err == nil || len(took) == 0 || len(took) >= n || slices.Contains(took, false) {
+		t.Errorf("took %v, %v", took, err)
+	}
+	rest, err := s.Page(t.Context(), things, 2, nil, n)
+	if err != nil || len(rest) != n-len(took) {
+		t.Errorf("%d left of %d, %d took, %v", len(rest), n, len(took), err)
 	}
 }
 

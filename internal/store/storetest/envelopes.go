@@ -172,6 +172,24 @@ func testSwap(t *testing.T, b Backend) {
 	same(t, "nothing", len(none), 0)
 }
 
+// testManySwaps: a page of hundreds is swapped at once.
+func testManySwaps(t *testing.T, b Backend) {
+	const n = 300
+	var records []Record
+	for i := range n {
+		records = append(records, record(fmt.Sprintf("%03d", i), 1, "f"))
+	}
+	s, _ := with(t, b, records...)
+	var swaps []store.Swap
+	for _, d := range page(t, s, nil, n) {
+		swaps = append(swaps, rewrapped(d, 2))
+	}
+	took, err := s.Swap(t.Context(), three, swaps)
+	want(t, "swap", err, nil)
+	same(t, "took", took, slices.Repeat([]bool{true}, n))
+	same(t, "left", len(page(t, s, nil, 10)), 0)
+}
+
 // testThree: one of three envelopes is at the target already and is not touched.
 func testThree(t *testing.T, b Backend) {
 	r := record("three", 1, "f", "g", "h")
