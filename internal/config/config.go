@@ -28,6 +28,7 @@ type Config struct {
 	Store       string     `yaml:"store"`       // sqlite:PATH or mongodb://HOST/DATABASE
 	Transcripts string     `yaml:"transcripts"` // an existing directory of mode 0700
 	Exchange    string     `yaml:"exchange"`    // directory of statements that are signed elsewhere; default: transcripts
+	Revoked     string     `yaml:"revoked"`     // file of revoked operators' keys, a list or a KRL
 	Chain       string     `yaml:"chain"`       // typed from paper after the install
 	Encryption  Encryption `yaml:"encryption"`
 	Fleet       Fleet      `yaml:"fleet"`

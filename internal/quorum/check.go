@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/hiddeco/sshsig"
 
@@ -16,16 +17,23 @@ import (
 type Signed struct {
 	Name      string // of the signer
 	Statement []byte
-	Signature []byte // armored SSHSIG (openssh PROTOCOL.sshsig)
+	Signature []byte    // armored SSHSIG (openssh PROTOCOL.sshsig)
+	At        time.Time // as the console claims it
 }
 
 // ErrQuorum is returned when too few have signed.
 var ErrQuorum = errors.New("too few signatures")
 
+// Proof is a signature that was checked.
+type Proof struct {
+	Member
+	FIDO *FIDO // nil: the key is not on an authenticator
+}
+
 // Check verifies one signature in a namespace against the roster.
-func (r Roster) Check(namespace string, s Signed) (Member, error) {
-	fail := func(err error) (Member, error) {
-		return Member{}, fmt.Errorf("signature of %s in %s: %w", s.Name, namespace, err)
+func (r Roster) Check(namespace string, s Signed) (Proof, error) {
+	fail := func(err error) (Proof, error) {
+		return Proof{}, fmt.Errorf("signature of %s in %s: %w", printable.Text(s.Name), namespace, err)
 	}
 	m, ok := r.Member(s.Name)
 	if !ok {
@@ -33,6 +41,9 @@ func (r Roster) Check(namespace string, s Signed) (Member, error) {
 	}
 	if !m.May(namespace) {
 		return fail(errors.New("the roster does not allow it"))
+	}
+	if err := m.At(s.At); err != nil {
+		return fail(err)
 	}
 	sig, err := unarmor(s.Signature)
 	if err != nil {
@@ -47,28 +58,39 @@ func (r Roster) Check(namespace string, s Signed) (Member, error) {
 	if err := sshsig.Verify(bytes.NewReader(s.Statement), sig, m.Key, sig.HashAlgorithm, namespace); err != nil {
 		return fail(errors.New(printable.Text(err.Error())))
 	}
-	return m, nil
+	fido, err := fidoOf(sig)
+	if err == nil && fido != nil {
+		err = fido.allowed(r.Verified)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return Proof{m, fido}, nil
 }
 
-// CheckAll verifies each signature and that M distinct people with distinct
-// keys made them. It returns their names.
-func (r Roster) CheckAll(namespace string, all []Signed) ([]string, error) {
-	var names []string
-	keys := map[string]bool{}
+// CheckAll verifies each signature, and that they make a quorum.
+func (r Roster) CheckAll(namespace string, all []Signed) error {
+	var proofs []Proof
 	for _, s := range all {
-		m, err := r.Check(namespace, s)
+		p, err := r.Check(namespace, s)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if key := string(m.Key.Marshal()); !keys[key] {
-			keys[key] = true
-			names = append(names, m.Name)
-		}
+		proofs = append(proofs, p)
 	}
-	if len(names) < r.M {
-		return names, fmt.Errorf("%s: %d of %d: %w", namespace, len(names), r.M, ErrQuorum)
+	return r.Quorum(namespace, proofs)
+}
+
+// Quorum demands that M distinct people with distinct keys have signed.
+func (r Roster) Quorum(namespace string, all []Proof) error {
+	names, keys := map[string]bool{}, map[string]bool{}
+	for _, p := range all {
+		names[p.Name], keys[string(p.Key.Marshal())] = true, true
 	}
-	return names, nil
+	if n := min(len(names), len(keys)); n < r.M {
+		return fmt.Errorf("%s: %d of %d: %w", namespace, n, r.M, ErrQuorum)
+	}
+	return nil
 }
 
 // unarmor takes exactly what ssh-keygen writes: one armored block in lines of

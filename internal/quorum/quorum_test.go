@@ -53,13 +53,13 @@ func TestCheckAll(t *testing.T) {
 		return quorum.Signed{Name: name, Statement: []byte("the plan\n"), Signature: sig}
 	}
 	op1, op2, witness := signed("op1"), signed("op2"), signed("witness")
-	if _, err := r.CheckAll(space, []quorum.Signed{op1, op2}); err != nil {
+	if err := r.CheckAll(space, []quorum.Signed{op1, op2}); err != nil {
 		t.Errorf("two of two: %v", err)
 	}
-	if _, err := r.CheckAll(space, []quorum.Signed{op1, op1}); !errors.Is(err, quorum.ErrQuorum) {
+	if err := r.CheckAll(space, []quorum.Signed{op1, op1}); !errors.Is(err, quorum.ErrQuorum) {
 		t.Errorf("one key twice: %v", err)
 	}
-	if _, err := r.CheckAll(space, []quorum.Signed{op1, witness}); err == nil || !strings.Contains(err.Error(), "the roster does not allow it") {
+	if err := r.CheckAll(space, []quorum.Signed{op1, witness}); err == nil || !strings.Contains(err.Error(), "the roster does not allow it") {
 		t.Errorf("a witness: %v", err)
 	}
 }

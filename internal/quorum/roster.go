@@ -4,6 +4,7 @@ package quorum
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -26,7 +28,11 @@ const (
 	Attend  Purpose = "attend"
 	Approve Purpose = "approve"
 	Final   Purpose = "final"
+	Join    Purpose = "roster" // somebody who joins the roster proves to hold the key
 )
+
+// Purposes lists them all.
+func Purposes() []Purpose { return []Purpose{Attend, Approve, Final, Join} }
 
 // Mode keeps a rehearsal's signatures apart from production's.
 type Mode string
@@ -48,23 +54,42 @@ func (m Mode) Namespace(p Purpose) string {
 
 // Member is one line of a roster.
 type Member struct {
-	Name       string
-	Namespaces []string
-	Key        ssh.PublicKey
+	Name          string
+	Namespaces    []string
+	Key           ssh.PublicKey
+	After, Before time.Time // the key is good from After to before Before; zero: no bound
 }
 
 // Fingerprint is the key's, as ssh-keygen -l prints it.
 func (m Member) Fingerprint() string { return ssh.FingerprintSHA256(m.Key) }
 
+// At says why the key is not good at a time; nil: it is.
+func (m Member) At(t time.Time) error {
+	switch {
+	case !m.After.IsZero() && t.Before(m.After):
+		return fmt.Errorf("the key is valid from %s, this is of %s", stamp(m.After), stamp(t))
+	case !m.Before.IsZero() && !t.Before(m.Before):
+		return fmt.Errorf("the key was valid until %s, this is of %s", stamp(m.Before), stamp(t))
+	}
+	return nil
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
 // May reports whether the member's line allows the namespace.
 func (m Member) May(namespace string) bool { return slices.Contains(m.Namespaces, namespace) }
 
-// Roster is an OpenSSH allowed_signers file whose first line is "# quorum: M".
+// Roster is an OpenSSH allowed_signers file whose first line is "# quorum: M". A
+// line "# user-verification: required" after it demands that FIDO keys verify their
+// user, by PIN or finger, beside the touch that they always need.
 type Roster struct {
-	Text    []byte
-	M       int
-	Members []Member
+	Text     []byte
+	M        int
+	Verified bool // FIDO keys must verify their user
+	Members  []Member
 }
+
+const verifiedLine = "# user-verification: required"
 
 // ErrRoster is what every refusal of a roster begins with.
 var ErrRoster = errors.New("roster")
@@ -111,6 +136,10 @@ func (r *Roster) add(i int, line string) error {
 		return err
 	}
 	if line == "" || strings.HasPrefix(line, "#") {
+		r.Verified = r.Verified || line == verifiedLine
+		if strings.HasPrefix(line, "# user-verification") && line != verifiedLine {
+			return fmt.Errorf("want %q", verifiedLine)
+		}
 		return nil
 	}
 	member, err := parseMember(line)
@@ -129,7 +158,8 @@ func (r *Roster) add(i int, line string) error {
 	return nil
 }
 
-// parseMember reads `name namespaces="a,b" type base64 [comment]`.
+// parseMember reads `name namespaces="a,b" type base64 [comment]`, where the options
+// may go on with valid-after="YYYYMMDDHHMMSSZ" and valid-before, after a comma.
 func parseMember(line string) (Member, error) {
 	f := strings.Fields(line)
 	if len(f) < 4 {
@@ -145,16 +175,8 @@ func parseMember(line string) (Member, error) {
 	if !memberName.MatchString(m.Name) {
 		return m, errors.New("the name must be lower-case letters, digits, - and _, at most 32")
 	}
-	list, ok := strings.CutPrefix(f[1], `namespaces="`)
-	list, closed := strings.CutSuffix(list, `"`)
-	if !ok || !closed || strings.Contains(list, `"`) {
-		return m, fmt.Errorf(`%s: after the name want namespaces="..." and no other option`, m.Name)
-	}
-	for _, ns := range strings.Split(list, ",") {
-		if !slices.Contains(known(), ns) {
-			return m, fmt.Errorf("%s: namespace %q is none of kekceremony's", m.Name, ns)
-		}
-		m.Namespaces = append(m.Namespaces, ns)
+	if err := m.options(f[1]); err != nil {
+		return m, fmt.Errorf("%s: %w", m.Name, err)
 	}
 	blob, err := base64.StdEncoding.Strict().DecodeString(f[3])
 	if err != nil {
@@ -166,21 +188,78 @@ func parseMember(line string) (Member, error) {
 	if !slices.Contains(keyTypes, m.Key.Type()) { // a certificate would be a second name of a key
 		return m, fmt.Errorf("%s: a key of type %s cannot sign here", m.Name, printable.Quote(m.Key.Type()))
 	}
+	if bits := rsaBits(m.Key); bits > 0 && bits < minRSA {
+		return m, fmt.Errorf("%s: an RSA key of %d bits, want %d", m.Name, bits, minRSA)
+	}
 	if m.Key.Type() != f[2] {
 		return m, fmt.Errorf("%s: the key is of type %s, the line says %s", m.Name, m.Key.Type(), f[2])
 	}
 	return m, nil
 }
 
+// memberOptions are the options of a line, in their one order.
+var memberOptions = regexp.MustCompile(`^namespaces="([^"]*)"(?:,valid-after="([^"]*)")?(?:,valid-before="([^"]*)")?$`)
+
+func (m *Member) options(text string) (err error) {
+	o := memberOptions.FindStringSubmatch(text)
+	if o == nil {
+		return errors.New(`after the name want namespaces="...", then at most ,valid-after="..." and ,valid-before="..."`)
+	}
+	for _, ns := range strings.Split(o[1], ",") {
+		if !slices.Contains(known(), ns) {
+			return fmt.Errorf("namespace %q is none of kekceremony's", ns)
+		}
+		m.Namespaces = append(m.Namespaces, ns)
+	}
+	if m.After, err = validTime(o[2]); err != nil {
+		return fmt.Errorf("valid-after: %w", err)
+	}
+	if m.Before, err = validTime(o[3]); err != nil {
+		return fmt.Errorf("valid-before: %w", err)
+	}
+	if !m.Before.IsZero() && !m.After.Before(m.Before) {
+		return errors.New("valid-after is not before valid-before")
+	}
+	return nil
+}
+
+// validTime reads the one form of allowed_signers (ssh-keygen(1)) that means the
+// same on every machine: without the Z it would be the local time of whoever looks.
+func validTime(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse("20060102150405Z", text)
+	if err != nil {
+		return t, fmt.Errorf("%q: want YYYYMMDDHHMMSSZ, in UTC, with the Z", text)
+	}
+	return t, nil
+}
+
 // keyTypes are the kinds of keys that people sign with (PROTOCOL.sshsig, 2).
 var keyTypes = []string{ssh.KeyAlgoED25519, ssh.KeyAlgoSKED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
 	ssh.KeyAlgoSKECDSA256, ssh.KeyAlgoRSA}
+
+// minRSA is the shortest RSA key that may sign, in bits (NIST SP 800-57 part 1).
+const minRSA = 2048
+
+// rsaBits is the length of an RSA key; 0 for any other.
+func rsaBits(k ssh.PublicKey) int {
+	c, _ := k.(ssh.CryptoPublicKey)
+	if c == nil {
+		return 0
+	}
+	if key, ok := c.CryptoPublicKey().(*rsa.PublicKey); ok {
+		return key.N.BitLen()
+	}
+	return 0
+}
 
 // known lists every namespace there is.
 func known() []string {
 	var all []string
 	for _, m := range []Mode{Production, Rehearsal} {
-		for _, p := range []Purpose{Attend, Approve, Final} {
+		for _, p := range Purposes() {
 			all = append(all, m.Namespace(p))
 		}
 	}
@@ -200,6 +279,17 @@ func (r Roster) Member(name string) (Member, bool) {
 		return Member{}, false
 	}
 	return r.Members[i], true
+}
+
+// Joining lists the members whose name and key are not together in the old roster:
+// each must prove to hold the key.
+func (r Roster) Joining(old Roster) (members []Member) {
+	for _, m := range r.Members {
+		if o, ok := old.Member(m.Name); !ok || !bytes.Equal(o.Key.Marshal(), m.Key.Marshal()) {
+			members = append(members, m)
+		}
+	}
+	return members
 }
 
 // Who lists those who may sign in a namespace, in the roster's order.

@@ -22,7 +22,7 @@ func (e *engine) approved(ctx context.Context, act string) error {
 	var signed []quorum.Signed
 	for _, ev := range e.log.Events[asked.Seq:] {
 		if ev.Kind == transcript.Signed && ev.Step == by.Name {
-			signed = append(signed, quorum.Signed{Name: ev.Facts["signer"], Statement: []byte(ev.Facts["statement"]), Signature: []byte(ev.Facts["signature"])})
+			signed = append(signed, transcript.SignedOf(ev))
 		}
 	}
 	if err := e.overThis(asked, signed); err != nil {
@@ -49,6 +49,5 @@ func (e *engine) overThis(asked transcript.Event, signed []quorum.Signed) error 
 			return fmt.Errorf("statement of %s: not over this plan", printable.Text(s.Name))
 		}
 	}
-	_, err = e.site.Roster.CheckAll(req.Namespace(), signed)
-	return err
+	return e.site.Roster.CheckAll(req.Namespace(), signed)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,14 +23,15 @@ import (
 type collector struct {
 	*engine
 	purpose quorum.Purpose
+	roster  quorum.Roster // whose keys sign
 	need    int
 
 	file   func(name string) string                                  // of a person's statement
 	text   func(m quorum.Member, word string) (text []byte, ok bool) // what a person signs with a word
 	may    func(m quorum.Member) bool
-	counts func(m quorum.Member) bool                                                           // towards need
-	keep   func(ctx context.Context, m quorum.Member, s quorum.Signed) (mark string, err error) // what was checked becomes part of the transcript
-	fill   func(*Request)                                                                       // what the request shows beside the signers
+	counts func(m quorum.Member) bool                                                          // towards need
+	keep   func(ctx context.Context, p quorum.Proof, s quorum.Signed) (mark string, err error) // what was checked becomes part of the transcript
+	fill   func(*Request)                                                                      // what the request shows beside the signers
 
 	signed    map[string]string // a mark by name: clock time or verdict
 	elsewhere map[string]string // by name, the path of the statement that was laid out
@@ -85,7 +87,7 @@ func (c *collector) finished() bool {
 
 // have counts the signatures that make the quorum.
 func (c *collector) have() (n int) {
-	for _, m := range c.site.Roster.Members {
+	for _, m := range c.roster.Members {
 		if c.signed[m.Name] != "" && c.counts(m) {
 			n++
 		}
@@ -94,7 +96,7 @@ func (c *collector) have() (n int) {
 }
 
 func (c *collector) missing() (members []quorum.Member) {
-	for _, m := range c.site.Roster.Members {
+	for _, m := range c.roster.Members {
 		if c.signed[m.Name] == "" && c.may(m) {
 			members = append(members, m)
 		}
@@ -103,7 +105,7 @@ func (c *collector) missing() (members []quorum.Member) {
 }
 
 func (c *collector) names() (names []string) {
-	for _, m := range c.site.Roster.Members {
+	for _, m := range c.roster.Members {
 		if c.signed[m.Name] != "" {
 			names = append(names, m.Name)
 		}
@@ -114,7 +116,7 @@ func (c *collector) names() (names []string) {
 func (c *collector) request(ctx context.Context) Request {
 	r := Request{Purpose: c.purpose, Need: c.need, Note: c.note, Laid: c.signingDir()}
 	keys := c.keys(ctx)
-	for _, m := range c.site.Roster.Members {
+	for _, m := range c.roster.Members {
 		s := Signer{Name: m.Name, Fingerprint: m.Fingerprint(), Signed: c.signed[m.Name] != "", At: c.signed[m.Name],
 			Asked: c.may(m), Counts: c.counts(m)}
 		if path := c.elsewhere[m.Name]; path != "" {
@@ -132,7 +134,7 @@ func (c *collector) request(ctx context.Context) Request {
 // answer takes one person's word. A wrong word, or a signature that does not
 // verify, changes nothing and is asked again.
 func (c *collector) answer(ctx context.Context, consent Consent) error {
-	m, ok := c.site.Roster.Member(consent.Signer)
+	m, ok := c.roster.Member(consent.Signer)
 	if !ok || c.signed[consent.Signer] != "" || !c.may(m) {
 		c.note = fmt.Sprintf("%s cannot sign this", printable.Text(consent.Signer))
 		return nil
@@ -161,22 +163,51 @@ func (c *collector) answer(ctx context.Context, consent Consent) error {
 
 // check verifies a signature before it is kept.
 func (c *collector) check(ctx context.Context, m quorum.Member, text, sig []byte) error {
-	s := quorum.Signed{Name: m.Name, Statement: text, Signature: sig}
-	_, err := c.site.Roster.Check(c.namespace(), s)
+	s := quorum.Signed{Name: m.Name, Statement: text, Signature: sig, At: c.at()}
+	p, err := c.proof(ctx, s)
 	if err == nil && !c.may(m) {
 		err = fmt.Errorf("signature of %s in %s: %s did not attend", m.Name, c.namespace(), m.Name)
 	}
 	if err != nil {
 		c.note = err.Error()
-		return nil
+		return ctx.Err()
 	}
-	mark, err := c.keep(ctx, m, s)
+	mark, err := c.keep(ctx, p, s)
 	if err != nil {
 		return err
 	}
 	c.note, c.signed[m.Name] = "", mark
 	delete(c.elsewhere, m.Name)
 	return nil
+}
+
+// at is the time that is claimed for a signature made now. A final has that of the
+// last line.
+func (c *collector) at() time.Time {
+	if c.purpose == quorum.Final {
+		return c.log.Events.End()
+	}
+	return time.Now()
+}
+
+// proof checks a signature, what its authenticator says, and that its key is not
+// revoked.
+func (c *collector) proof(ctx context.Context, s quorum.Signed) (quorum.Proof, error) {
+	p, err := c.roster.Check(c.namespace(), s)
+	if err != nil {
+		return p, err
+	}
+	counters := quorum.Counters{}
+	for _, events := range slices.Concat(c.site.History.Logs, []transcript.Events{c.log.Events}) {
+		events.Counters(counters)
+	}
+	if err := counters.Next(p); err != nil {
+		return p, err
+	}
+	if c.site.Revoked == "" {
+		return p, nil
+	}
+	return p, c.roster.Stock(ctx, c.namespace(), s, c.site.Revoked)
 }
 
 // takeLaid takes the signatures that were made elsewhere and laid beside their
@@ -188,7 +219,7 @@ func (c *collector) takeLaid(ctx context.Context) error {
 			c.note = strings.Join(refused, "; ")
 		}
 	}()
-	for _, m := range c.site.Roster.Members {
+	for _, m := range c.roster.Members {
 		if c.signed[m.Name] != "" {
 			continue
 		}
@@ -217,7 +248,7 @@ func (c *collector) laidText(m quorum.Member, sig []byte) []byte {
 	if c.purpose == quorum.Final {
 		for _, v := range transcript.Verdicts {
 			text, ok := c.text(m, string(v))
-			_, err := c.site.Roster.Check(c.namespace(), quorum.Signed{Name: m.Name, Statement: text, Signature: sig})
+			_, err := c.roster.Check(c.namespace(), quorum.Signed{Name: m.Name, Statement: text, Signature: sig, At: c.at()})
 			if ok && err == nil {
 				return text
 			}

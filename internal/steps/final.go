@@ -101,7 +101,7 @@ func (f *finals) kept(ctx context.Context) error {
 	for _, e := range entries {
 		files[e.Name] = e.Data
 	}
-	f.signed, err = signedFinals(f.site.Roster, f.site.Mode, f.core, files)
+	f.signed, err = signedFinals(f.site.Roster, f.site.Mode, f.log.Events, files)
 	for _, m := range f.site.Roster.Members {
 		if text := files[transcript.FinalFile(m.Name)]; text != nil {
 			f.stated[m.Name] = text
@@ -110,9 +110,13 @@ func (f *finals) kept(ctx context.Context) error {
 	return err
 }
 
-// signedFinals checks the finals that a store holds and returns the verdicts by
-// name. A statement whose signature is not there yet does not count.
-func signedFinals(r quorum.Roster, mode quorum.Mode, core []byte, files map[string][]byte) (map[string]string, error) {
+// signedFinals checks the finals that a store holds for a closed log and returns the
+// verdicts by name. A statement whose signature is not there yet does not count.
+func signedFinals(r quorum.Roster, mode quorum.Mode, events transcript.Events, files map[string][]byte) (map[string]string, error) {
+	core, err := events.Core()
+	if err != nil {
+		return nil, fmt.Errorf("final: %w: %w", ErrHistory, err)
+	}
 	verdicts := map[string]string{}
 	for _, m := range r.Members {
 		name := transcript.FinalFile(m.Name)
@@ -122,7 +126,7 @@ func signedFinals(r quorum.Roster, mode quorum.Mode, core []byte, files map[stri
 		}
 		verdict, err := transcript.VerdictOf(core, m, statement)
 		if err == nil {
-			_, err = r.Check(mode.Namespace(quorum.Final), quorum.Signed{Name: m.Name, Statement: statement, Signature: sig})
+			_, err = r.Check(mode.Namespace(quorum.Final), quorum.Signed{Name: m.Name, Statement: statement, Signature: sig, At: events.End()})
 		}
 		if err != nil {
 			return nil, fmt.Errorf("final of %s: %w: %w", m.Name, ErrHistory, err)
@@ -158,12 +162,12 @@ func (f *finals) statement(m quorum.Member, word string) ([]byte, bool) {
 }
 
 // files keeps a final in the bundle and the store.
-func (f *finals) files(ctx context.Context, m quorum.Member, s quorum.Signed) (string, error) {
-	verdict, err := transcript.VerdictOf(f.core, m, s.Statement)
+func (f *finals) files(ctx context.Context, p quorum.Proof, s quorum.Signed) (string, error) {
+	verdict, err := transcript.VerdictOf(f.core, p.Member, s.Statement)
 	if err != nil {
 		return "", err
 	}
-	name := transcript.FinalFile(m.Name)
+	name := transcript.FinalFile(p.Name)
 	if err := f.log.Final(ctx, name, s.Statement); err != nil {
 		return "", err
 	}

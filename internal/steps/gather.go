@@ -48,7 +48,7 @@ func (e *engine) gather(ctx context.Context, s Step) error {
 }
 
 func (e *engine) collector(p quorum.Purpose) *collector {
-	return &collector{engine: e, purpose: p, counts: func(quorum.Member) bool { return true }, signed: map[string]string{}, elsewhere: map[string]string{}, seen: map[string][]byte{}}
+	return &collector{engine: e, purpose: p, roster: e.site.Roster, counts: func(quorum.Member) bool { return true }, signed: map[string]string{}, elsewhere: map[string]string{}, seen: map[string][]byte{}}
 }
 
 func gatheredFact(s Step) string {
@@ -137,11 +137,15 @@ func (g *gathering) statement(m quorum.Member, word string) ([]byte, bool) {
 }
 
 // event writes a signature into the log, before the act it allows.
-func (g *gathering) event(ctx context.Context, m quorum.Member, s quorum.Signed) (string, error) {
-	ev, err := g.append(ctx, transcript.Signed, g.step.Name, Facts{
-		"signer": m.Name, "key": m.Fingerprint(), "namespace": g.namespace(), "file": g.req.File(m.Name),
+func (g *gathering) event(ctx context.Context, p quorum.Proof, s quorum.Signed) (string, error) {
+	facts := Facts{
+		"signer": p.Name, "key": p.Fingerprint(), "namespace": g.namespace(), "file": g.req.File(p.Name),
 		"statement": string(s.Statement), "signature": string(s.Signature),
-	})
+	}
+	if p.FIDO != nil {
+		facts[transcript.FactFIDO] = p.FIDO.String()
+	}
+	ev, err := g.append(ctx, transcript.Signed, g.step.Name, facts)
 	return clock(ev), err
 }
 

@@ -104,11 +104,23 @@ func (h History) Last() Facts {
 	return facts
 }
 
-// Roster is the one that the last ceremony left behind.
+// Roster is the one that the last ceremony left behind: the founding one, or the one
+// that a roster ceremony put in its place.
 func (h History) Roster(mode quorum.Mode, lock store.Lock) (quorum.Roster, error) {
-	r, err := quorum.ParseRoster([]byte(h.Last()[factRoster]), mode)
-	if err == nil && r.Digest() != lock.Roster {
-		err = fmt.Errorf("roster %s is not the founding one, %s: %w", r.Digest(), lock.Roster, ErrHistory)
+	want, text := lock.Roster, ""
+	for _, events := range h.Logs {
+		facts := events.Fold()
+		if have := facts[factRosterSum]; have != want {
+			return quorum.Roster{}, fmt.Errorf("ceremony %s: roster %s is not the chain's, %s: %w", facts[transcript.FactCeremony], have, want, ErrHistory)
+		}
+		text = facts[factRoster]
+		if next := events.Change(); next != "" {
+			want, text = next, facts[transcript.FactNextRoster]
+		}
+	}
+	r, err := quorum.ParseRoster([]byte(text), mode)
+	if err == nil && r.Digest() != want {
+		err = fmt.Errorf("roster %s is not the chain's, %s: %w", r.Digest(), want, ErrHistory)
 	}
 	return r, err
 }

@@ -154,11 +154,7 @@ func enoughFinals(ctx context.Context, s *Site, c store.Ceremony) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	core, err := events.Core()
-	if err != nil {
-		return false, fmt.Errorf("ceremony %d: %w: %w", c.Seq, ErrHistory, err)
-	}
-	signed, err := signedFinals(r, s.Mode, core, files)
+	signed, err := signedFinals(r, s.Mode, events, files)
 	return len(signed) >= r.M, err
 }
 

@@ -139,11 +139,14 @@ func withVerdict(lines []provider.Verdict, line provider.Verdict) []provider.Ver
 	return append(lines, line)
 }
 
+// pinned are the facts of a provider that stay the same from ceremony to ceremony.
+var pinned = []string{"provider", "module_sha256", "serial", "iv"}
+
 // comparePins refuses another module, token or IV mode than the last closed
 // ceremony had.
 func comparePins(s *Site, about map[string]string) error {
 	last := s.History.Last()
-	for _, name := range []string{"provider", "module_sha256", "serial", "iv"} {
+	for _, name := range pinned {
 		if want, ok := last[name]; ok && about[name] != want {
 			return fmt.Errorf("%s: was %s, is %s: %w", name, want, about[name], ErrPins)
 		}

@@ -14,6 +14,8 @@ import (
 	"io"
 	"strconv"
 	"time"
+
+	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
 // Kind says what an event is.
@@ -21,21 +23,23 @@ type Kind string
 
 // The kinds of events.
 const (
-	Opened   Kind = "opened"   // line 0: chain, ceremony, mode, tool, what went before
-	Roster   Kind = "roster"   // embeds the roster
-	Answered Kind = "answered" // a person answered a step's questions
-	Found    Kind = "found"    // a step looked
-	Noted    Kind = "noted"    // worth telling, changes no fact
-	Asked    Kind = "asked"    // attendance is asked, with nonces
-	Plan     Kind = "plan"     // embeds the plan whose approval is asked
-	Signed   Kind = "signed"   // embeds a statement and its signature
-	Gathered Kind = "gathered" // enough have signed
-	Begun    Kind = "begun"    // an act is about to change something
-	Done     Kind = "done"     // an act is done and was looked at again
-	Failed   Kind = "failed"   // a step failed; the ceremony may go on later
-	Waiting  Kind = "waiting"  // people are missing; the same command goes on
-	Resumed  Kind = "resumed"  // another run of the tool goes on
-	Closed   Kind = "closed"   // the last line
+	Opened     Kind = "opened"      // line 0: chain, ceremony, mode, tool, what went before
+	Roster     Kind = "roster"      // embeds the roster
+	NextRoster Kind = "next-roster" // embeds the roster that is to be
+	Deviation  Kind = "deviation"   // something is not as expected, and people go on
+	Answered   Kind = "answered"    // a person answered a step's questions
+	Found      Kind = "found"       // a step looked
+	Noted      Kind = "noted"       // worth telling, changes no fact
+	Asked      Kind = "asked"       // attendance is asked, with nonces
+	Plan       Kind = "plan"        // embeds the plan whose approval is asked
+	Signed     Kind = "signed"      // embeds a statement and its signature
+	Gathered   Kind = "gathered"    // enough have signed
+	Begun      Kind = "begun"       // an act is about to change something
+	Done       Kind = "done"        // an act is done and was looked at again
+	Failed     Kind = "failed"      // a step failed; the ceremony may go on later
+	Waiting    Kind = "waiting"     // people are missing; the same command goes on
+	Resumed    Kind = "resumed"     // another run of the tool goes on
+	Closed     Kind = "closed"      // the last line
 )
 
 // Facts are what an event tells, by name.
@@ -169,6 +173,29 @@ func Of(kind Kind, step string) func(Event) bool {
 	return func(e Event) bool { return e.Kind == kind && (step == "" || e.Step == step) }
 }
 
+// Clock is when the event was written, as the console claims it.
+func (e Event) Clock() time.Time {
+	t, _ := time.Parse(time.RFC3339, e.Time) // ParseLine refuses any other form
+	return t
+}
+
+// End is the time of the last event: a key that signs a final is good then.
+func (es Events) End() time.Time {
+	if len(es) == 0 {
+		return time.Time{}
+	}
+	return es[len(es)-1].Clock()
+}
+
+// Counters takes over what authenticators told in signed events.
+func (es Events) Counters(into quorum.Counters) {
+	for _, e := range es {
+		if e.Kind == Signed {
+			into.Tell(e.Facts["key"], e.Facts[FactFIDO])
+		}
+	}
+}
+
 // Head is the digest of line e.
 func (e Event) Head() string {
 	line, err := e.Line()
@@ -186,7 +213,7 @@ func (es Events) Fold() Facts {
 	all := Facts{}
 	for _, e := range es {
 		switch e.Kind {
-		case Opened, Roster, Answered, Found, Gathered, Done:
+		case Opened, Roster, NextRoster, Answered, Found, Gathered, Done:
 			for name, value := range e.Facts {
 				all[name] = value
 			}

@@ -14,6 +14,11 @@ const (
 	FactKind     = "kind"
 	FactMode     = "mode"
 	FactOutcome  = "outcome" // of the closed event
+
+	FactRoster     = "roster"      // of the roster event; with _sha256 its digest
+	FactNextRoster = "next_roster" // of the next-roster event; with _sha256 its digest, also of the act by which it takes effect
+	FactPurpose    = "purpose"     // of an asked event: empty, or that of a proof
+	FactFIDO       = "fido"        // of a signed event: what the authenticator says
 )
 
 // lines writes "key: value" lines; there is no other encoding of a statement.
@@ -33,17 +38,20 @@ type Request struct {
 	Purpose quorum.Purpose
 	Mode    quorum.Mode
 	Event   Event // asked or plan
+	head    string
 	opened  Facts
 }
 
 // RequestOf reads the request of e in a log that starts with opened.
 func RequestOf(opened, e Event) (Request, error) {
-	r := Request{Mode: quorum.Mode(opened.Facts[FactMode]), Event: e, opened: opened.Facts}
-	switch e.Kind {
-	case Asked:
-		r.Purpose = quorum.Attend
-	case Plan:
+	r := Request{Mode: quorum.Mode(opened.Facts[FactMode]), Event: e, head: e.Head(), opened: opened.Facts}
+	switch purpose := e.Facts[FactPurpose]; {
+	case e.Kind == Plan:
 		r.Purpose = quorum.Approve
+	case e.Kind == Asked && purpose == "":
+		r.Purpose = quorum.Attend
+	case e.Kind == Asked && purpose == string(quorum.Join):
+		r.Purpose = quorum.Join
 	default:
 		return r, fmt.Errorf("event %d: a %s event asks for no signature", e.Seq, e.Kind)
 	}
@@ -71,9 +79,15 @@ func (r Request) Statement(m quorum.Member) []byte {
 		"ceremony", r.opened[FactCeremony],
 		"kind", r.opened[FactKind],
 		"step", r.Event.Step,
-		"head", r.Event.Head(),
+		"head", r.head,
 	}
 	tail := []string{"signer", m.Name, "key", m.Fingerprint()}
+	if r.Purpose == quorum.Join {
+		return lines(title, append(append(head,
+			"statement", "The key named below is mine, and I join the roster of this digest.",
+			"roster", r.Event.Facts[FactNextRoster+"_sha256"],
+			"nonce", r.Event.Facts["nonce."+m.Name]), tail...)...)
+	}
 	if r.Purpose == quorum.Attend {
 		return lines(title, append(append(head,
 			"statement", "I am present at this ceremony, and the key named below is mine.",
@@ -106,6 +120,10 @@ func (es Events) Core() ([]byte, error) {
 	}
 	opened, closed := es[0].Facts, es[len(es)-1]
 	facts := es.Fold()
+	next := facts[FactRoster+"_sha256"]
+	if n := es.Change(); n != "" {
+		next = n
+	}
 	return lines("kekceremony final v1",
 		"chain", opened[FactChain],
 		"ceremony", opened[FactCeremony],
@@ -114,10 +132,26 @@ func (es Events) Core() ([]byte, error) {
 		"events", fmt.Sprint(len(es)),
 		"head", closed.Head(),
 		"roster", facts["roster_sha256"],
-		"next-roster", facts["roster_sha256"],
+		"next-roster", next,
+		"deviations", fmt.Sprint(es.count(Deviation)),
 		FactOutcome, closed.Facts[FactOutcome],
 		"attended", facts["attended"],
 	), nil
+}
+
+// Change is the digest of the roster that took effect in this ceremony; empty: none.
+func (es Events) Change() string {
+	done, _ := es.Last(func(e Event) bool { return e.Kind == Done && e.Facts[FactNextRoster+"_sha256"] != "" })
+	return done.Facts[FactNextRoster+"_sha256"]
+}
+
+func (es Events) count(kind Kind) (n int) {
+	for _, e := range es {
+		if e.Kind == kind {
+			n++
+		}
+	}
+	return n
 }
 
 // CoreFile is the name of the common core in the bundle.

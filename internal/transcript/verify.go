@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -18,133 +15,160 @@ import (
 // finished: not closed, or signed at the end by fewer than M.
 var ErrIncomplete = errors.New("incomplete")
 
-// Limits on what a bundle may hold, so that a hostile one is refused early.
-const (
-	maxFiles = 2_000
-	maxFile  = 8 << 20 // bytes
-)
+// maxRequests bounds how often a ceremony may ask for signatures.
+const maxRequests = 1_000
 
-// Report is what a good bundle shows.
+// Report is what a verification found. It is whole as far as the verification came.
 type Report struct {
-	Events   Events
-	Roster   quorum.Roster
-	Finals   map[string]Verdict // by signer
-	FinalSum string             // SHA-256 of final.txt
+	Bundle     Bundle
+	Events     Events
+	Roster     quorum.Roster
+	Next       quorum.Roster      // that the next ceremony goes by
+	Finals     map[string]Verdict // by signer
+	FinalSum   string             // SHA-256 of final.txt
+	Deviations []Event
+	Judgements []Judgement // one for each rule
+
+	mode     quorum.Mode
+	counters quorum.Counters // of authenticators, after the last signature
+	firsts   quorum.Counters // at each key's first signature that counts
 }
 
-// Verify checks a bundle directory by itself: chain of lines, embedded files,
-// statements, signatures, quorum before every act, finals. The error names the
-// line or the file.
+// Opened are the facts of the first line, or none.
+func (r Report) Opened() Facts {
+	if len(r.Events) == 0 {
+		return nil
+	}
+	return r.Events[0].Facts
+}
+
+// Verify reads a bundle directory and checks it by itself. A *RuleError says which
+// rule is broken and names the line or the file.
 func Verify(dir string) (Report, error) {
-	files, err := readBundle(dir)
+	b, err := ReadBundle(dir)
 	if err != nil {
-		return Report{}, err
+		return b.Unread(err)
 	}
-	v := &verifier{files: files, used: map[string]bool{logFile: true}}
-	if err := v.log(); err != nil {
-		return v.report, err
-	}
-	if err := v.finals(); err != nil {
-		return v.report, err
-	}
-	for _, name := range sorted(files) {
-		if !v.used[name] {
-			return v.report, fmt.Errorf("%s: the log knows no such file", printable.Text(name))
-		}
-	}
-	return v.report, v.complete()
+	return b.Verify()
 }
 
-// readBundle reads every file of a bundle, none of which may be a directory or
-// a link.
-func readBundle(dir string) (map[string][]byte, error) {
-	list, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	if len(list) > maxFiles {
-		return nil, fmt.Errorf("%d files, more than %d", len(list), maxFiles)
-	}
-	files := make(map[string][]byte, len(list))
-	for _, d := range list {
-		info, err := d.Info()
-		if err != nil {
-			return nil, err
-		}
-		if !info.Mode().IsRegular() || info.Size() > maxFile {
-			return nil, fmt.Errorf("%s: not a regular file of at most %d bytes", printable.Text(d.Name()), maxFile)
-		}
-		if files[d.Name()], err = os.ReadFile(filepath.Join(dir, d.Name())); err != nil {
-			return nil, err
-		}
-	}
-	if _, ok := files[logFile]; !ok {
-		return nil, fmt.Errorf("%s: %w", logFile, fs.ErrNotExist)
-	}
-	return files, nil
+// Verify checks a bundle by itself: chain of lines, embedded files, statements,
+// signatures, quorum before every act, finals.
+func (b Bundle) Verify() (Report, error) {
+	v := &verifier{Report: Report{Bundle: b, Finals: map[string]Verdict{}, counters: quorum.Counters{}, firsts: quorum.Counters{}},
+		used: map[string]bool{logFile: true}, kept: map[Rule]bool{}, requests: map[string]request{}, attended: map[string]bool{},
+		approved: map[string]string{}, open: map[string]bool{}, begunOf: map[string]bool{}}
+	err := v.verify()
+	v.Judgements = judgements(v.kept, err)
+	return v.Report, err
+}
+
+// request is what was asked for last in a step, and who has signed it.
+type request struct {
+	Request
+	signed []quorum.Proof
 }
 
 // verifier walks a log once and keeps what later lines need.
 type verifier struct {
-	files  map[string][]byte
-	used   map[string]bool
-	report Report
+	Report
+	used map[string]bool
+	kept map[Rule]bool
 
-	mode     quorum.Mode
-	requests map[string]Event           // the last asked or plan event, by step
-	signed   map[string][]quorum.Signed // since then, by step
+	requests map[string]request // by step
+	asked    int
 	attended map[string]bool
+	joined   []string          // who has proved to hold a key of the next roster
 	approved map[string]string // step of an act -> step of its approval
 	open     map[string]bool   // acts begun and not done
 	begunOf  map[string]bool   // approvals of which an act was begun
+	changes  bool              // the next roster has taken effect
 	last     Kind              // of the line before
 }
 
-func (v *verifier) log() error {
-	data := v.files[logFile]
-	whole := data[:bytes.LastIndexByte(data, '\n')+1]
-	events, err := ParseLog(whole)
-	v.report.Events = events
+// broken is the error of a rule that is not kept.
+func broken(rule Rule, format string, args ...any) error {
+	return &RuleError{rule, fmt.Errorf(format, args...)}
+}
+
+func (v *verifier) verify() error {
+	torn, err := v.log()
 	if err != nil {
 		return err
 	}
-	if _, closed := v.files[CoreFile]; len(whole) != len(data) && closed {
-		return fmt.Errorf("%s line %d: no line feed at its end", logFile, len(events)+1)
-	} else if len(whole) != len(data) {
-		return fmt.Errorf("%s line %d: torn: %w", logFile, len(events)+1, ErrIncomplete)
-	}
-	if len(events) == 0 {
-		return fmt.Errorf("%s: no line: %w", logFile, ErrIncomplete)
-	}
-	v.mode = quorum.Mode(events[0].Facts[FactMode])
-	if v.mode != quorum.Production && v.mode != quorum.Rehearsal {
-		return fmt.Errorf("%s line 1: mode %s", logFile, printable.Quote(string(v.mode)))
-	}
-	v.requests, v.signed = map[string]Event{}, map[string][]quorum.Signed{}
-	v.attended, v.approved = map[string]bool{}, map[string]string{}
-	v.open, v.begunOf = map[string]bool{}, map[string]bool{}
-	for i, e := range events {
+	v.kept[RuleLog] = true
+	for i, e := range v.Events {
 		if err := v.event(e); err != nil {
-			return fmt.Errorf("%s line %d: %w", logFile, i+1, err)
+			return at(fmt.Sprintf("%s line %d", logFile, i+1), err)
 		}
 		v.last = e.Kind
 	}
-	return nil
+	for _, rule := range []Rule{RuleRoster, RuleSignatures, RuleQuorum, RuleOrder} {
+		v.kept[rule] = true
+	}
+	if err := v.finals(); err != nil {
+		return err
+	}
+	for _, name := range sorted(v.Bundle.files) {
+		if !v.used[name] {
+			return broken(RuleFiles, "%s: the log knows no such file", printable.Text(name))
+		}
+	}
+	v.kept[RuleFiles] = true
+	if torn != nil {
+		return torn
+	}
+	return v.complete()
+}
+
+// at puts the place before what a rule says.
+func at(place string, err error) error {
+	var r *RuleError
+	if errors.As(err, &r) {
+		return &RuleError{r.Rule, fmt.Errorf("%s: %w", place, r.Err)}
+	}
+	return fmt.Errorf("%s: %w", place, err)
+}
+
+// log parses the whole log. A torn last line is no more than incomplete, as long as
+// the ceremony is open.
+func (v *verifier) log() (torn, err error) {
+	data := v.Bundle.files[logFile]
+	whole := data[:bytes.LastIndexByte(data, '\n')+1]
+	if v.Events, err = ParseLog(whole); err != nil {
+		return nil, &RuleError{RuleLog, err}
+	}
+	n := len(v.Events)
+	if len(whole) != len(data) {
+		torn = broken(RuleLog, "%s line %d: no line feed at its end: %w", logFile, n+1, ErrIncomplete)
+		if _, closed := v.Bundle.files[CoreFile]; closed {
+			return nil, broken(RuleLog, "%s line %d: bytes after the last line feed", logFile, n+1)
+		}
+	}
+	if n == 0 {
+		return nil, broken(RuleLog, "%s: no line: %w", logFile, ErrIncomplete)
+	}
+	v.mode = quorum.Mode(v.Events[0].Facts[FactMode])
+	if v.mode != quorum.Production && v.mode != quorum.Rehearsal {
+		return nil, broken(RuleLog, "%s line 1: mode %s", logFile, printable.Quote(string(v.mode)))
+	}
+	return torn, nil
 }
 
 func (v *verifier) event(e Event) error {
-	files := e.files()
-	for _, name := range sorted(files) {
-		if have, ok := v.files[name]; !ok {
-			return fmt.Errorf("%s is missing", printable.Text(name))
-		} else if !bytes.Equal(have, files[name]) {
-			return fmt.Errorf("%s differs from what the log embeds", printable.Text(name))
+	for name, data := range e.files() {
+		if have, ok := v.Bundle.files[name]; !ok {
+			return broken(RuleFiles, "%s is missing", printable.Text(name))
+		} else if !bytes.Equal(have, data) {
+			return broken(RuleFiles, "%s differs from what the log embeds", printable.Text(name))
 		}
 		v.used[name] = true
 	}
 	switch e.Kind {
 	case Roster:
 		return v.roster(e)
+	case NextRoster:
+		return v.nextRoster(e)
 	case Asked, Plan:
 		return v.request(e)
 	case Signed:
@@ -155,13 +179,16 @@ func (v *verifier) event(e Event) error {
 		return v.begun(e)
 	case Done:
 		delete(v.open, e.Step)
+		return v.change(e)
+	case Deviation:
+		v.Deviations = append(v.Deviations, e)
 	case Resumed:
 		if v.last != Waiting {
 			v.expire()
 		}
 	case Closed:
 		if len(v.open) > 0 && e.Facts[FactOutcome] == OutcomeDone {
-			return fmt.Errorf("closed as done, but %s is not", strings.Join(sorted(v.open), ", "))
+			return broken(RuleOrder, "closed as done, but %s is not", strings.Join(sorted(v.open), ", "))
 		}
 	}
 	return nil
@@ -174,150 +201,178 @@ func (v *verifier) expire() {
 	for step := range v.requests {
 		if !v.begunOf[step] {
 			delete(v.requests, step)
-			delete(v.signed, step)
 		}
 	}
 }
 
 func (v *verifier) roster(e Event) (err error) {
-	if len(v.report.Roster.Members) > 0 {
-		return errors.New("a second roster")
+	if len(v.Roster.Members) > 0 {
+		return broken(RuleRoster, "a second roster")
 	}
-	v.report.Roster, err = quorum.ParseRoster([]byte(e.Facts["roster"]), v.mode)
-	if err == nil && e.Facts["roster_sha256"] != v.report.Roster.Digest() {
-		err = errors.New("roster_sha256 is not the roster's")
+	v.Roster, err = rosterOf(e, FactRoster, v.mode)
+	v.Next = v.Roster
+	return err
+}
+
+func rosterOf(e Event, fact string, mode quorum.Mode) (quorum.Roster, error) {
+	r, err := quorum.ParseRoster([]byte(e.Facts[fact]), mode)
+	if err == nil && e.Facts[fact+"_sha256"] != r.Digest() {
+		err = fmt.Errorf("%s_sha256 is not its digest", fact)
 	}
+	if err != nil {
+		err = &RuleError{RuleRoster, err}
+	}
+	return r, err
+}
+
+// nextRoster takes the roster that is to be; a later one takes the place of it.
+func (v *verifier) nextRoster(e Event) (err error) {
+	if v.changes {
+		return broken(RuleRoster, "a roster after the change")
+	}
+	v.Next, err = rosterOf(e, FactNextRoster, v.mode)
+	v.joined = nil
 	return err
 }
 
 func (v *verifier) request(e Event) error {
+	if v.asked++; v.asked > maxRequests {
+		return broken(RuleOrder, "more than %d requests", maxRequests)
+	}
+	req, err := RequestOf(v.Events[0], e)
+	if err != nil {
+		return &RuleError{RuleOrder, err}
+	}
 	if e.Kind == Plan {
 		if Digest([]byte(e.Facts["plan"])) != e.Facts["sha256"] {
-			return errors.New("sha256 is not the plan's")
+			return broken(RuleOrder, "sha256 is not the plan's")
 		}
 		for act := range strings.FieldsSeq(e.Facts["acts"]) {
 			v.approved[act] = e.Step
 		}
 	}
-	v.requests[e.Step], v.signed[e.Step] = e, nil
+	v.requests[e.Step] = request{Request: req}
 	return nil
+}
+
+// by is the roster whose keys sign a request.
+func (v *verifier) by(p quorum.Purpose) quorum.Roster {
+	if p == quorum.Join {
+		return v.Next
+	}
+	return v.Roster
 }
 
 // signature checks one statement: written again from the log, it must be the
 // very bytes that were signed.
 func (v *verifier) signature(e Event) error {
-	asked, ok := v.requests[e.Step]
+	file := printable.Text(e.Facts["file"])
+	req, ok := v.requests[e.Step]
 	if !ok {
-		return fmt.Errorf("%s: nothing was asked", printable.Text(e.Facts["file"]))
+		return broken(RuleOrder, "%s: nothing was asked", file)
 	}
-	req, err := RequestOf(v.report.Events[0], asked)
+	p, err := v.by(req.Purpose).Check(req.Namespace(), SignedOf(e))
 	if err != nil {
-		return err
+		return broken(RuleSignatures, "%s: %w", file, err)
 	}
-	s := quorum.Signed{Name: e.Facts["signer"], Statement: []byte(e.Facts["statement"]), Signature: []byte(e.Facts["signature"])}
-	m, err := v.report.Roster.Check(req.Namespace(), s)
-	if err != nil {
-		return fmt.Errorf("%s: %w", printable.Text(e.Facts["file"]), err)
+	if e.Facts["statement"] != string(req.Statement(p.Member)) || e.Facts["file"] != req.File(p.Name) {
+		return broken(RuleSignatures, "%s: not the statement that was asked of %s", file, p.Name)
 	}
-	if !bytes.Equal(s.Statement, req.Statement(m)) || e.Facts["file"] != req.File(m.Name) {
-		return fmt.Errorf("%s: not the statement that was asked of %s", printable.Text(e.Facts["file"]), m.Name)
+	if e.Facts["namespace"] != req.Namespace() || e.Facts["key"] != p.Fingerprint() {
+		return broken(RuleSignatures, "%s: namespace and key are not those that the line tells", file)
 	}
-	if req.Purpose == quorum.Approve && !v.attended[m.Name] {
-		return fmt.Errorf("%s: %s did not attend", printable.Text(e.Facts["file"]), m.Name)
+	if slices.ContainsFunc(req.signed, func(q quorum.Proof) bool { return q.Name == p.Name }) {
+		return broken(RuleSignatures, "%s: %s has signed already", file, p.Name)
 	}
-	if req.Purpose == quorum.Attend {
-		v.attended[m.Name] = true
+	if fido := e.Facts[FactFIDO]; p.FIDO != nil && fido != p.FIDO.String() || p.FIDO == nil && fido != "" {
+		return broken(RuleSignatures, "%s: the authenticator says otherwise than the log", file)
 	}
-	v.signed[e.Step] = append(v.signed[e.Step], s)
+	if err := v.count(p); err != nil {
+		return broken(RuleSignatures, "%s: %w", file, err)
+	}
+	switch req.Purpose {
+	case quorum.Approve:
+		if !v.attended[p.Name] {
+			return broken(RuleOrder, "%s: %s did not attend", file, p.Name)
+		}
+	case quorum.Attend:
+		v.attended[p.Name] = true
+	case quorum.Join:
+		v.joined = append(v.joined, p.Name)
+	}
+	req.signed = append(req.signed, p)
+	v.requests[e.Step] = req
 	return nil
+}
+
+func (v *verifier) count(p quorum.Proof) error {
+	if p.FIDO == nil {
+		return nil
+	}
+	if _, seen := v.firsts[p.Fingerprint()]; !seen {
+		v.firsts[p.Fingerprint()] = p.FIDO.Counter
+	}
+	return v.counters.Next(p)
+}
+
+// SignedOf is the signature that a signed event embeds.
+func SignedOf(e Event) quorum.Signed {
+	return quorum.Signed{Name: e.Facts["signer"], Statement: []byte(e.Facts["statement"]), Signature: []byte(e.Facts["signature"]), At: e.Clock()}
 }
 
 // gathered and begun demand the quorum before what follows from it (promise 1).
 func (v *verifier) gathered(e Event) error {
-	asked, ok := v.requests[e.Step]
+	req, ok := v.requests[e.Step]
 	if !ok {
-		return fmt.Errorf("step %s: nothing was asked", printable.Text(e.Step))
+		return broken(RuleOrder, "step %s: nothing was asked", printable.Text(e.Step))
 	}
-	req, err := RequestOf(v.report.Events[0], asked)
-	if err != nil {
-		return err
+	if req.Purpose == quorum.Join {
+		return v.allJoined()
 	}
-	_, err = v.report.Roster.CheckAll(req.Namespace(), v.signed[e.Step])
-	return err
+	if err := v.Roster.Quorum(req.Namespace(), req.signed); err != nil {
+		return &RuleError{RuleQuorum, err}
+	}
+	return nil
+}
+
+func (v *verifier) allJoined() error {
+	for _, m := range v.Next.Joining(v.Roster) {
+		if !slices.Contains(v.joined, m.Name) {
+			return broken(RuleQuorum, "%s has not proved to hold the key of the next roster", m.Name)
+		}
+	}
+	return nil
 }
 
 func (v *verifier) begun(e Event) error {
 	by, ok := v.approved[e.Step]
 	if !ok {
-		return fmt.Errorf("act %s: no plan covers it", printable.Text(e.Step))
+		return broken(RuleOrder, "act %s: no plan covers it", printable.Text(e.Step))
 	}
-	if _, err := v.report.Roster.CheckAll(v.mode.Namespace(quorum.Approve), v.signed[by]); err != nil {
-		return fmt.Errorf("act %s: %w", printable.Text(e.Step), err)
+	if err := v.Roster.Quorum(v.mode.Namespace(quorum.Approve), v.requests[by].signed); err != nil {
+		return broken(RuleQuorum, "act %s: %w", printable.Text(e.Step), err)
 	}
 	v.open[e.Step], v.begunOf[by] = true, true
 	return nil
 }
 
-// finals checks final.txt and what each person signed over it.
-func (v *verifier) finals() error {
-	v.report.Finals = map[string]Verdict{}
-	core, ok := v.files[CoreFile]
+// change is the act by which the next roster takes effect: the plan named it, and
+// each new key was proved.
+func (v *verifier) change(e Event) error {
+	next, ok := e.Facts[FactNextRoster+"_sha256"]
 	if !ok {
 		return nil
 	}
-	want, err := v.report.Events.Core()
-	if err != nil {
-		return fmt.Errorf("%s: %w", CoreFile, err)
+	by, begun := v.approved[e.Step]
+	if !begun || !v.begunOf[by] {
+		return broken(RuleOrder, "act %s: done before it was begun", printable.Text(e.Step))
 	}
-	if !bytes.Equal(core, want) {
-		return fmt.Errorf("%s: it does not follow from %s", CoreFile, logFile)
+	plan := v.requests[by].Event.Facts["plan"]
+	if next != v.Next.Digest() || !strings.Contains(plan, "\n"+FactNextRoster+"_sha256: "+next+"\n") {
+		return broken(RuleRoster, "the next roster is not the one of the plan")
 	}
-	v.used[CoreFile], v.report.FinalSum = true, Digest(core)
-	for _, m := range v.report.Roster.Members {
-		name := FinalFile(m.Name)
-		statement, ok := v.files[name]
-		sig, signed := v.files[name+".sig"]
-		if !ok && !signed {
-			continue
-		}
-		if ok != signed {
-			return fmt.Errorf("%s: statement and signature must both be there: %w", name, ErrIncomplete)
-		}
-		if _, err := v.report.Roster.Check(v.mode.Namespace(quorum.Final), quorum.Signed{Name: m.Name, Statement: statement, Signature: sig}); err != nil {
-			return fmt.Errorf("%s: %w", name+".sig", err)
-		}
-		if v.report.Finals[m.Name], err = VerdictOf(core, m, statement); err != nil {
-			return err
-		}
-		v.used[name], v.used[name+".sig"] = true, true
-	}
-	return nil
-}
-
-// Outcomes of a ceremony: every step was done, or it was given up before.
-const (
-	OutcomeDone    = "done"
-	OutcomeAborted = "aborted"
-)
-
-// complete tells a finished bundle from one that only lacks something.
-func (v *verifier) complete() error {
-	if last := v.report.Events[len(v.report.Events)-1]; last.Kind != Closed {
-		return fmt.Errorf("%s: the last line is %s, not %s: %w", logFile, last.Kind, Closed, ErrIncomplete)
-	}
-	if v.report.FinalSum == "" {
-		return fmt.Errorf("%s is missing: %w", CoreFile, ErrIncomplete)
-	}
-	agree := 0
-	for _, verdict := range v.report.Finals {
-		if verdict != Disagree {
-			agree++
-		}
-	}
-	if agree < v.report.Roster.M {
-		return fmt.Errorf("finals: %d of %d agree: %w", agree, v.report.Roster.M, ErrIncomplete)
-	}
-	return nil
+	v.changes = true
+	return v.allJoined()
 }
 
 func sorted[T any](m map[string]T) []string {
@@ -327,4 +382,35 @@ func sorted[T any](m map[string]T) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// Unread is the report of a bundle that could not be read, and the error.
+func (b Bundle) Unread(err error) (Report, error) {
+	return Report{Bundle: b, Judgements: judgements(nil, err)}, err
+}
+
+// Signature is one that a bundle holds, and what it is checked against.
+type Signature struct {
+	quorum.Signed
+	Namespace string
+	Roster    quorum.Roster
+}
+
+// Signatures lists all of a verified bundle.
+func (r Report) Signatures() (all []Signature) {
+	for _, e := range r.Events {
+		if e.Kind == Signed {
+			s := Signature{SignedOf(e), e.Facts["namespace"], r.Roster}
+			if s.Namespace == r.mode.Namespace(quorum.Join) {
+				s.Roster = r.Next
+			}
+			all = append(all, s)
+		}
+	}
+	for name := range r.Finals {
+		file := FinalFile(name)
+		all = append(all, Signature{quorum.Signed{Name: name, Statement: r.Bundle.files[file], Signature: r.Bundle.files[file+".sig"], At: r.Events.End()},
+			r.mode.Namespace(quorum.Final), r.Roster})
+	}
+	return all
 }

@@ -245,7 +245,9 @@ func (w *Writer) embedded(e Event) error {
 func (e Event) files() map[string][]byte {
 	switch e.Kind {
 	case Roster:
-		return map[string][]byte{rosterFile: []byte(e.Facts["roster"])}
+		return map[string][]byte{rosterFile: []byte(e.Facts[FactRoster])}
+	case NextRoster: // a later one takes its place, so each has a name of its own
+		return map[string][]byte{fmt.Sprintf("%04d-next-roster", e.Seq): []byte(e.Facts[FactNextRoster])}
 	case Plan:
 		return map[string][]byte{PlanFile(e.Seq): []byte(e.Facts["plan"])}
 	case Signed:

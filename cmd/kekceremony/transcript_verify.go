@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// audit is what a verification is asked to compare.
+type audit struct {
+	*options
+	chain   string
+	expect  []string
+	stock   bool
+	revoked string
+	token   bool
+}
+
+func verifyTranscriptCommand(o *options) *cobra.Command {
+	a := &audit{options: o}
+	cmd := &cobra.Command{
+		Use:   "verify [BUNDLE...]",
+		Short: "Check bundles: exit 0 good, 4 bad, 5 incomplete",
+		Long: `verify checks each bundle by itself. With --chain DIR the bundles in DIR must be
+all the ceremonies of one chain. With --store URI they must be what the store
+tells, and lock and versions with them; without a bundle, everything is rebuilt
+from the store and checked as a chain. --expect takes what was written down on
+paper: a final digest, or a chain.`,
+		RunE: held(func(cmd *cobra.Command, dirs []string) error { return a.run(cmd.Context(), cmd.OutOrStdout(), dirs) }),
+	}
+	f := cmd.Flags()
+	f.StringVar(&a.chain, "chain", "", "directory that holds every bundle of a chain")
+	f.StringArrayVar(&a.expect, "expect", nil, "final digest or chain from paper; may be repeated")
+	f.BoolVar(&a.stock, "stock", false, "have stock ssh-keygen verify every signature as well")
+	f.StringVar(&a.revoked, "revoked", "", "file of revoked keys, for stock ssh-keygen")
+	f.BoolVar(&a.token, "token", false, "compare the configured module and token as well, without a login")
+	return cmd
+}
+
+// finding is what is told of one bundle, or of all together.
+type finding struct {
+	Bundle     string                        `json:"bundle,omitempty"`
+	Standing   transcript.Standing           `json:"standing"`
+	Chain      string                        `json:"chain,omitempty"`
+	Ceremony   string                        `json:"ceremony,omitempty"`
+	Kind       string                        `json:"kind,omitempty"`
+	Mode       string                        `json:"mode,omitempty"`
+	Outcome    string                        `json:"outcome,omitempty"`
+	Lines      int                           `json:"lines,omitempty"`
+	Final      string                        `json:"final,omitempty"`
+	Finals     map[string]transcript.Verdict `json:"finals,omitempty"`
+	Quorum     int                           `json:"quorum,omitempty"`
+	Deviations []transcript.Facts            `json:"deviations,omitempty"`
+	Rules      []transcript.Judgement        `json:"rules"`
+}
+
+func (a *audit) run(ctx context.Context, w io.Writer, dirs []string) error {
+	bundles, err := a.bundles(ctx, dirs)
+	if err != nil {
+		return err
+	}
+	var reports []transcript.Report
+	var found []finding
+	var worst error
+	for _, read := range bundles {
+		b, err := read()
+		var r transcript.Report
+		if err == nil {
+			r, err = b.Verify()
+		} else {
+			r, _ = b.Unread(err)
+		}
+		reports, found = append(reports, r), append(found, findingOf(r, err))
+		worst = worse(worst, err)
+	}
+	together, err := a.together(ctx, reports)
+	if err != nil {
+		return err
+	}
+	for _, j := range together.Rules {
+		if j.Standing != transcript.Good {
+			worst = worse(worst, errors.New(string(j.Rule)+": "+j.Detail))
+		}
+	}
+	if len(together.Rules) > 0 {
+		found = append(found, together)
+	}
+	if a.json {
+		err = writeJSON(w, found)
+	} else {
+		err = tell(w, found)
+	}
+	if err == nil && worst != nil {
+		bad := 0
+		for _, f := range found {
+			if f.Standing != transcript.Good {
+				bad++
+			}
+		}
+		err = fmt.Errorf("%d of %d checks are not good: %w", bad, len(found), &badTranscript{worst})
+	}
+	return err
+}
+
+// bundles finds what is to be read: the arguments, a chain's directory, or, with a
+// store alone, what the store holds.
+func (a *audit) bundles(ctx context.Context, dirs []string) (all []func() (transcript.Bundle, error), err error) {
+	if a.chain != "" {
+		list, err := os.ReadDir(a.chain)
+		if err != nil {
+			return nil, &usageError{err}
+		}
+		for _, d := range list {
+			path := filepath.Join(a.chain, d.Name())
+			if _, err := os.Lstat(filepath.Join(path, "events.jsonl")); err == nil {
+				dirs = append(dirs, path)
+			}
+		}
+	}
+	for _, dir := range dirs {
+		if _, err := os.Stat(dir); err != nil {
+			return nil, &usageError{err}
+		}
+		all = append(all, func() (transcript.Bundle, error) { return transcript.ReadBundle(dir) })
+	}
+	if len(all) > 0 {
+		return all, nil
+	}
+	if a.store == "" || a.chain != "" {
+		return nil, &usageError{errors.New("no bundle: name one, or a directory with --chain, or a store with --store")}
+	}
+	db, err := openStore(ctx, a.store)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	rebuilt, err := steps.Rebuilt(ctx, db)
+	if err != nil {
+		return nil, &badTranscript{err}
+	}
+	for _, b := range rebuilt {
+		all = append(all, func() (transcript.Bundle, error) { return b, nil })
+	}
+	if a.chain = a.store; len(all) == 0 {
+		return nil, &usageError{fmt.Errorf("the store holds no ceremony")}
+	}
+	return all, nil
+}
+
+// together checks what needs more than one bundle.
+func (a *audit) together(ctx context.Context, reports []transcript.Report) (finding, error) {
+	f := finding{Standing: transcript.Good}
+	judge := func(rule transcript.Rule, err error) {
+		j := transcript.Judgement{Rule: rule, Standing: transcript.StandingOf(err)}
+		var broken *transcript.RuleError
+		if errors.As(err, &broken) {
+			j.Detail = broken.Err.Error()
+		} else if err != nil {
+			j.Detail = err.Error()
+		}
+		f.Rules = append(f.Rules, j)
+		if j.Standing != transcript.Good {
+			f.Standing = j.Standing
+		}
+	}
+	if a.chain != "" {
+		judge(transcript.RuleChain, transcript.VerifyChain(reports))
+	}
+	for _, paper := range a.expect {
+		err := transcript.Expect(reports, paper)
+		if errors.Is(err, transcript.ErrPaper) {
+			return f, &usageError{fmt.Errorf("--expect %w", err)}
+		}
+		judge(transcript.RuleExpect, err)
+	}
+	if a.stock || a.revoked != "" {
+		judge(transcript.RuleStock, stock(ctx, reports, a.revoked))
+	}
+	if a.store != "" {
+		db, err := openStore(ctx, a.store)
+		if err != nil {
+			return f, err
+		}
+		defer db.Close()
+		if err = steps.Audit(ctx, db, reports); err != nil && !transcript.IsBroken(err) {
+			return f, err
+		}
+		judge(transcript.RuleStore, err)
+	}
+	if a.token {
+		cfg, err := a.readConfig()
+		if err != nil {
+			return f, err
+		}
+		s, err := site(ctx, cfg, 0)
+		if err != nil {
+			return f, err
+		}
+		defer s.Store.Close()
+		if err = steps.AuditProvider(ctx, s, reports); err != nil && !transcript.IsBroken(err) {
+			return f, err
+		}
+		judge(transcript.RuleToken, err)
+	}
+	return f, nil
+}
+
+// stock has ssh-keygen verify every signature of every bundle.
+func stock(ctx context.Context, reports []transcript.Report, revoked string) error {
+	for _, r := range reports {
+		for _, s := range r.Signatures() {
+			if err := s.Roster.Stock(ctx, s.Namespace, s.Signed, revoked); err != nil {
+				return fmt.Errorf("%s: %w", printable.Text(r.Bundle.Name), err)
+			}
+		}
+	}
+	return nil
+}
+
+func findingOf(r transcript.Report, err error) finding {
+	opened := r.Opened()
+	f := finding{Bundle: r.Bundle.Name, Standing: transcript.StandingOf(err), Chain: opened[transcript.FactChain],
+		Ceremony: opened[transcript.FactCeremony], Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode],
+		Outcome: r.Outcome(), Lines: len(r.Events), Final: r.FinalSum, Finals: r.Finals,
+		Quorum: r.Roster.M, Rules: r.Judgements}
+	for _, d := range r.Deviations {
+		f.Deviations = append(f.Deviations, d.Facts)
+	}
+	return f
+}
+
+// worse keeps the worst of two: bad before incomplete.
+func worse(a, b error) error {
+	if a == nil || errors.Is(a, transcript.ErrIncomplete) && b != nil {
+		return b
+	}
+	return a
+}
+
+// tell prints what was found: a good bundle in three lines, any other rule by rule.
+func tell(w io.Writer, all []finding) error {
+	var b strings.Builder
+	for _, f := range all {
+		switch {
+		case f.Bundle == "":
+			tellRules(&b, f.Rules)
+			continue
+		case f.Standing == transcript.Good:
+			fmt.Fprintf(&b, "good: %s: %s %s of chain %s, %s, %s\n", printable.Text(f.Bundle), f.Kind, f.Ceremony, f.Chain, f.Mode, f.Outcome)
+			fmt.Fprintf(&b, "  lines   %d, final digest %s\n", f.Lines, f.Final)
+			fmt.Fprintf(&b, "  finals  %s; quorum %d\n", verdicts(f.Finals), f.Quorum)
+		default:
+			fmt.Fprintf(&b, "%s: %s\n", f.Standing, printable.Text(f.Bundle))
+			tellRules(&b, f.Rules)
+		}
+		for _, d := range f.Deviations {
+			fmt.Fprintf(&b, "  deviation  %s: expected %s, seen %s, decided: %s\n", d["what"], d["expected"], d["seen"], d["decided"])
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func tellRules(b *strings.Builder, rules []transcript.Judgement) {
+	for _, j := range rules {
+		line := fmt.Sprintf("  %-10s  %s", j.Rule, j.Standing)
+		if j.Detail != "" {
+			line += ": " + printable.Text(j.Detail)
+		}
+		b.WriteString(line + "\n")
+	}
+}
+
+func verdicts(finals map[string]transcript.Verdict) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(finals)) {
+		all = append(all, fmt.Sprintf("%s (%s)", name, finals[name]))
+	}
+	return strings.Join(all, ", ")
+}

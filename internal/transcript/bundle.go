@@ -1,0 +1,134 @@
+package transcript
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+)
+
+// Bundle is the files of one ceremony by name, each as it is.
+type Bundle struct {
+	Name  string // of the directory
+	files map[string][]byte
+}
+
+// Limits of a bundle, so that a hostile one is refused early.
+const (
+	maxFiles  = 2_000
+	maxBundle = 8 << 20 // bytes, of all files together
+)
+
+// ReadBundle reads a bundle directory. A link, a file with a second name, what is
+// no regular file, one of another owner than the directory, and more than
+// maxBundle bytes are refused.
+func ReadBundle(dir string) (Bundle, error) {
+	b := Bundle{filepath.Base(dir), map[string][]byte{}}
+	about, err := os.Stat(dir)
+	if err != nil {
+		return b, err
+	}
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return b, err
+	}
+	if len(list) > maxFiles {
+		return b, &RuleError{RuleFiles, fmt.Errorf("%d files, more than %d", len(list), maxFiles)}
+	}
+	left := int64(maxBundle)
+	for _, d := range list {
+		data, err := readFile(filepath.Join(dir, d.Name()), owner(about), left)
+		if err != nil {
+			return b, &RuleError{RuleFiles, fmt.Errorf("%s: %w", printable.Text(d.Name()), err)}
+		}
+		left -= int64(len(data))
+		b.files[d.Name()] = data
+	}
+	if _, ok := b.files[logFile]; !ok {
+		return b, &RuleError{RuleFiles, fmt.Errorf("%s: %w", logFile, fs.ErrNotExist)}
+	}
+	return b, nil
+}
+
+// readFile reads a regular file with one name and the given owner, of at most n bytes.
+func readFile(path string, uid uint32, n int64) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ELOOP) {
+		return nil, errors.New("a link")
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	stat, _ := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !info.Mode().IsRegular():
+		return nil, errors.New("not a regular file")
+	case stat.Nlink > 1:
+		return nil, errors.New("it has a second name elsewhere")
+	case stat.Uid != uid:
+		return nil, errors.New("it has another owner than the bundle")
+	}
+	data, err := io.ReadAll(io.LimitReader(f, n+1))
+	if err == nil && int64(len(data)) > n {
+		err = fmt.Errorf("a bundle of more than %d bytes", maxBundle)
+	}
+	return data, err
+}
+
+func owner(info fs.FileInfo) uint32 {
+	stat, _ := info.Sys().(*syscall.Stat_t)
+	return stat.Uid
+}
+
+// Rebuild makes a bundle from the entries of a store alone.
+func Rebuild(name string, entries []Entry) (Bundle, error) {
+	b := Bundle{name, map[string][]byte{logFile: nil}}
+	size := 0
+	for _, e := range entries {
+		if size += len(e.Data); size > maxBundle {
+			return b, &RuleError{RuleFiles, fmt.Errorf("a bundle of more than %d bytes", maxBundle)}
+		}
+		if _, isLine := ParseEntryName(e.Name); isLine {
+			b.files[logFile] = append(b.files[logFile], e.Data...)
+		} else {
+			b.files[e.Name] = e.Data
+		}
+	}
+	events, err := ParseLog(b.files[logFile])
+	if err != nil {
+		return b, &RuleError{RuleLog, err}
+	}
+	for _, e := range events {
+		for name, data := range e.files() {
+			b.files[name] = data
+		}
+	}
+	if core, err := events.Core(); err == nil {
+		b.files[CoreFile] = core
+	}
+	return b, nil
+}
+
+// Differs names the first file that two bundles do not have alike; empty: none.
+func (b Bundle) Differs(other Bundle) string {
+	for _, pair := range [][2]Bundle{{b, other}, {other, b}} {
+		for _, name := range sorted(pair[0].files) {
+			if data, ok := pair[1].files[name]; !ok || string(data) != string(pair[0].files[name]) {
+				return name
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,107 @@
+package transcript
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/quorum"
+)
+
+// finals checks final.txt and what each person signed over it.
+func (v *verifier) finals() error {
+	core, ok := v.Bundle.files[CoreFile]
+	if !ok {
+		return nil
+	}
+	want, err := v.Events.Core()
+	if err != nil {
+		return broken(RuleFinals, "%s: no final matches the log's last line: %w", CoreFile, err)
+	}
+	if !bytes.Equal(core, want) {
+		return broken(RuleFinals, "%s: it does not follow from %s", CoreFile, logFile)
+	}
+	v.used[CoreFile], v.FinalSum = true, Digest(core)
+	for _, m := range v.Roster.Members {
+		if err := v.final(core, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *verifier) final(core []byte, m quorum.Member) error {
+	name := FinalFile(m.Name)
+	statement, ok := v.Bundle.files[name]
+	sig, signed := v.Bundle.files[name+".sig"]
+	if !ok && !signed {
+		return nil
+	}
+	if ok != signed {
+		return broken(RuleFinals, "%s: statement and signature must both be there: %w", name, ErrIncomplete)
+	}
+	p, err := v.Roster.Check(v.mode.Namespace(quorum.Final), quorum.Signed{Name: m.Name, Statement: statement, Signature: sig, At: v.Events.End()})
+	if err == nil {
+		err = v.count(p)
+	}
+	if err != nil {
+		return broken(RuleFinals, "%s.sig: %w", name, err)
+	}
+	verdict, err := VerdictOf(core, m, statement)
+	if err != nil {
+		return &RuleError{RuleFinals, err}
+	}
+	v.Finals[m.Name], v.used[name], v.used[name+".sig"] = verdict, true, true
+	return nil
+}
+
+// Outcomes of a ceremony: every step was done, or it was given up before.
+const (
+	OutcomeDone    = "done"
+	OutcomeAborted = "aborted"
+)
+
+// complete tells a finished bundle from one that only lacks something.
+func (v *verifier) complete() error {
+	if last := v.Events[len(v.Events)-1]; last.Kind != Closed {
+		return broken(RuleFinals, "%s: the last line is %s, not %s: %w", logFile, last.Kind, Closed, ErrIncomplete)
+	}
+	if v.FinalSum == "" {
+		return broken(RuleFinals, "%s is missing: %w", CoreFile, ErrIncomplete)
+	}
+	agree := 0
+	for _, verdict := range v.Report.Finals {
+		if verdict != Disagree {
+			agree++
+		}
+	}
+	if agree < v.Roster.M {
+		return broken(RuleFinals, "%d of %d agree: %w", agree, v.Roster.M, ErrIncomplete)
+	}
+	return nil
+}
+
+// FinalFiles are the digests of everybody's final statements and signatures, by
+// file name: what the next ceremony's first line lists.
+func (r Report) FinalFiles() map[string]string {
+	all := map[string]string{CoreFile: r.FinalSum}
+	for name := range r.Finals {
+		for _, file := range []string{FinalFile(name), FinalFile(name) + ".sig"} {
+			all[file] = Digest(r.Bundle.files[file])
+		}
+	}
+	return all
+}
+
+// String is a final digest's place in a chain, for people.
+func (r Report) String() string {
+	o := r.Opened()
+	return fmt.Sprintf("ceremony %s, %s", o[FactCeremony], o[FactKind])
+}
+
+// Outcome of a closed ceremony; empty while it is open.
+func (r Report) Outcome() string {
+	if n := len(r.Events); n > 0 && r.Events[n-1].Kind == Closed {
+		return r.Events[n-1].Facts[FactOutcome]
+	}
+	return ""
+}
