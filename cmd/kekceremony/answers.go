@@ -47,7 +47,7 @@ func readAnswers(path string) (a answers, err error) {
 func (a answers) unknown() []string {
 	fields := steps.Questions(a.ceremony)
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(a.texts)), func(name string) bool {
-		return slices.ContainsFunc(fields, func(f steps.Field) bool { return f.Name == name })
+		return strings.HasPrefix(name, steps.AnswerDeviation) || slices.ContainsFunc(fields, func(f steps.Field) bool { return f.Name == name })
 	})
 }
 

@@ -75,7 +75,9 @@ func TestScripts(t *testing.T) {
 			e.Setenv("MONGO", server.Fresh(t))
 			e.Setenv("KEK_PROXY_MODULE", pkcs11test.Module(t))
 			e.Setenv("KEK_PROXY_LOG", filepath.Join(e.WorkDir, "generated"))
+			e.Setenv("RECORD", record)
 			e.Setenv("ROSTER_LINE", `namespaces="attend-v1@kekceremony,approve-v1@kekceremony,final-v1@kekceremony"`)
+			e.Setenv("JOIN_LINE", `namespaces="attend-v1@kekceremony,approve-v1@kekceremony,final-v1@kekceremony,roster-v1@kekceremony"`)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -87,6 +89,18 @@ func TestScripts(t *testing.T) {
 		},
 	})
 }
+
+// record answers the questions about what only people see.
+const record = `place: "n/a: a test"
+authorised: "n/a: a test"
+people: "n/a: a test"
+clock: "n/a: a test"
+bags: "n/a: a test"
+evidence: "n/a: a test"
+bags_out: "n/a: a test"
+clock_out: "n/a: a test"
+differed: none
+`
 
 // subst FILE...: replaces $WORK, $MODULE, $ROSTER_LINE and the operators' keys in files.
 func subst(ts *testscript.TestScript, _ bool, files []string) {

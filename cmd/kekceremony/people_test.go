@@ -42,7 +42,7 @@ func newPeople(t *testing.T) people {
 		}
 	}
 	p.write("roster", roster)
-	p.write("answers.yaml", "ceremony: rotate\ncopies: none\n")
+	p.write("answers.yaml", "ceremony: rotate\ncopies: none\n"+record)
 	p.write("pin", pkcs11test.PIN+"\n")
 	config := fmt.Sprintf("store: %s\ntranscripts: %s\nexchange: %s\nencryption:\n  provider: pkcs11\nPIN  pkcs11:\n    module_path: %s\n    token_label: kek\n"+
 		"fleet: {beat: 1s, live: 4s, expect: {app: 1}}\nkeys: [%s]\n", mongotest.Start(t).Fresh(t), p.path("tr"), p.path("stick"), pkcs11test.Module(t), p.path("op2"))
@@ -128,6 +128,27 @@ func (p people) second(w *pane, shows, word string) {
 	w.enter("Enter passphrase", passphrase)
 }
 
+// tell answers what only people see. What has not the form that is asked for is
+// refused, and asked again.
+func (p people) tell(w *pane, page string) {
+	p.t.Helper()
+	if page == "leaving" {
+		w.enter("bags closed", "100201, the token")
+		w.enter("Time on the wall now", "n/a: no clock on the wall")
+		w.enter("Did anything differ", "nothing")
+		w.enter("refused: differed: want", "none")
+		return
+	}
+	w.enter("Where is this", "Vault 3")
+	w.enter("Who allowed", "the security officer, ticket 4711")
+	w.enter("Who is who", "op9: Example Ltd, operator")
+	w.enter(`refused: people: "op9" is not in the roster`, "op1: Example Ltd, operator; op2: Example Ltd, operator; op3: Other Ltd, operator")
+	w.enter("Time on the wall", "2001-01-01 00:00, op1")
+	w.enter("refused: clock: the console's clock says", time.Now().UTC().Format("2006-01-02 15:04")+", op1")
+	w.enter("bags opened", "100200, op2")
+	w.enter("Independent witness", "video 17")
+}
+
 // TestPeople holds a real install and a real rotation on MongoDB: op1 signs with
 // ssh-agent, op2 with a passphrase on the terminal, op3 elsewhere; unattended to
 // exit code 75, and on.
@@ -139,10 +160,12 @@ func TestPeople(t *testing.T) {
 	w := newPane(t, line("install"))
 	w.enter("Path of the roster", p.path("roster"))
 	p.all(w, "attend", "op1", "op2", "*-attend.op3.txt")
+	p.tell(w, "place")
 	w.enter("Provider to lock", "pkcs11")
 	w.enter("PIN of token", pkcs11test.PIN)
 	p.all(w, "approve", "1", "1", "*-approve.op3.txt")
 	w.enter("Where else", "none")
+	p.tell(w, "leaving")
 	p.all(w, "final", "followed", "deviations", "final.op3.txt")
 	end := w.enter("Write it down", "")
 	if !strings.Contains(strings.Join(strings.Fields(end), " "), "op1 (followed), op2 (deviations), op3 (followed)") {
@@ -167,10 +190,12 @@ func TestPeople(t *testing.T) {
 	w = newPane(t, line("rotate --to-version 2"))
 	w.enter("op1: type op1", "op1")
 	p.second(w, "op2", "op2")
+	p.tell(w, "place")
 	w.enter("PIN of token", pkcs11test.PIN)
 	p.all(w, "approve", "2", "2", "*-approve.op3.txt")
 	w.enter("Where else", "none")
 	p.all(w, "approve", "2", "2", "*-approve.op3.txt")
+	p.tell(w, "leaving")
 	w.enter("op1: type followed", "followed")
 	p.second(w, "followed", "followed")
 	w.until("op3: ")

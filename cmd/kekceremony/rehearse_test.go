@@ -183,7 +183,7 @@ func removeFinals(t *testing.T, bundle string) {
 			}
 		}
 	}
-	if code, out, _ := run(t, "transcript", "verify", dir); code != 5 || !strings.Contains(out, "finals: 0 of 2 agree") {
+	if code, out, _ := run(t, "transcript", "verify", dir); code != 5 || !strings.Contains(out, "0 of 2 agree") {
 		t.Errorf("exit %d, %s", code, out)
 	}
 }

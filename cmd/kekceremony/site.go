@@ -78,7 +78,7 @@ func site(ctx context.Context, c config.Config, rate int) (*steps.Site, error) {
 		Mode: mode(c), Tool: tool, Bundles: c.Transcripts, Chain: kek.Chain(c.Chain), ProviderName: c.Encryption.Provider,
 		OpenProvider: func() (provider.Provider, error) { return openProvider(c) },
 		Exchange:     c.Exchange, Revoked: c.Revoked,
-		Catalogue:    catalogue, Control: rewrap.NewControl(rate),
+		Catalogue: catalogue, Control: rewrap.NewControl(rate),
 		Fleet: steps.FleetConfig{Beat: c.Fleet.Beat, Live: c.Fleet.Live, Expect: c.Fleet.Expect},
 	}
 	if c.Rehearsal != nil {

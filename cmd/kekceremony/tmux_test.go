@@ -81,9 +81,24 @@ var prompts = []struct {
 	{regexp.MustCompile(`PIN of token`), func([]string, rehearsal.Parts) string { return rehearsal.PIN }},
 	{regexp.MustCompile(`Path of the roster`), func(_ []string, p rehearsal.Parts) string { return p.Roster() }},
 	{regexp.MustCompile(`Provider to lock`), func([]string, rehearsal.Parts) string { return "pkcs11" }},
+	{seen, func([]string, rehearsal.Parts) string { return "" }},
 	{regexp.MustCompile(`Where else`), func([]string, rehearsal.Parts) string { return "none" }},
 	{regexp.MustCompile(`\w+: type (\w+).* to sign`), func(m []string, _ rehearsal.Parts) string { return m[1] }},
 	{regexp.MustCompile(`Write it down`), func([]string, rehearsal.Parts) string { return "" }},
+}
+
+// seen are the questions about what only people see; in a rehearsal Enter passes them.
+var seen = regexp.MustCompile(`Where is this ceremony|Who allowed it|Who is who|Time on the wall|Tamper-evident bags \w+|Independent witness|Did anything differ`)
+
+// tell passes the questions of the first or the last such page.
+func (p *pane) tell(page string) {
+	p.t.Helper()
+	for _, question := range map[string][]string{
+		"place":   {"Where is this", "Who allowed", "Who is who", "Time on the wall", "bags opened", "Independent witness"},
+		"leaving": {"bags closed", "Time on the wall now", "Did anything differ"},
+	}[page] {
+		p.enter(question, "")
+	}
 }
 
 var place = regexp.MustCompile(`kekceremony  (.*)`)

@@ -34,6 +34,7 @@ func TestWizard(t *testing.T) {
 	p.enter("alice: type alice", "alice")
 	p.enter("bob: type bob", "bob")
 	p.enter("Enter alone goes on", "")
+	p.tell("place")
 	p.enter("PIN of token", rehearsal.PIN)
 	sign(p, "2", "alice", "bob")
 	p.enter("Where else", "none")
@@ -56,6 +57,7 @@ func TestWizard(t *testing.T) {
 	}
 	p.until("count 1")
 	reads, versions := read()
+	p.tell("leaving")
 	sign(p, "followed", "alice", "bob")
 	end := p.enter("Write it down", "")
 	p.until("EXIT 0")
@@ -91,10 +93,12 @@ func install(p *pane) {
 	for _, name := range rehearsal.Operators {
 		p.enter(name+": type "+name, name)
 	}
+	p.tell("place")
 	p.enter("Provider to lock", "pkcs11")
 	p.enter("PIN of token", rehearsal.PIN)
 	sign(p, "1", "alice", "bob")
 	p.enter("Where else", "none")
+	p.tell("leaving")
 	sign(p, "followed", rehearsal.Operators...)
 }
 

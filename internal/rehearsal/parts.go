@@ -166,11 +166,14 @@ func (p Parts) writeConfig(provider, store string) error {
 	if err := write(p.pinFile(), PIN+"\n"); err != nil {
 		return err
 	}
-	const copies = "copies: none, this is a rehearsal\n"
-	for kind, text := range map[string]string{
+	text := "copies: none, this is a rehearsal\ndiffered: none\n"
+	for _, question := range []string{"place", "authorised", "people", "clock", "bags", "evidence", "bags_out", "clock_out"} {
+		text += question + ": \"n/a: a rehearsal\"\n"
+	}
+	for kind, first := range map[string]string{
 		"install": fmt.Sprintf("ceremony: install\nroster: %s\nprovider: %s\n", p.Roster(), provider), "rotate": "ceremony: rotate\n", "generate": "ceremony: generate\n",
 	} {
-		if err := write(p.Answers(kind), text+copies); err != nil {
+		if err := write(p.Answers(kind), first+text); err != nil {
 			return err
 		}
 	}

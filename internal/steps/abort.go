@@ -32,7 +32,7 @@ func Abort(ctx context.Context, site *Site, room Room) error {
 		return err
 	}
 	kind := all[len(all)-1].Kind
-	if !slices.Contains([]string{Rotate, Generate}, kind) {
+	if !slices.Contains([]string{Rotate, Generate, People}, kind) {
 		return fmt.Errorf("ceremony %d, %s: another store is founded instead: %w", len(all), printable.Text(kind), ErrNoAbort)
 	}
 	e := &engine{site: site, room: room, kind: kind, define: definition(kind), aborts: true}

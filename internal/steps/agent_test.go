@@ -89,7 +89,7 @@ func TestLyingAgent(t *testing.T) {
 			s.Keys = nil // no key is on this console but the agent's
 			var said []string
 			room := &steps.Nobody{Signs: true, Say: func(line string) { said = append(said, line) },
-				Answers: map[string]string{"roster": parts.Roster(), "provider": "env", "copies": "none"}}
+				Answers: answers(parts)}
 			err = steps.Hold(t.Context(), s, room, steps.Install, steps.OpenInstall, steps.InstallSteps)
 			var waiting *steps.WaitingError
 			if !errors.As(err, &waiting) {

@@ -52,8 +52,7 @@ func TestPlanMoved(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := site(t, parts)
-			room := meddler{&steps.Nobody{Signs: true, Say: func(string) {}, Answers: map[string]string{
-				"roster": parts.Roster(), "provider": "env", "copies": "none"}}, func() { c.meddle(s) }}
+			room := meddler{&steps.Nobody{Signs: true, Say: func(string) {}, Answers: answers(parts)}, func() { c.meddle(s) }}
 			err = steps.Hold(ctx, s, room, steps.Install, steps.OpenInstall, steps.InstallSteps)
 			if !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)

@@ -79,7 +79,7 @@ func (c *collector) finished() bool {
 	switch c.purpose {
 	case quorum.Approve:
 		return c.have() >= c.need
-	case quorum.Attend:
+	case quorum.Attend, quorum.Join:
 		return c.have() >= c.need && missing == 0
 	}
 	return missing == 0

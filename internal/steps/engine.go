@@ -19,10 +19,11 @@ const (
 	Install  = "install"
 	Rotate   = "rotate"
 	Generate = "generate"
+	People   = "roster" // who may sign, and how many must
 )
 
 // Kinds lists them all.
-func Kinds() []string { return []string{Install, Rotate, Generate} }
+func Kinds() []string { return []string{Install, Rotate, Generate, People} }
 
 // Questions lists everything that a ceremony of a kind may ask.
 func Questions(kind string) []Field {
@@ -31,7 +32,7 @@ func Questions(kind string) []Field {
 
 // definition is what a kind of ceremony is made of.
 func definition(kind string) Define {
-	return map[string]Define{Install: InstallSteps, Rotate: RotateSteps, Generate: GenerateSteps}[kind]
+	return map[string]Define{Install: InstallSteps, Rotate: RotateSteps, Generate: GenerateSteps, People: RosterSteps}[kind]
 }
 
 // engine holds one ceremony. It runs in one goroutine.
@@ -160,7 +161,7 @@ func (e *engine) asked(s Step) (request transcript.Event, answered bool) {
 func (e *engine) completed(step string) bool {
 	_, ok := e.log.Events.Last(func(ev transcript.Event) bool {
 		switch ev.Kind {
-		case transcript.Answered, transcript.Found, transcript.Gathered, transcript.Done, transcript.Roster:
+		case transcript.Answered, transcript.Found, transcript.Gathered, transcript.Done, transcript.Roster, transcript.NextRoster:
 			return ev.Step == step
 		}
 		return false
@@ -191,14 +192,32 @@ func (e *engine) hold(ctx context.Context, s Step) error {
 		if _, logErr := e.append(ctx, transcript.Failed, s.Name, Facts{"error": printable.Text(err.Error())}); logErr != nil {
 			return errors.Join(err, logErr)
 		}
-		retry, chooseErr := e.room.Choose(ctx, Failure{s.Name, err})
+		failure := Failure{Step: s.Name, Err: err}
+		_ = errors.As(err, &failure.Deviation)
+		choice, chooseErr := e.room.Choose(ctx, failure)
 		if ctx.Err() != nil {
 			return e.interrupted(ctx, s)
 		}
-		if chooseErr != nil || !retry {
+		if d := failure.Deviation; d != nil && choice.Decided != "" {
+			if err := e.deviate(ctx, s.Name, Facts{factWhat: d.What, factExpected: printable.Text(d.Expected), factSeen: printable.Text(d.Seen),
+				factDecided: printable.Text(choice.Decided), factBy: "those who sign the plan"}); err != nil {
+				return err
+			}
+			continue
+		}
+		if chooseErr != nil || !choice.Retry {
 			return errors.Join(err, chooseErr)
 		}
 	}
+}
+
+// deviate writes down what is not as expected, and that it goes on all the same.
+func (e *engine) deviate(ctx context.Context, step string, facts Facts) error {
+	_, err := e.append(ctx, transcript.Deviation, step, facts)
+	if err == nil {
+		e.site.Deviations = append(e.site.Deviations, facts)
+	}
+	return err
 }
 
 // interrupted writes down why a run ends: a signal, or somebody at the console.
@@ -224,49 +243,78 @@ func (e *engine) once(ctx context.Context, s Step) error {
 	}
 }
 
-// kindOf is the kind of the event that ends a step: the roster has its own.
+// kindOf is the kind of the event that ends a step: rosters have their own.
 func kindOf(s Step, kind transcript.Kind) transcript.Kind {
-	if s.Name == stepRoster {
+	switch s.Name {
+	case stepRoster:
 		return transcript.Roster
+	case stepNextRoster:
+		return transcript.NextRoster
 	}
 	return kind
 }
 
-// ask goes on asking until every answer passes its check.
+// ask asks question by question. Back goes to the question before, at the first one
+// to the step before.
 func (e *engine) ask(ctx context.Context, s Step) error {
+	given := make([]Facts, len(s.Ask.Fields))
+	for i := 0; i < len(given); i++ {
+		facts, err := e.question(ctx, s, s.Ask.Fields[i])
+		if errors.Is(err, ErrBack) && i > 0 {
+			i -= 2
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		given[i] = facts
+		e.show(func(v *View) { v.Details = answered(s.Ask.Fields[:i+1], given) })
+	}
+	all := Facts{}
+	for _, facts := range given {
+		maps.Copy(all, facts)
+	}
+	if err := e.end(ctx, kindOf(s, transcript.Answered), s.Name, all); err != nil {
+		return err
+	}
+	if d, err := toldDeviation(all[factDiffered]); err == nil {
+		return e.deviate(ctx, s.Name, d)
+	}
+	return nil
+}
+
+// question goes on asking until the answer passes its check.
+func (e *engine) question(ctx context.Context, s Step, f Field) (Facts, error) {
 	note := ""
 	for {
-		answers, err := e.room.Ask(ctx, *s.Ask, note)
+		answers, err := e.room.Ask(ctx, Form{[]Field{f}}, note)
 		if err != nil {
 			var missing *MissingAnswers
 			if errors.As(err, &missing) {
 				missing.Step = s.Name
 			}
-			return err
+			return nil, err
 		}
-		facts, err := check(e.site, *s.Ask, answers)
+		facts, err := f.Check(e.site, strings.TrimSpace(answers[f.Name]))
 		if err == nil {
-			return e.end(ctx, kindOf(s, transcript.Answered), s.Name, facts)
+			return facts, nil
 		}
+		err = fmt.Errorf("%s: %w", f.Name, err)
 		if note != "" && note == err.Error() {
-			return fmt.Errorf("%w: %w", err, ErrAnswer) // the same again: nobody is there
+			return nil, fmt.Errorf("%w: %w", err, ErrAnswer) // the same again: nobody is there
 		}
 		note = err.Error()
 	}
 }
 
-func check(site *Site, form Form, answers map[string]string) (Facts, error) {
-	all := Facts{}
-	for _, f := range form.Fields {
-		facts, err := f.Check(site, strings.TrimSpace(answers[f.Name]))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name, err)
-		}
-		for name, value := range facts {
-			all[name] = value
+// answered are the answers so far, for the page.
+func answered(fields []Field, given []Facts) (details []Detail) {
+	for i, f := range fields {
+		if answer, ok := given[i][f.Name]; ok {
+			details = append(details, Detail{f.Name, printable.Text(answer)})
 		}
 	}
-	return all, nil
+	return details
 }
 
 // end writes the event that ends a step, and folds it.

@@ -209,6 +209,9 @@ func summary(kind string, facts, closed Facts) []string {
 			"Next: have the fleet load it, then kekceremony rotate --to-version " + facts[factTo] + ".",
 		}
 	}
+	if kind == People {
+		return []string{"The next ceremony goes by the roster " + facts[factChanged] + "."}
+	}
 	lines := []string{"Version " + facts[factTo] + " is active. Every other version is retired: readable, written by nobody."}
 	return append(lines, facts["rewrapped"]+" envelopes re-wrapped, each checked before it was written. 0 left at another version.")
 }

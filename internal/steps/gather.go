@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -35,7 +36,10 @@ func (e *engine) gather(ctx context.Context, s Step) error {
 		g.counts = func(m quorum.Member) bool { return s.Gather.All || m.May(approve) }
 	}
 	if s.Gather.All {
-		g.need = len(g.site.Roster.Who(g.namespace()))
+		g.need = len(g.roster.Who(g.namespace()))
+	}
+	if s.Gather.Purpose == quorum.Join {
+		g.need = len(g.roster.Joining(g.site.Roster))
 	}
 	err := g.collect(ctx)
 	if errors.Is(err, ErrLater) {
@@ -48,12 +52,19 @@ func (e *engine) gather(ctx context.Context, s Step) error {
 }
 
 func (e *engine) collector(p quorum.Purpose) *collector {
-	return &collector{engine: e, purpose: p, roster: e.site.Roster, counts: func(quorum.Member) bool { return true }, signed: map[string]string{}, elsewhere: map[string]string{}, seen: map[string][]byte{}}
+	roster := e.site.Roster
+	if p == quorum.Join {
+		roster = e.site.Next
+	}
+	return &collector{engine: e, purpose: p, roster: roster, counts: func(quorum.Member) bool { return true }, signed: map[string]string{}, elsewhere: map[string]string{}, seen: map[string][]byte{}}
 }
 
 func gatheredFact(s Step) string {
-	if s.Gather.Purpose == quorum.Attend {
+	switch s.Gather.Purpose {
+	case quorum.Attend:
 		return factAttended
+	case quorum.Join:
+		return "joined"
 	}
 	return s.Name + "_signed"
 }
@@ -85,10 +96,10 @@ func (g *gathering) request(ctx context.Context) (err error) {
 
 // kind is the kind of the event that asks.
 func (g Gather) kind() transcript.Kind {
-	if g.Purpose == quorum.Attend {
-		return transcript.Asked
+	if g.Purpose == quorum.Approve {
+		return transcript.Plan
 	}
-	return transcript.Plan
+	return transcript.Asked
 }
 
 // unanswered finds the request that still counts. A plan that moved since is not
@@ -98,7 +109,13 @@ func (g *gathering) unanswered() (transcript.Event, bool) {
 	if ev.Kind == "" || answered {
 		return ev, false
 	}
-	return ev, g.purpose == quorum.Attend || ev.Facts["sha256"] == g.plan.digest()
+	switch g.purpose {
+	case quorum.Approve:
+		return ev, ev.Facts["sha256"] == g.plan.digest()
+	case quorum.Join:
+		return ev, ev.Facts[transcript.FactNextRoster+"_sha256"] == g.roster.Digest()
+	}
+	return ev, true
 }
 
 func (g *gathering) asking() Facts {
@@ -106,7 +123,10 @@ func (g *gathering) asking() Facts {
 		return Facts{"plan": g.plan.Text, "sha256": g.plan.digest(), "acts": strings.Join(g.plan.Acts, " ")}
 	}
 	facts := Facts{"last_final": g.site.History.Final}
-	for _, m := range g.site.Roster.Members {
+	if g.purpose == quorum.Join {
+		facts = Facts{transcript.FactPurpose: string(quorum.Join), transcript.FactNextRoster + "_sha256": g.roster.Digest()}
+	}
+	for _, m := range g.roster.Members {
 		nonce := make([]byte, 16)
 		rand.Read(nonce)
 		facts["nonce."+m.Name] = hex.EncodeToString(nonce)
@@ -117,21 +137,27 @@ func (g *gathering) asking() Facts {
 // mayRequest reports whether a person can sign this request. Who did not attend
 // cannot approve.
 func (g *gathering) mayRequest(m quorum.Member) bool {
-	if g.purpose == quorum.Approve && !slices.Contains(strings.Split(g.facts[factAttended], ", "), m.Name) {
+	switch {
+	case g.purpose == quorum.Approve && !slices.Contains(strings.Split(g.facts[factAttended], ", "), m.Name):
+		return false
+	case g.purpose == quorum.Join && !slices.ContainsFunc(g.roster.Joining(g.site.Roster), func(j quorum.Member) bool { return j.Name == m.Name }):
 		return false
 	}
 	return m.May(g.namespace())
 }
 
 func (g *gathering) fillRequest(r *Request) {
-	r.Plan, r.Digest, r.Words = g.plan.Effects, g.req.Event.Facts["sha256"], []string{g.facts[factTo]}
+	r.Plan, r.Digest, r.Words = g.plan.Effects, g.req.Event.Facts["sha256"], []string{g.word()}
 }
+
+// word is what a person types to approve: the version, or what is changed.
+func (g *gathering) word() string { return cmp.Or(g.facts[factTo], g.kind) }
 
 // statement is the same whatever the word; signed elsewhere there is none.
 func (g *gathering) statement(m quorum.Member, word string) ([]byte, bool) {
-	want := g.facts[factTo]
-	if g.purpose == quorum.Attend {
-		want = m.Name
+	want := m.Name
+	if g.purpose == quorum.Approve {
+		want = g.word()
 	}
 	return g.req.Statement(m), word == "" || word == want
 }

@@ -12,7 +12,7 @@ import (
 // GenerateSteps is the ceremony that makes the next version ahead of the
 // rotation to it, so that the fleet can load it in the meantime.
 func GenerateSteps(Facts) []Step {
-	return append([]Step{chainRoster(), attend(false), pin(), probe()}, makeKey()...)
+	return slices.Concat([]Step{chainRoster(), attend(false), place(), pin(), probe()}, makeKey(), []Step{leaving()})
 }
 
 // makeKey are the steps that make a version and its canary.

@@ -247,6 +247,11 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, open Opening, loc
 func (e *engine) takeUp(ctx context.Context, c store.Ceremony, torn string, lock store.Lock) error {
 	events := e.log.Events
 	e.facts = events.Fold()
+	for _, ev := range events {
+		if ev.Kind == transcript.Deviation {
+			e.site.Deviations = append(e.site.Deviations, ev.Facts)
+		}
+	}
 	if err := e.genuine(c, lock); err != nil {
 		return err
 	}
@@ -258,6 +263,13 @@ func (e *engine) takeUp(ctx context.Context, c store.Ceremony, torn string, lock
 			return err
 		}
 		e.site.Roster = r
+	}
+	if text, ok := e.facts[transcript.FactNextRoster]; ok {
+		r, err := quorum.ParseRoster([]byte(text), e.site.Mode)
+		if err != nil {
+			return err
+		}
+		e.site.Next = r
 	}
 	if events[len(events)-1].Kind == transcript.Closed {
 		return nil

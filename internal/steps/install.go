@@ -17,6 +17,7 @@ func InstallSteps(Facts) []Step {
 	return []Step{
 		askRoster(),
 		attend(true),
+		place(),
 		askProvider(),
 		pin(),
 		probe(),
@@ -25,6 +26,7 @@ func InstallSteps(Facts) []Step {
 		canary(true),
 		copies(),
 		lock(),
+		leaving(),
 	}
 }
 

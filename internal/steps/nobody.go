@@ -64,8 +64,17 @@ func (n *Nobody) Consent(ctx context.Context, r Request) (Consent, error) {
 // Lend implements Room.
 func (n *Nobody) Lend(context.Context, func(*term.Terminal) error) error { return ErrNobody }
 
-// Choose implements Room: nobody decides to try again.
-func (n *Nobody) Choose(context.Context, Failure) (bool, error) { return false, nil }
+// AnswerDeviation and what deviates is the answer with the reason to go on with it.
+const AnswerDeviation = "deviation."
+
+// Choose implements Room: nobody decides to try again. To go on with a deviation was
+// decided by whoever wrote its reason among the answers.
+func (n *Nobody) Choose(_ context.Context, f Failure) (Choice, error) {
+	if f.Deviation == nil {
+		return Choice{}, nil
+	}
+	return Choice{Decided: n.Answers[AnswerDeviation+f.Deviation.What]}, nil
+}
 
 // Show implements Room: a line per step.
 func (n *Nobody) Show(v View) {

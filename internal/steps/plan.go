@@ -25,9 +25,12 @@ var bound = []string{"provider", "module", "module_sha256", "token", "serial", "
 // derive writes the plan of a gather from the world as it is now. The same
 // world gives the same bytes; counts and times are not in it.
 func (e *engine) derive(ctx context.Context, g *Gather) (plan, error) {
-	about, err := e.site.Provider.Describe(ctx)
-	if err != nil {
-		return plan{}, err
+	about := map[string]string{}
+	if e.site.Provider != nil { // a change of people touches no token
+		var err error
+		if about, err = e.site.Provider.Describe(ctx); err != nil {
+			return plan{}, err
+		}
 	}
 	var b strings.Builder
 	say := func(name, value string) { fmt.Fprintf(&b, "%s: %s\n", name, value) }
@@ -44,8 +47,13 @@ func (e *engine) derive(ctx context.Context, g *Gather) (plan, error) {
 	}
 	say(factRosterSum, e.site.Roster.Digest())
 	say("catalogue", e.site.Catalogue.String())
+	if next := e.facts[transcript.FactNextRoster+"_sha256"]; next != "" {
+		say(transcript.FactNextRoster+"_sha256", next)
+	}
 	to := version(e.facts, factTo)
-	say("key", fmt.Sprintf("%s id %s", e.site.Name(to).Label, e.site.Name(to).HexID()))
+	if to != 0 {
+		say("key", fmt.Sprintf("%s id %s", e.site.Name(to).Label, e.site.Name(to).HexID()))
+	}
 	keks, err := e.site.Store.KEKs(ctx)
 	if err != nil {
 		return plan{}, err
@@ -55,6 +63,9 @@ func (e *engine) derive(ctx context.Context, g *Gather) (plan, error) {
 		if k.Version != to || !slices.Contains(g.Acts, stepGenerate) {
 			say("canary", fmt.Sprintf("%d %s", k.Version, k.Canary.SHA256))
 		}
+	}
+	for _, d := range moved(e.site, about) {
+		say("deviation", fmt.Sprintf("%s: was %s, is %s", d.What, d.Expected, d.Seen))
 	}
 	if s := e.facts[factSilent]; s != "" {
 		say("processes accepted as gone", s)

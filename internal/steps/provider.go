@@ -142,13 +142,26 @@ func withVerdict(lines []provider.Verdict, line provider.Verdict) []provider.Ver
 // pinned are the facts of a provider that stay the same from ceremony to ceremony.
 var pinned = []string{"provider", "module_sha256", "serial", "iv"}
 
-// comparePins refuses another module, token or IV mode than the last closed
-// ceremony had.
-func comparePins(s *Site, about map[string]string) error {
+// moved lists what the last closed ceremony saw otherwise: another module, token or
+// IV mode. Vendors update modules, and HSMs are replaced by their clones.
+func moved(s *Site, about map[string]string) (all []*DeviationError) {
 	last := s.History.Last()
 	for _, name := range pinned {
 		if want, ok := last[name]; ok && about[name] != want {
-			return fmt.Errorf("%s: was %s, is %s: %w", name, want, about[name], ErrPins)
+			all = append(all, &DeviationError{name, want, about[name], ErrPins})
+		}
+	}
+	return all
+}
+
+// comparePins refuses what moved, unless people have decided to go on with it.
+func comparePins(s *Site, about map[string]string) error {
+	for _, d := range moved(s, about) {
+		if d.What == "provider" {
+			return fmt.Errorf("%s: was %s, is %s: %w", d.What, d.Expected, d.Seen, ErrLockDiffers) // locked for ever
+		}
+		if !s.decided(d) {
+			return d
 		}
 	}
 	return nil

@@ -26,8 +26,8 @@ type Room interface {
 	Consent(context.Context, Request) (Consent, error)
 	// Lend gives the terminal away for the time of the call, or returns ErrNobody.
 	Lend(context.Context, func(*term.Terminal) error) error
-	// Choose says whether a failed step is tried again.
-	Choose(context.Context, Failure) (retry bool, err error)
+	// Choose says what becomes of a failed step.
+	Choose(context.Context, Failure) (Choice, error)
 	// Show never blocks; the newest view wins.
 	Show(View)
 }
@@ -77,7 +77,7 @@ func (r Request) Have() int {
 
 // Word is what a person types to sign: never just Enter.
 func (r Request) Word(name string) []string {
-	if r.Purpose == quorum.Attend {
+	if r.Purpose == quorum.Attend || r.Purpose == quorum.Join {
 		return []string{name}
 	}
 	return r.Words
@@ -90,10 +90,19 @@ type Consent struct {
 	Elsewhere    bool
 }
 
-// Failure is a step that did not work. Nothing was lost; it may be tried again.
+// Failure is a step that did not work. Nothing was lost; it may be tried again. With
+// a Deviation people may also go on.
 type Failure struct {
-	Step string
-	Err  error
+	Step      string
+	Err       error
+	Deviation *DeviationError
+}
+
+// Choice is what people want after a failure: to try again, to go on with a deviation
+// for a reason, or, the zero Choice, to stop.
+type Choice struct {
+	Retry   bool
+	Decided string
 }
 
 // Detail is a name and a value on a page.

@@ -2,10 +2,9 @@ package steps
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"os"
 
-	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
@@ -29,23 +28,24 @@ func askRoster() Step {
 }
 
 func readRoster(s *Site, path string) (Facts, error) {
-	info, err := os.Stat(path)
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > 1<<20) {
-		err = fmt.Errorf("%s: not a roster file", printable.Quote(path))
-	}
-	if err != nil {
-		return nil, err
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	r, err := quorum.ParseRoster(text, s.Mode)
+	r, err := openRoster(path, s.Mode)
 	if err != nil {
 		return nil, err
 	}
 	s.Roster = r
 	return rosterFacts(r), nil
+}
+
+// readRegular reads a file that people named.
+func readRegular(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > 1<<20) {
+		err = errors.New("not a roster file")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
 }
 
 func rosterFacts(r quorum.Roster) Facts {

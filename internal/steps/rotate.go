@@ -12,7 +12,7 @@ import (
 
 // RotateSteps is the ceremony that moves everything to another version.
 func RotateSteps(f Facts) []Step {
-	steps := []Step{chainRoster(), attend(false), pin(), probe()}
+	steps := []Step{chainRoster(), attend(false), place(), pin(), probe()}
 	if f[factGenerate] == "yes" {
 		steps = append(steps, makeKey()...)
 	}
@@ -25,6 +25,7 @@ func RotateSteps(f Facts) []Step {
 		rewrapAll(),
 		census(),
 		retire(),
+		leaving(),
 	)
 }
 

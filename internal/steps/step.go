@@ -115,8 +115,11 @@ type Site struct {
 	Seq      int
 	Bundle   string // path of this ceremony's
 	Roster   quorum.Roster
+	Next     quorum.Roster // that a roster ceremony puts in its place
 	Provider provider.Provider
 	History  History
+	// Deviations that were decided in this ceremony.
+	Deviations []Facts
 }
 
 // Name of a version's key in this chain.

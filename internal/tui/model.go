@@ -106,7 +106,7 @@ func (m *model) take(news mail) tea.Cmd {
 		}
 		m.ask, cmd = s, s.input.Focus()
 	case chooseQuestion:
-		m.ask = &choosePrompt{q}
+		m.ask = newChoosePrompt(q)
 	case leaveQuestion:
 		m.ask = &leavePrompt{q}
 	case lendQuestion:

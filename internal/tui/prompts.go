@@ -174,7 +174,7 @@ func (p *signPrompt) body(_ steps.View, width int) []string {
 	r := p.q.q
 	lines := planLines(r, width)
 	for i, s := range r.Signers {
-		lines = append(lines, signerLine(s, i == p.who, r.Purpose == quorum.Attend))
+		lines = append(lines, signerLine(s, i == p.who, r.Purpose == quorum.Attend || r.Purpose == quorum.Join))
 	}
 	return lines
 }
@@ -277,32 +277,6 @@ func (p *signPrompt) keys() string {
 	return "enter sign  tab next  ctrl+e elsewhere  ctrl+d later  ctrl+c stop"
 }
 func (p *signPrompt) dismiss(err error) { p.q.answer(steps.Consent{}, err) }
-
-// choosePrompt is a step that failed.
-type choosePrompt struct{ q chooseQuestion }
-
-func (p *choosePrompt) update(msg tea.Msg) (tea.Cmd, bool) {
-	key, ok := msg.(tea.KeyMsg)
-	if !ok {
-		return nil, false
-	}
-	switch key.String() {
-	case "r", "s":
-		p.q.answer(key.String() == "r", nil)
-		return nil, true
-	}
-	return nil, false
-}
-
-func (p *choosePrompt) body(v steps.View, width int) []string { return probe(v, width) }
-
-func (p *choosePrompt) act() []string {
-	return []string{alarm.Render(" REFUSED: ") + p.q.q.Err.Error(), "",
-		" The transcript holds it. Try the step again, or stop: the same command goes on."}
-}
-
-func (p *choosePrompt) keys() string      { return "r try again   s stop   ctrl+o log" }
-func (p *choosePrompt) dismiss(err error) { p.q.answer(false, err) }
 
 // leavePrompt is the last page.
 type leavePrompt struct{ q leaveQuestion }

@@ -97,7 +97,7 @@ type (
 	formQuestion    = question[form, map[string]string]
 	consentQuestion = question[steps.Request, steps.Consent]
 	lendQuestion    = question[lending, struct{}]
-	chooseQuestion  = question[steps.Failure, bool]
+	chooseQuestion  = question[steps.Failure, steps.Choice]
 	leaveQuestion   = question[leaving, struct{}]
 )
 
@@ -123,8 +123,8 @@ func (r *room) Lend(ctx context.Context, use func(*term.Terminal) error) error {
 }
 
 // Choose implements steps.Room.
-func (r *room) Choose(ctx context.Context, f steps.Failure) (bool, error) {
-	return put[steps.Failure, bool](ctx, r, f)
+func (r *room) Choose(ctx context.Context, f steps.Failure) (steps.Choice, error) {
+	return put[steps.Failure, steps.Choice](ctx, r, f)
 }
 
 // Show implements steps.Room.

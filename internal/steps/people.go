@@ -1,0 +1,147 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+const (
+	stepNextRoster = "next-roster"
+	stepProve      = "prove"
+	stepChange     = "change"
+)
+
+// factChanged is the digest of the roster that took effect.
+const factChanged = "changed"
+
+// RosterSteps is the ceremony that changes who may sign, or how many must: by the old
+// quorum, with a proof of each new key.
+func RosterSteps(Facts) []Step {
+	return []Step{
+		chainRoster(),
+		attend(false),
+		place(),
+		askNextRoster(),
+		prove(),
+		approve("approve", stepChange),
+		change(),
+		leaving(),
+	}
+}
+
+// OpenRoster lets a roster ceremony be held on an installed store.
+func OpenRoster(_ context.Context, _ *Site, lock store.Lock) (Facts, error) {
+	if lock.Chain == "" {
+		return nil, ErrNotInstalled
+	}
+	return Facts{}, nil
+}
+
+// askNextRoster has people name the file of the roster that is to be.
+func askNextRoster() Step {
+	return Step{
+		Name: stepNextRoster, Title: "The next roster",
+		Why: "From the next ceremony on, this roster says who may sign and how many must.",
+		Ask: &Form{[]Field{{
+			Name: "next_roster", Question: "Path of the next roster",
+			Help:  "an allowed_signers file; a new key's line must allow " + quorum.Production.Namespace(quorum.Join),
+			Check: readNextRoster,
+		}}},
+	}
+}
+
+func readNextRoster(s *Site, path string) (Facts, error) {
+	r, err := openRoster(path, s.Mode)
+	if err != nil {
+		return nil, err
+	}
+	if r.Digest() == s.Roster.Digest() {
+		return nil, errors.New("it is the roster that there is")
+	}
+	for _, m := range r.Joining(s.Roster) {
+		if space := s.Mode.Namespace(quorum.Join); !m.May(space) {
+			return nil, fmt.Errorf("%s: the key is new, and its line does not allow %s", m.Name, space)
+		}
+	}
+	s.Next = r
+	return Facts{transcript.FactNextRoster: string(r.Text), transcript.FactNextRoster + "_sha256": r.Digest()}, nil
+}
+
+// prove has everybody whose key is new show that the key is there.
+func prove() Step {
+	return Step{
+		Name: stepProve, Title: "Proof of the new keys",
+		Why:    "Whoever is new types the own name to sign. A key that nobody holds is in no roster.",
+		Gather: &Gather{Purpose: quorum.Join, All: true},
+	}
+}
+
+// change is the act: from its done event on the next roster counts.
+func change() Step {
+	return Step{
+		Name: stepChange, Title: "Change the roster",
+		Why: "The next ceremony goes by the next roster. This one still ends with the old.",
+		Act: &Act{
+			Plan: func(s *Site, _ Facts) []Effect { return changes(s.Roster, s.Next) },
+			State: func(_ context.Context, s *Site, f Facts) (State, Facts, error) {
+				if f[factChanged] == "" {
+					return NotBegun, nil, nil
+				}
+				return Done, Facts{factChanged: f[factChanged], transcript.FactNextRoster + "_sha256": f[factChanged]}, nil
+			},
+			Do: func(_ context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
+				return Facts{factChanged: s.Next.Digest()}, nil
+			},
+		},
+	}
+}
+
+// changes says who comes, who goes and what else is different.
+func changes(old, next quorum.Roster) (effects []Effect) {
+	undo := "another roster ceremony, by the quorum of then"
+	say := func(verb, format string, args ...any) {
+		effects = append(effects, Effect{Verb: verb, Object: fmt.Sprintf(format, args...), Undo: undo})
+	}
+	for _, m := range next.Joining(old) {
+		if _, was := old.Member(m.Name); was {
+			say("new key", "%s, %s", m.Name, m.Fingerprint())
+		} else {
+			say("join", "%s, %s", m.Name, m.Fingerprint())
+		}
+	}
+	for _, m := range old.Members {
+		n, stays := next.Member(m.Name)
+		switch {
+		case !stays:
+			say("leave", "%s, %s", m.Name, m.Fingerprint())
+		case !slices.Equal(m.Namespaces, n.Namespaces) || !m.After.Equal(n.After) || !m.Before.Equal(n.Before):
+			say("rights", "%s: other namespaces or dates than before", m.Name)
+		}
+	}
+	if old.M != next.M {
+		say("quorum", "%d of %d, was %d", next.M, len(next.Members), old.M)
+	}
+	if old.Verified != next.Verified {
+		say("rule", "FIDO keys must verify their user: %t, was %t", next.Verified, old.Verified)
+	}
+	if len(effects) == 0 {
+		say("text", "the roster's comments or order")
+	}
+	return effects
+}
+
+// openRoster reads a roster's file.
+func openRoster(path string, mode quorum.Mode) (quorum.Roster, error) {
+	text, err := readRegular(path)
+	if err != nil {
+		return quorum.Roster{}, fmt.Errorf("roster %s: %w", printable.Quote(path), err)
+	}
+	return quorum.ParseRoster(text, mode)
+}

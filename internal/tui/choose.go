@@ -1,0 +1,90 @@
+package tui
+
+import (
+	"strings"
+
+	"github.com/charmbracelet/bubbles/textinput"
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/certautopilot/kekceremony/internal/steps"
+)
+
+// choosePrompt is a step that failed. Of a deviation the reason to go on is typed.
+type choosePrompt struct {
+	q      chooseQuestion
+	reason textinput.Model
+	typing bool
+}
+
+func newChoosePrompt(q chooseQuestion) *choosePrompt {
+	p := &choosePrompt{q: q, reason: textinput.New()}
+	p.reason.Prompt = "> "
+	p.reason.CharLimit = 200
+	return p
+}
+
+func (p *choosePrompt) update(msg tea.Msg) (tea.Cmd, bool) {
+	key, ok := msg.(tea.KeyMsg)
+	if p.typing {
+		return p.reasoning(msg, key.String())
+	}
+	if !ok {
+		return nil, false
+	}
+	switch key.String() {
+	case "r", "s":
+		p.q.answer(steps.Choice{Retry: key.String() == "r"}, nil)
+		return nil, true
+	case "d":
+		if p.q.q.Deviation != nil {
+			p.typing = true
+			return p.reason.Focus(), false
+		}
+	}
+	return nil, false
+}
+
+func (p *choosePrompt) reasoning(msg tea.Msg, key string) (tea.Cmd, bool) {
+	switch key {
+	case "esc":
+		p.typing = false
+		return nil, false
+	case "ctrl+v":
+		return nil, false
+	case "enter":
+		if why := strings.TrimSpace(p.reason.Value()); why != "" {
+			p.q.answer(steps.Choice{Decided: why}, nil)
+			return nil, true
+		}
+		return nil, false
+	}
+	var cmd tea.Cmd
+	p.reason, cmd = p.reason.Update(msg)
+	return cmd, false
+}
+
+func (p *choosePrompt) body(v steps.View, width int) []string { return probe(v, width) }
+
+func (p *choosePrompt) act() []string {
+	lines := []string{alarm.Render(" REFUSED: ") + p.q.q.Err.Error(), ""}
+	switch {
+	case p.typing:
+		return append(lines, accent.Render(" Why do you go on? ")+p.reason.View())
+	case p.q.q.Deviation != nil:
+		return append(lines, " The transcript holds it. Try the step again, stop, or go on with it as a",
+			" deviation: your reason is written down, and it stands in the plan that you sign.")
+	}
+	return append(lines, " The transcript holds it. Try the step again, or stop: the same command goes on.")
+}
+
+func (p *choosePrompt) keys() string {
+	switch {
+	case p.typing:
+		return "enter go on   esc back"
+	case p.q.q.Deviation != nil:
+		return "r try again   d deviation   s stop   ctrl+o log"
+	}
+	return "r try again   s stop   ctrl+o log"
+}
+
+func (p *choosePrompt) dismiss(err error) { p.q.answer(steps.Choice{}, err) }
