@@ -1,12 +1,13 @@
 # make rehearse: the whole thing with throw-away parts. make test: every test.
 # make torture: 200 rotations killed at random, token and store gone for a minute;
-# some ten minutes. make bench: writes
+# some ten minutes. make bench: writes docs/performance.md, some minutes. make fuzz:
 # docs/performance.md, some minutes.
 GO ?= go
 BIN := $(CURDIR)/bin/kekceremony
 RECORDS ?= 1000
+FUZZTIME ?= 10m
 
-.PHONY: rehearse test build deps mutate torture bench
+.PHONY: rehearse test build deps mutate torture bench fuzz
 
 rehearse: deps build
 	$(BIN) rehearse --provider pkcs11 --records $(RECORDS)
@@ -23,6 +24,10 @@ torture: deps
 
 bench: deps
 	$(GO) run ./internal/bench
+
+fuzz:
+	for t in FuzzArmor FuzzBlob FuzzRoster; do $(GO) test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./internal/quorum || exit 1; done
+	for t in FuzzEvents FuzzStatement; do $(GO) test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./internal/transcript || exit 1; done
 
 build:
 	$(GO) build -o $(BIN) ./cmd/kekceremony

@@ -92,9 +92,9 @@ func (r Report) succeeds(before Report) error {
 		return broken(RuleChain, "its roster %s is not the one that ceremony %d left, %s", have, before.seq(), before.next())
 	}
 	finals := before.FinalFiles()
-	for name, sum := range now {
+	for _, name := range sorted(now) {
 		file, ok := strings.CutPrefix(name, "previous.")
-		if ok && finals[file] != sum {
+		if ok && finals[file] != now[name] {
 			return broken(RuleChain, "%s of ceremony %d is missing, or is another", printable.Text(file), before.seq())
 		}
 	}

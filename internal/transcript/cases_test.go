@@ -1,0 +1,287 @@
+package transcript_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/transcript"
+	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
+)
+
+type draft = transcripttest.Draft
+
+// attack is something that must not pass: what is done to the draft before it is
+// chained and signed, and to its files after.
+type attack struct {
+	name   string // of the case
+	before func(*draft)
+	after  func(*draft)
+	want   transcript.Standing
+	rule   transcript.Rule
+	says   string
+}
+
+// edit changes the log's bytes, so that nothing is chained or signed anew.
+func edit(change func([]byte) []byte) func(*draft) {
+	return func(d *draft) { d.Files["events.jsonl"] = change(bytes.Clone(d.Files["events.jsonl"])) }
+}
+
+// replace changes the first such text of the log's bytes.
+func replace(old, text string) func(*draft) {
+	return func(d *draft) {
+		edit(func(b []byte) []byte {
+			if !bytes.Contains(b, []byte(old)) {
+				d.T.Fatalf("the log has no %q", old)
+			}
+			return bytes.Replace(b, []byte(old), []byte(text), 1)
+		})(d)
+	}
+}
+
+// line swaps, drops and repeats whole lines.
+func lines(change func([][]byte) [][]byte) func(*draft) {
+	return edit(func(b []byte) []byte { return bytes.Join(change(bytes.SplitAfter(b, []byte("\n"))), nil) })
+}
+
+// signature changes the armor of alice's approval, in the log and, by Build, in the file.
+func approval(of string, change func(e *transcript.Event, d *draft)) func(*draft) {
+	return func(d *draft) {
+		d.Build() // once, so that there is a signature to change
+		i := d.Find(transcript.Signed, "approve", of)
+		change(&d.Events[i], d)
+		d.Events[i].Facts["forge.keep"] = "yes"
+		for j := range d.Events { // the others are signed anew: their counters must not go back
+			if d.Events[j].Kind == transcript.Signed && j != i && j < i {
+				d.Events[j].Facts["forge.keep"] = "yes"
+			}
+		}
+	}
+}
+
+func armor(change func(string) string) func(*draft) {
+	return approval("alice", func(e *transcript.Event, _ *draft) { e.Facts["signature"] = change(e.Facts["signature"]) })
+}
+
+// attacks are the C and S cases that one bundle shows.
+var attacks = []attack{
+	{name: "C01 a byte of a line changed", after: replace(`"Vault 3"`, `"Vault 4"`), want: transcript.Bad, rule: transcript.RuleLog, says: "line 10: prev is not the digest of line 9"},
+	{name: "C02 two lines swapped", after: lines(func(l [][]byte) [][]byte { l[7], l[8] = l[8], l[7]; return l }), want: transcript.Bad, rule: transcript.RuleLog, says: "line 8: seq is 8, want 7"},
+	{name: "C03 the last lines deleted", after: lines(func(l [][]byte) [][]byte { return l[:len(l)-3] }), want: transcript.Bad, rule: transcript.RuleFinals, says: "no final matches the log's last line"},
+	{name: "C04 the finals deleted", after: func(d *draft) {
+		maps.DeleteFunc(d.Files, func(name string, _ []byte) bool {
+			return strings.HasPrefix(name, "final.") && name != transcript.CoreFile
+		})
+	}, want: transcript.Incomplete, rule: transcript.RuleFinals, says: "0 of 2 agree"},
+	{name: "C04 one final deleted of those needed", after: func(d *draft) {
+		for _, n := range []string{"alice", "bob", "wendy"} {
+			delete(d.Files, "final."+n+".txt")
+			delete(d.Files, "final."+n+".txt.sig")
+		}
+	}, want: transcript.Incomplete, rule: transcript.RuleFinals, says: "1 of 2 agree"},
+	{name: "C05 bytes after the last line feed", after: edit(func(b []byte) []byte { return append(b, ' ') }), want: transcript.Bad, rule: transcript.RuleLog, says: "bytes after the last line feed"},
+	{name: "C06 CRLF", after: replace("\n", "\r\n"), want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
+	{name: "C06 BOM", after: edit(func(b []byte) []byte { return append([]byte("\xef\xbb\xbf"), b...) }), want: transcript.Bad, rule: transcript.RuleLog, says: "line 1"},
+	{name: "C06 NUL", after: replace("Vault 3", "Vault\x003"), want: transcript.Bad, rule: transcript.RuleLog, says: "line 9"},
+	{name: "C07 a name twice", after: replace(`"kind":"opened"`, `"kind":"opened","kind":"opened"`), want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
+	{name: "C07 Seq for seq", after: replace(`"seq":3`, `"Seq":3`), want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
+	{name: "C07 Seq beside seq", after: replace(`"seq":3`, `"seq":3,"Seq":3`), want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
+	{name: "C07 1e0", after: replace(`"seq":1,`, `"seq":1e0,`), want: transcript.Bad, rule: transcript.RuleLog, says: "line 2"},
+	{name: "C07 -0", after: replace(`"seq":0,`, `"seq":-0,`), want: transcript.Bad, rule: transcript.RuleLog, says: "line 1"},
+	{name: "C07 an unknown name", after: replace(`"seq":0,`, `"seq":0,"x":1,`), want: transcript.Bad, rule: transcript.RuleLog, says: "unknown field"},
+	{name: "C07 an escaped letter", after: replace("Vault 3", "\\u0056ault 3"), want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
+	{name: "C07 a space", after: replace(`"seq":0,`, `"seq": 0,`), want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
+	{name: "C07 null", after: replace(`"place":"Vault 3"`, `"place":null`), want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
+	{name: "C12 a file that nothing names", after: func(d *draft) { d.Files["note.txt"] = []byte("x") }, want: transcript.Bad, rule: transcript.RuleFiles, says: "note.txt: the log knows no such file"},
+	{name: "C12 a file missing", after: func(d *draft) { delete(d.Files, "roster") }, want: transcript.Bad, rule: transcript.RuleFiles, says: "roster is missing"},
+	{name: "C14 a line of 50 MB", after: edit(func(b []byte) []byte { return append(b, bytes.Repeat([]byte("x"), 50<<20)...) }), want: transcript.Bad, rule: transcript.RuleFiles, says: "more than 8388608 bytes"},
+	{name: "C14 a million lines", after: edit(func(b []byte) []byte { return append(b, bytes.Repeat([]byte("{\"seq\":1}\n"), 1_000_000)...) }), want: transcript.Bad, rule: transcript.RuleFiles, says: "more than 8388608 bytes"},
+	{name: "C14 ten thousand signatures", after: func(d *draft) {
+		for i := range 10_000 {
+			d.Files[fmt.Sprintf("%04d-approve.alice.txt.sig", i)] = []byte("x")
+		}
+	}, want: transcript.Bad, rule: transcript.RuleFiles, says: "more than 2000"},
+
+	{name: "S01 an approval of another ceremony", before: approval("alice", func(e *transcript.Event, d *draft) {
+		other := transcripttest.Rotation(d.T)
+		other.Events[0].Facts["ceremony"] = "2"
+		other.Build()
+		from := other.Events[other.Find(transcript.Signed, "approve", "alice")].Facts
+		e.Facts["statement"], e.Facts["signature"] = from["statement"], from["signature"]
+	}), want: transcript.Bad, rule: transcript.RuleSignatures, says: "not the statement that was asked of alice"},
+	{name: "S02 an attendance as an approval", before: func(d *draft) {
+		d.Events[d.Find(transcript.Signed, "approve", "alice")].Facts["forge.namespace"] = "attend-v1@kekceremony"
+	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "made in namespace"},
+	{name: "S02 a git signature as an approval", before: func(d *draft) {
+		d.Events[d.Find(transcript.Signed, "approve", "alice")].Facts["forge.namespace"] = "git"
+	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: `made in namespace "git"`},
+	{name: "S02 an approval as a final", after: func(d *draft) {
+		text := d.Files["final.alice.txt"]
+		d.Files["final.alice.txt.sig"] = d.Person("alice").Sign(d.T, "approve-v1@kekceremony", text)
+	}, want: transcript.Bad, rule: transcript.RuleFinals, says: "made in namespace"},
+	{name: "S03 a rehearsal's signature", before: func(d *draft) {
+		d.Events[d.Find(transcript.Signed, "approve", "alice")].Facts["forge.namespace"] = "approve-rehearsal-v1@kekceremony"
+	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "made in namespace"},
+	{name: "S04 an approval of an earlier request", before: func(d *draft) {
+		again := d.Events[d.Find(transcript.Plan, "approve", "")]
+		at := d.Find(transcript.Gathered, "approve", "")
+		d.Insert(at, transcript.Plan, "approve", maps.Clone(again.Facts))
+	}, want: transcript.Bad, rule: transcript.RuleQuorum, says: "0 of 2"},
+	{name: "S04 the plan changed after it was signed", before: func(d *draft) {
+		d.Build()
+		for i := range d.Events {
+			if d.Events[i].Kind == transcript.Signed {
+				d.Events[i].Facts["forge.keep"] = "yes"
+			}
+		}
+		plan := d.Events[d.Find(transcript.Plan, "approve", "")].Facts
+		plan["plan"] = strings.Replace(plan["plan"], "version 2", "version 3", 1)
+		plan["sha256"] = transcript.Digest([]byte(plan["plan"]))
+	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "not the statement that was asked"},
+	{name: "S05 one key under two names", before: func(d *draft) {
+		d.Events[d.Find(transcript.Signed, "approve", "dora")].Facts["forge.by"] = "alice"
+	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "made with another key"},
+	{name: "S07 the same signature twice", before: func(d *draft) {
+		at := d.Find(transcript.Signed, "approve", "dora")
+		d.Events[at].Facts["signer"] = "alice"
+	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "alice has signed already"},
+	{name: "S09 nobody touched the authenticator", before: func(d *draft) {
+		d.Person("dora").Signer.(*transcripttest.Authenticator).Flags = 0
+	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "user presence"},
+	{name: "S09 the user was not verified", before: func(d *draft) {
+		demand(d, "# quorum: 2\n# user-verification: required\n")
+	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "did not verify its user"},
+	{name: "S09 the counter went back", before: func(d *draft) {
+		a := d.Person("dora").Signer.(*transcripttest.Authenticator)
+		a.Counter, a.Step = 100, ^uint32(0)
+	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "the authenticator's counter is 98, and was 99 before"},
+	{name: "S10 two signatures in one file", before: armor(func(s string) string { return s + s }), want: transcript.Bad, rule: transcript.RuleSignatures},
+	{name: "S10 text before", before: armor(func(s string) string { return "x\n" + s }), want: transcript.Bad, rule: transcript.RuleSignatures},
+	{name: "S10 text after", before: armor(func(s string) string { return s + "x\n" }), want: transcript.Bad, rule: transcript.RuleSignatures},
+	{name: "S10 PEM headers", before: armor(func(s string) string {
+		return strings.Replace(s, "SIGNATURE-----\n", "SIGNATURE-----\nComment: x\n\n", 1)
+	}), want: transcript.Bad, rule: transcript.RuleSignatures},
+	{name: "S10 other lengths of lines", before: armor(func(s string) string {
+		l := strings.SplitAfter(s, "\n")
+		return l[0] + strings.TrimSuffix(l[1], "\n") + strings.Join(l[2:], "")
+	}), want: transcript.Bad, rule: transcript.RuleSignatures, says: "the armor is not as ssh-keygen writes it"},
+	{name: "S11 a statement without its last line feed", before: func(d *draft) { restate(d, func(s string) string { return strings.TrimSuffix(s, "\n") }) },
+		want: transcript.Bad, rule: transcript.RuleSignatures, says: "not the statement that was asked"},
+	{name: "S13 a key not valid yet", before: func(d *draft) { valid(d, `valid-after="20270101000000Z"`) }, want: transcript.Bad, rule: transcript.RuleSignatures, says: "the key is valid from 2027-01-01"},
+	{name: "S13 a key not valid any more", before: func(d *draft) { valid(d, `valid-before="20260101000000Z"`) }, want: transcript.Bad, rule: transcript.RuleSignatures, says: "the key was valid until 2026-01-01"},
+	{name: "S15 a signature over other bytes", before: func(d *draft) {
+		d.Events[d.Find(transcript.Signed, "approve", "alice")].Facts["forge.statement"] = "something else\n"
+	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "not the statement that was asked"},
+	{name: "S17 an approval by somebody who did not attend", before: func(d *draft) {
+		d.Drop(transcript.Signed, "attend", "alice")
+	}, want: transcript.Bad, rule: transcript.RuleOrder, says: "alice did not attend"},
+	{name: "S17 a witness approves", before: func(d *draft) {
+		d.Events[d.Find(transcript.Signed, "approve", "alice")].Facts["signer"] = "wendy"
+	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "the roster does not allow it"},
+
+	{name: "too few for the act", before: func(d *draft) { d.Drop(transcript.Signed, "approve", "dora") }, want: transcript.Bad, rule: transcript.RuleQuorum, says: "1 of 2"},
+	{name: "an act that no plan covers", before: func(d *draft) {
+		d.Insert(d.Find(transcript.Closed, "", ""), transcript.Begun, "destroy", nil)
+	}, want: transcript.Bad, rule: transcript.RuleOrder, says: "no plan covers it"},
+	{name: "an act before its approval", before: func(d *draft) {
+		d.Drop(transcript.Begun, "switch", "")
+		d.Insert(d.Find(transcript.Signed, "approve", "alice"), transcript.Begun, "switch", nil)
+	}, want: transcript.Bad, rule: transcript.RuleQuorum, says: "0 of 2"},
+	{name: "an approval that outlived its run", before: func(d *draft) {
+		d.Insert(d.Find(transcript.Begun, "switch", ""), transcript.Resumed, "", nil)
+	}, want: transcript.Bad, rule: transcript.RuleQuorum, says: "0 of 2"},
+	{name: "closed with an act half done", before: func(d *draft) { d.Drop(transcript.Done, "switch", "") }, want: transcript.Bad, rule: transcript.RuleOrder, says: "closed as done, but switch is not"},
+	{name: "a second roster", before: func(d *draft) {
+		again := d.Events[d.Find(transcript.Roster, "roster", "")]
+		d.Insert(2, transcript.Roster, "roster", maps.Clone(again.Facts))
+	}, want: transcript.Bad, rule: transcript.RuleRoster, says: "a second roster"},
+	{name: "too many disagree", before: func(d *draft) {
+		d.Verdicts = map[string]transcript.Verdict{"alice": transcript.Disagree, "bob": transcript.Disagree, "wendy": transcript.Disagree}
+	}, want: transcript.Incomplete, rule: transcript.RuleFinals, says: "1 of 2 agree"},
+	{name: "another verdict than was signed", after: func(d *draft) {
+		d.Files["final.alice.txt"] = bytes.Replace(d.Files["final.alice.txt"], []byte("followed"), []byte("disagree"), 1)
+	}, want: transcript.Bad, rule: transcript.RuleFinals},
+}
+
+// demand puts other first lines before the roster's people.
+func demand(d *draft, head string) {
+	facts := d.Events[d.Find(transcript.Roster, "roster", "")].Facts
+	facts["roster"] = strings.Replace(facts["roster"], "# quorum: 2\n", head, 1)
+	facts["roster_sha256"] = transcript.Digest([]byte(facts["roster"]))
+}
+
+// valid bounds alice's key in time.
+func valid(d *draft, option string) {
+	facts := d.Events[d.Find(transcript.Roster, "roster", "")].Facts
+	facts["roster"] = strings.Replace(facts["roster"], `" ssh-ed25519`, `",`+option+` ssh-ed25519`, 1)
+	facts["roster_sha256"] = transcript.Digest([]byte(facts["roster"]))
+}
+
+// restate has alice sign her approval's text changed.
+func restate(d *draft, change func(string) string) {
+	d.Build()
+	e := d.Events[d.Find(transcript.Signed, "approve", "alice")]
+	e.Facts["forge.statement"] = change(e.Facts["statement"])
+}
+
+func made(t testing.TB, a attack) *draft {
+	d := transcripttest.Rotation(t)
+	if a.before != nil {
+		a.before(d)
+	}
+	d.Build()
+	if a.after != nil {
+		a.after(d)
+	}
+	return d
+}
+
+func TestGood(t *testing.T) {
+	r, err := transcript.Verify(transcripttest.Rotation(t).Build().Write(t.TempDir()))
+	if err != nil || len(r.Finals) != 4 || r.FinalSum == "" {
+		t.Errorf("%v, %d finals", err, len(r.Finals))
+	}
+	for _, j := range r.Judgements {
+		if j.Standing != transcript.Good {
+			t.Errorf("rule %s is %s", j.Rule, j.Standing)
+		}
+	}
+}
+
+// TestAttacks: every case breaks its own rule, by name.
+func TestAttacks(t *testing.T) {
+	for _, a := range attacks {
+		t.Run(a.name, func(t *testing.T) {
+			r, err := transcript.Verify(made(t, a).Write(t.TempDir()))
+			if err == nil {
+				t.Fatal("it passed")
+			}
+			var broken transcript.Rule
+			for _, j := range r.Judgements {
+				if j.Standing != transcript.Good && j.Standing != transcript.Unjudged {
+					broken = j.Rule
+				}
+			}
+			if got := transcript.StandingOf(err); got != a.want || broken != a.rule || !strings.Contains(err.Error(), a.says) {
+				t.Errorf("%s by rule %s: %v\nwant %s by %s: %s", got, broken, err, a.want, a.rule, a.says)
+			}
+			if len(err.Error()) > 2000 {
+				t.Errorf("an error of %d bytes", len(err.Error()))
+			}
+		})
+	}
+}
+
+// TestVerified: with the user verified, and a counter that stays 0 as some
+// authenticators have it, the same bundle is good.
+func TestVerified(t *testing.T) {
+	d := transcripttest.Rotation(t)
+	demand(d, "# quorum: 2\n# user-verification: required\n")
+	a := d.Person("dora").Signer.(*transcripttest.Authenticator)
+	a.Flags, a.Step = 5, 0
+	if _, err := transcript.Verify(d.Build().Write(t.TempDir())); err != nil {
+		t.Error(err)
+	}
+}
