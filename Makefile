@@ -1,7 +1,7 @@
 # make rehearse: the whole thing with throw-away parts. make test: every test.
 # make torture: 200 rotations killed at random, token and store gone for a minute;
-# some ten minutes. make bench: writes docs/performance.md, some minutes. make fuzz:
-# docs/performance.md, some minutes.
+# some ten minutes. make bench: writes docs/performance.md, some minutes.
+# make fuzz: each fuzz target for FUZZTIME.
 GO ?= go
 BIN := $(CURDIR)/bin/kekceremony
 RECORDS ?= 1000
