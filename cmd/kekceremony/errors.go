@@ -157,14 +157,14 @@ func judge(err error) (code int, hint string) {
 	if errors.As(err, &probe) && !errors.Is(err, provider.ErrGone) {
 		return exitRefused, "nothing was written to the token or the store's keys; this token cannot be used as it is"
 	}
+	var bad *badTranscript
+	if errors.As(err, &bad) && !errors.Is(err, transcript.ErrIncomplete) { // whatever rule is broken
+		return exitBad, "do not rely on this transcript; keep it"
+	}
 	for _, o := range outcomes {
 		if errors.Is(err, o.err) {
 			return o.code, o.hint
 		}
-	}
-	var bad *badTranscript
-	if errors.As(err, &bad) {
-		return exitBad, "do not rely on this transcript; keep it"
 	}
 	var usage *usageError
 	if errors.As(err, &usage) {

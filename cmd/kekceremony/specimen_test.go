@@ -1,0 +1,205 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
+)
+
+const transcripts = "../../transcripts"
+
+// secondVerifier is the script that the auditor's guide prints.
+func secondVerifier(t *testing.T) string {
+	t.Helper()
+	guide, err := os.ReadFile("../../docs/auditors-guide.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := regexp.MustCompile("(?s)```sh\n(#!/bin/sh\n.*?)```").FindSubmatch(guide)
+	if script == nil || strings.Count(string(script[1]), "\n") >= 60 {
+		t.Fatal("the guide prints no script of under 60 lines")
+	}
+	path := filepath.Join(t.TempDir(), "check.sh")
+	if err := os.WriteFile(path, script[1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// blind are the bad specimens that stock tools cannot tell from good ones. The
+// auditor's guide says why of each kind.
+var blind = []string{
+	"c12-a-file-that-nothing-names",
+	"s09-nobody-touched-the-authenticator", "s09-the-user-was-not-verified", "s09-the-counter-went-back",
+	"s10-two-signatures-in-one-file", "s10-text-after", "s10-other-lengths-of-lines",
+	"s17-an-approval-by-somebody-who-did-not-attend", "an-act-that-no-plan-covers", "an-act-before-its-approval",
+	"an-approval-that-outlived-its-run", "closed-with-an-act-half-done", "a-second-roster",
+}
+
+// TestSpecimens runs our verifier and the second one on every specimen.
+func TestSpecimens(t *testing.T) {
+	if *update {
+		makeChain(t)
+	}
+	script := secondVerifier(t)
+	check := func(dir string) string {
+		out, _ := exec.Command("sh", script, dir).CombinedOutput()
+		return string(out)
+	}
+	good, err := filepath.Glob(filepath.Join(transcripts, "good", "*"))
+	if err != nil || len(good) < 3 {
+		t.Fatalf("%d good specimens, %v", len(good), err)
+	}
+	for _, dir := range good {
+		if code, out, errs := run(t, "transcript", "verify", "--stock", dir); code != 0 {
+			t.Errorf("%s: exit %d\n%s%s", dir, code, out, errs)
+		}
+		if said := check(dir); said != "" {
+			t.Errorf("%s: the second verifier says\n%s", dir, said)
+		}
+	}
+	if code, out, _ := run(t, "transcript", "verify", "--chain", filepath.Join(transcripts, "good")); code != 0 {
+		t.Errorf("the chain: exit %d\n%s", code, out)
+	}
+	table, err := os.ReadFile(filepath.Join(transcripts, "bad", "verdicts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(table)) {
+		f := strings.Fields(line)
+		if f[0] == "#" {
+			continue
+		}
+		n++
+		want, rule, dir := f[0], f[1], filepath.Join(transcripts, f[2])
+		code, out, errs := run(t, "transcript", "verify", "--json", dir)
+		if fmt.Sprint(code) != want || brokenRule(t, out) != rule {
+			t.Errorf("%s: exit %d, rule %s, want %s and %s\n%s", dir, code, brokenRule(t, out), want, rule, errs)
+		}
+		if told := check(dir) != ""; told == slices.Contains(blind, filepath.Base(dir)) {
+			t.Errorf("%s: the second verifier tells it: %t", dir, told)
+		}
+	}
+	if n < 40 {
+		t.Errorf("only %d bad specimens", n)
+	}
+}
+
+func brokenRule(t *testing.T, out string) string {
+	var found []struct {
+		Rules []struct{ Rule, Standing string }
+	}
+	if err := json.Unmarshal([]byte(out), &found); err != nil || len(found) != 1 {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, r := range found[0].Rules {
+		if r.Standing == "bad" || r.Standing == "incomplete" {
+			return r.Rule
+		}
+	}
+	return ""
+}
+
+// makeChain holds an install, a rotation and a change of people, in production, by people with throw-away keys, as transcripts/README.md says.
+func makeChain(t *testing.T) {
+	const home = "/srv/kek" // its name is in the transcripts
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(home) })
+	put := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(home, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := hands{t, home, []transcripttest.Person{transcripttest.Operator(t, "alice"), transcripttest.Operator(t, "bob"),
+		transcripttest.Touching(t, "dora"), transcripttest.Witness(t, "wendy"), transcripttest.Operator(t, "erin")}}
+	put("roster", transcripttest.RosterOf(2, quorum.Production, h.people[:4]...))
+	put("next", transcripttest.RosterOf(2, quorum.Production, h.people[1:]...))
+	if err := os.Mkdir(filepath.Join(home, "transcripts"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	put("store.db", "")
+	put("config.yaml", "store: sqlite:"+home+"/store.db\ntranscripts: "+home+"/transcripts\nencryption:\n  provider: env\n  env:\n    secrets_file: "+home+"/secrets.env\n"+
+		"fleet: {beat: 1s, live: 4s, expect: {app: 1}}\n")
+	now := time.Now().UTC().Format("2006-01-02 15:04")
+	told := "place: \"Vault 3, Example Street 1\"\nauthorised: security officer, ticket 4711\n" +
+		"people: \"alice: Example Ltd, operator; bob: Example Ltd, operator; dora: Example Ltd, operator; wendy: Audit Ltd, witness\"\n" +
+		"clock: \"" + now + ", wendy\"\nbags: 100200 with the console's disk, wendy\nevidence: wendy, and video 2026/17\nbags_out: 100201, the console's disk\nclock_out: \"" + now + ", wendy\"\n"
+	put("install.yaml", "ceremony: install\nroster: "+home+"/roster\nprovider: env\ncopies: sealed envelope 7 in safe B, alice and bob\n"+told+"differed: none\n")
+	put("rotate.yaml", "ceremony: rotate\ncopies: sealed envelope 8 in safe B, alice and bob\n"+told+"differed: four people / carol was ill / went on with three operators / all who attended\n")
+	put("roster.yaml", "ceremony: roster\nnext_roster: "+home+"/next\n"+told+"differed: none\n")
+	h.hold("install", "--answers", home+"/install.yaml")
+	agent := exec.Command("unshare", "-u", "sh", "-c", "hostname app1; exec "+binary+" agent --role app --config "+home+"/config.yaml")
+	agent.Stderr = os.Stderr
+	if err := agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	h.hold("rotate", "--to-version", "2", "--answers", home+"/rotate.yaml")
+	_ = agent.Process.Signal(os.Interrupt)
+	_ = agent.Wait()
+	h.hold("roster", "--answers", home+"/roster.yaml")
+	good := filepath.Join(transcripts, "good")
+	if err := os.RemoveAll(good); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(good, os.DirFS(filepath.Join(home, "transcripts"))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hands are people who sign whatever is laid out for them.
+type hands struct {
+	t      *testing.T
+	home   string
+	people []transcripttest.Person
+}
+
+// hold runs a ceremony until it is done; each time people are missing, they sign.
+func (h hands) hold(args ...string) {
+	h.t.Helper()
+	for range 20 {
+		cmd := exec.Command("unshare", "-u", "sh", "-c", "hostname console1; exec \"$0\" \"$@\"", binary)
+		cmd.Args = append(cmd.Args, append(args, "--ui", "none", "--config", h.home+"/config.yaml")...)
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			return
+		}
+		if cmd.ProcessState.ExitCode() != 75 {
+			h.t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+		h.sign()
+	}
+	h.t.Fatalf("%v: no end", args)
+}
+
+func (h hands) sign() {
+	statements, _ := filepath.Glob(filepath.Join(h.home, "transcripts", "*.signing", "*.txt"))
+	for _, path := range statements {
+		who := strings.Split(strings.TrimSuffix(filepath.Base(path), ".txt"), ".")
+		purpose := strings.TrimLeft(who[0], "0123456789-")
+		text, err := os.ReadFile(path)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		for _, p := range h.people {
+			if p.Name == who[1] {
+				sig := p.Sign(h.t, quorum.Production.Namespace(quorum.Purpose(purpose)), text)
+				if err := os.WriteFile(path+".sig", sig, 0o600); err != nil {
+					h.t.Fatal(err)
+				}
+			}
+		}
+	}
+}
