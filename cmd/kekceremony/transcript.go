@@ -18,10 +18,10 @@ import (
 func transcriptCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "transcript",
-		Short: "List, show and verify transcripts",
+		Short: "List, show, verify and render transcripts",
 		Args:  cobra.NoArgs,
 	}
-	cmd.AddCommand(verifyTranscriptCommand(o), &cobra.Command{
+	cmd.AddCommand(verifyTranscriptCommand(o), renderCommand(), &cobra.Command{
 		Use: "show BUNDLE", Short: "Tell what happened, line by line", Args: cobra.ExactArgs(1),
 		RunE: held(func(cmd *cobra.Command, args []string) error { return show(cmd.OutOrStdout(), args[0]) }),
 	}, &cobra.Command{

@@ -197,6 +197,7 @@ func (e *engine) firstLine(ctx context.Context, facts Facts) error {
 	facts[transcript.FactMode] = string(e.site.Mode)
 	facts["tool"] = e.site.Tool.Version
 	facts["tool_sha256"] = e.site.Tool.SHA256
+	facts["script_sha256"] = scriptSum(e.kind, e.site.Tool.Version, facts)
 	facts["store"] = printable.Text(e.site.Store.Describe())
 	for _, f := range e.site.History.Files {
 		facts["previous."+f.Name] = f.SHA256

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+	"github.com/certautopilot/kekceremony/internal/transcript/render"
+)
+
+func scriptCommand() *cobra.Command {
+	var format string
+	var made bool
+	cmd := &cobra.Command{
+		Use:   "script KIND",
+		Short: "Print the script of a ceremony before it is held",
+		Long: `script prints what a ceremony will do, from the very steps that hold it: who does
+what, about how long it takes, what will be asked, and blanks to sign. KIND is
+install, rotate, generate or roster. The SHA-256 of the Markdown is
+script_sha256 in the first line of the transcript.`,
+		Args: cobra.ExactArgs(1),
+		RunE: held(func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(steps.Kinds(), args[0]) {
+				return &usageError{fmt.Errorf("script of %s: want one of %s", printable.Quote(args[0]), strings.Join(steps.Kinds(), ", "))}
+			}
+			return write(cmd.OutOrStdout(), format, steps.Script(args[0], version(), steps.ScriptFacts(args[0], made)))
+		}),
+	}
+	cmd.Flags().StringVar(&format, "format", "md", "md or html")
+	cmd.Flags().BoolVar(&made, "made", false, "of a rotation whose version is made already")
+	return cmd
+}
+
+func renderCommand() *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "render BUNDLE",
+		Short: "Write a bundle as a document to read or to print",
+		Long: `render verifies the bundle first. Of one that is not good the document says so
+at its top, and the exit code is that of verify.`,
+		Args: cobra.ExactArgs(1),
+		RunE: held(func(cmd *cobra.Command, args []string) error {
+			report, bad := transcript.Verify(args[0])
+			if report.Opened() == nil && !transcript.IsBroken(bad) {
+				return &usageError{bad}
+			}
+			if err := write(cmd.OutOrStdout(), format, render.Report(report, bad)); err != nil {
+				return err
+			}
+			if bad != nil {
+				return fmt.Errorf("render %s: %w", printable.Text(args[0]), &badTranscript{bad})
+			}
+			return nil
+		}),
+	}
+	cmd.Flags().StringVar(&format, "format", "md", "md or html")
+	return cmd
+}
+
+func write(w io.Writer, format string, d render.Document) error {
+	form, ok := render.Formats()[format]
+	if !ok {
+		return &usageError{fmt.Errorf("--format %s: want md or html", printable.Quote(format))}
+	}
+	_, err := w.Write(form(d))
+	return err
+}
