@@ -194,7 +194,7 @@ func (a *audit) together(ctx context.Context, reports []transcript.Report) (find
 			return f, err
 		}
 		defer db.Close()
-		if err = steps.Audit(ctx, db, reports); err != nil && !transcript.IsBroken(err) {
+		if err = steps.Audit(ctx, db, reports, a.chain != ""); err != nil && !transcript.IsBroken(err) {
 			return f, err
 		}
 		judge(transcript.RuleStore, err)

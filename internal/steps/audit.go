@@ -42,12 +42,16 @@ func rebuilt(ctx context.Context, s store.Store, c store.Ceremony) (transcript.B
 }
 
 // Audit compares verified bundles with the store: each with the events there, and
-// the lock and the versions with what the transcripts tell. It returns a
-// *transcript.RuleError for the first difference.
-func Audit(ctx context.Context, s store.Store, reports []transcript.Report) error {
+// the lock and the versions with what the transcripts tell. Of a whole chain there is
+// a bundle for every ceremony of the store. It returns a *transcript.RuleError for the
+// first difference.
+func Audit(ctx context.Context, s store.Store, reports []transcript.Report, whole bool) error {
 	all, err := s.Ceremonies(ctx)
 	if err != nil {
 		return err
+	}
+	if n := len(all); whole && n > len(reports) {
+		return differs(fmt.Errorf("it has %d ceremonies, and there are bundles of %d: %w", n, len(reports), errDiffers))
 	}
 	for _, r := range reports {
 		if err := auditBundle(ctx, s, all, r); err != nil {

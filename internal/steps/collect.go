@@ -326,6 +326,9 @@ func keyOf(keys []quorum.Key, m quorum.Member) (quorum.Key, bool) {
 	return quorum.Key{}, false
 }
 
+// signTime bounds the wait for an agent that asks nobody.
+const signTime = 30 * time.Second
+
 // sign has ssh-keygen sign a statement with the person's key. The file that it
 // signs is in a directory that nobody else can write to.
 func (c *collector) sign(ctx context.Context, m quorum.Member, text []byte) (sig []byte, err error) {
@@ -342,8 +345,14 @@ func (c *collector) sign(ctx context.Context, m quorum.Member, text []byte) (sig
 	if err := layOut(path, text); err != nil {
 		return nil, err
 	}
-	if !k.Asks {
-		return k.Sign(ctx, c.namespace(), path, nil)
+	if !k.Asks { // nothing that a person does takes time
+		ctx, cancel := context.WithTimeoutCause(ctx, signTime, fmt.Errorf("%s: no signature within %s", k, signTime))
+		defer cancel()
+		sig, err := k.Sign(ctx, c.namespace(), path, nil)
+		if err != nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return sig, err
 	}
 	err = c.room.Lend(ctx, func(t *term.Terminal) (err error) {
 		if _, err := fmt.Fprintf(t.Out, "\r\n%s: ssh-keygen asks for a passphrase or a touch\r\n", m.Name); err != nil {

@@ -14,7 +14,7 @@ import (
 // stands in the first line of the transcript.
 func Script(kind, tool string, facts Facts) render.Document {
 	all := definition(kind)(facts)
-	d := render.Document{Title: "Script of a ceremony: " + kind, Footer: "kekceremony " + tool + ", script of " + kind + ","}
+	d := render.Document{Title: "Script of a ceremony: " + kind, Footer: "kekceremony " + tool + ", script of " + kind}
 	d.Sections = append(d.Sections, render.Section{Title: "Before you begin", Text: []string{
 		"Version of the program: " + tool + ". This script is made by: kekceremony script " + kind + withVersions(facts) + ". The SHA-256 of its Markdown is script_sha256 in the first line of the transcript.",
 		"Bring: the roster, each operator's key, paper and pen for the final digest, and the final digest of the ceremony before.",

@@ -42,6 +42,8 @@ h1 { font-size: 16pt; } h2 { font-size: 12pt; margin: 1.4em 0 .3em; break-after:
 .notice { border: 2px solid #000; padding: .4em .6em; font-weight: bold; }
 table { border-collapse: collapse; width: 100%; } thead { display: table-header-group; } tr { break-inside: avoid; }
 th, td { border: 1px solid #888; padding: .2em .4em; text-align: left; vertical-align: top; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8.5pt; }
+th, td:first-child { white-space: nowrap; }
+td:empty { min-width: 6.5em; height: 1.9em; }
 pre { border: 1px solid #888; padding: .4em; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8.5pt; }
 footer { font: 7pt monospace; margin-top: 2em; } @media print { footer { display: none; } body { padding: 0; } }
 `

@@ -17,7 +17,7 @@ func Report(r transcript.Report, err error) Document {
 	o := r.Opened()
 	d := Document{
 		Title:  fmt.Sprintf("Ceremony %s: %s", or(o[transcript.FactCeremony], "?"), or(o[transcript.FactKind], "?")),
-		Footer: fmt.Sprintf("ceremony %s, final digest %s,", o[transcript.FactCeremony], or(r.FinalSum, "none")),
+		Footer: fmt.Sprintf("ceremony %s, final digest %s", o[transcript.FactCeremony], or(r.FinalSum, "none")),
 		Notice: notice(r, err),
 	}
 	d.Sections = []Section{deviations(r), participants(r), digests(r), judged(r), told(r)}
@@ -63,7 +63,7 @@ func deviations(r transcript.Report) Section {
 }
 
 func participants(r transcript.Report) Section {
-	s := Section{Title: "Participants", Head: []string{"name", "key", "may", "attended", "approved", "end"},
+	s := Section{Title: "Participants", Head: []string{"name", "key", "may", "attended", "approved", "at the end"},
 		Text: []string{fmt.Sprintf("%d of those who may approve must sign.", r.Roster.M)}}
 	if r.Opened() == nil {
 		return s
@@ -123,7 +123,7 @@ func groups(digest string) string {
 func judged(r transcript.Report) Section {
 	s := Section{Title: "Rules", Head: []string{"rule", "standing", "detail"}}
 	for _, j := range r.Judgements {
-		s.Rows = append(s.Rows, []string{string(j.Rule), string(j.Standing), printable.Text(j.Detail)})
+		s.Rows = append(s.Rows, []string{string(j.Rule), string(j.Standing), or(printable.Text(j.Detail), "-")})
 	}
 	return s
 }
