@@ -1,0 +1,81 @@
+package main_test
+
+import (
+	"database/sql"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	_ "github.com/mattn/go-sqlite3"
+
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+)
+
+// TestAudit (C09, C11, M06): somebody who may write to the store changes it. The
+// bundles are compared with it, and what differs is named. From the store alone the
+// whole chain is rebuilt and judged.
+func TestAudit(t *testing.T) {
+	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
+	must(t, "rehearse", "--ui", "none", "--dir", parts.Dir, "--provider", "env", "--records", "20")
+	store := "sqlite:" + parts.Store()
+	both := []string{"transcript", "verify", "--chain", parts.Bundles(), "--store", store}
+	must(t, both...)
+	alone := []string{"transcript", "verify", "--store", store}
+	must(t, alone...)
+	paper := sum(t, filepath.Join(bundlesOf(t, parts)[1], "final.txt"))
+	must(t, append(alone, "--expect", paper)...)
+	if code, out, _ := run(t, append(alone, "--expect", strings.Repeat("0", 64))...); code != 4 || !strings.Contains(out, "expect      bad: no final digest and no chain is 000") {
+		t.Errorf("another digest on paper: exit %d\n%s", code, out)
+	}
+	good, err := os.ReadFile(parts.Store())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, change string
+		args         []string
+		says         string
+	}{
+		{"an event edited", `UPDATE kek_events SET data = CAST(replace(CAST(data AS TEXT), 'not applicable: a rehearsal', 'Vault 3') AS BLOB) WHERE ceremony = 2`, both, "prev is not the digest"},
+		{"an event edited, rebuilt", `UPDATE kek_events SET data = CAST(replace(CAST(data AS TEXT), 'not applicable: a rehearsal', 'Vault 3') AS BLOB) WHERE ceremony = 2`, alone, "prev is not the digest"},
+		{"a final gone", `DELETE FROM kek_events WHERE ceremony = 2 AND name = 'final.carol.txt.sig'`, both, "final.carol.txt.sig: the store tells otherwise"},
+		{"a final digest rewritten", `UPDATE kek_ceremonies SET final = '0' WHERE id = 2`, both, "final digest of ceremony 2: the store tells otherwise"},
+		{"the newest ceremony gone", `DELETE FROM kek_ceremonies WHERE id = 2`, both, "ceremony 2 is not there: the store tells otherwise"},
+		{"another chain in the lock", `UPDATE kek_install SET chain = 'ffffffffffffffffffffffffffffffff'`, both, "the lock is of chain ffffffffffffffffffffffffffffffff"},
+		{"another founding roster", `UPDATE kek_install SET roster = '0'`, both, "the lock names founding roster 0"},
+		{"another canary", `UPDATE kek_versions SET canary_sha256 = '0' WHERE id = 2`, both, "version 2 has another canary"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, suffix := range []string{"-wal", "-shm"} {
+				_ = os.Remove(parts.Store() + suffix)
+			}
+			if err := os.WriteFile(parts.Store(), good, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			db, err := sql.Open("sqlite3", parts.Store())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.Exec(c.change); err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if code, out, errs := run(t, c.args...); code != 4 || !strings.Contains(out+errs, c.says) {
+				t.Errorf("exit %d, want 4 and %q\n%s%s", code, c.says, out, errs)
+			}
+		})
+	}
+	// The newest bundle dropped: the store knows of it.
+	if err := os.WriteFile(parts.Store(), good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(bundlesOf(t, parts)[1]); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, _ := run(t, both...); code != 4 || !strings.Contains(out, "it has 2 ceremonies, and there are bundles of 1") {
+		t.Errorf("the newest bundle dropped: exit %d\n%s", code, out)
+	}
+}
