@@ -42,7 +42,7 @@ func newPeople(t *testing.T) people {
 		}
 	}
 	p.write("roster", roster)
-	p.write("answers.yaml", "ceremony: rotate\ncopies: none\n"+record)
+	p.write("answers.yaml", "ceremony: rotate\ncopies: none\nplanned_end: 2030-01-01\n"+record)
 	p.write("pin", pkcs11test.PIN+"\n")
 	config := fmt.Sprintf("store: %s\ntranscripts: %s\nexchange: %s\nencryption:\n  provider: pkcs11\nPIN  pkcs11:\n    module_path: %s\n    token_label: kek\n"+
 		"fleet: {beat: 1s, live: 4s, expect: {app: 1}}\nkeys: [%s]\n", mongotest.Start(t).Fresh(t), p.path("tr"), p.path("stick"), pkcs11test.Module(t), p.path("op2"))
@@ -165,6 +165,7 @@ func TestPeople(t *testing.T) {
 	w.enter("PIN of token", pkcs11test.PIN)
 	p.all(w, "approve", "1", "1", "*-approve.op3.txt")
 	w.enter("Where else", "none")
+	w.enter("Until when", "2028-12-31")
 	p.tell(w, "leaving")
 	p.all(w, "final", "followed", "deviations", "final.op3.txt")
 	end := w.enter("Write it down", "")
@@ -194,6 +195,7 @@ func TestPeople(t *testing.T) {
 	w.enter("PIN of token", pkcs11test.PIN)
 	p.all(w, "approve", "2", "2", "*-approve.op3.txt")
 	w.enter("Where else", "none")
+	w.enter("Until when", "2028-12-31")
 	p.all(w, "approve", "2", "2", "*-approve.op3.txt")
 	p.tell(w, "leaving")
 	w.enter("op1: type followed", "followed")

@@ -137,8 +137,8 @@ func makeChain(t *testing.T) {
 	told := "place: \"Vault 3, Example Street 1\"\nauthorised: security officer, ticket 4711\n" +
 		"people: \"alice: Example Ltd, operator; bob: Example Ltd, operator; dora: Example Ltd, operator; wendy: Audit Ltd, witness\"\n" +
 		"clock: \"" + now + ", wendy\"\nbags: 100200 with the console's disk, wendy\nevidence: wendy, and video 2026/17\nbags_out: 100201, the console's disk\nclock_out: \"" + now + ", wendy\"\n"
-	put("install.yaml", "ceremony: install\nroster: "+home+"/roster\nprovider: env\ncopies: sealed envelope 7 in safe B, alice and bob\n"+told+"differed: none\n")
-	put("rotate.yaml", "ceremony: rotate\ncopies: sealed envelope 8 in safe B, alice and bob\n"+told+"differed: four people / carol was ill / went on with three operators / all who attended\n")
+	put("install.yaml", "ceremony: install\nroster: "+home+"/roster\nprovider: env\ncopies: sealed envelope 7 in safe B, alice and bob\nplanned_end: 2028-12-31\n"+told+"differed: none\n")
+	put("rotate.yaml", "ceremony: rotate\ncopies: sealed envelope 8 in safe B, alice and bob\nplanned_end: 2028-12-31\n"+told+"differed: four people / carol was ill / went on with three operators / all who attended\n")
 	put("roster.yaml", "ceremony: roster\nnext_roster: "+home+"/next\n"+told+"differed: none\n")
 	h.hold("install", "--answers", home+"/install.yaml")
 	agent := exec.Command("unshare", "-u", "sh", "-c", "hostname app1; exec "+binary+" agent --role app --config "+home+"/config.yaml")

@@ -88,7 +88,7 @@ var prompts = []struct {
 }
 
 // seen are the questions about what only people see; in a rehearsal Enter passes them.
-var seen = regexp.MustCompile(`Where is this ceremony|Who allowed it|Who is who|Time on the wall|Tamper-evident bags \w+|Independent witness|Did anything differ`)
+var seen = regexp.MustCompile(`Where is this ceremony|Who allowed it|Who is who|Time on the wall|Tamper-evident bags \w+|Independent witness|Until when|Did anything differ`)
 
 // tell passes the questions of the first or the last such page.
 func (p *pane) tell(page string) {

@@ -38,6 +38,7 @@ func TestWizard(t *testing.T) {
 	p.enter("PIN of token", rehearsal.PIN)
 	sign(p, "2", "alice", "bob")
 	p.enter("Where else", "none")
+	p.enter("Until when", "")
 	plan := p.until("re-wrap   every DEK of 6 fields to version 2  ~10000")
 	sign(p, "2", "alice", "bob")
 
@@ -98,6 +99,7 @@ func install(p *pane) {
 	p.enter("PIN of token", rehearsal.PIN)
 	sign(p, "1", "alice", "bob")
 	p.enter("Where else", "none")
+	p.enter("Until when", "")
 	p.tell("leaving")
 	sign(p, "followed", rehearsal.Operators...)
 }

@@ -167,7 +167,7 @@ func (p Parts) writeConfig(provider, store string) error {
 		return err
 	}
 	text := "copies: none, this is a rehearsal\ndiffered: none\n"
-	for _, question := range []string{"place", "authorised", "people", "clock", "bags", "evidence", "bags_out", "clock_out"} {
+	for _, question := range []string{"place", "authorised", "people", "clock", "bags", "evidence", "bags_out", "clock_out", "planned_end"} {
 		text += question + ": \"n/a: a rehearsal\"\n"
 	}
 	for kind, first := range map[string]string{

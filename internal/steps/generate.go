@@ -171,6 +171,15 @@ func copies() Step {
 				}
 				return Facts{"copies": printable.Text(answer)}, nil
 			},
+		}, {
+			Name: "planned_end", Question: "Until when is this key to be used?", Help: "YYYY-MM-DD",
+			Check: orNot("planned_end", func(_ *Site, answer string) error {
+				_, err := time.Parse(time.DateOnly, answer)
+				if err != nil {
+					err = errors.New("want YYYY-MM-DD")
+				}
+				return err
+			}),
 		}}},
 	}
 }
