@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
 )
 
 // TestOneKeyTwoNames: a certificate is a second name of a key, made by stock
@@ -48,4 +49,52 @@ func TestHostileKeyType(t *testing.T) {
 	if _, err := quorum.ParseRoster([]byte(text), quorum.Production); err == nil || strings.Contains(err.Error(), "\x1b") {
 		t.Errorf("got %q", err)
 	}
+}
+
+// TestRosterLint (S05, S06, S13): what would count one key or one person twice, or mean
+// another thing elsewhere, is in no roster.
+func TestRosterLint(t *testing.T) {
+	alice, bob := transcripttest.Operator(t, "alice"), transcripttest.Operator(t, "bob")
+	line, other := alice.Line(quorum.Production), bob.Line(quorum.Production)
+	again := func(p transcripttest.Person, name string) string { p.Name = name; return p.Line(quorum.Production) }
+	option := func(text string) string { return strings.Replace(line, `" `, `",`+text+` `, 1) }
+	for _, c := range []struct{ name, text, says string }{
+		{"good", "# quorum: 2\n" + line + other, ""},
+		{"good, with dates", "# quorum: 1\n" + option(`valid-after="20260101000000Z",valid-before="20270101000000Z"`), ""},
+		{"S05 one key on two lines", "# quorum: 2\n" + line + again(alice, "zoe"), "the key of zoe is also the key of alice"},
+		{"S05 a comma list", "# quorum: 1\n" + again(alice, "alice,zoe"), "a comma list of names"},
+		{"S05 a wildcard", "# quorum: 1\n" + again(alice, "*"), "a wildcard in the name"},
+		{"S05 a negation", "# quorum: 1\n" + again(alice, "!zoe"), "a wildcard in the name"},
+		{"S06 one person with two keys", "# quorum: 2\n" + line + again(bob, "alice"), "name alice is repeated"},
+		{"S13 a time without Z", "# quorum: 1\n" + option(`valid-after="20260101000000"`), "with the Z"},
+		{"S13 a day", "# quorum: 1\n" + option(`valid-before="20260101"`), "with the Z"},
+		{"S13 never valid", "# quorum: 1\n" + option(`valid-after="20270101000000Z",valid-before="20260101000000Z"`), "valid-after is not before valid-before"},
+		{"an authority", "# quorum: 1\n" + strings.Replace(line, "namespaces", "cert-authority,namespaces", 1), "after the name want namespaces"},
+		{"no quorum", line, `want "# quorum: M"`},
+		{"a quorum of none", "# quorum: 0\n" + line, `want "# quorum: M"`},
+		{"a quorum that nobody can meet", "# quorum: 2\n" + line, "quorum is 2, but only 1 may sign"},
+		{"a quorum of witnesses", "# quorum: 1\n" + transcripttest.Witness(t, "wendy").Line(quorum.Production), "only 0 may sign"},
+		{"a policy misspelt", "# quorum: 1\n# user-verification: require\n" + line, "want \"# user-verification: required\""},
+		{"the end is missing", "# quorum: 1\n" + strings.TrimSuffix(line, "\n"), "ending in a line feed"},
+		{"a key that is too short", "# quorum: 1\nalice namespaces=\"approve-v1@kekceremony\" " + shortRSA(t), "an RSA key of 1024 bits, want 2048"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := quorum.ParseRoster([]byte(c.text), quorum.Production)
+			if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("got %v, want %q", err, c.says)
+			}
+		})
+	}
+}
+
+// shortRSA is the public half of a key of 1024 bits.
+func shortRSA(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "rsa")
+	stock(t, nil, "ssh-keygen", "-q", "-t", "rsa", "-b", "1024", "-N", "", "-f", path)
+	public, err := os.ReadFile(path + ".pub")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(public)
 }

@@ -286,6 +286,9 @@ func (e *engine) ask(ctx context.Context, s Step) error {
 // question goes on asking until the answer passes its check.
 func (e *engine) question(ctx context.Context, s Step, f Field) (Facts, error) {
 	note := ""
+	if f.Passable && e.site.Mode == quorum.Rehearsal {
+		f.Help += " (a rehearsal: Enter alone passes)"
+	}
 	for {
 		answers, err := e.room.Ask(ctx, Form{[]Field{f}}, note)
 		if err != nil {

@@ -176,7 +176,8 @@ func (f *finals) files(ctx context.Context, p quorum.Proof, s quorum.Signed) (st
 
 // ending shows the last page and waits for people to leave it.
 func (f *finals) ending(ctx context.Context) error {
-	end := &Ending{Bundle: f.log.Dir, Digest: transcript.Digest(f.core), Space: f.namespace(), Summary: summary(f.kind, f.facts, f.closed)}
+	end := &Ending{Bundle: f.log.Dir, Digest: transcript.Digest(f.core), Space: f.namespace(),
+		Summary: append(summary(f.kind, f.facts, f.closed), deviated(len(f.site.Deviations)))}
 	for _, m := range f.site.Roster.Members {
 		if v := f.signed[m.Name]; v != "" {
 			end.Signed = append(end.Signed, fmt.Sprintf("%s (%s)", m.Name, v))
@@ -187,6 +188,14 @@ func (f *finals) ending(ctx context.Context) error {
 	}
 	f.show(func(v *View) { v.Step, v.Title, v.Why, v.Ending = "", "", "", end })
 	return nil
+}
+
+// deviated tells how many deviations there were.
+func deviated(n int) string {
+	if n == 0 {
+		return "No deviations."
+	}
+	return fmt.Sprintf("Deviations: %d, each in the transcript.", n)
 }
 
 // summary tells what the ceremony did, from its facts.

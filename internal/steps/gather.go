@@ -148,6 +148,9 @@ func (g *gathering) mayRequest(m quorum.Member) bool {
 
 func (g *gathering) fillRequest(r *Request) {
 	r.Plan, r.Digest, r.Words = g.plan.Effects, g.req.Event.Facts["sha256"], []string{g.word()}
+	if last := g.req.Event.Facts["last_final"]; last != transcript.NoDigest {
+		r.Last = last
+	}
 }
 
 // word is what a person types to approve: the version, or what is changed.

@@ -172,7 +172,7 @@ func copies() Step {
 				return Facts{"copies": printable.Text(answer)}, nil
 			},
 		}, {
-			Name: "planned_end", Question: "Until when is this key to be used?", Help: "YYYY-MM-DD",
+			Name: "planned_end", Question: "Until when is this key to be used?", Help: "YYYY-MM-DD", Passable: true,
 			Check: orNot("planned_end", func(_ *Site, answer string) error {
 				_, err := time.Parse(time.DateOnly, answer)
 				if err != nil {

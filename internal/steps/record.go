@@ -23,8 +23,8 @@ func place() Step {
 		Ask: &Form{[]Field{
 			told("place", "Where is this ceremony held?", "room and site"),
 			told("authorised", "Who allowed it to be held, and when?", "name, document or ticket"),
-			{Name: "people", Question: "Who is who?", Help: "NAME: ORGANISATION, ROLE; NAME: ...", Check: orNot("people", checkPeople)},
-			{Name: "clock", Question: "Time on the wall, and who read it", Help: "YYYY-MM-DD HH:MM, NAME", Check: orNot("clock", checkClock)},
+			{Name: "people", Question: "Who is who?", Help: "NAME: ORGANISATION, ROLE; NAME: ...", Passable: true, Check: orNot("people", checkPeople)},
+			{Name: "clock", Question: "Time on the wall, and who read it", Help: "YYYY-MM-DD HH:MM, NAME", Passable: true, Check: orNot("clock", checkClock)},
 			told("bags", "Tamper-evident bags opened, and who compared their numbers?", "numbers, name"),
 			told("evidence", "Independent witness, or reference of the video?", "name or reference"),
 		}},
@@ -38,15 +38,15 @@ func leaving() Step {
 		Why: "What differed from the script is told here, or not at all.",
 		Ask: &Form{[]Field{
 			told("bags_out", "Tamper-evident bags closed again, with what in them?", "numbers, content"),
-			{Name: "clock_out", Question: "Time on the wall now, and who read it", Help: "YYYY-MM-DD HH:MM, NAME", Check: orNot("clock_out", checkClock)},
-			{Name: "differed", Question: "Did anything differ from the script?", Help: "none, or: EXPECTED / SEEN / DECIDED / BY WHOM", Check: checkDiffered},
+			{Name: "clock_out", Question: "Time on the wall now, and who read it", Help: "YYYY-MM-DD HH:MM, NAME", Passable: true, Check: orNot("clock_out", checkClock)},
+			{Name: "differed", Question: "Did anything differ from the script?", Help: "none, or: EXPECTED / SEEN / DECIDED / BY WHOM", Passable: true, Check: checkDiffered},
 		}},
 	}
 }
 
 // told is a question whose answer is any text.
 func told(name, question, help string) Field {
-	return Field{Name: name, Question: question, Help: help, Check: orNot(name, func(_ *Site, answer string) error {
+	return Field{Name: name, Question: question, Help: help, Passable: true, Check: orNot(name, func(_ *Site, answer string) error {
 		if len(answer) < 2 {
 			return errors.New("an answer is needed")
 		}

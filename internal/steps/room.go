@@ -47,6 +47,7 @@ type Request struct {
 	Need    int
 	Plan    []Effect
 	Digest  string // of the plan, or of final.txt
+	Last    string // the last final digest, which people compare with paper before they attend
 	Words   []string
 	Note    string // why the last word was not taken
 	Laid    string // directory of the statements that are signed elsewhere

@@ -74,7 +74,7 @@ func chainRoster() Step {
 func attend(all bool) Step {
 	return Step{
 		Name: stepAttend, Title: "Attendance", Anew: true,
-		Why:    "Each of you compares the fingerprint with your own record, and types your name to sign.",
+		Why:    "Each of you compares the fingerprint, and the last final digest if there is one, with your own paper, and types your name to sign.",
 		Gather: &Gather{Purpose: quorum.Attend, All: all},
 	}
 }

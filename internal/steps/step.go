@@ -47,6 +47,7 @@ type Field struct {
 	Question string
 	Help     string
 	Check    func(s *Site, answer string) (Facts, error)
+	Passable bool // in a rehearsal Enter alone is an answer
 }
 
 // Gather collects signatures of one purpose.

@@ -69,8 +69,13 @@ func (p *formPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 	return nil, true
 }
 
-func (p *formPrompt) body(_ steps.View, width int) []string {
-	return strings.Split(strings.TrimRight(p.form.WithWidth(min(width-2, 76)).View(), "\n "), "\n")
+// body shows what was answered on this page before, and the question.
+func (p *formPrompt) body(v steps.View, width int) []string {
+	lines := details(v, width-1)
+	if len(lines) > 0 {
+		lines = append(lines, "")
+	}
+	return append(lines, strings.Split(strings.TrimRight(p.form.WithWidth(min(width-2, 76)).View(), "\n "), "\n")...)
 }
 
 func (p *formPrompt) act() []string {
@@ -229,11 +234,14 @@ func planLines(r steps.Request, width int) []string {
 		}
 		lines = append(lines, line, past.Render("                undo: "+e.Undo))
 	}
-	label := map[quorum.Purpose]string{quorum.Approve: " Plan   ", quorum.Final: " Final  "}[r.Purpose]
+	label, digest := map[quorum.Purpose]string{quorum.Approve: " Plan   ", quorum.Final: " Final  "}[r.Purpose], r.Digest
+	if r.Last != "" {
+		label, digest = " Last   ", r.Last
+	}
 	if label == "" {
 		return lines
 	}
-	for i, g := range groups(r.Digest, width) {
+	for i, g := range groups(digest, width) {
 		if i > 0 {
 			label = strings.Repeat(" ", len(label))
 		}
