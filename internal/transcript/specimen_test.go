@@ -19,47 +19,65 @@ const specimens = "../../transcripts"
 
 var notSlug = regexp.MustCompile(`[^a-z0-9]+`)
 
-func (a attack) slug() string { return notSlug.ReplaceAllString(strings.ToLower(a.name), "-") }
+func slug(name string) string { return notSlug.ReplaceAllString(strings.ToLower(name), "-") }
+
+// specimen is a bundle as it lies in transcripts/bad.
+type specimen struct {
+	path  string
+	draft *draft
+}
 
 // TestSpecimens: the bad specimens are what the attacks make, byte for byte, and the
 // table tells of each exit code, rule, and what to expect.
 func TestSpecimens(t *testing.T) {
 	bad := filepath.Join(specimens, "bad")
-	if *update {
-		if err := os.RemoveAll(bad); err != nil {
-			t.Fatal(err)
-		}
-	}
-	table := "# exit code, rule, bundle\n"
+	var all []specimen
+	table := "# exit code, rule, bundle or, under chains, directory of bundles\n"
 	for _, a := range attacks {
 		d := made(t, a)
 		if size(d) > 1<<20 || len(d.Files) > 1000 {
 			continue // C14: too much to keep
 		}
 		code := map[transcript.Standing]int{transcript.Bad: 4, transcript.Incomplete: 5}[a.want]
-		table += fmt.Sprintf("%d  %-10s  bad/%s\n", code, a.rule, a.slug())
-		dir := filepath.Join(bad, a.slug())
-		if *update {
-			d.Write(dir)
+		table += fmt.Sprintf("%d  %-10s  bad/%s\n", code, a.rule, slug(a.name))
+		all = append(all, specimen{slug(a.name), d})
+	}
+	for _, c := range brokenChains(t) {
+		table += fmt.Sprintf("4  %-10s  bad/chains/%s\n", transcript.RuleChain, slug(c.name))
+		for i, d := range c.drafts {
+			all = append(all, specimen{fmt.Sprintf("chains/%s/%d", slug(c.name), i+1), d})
 		}
+	}
+	if *update {
+		write(t, bad, table, all)
+	}
+	for _, s := range all {
+		dir := filepath.Join(bad, s.path)
 		list, err := os.ReadDir(dir)
-		if err != nil || len(list) != len(d.Files) {
-			t.Errorf("%s: %d files, want %d; write them with -update: %v", dir, len(list), len(d.Files), err)
+		if err != nil || len(list) != len(s.draft.Files) {
+			t.Errorf("%s: %d files, want %d; write them with -update: %v", dir, len(list), len(s.draft.Files), err)
 		}
-		for name, want := range d.Files {
+		for name, want := range s.draft.Files {
 			if have, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !bytes.Equal(have, want) {
 				t.Errorf("%s/%s is not what the attack makes: %v", dir, name, err)
 			}
 		}
 	}
-	path := filepath.Join(bad, "verdicts")
-	if *update {
-		if err := os.WriteFile(path, []byte(table), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if have, err := os.ReadFile(filepath.Join(bad, "verdicts")); err != nil || string(have) != table {
+		t.Errorf("verdicts: want\n%s", table)
 	}
-	if have, err := os.ReadFile(path); err != nil || string(have) != table {
-		t.Errorf("%s: want\n%s", path, table)
+}
+
+func write(t *testing.T, bad, table string, all []specimen) {
+	t.Helper()
+	if err := os.RemoveAll(bad); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		s.draft.Write(filepath.Join(bad, s.path))
+	}
+	if err := os.WriteFile(filepath.Join(bad, "verdicts"), []byte(table), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
