@@ -1,0 +1,56 @@
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+)
+
+// TestWizardDeviation: the module is another one than the last ceremony saw. The
+// wizard refuses it, takes a reason, and shows the plan in which it stands.
+func TestWizardDeviation(t *testing.T) {
+	parts, _ := rehearse(t, "--provider", "pkcs11", "--records", "6")
+	t.Setenv("SOFTHSM2_CONF", parts.Token())
+	module, err := os.ReadFile(pkcs11test.Module(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(t.TempDir(), "module.so")
+	if err := os.WriteFile(other, append(module, 'x'), 0o755); err != nil { // the loader does not see what follows
+		t.Fatal(err)
+	}
+	configure(t, parts, pkcs11test.Module(t), other)
+	w := newPane(t, fmt.Sprintf("%s pkcs11-init --version 3 --config %s; echo EXIT $?; cat", binary, parts.Config()))
+	sign(w, "alice", "alice")
+	sign(w, "bob", "bob")
+	w.enter("Enter alone goes on", "")
+	w.tell("place")
+	w.enter("PIN of token", rehearsal.PIN)
+	refused := w.until("d deviation")
+	if !strings.Contains(refused, "REFUSED: module_sha256: was") || !strings.Contains(refused, "your reason is written down") {
+		t.Errorf("the page of the deviation:\n%s", refused)
+	}
+	w.tmux("send-keys", "d")
+	w.enter("Why do you go on?", "vendor update, ticket 12")
+	sign(w, "3", "alice", "bob")
+	w.enter("Where else", "none")
+	w.enter("Until when", "")
+	w.tell("leaving")
+	w.enter("alice: type followed", "deviations")
+	w.enter("bob: type followed", "deviations")
+	end := w.enter("Write it down", "")
+	w.until("EXIT 0")
+	if !strings.Contains(end, "Deviations: 1, each in the transcript.") {
+		t.Errorf("the last page:\n%s", end)
+	}
+	bundles := bundlesOf(t, parts)
+	out := must(t, "transcript", "verify", bundles[2])
+	if !strings.Contains(out, "decided: vendor update, ticket 12") || !strings.Contains(out, "alice (deviations), bob (deviations)") {
+		t.Errorf("the verdict:\n%s", out)
+	}
+}
