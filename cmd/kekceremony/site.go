@@ -61,6 +61,7 @@ func openProvider(c config.Config) (provider.Provider, error) {
 		TokenSerial: c.Encryption.PKCS11.TokenSerial,
 		IVFromHSM:   c.Encryption.PKCS11.IVFromHSM,
 		Sessions:    c.Encryption.PKCS11.Sessions,
+		InitArgs:    c.Encryption.PKCS11.InitArgs,
 	})
 }
 

@@ -51,7 +51,8 @@ type PKCS11 struct {
 	TokenLabel  string `yaml:"token_label"`
 	TokenSerial string `yaml:"token_serial"`
 	IVFromHSM   *bool  `yaml:"use_gcm_iv_from_hsm"`
-	Sessions    int    `yaml:"sessions"` // that re-wrap at once; 0: as many as are fastest
+	Sessions    int    `yaml:"sessions"`  // that re-wrap at once; 0: as many as are fastest
+	InitArgs    string `yaml:"init_args"` // for modules that want some (NSS softokn)
 }
 
 // Env is encryption.env.

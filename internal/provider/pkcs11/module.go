@@ -34,6 +34,9 @@ type Config struct {
 	// The mode in use is always the one found by experiment.
 	IVFromHSM *bool
 	Sessions  int // that re-wrap at once; 0: as many as are fastest
+	// InitArgs goes to the module in CK_C_INITIALIZE_ARGS.pReserved, which NSS
+	// softokn wants; empty for any other.
+	InitArgs string
 }
 
 // maxSessions bounds the sessions that re-wrap at once: a thread each.
@@ -79,7 +82,7 @@ func Open(cfg Config) (*Provider, error) {
 	if p.call = functionsOf(ctx); p.call.list == nil {
 		return nil, fmt.Errorf("load module %s: it has no function list", printable.Quote(cfg.ModulePath))
 	}
-	if err := ctx.Initialize(); err != nil {
+	if err := ctx.Initialize(initOptions(cfg.InitArgs)...); err != nil {
 		return nil, fmt.Errorf("initialize module %s: %w", printable.Quote(cfg.ModulePath), named(err))
 	}
 	if err := p.findToken(); err != nil {

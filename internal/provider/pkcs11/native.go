@@ -1,6 +1,7 @@
 package pkcs11
 
 /*
+#include <stdlib.h>
 #include <string.h>
 
 #include "cryptoki.h"
@@ -186,6 +187,15 @@ func result(it *item, given []byte, mode ivMode) ([]byte, error) {
 		return nil, err
 	}
 	return slices.Concat(iv, sealed), nil
+}
+
+// initOptions are for C_Initialize. The text stays allocated: the module may keep
+// the pointer.
+func initOptions(args string) []pkcs11.InitializeOption {
+	if args == "" {
+		return nil
+	}
+	return []pkcs11.InitializeOption{pkcs11.InitializeWithReserved(unsafe.Pointer(C.CString(args)))}
 }
 
 func pointer(b []byte) *C.ck_byte {
