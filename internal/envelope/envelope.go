@@ -27,6 +27,12 @@ type Envelope struct {
 // TagSize is the length of an AES-GCM tag in bytes (NIST SP 800-38D, 128 bits).
 const TagSize = 16
 
+// Lengths of the IV of a wrapped DEK in bytes: LongIVSize where the token makes it so.
+const (
+	IVSize     = 12
+	LongIVSize = 16
+)
+
 // ErrWrapped is returned for bytes that cannot be a wrapped DEK.
 var ErrWrapped = errors.New("not a wrapped DEK: want 60 bytes (12 of IV) or 64 bytes (16 of IV)")
 
@@ -41,7 +47,7 @@ type Wrapped struct {
 // because a DEK is always 32 bytes. The parts share b's memory.
 func SplitWrapped(b []byte) (Wrapped, error) {
 	iv := len(b) - kek.Size - TagSize
-	if iv != 12 && iv != 16 {
+	if iv != IVSize && iv != LongIVSize {
 		return Wrapped{}, fmt.Errorf("%d bytes: %w", len(b), ErrWrapped)
 	}
 	return Wrapped{IV: b[:iv:iv], Sealed: b[iv:]}, nil

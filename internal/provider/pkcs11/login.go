@@ -18,16 +18,12 @@ func (p *Provider) Login(ctx context.Context, ask provider.AskPIN) error {
 		return nil
 	}
 	token := printable.Quote(p.cfg.TokenLabel)
-	info, err := p.ctx.GetTokenInfo(p.slot)
-	if err != nil {
-		return fmt.Errorf("read token %s: %w", token, named(err))
-	}
-	warning, err := tries(info.Flags)
+	flags, warning, err := p.tries()
 	if err != nil {
 		return fmt.Errorf("log in to token %s: %w", token, err)
 	}
 	var pin []byte
-	if info.Flags&pkcs11.CKF_PROTECTED_AUTHENTICATION_PATH == 0 {
+	if flags&pkcs11.CKF_PROTECTED_AUTHENTICATION_PATH == 0 {
 		buf, err := ask(ctx, printable.Text(p.info.Label), warning)
 		if err != nil {
 			return fmt.Errorf("ask for the PIN of token %s: %w", token, err)
@@ -37,25 +33,32 @@ func (p *Provider) Login(ctx context.Context, ask provider.AskPIN) error {
 			// A zero length would mean the protected path (PKCS#11 v2.40, 5.6 C_Login).
 			return fmt.Errorf("log in to token %s: empty PIN: %w", token, provider.ErrPINRefused)
 		}
+		if _, _, err := p.tries(); err != nil { // somebody else may have tried meanwhile
+			return fmt.Errorf("log in to token %s: %w", token, err)
+		}
 	}
-	if err := p.call.login(p.h, pin); err != nil {
+	if err := p.call.login(p.h, pin); err != nil && !is(err, pkcs11.CKR_USER_ALREADY_LOGGED_IN) { // the login is of the whole application
 		return fmt.Errorf("log in to token %s: %w", token, refusedPIN(err))
 	}
 	p.loggedIn = true
 	return nil
 }
 
-// tries reads the PIN counters out of the token's flags.
-func tries(flags uint) (warning string, err error) {
-	switch {
-	case flags&pkcs11.CKF_USER_PIN_LOCKED != 0:
-		return "", fmt.Errorf("CKF_USER_PIN_LOCKED: %w", provider.ErrPINLocked)
-	case flags&pkcs11.CKF_USER_PIN_FINAL_TRY != 0:
-		return "", fmt.Errorf("CKF_USER_PIN_FINAL_TRY: %w", provider.ErrPINLocked)
-	case flags&pkcs11.CKF_USER_PIN_COUNT_LOW != 0:
-		return "a wrong PIN was entered since the last good one", nil
+// tries reads the token's flags, the PIN counters among them.
+func (p *Provider) tries() (flags uint, warning string, err error) {
+	info, err := p.ctx.GetTokenInfo(p.slot)
+	if err != nil {
+		return 0, "", named(err)
 	}
-	return "", nil
+	switch flags := info.Flags; {
+	case flags&pkcs11.CKF_USER_PIN_LOCKED != 0:
+		return flags, "", fmt.Errorf("CKF_USER_PIN_LOCKED: %w", provider.ErrPINLocked)
+	case flags&pkcs11.CKF_USER_PIN_FINAL_TRY != 0:
+		return flags, "", fmt.Errorf("CKF_USER_PIN_FINAL_TRY: %w", provider.ErrPINLocked)
+	case flags&pkcs11.CKF_USER_PIN_COUNT_LOW != 0:
+		return flags, "a wrong PIN was entered since the last good one", nil
+	}
+	return info.Flags, "", nil
 }
 
 // refusedPIN marks the answers after which nobody may simply try again. Not

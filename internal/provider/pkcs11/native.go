@@ -49,13 +49,17 @@ static void rewrap_one(struct ck_function_list *f, ck_ulong session, ck_ulong to
 	memcpy(dek, scratch, REWRAP_DEK);
 	it->step = REWRAP_WRAP;
 	it->out_len = REWRAP_ROOM;
-	it->rv = gcm(f, session, to, 1, it->iv, sizeof it->iv, NULL, 0, dek, REWRAP_DEK, it->out, &it->out_len);
+	it->rv = gcm(f, session, to, 1, it->iv, it->new_len, NULL, 0, dek, REWRAP_DEK, it->out, &it->out_len);
 	if (it->rv != CKR_OK)
 		return;
 	it->step = REWRAP_AGAIN;
-	memcpy(iv, it->iv, sizeof it->iv);
+	if (it->appended && it->out_len > it->new_len && it->out_len <= REWRAP_ROOM) {
+		it->out_len -= it->new_len;
+		memcpy(it->iv, it->out + it->out_len, it->new_len);
+	}
+	memcpy(iv, it->iv, it->new_len);
 	n = REWRAP_ROOM;
-	it->rv = gcm(f, session, to, 0, iv, sizeof it->iv, NULL, 0, it->out, it->out_len, scratch, &n);
+	it->rv = gcm(f, session, to, 0, iv, it->new_len, NULL, 0, it->out, it->out_len, scratch, &n);
 	if (it->rv != CKR_OK)
 		return;
 	for (ck_ulong i = 0; i < REWRAP_DEK; i++)
@@ -157,8 +161,11 @@ func (f functions) rewrap(s pkcs11.SessionHandle, to pkcs11.ObjectHandle, items 
 }
 
 // newItem lays out a wrapped DEK, taken apart, with the IV for the new one.
-func newItem(from pkcs11.ObjectHandle, w envelope.Wrapped, iv []byte) item {
-	it := item{from: C.ck_ulong(from), iv_len: C.ck_ulong(len(w.IV)), in_len: C.ck_ulong(len(w.IV) + len(w.Sealed))}
+func newItem(from pkcs11.ObjectHandle, w envelope.Wrapped, iv []byte, mode ivMode) item {
+	it := item{from: C.ck_ulong(from), iv_len: C.ck_ulong(len(w.IV)), in_len: C.ck_ulong(len(w.IV) + len(w.Sealed)), new_len: C.ck_ulong(len(iv))}
+	if mode == ivAppended {
+		it.appended = 1
+	}
 	in := bytesOf(it.in[:])
 	copy(in[copy(in, w.IV):], w.Sealed)
 	copy(bytesOf(it.iv[:]), iv)
@@ -182,7 +189,7 @@ func result(it *item, given []byte, mode ivMode) ([]byte, error) {
 	case C.REWRAP_DIFFERS:
 		return nil, errors.New("what was just wrapped unwraps to another value")
 	}
-	iv, sealed := bytesOf(it.iv[:]), bytesOf(it.out[:])[:it.out_len]
+	iv, sealed := bytesOf(it.iv[:])[:it.new_len], bytesOf(it.out[:])[:it.out_len]
 	if err := checkAnswer(mode, given, iv, len(sealed)); err != nil {
 		return nil, err
 	}

@@ -108,7 +108,7 @@ func (p *probe) tamper() (string, error) {
 	for _, c := range []struct {
 		name string
 		at   int // of the byte to alter in IV || ciphertext || tag; -1: the AAD
-	}{{"tag", len(b) - 1}, {"first byte of the tag", len(b) - envelope.TagSize}, {"IV", 0}, {"ciphertext", ivSize}, {"AAD", -1}} {
+	}{{"tag", len(b) - 1}, {"first byte of the tag", len(b) - envelope.TagSize}, {"IV", 0}, {"ciphertext", p.iv.size()}, {"AAD", -1}} {
 		bad, badAAD := bytes.Clone(b), bytes.Clone(aad)
 		if c.at >= 0 {
 			bad[c.at] ^= 1
@@ -131,20 +131,22 @@ func (p *probe) ivs() (string, error) {
 	}
 	const wraps = 1000
 	seen := make(map[string]bool, 2*wraps)
+	size := p.iv.size()
 	for range wraps {
 		b, err := p.wrap(p.key, p.sample, nil)
 		if err != nil {
 			return "", named(err)
 		}
 		// A token that ignores the IV it is told answers the same twice.
-		for _, part := range []string{string(b[:ivSize]), string(b[ivSize:])} {
+		for _, part := range []string{string(b[:size]), string(b[size:])} {
 			if seen[part] {
 				return "", fmt.Errorf("an IV was used twice in %d wraps", wraps)
 			}
 			seen[part] = true
 		}
 	}
-	return fmt.Sprintf("made by the %s, 12 bytes, none repeated in %d wraps", map[ivMode]string{ivHost: "host", ivWritten: "token"}[p.iv], wraps), nil
+	by := map[ivMode]string{ivHost: "made by the host", ivWritten: "made by the token, written over the one it is given", ivAppended: "made by the token, appended to its answer"}[p.iv]
+	return fmt.Sprintf("%s, %d bytes, none repeated in %d wraps", by, size, wraps), nil
 }
 
 // findIVMode runs the experiment on a throw-away key of its own.
@@ -158,15 +160,18 @@ func (p *Provider) findIVMode() error {
 }
 
 // discoverIV offers a buffer of zeros: a token that makes its own IV writes it
-// there. One that leaves the zeros, or refuses them, takes the host's; whether
-// it really uses what it is given, ivs shows.
+// there, or appends it to its answer. One that leaves the zeros, or refuses them,
+// takes the host's; whether it really uses what it is given, ivs shows.
 func (p *Provider) discoverIV(key pkcs11.ObjectHandle, sample []byte) error {
-	iv, out := make([]byte, ivSize), make([]byte, roomy)
+	iv, out := make([]byte, envelope.IVSize), make([]byte, roomy)
 	n, err := p.call.encrypt(p.h, key, iv, nil, sample, out)
+	want := len(sample) + envelope.TagSize
 	switch {
-	case err == nil && n != len(sample)+envelope.TagSize:
-		return fmt.Errorf("the token answered %d bytes to %d, want %d: an IV mode this version does not speak", n, len(sample), len(sample)+envelope.TagSize)
-	case err == nil && !bytes.Equal(iv, make([]byte, ivSize)):
+	case err == nil && n == want+envelope.LongIVSize && bytes.Equal(iv, make([]byte, envelope.IVSize)):
+		p.iv = ivAppended
+	case err == nil && n != want:
+		return fmt.Errorf("the token answered %d bytes to %d, want %d: an IV mode this version does not speak", n, len(sample), want)
+	case err == nil && !bytes.Equal(iv, make([]byte, envelope.IVSize)):
 		p.iv = ivWritten
 	default:
 		p.iv = ivHost
@@ -177,14 +182,16 @@ func (p *Provider) discoverIV(key pkcs11.ObjectHandle, sample []byte) error {
 // sizeQuery asks for the output's size, which some tokens get wrong (NSS says
 // 32 for 48). We never rely on it, so a wrong answer is only noted.
 func (p *probe) sizeQuery() (string, error) {
-	iv := make([]byte, ivSize)
-	if _, err := rand.Read(iv); err != nil {
-		return "", err
-	}
-	if p.iv == ivWritten {
-		clear(iv)
-	}
+	iv := make([]byte, p.iv.size())
 	want := len(p.sample) + envelope.TagSize
+	switch p.iv {
+	case ivHost:
+		if _, err := rand.Read(iv); err != nil {
+			return "", err
+		}
+	case ivAppended:
+		want += envelope.LongIVSize
+	}
 	size, n, err := p.call.size(p.h, p.key, iv, p.sample, make([]byte, roomy))
 	if err != nil {
 		return "", fmt.Errorf("encrypt after a size query: %w", named(err))

@@ -23,7 +23,9 @@ struct rewrap_item {
 	ck_ulong from; /* key that unwraps */
 	ck_ulong iv_len, in_len;
 	ck_byte in[REWRAP_IN_MAX]; /* IV || sealed */
-	ck_byte iv[12];            /* of the new one: given, or written by the token */
+	ck_byte iv[REWRAP_IV_MAX]; /* of the new one: given, or made by the token */
+	ck_ulong new_len;          /* of iv */
+	int appended;              /* the token makes it and appends it to its answer */
 	ck_byte out[REWRAP_ROOM];  /* sealed anew */
 	ck_ulong out_len;
 	ck_ulong rv;

@@ -42,18 +42,26 @@ func (p *Provider) openSession() (*session, error) {
 	return s, nil
 }
 
-func (s *session) open() (err error) {
-	s.h, err = s.p.ctx.OpenSession(s.p.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+func (s *session) open() error {
+	h, err := s.p.ctx.OpenSession(s.p.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
 	if err != nil {
 		return fmt.Errorf("open session on token %s: %w", printable.Quote(s.p.cfg.TokenLabel), named(err))
 	}
+	s.h = h
 	return nil
 }
 
-// reopen drops a session that failed: it may be in the middle of an operation.
+// reopen drops a session that failed: it may be in the middle of an operation. The
+// new one is opened first, as whoever closes the last one is logged out (PKCS#11
+// v2.40, 5.6.2), unless the token has no room for one more.
 func (s *session) reopen() error {
-	_ = s.p.ctx.CloseSession(s.h) // it may be gone already
-	return s.open()
+	old := s.h
+	err := s.open()
+	_ = s.p.ctx.CloseSession(old) // it may be gone already
+	if is(err, pkcs11.CKR_SESSION_COUNT) {
+		err = s.open()
+	}
+	return err
 }
 
 // work does the jobs of a worker session on one thread, until there are no more.
@@ -68,13 +76,14 @@ func (s *session) work() {
 // rewrap does a chunk of items, all of them found. A busy token is given time,
 // and a lost session is opened anew, some times.
 func (s *session) rewrap(items []provider.Item, from map[kek.Version]source, to pkcs11.ObjectHandle, out []provider.Rewrapped) error {
-	ivs := make([]byte, ivSize*len(items))
+	size := s.p.iv.size()
+	ivs := make([]byte, size*len(items))
 	if s.p.iv == ivHost {
 		if _, err := rand.Read(ivs); err != nil {
 			return err
 		}
 	}
-	iv := func(i int) []byte { return ivs[i*ivSize : (i+1)*ivSize] }
+	iv := func(i int) []byte { return ivs[i*size : (i+1)*size] }
 	chunk := make([]item, 0, len(items))
 	at := make([]int, 0, len(items)) // of each item of the chunk, its place in items
 	for i, it := range items {
@@ -85,7 +94,7 @@ func (s *session) rewrap(items []provider.Item, from map[kek.Version]source, to 
 		} else if err != nil {
 			out[i].Err = err
 		} else {
-			chunk, at = append(chunk, newItem(f.key, w, iv(i))), append(at, i)
+			chunk, at = append(chunk, newItem(f.key, w, iv(i), s.p.iv)), append(at, i)
 		}
 	}
 	s.p.call.rewrap(s.h, to, chunk, s.scratch.Room())
@@ -124,13 +133,13 @@ func (s *session) once(it provider.Item, from, to pkcs11.ObjectHandle) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	iv := make([]byte, ivSize)
+	iv := make([]byte, s.p.iv.size())
 	if s.p.iv == ivHost {
 		if _, err := rand.Read(iv); err != nil {
 			return nil, err
 		}
 	}
-	one := []item{newItem(from, w, iv)}
+	one := []item{newItem(from, w, iv, s.p.iv)}
 	s.p.call.rewrap(s.h, to, one, s.scratch.Room())
 	return result(&one[0], iv, s.p.iv)
 }

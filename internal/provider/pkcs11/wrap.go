@@ -19,11 +19,18 @@ import (
 type ivMode string
 
 const (
-	ivHost    ivMode = "host"    // we pass 12 random bytes
-	ivWritten ivMode = "written" // we pass 12 zeros, the token overwrites them (CloudHSM, ProtectServer)
+	ivHost     ivMode = "host"     // we pass 12 random bytes
+	ivWritten  ivMode = "written"  // we pass 12 zeros, the token overwrites them (CloudHSM, ProtectServer)
+	ivAppended ivMode = "appended" // we pass 16 zeros, the token appends 16 bytes of its own to the answer (Luna in FIPS mode)
 )
 
-const ivSize = 12
+// size is the IV's, in bytes.
+func (m ivMode) size() int {
+	if m == ivAppended {
+		return envelope.LongIVSize
+	}
+	return envelope.IVSize
+}
 
 // roomy is the one output buffer of every operation here, larger than any
 // answer to 32 bytes, so that no size query is needed.
@@ -53,23 +60,28 @@ func (p *Provider) Wrap(ctx context.Context, by kek.Name, dek []byte) ([]byte, e
 // wrap encrypts in under the mode found and returns IV || ciphertext || tag.
 func (s *session) wrap(key pkcs11.ObjectHandle, in, aad []byte) ([]byte, error) {
 	p := s.p
-	iv := make([]byte, ivSize)
+	size := p.iv.size()
+	iv := make([]byte, size)
 	if p.iv == ivHost {
 		if _, err := rand.Read(iv); err != nil {
 			return nil, err
 		}
 	}
 	given := bytes.Clone(iv)
-	out := make([]byte, ivSize+roomy)
-	n, err := p.call.encrypt(s.h, key, iv, aad, in, out[ivSize:])
+	out := make([]byte, size+roomy)
+	n, err := p.call.encrypt(s.h, key, iv, aad, in, out[size:])
 	if err != nil {
 		return nil, err
+	}
+	if p.iv == ivAppended && n > size {
+		n -= size
+		copy(iv, out[size+n:])
 	}
 	if err := checkAnswer(p.iv, given, iv, n); err != nil {
 		return nil, err
 	}
 	copy(out, iv)
-	return out[:ivSize+n], nil
+	return out[:size+n], nil
 }
 
 // checkAnswer refuses what a token must never answer to a wrap.
@@ -79,7 +91,7 @@ func checkAnswer(mode ivMode, given, iv []byte, n int) error {
 		return fmt.Errorf("the token answered %d bytes, want %d", n, kek.Size+envelope.TagSize)
 	case mode == ivHost && !bytes.Equal(iv, given):
 		return errors.New("the token changed the IV it was given")
-	case bytes.Equal(iv, make([]byte, ivSize)):
+	case bytes.Equal(iv, make([]byte, len(iv))):
 		return errors.New("the IV is all zeros")
 	}
 	return nil

@@ -1,0 +1,253 @@
+package pkcs11_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/secret"
+)
+
+// faulty is a token behind the fault module, logged in unless the fault is a mode of
+// the login. Faults begin after that.
+func faulty(t *testing.T, faults string) *pkcs11.Provider {
+	t.Helper()
+	pkcs11test.NewTokens(t, pkcs11test.Label)
+	module, _ := pkcs11test.Proxy(t, "")
+	p := open(t, module)
+	if err := login(t, p, pkcs11test.PIN); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KEK_PROXY", faults)
+	return p
+}
+
+// TestP10: the IV is where the token puts it, and found by trying.
+func TestP10(t *testing.T) {
+	for _, c := range []struct {
+		mode, iv string
+		length   int // of a wrapped DEK
+		line     string
+	}{
+		{"", "host", 60, "made by the host, 12 bytes, none repeated in 1000 wraps"},
+		{"written-iv", "written", 60, "made by the token, written over the one it is given, 12 bytes, none repeated in 1000 wraps"},
+		{"appended-iv", "appended", 64, "made by the token, appended to its answer, 16 bytes, none repeated in 1000 wraps"},
+	} {
+		t.Run(c.iv, func(t *testing.T) {
+			p := faulty(t, c.mode)
+			var line string
+			err := p.Probe(t.Context(), func(v provider.Verdict) {
+				if v.Line == "IV" {
+					line = v.Detail
+				}
+			})
+			about, _ := p.Describe(t.Context())
+			if err != nil || line != c.line || about["iv"] != c.iv {
+				t.Fatalf("%v, %q, mode %s", err, line, about["iv"])
+			}
+			all := items(t, p, 50)
+			if n := len(all[0].Wrapped); n != c.length {
+				t.Errorf("a wrapped DEK of %d bytes, want %d", n, c.length)
+			}
+			answers, err := p.Rewrap(t.Context(), all, kek.NameOf(chain, 2))
+			if err != nil {
+				t.Fatal(err)
+			}
+			right(t, p, all, answers)
+		})
+	}
+}
+
+// TestP10Refused: an IV that is constant, or all zeros, is refused by the probe and by
+// every wrap.
+func TestP10Refused(t *testing.T) {
+	for mode, says := range map[string]string{"zero-iv": "an IV was used twice in 1000 wraps", "constant-iv": "an IV was used twice in 1000 wraps"} {
+		p := faulty(t, mode)
+		var failed *provider.ProbeError
+		if _, err := probe(t, p); !errors.As(err, &failed) || failed.Line != "IV" || failed.Detail != says {
+			t.Errorf("%s: %v", mode, err)
+		}
+		p.Close()
+	}
+}
+
+// TestProbeLines: what else tokens do, each by its line.
+func TestProbeLines(t *testing.T) {
+	for i, c := range []struct{ mode, line, detail string }{
+		{"gcm-fails", "IV", "CKR_MECHANISM_INVALID"},
+		{"corrupt", "round trip", "CKR_GENERAL_ERROR"},
+		{"other-key", "round trip", "CKR_GENERAL_ERROR"},
+		{"mute", "key", "key of the probe: local is unknown, want true"},
+		{"GenerateKey=1:70", "key", "CKR_MECHANISM_INVALID"},
+		{"EncryptInit+1:2", "IV", "CKR_HOST_MEMORY"},
+	} {
+		t.Run(fmt.Sprint(i), func(t *testing.T) { // SoftHSM2 takes a # in a path for a comment
+			p := faulty(t, c.mode)
+			var failed *provider.ProbeError
+			if _, err := probe(t, p); !errors.As(err, &failed) || failed.Line != c.line || !strings.Contains(failed.Detail, c.detail) {
+				t.Errorf("got %v, want line %s: %s", err, c.line, c.detail)
+			}
+			t.Setenv("KEK_PROXY", "")
+			if left := pkcs11test.Objects(t, pkcs11test.PIN); left != "" {
+				t.Errorf("the probe left objects:\n%s", left)
+			}
+		})
+	}
+	t.Run("small-size", func(t *testing.T) { // only noted
+		p := faulty(t, "small-size")
+		var detail string
+		err := p.Probe(t.Context(), func(v provider.Verdict) {
+			if v.Line == "size query" {
+				detail = v.Detail
+			}
+		})
+		if err != nil || !strings.HasPrefix(detail, "note: it says 32 bytes where 48 come") {
+			t.Errorf("%v, %q", err, detail)
+		}
+	})
+}
+
+// logins counts the attempts that reached the token.
+func logins(t *testing.T, log string) int { return pkcs11test.Generated(t, log, "login") }
+
+// TestP01P02P03: the PIN's counters, the token's refusals, and a keypad. There is
+// never more than one attempt, and none where the token says that it is the last.
+func TestP01P02P03(t *testing.T) {
+	for _, c := range []struct {
+		name, mode string
+		want       error
+		says       string
+		attempts   int
+		asked      bool
+	}{
+		{"P01 locked", "pin-locked", provider.ErrPINLocked, "CKF_USER_PIN_LOCKED", 0, false},
+		{"P01 the final try", "pin-final", provider.ErrPINLocked, "CKF_USER_PIN_FINAL_TRY", 0, false},
+		{"P01 the final try since the question", "pin-turns", provider.ErrPINLocked, "CKF_USER_PIN_FINAL_TRY", 0, true},
+		{"P01 count low", "pin-low", nil, "", 1, true},
+		{"P02 expired", "Login=1:a3", provider.ErrPINRefused, "CKR_PIN_EXPIRED", 0, true},
+		{"P02 length", "Login=1:a2", provider.ErrPINRefused, "CKR_PIN_LEN_RANGE", 0, true},
+		{"P02 locked by this try", "Login=1:a4", provider.ErrPINLocked, "CKR_PIN_LOCKED", 0, true},
+		{"P02 not initialized", "Login=1:102", nil, "CKR_USER_PIN_NOT_INITIALIZED", 0, true},
+		{"P02 logged in already", "Login=1:100", nil, "", 0, true},
+		{"P02 somebody else is", "Login=1:104", nil, "CKR_USER_ANOTHER_ALREADY_LOGGED_IN", 0, true},
+		{"P03 keypad", "pin-path", nil, "", 1, false},
+		{"P03 keypad, nobody typed", "pin-path,Login=1:50", provider.ErrPINRefused, "CKR_FUNCTION_CANCELED", 0, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			pkcs11test.NewTokens(t, pkcs11test.Label)
+			module, log := pkcs11test.Proxy(t, "")
+			p := open(t, module)
+			t.Setenv("KEK_PROXY", c.mode)
+			asked, warned := false, ""
+			err := p.Login(t.Context(), func(_ context.Context, _, warning string) (*secret.Buffer, error) {
+				asked, warned = true, warning
+				b, err := secret.New(64)
+				if err == nil {
+					b.SetLen(copy(b.Room(), pkcs11test.PIN))
+				}
+				return b, err
+			})
+			if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) || c.want != nil && !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %s", err, c.says)
+			}
+			if c.want == nil && (errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrPINLocked)) {
+				t.Errorf("%v is about the PIN", err)
+			}
+			if n := logins(t, log); n != c.attempts || asked != c.asked {
+				t.Errorf("%d attempts, asked %t, want %d and %t", n, asked, c.attempts, c.asked)
+			}
+			if c.mode == "pin-low" && !strings.Contains(warned, "a wrong PIN was entered") {
+				t.Errorf("warned %q", warned)
+			}
+		})
+	}
+}
+
+// TestP06: the key was made and the answer was lost. It is found again by its CKA_ID,
+// and nobody makes a second one.
+func TestP06(t *testing.T) {
+	p := faulty(t, "lost-reply")
+	n := kek.NameOf(chain, 1)
+	if err := p.Generate(t.Context(), n); !errors.Is(err, provider.ErrGone) {
+		t.Fatalf("got %v", err)
+	}
+	t.Setenv("KEK_PROXY", "")
+	if k, err := p.Find(t.Context(), n); err != nil || k.Doubt != nil {
+		t.Errorf("%v, doubt %v", err, k.Doubt)
+	}
+}
+
+// TestP08: what cannot be read of a key is unknown, and doubted.
+func TestP08(t *testing.T) {
+	p := faulty(t, "")
+	n := kek.NameOf(chain, 1)
+	if err := p.Generate(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	for mode, says := range map[string]string{"mute": "local is unknown", "not-local": "local is false"} {
+		t.Setenv("KEK_PROXY", mode)
+		if k, err := p.Find(t.Context(), n); err != nil || k.Doubt == nil || !strings.Contains(k.Doubt.Error(), says) || k.Attributes["sensitive"] != "true" {
+			t.Errorf("%s: %v, %v", mode, err, k)
+		}
+	}
+}
+
+// TestP11: a wrapped DEK with any bit changed, cut short or empty opens to nothing.
+func TestP11(t *testing.T) {
+	p := faulty(t, "")
+	all := items(t, p, 1)
+	good := all[0].Wrapped
+	into := make([]byte, kek.Size)
+	one := kek.NameOf(chain, 1)
+	for i := range 8 * len(good) {
+		bad := bytes.Clone(good)
+		bad[i/8] ^= 1 << (i % 8)
+		if err := p.Unwrap(t.Context(), one, bad, into); err == nil {
+			t.Fatalf("bit %d changed, and it opened", i)
+		}
+	}
+	for _, n := range []int{0, 12, 28, 44, 59} { // a tag of 96 bits among them
+		if err := p.Unwrap(t.Context(), one, good[:n], into); err == nil {
+			t.Errorf("%d bytes opened", n)
+		}
+	}
+	if err := p.Unwrap(t.Context(), one, good, into); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestP13: what the module says when it is opened, and of sessions.
+func TestP13(t *testing.T) {
+	for mode, says := range map[string]string{
+		"Initialize=1:a": "initialize module", "Initialize=1:9": "CKR_NEED_TO_CREATE_THREADS", "OpenSession=1:b1": "CKR_SESSION_COUNT",
+		"GetTokenInfo=1:30": "CKR_DEVICE_ERROR", "OpenSession=1:e0": "CKR_TOKEN_NOT_PRESENT",
+	} {
+		pkcs11test.NewTokens(t, pkcs11test.Label)
+		module, _ := pkcs11test.Proxy(t, mode)
+		p, err := pkcs11.Open(pkcs11.Config{ModulePath: module, TokenLabel: pkcs11test.Label})
+		if err == nil {
+			p.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %s", mode, err, says)
+		}
+	}
+	// An operation that was left active does not outlive its session.
+	p := faulty(t, "")
+	all := items(t, p, 4)
+	for _, rv := range []string{"90", "6", "b3", "31"} { // OPERATION_ACTIVE, FUNCTION_FAILED, SESSION_HANDLE_INVALID, DEVICE_MEMORY
+		t.Setenv("KEK_PROXY", "EncryptInit=1:"+rv)
+		answers, err := p.Rewrap(t.Context(), all, kek.NameOf(chain, 2))
+		if err != nil {
+			t.Fatalf("%s: %v", rv, err)
+		}
+		right(t, p, all, answers)
+	}
+}
