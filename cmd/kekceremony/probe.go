@@ -9,18 +9,40 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 )
 
 func probeCommand(o *options) *cobra.Command {
-	return &cobra.Command{
+	var token config.PKCS11
+	var pinFile string
+	cmd := &cobra.Command{
 		Use:   "probe",
 		Short: "Find out what the provider can do, on throw-away keys: exit 0 or 3",
-		Long:  `probe leaves nothing on the token and needs no store. Each line is found by trying.`,
-		Args:  cobra.NoArgs,
-		RunE:  held(func(cmd *cobra.Command, _ []string) error { return probe(cmd.Context(), cmd.OutOrStdout(), o) }),
+		Long: `probe leaves nothing on the token and needs no store. Each line is found by
+trying. With --module and --token it needs no configuration either.`,
+		Args: cobra.NoArgs,
+		RunE: held(func(cmd *cobra.Command, _ []string) error {
+			cfg := config.Config{Encryption: config.Encryption{Provider: pkcs11.Name, PINFile: pinFile, PKCS11: token}}
+			if token.ModulePath == "" {
+				var err error
+				if cfg, err = o.readConfig(); err != nil {
+					return err
+				}
+			}
+			return probe(cmd.Context(), cmd.OutOrStdout(), o, cfg)
+		}),
 	}
+	f := cmd.Flags()
+	f.StringVar(&token.ModulePath, "module", "", "PKCS#11 module, instead of the configured one")
+	f.StringVar(&token.TokenLabel, "token", "", "label of the token")
+	f.StringVar(&token.TokenSerial, "serial", "", "serial of the token, where two have one label")
+	f.StringVar(&token.InitArgs, "init-args", "", "what the module wants in C_Initialize, if it wants anything")
+	f.StringVar(&pinFile, "pin-file", "", "file of mode 0600 with the PIN; else it is asked for")
+	cmd.MarkFlagsRequiredTogether("module", "token")
+	return cmd
 }
 
 // probed is the result as JSON.
@@ -29,11 +51,7 @@ type probed struct {
 	Verdicts []provider.Verdict `json:"verdicts"`
 }
 
-func probe(ctx context.Context, w io.Writer, o *options) error {
-	cfg, err := o.readConfig()
-	if err != nil {
-		return err
-	}
+func probe(ctx context.Context, w io.Writer, o *options, cfg config.Config) error {
 	p, err := loggedIn(ctx, o, cfg)
 	if err != nil {
 		return err

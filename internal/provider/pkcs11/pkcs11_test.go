@@ -100,7 +100,7 @@ func TestProbeOnSoftHSM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "mechanism ok, key ok, IV ok, round trip ok, tamper ok, size query ok, throughput ok"
+	want := "mechanism ok, key ok, IV ok, round trip ok, tamper ok, size query ok, key wrap ok, throughput ok"
 	if got := strings.Join(lines, ", "); got != want {
 		t.Errorf("got %s", got)
 	}

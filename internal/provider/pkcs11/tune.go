@@ -42,6 +42,15 @@ func newTuner(fixed, most int, now func() time.Time) *tuner {
 	return &tuner{now: now, most: most, n: 1, climbing: true, up: true, why: "trying"}
 }
 
+// begin starts the search where the probe found the best.
+func (t *tuner) begin(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.fixed {
+		t.n = max(1, min(n, t.most))
+	}
+}
+
 // sessions is how many are to work now.
 func (t *tuner) sessions() int {
 	t.mu.Lock()
