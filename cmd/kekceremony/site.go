@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -78,7 +79,7 @@ func site(ctx context.Context, c config.Config, rate int) (*steps.Site, error) {
 	s := &steps.Site{
 		Mode: mode(c), Tool: tool, Bundles: c.Transcripts, Chain: kek.Chain(c.Chain), ProviderName: c.Encryption.Provider,
 		OpenProvider: func() (provider.Provider, error) { return openProvider(c) },
-		Exchange:     c.Exchange, Revoked: c.Revoked,
+		Exchange:     c.Exchange, Revoked: c.Revoked, Founding: strings.ToLower(strings.Join(strings.Fields(c.Founding), "")),
 		Catalogue: catalogue, Control: rewrap.NewControl(rate),
 		Fleet: steps.FleetConfig{Beat: c.Fleet.Beat, Live: c.Fleet.Live, Expect: c.Fleet.Expect},
 	}

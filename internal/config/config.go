@@ -29,6 +29,7 @@ type Config struct {
 	Transcripts string     `yaml:"transcripts"` // an existing directory of mode 0700
 	Exchange    string     `yaml:"exchange"`    // directory of statements that are signed elsewhere; default: transcripts
 	Revoked     string     `yaml:"revoked"`     // file of revoked operators' keys, a list or a KRL
+	Founding    string     `yaml:"founding"`    // final digest of the install, typed from paper
 	Chain       string     `yaml:"chain"`       // typed from paper after the install
 	Encryption  Encryption `yaml:"encryption"`
 	Fleet       Fleet      `yaml:"fleet"`

@@ -85,7 +85,7 @@ func (r Roster) CheckAll(namespace string, all []Signed) error {
 func (r Roster) Quorum(namespace string, all []Proof) error {
 	names, keys := map[string]bool{}, map[string]bool{}
 	for _, p := range all {
-		names[p.Name], keys[string(p.Key.Marshal())] = true, true
+		names[p.Name], keys[p.blob] = true, true
 	}
 	if n := min(len(names), len(keys)); n < r.M {
 		return fmt.Errorf("%s: %d of %d: %w", namespace, n, r.M, ErrQuorum)

@@ -59,7 +59,7 @@ var twists = []twist{
 		}
 	}, "one form of the armor"},
 	{"no line feed at the end of the armor", func(c *signedCase) { c.signed.Signature = []byte(strings.TrimSuffix(string(c.signed.Signature), "\n")) }, "one form of the armor"},
-	{"a letter of the armor", func(c *signedCase) { c.signed.Signature = flip(c.signed.Signature, rand.IntN) }, ""},
+	{"a letter of the armor", func(c *signedCase) { c.signed.Signature = flip(c.signed.Signature, rand.IntN) }, "one version, and no stray bits"},
 	{"the armor cut", func(c *signedCase) { c.signed.Signature = c.signed.Signature[:len(c.signed.Signature)/2] }, ""},
 	{"no signature", func(c *signedCase) { c.signed.Signature = nil }, ""},
 	{"a comma list of names", func(c *signedCase) { swap(&c.roster, "alice ", "alice,zoe ") }, "one name to a line"},

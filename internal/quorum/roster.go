@@ -3,7 +3,6 @@
 package quorum
 
 import (
-	"bytes"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
@@ -58,6 +57,8 @@ type Member struct {
 	Namespaces    []string
 	Key           ssh.PublicKey
 	After, Before time.Time // the key is good from After to before Before; zero: no bound
+
+	blob string // of Key, as on the wire
 }
 
 // Fingerprint is the key's, as ssh-keygen -l prints it.
@@ -87,6 +88,8 @@ type Roster struct {
 	M        int
 	Verified bool // FIDO keys must verify their user
 	Members  []Member
+
+	names, keys map[string]int // places in Members
 }
 
 const verifiedLine = "# user-verification: required"
@@ -105,7 +108,7 @@ var (
 // ParseRoster reads a roster and lints it: what stock ssh-keygen would read in
 // more than one way is refused. The mode says which namespace approves.
 func ParseRoster(text []byte, mode Mode) (Roster, error) {
-	r := Roster{Text: text}
+	r := Roster{Text: text, names: map[string]int{}, keys: map[string]int{}}
 	if len(text) == 0 || len(text) > maxRoster || text[len(text)-1] != '\n' {
 		return r, fmt.Errorf("%w: %d bytes, want at most %d ending in a line feed", ErrRoster, len(text), maxRoster)
 	}
@@ -146,14 +149,13 @@ func (r *Roster) add(i int, line string) error {
 	if err != nil {
 		return err
 	}
-	for _, other := range r.Members {
-		if other.Name == member.Name {
-			return fmt.Errorf("name %s is repeated", member.Name)
-		}
-		if bytes.Equal(other.Key.Marshal(), member.Key.Marshal()) {
-			return fmt.Errorf("the key of %s is also the key of %s", member.Name, other.Name)
-		}
+	if _, ok := r.names[member.Name]; ok {
+		return fmt.Errorf("name %s is repeated", member.Name)
 	}
+	if i, ok := r.keys[member.blob]; ok {
+		return fmt.Errorf("the key of %s is also the key of %s", member.Name, r.Members[i].Name)
+	}
+	r.names[member.Name], r.keys[member.blob] = len(r.Members), len(r.Members)
 	r.Members = append(r.Members, member)
 	return nil
 }
@@ -185,6 +187,7 @@ func parseMember(line string) (Member, error) {
 	if m.Key, err = ssh.ParsePublicKey(blob); err != nil {
 		return m, fmt.Errorf("%s: key: %s", m.Name, printable.Text(err.Error()))
 	}
+	m.blob = string(m.Key.Marshal())
 	if !slices.Contains(keyTypes, m.Key.Type()) { // a certificate would be a second name of a key
 		return m, fmt.Errorf("%s: a key of type %s cannot sign here", m.Name, printable.Quote(m.Key.Type()))
 	}
@@ -274,8 +277,8 @@ func (r Roster) Digest() string {
 
 // Member finds a person by name.
 func (r Roster) Member(name string) (Member, bool) {
-	i := slices.IndexFunc(r.Members, func(m Member) bool { return m.Name == name })
-	if i < 0 {
+	i, ok := r.names[name]
+	if !ok {
 		return Member{}, false
 	}
 	return r.Members[i], true
@@ -285,7 +288,7 @@ func (r Roster) Member(name string) (Member, bool) {
 // each must prove to hold the key.
 func (r Roster) Joining(old Roster) (members []Member) {
 	for _, m := range r.Members {
-		if o, ok := old.Member(m.Name); !ok || !bytes.Equal(o.Key.Marshal(), m.Key.Marshal()) {
+		if o, ok := old.Member(m.Name); !ok || o.blob != m.blob {
 			members = append(members, m)
 		}
 	}

@@ -5,9 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -190,6 +190,9 @@ func (c *collector) at() time.Time {
 	return time.Now()
 }
 
+// soon is longer than it takes from the check of a signature to its line.
+const soon = time.Minute
+
 // proof checks a signature, what its authenticator says, and that its key is not
 // revoked.
 func (c *collector) proof(ctx context.Context, s quorum.Signed) (quorum.Proof, error) {
@@ -197,10 +200,12 @@ func (c *collector) proof(ctx context.Context, s quorum.Signed) (quorum.Proof, e
 	if err != nil {
 		return p, err
 	}
-	counters := quorum.Counters{}
-	for _, events := range slices.Concat(c.site.History.Logs, []transcript.Events{c.log.Events}) {
-		events.Counters(counters)
+	if err := p.At(s.At.Add(soon)); err != nil && c.purpose != quorum.Final { // the line that keeps it is a little later
+		return p, fmt.Errorf("signature of %s in %s: %w", p.Name, c.namespace(), err)
 	}
+	counters := quorum.Counters{}
+	maps.Copy(counters, c.site.History.Counters)
+	c.log.Events.Counters(counters)
 	if err := counters.Next(p); err != nil {
 		return p, err
 	}

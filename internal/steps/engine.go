@@ -274,13 +274,12 @@ func (e *engine) ask(ctx context.Context, s Step) error {
 	for _, facts := range given {
 		maps.Copy(all, facts)
 	}
-	if err := e.end(ctx, kindOf(s, transcript.Answered), s.Name, all); err != nil {
-		return err
+	if d, err := toldDeviation(all[factDiffered]); err == nil && !e.site.told(d) {
+		if err := e.deviate(ctx, s.Name, d); err != nil {
+			return err
+		}
 	}
-	if d, err := toldDeviation(all[factDiffered]); err == nil {
-		return e.deviate(ctx, s.Name, d)
-	}
-	return nil
+	return e.end(ctx, kindOf(s, transcript.Answered), s.Name, all)
 }
 
 // question goes on asking until the answer passes its check.
@@ -372,7 +371,10 @@ func (e *engine) act(ctx context.Context, s Step) error {
 	if state == Done && !begun && s.Act.Fresh {
 		return fmt.Errorf("step %s: %w", s.Name, ErrPlanted)
 	}
-	if state == Done {
+	if state == Done { // found so after an interruption: what was signed still is
+		if _, _, err := e.signedFor(s.Name); err != nil {
+			return err
+		}
 		return e.end(ctx, transcript.Done, s.Name, facts)
 	}
 	if err := e.approved(ctx, s.Name); err != nil {

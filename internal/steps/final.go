@@ -61,6 +61,7 @@ func (e *engine) close(ctx context.Context) error {
 
 // gather ends when everybody who attended has signed, or M have and no more is wanted.
 func (f *finals) gather(ctx context.Context) error {
+	f.counts = func(m quorum.Member) bool { return m.May(f.site.Mode.Namespace(quorum.Approve)) }
 	f.need, f.file, f.text, f.may, f.keep, f.fill = f.site.Roster.M, transcript.FinalFile, f.statement, f.mayFinal, f.files, f.fillRequest
 	if err := f.kept(ctx); err != nil {
 		return err
@@ -80,8 +81,8 @@ func (f *finals) gather(ctx context.Context) error {
 // agreed demands that M people say the script was followed, if with deviations.
 func (f *finals) agreed() error {
 	n := 0
-	for _, verdict := range f.signed {
-		if verdict != string(transcript.Disagree) {
+	for _, m := range f.site.Roster.Members {
+		if verdict := f.signed[m.Name]; verdict != "" && verdict != string(transcript.Disagree) && f.counts(m) {
 			n++
 		}
 	}

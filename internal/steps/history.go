@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -17,11 +19,14 @@ import (
 // tell it, each line checked against the digests the next one relies on.
 type History struct {
 	Logs  []transcript.Events
-	Final string        // digest of the last final.txt, or NoDigest
-	Files []finalDigest // the finals of the last ceremony
-}
+	Final string            // digest of the last final.txt, or NoDigest
+	Files map[string]string // digests of the finals of the last ceremony, by file
+	// Founding is the digest of the first final.txt.
+	Founding string
+	Counters quorum.Counters // of authenticators
 
-type finalDigest struct{ Name, SHA256 string }
+	first string // digest of the first roster
+}
 
 // fence is the store's copy of one ceremony's log.
 type fence struct {
@@ -46,29 +51,72 @@ func (f fence) Entries(ctx context.Context) ([]transcript.Entry, error) {
 	return out, err
 }
 
-// readHistory reads the logs of the closed ceremonies and checks that they
-// follow from each other.
+// readHistory rebuilds the bundles of the closed ceremonies and verifies each, and
+// that they follow from each other: whoever can write to the store can write logs.
 func readHistory(ctx context.Context, log store.Log, closed []store.Ceremony) (History, error) {
-	h := History{Final: transcript.NoDigest}
+	h := History{Final: transcript.NoDigest, Counters: quorum.Counters{}}
+	var reports []transcript.Report
 	for i, c := range closed {
 		if c.Seq != i+1 {
 			return h, fmt.Errorf("ceremony %d follows %d: %w", c.Seq, i, ErrHistory)
 		}
-		events, files, err := readCeremony(ctx, log, c.Seq)
+		entries, err := fence{log, c.Seq}.Entries(ctx)
 		if err != nil {
 			return h, err
 		}
-		h.Files = h.Files[:0]
-		for _, name := range slices.Sorted(maps.Keys(files)) {
-			h.Files = append(h.Files, finalDigest{name, transcript.Digest(files[name])})
+		b, err := transcript.Rebuild(c.Bundle, entries)
+		var r transcript.Report
+		if err == nil {
+			r, err = b.Verify()
 		}
-		core, err := events.Core()
-		if err != nil || transcript.Digest(core) != c.Final || events[0].Prev != h.Final {
-			return h, fmt.Errorf("ceremony %d: final digest or prev differs: %w", c.Seq, ErrHistory)
+		// M who have signed the end and disagree have ended it all the same.
+		if err != nil && !(errors.Is(err, transcript.ErrIncomplete) && r.Signed() >= r.Roster.M) {
+			return h, fmt.Errorf("ceremony %d: %w: %w", c.Seq, ErrHistory, err)
 		}
-		h.Logs, h.Final = append(h.Logs, events), c.Final
+		if r.FinalSum != c.Final {
+			return h, fmt.Errorf("ceremony %d: another final digest: %w", c.Seq, ErrHistory)
+		}
+		reports = append(reports, r)
+		h.Logs, h.Final, h.Files = append(h.Logs, r.Events), c.Final, r.FinalFiles()
+		maps.Copy(h.Counters, r.Counters())
 	}
+	if len(reports) == 0 {
+		return h, nil
+	}
+	if err := transcript.VerifyChain(reports); err != nil {
+		return h, fmt.Errorf("%w: %w", ErrHistory, err)
+	}
+	h.Founding, h.first = reports[0].FinalSum, reports[0].Roster.Digest()
 	return h, nil
+}
+
+// genuine compares the history with what the lock and the configuration pin.
+func (h History) genuine(s *Site, lock store.Lock) error {
+	switch {
+	case len(h.Logs) == 0:
+		return nil
+	case lock.Chain != "" && (h.first != lock.Roster || h.Logs[0][0].Facts[transcript.FactChain] != string(lock.Chain)):
+		return fmt.Errorf("the lock is of another chain or founding roster: %w", ErrHistory)
+	case s.Founding != "" && h.Founding != s.Founding:
+		return fmt.Errorf("founding: configured %s, the first ceremony's final digest is %s: %w", printable.Text(s.Founding), h.Founding, ErrLockDiffers)
+	}
+	return nil
+}
+
+// rolledBack finds a bundle of a ceremony that the store does not know: somebody put an
+// older store in its place, or deleted from it.
+func rolledBack(dir string, all []store.Ceremony) error {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		known := slices.ContainsFunc(all, func(c store.Ceremony) bool { return c.Bundle == d.Name() })
+		if bundleName.MatchString(d.Name()) && !known {
+			return fmt.Errorf("bundle %s: the store does not know its ceremony: %w", printable.Text(d.Name()), ErrHistory)
+		}
+	}
+	return nil
 }
 
 // readCeremony reads one ceremony from the store: its log, each line checked

@@ -92,6 +92,12 @@ func (e *engine) open(ctx context.Context, open Opening) error {
 	if e.site.History, err = readHistory(ctx, e.site.Store, closed); err != nil {
 		return err
 	}
+	if err := e.site.History.genuine(e.site, lock); err != nil {
+		return err
+	}
+	if err := rolledBack(e.site.Bundles, all); err != nil {
+		return err
+	}
 	if unfinished != nil {
 		return e.resume(ctx, *unfinished, open, lock)
 	}
@@ -155,7 +161,13 @@ func enoughFinals(ctx context.Context, s *Site, c store.Ceremony) (bool, error) 
 		return false, err
 	}
 	signed, err := signedFinals(r, s.Mode, events, files)
-	return len(signed) >= r.M, err
+	n := 0
+	for _, m := range r.Who(s.Mode.Namespace(quorum.Approve)) {
+		if signed[m.Name] != "" {
+			n++
+		}
+	}
+	return n >= r.M, err
 }
 
 // begin opens the next ceremony: first its number in the store, so that two
@@ -199,8 +211,8 @@ func (e *engine) firstLine(ctx context.Context, facts Facts) error {
 	facts["tool_sha256"] = e.site.Tool.SHA256
 	facts["script_sha256"] = scriptSum(e.kind, e.site.Tool.Version, facts)
 	facts["store"] = printable.Text(e.site.Store.Describe())
-	for _, f := range e.site.History.Files {
-		facts["previous."+f.Name] = f.SHA256
+	for name, sum := range e.site.History.Files {
+		facts["previous."+name] = sum
 	}
 	ev, err := e.append(ctx, transcript.Opened, "", facts)
 	e.facts = transcript.Events{ev}.Fold()

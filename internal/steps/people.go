@@ -19,7 +19,7 @@ const (
 )
 
 // factChanged is the digest of the roster that took effect.
-const factChanged = "changed"
+const factChanged = transcript.FactChanged
 
 // RosterSteps is the ceremony that changes who may sign, or how many must: by the old
 // quorum, with a proof of each new key.

@@ -3,6 +3,7 @@ package steps
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -163,6 +164,11 @@ func (e *DeviationError) Error() string {
 	return fmt.Sprintf("%s: was %s, is %s: %s", e.What, printable.Text(e.Expected), printable.Text(e.Seen), e.Err)
 }
 func (e *DeviationError) Unwrap() error { return e.Err }
+
+// told reports whether the people have told of it already in this ceremony.
+func (s *Site) told(d Facts) bool {
+	return slices.ContainsFunc(s.Deviations, func(f Facts) bool { return maps.Equal(f, d) })
+}
 
 // decided reports whether people have already decided to go on with it in this
 // ceremony.

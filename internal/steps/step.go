@@ -104,6 +104,7 @@ type Site struct {
 	PINFile      string       // for a run with nobody in the room
 	PINHint      string       // a rehearsal's throwaway PIN, shown to whoever types it
 	Keys         []quorum.Key // files; an agent's are looked up when they are needed
+	Founding     string       // pinned by the configuration: digest of the first final.txt
 	Revoked      string       // file of revoked keys; empty: none
 	Exchange     string       // directory of what is signed elsewhere; empty: beside the bundle
 	Catalogue    envelope.Catalogue

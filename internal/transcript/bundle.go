@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -100,10 +101,14 @@ func Rebuild(name string, entries []Entry) (Bundle, error) {
 		if size += len(e.Data); size > maxBundle {
 			return b, &RuleError{RuleFiles, fmt.Errorf("a bundle of more than %d bytes", maxBundle)}
 		}
-		if _, isLine := ParseEntryName(e.Name); isLine {
+		_, isLine := ParseEntryName(e.Name)
+		switch {
+		case isLine:
 			b.files[logFile] = append(b.files[logFile], e.Data...)
-		} else {
+		case strings.HasPrefix(e.Name, "final."):
 			b.files[e.Name] = e.Data
+		default:
+			return b, &RuleError{RuleFiles, fmt.Errorf("%s: neither a line nor a final", printable.Text(e.Name))}
 		}
 	}
 	events, err := ParseLog(b.files[logFile])
@@ -114,9 +119,6 @@ func Rebuild(name string, entries []Entry) (Bundle, error) {
 		for name, data := range e.files() {
 			b.files[name] = data
 		}
-	}
-	if core, err := events.Core(); err == nil {
-		b.files[CoreFile] = core
 	}
 	return b, nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
 )
@@ -176,6 +177,7 @@ var attacks = []attack{
 	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "not the statement that was asked"},
 	{name: "S17 an approval by somebody who did not attend", before: func(d *draft) {
 		d.Drop(transcript.Signed, "attend", "alice")
+		d.Events[d.Find(transcript.Gathered, "attend", "")].Facts["attended"] = "bob, dora, wendy"
 	}, want: transcript.Bad, rule: transcript.RuleOrder, says: "alice did not attend"},
 	{name: "S17 a witness approves", before: func(d *draft) {
 		d.Events[d.Find(transcript.Signed, "approve", "alice")].Facts["signer"] = "wendy"
@@ -200,9 +202,74 @@ var attacks = []attack{
 	{name: "too many disagree", before: func(d *draft) {
 		d.Verdicts = map[string]transcript.Verdict{"alice": transcript.Disagree, "bob": transcript.Disagree, "wendy": transcript.Disagree}
 	}, want: transcript.Incomplete, rule: transcript.RuleFinals, says: "1 of 2 agree"},
+	{name: "no roster, and so nobody to sign", before: func(d *draft) {
+		plan := d.Events[d.Find(transcript.Plan, "approve", "")].Facts
+		d.Events = d.Events[:1]
+		d.Add(transcript.Plan, "approve", plan)
+		d.Add(transcript.Begun, "switch", nil)
+		d.Add(transcript.Done, "switch", nil)
+		d.Add(transcript.Closed, "", transcript.Facts{"outcome": "done"})
+	}, want: transcript.Bad, rule: transcript.RuleRoster, says: "a plan line before any roster"},
+	{name: "an act before the roster", before: func(d *draft) {
+		plan := d.Events[d.Find(transcript.Plan, "approve", "")].Facts
+		d.Insert(1, transcript.Plan, "approve", maps.Clone(plan))
+		d.Insert(2, transcript.Begun, "switch", nil)
+	}, want: transcript.Bad, rule: transcript.RuleRoster, says: "a plan line before any roster"},
+	{name: "attendance taken for an approval", before: func(d *draft) {
+		plan := d.Events[d.Find(transcript.Plan, "approve", "")].Facts
+		for _, name := range []string{"alice", "dora"} {
+			d.Drop(transcript.Signed, "approve", name)
+		}
+		d.Drop(transcript.Gathered, "approve", "")
+		d.Drop(transcript.Plan, "approve", "")
+		d.Insert(2, transcript.Plan, "attend", plan)
+	}, want: transcript.Bad, rule: transcript.RuleOrder, says: "step attend asks for two purposes"},
+	{name: "an act that nobody approved, done", before: func(d *draft) {
+		for _, name := range []string{"alice", "dora"} {
+			d.Drop(transcript.Signed, "approve", name)
+		}
+		d.Drop(transcript.Gathered, "approve", "")
+		d.Drop(transcript.Plan, "approve", "")
+		d.Drop(transcript.Begun, "switch", "")
+	}, want: transcript.Bad, rule: transcript.RuleOrder, says: "act switch: no plan covers it"},
+	{name: "a plan replaced after the act was begun", before: func(d *draft) {
+		plan := "kekceremony plan v1\nanother\n"
+		d.Insert(d.Find(transcript.Done, "switch", ""), transcript.Plan, "approve", transcript.Facts{"plan": plan, "sha256": transcript.Digest([]byte(plan)), "acts": "switch"})
+	}, want: transcript.Bad, rule: transcript.RuleQuorum, says: "0 of 2"},
+	{name: "a fact in a line of another kind", before: func(d *draft) {
+		d.Insert(d.Find(transcript.Closed, "", ""), transcript.Found, "x", transcript.Facts{"roster_sha256": transcript.NoDigest})
+	}, want: transcript.Bad, rule: transcript.RuleOrder, says: "fact roster_sha256 in a found line"},
+	{name: "others attended than signed", before: func(d *draft) {
+		d.Events[d.Find(transcript.Gathered, "attend", "")].Facts["attended"] = "alice, bob, dora, wendy, zoe"
+	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "attended: alice, bob, dora, wendy have signed"},
+	{name: "an outcome of its own", before: func(d *draft) {
+		d.Drop(transcript.Done, "switch", "")
+		d.Events[d.Find(transcript.Closed, "", "")].Facts["outcome"] = "Done"
+	}, want: transcript.Bad, rule: transcript.RuleOrder, says: "closed with outcome"},
+	{name: "a final of somebody who did not attend", before: func(d *draft) {
+		d.Drop(transcript.Signed, "attend", "bob")
+		d.Events[d.Find(transcript.Gathered, "attend", "")].Facts["attended"] = "alice, dora, wendy"
+	}, after: func(d *draft) { addFinal(d, "bob") }, want: transcript.Bad, rule: transcript.RuleFinals, says: "bob did not attend"},
+	{name: "only witnesses agree", before: func(d *draft) {
+		d.Verdicts = map[string]transcript.Verdict{"alice": transcript.Disagree, "bob": transcript.Disagree, "dora": transcript.Disagree}
+	}, want: transcript.Incomplete, rule: transcript.RuleFinals, says: "0 of 2 agree"},
+	{name: "a line feed in a fact of one line", after: replace(`"Vault 3"`, `"Vault\n3"`), want: transcript.Bad, rule: transcript.RuleLog, says: "fact place: byte 0x0a"},
+	{name: "a name that is not ASCII", after: replace(`"place":"Vault 3"`, `"pl\u009bce":"Vault 3"`), want: transcript.Bad, rule: transcript.RuleLog, says: "fact pl"},
 	{name: "another verdict than was signed", after: func(d *draft) {
 		d.Files["final.alice.txt"] = bytes.Replace(d.Files["final.alice.txt"], []byte("followed"), []byte("disagree"), 1)
 	}, want: transcript.Bad, rule: transcript.RuleFinals},
+}
+
+// addFinal has somebody sign the end.
+func addFinal(d *draft, name string) {
+	r, err := quorum.ParseRoster([]byte(d.Events.Fold()["roster"]), d.Mode)
+	if err != nil {
+		d.T.Fatal(err)
+	}
+	m, _ := r.Member(name)
+	text := transcript.FinalStatement(d.Files[transcript.CoreFile], m, transcript.Followed)
+	d.Files[transcript.FinalFile(name)] = text
+	d.Files[transcript.FinalFile(name)+".sig"] = d.Person(name).Sign(d.T, d.Mode.Namespace(quorum.Final), text)
 }
 
 // demand puts other first lines before the roster's people.

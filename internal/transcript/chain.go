@@ -63,7 +63,7 @@ func forked(reports []Report) error {
 func (r Report) follows(seq int, prev string, counters quorum.Counters) error {
 	switch {
 	case len(r.Events) == 0:
-		return broken(RuleChain, "it cannot be read")
+		return broken(RuleChain, "it has no line: %w", ErrIncomplete)
 	case r.seq() != seq:
 		return broken(RuleChain, "a gap: ceremony %d is missing, the next one there is %s", seq, printable.Text(r.Opened()[FactCeremony]))
 	case prev == "":
@@ -88,7 +88,7 @@ func (r Report) succeeds(before Report) error {
 			return broken(RuleChain, "%s is %s, and was %s", fact, printable.Quote(now[fact]), printable.Quote(old[fact]))
 		}
 	}
-	if have := r.Roster.Digest(); len(r.Roster.Members) > 0 && have != before.next() {
+	if have := r.Roster.Digest(); r.Roster.M > 0 && have != before.next() {
 		return broken(RuleChain, "its roster %s is not the one that ceremony %d left, %s", have, before.seq(), before.next())
 	}
 	finals := before.FinalFiles()
@@ -96,6 +96,11 @@ func (r Report) succeeds(before Report) error {
 		file, ok := strings.CutPrefix(name, "previous.")
 		if ok && finals[file] != now[name] {
 			return broken(RuleChain, "%s of ceremony %d is missing, or is another", printable.Text(file), before.seq())
+		}
+	}
+	for _, file := range sorted(finals) {
+		if now["previous."+file] != finals[file] {
+			return broken(RuleChain, "%s of ceremony %d was added after this one began", printable.Text(file), before.seq())
 		}
 	}
 	return nil

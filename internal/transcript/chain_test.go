@@ -103,6 +103,7 @@ func brokenChains(t testing.TB) []brokenChain {
 		{"another mode", []*draft{one, next(func(d *draft) { rehearsed(d) })}, `mode is "rehearsal", and was "production"`},
 		{"a roster that nobody put there", []*draft{one, next(func(d *draft) { demand(d, "# quorum: 1\n") })}, "is not the one that ceremony 1 left"},
 		{"a dissenter's final vanished", []*draft{without(one, "bob"), two}, "final.bob.txt of ceremony 1 is missing"},
+		{"a final added after the next one began", []*draft{one, next(func(d *draft) { delete(d.Events[0].Facts, "previous.final.bob.txt") })}, "final.bob.txt of ceremony 1 was added after this one began"},
 		{"S09 a counter that an earlier ceremony had passed", []*draft{one, next(func(d *draft) {
 			d.Person("dora").Signer.(*transcripttest.Authenticator).Counter = 1
 		})}, "counter is 2, and was 3 in an earlier ceremony"},
@@ -217,6 +218,20 @@ func TestRosterChange(t *testing.T) {
 			d.Events[d.Find(transcript.Signed, "approve", "alice")].Facts["signer"] = "erin"
 		}, transcript.RuleSignatures, "the roster has no such person"},
 		{"nobody proved the new key", func(d *draft) { d.Drop(transcript.Signed, "prove", "erin") }, transcript.RuleQuorum, "erin has not proved"},
+		{"S19 the proofs of the new keys taken for the approval", func(d *draft) {
+			d.Drop(transcript.Signed, "approve", "alice")
+			d.Drop(transcript.Signed, "approve", "dora")
+			at := d.Find(transcript.Gathered, "approve", "")
+			facts := maps.Clone(d.Events[d.Find(transcript.Asked, "prove", "")].Facts)
+			facts["plan"] = d.Events[d.Find(transcript.Plan, "approve", "")].Facts["plan"]
+			d.Insert(at, transcript.Asked, "approve", facts)
+			d.Insert(at+1, transcript.Signed, "approve", transcript.Facts{"signer": "erin"})
+		}, transcript.RuleOrder, "step approve asks for two purposes"},
+		{"a proof for another roster", func(d *draft) {
+			roster := transcripttest.RosterOf(1, d.Mode, d.People[1], d.People[len(d.People)-1])
+			sum := transcript.Digest([]byte(roster))
+			d.Insert(d.Find(transcript.Signed, "prove", "erin"), transcript.NextRoster, "next-roster", transcript.Facts{"next_roster": roster, "next_roster_sha256": sum})
+		}, transcript.RuleOrder, "nothing was asked"},
 		{"nobody was asked to", func(d *draft) {
 			d.Drop(transcript.Signed, "prove", "erin")
 			d.Drop(transcript.Gathered, "prove", "")

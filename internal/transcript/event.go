@@ -12,9 +12,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
@@ -69,7 +72,7 @@ func EntryName(seq int) string { return fmt.Sprintf("%06d", seq) }
 
 // ParseEntryName tells a line's entry from a file's.
 func ParseEntryName(name string) (seq int, isLine bool) {
-	if len(name) != 6 {
+	if len(name) != 6 || strings.Trim(name, "0123456789") != "" {
 		return 0, false
 	}
 	seq, err := strconv.Atoi(name)
@@ -78,9 +81,18 @@ func ParseEntryName(name string) (seq int, isLine bool) {
 
 // Line is the event's one encoding, with its LF.
 func (e Event) Line() ([]byte, error) {
+	for _, text := range []string{e.Prev, e.Time, string(e.Kind), e.Step} {
+		if err := ascii(text, false); err != nil {
+			return nil, fmt.Errorf("event %d: %w", e.Seq, err)
+		}
+	}
 	for name, value := range e.Facts {
-		if err := ascii(value); err != nil {
-			return nil, fmt.Errorf("event %d: fact %s: %w", e.Seq, name, err)
+		err := ascii(name, false)
+		if err == nil {
+			err = ascii(value, slices.Contains(texts, name))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("event %d: fact %s: %w", e.Seq, printable.Text(name), err)
 		}
 	}
 	var b bytes.Buffer
@@ -92,10 +104,14 @@ func (e Event) Line() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// ascii allows printable ASCII and line feeds.
-func ascii(s string) error {
+// texts are the facts of more than one line. Every other one may stand in a line of a
+// statement or a report.
+var texts = []string{FactRoster, FactNextRoster, "plan", "statement", "signature", "excluded"}
+
+// ascii allows printable ASCII, and line feeds in a text.
+func ascii(s string, text bool) error {
 	for i := range len(s) {
-		if b := s[i]; (b < ' ' || b > '~') && b != '\n' {
+		if b := s[i]; (b < ' ' || b > '~') && !(text && b == '\n') {
 			return fmt.Errorf("byte 0x%02x at %d, want printable ASCII", b, i)
 		}
 	}
@@ -205,6 +221,35 @@ func (e Event) Head() string {
 	return Digest(line)
 }
 
+// owned are facts on which people's rights hang, with the kinds that may tell them.
+// Those of a name that ends in a dot or an underscore begin so.
+var owned = map[string][]Kind{
+	FactRoster: {Roster}, FactRoster + "_sha256": {Roster},
+	FactNextRoster: {NextRoster}, FactNextRoster + "_sha256": {NextRoster, Asked, Done},
+	FactAttended: {Gathered}, FactChanged: {Done}, "locked": {Done}, "canary_": {Done}, FactBegun: {},
+}
+
+// may reports whether the event's kind may tell a fact.
+func (e Event) may(name string) bool {
+	for own, kinds := range owned {
+		prefix := strings.HasSuffix(own, "_") || strings.HasSuffix(own, ".")
+		if (name == own || prefix && strings.HasPrefix(name, own)) && !slices.Contains(kinds, e.Kind) {
+			return false
+		}
+	}
+	return true
+}
+
+// misplaced names a fact that the event's kind may not tell; empty: none.
+func (e Event) misplaced() string {
+	for _, name := range sorted(e.Facts) {
+		if !e.may(name) {
+			return name
+		}
+	}
+	return ""
+}
+
 // FactBegun and an act's name stand in a fold when the act was begun.
 const FactBegun = "begun."
 
@@ -215,7 +260,9 @@ func (es Events) Fold() Facts {
 		switch e.Kind {
 		case Opened, Roster, NextRoster, Answered, Found, Gathered, Done:
 			for name, value := range e.Facts {
-				all[name] = value
+				if e.may(name) {
+					all[name] = value
+				}
 			}
 		case Begun:
 			all[FactBegun+e.Step] = "yes"

@@ -36,21 +36,28 @@ func (v *verifier) final(core []byte, m quorum.Member) error {
 	if !ok && !signed {
 		return nil
 	}
-	if ok != signed {
-		return broken(RuleFinals, "%s: statement and signature must both be there: %w", name, ErrIncomplete)
+	if !ok {
+		return broken(RuleFinals, "%s: a signature without its statement: %w", name, ErrIncomplete)
+	}
+	verdict, err := VerdictOf(core, m, statement)
+	if err != nil {
+		return &RuleError{RuleFinals, err}
+	}
+	v.used[name] = true
+	if !signed { // laid down before an interruption, and never signed: it says nothing
+		return nil
 	}
 	p, err := v.Roster.Check(v.mode.Namespace(quorum.Final), quorum.Signed{Name: m.Name, Statement: statement, Signature: sig, At: v.Events.End()})
+	if err == nil && !v.came[m.Name] {
+		err = fmt.Errorf("%s did not attend", m.Name)
+	}
 	if err == nil {
 		err = v.count(p)
 	}
 	if err != nil {
 		return broken(RuleFinals, "%s.sig: %w", name, err)
 	}
-	verdict, err := VerdictOf(core, m, statement)
-	if err != nil {
-		return &RuleError{RuleFinals, err}
-	}
-	v.Finals[m.Name], v.used[name], v.used[name+".sig"] = verdict, true, true
+	v.Finals[m.Name], v.used[name+".sig"] = verdict, true
 	return nil
 }
 
@@ -68,17 +75,28 @@ func (v *verifier) complete() error {
 	if v.FinalSum == "" {
 		return broken(RuleFinals, "%s is missing: %w", CoreFile, ErrIncomplete)
 	}
-	agree := 0
-	for _, verdict := range v.Report.Finals {
-		if verdict != Disagree {
-			agree++
-		}
-	}
-	if agree < v.Roster.M {
+	if agree := v.finalsOf(func(verdict Verdict) bool { return verdict != Disagree }); agree < v.Roster.M {
 		return broken(RuleFinals, "%d of %d agree: %w", agree, v.Roster.M, ErrIncomplete)
 	}
 	return nil
 }
+
+// finalsOf counts the finals with such a verdict. A witness's is kept, and makes no
+// quorum.
+func (r Report) finalsOf(is func(Verdict) bool) (n int) {
+	for _, m := range r.Roster.Who(r.mode.Namespace(quorum.Approve)) {
+		if verdict, ok := r.Finals[m.Name]; ok && is(verdict) {
+			n++
+		}
+	}
+	return n
+}
+
+// Signed counts those who have signed the end and could approve, whatever they say.
+func (r Report) Signed() int { return r.finalsOf(func(Verdict) bool { return true }) }
+
+// Counters are the last counters of authenticators, the finals' among them.
+func (r Report) Counters() quorum.Counters { return r.counters }
 
 // FinalFiles are the digests of everybody's final statements and signatures, by
 // file name: what the next ceremony's first line lists.

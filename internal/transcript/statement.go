@@ -17,6 +17,8 @@ const (
 
 	FactRoster     = "roster"      // of the roster event; with _sha256 its digest
 	FactNextRoster = "next_roster" // of the next-roster event; with _sha256 its digest, also of the act by which it takes effect
+	FactAttended   = "attended"    // of a gathered event: names, in the roster's order
+	FactChanged    = "changed"     // of the act by which the next roster takes effect
 	FactPurpose    = "purpose"     // of an asked event: empty, or that of a proof
 	FactFIDO       = "fido"        // of a signed event: what the authenticator says
 )

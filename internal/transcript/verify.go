@@ -57,7 +57,7 @@ func Verify(dir string) (Report, error) {
 func (b Bundle) Verify() (Report, error) {
 	v := &verifier{Report: Report{Bundle: b, Finals: map[string]Verdict{}, counters: quorum.Counters{}, firsts: quorum.Counters{}},
 		used: map[string]bool{logFile: true}, kept: map[Rule]bool{}, requests: map[string]request{}, attended: map[string]bool{},
-		approved: map[string]string{}, open: map[string]bool{}, begunOf: map[string]bool{}}
+		purposes: map[string]quorum.Purpose{}, came: map[string]bool{}, approved: map[string]string{}, open: map[string]bool{}, begunOf: map[string]bool{}}
 	err := v.verify()
 	v.Judgements = judgements(v.kept, err)
 	return v.Report, err
@@ -66,7 +66,8 @@ func (b Bundle) Verify() (Report, error) {
 // request is what was asked for last in a step, and who has signed it.
 type request struct {
 	Request
-	signed []quorum.Proof
+	signed   []quorum.Proof
+	gathered bool
 }
 
 // verifier walks a log once and keeps what later lines need.
@@ -77,13 +78,15 @@ type verifier struct {
 
 	requests map[string]request // by step
 	asked    int
-	attended map[string]bool
-	joined   []string          // who has proved to hold a key of the next roster
-	approved map[string]string // step of an act -> step of its approval
-	open     map[string]bool   // acts begun and not done
-	begunOf  map[string]bool   // approvals of which an act was begun
-	changes  bool              // the next roster has taken effect
-	last     Kind              // of the line before
+	purposes map[string]quorum.Purpose // of each step's requests: one
+	came     map[string]bool           // who attended at any time
+	attended map[string]bool           // since the last resume that ended attendance
+	joined   []string                  // who has proved to hold a key of the next roster
+	approved map[string]string         // step of an act -> step of its approval
+	open     map[string]bool           // acts begun and not done
+	begunOf  map[string]bool           // approvals of which an act was begun
+	changes  bool                      // the next roster has taken effect
+	last     Kind                      // of the line before
 }
 
 // broken is the error of a rule that is not kept.
@@ -164,6 +167,15 @@ func (v *verifier) event(e Event) error {
 		}
 		v.used[name] = true
 	}
+	if name := e.misplaced(); name != "" {
+		return broken(RuleOrder, "fact %s in a %s line", printable.Text(name), e.Kind)
+	}
+	switch e.Kind {
+	case Asked, Plan, Signed, Gathered, Begun, Done, Closed:
+		if v.Roster.M == 0 { // of none everything would be enough
+			return broken(RuleRoster, "a %s line before any roster", e.Kind)
+		}
+	}
 	switch e.Kind {
 	case Roster:
 		return v.roster(e)
@@ -178,15 +190,25 @@ func (v *verifier) event(e Event) error {
 	case Begun:
 		return v.begun(e)
 	case Done:
+		if err := v.covered(e); err != nil {
+			return err
+		}
 		delete(v.open, e.Step)
 		return v.change(e)
 	case Deviation:
 		v.Deviations = append(v.Deviations, e)
+	case Answered:
+		if d := e.Facts["differed"]; d != "" && d != "none" && !slices.ContainsFunc(v.Deviations, func(d Event) bool { return d.Step == e.Step }) {
+			return broken(RuleOrder, "what differed is in no deviation line before")
+		}
 	case Resumed:
 		if v.last != Waiting {
 			v.expire()
 		}
 	case Closed:
+		if o := e.Facts[FactOutcome]; o != OutcomeDone && o != OutcomeAborted {
+			return broken(RuleOrder, "closed with outcome %s", printable.Quote(o))
+		}
 		if len(v.open) > 0 && e.Facts[FactOutcome] == OutcomeDone {
 			return broken(RuleOrder, "closed as done, but %s is not", strings.Join(sorted(v.open), ", "))
 		}
@@ -232,6 +254,11 @@ func (v *verifier) nextRoster(e Event) (err error) {
 	}
 	v.Next, err = rosterOf(e, FactNextRoster, v.mode)
 	v.joined = nil
+	for step, r := range v.requests {
+		if r.Purpose == quorum.Join {
+			delete(v.requests, step)
+		}
+	}
 	return err
 }
 
@@ -242,6 +269,13 @@ func (v *verifier) request(e Event) error {
 	req, err := RequestOf(v.Events[0], e)
 	if err != nil {
 		return &RuleError{RuleOrder, err}
+	}
+	if old, ok := v.purposes[e.Step]; ok && old != req.Purpose {
+		return broken(RuleOrder, "step %s asks for two purposes", printable.Text(e.Step))
+	}
+	v.purposes[e.Step] = req.Purpose
+	if req.Purpose == quorum.Join && e.Facts[FactNextRoster+"_sha256"] != v.Next.Digest() {
+		return broken(RuleRoster, "asked for another roster than the next one")
 	}
 	if e.Kind == Plan {
 		if Digest([]byte(e.Facts["plan"])) != e.Facts["sha256"] {
@@ -296,7 +330,7 @@ func (v *verifier) signature(e Event) error {
 			return broken(RuleOrder, "%s: %s did not attend", file, p.Name)
 		}
 	case quorum.Attend:
-		v.attended[p.Name] = true
+		v.attended[p.Name], v.came[p.Name] = true, true
 	case quorum.Join:
 		v.joined = append(v.joined, p.Name)
 	}
@@ -326,13 +360,36 @@ func (v *verifier) gathered(e Event) error {
 	if !ok {
 		return broken(RuleOrder, "step %s: nothing was asked", printable.Text(e.Step))
 	}
+	if req.gathered {
+		return broken(RuleOrder, "step %s: gathered twice", printable.Text(e.Step))
+	}
+	req.gathered = true
+	v.requests[e.Step] = req
 	if req.Purpose == quorum.Join {
 		return v.allJoined()
 	}
 	if err := v.Roster.Quorum(req.Namespace(), req.signed); err != nil {
 		return &RuleError{RuleQuorum, err}
 	}
+	if names := v.inOrder(req.signed); req.Purpose == quorum.Attend && e.Facts[FactAttended] != names {
+		return broken(RuleSignatures, "attended: %s have signed", names)
+	}
 	return nil
+}
+
+// inOrder are the names of those who signed, in the roster's order.
+func (v *verifier) inOrder(signed []quorum.Proof) string {
+	by := map[string]bool{}
+	for _, p := range signed {
+		by[p.Name] = true
+	}
+	var names []string
+	for _, m := range v.Roster.Members {
+		if by[m.Name] {
+			names = append(names, m.Name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 func (v *verifier) allJoined() error {
@@ -345,14 +402,26 @@ func (v *verifier) allJoined() error {
 }
 
 func (v *verifier) begun(e Event) error {
+	if err := v.covered(e); err != nil {
+		return err
+	}
+	v.open[e.Step], v.begunOf[v.approved[e.Step]] = true, true
+	return nil
+}
+
+// covered demands that M have signed the plan that stands and names the act.
+func (v *verifier) covered(e Event) error {
 	by, ok := v.approved[e.Step]
 	if !ok {
 		return broken(RuleOrder, "act %s: no plan covers it", printable.Text(e.Step))
 	}
-	if err := v.Roster.Quorum(v.mode.Namespace(quorum.Approve), v.requests[by].signed); err != nil {
+	req := v.requests[by]
+	if len(req.signed) > 0 && (req.Event.Kind != Plan || !slices.Contains(strings.Fields(req.Event.Facts["acts"]), e.Step)) {
+		return broken(RuleOrder, "act %s: the plan that was signed does not name it", printable.Text(e.Step))
+	}
+	if err := v.Roster.Quorum(v.mode.Namespace(quorum.Approve), req.signed); err != nil {
 		return broken(RuleQuorum, "act %s: %w", printable.Text(e.Step), err)
 	}
-	v.open[e.Step], v.begunOf[by] = true, true
 	return nil
 }
 

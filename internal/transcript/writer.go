@@ -154,6 +154,9 @@ func (w *Writer) recover(ctx context.Context) (torn string, err error) {
 			return "", err
 		}
 	}
+	if err := w.dropFinals(entries); err != nil {
+		return "", err
+	}
 	for _, e := range entries {
 		if _, isLine := ParseEntryName(e.Name); !isLine {
 			if err := w.ensure(e.Name, e.Data); err != nil {
@@ -162,6 +165,24 @@ func (w *Writer) recover(ctx context.Context) (torn string, err error) {
 		}
 	}
 	return torn, nil
+}
+
+// dropFinals removes finals that a crash left on the disk alone, whole or torn: they
+// are asked for again.
+func (w *Writer) dropFinals(entries []Entry) error {
+	list, err := os.ReadDir(w.Dir)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		fenced := slices.ContainsFunc(entries, func(e Entry) bool { return e.Name == d.Name() })
+		if strings.HasPrefix(d.Name(), "final.") && !fenced {
+			if err := os.Remove(filepath.Join(w.Dir, d.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // cutTorn truncates what follows the last line feed.

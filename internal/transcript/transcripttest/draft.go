@@ -199,6 +199,9 @@ func (d *Draft) embed(e transcript.Event) {
 // Finals writes final.txt and everybody's final.
 func (d *Draft) Finals(core []byte) {
 	d.Files[transcript.CoreFile] = core
+	if d.Events.Fold()["attended"] == "" {
+		return
+	}
 	for _, name := range strings.Split(d.Events.Fold()["attended"], ", ") {
 		m, ok := d.roster("roster").Member(name)
 		if !ok || !m.May(d.Mode.Namespace(quorum.Final)) {
