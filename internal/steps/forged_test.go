@@ -1,0 +1,323 @@
+package steps_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	_ "github.com/mattn/go-sqlite3"
+
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
+)
+
+// forger can write everything into a store, and has keys of the own.
+type forger struct {
+	t    *testing.T
+	s    *steps.Site
+	keys []transcripttest.Person
+}
+
+func newForger(t *testing.T, s *steps.Site) forger {
+	return forger{t, s, []transcripttest.Person{transcripttest.Operator(t, "mallory"), transcripttest.Operator(t, "mike")}}
+}
+
+func (f forger) roster() string { return transcripttest.RosterOf(1, quorum.Rehearsal, f.keys...) }
+
+// stored is the store's copy of ceremony 2, as whoever can write there sees it.
+type stored struct{ planter }
+
+func (s stored) Entries(ctx context.Context) (all []transcript.Entry, err error) {
+	entries, err := s.Store.Entries(ctx, 2)
+	for _, e := range entries {
+		all = append(all, transcript.Entry{Name: e.Name, Data: e.Data})
+	}
+	return all, err
+}
+
+// goOn writes lines after those that the store has of ceremony 2.
+func (f forger) goOn(bundle string, lines func(add func(transcript.Kind, string, transcript.Facts))) {
+	f.t.Helper()
+	w, _, err := transcript.Resume(f.t.Context(), filepath.Join(f.t.TempDir(), filepath.Base(bundle)), "", stored{planter{f.s.Store}}, time.Now)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer w.Close()
+	lines(func(kind transcript.Kind, step string, facts transcript.Facts) {
+		if kind == transcript.Signed { // by mallory or mike, over what was asked last in the step
+			asked, _ := w.Events.Last(transcript.Of(transcript.Asked, step))
+			facts = f.sign(w.Events[0], asked, facts["signer"])
+		}
+		if _, err := w.Append(f.t.Context(), kind, step, facts); err != nil {
+			f.t.Fatal(err)
+		}
+	})
+}
+
+func (f forger) sign(opened, asked transcript.Event, name string) transcript.Facts {
+	req, err := transcript.RequestOf(opened, asked)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	r, err := quorum.ParseRoster([]byte(f.roster()), quorum.Rehearsal)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	m, _ := r.Member(name)
+	p := f.keys[map[string]int{"mallory": 0, "mike": 1}[name]]
+	text := req.Statement(m)
+	return transcript.Facts{"signer": name, "key": m.Fingerprint(), "namespace": req.Namespace(), "file": req.File(name),
+		"statement": string(text), "signature": string(p.Sign(f.t, req.Namespace(), text))}
+}
+
+// toNewRoster holds a roster ceremony in which a comment is added. At the approval
+// nobody signs, unless signs says so.
+func toNewRoster(t *testing.T, parts rehearsal.Parts, signs bool) error {
+	t.Helper()
+	roster, err := os.ReadFile(parts.Roster())
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := filepath.Join(parts.Dir, "next")
+	if err := os.WriteFile(next, append(roster, "# a comment\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	room := consenting{Nobody: nobody(parts)}
+	room.Answers["next_roster"] = next
+	room.consent = func(ctx context.Context, r steps.Request) (steps.Consent, error) {
+		if r.Purpose == quorum.Approve && !signs {
+			return steps.Consent{}, steps.ErrLater
+		}
+		return room.Nobody.Consent(ctx, r)
+	}
+	return steps.Hold(t.Context(), site(t, parts), room, steps.People, steps.OpenRoster, steps.RosterSteps)
+}
+
+// TestForgedResume (S19): while a roster ceremony waits for its approval, somebody who
+// may write to the store writes lines into it. The same command does not go on.
+func TestForgedResume(t *testing.T) {
+	for name, lines := range map[string]func(f forger, add func(transcript.Kind, string, transcript.Facts)){
+		"proofs of the new keys taken for the approval": func(f forger, add func(transcript.Kind, string, transcript.Facts)) {
+			sum := transcript.Digest([]byte(f.roster()))
+			plan := "kekceremony plan v1\nnext_roster_sha256: " + sum + "\n"
+			add(transcript.NextRoster, "next-roster", transcript.Facts{"next_roster": f.roster(), "next_roster_sha256": sum})
+			add(transcript.Plan, "approve", transcript.Facts{"plan": plan, "sha256": transcript.Digest([]byte(plan)), "acts": "change"})
+			add(transcript.Asked, "approve", transcript.Facts{"purpose": "roster", "next_roster_sha256": sum, "plan": plan, "nonce.mallory": "a", "nonce.mike": "b"})
+			add(transcript.Signed, "approve", transcript.Facts{"signer": "mallory"})
+			add(transcript.Signed, "approve", transcript.Facts{"signer": "mike"})
+			add(transcript.Begun, "change", nil)
+			add(transcript.Done, "change", transcript.Facts{"changed": sum, "next_roster_sha256": sum})
+			add(transcript.Waiting, "leaving", nil)
+		},
+		"an act that is done": func(f forger, add func(transcript.Kind, string, transcript.Facts)) {
+			add(transcript.Done, "change", transcript.Facts{"changed": transcript.NoDigest})
+			add(transcript.Waiting, "leaving", nil)
+		},
+		"facts in a line of another kind": func(f forger, add func(transcript.Kind, string, transcript.Facts)) {
+			add(transcript.Found, "probe", transcript.Facts{"changed": transcript.Digest([]byte(f.roster())), "next_roster": f.roster()})
+			add(transcript.Waiting, "approve", nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parts, s := installed(t)
+			var waiting *steps.WaitingError
+			if err := toNewRoster(t, parts, false); !errors.As(err, &waiting) {
+				t.Fatal(err)
+			}
+			f := newForger(t, s)
+			f.goOn(bundles(t, parts, steps.People)[0], func(add func(transcript.Kind, string, transcript.Facts)) { lines(f, add) })
+			if err := toNewRoster(t, parts, true); !errors.Is(err, steps.ErrHistory) {
+				t.Errorf("the same command went on: %v", err)
+			}
+		})
+	}
+}
+
+// TestForgedHistory: a whole ceremony is written into the store that gives everything
+// to mallory. No next ceremony begins on it.
+func TestForgedHistory(t *testing.T) {
+	ctx := t.Context()
+	parts, s := installed(t)
+	f := newForger(t, s)
+	all, err := s.Store.Ceremonies(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := s.Store.Lock(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const bundle = "2026-01-01T000000Z-0002-roster"
+	if err := s.Store.OpenCeremony(ctx, store.Ceremony{Seq: 2, Kind: steps.People, Mode: "rehearsal", Bundle: bundle}); err != nil {
+		t.Fatal(err)
+	}
+	w, err := transcript.Create(filepath.Join(t.TempDir(), bundle), all[0].Final, planter{s.Store}, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	sum := transcript.Digest([]byte(f.roster()))
+	for _, line := range []struct {
+		kind  transcript.Kind
+		step  string
+		facts transcript.Facts
+	}{
+		{transcript.Opened, "", transcript.Facts{"chain": string(lock.Chain), "ceremony": "2", "kind": "roster", "mode": "rehearsal"}},
+		{transcript.Roster, "roster", transcript.Facts{"roster": f.roster(), "roster_sha256": lock.Roster}},
+		{transcript.Done, "change", transcript.Facts{"changed": sum, "next_roster_sha256": sum}},
+		{transcript.Closed, "", transcript.Facts{"outcome": "done"}},
+	} {
+		if _, err := w.Append(ctx, line.kind, line.step, line.facts); err != nil {
+			t.Fatal(err)
+		}
+	}
+	core, err := w.Events.Core()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := quorum.ParseRoster([]byte(f.roster()), quorum.Rehearsal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	final := transcript.FinalStatement(core, r.Members[0], transcript.Followed)
+	for name, data := range map[string][]byte{"final.txt": core, "final.mallory.txt": final, "final.mallory.txt.sig": f.keys[0].Sign(t, "final-rehearsal-v1@kekceremony", final)} {
+		if err := s.Store.AppendEntry(ctx, store.Entry{Ceremony: 2, Name: name, Data: data}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Store.CloseCeremony(ctx, store.Ceremony{Seq: 2, Outcome: "done", Head: w.Head(), Final: transcript.Digest(core)}); err != nil {
+		t.Fatal(err)
+	}
+	err = steps.Hold(ctx, site(t, parts), nobody(parts), steps.Generate, steps.OpenGenerate(2), steps.GenerateSteps)
+	if keks, _ := s.Store.KEKs(ctx); !errors.Is(err, steps.ErrHistory) || len(keks) != 1 {
+		t.Errorf("got %v, and %d versions", err, len(keks))
+	}
+}
+
+// change writes to the store behind everybody's back.
+func change(t *testing.T, parts rehearsal.Parts, statements ...string) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", parts.Store())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, s := range statements {
+		if _, err := db.Exec(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestRolledBack (C09): the store forgot a ceremony whose bundle is on this console, or
+// is not the one that was founded as the configuration says.
+func TestRolledBack(t *testing.T) {
+	parts, s := installed(t)
+	generate := func(s *steps.Site) error {
+		return steps.Hold(t.Context(), s, nobody(parts), steps.Generate, steps.OpenGenerate(2), steps.GenerateSteps)
+	}
+	pinned := site(t, parts)
+	pinned.Founding = transcript.NoDigest
+	if err := generate(pinned); !errors.Is(err, steps.ErrLockDiffers) {
+		t.Errorf("another founding: %v", err)
+	}
+	all, err := s.Store.Ceremonies(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinned = site(t, parts)
+	pinned.Founding = all[0].Final
+	if err := generate(pinned); err != nil {
+		t.Fatal(err)
+	}
+	change(t, parts, "DELETE FROM kek_ceremonies WHERE id = 2", "DELETE FROM kek_events WHERE ceremony = 2", "DELETE FROM kek_versions WHERE id = 2")
+	if err := generate(site(t, parts)); !errors.Is(err, steps.ErrHistory) || !strings.Contains(err.Error(), "the store does not know its ceremony") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestHalfFinals: a crash left a final's statement without its signature, or a final's
+// file empty. The same command goes on, and the chain is good in the end.
+func TestHalfFinals(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		signed int // finals before the interruption
+		crash  func(t *testing.T, parts rehearsal.Parts, dir string)
+	}{
+		{"a statement without its signature", 2, func(t *testing.T, parts rehearsal.Parts, dir string) {
+			core, err := os.ReadFile(filepath.Join(dir, transcript.CoreFile))
+			if err != nil {
+				t.Fatal(err)
+			}
+			roster, err := os.ReadFile(parts.Roster())
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := quorum.ParseRoster(roster, quorum.Rehearsal)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := transcript.FinalStatement(core, r.Members[2], transcript.Followed)
+			if err := site(t, parts).Store.AppendEntry(t.Context(), store.Entry{Ceremony: 1, Name: "final.carol.txt", Data: text}); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "final.carol.txt"), text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"an empty final.txt", 0, func(t *testing.T, parts rehearsal.Parts, dir string) {
+			change(t, parts, "DELETE FROM kek_events WHERE name = 'final.txt'")
+			if err := os.Truncate(filepath.Join(dir, "final.txt"), 0); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"an empty signature", 1, func(t *testing.T, parts rehearsal.Parts, dir string) {
+			change(t, parts, "DELETE FROM kek_events WHERE name = 'final.alice.txt.sig'")
+			if err := os.Truncate(filepath.Join(dir, "final.alice.txt.sig"), 0); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			parts, err := makeParts(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			room := consenting{Nobody: nobody(parts)}
+			room.consent = func(ctx context.Context, r steps.Request) (steps.Consent, error) {
+				if r.Purpose == quorum.Final && r.Have() == c.signed {
+					return steps.Consent{}, steps.ErrLater
+				}
+				return room.Nobody.Consent(ctx, r)
+			}
+			_ = install(t.Context(), site(t, parts), room)
+			c.crash(t, parts, bundles(t, parts, steps.Install)[0])
+			if err := install(t.Context(), site(t, parts), nobody(parts)); err != nil && !errors.Is(err, steps.ErrInstalled) {
+				t.Fatal("the same command: ", err)
+			}
+			if err := steps.Hold(t.Context(), site(t, parts), nobody(parts), steps.Generate, steps.OpenGenerate(2), steps.GenerateSteps); err != nil {
+				t.Fatal("the next ceremony: ", err)
+			}
+			var reports []transcript.Report
+			for _, dir := range append(bundles(t, parts, steps.Install), bundles(t, parts, steps.Generate)...) {
+				r, err := transcript.Verify(dir)
+				if err != nil {
+					t.Error(err)
+				}
+				reports = append(reports, r)
+			}
+			if err := transcript.VerifyChain(reports); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
