@@ -45,6 +45,15 @@ func TestAudit(t *testing.T) {
 		{"another chain in the lock", `UPDATE kek_install SET chain = 'ffffffffffffffffffffffffffffffff'`, both, "the lock is of chain ffffffffffffffffffffffffffffffff"},
 		{"another founding roster", `UPDATE kek_install SET roster = '0'`, both, "the lock names founding roster 0"},
 		{"another canary", `UPDATE kek_versions SET canary_sha256 = '0' WHERE id = 2`, both, "version 2 has another canary"},
+		{"the pointer moved back", `UPDATE kek_active SET version = 1`, both, "version 1 is active, and should be 2"},
+		{"a version that nobody made", `INSERT INTO kek_versions SELECT 3, provider, state, label, key_id, canary_wrapped, canary_sha256, 99, created FROM kek_versions WHERE id = 2`, both, "version 3: no ceremony made it"},
+		{"a version gone", `DELETE FROM kek_versions WHERE id = 1`, both, "version 1 is not there"},
+		{"a version of another ceremony", `UPDATE kek_versions SET ceremony = 99 WHERE id = 2`, both, "version 2: label, id, provider or ceremony"},
+		{"a version retired no more", `UPDATE kek_versions SET state = 'live'`, both, "version 1 is live, and should be retired"},
+		{"another provider in the lock", `UPDATE kek_install SET provider = 'pkcs11'`, both, "the lock's provider or ceremony"},
+		{"another outcome", `UPDATE kek_ceremonies SET outcome = 'aborted' WHERE id = 2`, both, "kind, mode, outcome, head or final digest of ceremony 2"},
+		{"another final.txt", `UPDATE kek_events SET data = CAST('x' AS BLOB) WHERE ceremony = 2 AND name = 'final.txt'`, both, "final.txt: the store tells otherwise"},
+		{"an entry that is none", `INSERT INTO kek_events VALUES (2, 'events.jsonl', CAST('x' AS BLOB))`, both, "neither a line nor a final"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, suffix := range []string{"-wal", "-shm"} {

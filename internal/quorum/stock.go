@@ -43,6 +43,9 @@ func (r Roster) Stock(ctx context.Context, namespace string, s Signed, revoked s
 	cmd := exec.CommandContext(ctx, "ssh-keygen", args...)
 	cmd.Stdin = bytes.NewReader(s.Statement)
 	out, err := cmd.CombinedOutput()
+	if err != nil && revoked != "" && r.Stock(ctx, namespace, s, "") == nil {
+		return fmt.Errorf("its key is revoked, or %s cannot be read", printable.Text(revoked))
+	}
 	if err != nil {
 		return fmt.Errorf("stock ssh-keygen refuses it: %s", printable.Text(strings.Join(strings.Fields(string(out)), " ")))
 	}

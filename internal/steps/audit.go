@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -42,9 +44,9 @@ func rebuilt(ctx context.Context, s store.Store, c store.Ceremony) (transcript.B
 }
 
 // Audit compares verified bundles with the store: each with the events there, and
-// the lock and the versions with what the transcripts tell. Of a whole chain there is
-// a bundle for every ceremony of the store. It returns a *transcript.RuleError for the
-// first difference.
+// the lock and the versions with what the transcripts tell. Of a whole chain, in
+// order, there is a bundle for every ceremony, and everything in the store follows
+// from them. It returns a *transcript.RuleError for the first difference.
 func Audit(ctx context.Context, s store.Store, reports []transcript.Report, whole bool) error {
 	all, err := s.Ceremonies(ctx)
 	if err != nil {
@@ -58,10 +60,11 @@ func Audit(ctx context.Context, s store.Store, reports []transcript.Report, whol
 			return differs(fmt.Errorf("%s: %w", printable.Text(r.Bundle.Name), err))
 		}
 	}
-	if err := auditKeys(ctx, s, reports); err != nil {
+	told := tell(reports)
+	if err := told.lock(ctx, s, whole); err != nil {
 		return differs(err)
 	}
-	return nil
+	return differs(told.versions(ctx, s, whole))
 }
 
 // differs marks what the store tells otherwise; an error of the store itself stays one.
@@ -88,37 +91,130 @@ func auditBundle(ctx context.Context, s store.Store, all []store.Ceremony, r tra
 	if name := r.Bundle.Differs(stored); name != "" {
 		return fmt.Errorf("%s: %w", printable.Text(name), errDiffers)
 	}
-	if c.Kind != opened[transcript.FactKind] || c.Mode != opened[transcript.FactMode] || c.Final != r.FinalSum {
-		return fmt.Errorf("kind, mode or final digest of ceremony %d: %w", c.Seq, errDiffers)
+	if r.Outcome() != "" && c.Outcome == "" {
+		return fmt.Errorf("it is closed, and the store does not know it yet: %w: %w", errDiffers, transcript.ErrIncomplete)
+	}
+	want := store.Ceremony{Seq: c.Seq, Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode], Bundle: r.Bundle.Name, Outcome: r.Outcome()}
+	if want.Outcome != "" {
+		want.Head, want.Final = r.Events[len(r.Events)-1].Head(), r.FinalSum
+	}
+	if c != want {
+		return fmt.Errorf("kind, mode, outcome, head or final digest of ceremony %d: %w", c.Seq, errDiffers)
 	}
 	return nil
 }
 
-// auditKeys compares lock and versions with the ceremonies that are known: a version
-// of a ceremony whose bundle is not among them is not judged.
-func auditKeys(ctx context.Context, s store.Store, reports []transcript.Report) error {
+// toldStore is what a store must hold, as far as transcripts tell it.
+type toldStore struct {
+	chain   kek.Chain
+	founded store.Lock // zero: no install is among them, or it has not come so far
+	install bool       // its bundle is among them
+	made    map[kek.Version]store.KEK
+	current kek.Version
+	open    bool         // the last ceremony: what it changed is not told yet
+	bundles map[int]bool // ceremonies that are known
+}
+
+// tell folds what the ceremonies did. Reports are in order.
+func tell(reports []transcript.Report) toldStore {
+	t := toldStore{made: map[kek.Version]store.KEK{}, bundles: map[int]bool{}}
+	for _, r := range reports {
+		facts := r.Events.Fold()
+		seq, _ := strconv.Atoi(facts[transcript.FactCeremony])
+		t.bundles[seq] = true
+		t.chain = kek.Chain(facts[transcript.FactChain])
+		t.open = r.Outcome() == ""
+		t.install = t.install || facts[transcript.FactKind] == Install
+		for _, e := range r.Events {
+			if e.Kind == transcript.Done {
+				t.did(e, seq, facts, r.Roster.Digest())
+			}
+		}
+	}
+	return t
+}
+
+func (t *toldStore) did(e transcript.Event, seq int, facts Facts, roster string) {
+	if provider := e.Facts["locked"]; provider != "" {
+		t.founded = store.Lock{Provider: provider, Chain: t.chain, Ceremony: seq, Roster: roster}
+	}
+	v := version(facts, factTo)
+	if sum := e.Facts[factCanary(v)]; sum != "" {
+		n := kek.NameOf(t.chain, v)
+		t.made[v] = store.KEK{Version: v, Provider: facts["provider"], State: store.Live, Label: n.Label, ID: n.HexID(), Canary: store.Canary{SHA256: sum}, Ceremony: seq}
+		if facts[transcript.FactKind] == Install {
+			t.current = v
+		}
+	}
+	if e.Step == stepSwitch {
+		t.current = v
+		t.state(v, store.Live)
+	}
+	for old := range strings.FieldsSeq(e.Facts["retired"]) {
+		if v, err := kek.ParseVersion(old); err == nil {
+			t.state(v, store.Retired)
+		}
+	}
+}
+
+func (t *toldStore) state(v kek.Version, state store.State) {
+	if k, ok := t.made[v]; ok {
+		k.State = state
+		t.made[v] = k
+	}
+}
+
+func (t toldStore) lock(ctx context.Context, s store.Store, whole bool) error {
 	lock, err := s.Lock(ctx)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
+	switch {
+	case lock.Chain != "" && lock.Chain != t.chain:
+		return fmt.Errorf("the lock is of chain %s: %w", printable.Text(string(lock.Chain)), errDiffers)
+	case t.install && lock.Roster != t.founded.Roster:
+		return fmt.Errorf("the lock names founding roster %s: %w", printable.Text(lock.Roster), errDiffers)
+	case (whole || t.install) && !(t.open && len(t.bundles) == 1) && lock != t.founded:
+		return fmt.Errorf("the lock's provider or ceremony: %w", errDiffers)
+	}
+	return nil
+}
+
+// versions compares what the known ceremonies made; of a whole chain, everything. While
+// the last ceremony is open, states and the pointer may be ahead of its log.
+func (t toldStore) versions(ctx context.Context, s store.Store, whole bool) error {
 	keks, err := s.KEKs(ctx)
 	if err != nil {
 		return err
 	}
-	for _, r := range reports {
-		facts := r.Events.Fold()
-		if facts[transcript.FactChain] != string(lock.Chain) && facts["locked"] != "" || lock.Chain != "" && facts[transcript.FactChain] != string(lock.Chain) {
-			return fmt.Errorf("the lock is of chain %s: %w", printable.Text(string(lock.Chain)), errDiffers)
+	seen := map[kek.Version]bool{}
+	for _, k := range keks {
+		want, made := t.made[k.Version]
+		seen[k.Version] = true
+		switch {
+		case !made && (whole && !t.open || t.bundles[k.Ceremony] && !t.open):
+			return fmt.Errorf("version %d: no ceremony made it: %w", k.Version, errDiffers)
+		case !made:
+			continue
+		case k.Canary.SHA256 != want.Canary.SHA256:
+			return fmt.Errorf("version %d has another canary: %w", k.Version, errDiffers)
+		case k.Label != want.Label || k.ID != want.ID || k.Provider != want.Provider || k.Ceremony != want.Ceremony:
+			return fmt.Errorf("version %d: label, id, provider or ceremony: %w", k.Version, errDiffers)
+		case whole && !t.open && k.State != want.State:
+			return fmt.Errorf("version %d is %s, and should be %s: %w", k.Version, printable.Text(string(k.State)), want.State, errDiffers)
 		}
-		seq := facts[transcript.FactCeremony]
-		if strconv.Itoa(lock.Ceremony) == seq && lock.Roster != r.Roster.Digest() {
-			return fmt.Errorf("the lock names founding roster %s: %w", printable.Text(lock.Roster), errDiffers)
+	}
+	for v := range t.made {
+		if !seen[v] {
+			return fmt.Errorf("version %d is not there: %w", v, errDiffers)
 		}
-		for _, k := range keks {
-			if strconv.Itoa(k.Ceremony) == seq && facts[factCanary(k.Version)] != k.Canary.SHA256 {
-				return fmt.Errorf("version %d has another canary: %w", k.Version, errDiffers)
-			}
-		}
+	}
+	active, err := s.Active(ctx)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if whole && !t.open && active.Version != t.current {
+		return fmt.Errorf("version %d is active, and should be %d: %w", active.Version, t.current, errDiffers)
 	}
 	return nil
 }
