@@ -131,7 +131,7 @@ func readers(t *testing.T, parts rehearsal.Parts) (stop func() (int, map[kek.Ver
 	return func() (int, map[kek.Version]int) { cancel(); wg.Wait(); return reads, versions }
 }
 
-// onScreen looks for a digest in its groups.
+// onScreen looks for a digest in its groups (D04: it is that of the file on disk).
 func onScreen(t *testing.T, screen, digest string) {
 	t.Helper()
 	plain := strings.NewReplacer(" ", "", "\n", "").Replace(screen)

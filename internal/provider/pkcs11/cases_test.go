@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -249,5 +251,67 @@ func TestP13(t *testing.T) {
 			t.Fatalf("%s: %v", rv, err)
 		}
 		right(t, p, all, answers)
+	}
+}
+
+// TestP14: a file that others may change, or that is no module of this machine, is
+// refused before anything of it runs.
+func TestP14(t *testing.T) {
+	pkcs11test.NewTokens(t, pkcs11test.Label)
+	dir := t.TempDir()
+	build := func(name, source string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path+".c", []byte(source), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		pkcs11test.Run(t, "gcc", "-shared", "-fPIC", "-o", path, path+".c")
+		return path
+	}
+	good, err := os.ReadFile(pkcs11test.Module(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(name string, data []byte, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	other := bytes.Clone(good)
+	other[18] ^= 0xff // e_machine of an ELF header
+	open := put("open/module.so", good, 0o644)
+	if err := os.Chmod(filepath.Dir(open), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link.so")
+	if err := os.Symlink(open, link); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ path, says string }{
+		"world-writable":             {put("world.so", good, 0o666), "mode 0666 lets others change it"},
+		"group-writable":             {put("group.so", good, 0o664), "mode 0664 lets others change it"},
+		"in a directory of everyone": {open, "open: mode 0777 lets others change it"},
+		"a link to such a place":     {link, "open: mode 0777 lets others change it"},
+		"another machine":            {put("other.so", other, 0o644), "not a PKCS#11 module for this machine"},
+		"cut short":                  {put("short.so", good[:len(good)/2], 0o644), "the file is cut short"},
+		"no C_GetFunctionList":       {build("none.so", "int nothing;\n"), "not a PKCS#11 module for this machine"},
+		"it refuses the list":        {build("refuses.so", "unsigned long C_GetFunctionList(void **l) { *l = 0; return 5; }\n"), "no function list"},
+		"an empty list":              {build("empty.so", "unsigned long C_GetFunctionList(void **l) { *l = 0; return 0; }\n"), "no function list"},
+		"a directory":                {dir, "not a regular file"},
+	} {
+		p, err := pkcs11.Open(pkcs11.Config{ModulePath: c.path, TokenLabel: pkcs11test.Label})
+		if err == nil {
+			p.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want %s", name, err, c.says)
+		}
 	}
 }

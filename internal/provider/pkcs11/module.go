@@ -4,13 +4,8 @@ package pkcs11
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -105,32 +100,6 @@ func (p *Provider) mostSessions() int {
 		return int(n) - 1
 	}
 	return maxSessions
-}
-
-func openModule(path string) (*os.File, string, error) {
-	if !filepath.IsAbs(path) {
-		return nil, "", fmt.Errorf("load module %s: the path must be absolute", printable.Quote(path))
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, "", fmt.Errorf("load module: %w", err)
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
-	if err == nil && info.Mode().Perm()&0o022 != 0 {
-		err = fmt.Errorf("mode %04o lets others change it", info.Mode().Perm())
-	}
-	h := sha256.New()
-	if err == nil {
-		_, err = io.Copy(h, f)
-	}
-	if err != nil {
-		f.Close()
-		return nil, "", fmt.Errorf("load module %s: %w", printable.Quote(path), err)
-	}
-	return f, hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // findToken looks for the one initialized token of the label and, if given, the serial.
