@@ -53,13 +53,17 @@ func openModule(path string) (*os.File, string, error) {
 // wholeELF refuses a file that is cut short: the loader maps it, and the process dies
 // at the first byte that is not there.
 func wholeELF(f io.ReaderAt, size int64) error {
+	magic := make([]byte, len(elf.ELFMAG))
+	if _, err := f.ReadAt(magic, 0); err != nil || string(magic) != elf.ELFMAG {
+		return nil // the loader says that it is none
+	}
 	lib, err := elf.NewFile(f)
 	if err != nil {
-		return nil // the loader says that it is none
+		return errors.New("the file is cut short, or damaged")
 	}
 	for _, p := range lib.Progs {
 		if p.Type == elf.PT_LOAD && p.Off+p.Filesz > uint64(size) {
-			return errors.New("the file is cut short")
+			return errors.New("the file is cut short, or damaged")
 		}
 	}
 	return nil
