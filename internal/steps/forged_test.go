@@ -258,14 +258,7 @@ func TestHalfFinals(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			roster, err := os.ReadFile(parts.Roster())
-			if err != nil {
-				t.Fatal(err)
-			}
-			r, err := quorum.ParseRoster(roster, quorum.Rehearsal)
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := rosterOf(t, parts)
 			text := transcript.FinalStatement(core, r.Members[2], transcript.Followed)
 			if err := site(t, parts).Store.AppendEntry(t.Context(), store.Entry{Ceremony: 1, Name: "final.carol.txt", Data: text}); err != nil {
 				t.Fatal(err)

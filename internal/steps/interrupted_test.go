@@ -197,6 +197,19 @@ func (p planter) Append(ctx context.Context, name string, data []byte) error {
 
 func (p planter) Entries(context.Context) ([]transcript.Entry, error) { return nil, nil }
 
+func rosterOf(t *testing.T, parts rehearsal.Parts) quorum.Roster {
+	t.Helper()
+	text, err := os.ReadFile(parts.Roster())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := quorum.ParseRoster(text, quorum.Rehearsal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // TestFinalsAreChecked: a final in the store that nobody signed is not counted
 // for a person.
 func TestFinalsAreChecked(t *testing.T) {
@@ -225,14 +238,7 @@ func TestFinalsAreChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	roster, err := os.ReadFile(parts.Roster())
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := quorum.ParseRoster(roster, quorum.Rehearsal)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := rosterOf(t, parts)
 	last := r.Members[len(r.Members)-1]
 	for name, data := range map[string][]byte{
 		transcript.FinalFile(last.Name):          transcript.FinalStatement(core, last, transcript.Followed),
