@@ -45,7 +45,7 @@ func Run(t *testing.T, b Backend) {
 		{"lock", testLock},
 		{"versions", testVersions},
 		{"pointer", testPointer},
-		{"ceremonies", testCeremonies},
+		{"ceremonies, of which nobody opens one twice (C08)", testCeremonies},
 		{"entries", testEntries},
 		{"one of many wins", testOneWins},
 		{"beats", testBeats},
