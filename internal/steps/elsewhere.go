@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -145,3 +146,35 @@ func (e *engine) signingDir() string {
 // clearSigning takes away what was laid out. A stick that was pulled out takes
 // its copies along.
 func (e *engine) clearSigning() error { return os.RemoveAll(e.signingDir()) }
+
+// stillWaiting is the wait that an earlier run ended with, when nobody is here and
+// nothing was brought since: then nothing is written, however often somebody looks.
+func (e *engine) stillWaiting() error {
+	last := e.log.Events[len(e.log.Events)-1]
+	if last.Kind != transcript.Waiting || e.aborts || !e.room.Alone() {
+		return nil
+	}
+	brought, _ := filepath.Glob(filepath.Join(e.signingDir(), "*.sig"))
+	statements, _ := filepath.Glob(filepath.Join(e.signingDir(), "*.txt"))
+	if len(brought) > 0 || len(statements) == 0 {
+		return nil
+	}
+	w := &WaitingError{Step: last.Step}
+	_, _ = fmt.Sscan(last.Facts["have"], &w.Have)
+	_, _ = fmt.Sscan(last.Facts["need"], &w.Need)
+	asked, _ := e.log.Events.Last(func(ev transcript.Event) bool {
+		return (ev.Kind == transcript.Asked || ev.Kind == transcript.Plan) && ev.Step == last.Step
+	})
+	req, err := transcript.RequestOf(e.log.Events[0], asked)
+	if err != nil {
+		return err
+	}
+	for _, name := range strings.Split(last.Facts["for"], ", ") {
+		path := filepath.Join(e.signingDir(), req.File(name))
+		if !slices.Contains(statements, path) {
+			return nil // it was carried away: lay it out anew
+		}
+		w.Sign = append(w.Sign, name+": "+quorum.SignLine(req.Namespace(), path))
+	}
+	return &BundleError{e.log.Dir, w}
+}

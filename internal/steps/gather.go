@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -193,7 +194,7 @@ func (g *gathering) wait(ctx context.Context) error {
 		missing = append(missing, m.Name)
 	}
 	// First of all: what was signed so far then still counts.
-	if _, err := g.append(ctx, transcript.Waiting, g.step.Name, Facts{"for": strings.Join(missing, ", ")}); err != nil {
+	if _, err := g.append(ctx, transcript.Waiting, g.step.Name, Facts{"for": strings.Join(missing, ", "), "have": strconv.Itoa(g.have()), "need": strconv.Itoa(g.need)}); err != nil {
 		return err
 	}
 	return g.later(g.step.Name)

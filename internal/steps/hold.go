@@ -287,6 +287,9 @@ func (e *engine) takeUp(ctx context.Context, c store.Ceremony, torn string, lock
 	if events[len(events)-1].Kind == transcript.Closed {
 		return nil
 	}
+	if err := e.stillWaiting(); err != nil {
+		return err
+	}
 	facts := Facts{"tool": e.site.Tool.Version, "tool_sha256": e.site.Tool.SHA256}
 	if torn != "" {
 		facts["torn_sha256"] = torn

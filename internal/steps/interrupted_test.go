@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -254,6 +255,34 @@ func TestFinalsAreChecked(t *testing.T) {
 	err = steps.Hold(ctx, s, nobody(parts), steps.Rotate, steps.OpenRotate(kek.Version(2)), steps.RotateSteps)
 	if !errors.Is(err, steps.ErrHistory) {
 		t.Errorf("the next ceremony: %v", err)
+	}
+}
+
+// TestLookingOften: a run with nobody in the room that finds people still missing
+// writes nothing, and says again which lines sign.
+func TestLookingOften(t *testing.T) {
+	parts, err := makeParts(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := nobody(parts)
+	room.Signs = false
+	var first, again *steps.WaitingError
+	if err := install(t.Context(), site(t, parts), room); !errors.As(err, &first) {
+		t.Fatal(err)
+	}
+	log := filepath.Join(bundles(t, parts, steps.Install)[0], "events.jsonl")
+	before, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := install(t.Context(), site(t, parts), room); !errors.As(err, &again) || again.Error() != first.Error() || !slices.Equal(again.Sign, first.Sign) {
+			t.Errorf("%v, lines %v, want %v", err, again, first.Sign)
+		}
+	}
+	if after, err := os.ReadFile(log); err != nil || string(after) != string(before) {
+		t.Errorf("%d bytes were written, %v", len(after)-len(before), err)
 	}
 }
 

@@ -37,6 +37,9 @@ func (n *Nobody) Expect(kind string, fields []Field) error {
 	return nil
 }
 
+// Alone implements Room.
+func (n *Nobody) Alone() bool { return !n.Signs }
+
 // Ask implements Room.
 func (n *Nobody) Ask(_ context.Context, form Form, note string) (map[string]string, error) {
 	return n.Answers, n.Expect("", form.Fields)

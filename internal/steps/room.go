@@ -19,6 +19,8 @@ type Room interface {
 	// Expect says what a new ceremony will ask, before anything of it is
 	// written. A room that cannot answer returns *MissingAnswers.
 	Expect(kind string, fields []Field) error
+	// Alone reports that nobody is there who could sign.
+	Alone() bool
 	// Ask returns an answer to every field, or ErrBack.
 	Ask(context.Context, Form, string) (map[string]string, error)
 	// Consent returns one person's word, or ErrLater when nobody here can sign,

@@ -104,6 +104,9 @@ type (
 // Expect implements steps.Room: there are people to answer.
 func (r *room) Expect(string, []steps.Field) error { return nil }
 
+// Alone implements steps.Room.
+func (r *room) Alone() bool { return false }
+
 // Ask implements steps.Room.
 func (r *room) Ask(ctx context.Context, f steps.Form, note string) (map[string]string, error) {
 	return put[form, map[string]string](ctx, r, form{f, note})
