@@ -14,7 +14,15 @@ import (
 // doing finds the body of every Do in the steps.
 var doing = regexp.MustCompile(`(?m)^\t+Do: func\(.*\) \(Facts, error\) \{$|^func runRewrap\(.*\) \(Facts, error\) \{$`)
 
-// TestMutations empties each Do in turn: the rehearsal test must fail each time.
+// notices is the test that must fail without a file's Do; most are in the rehearsal.
+func notices(file string) string {
+	if file == "people.go" {
+		return "^TestScripts$/^roster_change$"
+	}
+	return "^TestRehearsalEnv$"
+}
+
+// TestMutations empties each Do in turn: the test that names it must fail.
 func TestMutations(t *testing.T) {
 	files, err := filepath.Glob("../../internal/steps/*.go")
 	if err != nil {
@@ -34,8 +42,8 @@ func TestMutations(t *testing.T) {
 			})
 		}
 	}
-	if mutants != 6 {
-		t.Errorf("%d mutants, want 6: generate, canary, lock, switch, re-wrap, retire", mutants)
+	if mutants != 7 {
+		t.Errorf("%d mutants, want 7: generate, canary, lock, switch, re-wrap, retire, change", mutants)
 	}
 }
 
@@ -59,7 +67,7 @@ func survives(t *testing.T, path, body string) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("the mutant does not build: %v\n%s", err, out)
 	}
-	cmd := exec.Command("go", "test", "-count=1", "-run", "^TestRehearsalEnv$", ".")
+	cmd := exec.Command("go", "test", "-count=1", "-run", notices(filepath.Base(path)), ".")
 	cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay)
 	if out, err := cmd.CombinedOutput(); err == nil {
 		t.Errorf("nothing noticed:\n%s", out)
