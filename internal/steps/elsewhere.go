@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -154,11 +153,6 @@ func (e *engine) stillWaiting() error {
 	if last.Kind != transcript.Waiting || e.aborts || !e.room.Alone() {
 		return nil
 	}
-	brought, _ := filepath.Glob(filepath.Join(e.signingDir(), "*.sig"))
-	statements, _ := filepath.Glob(filepath.Join(e.signingDir(), "*.txt"))
-	if len(brought) > 0 || len(statements) == 0 {
-		return nil
-	}
 	w := &WaitingError{Step: last.Step}
 	_, _ = fmt.Sscan(last.Facts["have"], &w.Have)
 	_, _ = fmt.Sscan(last.Facts["need"], &w.Need)
@@ -171,8 +165,9 @@ func (e *engine) stillWaiting() error {
 	}
 	for _, name := range strings.Split(last.Facts["for"], ", ") {
 		path := filepath.Join(e.signingDir(), req.File(name))
-		if !slices.Contains(statements, path) {
-			return nil // it was carried away: lay it out anew
+		_, away := os.Lstat(path)
+		if _, err := os.Lstat(path + ".sig"); err == nil || away != nil {
+			return nil // a signature was brought, or the statement was carried away and is laid out anew
 		}
 		w.Sign = append(w.Sign, name+": "+quorum.SignLine(req.Namespace(), path))
 	}

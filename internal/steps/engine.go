@@ -132,7 +132,11 @@ func (e *engine) settled(ctx context.Context, s Step) (bool, error) {
 	case !done || !e.resumed:
 		return false, nil
 	case s.Gather != nil:
-		_, answered := e.asked(s)
+		request, answered := e.asked(s)
+		if answered && s.Gather.Purpose == quorum.Approve && !e.allCompleted(s.Gather.Acts) {
+			now, err := e.derive(ctx, s.Gather) // what moved is asked anew, also when an act was begun
+			return now.digest() == request.Facts["sha256"], err
+		}
 		return answered, nil
 	case s.Act != nil:
 		state, _, err := s.Act.State(ctx, e.site, e.facts)
@@ -166,6 +170,10 @@ func (e *engine) completed(step string) bool {
 		return false
 	})
 	return ok
+}
+
+func (e *engine) allCompleted(acts []string) bool {
+	return !slices.ContainsFunc(acts, func(act string) bool { return !e.completed(act) })
 }
 
 func (e *engine) begun(step string) bool {

@@ -168,6 +168,13 @@ func (f *finals) files(ctx context.Context, p quorum.Proof, s quorum.Signed) (st
 	if err != nil {
 		return "", err
 	}
+	all, err := f.site.Store.Ceremonies(ctx)
+	if err != nil {
+		return "", err
+	}
+	if n := len(all); n > f.site.Seq {
+		return "", fmt.Errorf("final of %s: ceremony %d has begun: %w", p.Name, n, transcript.ErrClosed)
+	}
 	name := transcript.FinalFile(p.Name)
 	if err := f.log.Final(ctx, name, s.Statement); err != nil {
 		return "", err

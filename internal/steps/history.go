@@ -113,7 +113,7 @@ func rolledBack(dir string, all []store.Ceremony) error {
 	for _, d := range list {
 		known := slices.ContainsFunc(all, func(c store.Ceremony) bool { return c.Bundle == d.Name() })
 		if bundleName.MatchString(d.Name()) && !known {
-			return fmt.Errorf("bundle %s: the store does not know its ceremony: %w", printable.Text(d.Name()), ErrHistory)
+			return fmt.Errorf("bundle %s: the store does not know its ceremony; where another store is founded, move the old bundles away: %w", printable.Text(d.Name()), ErrHistory)
 		}
 	}
 	return nil

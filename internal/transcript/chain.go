@@ -98,9 +98,23 @@ func (r Report) succeeds(before Report) error {
 			return broken(RuleChain, "%s of ceremony %d is missing, or is another", printable.Text(file), before.seq())
 		}
 	}
+	return before.late(now)
+}
+
+// late refuses finals that were added after the next ceremony began, unless those that
+// its first line lists are enough: then a late one says nothing more.
+func (r Report) late(next Facts) error {
+	agree := 0
+	for _, m := range r.Roster.Who(r.mode.Namespace(quorum.Approve)) {
+		file := FinalFile(m.Name)
+		if next["previous."+file] != "" && next["previous."+file+".sig"] != "" && r.Finals[m.Name] != Disagree {
+			agree++
+		}
+	}
+	finals := r.FinalFiles()
 	for _, file := range sorted(finals) {
-		if now["previous."+file] != finals[file] {
-			return broken(RuleChain, "%s of ceremony %d was added after this one began", printable.Text(file), before.seq())
+		if next["previous."+file] == "" && (agree < r.Roster.M || file == CoreFile) {
+			return broken(RuleChain, "%s of ceremony %d was added after this one began", printable.Text(file), r.seq())
 		}
 	}
 	return nil

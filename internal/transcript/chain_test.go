@@ -92,6 +92,9 @@ func brokenChains(t testing.TB) []brokenChain {
 		return n.Build()
 	}
 	two := next(func(*draft) {})
+	divided := transcripttest.Rotation(t)
+	divided.Verdicts = map[string]transcript.Verdict{"alice": transcript.Disagree}
+	divided.Build()
 	three := two.Next().Build()
 	return []brokenChain{
 		{"C08 a fork", []*draft{one, two, next(func(d *draft) { d.Events[5].Facts["signer"] = "wendy"; d.Events[6].Facts["signer"] = "dora" })}, "a fork"},
@@ -103,11 +106,19 @@ func brokenChains(t testing.TB) []brokenChain {
 		{"another mode", []*draft{one, next(func(d *draft) { rehearsed(d) })}, `mode is "rehearsal", and was "production"`},
 		{"a roster that nobody put there", []*draft{one, next(func(d *draft) { demand(d, "# quorum: 1\n") })}, "is not the one that ceremony 1 left"},
 		{"a dissenter's final vanished", []*draft{without(one, "bob"), two}, "final.bob.txt of ceremony 1 is missing"},
-		{"a final added after the next one began", []*draft{one, next(func(d *draft) { delete(d.Events[0].Facts, "previous.final.bob.txt") })}, "final.bob.txt of ceremony 1 was added after this one began"},
+		{"a final that makes the quorum, added after the next one began", []*draft{divided, late(divided)}, "final.bob.txt of ceremony 1 was added after this one began"},
 		{"S09 a counter that an earlier ceremony had passed", []*draft{one, next(func(d *draft) {
 			d.Person("dora").Signer.(*transcripttest.Authenticator).Counter = 1
 		})}, "counter is 2, and was 3 in an earlier ceremony"},
 	}
+}
+
+// late is a ceremony that began before bob signed the end of the one before.
+func late(d *draft) *draft {
+	n := d.Next()
+	delete(n.Events[0].Facts, "previous.final.bob.txt")
+	delete(n.Events[0].Facts, "previous.final.bob.txt.sig")
+	return n.Build()
 }
 
 func TestChain(t *testing.T) {
@@ -116,6 +127,9 @@ func TestChain(t *testing.T) {
 	three := two.Next().Build()
 	if err := chainOf(t, three, one, two); err != nil {
 		t.Errorf("good, in any order: %v", err)
+	}
+	if err := chainOf(t, one, late(one)); err != nil {
+		t.Errorf("a late final that changes nothing: %v", err)
 	}
 	for _, c := range brokenChains(t) {
 		t.Run(c.name, func(t *testing.T) {
