@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
@@ -14,7 +15,9 @@ import (
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // meddler is a room in which something happens just before the last signature
@@ -99,4 +102,49 @@ func site(t *testing.T, parts rehearsal.Parts) *steps.Site {
 		s.Keys = append(s.Keys, k)
 	}
 	return s
+}
+
+// cutting is a store that is gone when an event is to be written.
+type cutting struct {
+	store.Store
+	at string // of the event's line
+}
+
+func (c cutting) AppendEntry(ctx context.Context, e store.Entry) error {
+	if strings.Contains(string(e.Data), c.at) {
+		return errors.New("the store is gone")
+	}
+	return c.Store.AppendEntry(ctx, e)
+}
+
+// TestPlanMovedLater: an act of a plan was done, and when another run goes on the world
+// is another one. The people are asked for the rest anew, and the end is good.
+func TestPlanMovedLater(t *testing.T) {
+	parts, err := makeParts(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := site(t, parts)
+	s.Store = cutting{s.Store, `"kind":"begun","step":"canary"`}
+	if err := install(t.Context(), s, nobody(parts)); err == nil {
+		t.Fatal("the store was not gone")
+	}
+	s = site(t, parts)
+	s.Catalogue = s.Catalogue.With(envelope.Place{Collection: "other", Field: "f"})
+	if err := install(t.Context(), s, nobody(parts)); err != nil {
+		t.Fatal(err)
+	}
+	r, err := transcript.Verify(bundles(t, parts, steps.Install)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	plans := 0
+	for _, e := range r.Events {
+		if e.Kind == transcript.Plan {
+			plans++
+		}
+	}
+	if plans != 2 {
+		t.Errorf("%d plans, want 2", plans)
+	}
 }
