@@ -7,19 +7,19 @@ BIN := $(CURDIR)/bin/kekceremony
 RECORDS ?= 1000
 FUZZTIME ?= 10m
 
-.PHONY: rehearse test build deps mutate torture bench fuzz
+.PHONY: rehearse test build deps testdeps mutate torture bench fuzz
 
 rehearse: deps build
 	$(BIN) rehearse --provider pkcs11 --records $(RECORDS)
 
-test: deps
+test: testdeps
 	$(GO) vet ./...
 	$(GO) test -timeout 20m ./...
 
-mutate: deps
+mutate: testdeps
 	$(GO) test -timeout 20m -tags mutate -run TestMutations -v ./cmd/kekceremony
 
-torture: deps
+torture: testdeps
 	$(GO) test -timeout 4h -tags torture -run 'TestTortureLong|TestTokenOut|TestStoreOut' -v ./cmd/kekceremony
 
 bench: deps
@@ -34,3 +34,6 @@ build:
 
 deps:
 	@./scripts/deps
+
+testdeps:
+	@./scripts/deps test

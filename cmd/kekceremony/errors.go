@@ -66,6 +66,8 @@ var outcomes = []outcome{
 	{term.ErrInterrupted, exitAgain, "the same command goes on"},
 	{term.ErrNone, exitUsage, "run it on a terminal, or with --ui none"},
 	{steps.ErrNobody, exitUsage, "set encryption.pin_file, or run it on a terminal"},
+	{steps.ErrHistory, exitRefused, "compare the store with the bundles: kekceremony transcript verify --chain DIR --store URI"}, // before what is wrong in it
+	{transcript.ErrClosed, exitRefused, "the ceremony had enough final signatures before; this one is not kept"},
 	{transcript.ErrIncomplete, exitIncomplete, "the same ceremony's command goes on and gathers what is missing"},
 	{transcript.ErrForked, exitRefused, "move the bundle away and keep it; the same command builds it again from the store"},
 	{steps.ErrInstalled, exitRefused, "an install is held once; see kekceremony transcript list"},
@@ -76,8 +78,7 @@ var outcomes = []outcome{
 	{steps.ErrPlanted, exitRefused, "find out who made it before anything else; this run changed nothing"},
 	{steps.ErrDoubtfulKey, exitRefused, "do not use this key; find out who made it"},
 	{steps.ErrCanary, exitRefused, "store and token disagree with the transcript; this run changed no key"},
-	{steps.ErrPins, exitRefused, "find out why it differs; this run changed nothing"},
-	{steps.ErrHistory, exitRefused, "somebody changed the store; compare it with the bundles"},
+	{steps.ErrPins, exitRefused, "find out why it differs; to go on with it, give the reason in the wizard (d), or as deviation.NAME in the answers; this run changed nothing"},
 	{steps.ErrMode, exitRefused, "use the configuration this store was founded with"},
 	{steps.ErrStrangers, exitRefused, "name every place under catalogue in the configuration"},
 	{steps.ErrExclude, exitRefused, "name it as the re-wrap named it; give this ceremony up with kekceremony abort"},

@@ -91,3 +91,27 @@ func TestNothingDue(t *testing.T) {
 		t.Errorf("%d lines of %d ceremonies, then %d of %d; %d bundles", lines, ceremonies, l, c, len(bundlesOf(t, parts)))
 	}
 }
+
+// TestTwoExcluded: each name stands in the plan, and a sound envelope is re-wrapped all
+// the same.
+func TestTwoExcluded(t *testing.T) {
+	parts, _ := swift(t, 30)
+	flags := []string{}
+	var names []string
+	for _, i := range []int{7, 13} {
+		place, id := rehearsal.Record(i)
+		names = append(names, place.String()+" "+id)
+		flags = append(flags, "--exclude", names[len(names)-1])
+	}
+	must(t, rotateTo(parts, 2, flags...)...)
+	bundles := bundlesOf(t, parts)
+	last := bundles[len(bundles)-1]
+	must(t, "transcript", "verify", last)
+	plan := event(t, last, "plan", "approve")["plan"]
+	for _, name := range names {
+		if !strings.Contains(plan, "leave: "+name+", if no key opens it") {
+			t.Errorf("the plan:\n%s", plan)
+		}
+	}
+	zeroAt(t, parts, 2)
+}

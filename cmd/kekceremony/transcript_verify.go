@@ -67,23 +67,14 @@ type finding struct {
 }
 
 func (a *audit) run(ctx context.Context, w io.Writer, dirs []string) error {
-	bundles, err := a.bundles(ctx, dirs)
-	if err != nil {
-		return err
-	}
 	var reports []transcript.Report
 	var found []finding
 	var worst error
-	for _, read := range bundles {
-		b, err := read()
-		var r transcript.Report
-		if err == nil {
-			r, err = b.Verify()
-		} else {
-			r, _ = b.Unread(err)
-		}
-		reports, found = append(reports, r), append(found, findingOf(r, err))
-		worst = worse(worst, err)
+	err := a.verify(ctx, dirs, func(r transcript.Report, err error) {
+		reports, found, worst = append(reports, r), append(found, findingOf(r, err)), worse(worst, err)
+	})
+	if err != nil {
+		return err
 	}
 	together, err := a.together(ctx, reports)
 	if err != nil {
@@ -114,13 +105,13 @@ func (a *audit) run(ctx context.Context, w io.Writer, dirs []string) error {
 	return err
 }
 
-// bundles finds what is to be read: the arguments, a chain's directory, or, with a
-// store alone, what the store holds.
-func (a *audit) bundles(ctx context.Context, dirs []string) (all []func() (transcript.Bundle, error), err error) {
+// verify checks each bundle by itself: the arguments, those of a chain's directory, or,
+// with a store alone, what the store holds.
+func (a *audit) verify(ctx context.Context, dirs []string, each func(transcript.Report, error)) error {
 	if a.chain != "" {
 		list, err := os.ReadDir(a.chain)
 		if err != nil {
-			return nil, &usageError{err}
+			return &usageError{err}
 		}
 		for _, d := range list {
 			path := filepath.Join(a.chain, d.Name())
@@ -131,32 +122,41 @@ func (a *audit) bundles(ctx context.Context, dirs []string) (all []func() (trans
 	}
 	for _, dir := range dirs {
 		if _, err := os.Stat(dir); err != nil {
-			return nil, &usageError{err}
+			return &usageError{err}
 		}
-		all = append(all, func() (transcript.Bundle, error) { return transcript.ReadBundle(dir) })
+		each(transcript.Verify(dir))
 	}
-	if len(all) > 0 {
-		return all, nil
+	switch {
+	case len(dirs) > 0:
+		return nil
+	case a.store == "" || a.chain != "":
+		return &usageError{errors.New("no bundle: name one, or a directory with --chain, or a store with --store")}
 	}
-	if a.store == "" || a.chain != "" {
-		return nil, &usageError{errors.New("no bundle: name one, or a directory with --chain, or a store with --store")}
-	}
+	return a.rebuilt(ctx, each)
+}
+
+// rebuilt checks what the store holds, which must be a chain.
+func (a *audit) rebuilt(ctx context.Context, each func(transcript.Report, error)) error {
 	db, err := openStore(ctx, a.store)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer db.Close()
-	rebuilt, err := steps.Rebuilt(ctx, db)
+	bundles, err := steps.Rebuilt(ctx, db)
+	if transcript.IsBroken(err) {
+		return &badTranscript{err}
+	}
 	if err != nil {
-		return nil, &badTranscript{err}
+		return err
 	}
-	for _, b := range rebuilt {
-		all = append(all, func() (transcript.Bundle, error) { return b, nil })
+	if len(bundles) == 0 {
+		return &usageError{errors.New("the store holds no ceremony")}
 	}
-	if a.chain = a.store; len(all) == 0 {
-		return nil, &usageError{fmt.Errorf("the store holds no ceremony")}
+	a.chain = a.store
+	for _, b := range bundles {
+		each(b.Verify())
 	}
-	return all, nil
+	return nil
 }
 
 // together checks what needs more than one bundle.

@@ -33,11 +33,17 @@ func stockAgent(t *testing.T, args ...string) *exec.Cmd {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	t.Setenv("SSH_AUTH_SOCK", socket)
-	for range 200 {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for guard := time.After(30 * time.Second); ; {
 		if _, err := os.Stat(socket); err == nil {
 			break
 		}
-		time.Sleep(10 * time.Millisecond)
+		select {
+		case <-tick.C:
+		case <-guard:
+			t.Fatal("ssh-agent never came")
+		}
 	}
 	for i, a := range args {
 		args[i] = strings.ReplaceAll(a, "DIR", dir)

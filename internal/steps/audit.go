@@ -31,7 +31,7 @@ func Rebuilt(ctx context.Context, s store.Store) ([]transcript.Bundle, error) {
 	return bundles, nil
 }
 
-func rebuilt(ctx context.Context, s store.Store, c store.Ceremony) (transcript.Bundle, error) {
+func rebuilt(ctx context.Context, s store.Log, c store.Ceremony) (transcript.Bundle, error) {
 	entries, err := fence{s, c.Seq}.Entries(ctx)
 	if err != nil {
 		return transcript.Bundle{}, err

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // Names of facts that more than one step uses.
@@ -13,11 +14,11 @@ const (
 	factTo        = "to"       // version that is made, or rotated to
 	factActive    = "active"   // version that writers use
 	factGenerate  = "generate" // yes: this ceremony makes the version it rotates to
-	factRoster    = "roster"   // the roster's text
-	factRosterSum = "roster_sha256"
-	factAttended  = "attended"
-	factExcluded  = "exclude" // envelopes that may be left, by name, a line each
-	factSilent    = "silent"  // processes that ended without a word
+	factRoster    = transcript.FactRoster
+	factRosterSum = transcript.FactRoster + "_sha256"
+	factAttended  = transcript.FactAttended
+	factExcluded  = transcript.FactExclude
+	factSilent    = "silent" // processes that ended without a word
 )
 
 func factCanary(v kek.Version) string { return fmt.Sprintf("canary_%d_sha256", v) }

@@ -227,7 +227,7 @@ func summary(kind string, facts, closed Facts) []string {
 		}
 	}
 	if kind == People {
-		return []string{"The next ceremony goes by the roster " + facts[factChanged] + "."}
+		return []string{"The next ceremony goes by the roster " + facts[transcript.FactChanged] + "."}
 	}
 	lines := []string{"Version " + facts[factTo] + " is active. Every other version is retired: readable, written by nobody."}
 	return append(lines, facts["rewrapped"]+" envelopes re-wrapped, each checked before it was written. 0 left at another version.")

@@ -15,8 +15,8 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// History is the closed ceremonies of a store, as their events in the store
-// tell it, each line checked against the digests the next one relies on.
+// History is the closed ceremonies of a store, each rebuilt from it and verified, and
+// all of them as one chain.
 type History struct {
 	Logs  []transcript.Events
 	Final string            // digest of the last final.txt, or NoDigest
@@ -60,11 +60,10 @@ func readHistory(ctx context.Context, log store.Log, closed []store.Ceremony) (H
 		if c.Seq != i+1 {
 			return h, fmt.Errorf("ceremony %d follows %d: %w", c.Seq, i, ErrHistory)
 		}
-		entries, err := fence{log, c.Seq}.Entries(ctx)
-		if err != nil {
-			return h, err
+		b, err := rebuilt(ctx, log, c)
+		if err != nil && !transcript.IsBroken(err) {
+			return h, err // of the store itself
 		}
-		b, err := transcript.Rebuild(c.Bundle, entries)
 		var r transcript.Report
 		if err == nil {
 			r, err = b.Verify()

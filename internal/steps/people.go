@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -17,9 +16,6 @@ const (
 	stepProve      = "prove"
 	stepChange     = "change"
 )
-
-// factChanged is the digest of the roster that took effect.
-const factChanged = transcript.FactChanged
 
 // RosterSteps is the ceremony that changes who may sign, or how many must: by the old
 // quorum, with a proof of each new key.
@@ -91,13 +87,13 @@ func change() Step {
 		Act: &Act{
 			Plan: func(s *Site, _ Facts) []Effect { return changes(s.Roster, s.Next) },
 			State: func(_ context.Context, s *Site, f Facts) (State, Facts, error) {
-				if f[factChanged] == "" {
+				if f[transcript.FactChanged] == "" {
 					return NotBegun, nil, nil
 				}
-				return Done, Facts{factChanged: f[factChanged], transcript.FactNextRoster + "_sha256": f[factChanged]}, nil
+				return Done, Facts{transcript.FactChanged: f[transcript.FactChanged], transcript.FactNextRoster + "_sha256": f[transcript.FactChanged]}, nil
 			},
 			Do: func(_ context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
-				return Facts{factChanged: s.Next.Digest()}, nil
+				return Facts{transcript.FactChanged: s.Next.Digest()}, nil
 			},
 		},
 	}
@@ -135,13 +131,4 @@ func changes(old, next quorum.Roster) (effects []Effect) {
 		say("text", "the roster's comments or order")
 	}
 	return effects
-}
-
-// openRoster reads a roster's file.
-func openRoster(path string, mode quorum.Mode) (quorum.Roster, error) {
-	text, err := readRegular(path)
-	if err != nil {
-		return quorum.Roster{}, fmt.Errorf("roster %s: %w", printable.Quote(path), err)
-	}
-	return quorum.ParseRoster(text, mode)
 }

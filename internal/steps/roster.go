@@ -3,8 +3,10 @@ package steps
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
@@ -36,16 +38,20 @@ func readRoster(s *Site, path string) (Facts, error) {
 	return rosterFacts(r), nil
 }
 
-// readRegular reads a file that people named.
-func readRegular(path string) ([]byte, error) {
+// openRoster reads a roster's file.
+func openRoster(path string, mode quorum.Mode) (quorum.Roster, error) {
 	info, err := os.Stat(path)
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > 1<<20) {
 		err = errors.New("not a roster file")
 	}
 	if err != nil {
-		return nil, err
+		return quorum.Roster{}, fmt.Errorf("roster %s: %w", printable.Quote(path), err)
 	}
-	return os.ReadFile(path)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return quorum.Roster{}, fmt.Errorf("roster %s: %w", printable.Quote(path), err)
+	}
+	return quorum.ParseRoster(text, mode)
 }
 
 func rosterFacts(r quorum.Roster) Facts {

@@ -16,7 +16,7 @@ func Script(kind, tool string, facts Facts) render.Document {
 	all := definition(kind)(facts)
 	d := render.Document{Title: "Script of a ceremony: " + kind, Footer: "kekceremony " + tool + ", script of " + kind}
 	d.Sections = append(d.Sections, render.Section{Title: "Before you begin", Text: []string{
-		"Version of the program: " + tool + ". This script is made by: kekceremony script " + kind + withVersions(facts) + ". The SHA-256 of its Markdown is script_sha256 in the first line of the transcript.",
+		"Version of the program: " + tool + ". This script is made by: kekceremony script " + kind + flagsOf(facts) + ". The SHA-256 of its Markdown is script_sha256 in the first line of the transcript.",
 		"Bring: the roster, each operator's key, paper and pen for the final digest, and the final digest of the ceremony before.",
 	}, Head: []string{"role", "name", "organisation", "signature"}, Rows: [][]string{
 		{"operator", "", "", ""}, {"operator", "", "", ""}, {"operator", "", "", ""}, {"witness", "", "", ""}, {"who allowed it to be held", "", "", ""},
@@ -43,7 +43,7 @@ func Script(kind, tool string, facts Facts) render.Document {
 	return d
 }
 
-func withVersions(f Facts) string {
+func flagsOf(f Facts) string {
 	if f[factGenerate] == "no" {
 		return " --made"
 	}
@@ -84,7 +84,7 @@ func (s Step) who() string {
 	case s.Gather != nil:
 		return "M operators at least, and witnesses, sign"
 	case s.Name == "pin":
-		return "the keeper of the PIN types it"
+		return "whoever has the PIN types it"
 	case s.Act != nil:
 		return "the program, as approved"
 	}

@@ -88,8 +88,8 @@ func (r Report) succeeds(before Report) error {
 			return broken(RuleChain, "%s is %s, and was %s", fact, printable.Quote(now[fact]), printable.Quote(old[fact]))
 		}
 	}
-	if have := r.Roster.Digest(); r.Roster.M > 0 && have != before.next() {
-		return broken(RuleChain, "its roster %s is not the one that ceremony %d left, %s", have, before.seq(), before.next())
+	if have := r.Roster.Digest(); r.Roster.M > 0 && have != before.NextRoster() {
+		return broken(RuleChain, "its roster %s is not the one that ceremony %d left, %s", have, before.seq(), before.NextRoster())
 	}
 	finals := before.FinalFiles()
 	for _, name := range sorted(now) {
@@ -120,8 +120,8 @@ func (r Report) late(next Facts) error {
 	return nil
 }
 
-// next is the digest of the roster that the next ceremony goes by.
-func (r Report) next() string {
+// NextRoster is the digest of the roster that the next ceremony goes by.
+func (r Report) NextRoster() string {
 	if n := r.Events.Change(); n != "" {
 		return n
 	}

@@ -44,6 +44,9 @@ func TestC12(t *testing.T) {
 		}, "roster: not a regular file"},
 		{"foreign owner", func(t *testing.T, _, path string) error {
 			if os.Geteuid() != 0 {
+				if os.Getenv("CI") == "true" {
+					t.Fatal("only root gives a file away")
+				}
 				t.Skip("SKIPPED: only root gives a file away")
 			}
 			return os.Chown(path, 65534, -1)

@@ -106,7 +106,7 @@ func (e Event) Line() ([]byte, error) {
 
 // texts are the facts of more than one line. Every other one may stand in a line of a
 // statement or a report.
-var texts = []string{FactRoster, FactNextRoster, "plan", "statement", "signature", "excluded"}
+var texts = []string{FactRoster, FactNextRoster, FactExclude, "plan", "statement", "signature"}
 
 // ascii allows printable ASCII, and line feeds in a text.
 func ascii(s string, text bool) error {

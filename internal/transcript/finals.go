@@ -110,12 +110,6 @@ func (r Report) FinalFiles() map[string]string {
 	return all
 }
 
-// String is a final digest's place in a chain, for people.
-func (r Report) String() string {
-	o := r.Opened()
-	return fmt.Sprintf("ceremony %s, %s", o[FactCeremony], o[FactKind])
-}
-
 // Outcome of a closed ceremony; empty while it is open.
 func (r Report) Outcome() string {
 	if n := len(r.Events); n > 0 && r.Events[n-1].Kind == Closed {

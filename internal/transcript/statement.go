@@ -17,6 +17,7 @@ const (
 
 	FactRoster     = "roster"      // of the roster event; with _sha256 its digest
 	FactNextRoster = "next_roster" // of the next-roster event; with _sha256 its digest, also of the act by which it takes effect
+	FactExclude    = "exclude"     // of the opened event: envelopes that may be left, by name, a line each
 	FactAttended   = "attended"    // of a gathered event: names, in the roster's order
 	FactChanged    = "changed"     // of the act by which the next roster takes effect
 	FactPurpose    = "purpose"     // of an asked event: empty, or that of a proof

@@ -23,7 +23,7 @@ type Report struct {
 	Bundle     Bundle
 	Events     Events
 	Roster     quorum.Roster
-	Next       quorum.Roster      // that the next ceremony goes by
+	Next       quorum.Roster      // proposed last, or Roster: whether it took effect, NextRoster says
 	Finals     map[string]Verdict // by signer
 	FinalSum   string             // SHA-256 of final.txt
 	Deviations []Event
@@ -47,7 +47,7 @@ func (r Report) Opened() Facts {
 func Verify(dir string) (Report, error) {
 	b, err := ReadBundle(dir)
 	if err != nil {
-		return b.Unread(err)
+		return b.unread(err)
 	}
 	return b.Verify()
 }
@@ -453,8 +453,8 @@ func sorted[T any](m map[string]T) []string {
 	return names
 }
 
-// Unread is the report of a bundle that could not be read, and the error.
-func (b Bundle) Unread(err error) (Report, error) {
+// unread is the report of a bundle that could not be read, and the error.
+func (b Bundle) unread(err error) (Report, error) {
 	return Report{Bundle: b, Judgements: judgements(nil, err)}, err
 }
 
@@ -467,11 +467,15 @@ type Signature struct {
 
 // Signatures lists all of a verified bundle.
 func (r Report) Signatures() (all []Signature) {
+	next := r.Roster
 	for _, e := range r.Events {
-		if e.Kind == Signed {
+		switch e.Kind {
+		case NextRoster:
+			next, _ = rosterOf(e, FactNextRoster, r.mode)
+		case Signed:
 			s := Signature{SignedOf(e), e.Facts["namespace"], r.Roster}
 			if s.Namespace == r.mode.Namespace(quorum.Join) {
-				s.Roster = r.Next
+				s.Roster = next
 			}
 			all = append(all, s)
 		}

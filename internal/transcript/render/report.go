@@ -101,7 +101,7 @@ func digests(r transcript.Report) Section {
 		{"final.txt, as on paper", groups(r.FinalSum)},
 		{"the final.txt before", groups(prev)},
 		{"roster", groups(r.Roster.Digest())},
-		{"roster from the next ceremony on", groups(r.Next.Digest())},
+		{"roster from the next ceremony on", groups(r.NextRoster())},
 		{"program, " + o["tool"], groups(o["tool_sha256"])},
 		{"script of this ceremony", groups(o["script_sha256"])},
 		{"chain", groups(o[transcript.FactChain])},
