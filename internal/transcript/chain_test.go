@@ -286,3 +286,18 @@ func TestRosterChange(t *testing.T) {
 		t.Errorf("the old people went on: %v", err)
 	}
 }
+
+// TestProposedRoster: a roster ceremony that is given up changes nobody's rights.
+func TestProposedRoster(t *testing.T) {
+	d := changing(t)
+	d.Drop(transcript.Begun, "switch", "")
+	d.Drop(transcript.Done, "switch", "")
+	d.Events[d.Find(transcript.Closed, "", "")].Facts["outcome"] = transcript.OutcomeAborted
+	r, err := transcript.Verify(d.Build().Write(t.TempDir()))
+	if err != nil || r.NextRoster() != r.Roster.Digest() || r.NextRoster() == r.Next.Digest() {
+		t.Errorf("%v; the next ceremony goes by %s", err, r.NextRoster())
+	}
+	if err := chainOf(t, d, d.Next().Build()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,132 @@
+package transcript
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Resume opens the bundle of an unfinished ceremony, or builds it from the
+// fence where this console has none. A torn last line is cut off; its digest is
+// returned. Lines that only the disk or only the fence has are copied over.
+func Resume(ctx context.Context, dir, prev string, fence Fence, now func() time.Time) (w *Writer, torn string, err error) {
+	f, err := os.OpenFile(filepath.Join(dir, logFile), os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+			return nil, "", fmt.Errorf("create bundle: %w", err)
+		}
+		f, err = os.OpenFile(filepath.Join(dir, logFile), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("open bundle: %w", err)
+	}
+	if w, err = hold(&Writer{Dir: dir, log: f, fence: fence, now: now, prev: prev}); err != nil {
+		return nil, "", err
+	}
+	if torn, err = w.recover(ctx); err != nil {
+		w.Close()
+		return nil, "", fmt.Errorf("bundle %s: %w", dir, err)
+	}
+	return w, torn, nil
+}
+
+// recover brings disk and fence to the same lines, and writes the files that
+// the log embeds.
+func (w *Writer) recover(ctx context.Context) (torn string, err error) {
+	disk, torn, err := w.cutTorn()
+	if err != nil {
+		return "", err
+	}
+	entries, err := w.fence.Entries(ctx)
+	if err != nil {
+		return "", err
+	}
+	var stored []byte
+	for _, e := range entries {
+		if _, isLine := ParseEntryName(e.Name); isLine {
+			stored = append(stored, e.Data...)
+		}
+	}
+	switch {
+	case bytes.HasPrefix(stored, disk):
+		if err := w.write(stored[len(disk):]); err != nil {
+			return "", err
+		}
+		disk = stored
+	case !bytes.HasPrefix(disk, stored):
+		return "", ErrForked
+	}
+	if w.Events, err = ParseLog(disk); err != nil {
+		return "", err
+	}
+	for seq := bytes.Count(stored, []byte("\n")); seq < len(w.Events); seq++ {
+		line, err := w.Events[seq].Line()
+		if err == nil {
+			err = w.fence.Append(ctx, EntryName(seq), line)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	for _, e := range w.Events {
+		w.prev = e.Head()
+		if err := w.embedded(e); err != nil {
+			return "", err
+		}
+	}
+	if err := w.dropFinals(entries); err != nil {
+		return "", err
+	}
+	for _, e := range entries {
+		if _, isLine := ParseEntryName(e.Name); !isLine {
+			if err := w.ensure(e.Name, e.Data); err != nil {
+				return "", err
+			}
+		}
+	}
+	return torn, nil
+}
+
+// dropFinals removes finals that a crash left on the disk alone, whole or torn: they
+// are asked for again.
+func (w *Writer) dropFinals(entries []Entry) error {
+	list, err := os.ReadDir(w.Dir)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		fenced := slices.ContainsFunc(entries, func(e Entry) bool { return e.Name == d.Name() })
+		if strings.HasPrefix(d.Name(), "final.") && !fenced {
+			if err := os.Remove(filepath.Join(w.Dir, d.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// cutTorn truncates what follows the last line feed.
+func (w *Writer) cutTorn() (whole []byte, torn string, err error) {
+	data, err := io.ReadAll(w.log)
+	if err != nil {
+		return nil, "", err
+	}
+	end := bytes.LastIndexByte(data, '\n') + 1
+	if end == len(data) {
+		return data, "", nil
+	}
+	if err := w.log.Truncate(int64(end)); err != nil {
+		return nil, "", err
+	}
+	if _, err := w.log.Seek(int64(end), io.SeekStart); err != nil {
+		return nil, "", err
+	}
+	return data[:end], Digest(data[end:]), w.log.Sync()
+}
