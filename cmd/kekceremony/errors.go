@@ -94,6 +94,7 @@ var outcomes = []outcome{
 	{provider.ErrPINLocked, exitRefused, "the token's security officer must reset the PIN"},
 	{provider.ErrPINRefused, exitRefused, "no program tries a PIN again; correct it, remove PIN_FILE.refused, run the same command"},
 	{provider.ErrAmbiguous, exitRefused, "find out who made the other key"},
+	{pkcs11.ErrUnguarded, exitRefused, "give the module and every directory above it to root, and let nobody else write there"},
 	{pkcs11.ErrNoToken, exitUsage, "list the tokens with: pkcs11-tool --module MODULE -L"},
 	{pkcs11.ErrTokens, exitUsage, "set encryption.pkcs11.token_serial"},
 	{env.ErrNoFile, exitUsage, "set encryption.env.secrets_file"},

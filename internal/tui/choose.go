@@ -72,7 +72,7 @@ func (p *choosePrompt) act() []string {
 		return append(lines, accent.Render(" Why do you go on? ")+p.reason.View())
 	case p.q.q.Deviation != nil:
 		return append(lines, " The transcript holds it. Try the step again, stop, or go on with it as a",
-			" deviation: your reason is written down, and it stands in the plan that you sign.")
+			" deviation: your reason is written down, and stands in the plan you sign.")
 	}
 	return append(lines, " The transcript holds it. Try the step again, or stop: the same command goes on.")
 }

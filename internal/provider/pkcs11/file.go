@@ -92,15 +92,24 @@ func guardedPath(path string) error {
 	return nil
 }
 
+// ErrUnguarded is what the refusal of a module is that others could change.
+var ErrUnguarded = errors.New("others could change the module")
+
+// unguarded says how.
+type unguarded string
+
+func (u unguarded) Error() string        { return string(u) }
+func (u unguarded) Is(target error) bool { return target == ErrUnguarded }
+
 // guarded refuses what others may change. In a directory with the sticky bit they
 // cannot take away what is not theirs.
 func guarded(info fs.FileInfo) error {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	switch mode := info.Mode(); {
 	case mode.Perm()&0o022 != 0 && mode&fs.ModeSticky == 0:
-		return fmt.Errorf("mode %04o lets others change it", mode.Perm())
+		return unguarded(fmt.Sprintf("mode %04o lets others change it", mode.Perm()))
 	case !ok || stat.Uid != 0 && int(stat.Uid) != os.Geteuid():
-		return errors.New("its owner is neither root nor this user")
+		return unguarded("its owner is neither root nor this user")
 	}
 	return nil
 }
