@@ -54,34 +54,48 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 	say := func(line string) {
 		fmt.Fprintf(os.Stderr, "%s kekceremony: agent: %s\n", time.Now().UTC().Format(time.RFC3339), line)
 	}
-	p, err := awaitProvider(ctx, cfg, say)
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	a := fleet.Agent{Store: db, Provider: p, Chain: lock.Chain, Role: role, Every: cfg.Fleet.Beat, Say: say}
-	return a.Run(ctx)
-}
-
-// awaitProvider opens the provider and logs in. A token that is not there yet
-// is tried again at each beat; wrong configuration and a refused PIN never are.
-func awaitProvider(ctx context.Context, cfg config.Config, say func(string)) (provider.Provider, error) {
-	for {
-		p, err := openProvider(cfg)
+	open := func(ctx context.Context) (provider.Provider, error) {
+		p, err := openProvider(ctx, cfg, nil)
 		if err == nil && cfg.Encryption.PINFile != "" {
 			if err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile); err != nil {
 				err = errors.Join(err, p.Close())
 			}
 		}
-		var usage *usageError
-		if err == nil || errors.As(err, &usage) || errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrPINLocked) {
+		return p, err
+	}
+	p, err := await(ctx, cfg.Fleet.Beat, open, say)
+	if err != nil {
+		return err
+	}
+	a := fleet.Agent{Store: db, Provider: p, Open: open, Chain: lock.Chain, Role: role, Every: cfg.Fleet.Beat, Say: say}
+	err = a.Run(ctx)
+	if a.Provider != nil {
+		err = errors.Join(err, a.Provider.Close())
+	}
+	return err
+}
+
+// await opens the provider. A token that is not there yet is tried again at each
+// beat; wrong configuration and a refused PIN never are.
+func await(ctx context.Context, every time.Duration, open func(context.Context) (provider.Provider, error), say func(string)) (provider.Provider, error) {
+	for {
+		p, err := open(ctx)
+		if err == nil || hopeless(err) {
 			return p, err
 		}
-		say(err.Error())
+		if ctx.Err() == nil {
+			say(err.Error())
+		}
 		select {
 		case <-ctx.Done():
 			return nil, steps.ErrInterrupted
-		case <-time.After(cfg.Fleet.Beat):
+		case <-time.After(every):
 		}
 	}
+}
+
+// hopeless reports an error that waiting does not mend.
+func hopeless(err error) bool {
+	var usage *usageError
+	return errors.As(err, &usage) || errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrPINLocked) || errors.Is(err, provider.ErrFinalTry)
 }

@@ -9,8 +9,6 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/provider/env"
-	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
@@ -90,14 +88,17 @@ var outcomes = []outcome{
 	{steps.ErrUndone, exitFailed, "look at the transcript, then run the same command"},
 	{rewrap.ErrRestless, exitFailed, "find out what keeps writing them; then run the same command"},
 	{rewrap.ErrPoison, exitFailed, "the others are re-wrapped, nothing was retired; mend them and run the same command, or abort and rotate with --exclude"},
+	{steps.ErrOtherToken, exitRefused, "insert the one that this ceremony was approved with; then the same command goes on"},
 	{provider.ErrGone, exitAgain, "bring the token back; then the same command goes on"},
-	{provider.ErrPINLocked, exitRefused, "the token's security officer must reset the PIN"},
+	{provider.ErrPINLocked, exitRefused, "the token's security officer must reset the PIN; a count of our own ends with the removal of its file"},
+	{provider.ErrFinalTry, exitRefused, "it takes a ceremony, in which M operators approve the try; nothing was tried"},
 	{provider.ErrPINRefused, exitRefused, "no program tries a PIN again; correct it, remove PIN_FILE.refused, run the same command"},
 	{provider.ErrAmbiguous, exitRefused, "find out who made the other key"},
-	{pkcs11.ErrUnguarded, exitRefused, "give the module and every directory above it to root, and let nobody else write there"},
-	{pkcs11.ErrNoToken, exitUsage, "list the tokens with: pkcs11-tool --module MODULE -L"},
-	{pkcs11.ErrTokens, exitUsage, "set encryption.pkcs11.token_serial"},
-	{env.ErrNoFile, exitUsage, "set encryption.env.secrets_file"},
+	{provider.ErrUnguarded, exitRefused, "give the module and every directory above it to root, and let nobody else write there"},
+	{provider.ErrKeeper, exitAgain, "the module crashed or hung, and took nothing with it; the same command starts it anew"},
+	{provider.ErrNoToken, exitUsage, "list the tokens with: pkcs11-tool --module MODULE -L"},
+	{provider.ErrTokens, exitUsage, "set encryption.pkcs11.token_serial"},
+	{provider.ErrNoFile, exitUsage, "set encryption.env.secrets_file"},
 	{rehearsal.ErrNoSoftHSM, exitUsage, "apt-get install softhsm2, or rehearse --provider env"},
 	{secret.ErrMode, exitUsage, "chmod 0600 the file"},
 	{quorum.ErrRoster, exitRefused, "correct the roster, then run the same command"},

@@ -46,7 +46,7 @@ func TestD01(t *testing.T) {
 	}
 	db := filepath.Join(t.TempDir(), "s\u202e.db")
 	pin := filepath.Join(t.TempDir(), "pin")
-	text := fmt.Sprintf("store: %q\ntranscripts: %q\nencryption:\n  provider: pkcs11\n  pin_file: %s\n  pkcs11:\n    module_path: %s\n    token_label: %q\nkeys: [%s, %s]\nrehearsal: {}\n",
+	text := fmt.Sprintf("store: %q\ntranscripts: %q\nencryption:\n  provider: pkcs11\n  pin_file: %s\n  pkcs11:\n    module_path: %s\n    token_label: %q\n    environment: [SOFTHSM2_CONF]\nkeys: [%s, %s]\nrehearsal: {}\n",
 		"sqlite:"+db, dir, pin, module, "kek\x1b[31m\x1b]0;owned\a\b", parts.Key("alice"), parts.Key("bob"))
 	for path, data := range map[string]string{config: text, pin: pkcs11test.PIN + "\n", db: ""} {
 		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {

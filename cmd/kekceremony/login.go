@@ -8,31 +8,33 @@ import (
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/secret"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/term"
 )
 
 // loggedIn opens the provider for a command that only reads. The PIN comes from
-// the configured file, else from the terminal.
+// the configured file, else from the terminal. Nobody is there who could allow a
+// token's final try.
 func loggedIn(ctx context.Context, o *options, cfg config.Config) (provider.Provider, error) {
-	p, err := openProvider(cfg)
+	t, err := o.terminal()
+	if err != nil {
+		return nil, err
+	}
+	p, err := openProvider(ctx, cfg, t)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.Encryption.PINFile != "" {
 		err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile)
 	} else {
-		err = p.Login(ctx, func(ctx context.Context, token, warning string) (*secret.Buffer, error) {
-			terminal, err := o.terminal()
-			if err != nil {
-				return nil, err
+		err = steps.Login(ctx, p, pinOf(cfg), cfg.Transcripts, func(_ context.Context, use func(*term.Terminal) error) error {
+			if t == nil {
+				return steps.ErrNobody
 			}
-			if terminal == nil {
-				return nil, steps.ErrNobody
-			}
-			return terminal.ReadSecret(ctx, term.PINPrompt(token, warning))
+			return use(t)
+		}, func(t provider.Tries) error {
+			return fmt.Errorf("log in to token %s: %s: %w", t.Token, t.Warning, provider.ErrFinalTry)
 		})
 	}
 	if err != nil {

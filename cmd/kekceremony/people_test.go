@@ -44,7 +44,7 @@ func newPeople(t *testing.T) people {
 	p.write("roster", roster)
 	p.write("answers.yaml", "ceremony: rotate\ncopies: none\nplanned_end: 2030-01-01\n"+record)
 	p.write("pin", pkcs11test.PIN+"\n")
-	config := fmt.Sprintf("store: %s\ntranscripts: %s\nexchange: %s\nencryption:\n  provider: pkcs11\nPIN  pkcs11:\n    module_path: %s\n    token_label: kek\n"+
+	config := fmt.Sprintf("store: %s\ntranscripts: %s\nexchange: %s\nencryption:\n  provider: pkcs11\nPIN  pkcs11:\n    module_path: %s\n    token_label: kek\n    environment: [SOFTHSM2_CONF]\n"+
 		"fleet: {beat: 1s, live: 4s, expect: {app: 1}}\nkeys: [%s]\n", mongotest.Start(t).Fresh(t), p.path("tr"), p.path("stick"), pkcs11test.Module(t), p.path("op2"))
 	p.write("config.yaml", strings.Replace(config, "PIN", "", 1))
 	p.write("unattended.yaml", strings.Replace(config, "PIN", "  pin_file: "+p.path("pin")+"\n", 1))

@@ -17,6 +17,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -252,7 +253,7 @@ func (r *rehearsed) application(ctx context.Context, do func(rehearsal.Applicati
 	if err != nil {
 		return err
 	}
-	p, err := openProvider(cfg)
+	p, err := keeper.Here(kept(cfg)) // an application has its DEKs itself
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/env"
+	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
@@ -48,26 +49,33 @@ func (o *options) readConfig() (config.Config, error) {
 	return c, nil
 }
 
-func openProvider(c config.Config) (provider.Provider, error) {
-	if c.Encryption.Provider == env.Name {
-		p, err := env.Open(env.Config{SecretsFile: c.Encryption.Env.SecretsFile}, os.Environ())
-		if err != nil {
-			return nil, &usageError{err} // the keys are configuration
-		}
+// kept is the provider of a configuration.
+func kept(c config.Config) keeper.Config {
+	p := c.Encryption.PKCS11
+	return keeper.Config{
+		Provider: c.Encryption.Provider,
+		Env:      env.Config{SecretsFile: c.Encryption.Env.SecretsFile},
+		PKCS11: pkcs11.Config{ModulePath: p.ModulePath, TokenLabel: p.TokenLabel, TokenSerial: p.TokenSerial,
+			IVFromHSM: p.IVFromHSM, Sessions: p.Sessions, InitArgs: p.InitArgs},
+		Environment: p.Environment, Deadline: p.Deadline,
+	}
+}
+
+// openProvider opens the provider in a process of its own, which may be lent the
+// terminal; nil: there is none.
+func openProvider(ctx context.Context, c config.Config, t *term.Terminal) (provider.Provider, error) {
+	p, err := keeper.Open(ctx, kept(c), t)
+	if err == nil {
 		return p, nil
 	}
-	return pkcs11.Open(pkcs11.Config{
-		ModulePath:  c.Encryption.PKCS11.ModulePath,
-		TokenLabel:  c.Encryption.PKCS11.TokenLabel,
-		TokenSerial: c.Encryption.PKCS11.TokenSerial,
-		IVFromHSM:   c.Encryption.PKCS11.IVFromHSM,
-		Sessions:    c.Encryption.PKCS11.Sessions,
-		InitArgs:    c.Encryption.PKCS11.InitArgs,
-	})
+	if c.Encryption.Provider == env.Name && !errors.Is(err, provider.ErrKeeper) {
+		err = &usageError{err} // the keys are configuration
+	}
+	return nil, err
 }
 
 // site puts the real parts together.
-func site(ctx context.Context, c config.Config, rate int) (*steps.Site, error) {
+func site(ctx context.Context, c config.Config, t *term.Terminal, rate int) (*steps.Site, error) {
 	catalogue, err := c.FullCatalogue()
 	if err != nil {
 		return nil, &usageError{err}
@@ -78,13 +86,11 @@ func site(ctx context.Context, c config.Config, rate int) (*steps.Site, error) {
 	}
 	s := &steps.Site{
 		Mode: mode(c), Tool: tool, Bundles: c.Transcripts, Chain: kek.Chain(c.Chain), ProviderName: c.Encryption.Provider,
-		OpenProvider: func() (provider.Provider, error) { return openProvider(c) },
+		OpenProvider: func(ctx context.Context) (provider.Provider, error) { return openProvider(ctx, c, t) },
+		PIN:          pinOf(c),
 		Exchange:     c.Exchange, Revoked: c.Revoked, Founding: strings.ToLower(strings.Join(strings.Fields(c.Founding), "")),
 		Catalogue: catalogue, Control: rewrap.NewControl(rate),
 		Fleet: steps.FleetConfig{Beat: c.Fleet.Beat, Live: c.Fleet.Live, Expect: c.Fleet.Expect},
-	}
-	if c.Rehearsal != nil {
-		s.PINHint = c.Rehearsal.PIN
 	}
 	for _, path := range c.Keys {
 		k, err := quorum.OpenKeyFile(ctx, path)
@@ -99,6 +105,15 @@ func site(ctx context.Context, c config.Config, rate int) (*steps.Site, error) {
 	}
 	s.Store = db
 	return s, nil
+}
+
+// pinOf is how people log in.
+func pinOf(c config.Config) steps.PIN {
+	how := steps.PIN{Parts: c.Encryption.PINParts, Tries: c.Encryption.PINTries}
+	if c.Rehearsal != nil {
+		how.Hint = c.Rehearsal.PIN
+	}
+	return how
 }
 
 func mode(c config.Config) quorum.Mode {
@@ -144,21 +159,21 @@ func hold(ctx context.Context, o *options, c ceremony) error {
 	if err != nil {
 		return err
 	}
-	s, err := site(ctx, cfg, c.rate)
+	terminal, err := o.terminal()
+	if err != nil {
+		return err
+	}
+	s, err := site(ctx, cfg, terminal, c.rate)
 	if err != nil {
 		return err
 	}
 	defer s.Store.Close()
 	if s.ProviderName == env.Name { // no token is touched: a wrong key is told before anything begins
-		if s.Provider, err = openProvider(cfg); err != nil {
+		if s.Provider, err = s.OpenProvider(ctx); err != nil {
 			return err
 		}
 	}
 	s.Want, s.Exclude = c.to, c.exclude
-	terminal, err := o.terminal()
-	if err != nil {
-		return err
-	}
 	if terminal != nil {
 		return tui.Run(ctx, terminal, s, func(ctx context.Context, room steps.Room) error {
 			return c.hold(ctx, s, room)
@@ -168,7 +183,7 @@ func hold(ctx context.Context, o *options, c ceremony) error {
 	if err != nil {
 		return err
 	}
-	s.PINFile = cfg.Encryption.PINFile
+	s.PIN.File = cfg.Encryption.PINFile
 	return c.hold(ctx, s, &steps.Nobody{
 		Answers: answers, Signs: s.Mode == quorum.Rehearsal,
 		Say: func(line string) { fmt.Fprintf(os.Stderr, "kekceremony: %s: %s\n", c.kind, line) },

@@ -29,7 +29,7 @@ func status(ctx context.Context, w io.Writer, o *options) error {
 	if err != nil {
 		return err
 	}
-	s, err := site(ctx, cfg, 0)
+	s, err := site(ctx, cfg, nil, 0)
 	if err != nil {
 		return err
 	}

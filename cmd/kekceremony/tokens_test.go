@@ -28,7 +28,7 @@ func moduleOf(t *testing.T, pattern string) string {
 func probeOf(t *testing.T, module, label, pin, more string) (code int, out string) {
 	t.Helper()
 	dir := t.TempDir()
-	config := fmt.Sprintf("store: sqlite:%[1]s/none.db\ntranscripts: %[1]s\nencryption:\n  provider: pkcs11\n  pin_file: %[1]s/pin\n  pkcs11:\n    module_path: %s\n    token_label: %s\n%s",
+	config := fmt.Sprintf("store: sqlite:%[1]s/none.db\ntranscripts: %[1]s\nencryption:\n  provider: pkcs11\n  pin_file: %[1]s/pin\n  pkcs11:\n    module_path: %s\n    token_label: %s\n    environment: [SOFTHSM2_CONF, P11_KIT_SERVER_ADDRESS]\n%s",
 		dir, module, label, more)
 	for name, text := range map[string]string{"config.yaml": config, "pin": pin + "\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

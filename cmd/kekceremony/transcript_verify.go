@@ -204,7 +204,7 @@ func (a *audit) together(ctx context.Context, reports []transcript.Report) (find
 		if err != nil {
 			return f, err
 		}
-		s, err := site(ctx, cfg, 0)
+		s, err := site(ctx, cfg, nil, 0)
 		if err != nil {
 			return f, err
 		}

@@ -36,7 +36,7 @@ func verify(ctx context.Context, w io.Writer, o *options, v kek.Version) error {
 	if err != nil {
 		return err
 	}
-	s, err := site(ctx, cfg, 0)
+	s, err := site(ctx, cfg, nil, 0)
 	if err != nil {
 		return err
 	}

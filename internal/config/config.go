@@ -40,8 +40,10 @@ type Config struct {
 
 // Encryption names the provider.
 type Encryption struct {
-	Provider string `yaml:"provider"` // env or pkcs11
-	PINFile  string `yaml:"pin_file"` // mode 0600; agents and unattended runs
+	Provider string `yaml:"provider"`  // env or pkcs11
+	PINFile  string `yaml:"pin_file"`  // mode 0600; agents and unattended runs
+	PINParts int    `yaml:"pin_parts"` // custodians who each type a part of the PIN; default: 1
+	PINTries int    `yaml:"pin_tries"` // that a token allows which does not report them; default: 3
 	PKCS11   PKCS11 `yaml:"pkcs11"`
 	Env      Env    `yaml:"env"`
 }
@@ -54,6 +56,9 @@ type PKCS11 struct {
 	IVFromHSM   *bool  `yaml:"use_gcm_iv_from_hsm"`
 	Sessions    int    `yaml:"sessions"`  // that re-wrap at once; 0: as many as are fastest
 	InitArgs    string `yaml:"init_args"` // for modules that want some (NSS softokn)
+	// Environment names the variables that the module gets. It gets no other.
+	Environment []string      `yaml:"environment"`
+	Deadline    time.Duration `yaml:"deadline"` // of a call into the module; default: a minute
 }
 
 // Env is encryption.env.
@@ -74,12 +79,15 @@ type Rehearsal struct {
 	PIN string `yaml:"pin"` // of the throw-away token; shown on the screen
 }
 
+// maxParts bounds the custodians of a PIN.
+const maxParts = 4
+
 // maxConfig bounds the file in bytes.
 const maxConfig = 1 << 20
 
 // Read reads and checks a file.
 func Read(path string) (Config, error) {
-	c := Config{Fleet: Fleet{Beat: 30 * time.Second, Live: 120 * time.Second}}
+	c := Config{Fleet: Fleet{Beat: 30 * time.Second, Live: 120 * time.Second}, Encryption: Encryption{PINParts: 1, PINTries: 3}}
 	f, err := os.Open(path)
 	if err != nil {
 		return c, fmt.Errorf("read configuration: %w", err)
@@ -132,6 +140,12 @@ func (c *Config) check() error {
 }
 
 func (e Encryption) check() error {
+	if e.PINParts < 1 || e.PINParts > maxParts {
+		return fmt.Errorf("encryption.pin_parts: %d: want 1 to %d", e.PINParts, maxParts)
+	}
+	if e.PINTries < 1 {
+		return fmt.Errorf("encryption.pin_tries: %d: want 1 or more", e.PINTries)
+	}
 	switch e.Provider {
 	case "pkcs11":
 		if !filepath.IsAbs(e.PKCS11.ModulePath) {
@@ -139,6 +153,9 @@ func (e Encryption) check() error {
 		}
 		if e.PKCS11.TokenLabel == "" {
 			return errors.New("encryption.pkcs11.token_label is missing")
+		}
+		if e.PKCS11.Deadline < 0 {
+			return fmt.Errorf("encryption.pkcs11.deadline: %s: want more", e.PKCS11.Deadline)
 		}
 		if e.PKCS11.Sessions < 0 {
 			return fmt.Errorf("encryption.pkcs11.sessions: %d: want 0, for as many as are fastest, or more", e.PKCS11.Sessions)

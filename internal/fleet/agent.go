@@ -18,10 +18,13 @@ import (
 type Agent struct {
 	Store    store.Store
 	Provider provider.Provider
-	Chain    kek.Chain
-	Role     string
-	Every    time.Duration // between beats
-	Say      func(string)  // what changed, for a log
+	// Open opens the provider anew when it is lost, and logs in; at each beat until
+	// that succeeds.
+	Open  func(context.Context) (provider.Provider, error)
+	Chain kek.Chain
+	Role  string
+	Every time.Duration // between beats
+	Say   func(string)  // what changed, for a log
 }
 
 // Run beats until ctx ends, then says that it stopped.
@@ -38,6 +41,25 @@ func (a *Agent) Run(ctx context.Context) error {
 			return a.stop(b)
 		case <-tick.C:
 		}
+	}
+}
+
+// reach opens the provider anew if it was lost.
+func (a *Agent) reach(ctx context.Context) (err error) {
+	if a.Provider == nil {
+		var p provider.Provider
+		if p, err = a.Open(ctx); err == nil {
+			a.Provider = p
+		}
+	}
+	return err
+}
+
+// lose gives up a provider of which an error says that it is lost.
+func (a *Agent) lose(err error) {
+	if a.Provider != nil && provider.Lost(err) {
+		_ = a.Provider.Close() // its end is no news
+		a.Provider = nil
 	}
 }
 
@@ -74,12 +96,19 @@ func (a *Agent) beat(ctx context.Context, b *store.Beat) error {
 		return err
 	}
 	before := b.Current
+	lost := a.reach(ctx)
 	b.Number++
 	b.Current, b.Trouble, b.Proofs = 0, "", map[kek.Version]string{}
 	for _, k := range keks {
-		proof, err := a.prove(ctx, k, *b)
+		proof, err := "", lost
+		if err == nil {
+			proof, err = a.prove(ctx, k, *b)
+		}
 		if err != nil {
 			b.Trouble = printable.Text(err.Error())
+			if provider.Lost(err) {
+				lost = err
+			}
 			continue
 		}
 		b.Proofs[k.Version] = proof
@@ -90,7 +119,8 @@ func (a *Agent) beat(ctx context.Context, b *store.Beat) error {
 	if b.Current != before {
 		a.Say(fmt.Sprintf("writing version %d", b.Current))
 	}
-	return a.Store.Beat(ctx, *b)
+	a.lose(lost)
+	return errors.Join(lost, a.Store.Beat(ctx, *b))
 }
 
 func (a *Agent) prove(ctx context.Context, k store.KEK, b store.Beat) (string, error) {

@@ -13,12 +13,23 @@ import (
 	"github.com/certautopilot/kekceremony/internal/secret"
 )
 
-// maxPIN bounds a PIN in bytes (PKCS#11 tokens allow up to 255).
-const maxPIN = 255
+// File is the path of a file of mode 0600 whose first line is a PIN.
+type File string
 
-// LoginFromFile logs in with the PIN of a file of mode 0600. A refused PIN is
-// marked in PATH.refused, and nobody tries this file again until the mark is
-// removed by hand: a fleet that starts together makes one attempt, not one each.
+// Read implements Source.
+func (f File) Read(context.Context) (*secret.Buffer, error) {
+	b, err := secret.ReadFile(string(f), MaxPIN+1)
+	if err != nil {
+		return nil, err
+	}
+	b.SetLen(len(bytes.TrimSuffix(b.Bytes(), []byte("\n"))))
+	return b, nil
+}
+
+// LoginFromFile logs in with the PIN of a file, but never as a token's final try.
+// One that was refused, or whose fate is not known, is marked in PATH.refused, and
+// nobody tries this file again until the mark is removed by hand: a fleet that
+// starts together makes one attempt, not one each.
 func LoginFromFile(ctx context.Context, p Provider, path string) error {
 	lock, err := os.Open(path)
 	if err != nil {
@@ -32,8 +43,16 @@ func LoginFromFile(ctx context.Context, p Provider, path string) error {
 	if _, err := os.Lstat(mark); err == nil {
 		return fmt.Errorf("%s: this PIN was refused before (%s is there): %w", printable.Text(path), printable.Text(mark), ErrPINRefused)
 	}
-	err = p.Login(ctx, func(context.Context, string, string) (*secret.Buffer, error) { return readPIN(path) })
-	if errors.Is(err, ErrPINRefused) || errors.Is(err, ErrPINLocked) {
+	tries, err := p.Tries(ctx)
+	if err == nil && tries.Ask {
+		err = p.Enter(ctx, File(path))
+	}
+	if err == nil {
+		if err = p.Login(ctx, false); errors.Is(err, ErrKeeper) {
+			err = fmt.Errorf("whether the PIN was taken is not known: %w", errors.Join(err, ErrPINRefused))
+		}
+	}
+	if errors.Is(err, ErrPINRefused) || errors.Is(err, ErrPINLocked) || errors.Is(err, ErrFinalTry) {
 		f, markErr := os.OpenFile(mark, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if markErr == nil {
 			markErr = errors.Join(f.Sync(), f.Close())
@@ -41,14 +60,4 @@ func LoginFromFile(ctx context.Context, p Provider, path string) error {
 		err = errors.Join(err, markErr)
 	}
 	return err
-}
-
-// readPIN takes the file's first line.
-func readPIN(path string) (*secret.Buffer, error) {
-	b, err := secret.ReadFile(path, maxPIN+1)
-	if err != nil {
-		return nil, err
-	}
-	b.SetLen(len(bytes.TrimSuffix(b.Bytes(), []byte("\n"))))
-	return b, nil
 }

@@ -1,6 +1,9 @@
 package provider
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+)
 
 // Outcome of one line of a probe.
 type Outcome string
@@ -22,13 +25,13 @@ type Verdict struct {
 // ProbeError is a failed line.
 type ProbeError struct {
 	Verdict
-	cause error
+	Cause error
 }
 
 func (e *ProbeError) Error() string { return fmt.Sprintf("probe: %s: %s", e.Line, e.Detail) }
 
 // Unwrap returns what the check itself returned.
-func (e *ProbeError) Unwrap() error { return e.cause }
+func (e *ProbeError) Unwrap() error { return e.Cause }
 
 // Check is one line of a probe: what to try, and what to say when it went well.
 type Check struct {
@@ -37,9 +40,12 @@ type Check struct {
 }
 
 // RunChecks tries each check in order, reports it, and stops at the first
-// failure.
-func RunChecks(checks []Check, report func(Verdict)) error {
+// failure, and between two when ctx ends.
+func RunChecks(ctx context.Context, checks []Check, report func(Verdict)) error {
 	for _, c := range checks {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		report(Verdict{c.Line, Trying, ""})
 		detail, err := c.Try()
 		if err != nil {

@@ -19,18 +19,35 @@ var (
 	ErrNoKey      = errors.New("no such key")
 	ErrAmbiguous  = errors.New("more than one key, or a key that shares only the label or only the CKA_ID")
 	ErrGone       = errors.New("the token is not there")
+	ErrKeeper     = errors.New("the keeper is gone")
 	ErrPINRefused = errors.New("PIN refused")
-	ErrPINLocked  = errors.New("PIN locked, or at its final try")
+	ErrPINLocked  = errors.New("PIN locked")
+	ErrFinalTry   = errors.New("the next wrong PIN locks it")
+	ErrNoToken    = errors.New("no such token")
+	ErrTokens     = errors.New("more than one token has this label")
+	ErrUnguarded  = errors.New("others could change the module")
+	ErrNoFile     = errors.New("encryption.env.secrets_file is not configured")
 )
+
+// Lost reports an error after which the provider must be opened anew: its token or
+// its module is not there any more.
+func Lost(err error) bool { return errors.Is(err, ErrGone) || errors.Is(err, ErrKeeper) }
 
 // Provider is one place where KEKs live. It is used by one goroutine at a time.
 type Provider interface {
 	// Describe says what is pinned, before any login. Keys are field names of
 	// the transcript; values are printable text.
 	Describe(context.Context) (map[string]string, error)
-	// Login makes keys reachable. It calls ask at most once, and not at all
-	// where nothing is to be typed. The buffer is wiped before Login returns.
-	Login(ctx context.Context, ask AskPIN) error
+	// Tries says whether a PIN is to be entered, and what the token reports of it.
+	// It returns ErrPINLocked.
+	Tries(context.Context) (Tries, error)
+	// Enter has a PIN read, and keeps it for Login alone. Entered twice, it is the
+	// first half and the second.
+	Enter(context.Context, Source) error
+	// Login makes keys reachable, with what was entered, which is wiped whatever
+	// comes of it. It makes one attempt, and none where it is the token's final one
+	// and that was not allowed: ErrFinalTry.
+	Login(ctx context.Context, final bool) error
 	// Probe finds out by experiment, on throw-away keys, whether the provider
 	// keeps the rules. It reports each line as it is known and stops at the
 	// first that fails, with a *ProbeError. It leaves nothing behind.
@@ -52,10 +69,6 @@ type Provider interface {
 	Workers() string
 	Close() error
 }
-
-// AskPIN asks a person, or a file, for the PIN. Warning is empty or says what
-// the token reports of its try counter.
-type AskPIN func(ctx context.Context, token, warning string) (*secret.Buffer, error)
 
 // Key is what a provider says of a key it found.
 type Key struct {

@@ -184,7 +184,7 @@ func (p Parts) writeConfig(provider, store string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&b, "  pin_file: %s\n  pkcs11:\n    module_path: %s\n    token_label: %s\n", p.pinFile(), module, TokenLabel)
+		fmt.Fprintf(&b, "  pin_file: %s\n  pkcs11:\n    module_path: %s\n    token_label: %s\n    environment: [SOFTHSM2_CONF]\n", p.pinFile(), module, TokenLabel)
 	} else {
 		fmt.Fprintf(&b, "  env:\n    secrets_file: %s\n", filepath.Join(p.Dir, "secrets.env"))
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -199,6 +200,11 @@ func (e *engine) hold(ctx context.Context, s Step) error {
 		if _, logErr := e.append(ctx, transcript.Failed, s.Name, Facts{"error": printable.Text(err.Error())}); logErr != nil {
 			return errors.Join(err, logErr)
 		}
+		lost := provider.Lost(err) && e.site.Provider != nil
+		if lost { // what it knew is of no use any more
+			_ = e.site.Provider.Close()
+			e.site.Provider = nil
+		}
 		failure := Failure{Step: s.Name, Err: err}
 		_ = errors.As(err, &failure.Deviation)
 		choice, chooseErr := e.room.Choose(ctx, failure)
@@ -215,7 +221,29 @@ func (e *engine) hold(ctx context.Context, s Step) error {
 		if chooseErr != nil || !choice.Retry {
 			return errors.Join(err, chooseErr)
 		}
+		if lost {
+			if err := e.reach(ctx, s); err != nil {
+				return err
+			}
+		}
 	}
+}
+
+// reach makes the keys reachable again, for a step that lost them: PIN, probe, canaries.
+func (e *engine) reach(ctx context.Context, lost Step) error {
+	for i, s := range e.steps {
+		if s.Name == lost.Name {
+			e.enter(i)
+			return nil
+		}
+		if s.Reach {
+			e.enter(i)
+			if err := e.hold(ctx, s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // deviate writes down what is not as expected, and that it goes on all the same.
@@ -300,6 +328,9 @@ func (e *engine) desk(s Step) Desk {
 			return err
 		},
 		Lend: e.room.Lend,
+		Approve: func(ctx context.Context, step string, effects ...Effect) error {
+			return e.gather(ctx, Step{Name: step, Gather: &Gather{Purpose: quorum.Approve, Effects: effects}})
+		},
 	}
 }
 

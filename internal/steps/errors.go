@@ -17,6 +17,7 @@ var (
 	ErrDoubtfulKey  = errors.New("the key may have been outside the token")
 	ErrCanary       = errors.New("the canary is not the one the transcript tells")
 	ErrPins         = errors.New("module, token or IV mode is not that of the last ceremony")
+	ErrOtherToken   = errors.New("another token, module or IV mode than this run began with")
 	ErrHistory      = errors.New("the store's ceremonies do not follow from each other")
 	ErrMode         = errors.New("a rehearsal's chain and a production chain cannot be mixed")
 	ErrStrangers    = errors.New("envelopes outside the catalogue")

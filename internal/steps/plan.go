@@ -70,7 +70,7 @@ func (e *engine) derive(ctx context.Context, g *Gather) (plan, error) {
 	if s := e.facts[factSilent]; s != "" {
 		say("processes accepted as gone", s)
 	}
-	p := plan{Acts: g.Acts}
+	p := plan{Acts: g.Acts, Effects: g.Effects}
 	for _, name := range g.Acts {
 		p.Effects = append(p.Effects, e.step(name).Act.Plan(e.site, e.facts)...)
 	}

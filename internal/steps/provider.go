@@ -10,8 +10,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/secret"
-	"github.com/certautopilot/kekceremony/internal/term"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -33,52 +31,11 @@ func askProvider() Step {
 	}
 }
 
-// pin opens the provider and logs in. Only here does a token get touched first.
-func pin() Step {
-	return Step{
-		Name: "pin", Title: "PIN", Anew: true,
-		Why: "The PIN goes from the keyboard to the token and is wiped. It is in no log.",
-		Look: func(ctx context.Context, s *Site, _ Facts, d Desk) (Facts, error) {
-			if s.Provider == nil {
-				p, err := s.OpenProvider()
-				if err != nil {
-					return nil, err
-				}
-				s.Provider = p
-			}
-			if err := login(ctx, s, d); err != nil {
-				return nil, err
-			}
-			return s.Provider.Describe(ctx)
-		},
-	}
-}
-
-func login(ctx context.Context, s *Site, d Desk) error {
-	if s.PINFile != "" {
-		return provider.LoginFromFile(ctx, s.Provider, s.PINFile)
-	}
-	return s.Provider.Login(ctx, func(ctx context.Context, token, warning string) (pin *secret.Buffer, err error) {
-		if s.PINHint != "" {
-			token += " (rehearsal: " + printable.Text(s.PINHint) + ")"
-		}
-		err = d.Lend(ctx, func(t *term.Terminal) (err error) {
-			pin, err = t.ReadSecret(ctx, "\r\n"+term.PINPrompt(token, warning))
-			return err
-		})
-		if err != nil && pin != nil { // the terminal was lost after the last key
-			pin.Wipe()
-			pin = nil
-		}
-		return pin, err
-	})
-}
-
 // probe finds out what the provider really does, and compares it with the last
 // ceremony and the canaries.
 func probe() Step {
 	return Step{
-		Name: "probe", Title: "Capability probe", Anew: true,
+		Name: "probe", Title: "Capability probe", Anew: true, Reach: true,
 		Why: "What the token does is found by trying, on keys that are thrown away. A failed line stops here, and nothing has been written.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			if err := runProbe(ctx, s, d); err != nil {
@@ -86,6 +43,9 @@ func probe() Step {
 			}
 			about, err := s.Provider.Describe(ctx)
 			if err != nil {
+				return nil, err
+			}
+			if err := s.sameAgain(about); err != nil {
 				return nil, err
 			}
 			if err := comparePins(s, about); err != nil {
@@ -152,6 +112,18 @@ func moved(s *Site, about map[string]string) (all []*DeviationError) {
 		}
 	}
 	return all
+}
+
+// sameAgain refuses another token, module or IV mode than this run saw before the
+// token or its module was lost. Who has attended approved with that one in sight.
+func (s *Site) sameAgain(about map[string]string) error {
+	for _, name := range pinned {
+		if was, ok := s.reached[name]; ok && about[name] != was {
+			return fmt.Errorf("%s: was %s, is %s: %w", name, was, about[name], ErrOtherToken)
+		}
+	}
+	s.reached = about
+	return nil
 }
 
 // comparePins refuses what moved, unless people have decided to go on with it.

@@ -31,6 +31,9 @@ type Step struct {
 	// Anew is for what a new run of the tool cannot take over from an earlier
 	// one: attendance, a login, a probe.
 	Anew bool
+	// Reach is for what makes the keys reachable. It is held again when the token or
+	// its module was lost, before the step that lost it is.
+	Reach bool
 
 	Ask    *Form
 	Look   func(context.Context, *Site, Facts, Desk) (Facts, error)
@@ -54,6 +57,7 @@ type Field struct {
 type Gather struct {
 	Purpose quorum.Purpose
 	Acts    []string // for Approve: the steps whose joined plan is signed
+	Effects []Effect // for Approve: of what is no act
 	All     bool     // everyone of the roster must sign, not M
 }
 
@@ -100,9 +104,8 @@ type Site struct {
 	Bundles      string    // directory of all bundles
 	Chain        kek.Chain // pinned by the configuration; drawn by install
 	ProviderName string    // configured
-	OpenProvider func() (provider.Provider, error)
-	PINFile      string       // for a run with nobody in the room
-	PINHint      string       // a rehearsal's throwaway PIN, shown to whoever types it
+	OpenProvider func(context.Context) (provider.Provider, error)
+	PIN          PIN
 	Keys         []quorum.Key // files; an agent's are looked up when they are needed
 	Founding     string       // pinned by the configuration: digest of the first final.txt
 	Revoked      string       // file of revoked keys; empty: none
@@ -119,6 +122,7 @@ type Site struct {
 	Roster   quorum.Roster
 	Next     quorum.Roster // that a roster ceremony puts in its place
 	Provider provider.Provider
+	reached  map[string]string // what the provider said of itself when it was probed last in this run
 	History  History
 	// Deviations that were decided in this ceremony.
 	Deviations []Facts
@@ -132,4 +136,6 @@ type Desk struct {
 	Show func(func(*View))
 	Note func(context.Context, Facts) error // an event that changes no fact
 	Lend func(context.Context, func(*term.Terminal) error) error
+	// Approve has M sign effects that are no act's, under a step's name.
+	Approve func(ctx context.Context, step string, effects ...Effect) error
 }

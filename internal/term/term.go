@@ -30,7 +30,12 @@ type Terminal struct {
 
 // Open takes standard input and output, both of which must be a terminal.
 func Open() (*Terminal, error) {
-	t := &Terminal{In: os.Stdin, Out: os.Stdout}
+	return Of(os.Stdin, os.Stdout)
+}
+
+// Of takes the two ends of a terminal, with the state that it has now.
+func Of(in, out *os.File) (*Terminal, error) {
+	t := &Terminal{In: in, Out: out}
 	if !xterm.IsTerminal(t.fd()) || !xterm.IsTerminal(int(t.Out.Fd())) {
 		return nil, ErrNone
 	}
@@ -62,13 +67,15 @@ func (t *Terminal) Size() (columns, rows int) {
 	return columns, rows
 }
 
-// PINPrompt asks for the PIN of a token; a warning is what the token says of its
-// try counter. Both are printable.
-func PINPrompt(token, warning string) string {
-	if warning != "" {
-		token += " (" + warning + ")"
-	}
-	return "PIN of token " + token + ": "
+// Prompt is a secret that is asked for on a terminal: a provider.Source.
+type Prompt struct {
+	Terminal *Terminal
+	Text     string
+}
+
+// Read implements provider.Source.
+func (p Prompt) Read(ctx context.Context) (*secret.Buffer, error) {
+	return p.Terminal.ReadSecret(ctx, p.Text)
 }
 
 // maxSecret bounds a typed secret in bytes.

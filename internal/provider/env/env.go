@@ -159,8 +159,16 @@ func (p *Provider) Describe(context.Context) (map[string]string, error) {
 	return map[string]string{"provider": Name, "secrets_file": file, "host": printable.Text(host)}, nil
 }
 
-// Login implements provider.Provider: there is nothing to type.
-func (p *Provider) Login(context.Context, provider.AskPIN) error { return nil }
+// Tries implements provider.Provider: there is nothing to type.
+func (p *Provider) Tries(context.Context) (provider.Tries, error) { return provider.Tries{}, nil }
+
+// Enter implements provider.Provider.
+func (p *Provider) Enter(context.Context, provider.Source) error {
+	return errors.New("enter a PIN: environment variables have none")
+}
+
+// Login implements provider.Provider.
+func (p *Provider) Login(context.Context, bool) error { return nil }
 
 // Ours implements provider.Provider.
 func (p *Provider) Ours(context.Context) ([]string, error) {
@@ -192,6 +200,3 @@ func (p *Provider) Close() error {
 	p.keys = nil
 	return nil
 }
-
-// ErrNoFile is returned by Generate when there is nowhere to write the key.
-var ErrNoFile = errors.New("encryption.env.secrets_file is not configured")

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/secret"
 )
 
@@ -32,7 +33,7 @@ func readSecrets(path string) (*secret.Buffer, error) {
 // secrets file. The old file stays whole until the new one is on disk.
 func (p *Provider) Generate(_ context.Context, n kek.Name) error {
 	if p.cfg.SecretsFile == "" {
-		return fmt.Errorf("generate %s: %w", Variable(n.Version), ErrNoFile)
+		return fmt.Errorf("generate %s: %w", Variable(n.Version), provider.ErrNoFile)
 	}
 	text, err := p.withLine(n.Version)
 	if err != nil {

@@ -89,7 +89,7 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 }
 
 // Probe implements provider.Provider, with a random key of its own.
-func (p *Provider) Probe(_ context.Context, report func(provider.Verdict)) error {
+func (p *Provider) Probe(ctx context.Context, report func(provider.Verdict)) error {
 	key, sample := make([]byte, kek.Size), make([]byte, kek.Size)
 	rand.Read(key)
 	rand.Read(sample)
@@ -97,7 +97,7 @@ func (p *Provider) Probe(_ context.Context, report func(provider.Verdict)) error
 	if err != nil {
 		return err
 	}
-	return provider.RunChecks([]provider.Check{
+	return provider.RunChecks(ctx, []provider.Check{
 		{Line: "round trip", Try: func() (string, error) { return roundTrip(aead, sample) }},
 		{Line: "tamper", Try: func() (string, error) { return tamper(aead, sample) }},
 	}, report)

@@ -2,7 +2,6 @@ package pkcs11_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,7 +13,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
-	"github.com/certautopilot/kekceremony/internal/secret"
 )
 
 // faulty is a token behind the fault module, logged in unless the fault is a mode of
@@ -130,8 +128,8 @@ func TestP01P02P03(t *testing.T) {
 		asked      bool
 	}{
 		{"P01 locked", "pin-locked", provider.ErrPINLocked, "CKF_USER_PIN_LOCKED", 0, false},
-		{"P01 the final try", "pin-final", provider.ErrPINLocked, "CKF_USER_PIN_FINAL_TRY", 0, false},
-		{"P01 the final try since the question", "pin-turns", provider.ErrPINLocked, "CKF_USER_PIN_FINAL_TRY", 0, true},
+		{"P01 the final try", "pin-final", provider.ErrFinalTry, "CKF_USER_PIN_FINAL_TRY", 0, true},
+		{"P01 the final try since the question", "pin-turns", provider.ErrFinalTry, "CKF_USER_PIN_FINAL_TRY", 0, true},
 		{"P01 count low", "pin-low", nil, "", 1, true},
 		{"P02 expired", "Login=1:a3", provider.ErrPINRefused, "CKR_PIN_EXPIRED", 0, true},
 		{"P02 length", "Login=1:a2", provider.ErrPINRefused, "CKR_PIN_LEN_RANGE", 0, true},
@@ -147,26 +145,24 @@ func TestP01P02P03(t *testing.T) {
 			module, log := pkcs11test.Proxy(t, "")
 			p := open(t, module)
 			t.Setenv("KEK_PROXY", c.mode)
-			asked, warned := false, ""
-			err := p.Login(t.Context(), func(_ context.Context, _, warning string) (*secret.Buffer, error) {
-				asked, warned = true, warning
-				b, err := secret.New(64)
-				if err == nil {
-					b.SetLen(copy(b.Room(), pkcs11test.PIN))
-				}
-				return b, err
-			})
+			tries, err := p.Tries(t.Context())
+			if err == nil && tries.Ask {
+				err = p.Enter(t.Context(), typed(pkcs11test.PIN))
+			}
+			if err == nil {
+				err = p.Login(t.Context(), false)
+			}
 			if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) || c.want != nil && !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %s", err, c.says)
 			}
 			if c.want == nil && (errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrPINLocked)) {
 				t.Errorf("%v is about the PIN", err)
 			}
-			if n := logins(t, log); n != c.attempts || asked != c.asked {
-				t.Errorf("%d attempts, asked %t, want %d and %t", n, asked, c.attempts, c.asked)
+			if n := logins(t, log); n != c.attempts || tries.Ask != c.asked {
+				t.Errorf("%d attempts, asked %t, want %d and %t", n, tries.Ask, c.attempts, c.asked)
 			}
-			if c.mode == "pin-low" && !strings.Contains(warned, "a wrong PIN was entered") {
-				t.Errorf("warned %q", warned)
+			if c.mode == "pin-low" && !strings.Contains(tries.Warning, "a wrong PIN was entered") {
+				t.Errorf("warned %q", tries.Warning)
 			}
 		})
 	}

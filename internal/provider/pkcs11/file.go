@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
 )
 
 // openModule opens the module's file and hashes it. Whoever could change it, or put
@@ -92,14 +93,11 @@ func guardedPath(path string) error {
 	return nil
 }
 
-// ErrUnguarded is what the refusal of a module is that others could change.
-var ErrUnguarded = errors.New("others could change the module")
-
-// unguarded says how.
+// unguarded says how others could change a module.
 type unguarded string
 
 func (u unguarded) Error() string        { return string(u) }
-func (u unguarded) Is(target error) bool { return target == ErrUnguarded }
+func (u unguarded) Is(target error) bool { return target == provider.ErrUnguarded }
 
 // guarded refuses what others may change. In a directory with the sticky bit they
 // cannot take away what is not theirs.

@@ -11,54 +11,63 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider"
 )
 
-// Login implements provider.Provider. It reads the token's try counter first
-// and makes one attempt at most: no program ever retries a PIN.
-func (p *Provider) Login(ctx context.Context, ask provider.AskPIN) error {
+// Tries implements provider.Provider.
+func (p *Provider) Tries(context.Context) (provider.Tries, error) {
+	t := provider.Tries{Token: printable.Text(p.info.Label), Serial: printable.Text(p.info.SerialNumber)}
+	if p.loggedIn {
+		return t, nil
+	}
+	info, err := p.ctx.GetTokenInfo(p.slot)
+	if err != nil {
+		return t, fmt.Errorf("read the PIN's counter of token %s: %w", printable.Quote(p.cfg.TokenLabel), named(err))
+	}
+	if info.Flags&pkcs11.CKF_USER_PIN_LOCKED != 0 {
+		return t, fmt.Errorf("log in to token %s: CKF_USER_PIN_LOCKED: %w", printable.Quote(p.cfg.TokenLabel), provider.ErrPINLocked)
+	}
+	t.Ask = info.Flags&pkcs11.CKF_PROTECTED_AUTHENTICATION_PATH == 0
+	switch {
+	case info.Flags&pkcs11.CKF_USER_PIN_FINAL_TRY != 0:
+		t.Final, t.Warning = true, "the next wrong PIN locks it"
+	case info.Flags&pkcs11.CKF_USER_PIN_COUNT_LOW != 0:
+		t.Warning = "a wrong PIN was entered since the last good one"
+	}
+	return t, nil
+}
+
+// Enter implements provider.Provider.
+func (p *Provider) Enter(ctx context.Context, from provider.Source) error {
+	if err := p.entered.Add(ctx, from); err != nil {
+		return fmt.Errorf("ask for the PIN of token %s: %w", printable.Quote(p.cfg.TokenLabel), err)
+	}
+	return nil
+}
+
+// Login implements provider.Provider. It reads the token's counter again: somebody
+// else may have tried since it was asked for. No program ever retries a PIN.
+func (p *Provider) Login(ctx context.Context, final bool) error {
+	defer p.entered.Wipe()
 	if p.loggedIn {
 		return nil
 	}
-	token := printable.Quote(p.cfg.TokenLabel)
-	flags, warning, err := p.tries()
+	tries, err := p.Tries(ctx)
 	if err != nil {
-		return fmt.Errorf("log in to token %s: %w", token, err)
+		return err
 	}
-	var pin []byte
-	if flags&pkcs11.CKF_PROTECTED_AUTHENTICATION_PATH == 0 {
-		buf, err := ask(ctx, printable.Text(p.info.Label), warning)
-		if err != nil {
-			return fmt.Errorf("ask for the PIN of token %s: %w", token, err)
-		}
-		defer buf.Wipe()
-		if pin = buf.Bytes(); len(pin) == 0 {
-			// A zero length would mean the protected path (PKCS#11 v2.40, 5.6 C_Login).
-			return fmt.Errorf("log in to token %s: empty PIN: %w", token, provider.ErrPINRefused)
-		}
-		if _, _, err := p.tries(); err != nil { // somebody else may have tried meanwhile
-			return fmt.Errorf("log in to token %s: %w", token, err)
-		}
+	token, pin := printable.Quote(p.cfg.TokenLabel), p.entered.Bytes()
+	switch {
+	case tries.Final && !final:
+		return fmt.Errorf("log in to token %s: CKF_USER_PIN_FINAL_TRY: %w", token, provider.ErrFinalTry)
+	case tries.Ask && len(pin) == 0:
+		// A zero length would mean the protected path (PKCS#11 v2.40, 5.6 C_Login).
+		return fmt.Errorf("log in to token %s: empty PIN: %w", token, provider.ErrPINRefused)
+	case !tries.Ask:
+		pin = nil // the token has a keypad
 	}
 	if err := p.call.login(p.h, pin); err != nil && !is(err, pkcs11.CKR_USER_ALREADY_LOGGED_IN) { // the login is of the whole application
 		return fmt.Errorf("log in to token %s: %w", token, refusedPIN(err))
 	}
 	p.loggedIn = true
 	return nil
-}
-
-// tries reads the token's flags, the PIN counters among them.
-func (p *Provider) tries() (flags uint, warning string, err error) {
-	info, err := p.ctx.GetTokenInfo(p.slot)
-	if err != nil {
-		return 0, "", named(err)
-	}
-	switch flags := info.Flags; {
-	case flags&pkcs11.CKF_USER_PIN_LOCKED != 0:
-		return flags, "", fmt.Errorf("CKF_USER_PIN_LOCKED: %w", provider.ErrPINLocked)
-	case flags&pkcs11.CKF_USER_PIN_FINAL_TRY != 0:
-		return flags, "", fmt.Errorf("CKF_USER_PIN_FINAL_TRY: %w", provider.ErrPINLocked)
-	case flags&pkcs11.CKF_USER_PIN_COUNT_LOW != 0:
-		return flags, "a wrong PIN was entered since the last good one", nil
-	}
-	return info.Flags, "", nil
 }
 
 // refusedPIN marks the answers after which nobody may simply try again. Not

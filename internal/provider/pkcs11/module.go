@@ -48,6 +48,7 @@ type Provider struct {
 	*session            // the first: logs in, finds, makes, probes
 	workers  []*session // beside the first
 	tune     *tuner
+	entered  provider.Entered
 	loggedIn bool
 	iv       ivMode
 	handles  map[kek.Version]pkcs11.ObjectHandle
@@ -126,20 +127,14 @@ func (p *Provider) findToken() error {
 	label := printable.Quote(p.cfg.TokenLabel)
 	switch {
 	case len(serials) == 0 && p.cfg.TokenSerial != "":
-		return fmt.Errorf("find token %s of serial %s: %w", label, printable.Quote(p.cfg.TokenSerial), ErrNoToken)
+		return fmt.Errorf("find token %s of serial %s: %w", label, printable.Quote(p.cfg.TokenSerial), provider.ErrNoToken)
 	case len(serials) == 0:
-		return fmt.Errorf("find token %s: %w", label, ErrNoToken)
+		return fmt.Errorf("find token %s: %w", label, provider.ErrNoToken)
 	case len(serials) > 1:
-		return fmt.Errorf("find token %s: %w: serials %s", label, ErrTokens, strings.Join(serials, ", "))
+		return fmt.Errorf("find token %s: %w: serials %s", label, provider.ErrTokens, strings.Join(serials, ", "))
 	}
 	return nil
 }
-
-// Errors of finding a token.
-var (
-	ErrNoToken = errors.New("no such token")
-	ErrTokens  = errors.New("more than one token has this label")
-)
 
 // Describe implements provider.Provider.
 func (p *Provider) Describe(context.Context) (map[string]string, error) {
@@ -163,6 +158,7 @@ func (p *Provider) Describe(context.Context) (map[string]string, error) {
 // Close ends the sessions and the module. It does not unload the module:
 // threads it started may still run.
 func (p *Provider) Close() error {
+	p.entered.Wipe()
 	for _, s := range p.workers {
 		close(s.jobs)
 		s.scratch.Wipe()

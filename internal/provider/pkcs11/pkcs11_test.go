@@ -31,13 +31,21 @@ func open(t testing.TB, module string) *pkcs11.Provider {
 
 func login(t testing.TB, p provider.Provider, pin string) error {
 	t.Helper()
-	return p.Login(t.Context(), func(context.Context, string, string) (*secret.Buffer, error) {
-		b, err := secret.New(64)
-		if err == nil {
-			b.SetLen(copy(b.Room(), pin))
-		}
-		return b, err
-	})
+	if err := p.Enter(t.Context(), typed(pin)); err != nil {
+		return err
+	}
+	return p.Login(t.Context(), false)
+}
+
+// typed is a PIN that comes from nowhere.
+type typed string
+
+func (pin typed) Read(context.Context) (*secret.Buffer, error) {
+	b, err := secret.New(64)
+	if err == nil {
+		b.SetLen(copy(b.Room(), pin))
+	}
+	return b, err
 }
 
 func probe(t *testing.T, p provider.Provider) (lines []string, err error) {

@@ -32,7 +32,7 @@ func (p *Provider) Probe(ctx context.Context, report func(provider.Verdict)) err
 		return err
 	}
 	defer pr.destroy()
-	return provider.RunChecks([]provider.Check{
+	return provider.RunChecks(ctx, []provider.Check{
 		{Line: "mechanism", Try: pr.mechanism},
 		{Line: "key", Try: pr.makeKey},
 		{Line: "IV", Try: pr.ivs},

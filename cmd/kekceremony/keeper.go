@@ -1,0 +1,15 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/certautopilot/kekceremony/internal/provider/keeper"
+)
+
+// keeperCommand is the process that holds the module; only other commands start it.
+func keeperCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: keeper.Command, Short: "Hold the provider for another command", Hidden: true, Args: cobra.NoArgs,
+		RunE: held(func(*cobra.Command, []string) error { return keeper.Serve() }),
+	}
+}

@@ -1,0 +1,217 @@
+// Package keeper keeps a provider in a process of its own: the module, the PIN, the
+// KEKs and the DEKs are there, and the store, the transcript and the screen here. A
+// module that crashes, hangs or exits takes nothing with it. The child is this very
+// program; it is asked over a socket, each call with a deadline.
+package keeper
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/rpc"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/env"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
+	"github.com/certautopilot/kekceremony/internal/term"
+)
+
+// Command is the name of the child's command.
+const Command = "keeper"
+
+const service = "Keeper"
+
+// Config says which provider to keep.
+type Config struct {
+	Provider string // env or pkcs11
+	Env      env.Config
+	PKCS11   pkcs11.Config
+	// Environment names the variables that the child gets. It gets no other, but for
+	// the keys of the env provider.
+	Environment []string
+	// Deadline is how long a call into the module may take; 0: a minute. A token with
+	// a keypad is given five for a login: somebody must walk there.
+	Deadline time.Duration
+}
+
+// The deadlines that are not configured.
+const (
+	usualDeadline  = time.Minute
+	keypadDeadline = 5 * time.Minute
+	grace          = 5 * time.Second // for a call that was called off, and for the end
+)
+
+// Provider asks a child. Every error of a child that is not there any more is
+// provider.ErrKeeper.
+type Provider struct {
+	deadline time.Duration
+	client   *rpc.Client
+	cmd      *exec.Cmd
+	call     uint64
+	keypad   bool
+	workers  string
+
+	exited chan struct{} // closed when the child has ended
+	mu     sync.Mutex
+	killed string // why it was
+}
+
+var _ provider.Provider = (*Provider)(nil)
+
+// Open starts a child and has it open the provider. It can read from the terminal
+// when that is lent; nil: there is none.
+func Open(ctx context.Context, c Config, t *term.Terminal) (*Provider, error) {
+	p, err := start(c, t)
+	if err != nil {
+		return nil, fmt.Errorf("start the keeper: %w", err)
+	}
+	var a Answer
+	if err := p.do(ctx, "Open", c, &a, p.deadline); err != nil {
+		return nil, fmt.Errorf("open provider %s: %w", c.Provider, errors.Join(err, p.Close()))
+	}
+	if err := a.Fault.err(); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+func start(c Config, t *term.Terminal) (*Provider, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	mine, theirs := os.NewFile(uintptr(pair[0]), "keeper"), os.NewFile(uintptr(pair[1]), "keeper")
+	defer mine.Close()
+	defer theirs.Close()
+	conn, err := net.FileConn(mine)
+	if err != nil {
+		return nil, err
+	}
+	// What a module prints goes nowhere: some print the PIN.
+	cmd := exec.Command("/proc/self/exe", Command)
+	cmd.Args[0] = "kekceremony"
+	cmd.Env = environment(c, os.Environ())
+	cmd.ExtraFiles = []*os.File{theirs}
+	if t != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, t.In, t.Out)
+	}
+	if err := cmd.Start(); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	p := &Provider{deadline: cmp.Or(c.Deadline, usualDeadline), client: rpc.NewClient(conn), cmd: cmd, exited: make(chan struct{})}
+	go func() {
+		_ = cmd.Wait() // how it ended is in its state
+		close(p.exited)
+	}()
+	return p, nil
+}
+
+// environment is what the child gets of ours.
+func environment(c Config, all []string) []string {
+	out := []string{"GOTRACEBACK=none"}
+	for _, line := range all {
+		name, _, _ := strings.Cut(line, "=")
+		if slices.Contains(c.Environment, name) || c.Provider == env.Name && strings.HasPrefix(name, env.Prefix) {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// do makes one call. A child that does not answer in time is killed; so is one that
+// was told that nobody waits any more.
+func (p *Provider) do(ctx context.Context, method string, args, reply any, deadline time.Duration) error {
+	timer := time.NewTimer(deadline)
+	defer timer.Stop()
+	call := p.client.Go(service+"."+method, args, reply, make(chan *rpc.Call, 1))
+	select {
+	case <-call.Done:
+	case <-timer.C:
+		p.kill(fmt.Sprintf("it did not answer for %s", deadline))
+		<-call.Done
+	case <-ctx.Done():
+		if err := p.callOff(call); err != nil {
+			return err
+		}
+		if call.Error == nil {
+			return nil // it was answered all the same, or says that it was stopped
+		}
+	}
+	if call.Error != nil {
+		return p.gone(call.Error)
+	}
+	return nil
+}
+
+// callOff tells the child that nobody waits, and waits until it has stopped.
+func (p *Provider) callOff(call *rpc.Call) error {
+	off := p.client.Go(service+".CallOff", Request{Call: p.call}, &Answer{}, make(chan *rpc.Call, 1))
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	for _, c := range []*rpc.Call{off, call} {
+		select {
+		case <-c.Done:
+		case <-timer.C:
+			p.kill("it was in the middle of a call and did not stop")
+			<-c.Done
+		}
+	}
+	return nil
+}
+
+// kill ends the child, and keeps the first reason.
+func (p *Provider) kill(why string) {
+	p.mu.Lock()
+	p.killed = cmp.Or(p.killed, why)
+	p.mu.Unlock()
+	_ = p.cmd.Process.Kill() // or it has ended by itself
+}
+
+// gone says how the child ended. One that talks nonsense is ended.
+func (p *Provider) gone(cause error) error {
+	var refused rpc.ServerError
+	if errors.As(cause, &refused) {
+		p.kill("it refused a call: " + string(refused))
+	}
+	select {
+	case <-p.exited:
+	case <-time.After(grace):
+		p.kill("it hung up")
+		<-p.exited
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return fmt.Errorf("%w: %s", provider.ErrKeeper, cmp.Or(p.killed, p.cmd.ProcessState.String()))
+}
+
+// Close has the child end the module's sessions, and ends the child.
+func (p *Provider) Close() error {
+	var a Answer
+	call := p.client.Go(service+".Close", Request{}, &a, make(chan *rpc.Call, 1))
+	select {
+	case <-call.Done:
+	case <-time.After(grace):
+	}
+	_ = p.client.Close()
+	select {
+	case <-p.exited:
+	case <-time.After(grace):
+		p.kill("it did not end")
+		<-p.exited
+	}
+	if call.Error != nil || a.Fault != nil && a.Fault.Text == errNotOpen.Error() {
+		return nil // it was gone before
+	}
+	return a.Fault.err()
+}

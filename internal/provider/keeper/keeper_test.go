@@ -1,0 +1,180 @@
+package keeper_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/env"
+	"github.com/certautopilot/kekceremony/internal/provider/keeper"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+)
+
+const chain = kek.Chain("00112233445566778899aabbccddeeff")
+
+// TestMain is the keeper too: it is this very program.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == keeper.Command {
+		if err := keeper.Serve(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// config is a token behind a module.
+func config(module string) keeper.Config {
+	return keeper.Config{Provider: pkcs11.Name, PKCS11: pkcs11.Config{ModulePath: module, TokenLabel: pkcs11test.Label}, Environment: []string{"SOFTHSM2_CONF"}}
+}
+
+func open(t testing.TB, c keeper.Config) *keeper.Provider {
+	t.Helper()
+	p, err := keeper.Open(t.Context(), c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// pinFile is a file with the PIN of the test's tokens.
+func pinFile(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "pin")
+	if err := os.WriteFile(path, []byte(pkcs11test.PIN+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func login(t testing.TB, p provider.Provider) {
+	t.Helper()
+	if err := provider.LoginFromFile(t.Context(), p, pinFile(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// keys makes versions 1 and 2 and wraps n DEKs with the first.
+func keys(t testing.TB, p provider.Provider, n int) (deks [][]byte, items []provider.Item) {
+	t.Helper()
+	for v := kek.Version(1); v <= 2; v++ {
+		if err := p.Generate(t.Context(), kek.NameOf(chain, v)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one := kek.NameOf(chain, 1)
+	for i := range n {
+		dek := bytes.Repeat([]byte{byte(i), byte(i >> 8), 7, 9}, kek.Size/4)
+		wrapped, err := p.Wrap(t.Context(), one, dek)
+		if err != nil {
+			t.Fatal(err)
+		}
+		deks, items = append(deks, dek), append(items, provider.Item{From: one, Wrapped: wrapped})
+	}
+	return deks, items
+}
+
+// TestKeeper asks a kept provider everything, and gets what it gets in this process.
+func TestKeeper(t *testing.T) {
+	pkcs11test.NewTokens(t, pkcs11test.Label)
+	p := open(t, config(pkcs11test.Module(t)))
+	tries, err := p.Tries(t.Context())
+	if err != nil || !tries.Ask || tries.Token != pkcs11test.Label || tries.Serial == "" {
+		t.Fatalf("%v, %+v", err, tries)
+	}
+	login(t, p)
+	var lines []string
+	err = p.Probe(t.Context(), func(v provider.Verdict) {
+		if v.Outcome != provider.Trying {
+			lines = append(lines, v.Line+" "+string(v.Outcome))
+		}
+	})
+	if got := strings.Join(lines, ", "); err != nil || got != "mechanism ok, key ok, IV ok, round trip ok, tamper ok, size query ok, key wrap ok, throughput ok" {
+		t.Fatalf("%v, %s", err, got)
+	}
+	one, two := kek.NameOf(chain, 1), kek.NameOf(chain, 2)
+	if _, err := p.Find(t.Context(), one); !errors.Is(err, provider.ErrNoKey) || errors.Is(err, provider.ErrGone) {
+		t.Errorf("find before generate: %v", err)
+	}
+	deks, items := keys(t, p, 300)
+	k, err := p.Find(t.Context(), one)
+	if err != nil || k.Doubt != nil || k.Name.Label != one.Label || k.Attributes["local"] != "true" {
+		t.Errorf("%v, %+v", err, k)
+	}
+	items = append(items, provider.Item{From: two, Wrapped: items[0].Wrapped}, provider.Item{From: one, Wrapped: nil})
+	out, err := p.Rewrap(t.Context(), items, two)
+	if err != nil || len(out) != 302 || out[300].Err == nil || out[300].New != nil || out[301].Err == nil {
+		t.Fatalf("%v, %d answers", err, len(out))
+	}
+	into := make([]byte, kek.Size)
+	for i, dek := range deks {
+		if err := p.Unwrap(t.Context(), two, out[i].New, into); err != nil || !bytes.Equal(into, dek) || !bytes.Equal(out[i].Old, items[i].Wrapped) {
+			t.Fatalf("item %d: %v", i, err)
+		}
+	}
+	if p.Workers() == "" {
+		t.Error("nobody works")
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := p.Describe(t.Context()); !errors.Is(err, provider.ErrKeeper) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+// TestErrors: what callers decide by arrives.
+func TestErrors(t *testing.T) {
+	pkcs11test.NewTokens(t, pkcs11test.Label)
+	c := config(pkcs11test.Module(t))
+	c.PKCS11.TokenLabel = "other"
+	if _, err := keeper.Open(t.Context(), c, nil); !errors.Is(err, provider.ErrNoToken) || err.Error() != `find token "other": no such token` {
+		t.Errorf("%v", err)
+	}
+	c.Provider = "none"
+	if _, err := keeper.Open(t.Context(), c, nil); err == nil || !strings.Contains(err.Error(), "no such provider") {
+		t.Errorf("%v", err)
+	}
+	p := open(t, config(pkcs11test.Module(t)))
+	wrong := filepath.Join(t.TempDir(), "pin")
+	if err := os.WriteFile(wrong, []byte("4321"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := provider.LoginFromFile(t.Context(), p, wrong); err == nil || !strings.Contains(err.Error(), "mode 0644") {
+		t.Errorf("a file that others read: %v", err)
+	}
+	if err := os.Chmod(wrong, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := provider.LoginFromFile(t.Context(), p, wrong); !errors.Is(err, provider.ErrPINRefused) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// TestEnvironment: the child has the variables that it is given, and no other.
+func TestEnvironment(t *testing.T) {
+	t.Setenv(env.Variable(1), strings.Repeat("42", kek.Size))
+	t.Setenv("LD_PRELOAD_NOT", "x")
+	p := open(t, keeper.Config{Provider: env.Name})
+	if _, err := p.Find(t.Context(), kek.NameOf(chain, 1)); err != nil {
+		t.Error(err)
+	}
+	t.Setenv("SOFTHSM2_CONF", "/nowhere")
+	pkcs11test.NewTokens(t, pkcs11test.Label)
+	c := config(pkcs11test.Module(t))
+	c.Environment = nil
+	if _, err := keeper.Open(t.Context(), c, nil); err == nil {
+		t.Error("SOFTHSM2_CONF reached the module without leave")
+	}
+}

@@ -1,0 +1,135 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/secret"
+	"github.com/certautopilot/kekceremony/internal/term"
+)
+
+// ask is a call whose answer is an Answer.
+func (p *Provider) ask(ctx context.Context, method string, r Request, deadline time.Duration) (Answer, error) {
+	p.call++
+	r.Call = p.call
+	var a Answer
+	if err := p.do(ctx, method, r, &a, deadline); err != nil {
+		return a, err
+	}
+	return a, a.Fault.err()
+}
+
+// Describe implements provider.Provider.
+func (p *Provider) Describe(ctx context.Context) (map[string]string, error) {
+	a, err := p.ask(ctx, "Describe", Request{}, p.deadline)
+	return a.About, err
+}
+
+// Tries implements provider.Provider.
+func (p *Provider) Tries(ctx context.Context) (provider.Tries, error) {
+	a, err := p.ask(ctx, "Tries", Request{}, p.deadline)
+	p.keypad = err == nil && !a.Tries.Ask
+	return a.Tries, err
+}
+
+// forever is for people.
+const forever = 1<<63 - 1
+
+// Enter implements provider.Provider: the child reads the PIN, from the terminal that
+// this process lends it. Whatever state it leaves it in, this process puts it back.
+func (p *Provider) Enter(ctx context.Context, from provider.Source) (err error) {
+	switch from := from.(type) {
+	case provider.File:
+		_, err = p.ask(ctx, "Enter", Request{File: string(from)}, p.deadline)
+	case term.Prompt:
+		if _, err = p.ask(ctx, "Enter", Request{Prompt: from.Text}, forever); err != nil {
+			err = errors.Join(err, from.Terminal.Restore())
+		}
+	default:
+		err = fmt.Errorf("enter a PIN: the keeper cannot read a %T", from)
+	}
+	return err
+}
+
+// Login implements provider.Provider.
+func (p *Provider) Login(ctx context.Context, final bool) error {
+	deadline := p.deadline
+	if p.keypad {
+		deadline = max(deadline, keypadDeadline)
+	}
+	_, err := p.ask(ctx, "Login", Request{Final: final}, deadline)
+	return err
+}
+
+// Probe implements provider.Provider.
+func (p *Provider) Probe(ctx context.Context, report func(provider.Verdict)) error {
+	if _, err := p.ask(ctx, "Probe", Request{}, p.deadline); err != nil {
+		return err
+	}
+	for {
+		var a Answer
+		if err := p.do(ctx, "Verdict", Request{}, &a, p.deadline); err != nil {
+			return err
+		}
+		if a.Verdict == nil {
+			return a.Fault.err()
+		}
+		report(*a.Verdict)
+	}
+}
+
+// Ours implements provider.Provider.
+func (p *Provider) Ours(ctx context.Context) ([]string, error) {
+	a, err := p.ask(ctx, "Ours", Request{}, p.deadline)
+	return a.Names, err
+}
+
+// Find implements provider.Provider.
+func (p *Provider) Find(ctx context.Context, n kek.Name) (provider.Key, error) {
+	a, err := p.ask(ctx, "Find", Request{Name: n}, p.deadline)
+	return provider.Key{Name: a.Key.Name, Attributes: a.Key.Attributes, Doubt: a.Key.Doubt.err()}, err
+}
+
+// Generate implements provider.Provider.
+func (p *Provider) Generate(ctx context.Context, n kek.Name) error {
+	_, err := p.ask(ctx, "Generate", Request{Name: n}, p.deadline)
+	return err
+}
+
+// Wrap implements provider.Provider. The value passes through this process: it is for
+// canaries, which are no DEKs.
+func (p *Provider) Wrap(ctx context.Context, by kek.Name, dek []byte) ([]byte, error) {
+	a, err := p.ask(ctx, "Wrap", Request{Name: by, Bytes: dek}, p.deadline)
+	return a.Bytes, err
+}
+
+// Unwrap implements provider.Provider, for canaries as Wrap is.
+func (p *Provider) Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte) error {
+	a, err := p.ask(ctx, "Unwrap", Request{Name: by, Bytes: wrapped}, p.deadline)
+	defer secret.Zero(a.Bytes)
+	if err == nil && copy(into, a.Bytes) != kek.Size {
+		err = errMalformed
+	}
+	return err
+}
+
+// Rewrap implements provider.Provider: no DEK passes through this process.
+func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
+	p.call++
+	var out Rewrapped
+	if err := p.do(ctx, "Rewrap", pack(p.call, items, to), &out, p.deadline); err != nil {
+		return nil, fmt.Errorf("re-wrap with %s: %w", to.Label, err)
+	}
+	p.workers = out.Workers
+	if err := out.Fault.err(); err != nil {
+		return nil, err
+	}
+	return out.unpack()
+}
+
+// Workers implements provider.Provider.
+func (p *Provider) Workers() string { return p.workers }

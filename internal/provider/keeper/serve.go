@@ -1,0 +1,288 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/rpc"
+	"os"
+	"os/signal"
+	"runtime"
+	"sync"
+	"syscall"
+
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/env"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
+	"github.com/certautopilot/kekceremony/internal/term"
+)
+
+// Descriptors that the child is started with.
+const (
+	fdSocket = 3
+	fdIn     = 4 // of the terminal, if there is one
+	fdOut    = 5
+)
+
+// Here opens a provider in this process: in the keeper, and where an application
+// uses its keys itself.
+func Here(c Config) (provider.Provider, error) {
+	switch c.Provider {
+	case env.Name:
+		return env.Open(c.Env, os.Environ())
+	case pkcs11.Name:
+		return pkcs11.Open(c.PKCS11)
+	}
+	return nil, fmt.Errorf("open provider %q: no such provider", c.Provider)
+}
+
+// Serve is the child: it answers until the other end of its socket is closed. What
+// is typed at the terminal is not for it, so it lets signals pass.
+func Serve() error {
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
+	file := os.NewFile(fdSocket, "keeper")
+	conn, err := net.FileConn(file)
+	if err != nil {
+		return fmt.Errorf("keeper: it is started by other commands only: %w", err)
+	}
+	file.Close()
+	k := &keeper{jobs: make(chan func()), verdicts: make(chan provider.Verdict)}
+	go k.work()
+	server := rpc.NewServer()
+	if err := server.RegisterName(service, &Methods{k}); err != nil {
+		return err
+	}
+	alone := make(chan struct{})
+	go server.ServeConn(&ending{conn, sync.OnceFunc(func() { close(alone) })})
+	<-alone // a call into the module may hang: it is not waited for
+	return nil
+}
+
+// ending tells when there is nothing more to read.
+type ending struct {
+	net.Conn
+	ended func()
+}
+
+func (e *ending) Read(b []byte) (int, error) {
+	n, err := e.Conn.Read(b)
+	if err != nil {
+		e.ended()
+	}
+	return n, err
+}
+
+// keeper does one job after the other, all on one thread: a module in C finds its
+// memory where it left it.
+type keeper struct {
+	jobs     chan func()
+	provider provider.Provider
+	verdicts chan provider.Verdict
+	ended    *Fault // of the probe, when verdicts gives no more
+
+	mu        sync.Mutex
+	calledOff uint64 // the highest call that was
+	call      uint64 // in work
+	stop      context.CancelFunc
+}
+
+func (k *keeper) work() {
+	runtime.LockOSThread()
+	for job := range k.jobs {
+		job()
+	}
+}
+
+// do has the worker do a job of a call. A panic is its error.
+func (k *keeper) do(call uint64, job func(context.Context) error) *Fault {
+	done := make(chan *Fault, 1)
+	k.jobs <- func() {
+		ctx, stop := k.begin(call)
+		defer stop()
+		defer func() {
+			if p := recover(); p != nil {
+				done <- faultOf(fmt.Errorf("internal error: %v", p))
+			}
+		}()
+		done <- faultOf(job(ctx))
+	}
+	return <-done
+}
+
+func (k *keeper) begin(call uint64) (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancel(context.Background())
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.call, k.stop = call, stop; call <= k.calledOff {
+		stop()
+	}
+	return ctx, stop
+}
+
+// callOff ends a call, also one that has not begun.
+func (k *keeper) callOff(call uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.calledOff = max(k.calledOff, call)
+	if k.call == call && k.stop != nil {
+		k.stop()
+	}
+}
+
+// Methods are what can be asked of the keeper.
+type Methods struct{ k *keeper }
+
+var errNotOpen = errors.New("the provider is not open")
+
+// ask is a job that needs the provider.
+func (m *Methods) ask(r Request, a *Answer, job func(context.Context, provider.Provider) error) error {
+	a.Fault = m.k.do(r.Call, func(ctx context.Context) error {
+		if m.k.provider == nil {
+			return errNotOpen
+		}
+		return job(ctx, m.k.provider)
+	})
+	return nil
+}
+
+// Open loads the module and finds the token.
+func (m *Methods) Open(c Config, a *Answer) error {
+	a.Fault = m.k.do(0, func(context.Context) (err error) {
+		p, err := Here(c)
+		if err == nil { // else p may be a nil of its own type
+			m.k.provider = p
+		}
+		return err
+	})
+	return nil
+}
+
+// CallOff ends a call that is in work.
+func (m *Methods) CallOff(r Request, _ *Answer) error {
+	m.k.callOff(r.Call)
+	return nil
+}
+
+// Describe implements provider.Provider, as do those that follow.
+func (m *Methods) Describe(r Request, a *Answer) error {
+	return m.ask(r, a, func(ctx context.Context, p provider.Provider) (err error) {
+		a.About, err = p.Describe(ctx)
+		return err
+	})
+}
+
+func (m *Methods) Tries(r Request, a *Answer) error {
+	return m.ask(r, a, func(ctx context.Context, p provider.Provider) (err error) {
+		a.Tries, err = p.Tries(ctx)
+		return err
+	})
+}
+
+// Enter reads the PIN of a file, or from the terminal that is lent for it.
+func (m *Methods) Enter(r Request, a *Answer) error {
+	return m.ask(r, a, func(ctx context.Context, p provider.Provider) error {
+		if r.File != "" {
+			return p.Enter(ctx, provider.File(r.File))
+		}
+		t, err := term.Of(os.NewFile(fdIn, "terminal"), os.NewFile(fdOut, "terminal"))
+		if err != nil {
+			return err
+		}
+		return p.Enter(ctx, term.Prompt{Terminal: t, Text: r.Prompt})
+	})
+}
+
+func (m *Methods) Login(r Request, a *Answer) error {
+	return m.ask(r, a, func(ctx context.Context, p provider.Provider) error { return p.Login(ctx, r.Final) })
+}
+
+// Probe begins; each Verdict is then asked for by itself, so that each line of the
+// probe has its deadline.
+func (m *Methods) Probe(r Request, _ *Answer) error {
+	m.k.verdicts = make(chan provider.Verdict)
+	go func(verdicts chan provider.Verdict) {
+		var a Answer
+		_ = m.ask(r, &a, func(ctx context.Context, p provider.Provider) error {
+			return p.Probe(ctx, func(v provider.Verdict) {
+				select {
+				case verdicts <- v:
+				case <-ctx.Done():
+				}
+			})
+		})
+		m.k.ended = a.Fault
+		close(verdicts)
+	}(m.k.verdicts)
+	return nil
+}
+
+// Verdict is the next line; after the last there is none, and what came of it all.
+func (m *Methods) Verdict(_ Request, a *Answer) error {
+	if v, ok := <-m.k.verdicts; ok {
+		a.Verdict = &v
+		return nil
+	}
+	a.Fault = m.k.ended
+	return nil
+}
+
+func (m *Methods) Ours(r Request, a *Answer) error {
+	return m.ask(r, a, func(ctx context.Context, p provider.Provider) (err error) {
+		a.Names, err = p.Ours(ctx)
+		return err
+	})
+}
+
+func (m *Methods) Find(r Request, a *Answer) error {
+	return m.ask(r, a, func(ctx context.Context, p provider.Provider) error {
+		k, err := p.Find(ctx, r.Name)
+		a.Key = Key{k.Name, k.Attributes, faultOf(k.Doubt)}
+		return err
+	})
+}
+
+func (m *Methods) Generate(r Request, a *Answer) error {
+	return m.ask(r, a, func(ctx context.Context, p provider.Provider) error { return p.Generate(ctx, r.Name) })
+}
+
+func (m *Methods) Wrap(r Request, a *Answer) error {
+	return m.ask(r, a, func(ctx context.Context, p provider.Provider) (err error) {
+		a.Bytes, err = p.Wrap(ctx, r.Name, r.Bytes)
+		return err
+	})
+}
+
+func (m *Methods) Unwrap(r Request, a *Answer) error {
+	return m.ask(r, a, func(ctx context.Context, p provider.Provider) error {
+		a.Bytes = make([]byte, 32)
+		return p.Unwrap(ctx, r.Name, r.Bytes, a.Bytes)
+	})
+}
+
+func (m *Methods) Rewrap(b Batch, out *Rewrapped) error {
+	out.Fault = m.k.do(b.Call, func(ctx context.Context) error {
+		if m.k.provider == nil {
+			return errNotOpen
+		}
+		items, err := b.items()
+		if err != nil {
+			return err
+		}
+		all, err := m.k.provider.Rewrap(ctx, items, b.To)
+		out.answer(all)
+		out.Workers = m.k.provider.Workers()
+		return err
+	})
+	return nil
+}
+
+// Close ends the sessions and the module, once the call in work is over: a module is
+// never finalized while it is in use.
+func (m *Methods) Close(r Request, a *Answer) error {
+	return m.ask(r, a, func(context.Context, provider.Provider) error {
+		p := m.k.provider
+		m.k.provider = nil
+		return p.Close()
+	})
+}

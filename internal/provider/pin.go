@@ -1,0 +1,66 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/secret"
+)
+
+// MaxPIN bounds a PIN in bytes (PKCS#11 tokens allow up to 255).
+const MaxPIN = 255
+
+// Tries is what a token says of its PIN before anybody is asked for it.
+type Tries struct {
+	Ask     bool   // a PIN is to be entered; false also where the token has a keypad
+	Token   string // label, printable
+	Serial  string // printable
+	Warning string // what the token reports of its try counter; empty: nothing
+	Final   bool   // the next wrong one locks it
+}
+
+// Source is where a PIN is read. The process that has the provider reads it: it
+// knows a File, and the terminal's prompt (term.Prompt).
+type Source interface {
+	// Read returns the PIN. The caller wipes it.
+	Read(context.Context) (*secret.Buffer, error)
+}
+
+// Entered is the PIN between Enter and Login, in locked memory.
+type Entered struct{ pin *secret.Buffer }
+
+// Add reads a PIN, or its second half. When that fails nothing is kept.
+func (e *Entered) Add(ctx context.Context, from Source) error {
+	part, err := from.Read(ctx)
+	if err != nil {
+		e.Wipe()
+		return err
+	}
+	defer part.Wipe()
+	if e.pin == nil {
+		if e.pin, err = secret.New(MaxPIN); err != nil {
+			return err
+		}
+	}
+	at := e.pin.Len()
+	if at+part.Len() > MaxPIN {
+		e.Wipe()
+		return fmt.Errorf("longer than %d bytes: %w", MaxPIN, ErrPINRefused)
+	}
+	e.pin.SetLen(at + copy(e.pin.Room()[at:], part.Bytes()))
+	return nil
+}
+
+// Bytes is what was entered, until Wipe.
+func (e *Entered) Bytes() []byte {
+	if e.pin == nil {
+		return nil
+	}
+	return e.pin.Bytes()
+}
+
+// Wipe forgets it.
+func (e *Entered) Wipe() {
+	e.pin.Wipe()
+	e.pin = nil
+}

@@ -1,0 +1,104 @@
+package steps
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/term"
+)
+
+// PIN is how people log in.
+type PIN struct {
+	File  string // for a run with nobody in the room
+	Hint  string // a rehearsal's throwaway PIN, shown to whoever types it
+	Parts int    // custodians who each type a part, one after the other
+	Tries int    // that a token allows which does not report them; the last needs an approval
+}
+
+// pin opens the provider and logs in. Only here does a token get touched first.
+func pin() Step {
+	return Step{
+		Name: "pin", Title: "PIN", Anew: true, Reach: true,
+		Why: "The PIN goes from the keyboard to the token and is wiped. It is in no log.",
+		Look: func(ctx context.Context, s *Site, _ Facts, d Desk) (Facts, error) {
+			if s.Provider == nil {
+				p, err := s.OpenProvider(ctx)
+				if err != nil {
+					return nil, err
+				}
+				s.Provider = p
+			}
+			if err := login(ctx, s, d); err != nil {
+				return nil, err
+			}
+			return s.Provider.Describe(ctx)
+		},
+	}
+}
+
+func login(ctx context.Context, s *Site, d Desk) error {
+	if s.PIN.File != "" {
+		return provider.LoginFromFile(ctx, s.Provider, s.PIN.File)
+	}
+	return Login(ctx, s.Provider, s.PIN, s.Bundles, d.Lend, func(t provider.Tries) error {
+		return d.Approve(ctx, "approve-pin", Effect{Verb: "log in", Object: fmt.Sprintf("token %s, serial %s, with one more PIN: %s", t.Token, t.Serial, t.Warning),
+			Undo: "none: if it is wrong, the token is locked"})
+	})
+}
+
+// Login has people type the PIN, each part on a screen of its own, and makes one
+// attempt. Attempts are counted in dir, for tokens that do not report them. What may be
+// the last one is allowed by final, or refused.
+func Login(ctx context.Context, p provider.Provider, how PIN, dir string, lend func(context.Context, func(*term.Terminal) error) error, final func(provider.Tries) error) error {
+	tries, err := p.Tries(ctx)
+	if err != nil || tries.Serial == "" && !tries.Ask {
+		return err // there is no PIN
+	}
+	count := provider.AttemptsOf(dir, tries.Serial, how.Tries)
+	failed, last, err := count.Failed()
+	if err != nil {
+		return fmt.Errorf("log in to token %s: %w", printable.Quote(tries.Token), err)
+	}
+	if last {
+		tries.Final, tries.Warning = true, cmp.Or(tries.Warning, fmt.Sprintf("%d attempts have failed, and it may allow no more than %d", failed, how.Tries))
+	}
+	if tries.Final {
+		if err := final(tries); err != nil {
+			return err
+		}
+	}
+	for part := 1; tries.Ask && part <= max(1, how.Parts); part++ {
+		text := "\r\n" + prompt(tries, how, part)
+		err := lend(ctx, func(t *term.Terminal) error { return p.Enter(ctx, term.Prompt{Terminal: t, Text: text}) })
+		if err != nil {
+			return err
+		}
+	}
+	if err := count.Begin(); err != nil {
+		return err
+	}
+	err = p.Login(ctx, tries.Final)
+	if endErr := count.End(err); err == nil {
+		err = endErr
+	}
+	return err
+}
+
+// prompt asks for the PIN, or a part of it.
+func prompt(t provider.Tries, how PIN, part int) string {
+	text := "PIN"
+	if how.Parts > 1 {
+		text = fmt.Sprintf("Part %d of %d of the PIN", part, how.Parts)
+	}
+	text += " of token " + t.Token
+	if how.Hint != "" {
+		text += " (rehearsal: " + printable.Text(how.Hint) + ")"
+	}
+	if t.Warning != "" {
+		text += " (" + t.Warning + ")"
+	}
+	return text + ": "
+}
