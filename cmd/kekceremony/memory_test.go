@@ -1,0 +1,268 @@
+package main_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	bin "encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+)
+
+// forms are how a secret may lie in memory: as it is, reversed, and text in UTF-16 and
+// UTF-32 of both byte orders.
+func forms(s []byte, text bool) map[string][]byte {
+	back := slices.Clone(s)
+	slices.Reverse(back)
+	all := map[string][]byte{"as it is": s, "reversed": back}
+	if !text {
+		return all
+	}
+	for name, order := range map[string]bin.AppendByteOrder{"LE": bin.LittleEndian, "BE": bin.BigEndian} {
+		var wide, wider []byte
+		for _, u := range utf16.Encode([]rune(string(s))) {
+			wide = order.AppendUint16(wide, u)
+			wider = order.AppendUint32(wider, uint32(u))
+		}
+		all["UTF-16"+name], all["UTF-32"+name] = wide, wider
+	}
+	return all
+}
+
+// region is a writable map of a process. What the token library keeps is its own: the
+// heap of the C library, its arenas, and the module's data. Nothing of ours is there:
+// our own C code allocates nothing.
+type region struct {
+	from, to uint64
+	name     string
+}
+
+var mapped = regexp.MustCompile(`^([0-9a-f]+)-([0-9a-f]+) rw\S* \S+ \S+ \S+ *(.*)$`)
+
+func regions(t *testing.T, pid int) (all []region) {
+	t.Helper()
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(maps)) {
+		if m := mapped.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+			from, _ := strconv.ParseUint(m[1], 16, 64) // the pattern is hex
+			to, _ := strconv.ParseUint(m[2], 16, 64)
+			all = append(all, region{from, to, m[3]})
+		}
+	}
+	return all
+}
+
+// library reports whether a region is the token library's: the C heap, an arena of it
+// (malloc aligns them at 64 MiB, high up), or a loaded file's data.
+func (r region) library() bool {
+	const arena, goHeap = 64 << 20, 0xc0 << 32
+	return r.name == "[heap]" || strings.Contains(r.name, "/lib/") || strings.Contains(r.name, ".so") ||
+		r.name == "" && r.from%arena == 0 && r.from>>32 != goHeap>>32
+}
+
+// found lists where in a process a secret is. Of a keeper, the token library's own
+// pages do not count.
+func found(t *testing.T, pid int, keeper, text bool, secrets ...[]byte) (where []string) {
+	t.Helper()
+	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
+	if errors.Is(err, os.ErrPermission) {
+		pkcs11test.Missing(t, "root, to read another process's memory; the right to")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mem.Close()
+	for _, r := range regions(t, pid) {
+		if keeper && r.library() {
+			continue
+		}
+		data := make([]byte, r.to-r.from)
+		n, _ := mem.ReadAt(data, int64(r.from)) // some maps cannot be read, or not to their end
+		for _, secret := range secrets {
+			for form, needle := range forms(secret, text) {
+				if at := bytes.Index(data[:n], needle); at >= 0 {
+					where = append(where, fmt.Sprintf("%s at %x %q", form, r.from+uint64(at), r.name))
+				}
+			}
+		}
+	}
+	return where
+}
+
+// pidOf finds the one process of a command line.
+func pidOf(t *testing.T, pattern string) int {
+	t.Helper()
+	out := strings.Fields(pkcs11test.Run(t, "pgrep", "-f", pattern))
+	if len(out) != 1 {
+		t.Fatalf("processes of %s: %v", pattern, out)
+	}
+	pid, _ := strconv.Atoi(out[0]) // pgrep prints numbers
+	return pid
+}
+
+// childOf is the keeper of a process.
+func childOf(t *testing.T, pid int) int {
+	t.Helper()
+	out := strings.Fields(pkcs11test.Run(t, "pgrep", "-P", strconv.Itoa(pid), "-f", "kekceremony keeper"))
+	if len(out) != 1 {
+		t.Fatalf("children of %d: %v", pid, out)
+	}
+	child, _ := strconv.Atoi(out[0]) // pgrep prints numbers
+	return child
+}
+
+// TestSecretsInMemory types a PIN of its own and looks through the memory of the
+// wizard and of its keeper; then for DEKs, while they are re-wrapped (promise 4).
+func TestSecretsInMemory(t *testing.T) {
+	const n = 600
+	parts, a := swift(t, n)
+	beating(t, parts) // it has the PIN that there was
+	pin := []byte(fmt.Sprintf("%x", func() []byte { b := make([]byte, 9); rand.Read(b); return b }()))
+	pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--login", "--pin", rehearsal.PIN, "--change-pin", "--new-pin", string(pin))
+	configure(t, parts, `rehearsal:`+"\n"+`  pin: "`+rehearsal.PIN+`"`, "rehearsal: {}")
+	var deks [][]byte
+	for i := range 20 {
+		place, id := rehearsal.Record(n - 1 - i) // near the end of their collections
+		e, err := a.Records.Get(t.Context(), place, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dek := make([]byte, kek.Size)
+		if err := a.Provider.Unwrap(t.Context(), kek.NameOf(a.Chain, 1), e.WrappedDEK, dek); err != nil {
+			t.Fatal(err)
+		}
+		deks = append(deks, dek)
+	}
+	p := newPane(t, shell(append([]string{binary}, "rotate", "--to-version", "2", "--rate", "150", "--config", parts.Config())))
+	p.goOn(parts, regexp.MustCompile(`PIN of token`))
+	wizard := pidOf(t, "^"+binary+" rotate .*"+parts.Dir)
+	keeper := childOf(t, wizard)
+	p.tmux("send-keys", "-l", string(pin))
+	p.tmux("send-keys", "Enter")
+	p.until("approve-key")
+	for name, pid := range map[string]int{"wizard": wizard, "keeper": keeper} {
+		if where := found(t, pid, name == "keeper", true, pin); where != nil {
+			t.Errorf("the PIN is in the %s: %v", name, where)
+		}
+	}
+	untouchable(t, wizard)
+	untouchable(t, keeper)
+
+	p.goOn(parts, regexp.MustCompile(`state      running`))
+	scans := 0
+	for ; strings.Contains(p.screen(), "state      running"); scans++ {
+		for name, pid := range map[string]int{"wizard": wizard, "keeper": keeper} {
+			if where := found(t, pid, name == "keeper", false, deks...); where != nil {
+				t.Errorf("DEKs are in the %s: %v", name, where)
+			}
+		}
+	}
+	if scans < 3 {
+		t.Errorf("only %d scans during the re-wrap", scans)
+	}
+	p.goOn(parts, regexp.MustCompile(`finals(?s:.*)bob: type`))
+	zeroAt(t, parts, 2)
+}
+
+// beating waits until a process of the fleet has beaten.
+func beating(t *testing.T, parts rehearsal.Parts) {
+	t.Helper()
+	db := openStore(t, parts)
+	for guard := time.Now().Add(time.Minute); time.Now().Before(guard); time.Sleep(20 * time.Millisecond) {
+		if beats, err := db.Beats(t.Context()); err != nil {
+			t.Fatal(err)
+		} else if len(beats) > 0 {
+			return
+		}
+	}
+	t.Fatal("no process beats")
+}
+
+// untouchable demands that a process may leave no core.
+func untouchable(t *testing.T, pid int) {
+	t.Helper()
+	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+	if err != nil || !regexp.MustCompile(`Max core file size +0 +0`).Match(limits) {
+		t.Errorf("core files of %d are not forbidden: %v", pid, err)
+	}
+}
+
+// TestSameUser: another process of the same user reads neither memory nor environment.
+func TestSameUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		pkcs11test.Missing(t, "root, to become another user; the right to")
+	}
+	dir, err := os.MkdirTemp("", "kek-user-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	program := filepath.Join(dir, "kekceremony")
+	pkcs11test.Run(t, "cp", binary, program)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	nobody := &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, theirs := os.NewFile(uintptr(pair[0]), "mine"), os.NewFile(uintptr(pair[1]), "theirs")
+	defer mine.Close()
+	defer theirs.Close()
+	for _, c := range []struct {
+		name string
+		args []string
+		open bool
+	}{{"sleep, the control", []string{"sleep", "60"}, true}, {"keeper", []string{program, "keeper"}, false}} {
+		cmd := exec.Command(c.args[0], c.args[1:]...)
+		cmd.SysProcAttr, cmd.ExtraFiles = nobody, []*os.File{theirs}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(200 * time.Millisecond) // until it has begun
+		for _, file := range []string{"environ", "maps"} {
+			read := exec.Command("head", "-c", "1", fmt.Sprintf("/proc/%d/%s", cmd.Process.Pid, file))
+			read.SysProcAttr = nobody
+			if err := read.Run(); (err == nil) != c.open {
+				t.Errorf("%s: reading %s as the same user: %v", c.name, file, err)
+			}
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+}
+
+// TestSecretsControl: the scan does find a PIN that a form of the screen's library was
+// given, after it was dropped.
+func TestSecretsControl(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "asks")
+	pkcs11test.Run(t, "go", "build", "-o", program, "./testdata/asks")
+	p := newPane(t, program)
+	p.enter("PIN", "4711-marker-0815")
+	p.until("dropped")
+	if where := found(t, pidOf(t, "^"+program), false, true, []byte("4711-marker-0815")); where == nil {
+		t.Error("the scan finds nothing: it would not find anything in the wizard either")
+	}
+	_ = exec.Command("tmux", "-L", p.server, "kill-server").Run()
+	time.Sleep(10 * time.Millisecond)
+}

@@ -1,0 +1,43 @@
+package keeper_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/keeper"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+)
+
+// BenchmarkRewrap re-wraps pages of 512 in turn in this process and through the
+// keeper, one session each, and reports the second rate as a share of the first.
+func BenchmarkRewrap(b *testing.B) {
+	pkcs11test.NewTokens(b, pkcs11test.Label)
+	c := config(pkcs11test.Module(b))
+	c.PKCS11.Sessions = 1
+	kept := open(b, c)
+	login(b, kept)
+	here, err := keeper.Here(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer here.Close()
+	login(b, here)
+	_, items := keys(b, kept, 512)
+	var took [2]time.Duration
+	for b.Loop() {
+		for i, p := range []provider.Provider{here, kept} {
+			began := time.Now()
+			if _, err := p.Rewrap(b.Context(), items, kek.NameOf(chain, 2)); err != nil {
+				b.Fatal(err)
+			}
+			took[i] += time.Since(began)
+		}
+	}
+	rate := func(i int) float64 { return float64(b.N*len(items)) / took[i].Seconds() }
+	b.ReportMetric(rate(0), "here/s")
+	b.ReportMetric(rate(1), "kept/s")
+	b.ReportMetric(rate(1)/rate(0), "share")
+	b.ReportMetric(0, "ns/op")
+}
