@@ -2,9 +2,7 @@ package main_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,7 +61,7 @@ func must(t testing.TB, args ...string) string {
 }
 
 func TestScripts(t *testing.T) {
-	proxy := pkcs11test.BuildProxy(t)
+	pkcs11test.Need(t, "gcc")
 	server := mongotest.Start(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -71,19 +69,18 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
 			e.Setenv("MODULE", pkcs11test.Module(t))
-			e.Setenv("PROXY", proxy)
+			e.Setenv("PROXY", filepath.Join(e.WorkDir, "fault", "proxy.so"))
 			e.Setenv("MONGO", server.Fresh(t))
-			e.Setenv("KEK_PROXY_MODULE", pkcs11test.Module(t))
-			e.Setenv("KEK_PROXY_LOG", filepath.Join(e.WorkDir, "generated"))
 			e.Setenv("RECORD", record)
 			e.Setenv("ROSTER_LINE", `namespaces="attend-v1@kekceremony,approve-v1@kekceremony,final-v1@kekceremony"`)
 			e.Setenv("JOIN_LINE", `namespaces="attend-v1@kekceremony,approve-v1@kekceremony,final-v1@kekceremony,roster-v1@kekceremony"`)
-			return nil
+			return faultModule(e.Getenv("PROXY"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"subst":     subst,
 			"code":      code,
 			"tokens":    tokens,
+			"fault":     fault,
 			"generated": generated,
 			"mongo":     func(ts *testscript.TestScript, _ bool, args []string) { mongoDoes(t, ts, server, args[0]) },
 		},
@@ -151,13 +148,27 @@ func mongoDoes(t *testing.T, ts *testscript.TestScript, server *mongotest.Server
 	}
 }
 
-// generated N: the proxy must have seen so many keys made on a token.
-func generated(ts *testscript.TestScript, _ bool, args []string) {
-	seen, err := os.ReadFile(ts.Getenv("KEK_PROXY_LOG"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		ts.Fatalf("%v", err)
+// faultModule makes a script's own fault module, which does no harm yet.
+func faultModule(path string) error {
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		return err
 	}
-	if got := strconv.Itoa(strings.Count(string(seen), "token\n")); got != args[0] {
+	if err := pkcs11test.Build(path); err != nil {
+		return err
+	}
+	return pkcs11test.Configure(path)
+}
+
+// fault MODE...: the fault module, $PROXY, misbehaves in these modes and no others.
+func fault(ts *testscript.TestScript, _ bool, modes []string) {
+	ts.Check(pkcs11test.Configure(ts.Getenv("PROXY"), modes...))
+}
+
+// generated N: the fault module must have seen so many keys made on a token.
+func generated(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := pkcs11test.Count(ts.Getenv("PROXY"), "token")
+	ts.Check(err)
+	if got := strconv.Itoa(n); got != args[0] {
 		ts.Fatalf("%s keys were made on a token, want %s", got, args[0])
 	}
 }

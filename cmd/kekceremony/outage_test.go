@@ -60,13 +60,10 @@ func whole(t *testing.T, parts rehearsal.Parts, a rehearsal.Application, n int) 
 // says so, another one says so too, and with the token back the command goes on.
 func TestTokenOut(t *testing.T) {
 	const n = 600
-	proxy, _ := pkcs11test.Proxy(t, "")
-	gone := pkcs11test.Gone(t)
-	parts, a := swiftWith(t, t.TempDir(), proxy, n)
+	fault := pkcs11test.NewFault(t)
+	parts, a := swiftWith(t, t.TempDir(), fault.Module, n)
 	end := started(t, parts)
-	if err := os.WriteFile(gone, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	fault.Set("gone")
 	if code, said := end(); code != 75 || !strings.Contains(said, "the token is not there") || !strings.Contains(said, "hint: bring the token back") {
 		t.Errorf("exit %d\n%s", code, said)
 	}
@@ -74,9 +71,7 @@ func TestTokenOut(t *testing.T) {
 		t.Errorf("while it is out: exit %d\n%s", code, errs)
 	}
 	time.Sleep(outage)
-	if err := os.Remove(gone); err != nil {
-		t.Fatal(err)
-	}
+	fault.Set()
 	must(t, rotateTo(parts, 2)...)
 	whole(t, parts, a, n)
 }

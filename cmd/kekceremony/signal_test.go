@@ -45,14 +45,13 @@ func configure(t *testing.T, parts rehearsal.Parts, old, text string) {
 
 // prepare has a page stay long enough to be stopped on: the probe takes less
 // than a frame unless the token is slow, and the fleet lacks nothing.
-func prepare(t *testing.T, page string, parts rehearsal.Parts) {
+func prepare(t *testing.T, page string, parts rehearsal.Parts, fault *pkcs11test.Fault) {
 	switch page {
 	case "attendance": // the parts are there by now
-		configure(t, parts, pkcs11test.Module(t), pkcs11test.BuildProxy(t))
-		t.Setenv("KEK_PROXY_MODULE", pkcs11test.Module(t))
-		t.Setenv("KEK_PROXY", "slow")
+		configure(t, parts, pkcs11test.Module(t), fault.Module)
+		fault.Set("slow")
 	case "copies":
-		t.Setenv("KEK_PROXY", "")
+		fault.Set()
 	case "fleet":
 		configure(t, parts, "app: 3", "app: 4")
 	case "approval of the rotation":
@@ -64,7 +63,7 @@ func prepare(t *testing.T, page string, parts rehearsal.Parts) {
 // time the terminal is as it was and the transcript is sound as far as it goes;
 // the same command goes on, and at the end everything is at version 2.
 func TestStopOnEveryPage(t *testing.T) {
-	pkcs11test.Module(t)
+	fault := pkcs11test.NewFault(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
 	args := []string{"rehearse", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "200", "--rate", "40"}
 	for _, page := range []struct {
@@ -94,7 +93,7 @@ func TestStopOnEveryPage(t *testing.T) {
 		{"census", `count 1`, stop},
 		{"finals of the rotation", `of \d+  finals(?s:.*)bob: type`, stop},
 	} {
-		prepare(t, page.name, parts)
+		prepare(t, page.name, parts, fault)
 		ok := t.Run(page.name, func(t *testing.T) {
 			p := newPane(t, fmt.Sprintf("stty -g; %s %s; echo EXIT $?; stty -g; cat", binary, shell(args)))
 			p.goOn(parts, regexp.MustCompile(page.shows))

@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 )
 
 func main() {
@@ -44,11 +46,13 @@ func run(ctx context.Context, out string, most int) error {
 	for _, line := range []string{
 		"go build -o " + l.binary + " ./cmd/kekceremony",
 		"gcc -O2 -o " + l.loop + " internal/bench/testdata/loop.c -ldl -lpthread",
-		"gcc -O1 -shared -fPIC -o " + l.proxy + " internal/provider/pkcs11/pkcs11test/testdata/proxy.c -ldl",
 	} {
 		if err := shell(ctx, line); err != nil {
 			return err
 		}
+	}
+	if err := pkcs11test.Build(l.proxy); err != nil {
+		return err
 	}
 	var report strings.Builder
 	if err := l.report(ctx, &report, most); err != nil {

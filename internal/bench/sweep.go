@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
@@ -40,14 +40,8 @@ func (l lab) sweep(ctx context.Context) (all []swept, err error) {
 	if err := write(ctx, parts, records); err != nil {
 		return nil, err
 	}
-	module, err := rehearsal.Module()
-	if err != nil {
+	if err := pkcs11test.Configure(l.proxy, "latency"); err != nil {
 		return nil, err
-	}
-	for name, value := range map[string]string{"KEK_PROXY_MODULE": module, "KEK_PROXY": "latency"} {
-		if err := os.Setenv(name, value); err != nil {
-			return nil, err
-		}
 	}
 	db, err := sqlite.Open(ctx, parts.Store())
 	if err != nil {

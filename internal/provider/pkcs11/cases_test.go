@@ -17,16 +17,16 @@ import (
 
 // faulty is a token behind the fault module, logged in unless the fault is a mode of
 // the login. Faults begin after that.
-func faulty(t *testing.T, faults string) *pkcs11.Provider {
+func faulty(t *testing.T, faults ...string) (*pkcs11.Provider, *pkcs11test.Fault) {
 	t.Helper()
 	pkcs11test.NewTokens(t, pkcs11test.Label)
-	module, _ := pkcs11test.Proxy(t, "")
-	p := open(t, module)
+	fault := pkcs11test.NewFault(t)
+	p := open(t, fault.Module)
 	if err := login(t, p, pkcs11test.PIN); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("KEK_PROXY", faults)
-	return p
+	fault.Set(faults...)
+	return p, fault
 }
 
 // TestP10: the IV is where the token puts it, and found by trying.
@@ -41,7 +41,7 @@ func TestP10(t *testing.T) {
 		{"appended-iv", "appended", 64, "made by the token, appended to its answer, 16 bytes, none repeated in 1000 wraps"},
 	} {
 		t.Run(c.iv, func(t *testing.T) {
-			p := faulty(t, c.mode)
+			p, _ := faulty(t, c.mode)
 			var line string
 			err := p.Probe(t.Context(), func(v provider.Verdict) {
 				if v.Line == "IV" {
@@ -69,7 +69,7 @@ func TestP10(t *testing.T) {
 // every wrap.
 func TestP10Refused(t *testing.T) {
 	for mode, says := range map[string]string{"zero-iv": "an IV was used twice in 1000 wraps", "constant-iv": "an IV was used twice in 1000 wraps"} {
-		p := faulty(t, mode)
+		p, _ := faulty(t, mode)
 		var failed *provider.ProbeError
 		if _, err := probe(t, p); !errors.As(err, &failed) || failed.Line != "IV" || failed.Detail != says {
 			t.Errorf("%s: %v", mode, err)
@@ -89,19 +89,19 @@ func TestProbeLines(t *testing.T) {
 		{"EncryptInit+1:2", "IV", "CKR_HOST_MEMORY"},
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) { // SoftHSM2 takes a # in a path for a comment
-			p := faulty(t, c.mode)
+			p, fault := faulty(t, c.mode)
 			var failed *provider.ProbeError
 			if _, err := probe(t, p); !errors.As(err, &failed) || failed.Line != c.line || !strings.Contains(failed.Detail, c.detail) {
 				t.Errorf("got %v, want line %s: %s", err, c.line, c.detail)
 			}
-			t.Setenv("KEK_PROXY", "")
+			fault.Set()
 			if left := pkcs11test.Objects(t, pkcs11test.PIN); left != "" {
 				t.Errorf("the probe left objects:\n%s", left)
 			}
 		})
 	}
 	t.Run("small-size", func(t *testing.T) { // only noted
-		p := faulty(t, "small-size")
+		p, _ := faulty(t, "small-size")
 		var detail string
 		err := p.Probe(t.Context(), func(v provider.Verdict) {
 			if v.Line == "size query" {
@@ -113,9 +113,6 @@ func TestProbeLines(t *testing.T) {
 		}
 	})
 }
-
-// logins counts the attempts that reached the token.
-func logins(t *testing.T, log string) int { return pkcs11test.Generated(t, log, "login") }
 
 // TestP01P02P03: the PIN's counters, the token's refusals, and a keypad. There is
 // never more than one attempt, and none where the token says that it is the last.
@@ -142,9 +139,9 @@ func TestP01P02P03(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			pkcs11test.NewTokens(t, pkcs11test.Label)
-			module, log := pkcs11test.Proxy(t, "")
-			p := open(t, module)
-			t.Setenv("KEK_PROXY", c.mode)
+			fault := pkcs11test.NewFault(t)
+			p := open(t, fault.Module)
+			fault.Set(strings.Split(c.mode, ",")...)
 			tries, err := p.Tries(t.Context())
 			if err == nil && tries.Ask {
 				err = p.Enter(t.Context(), typed(pkcs11test.PIN))
@@ -158,7 +155,7 @@ func TestP01P02P03(t *testing.T) {
 			if c.want == nil && (errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrPINLocked)) {
 				t.Errorf("%v is about the PIN", err)
 			}
-			if n := logins(t, log); n != c.attempts || tries.Ask != c.asked {
+			if n := fault.Count("login"); n != c.attempts || tries.Ask != c.asked {
 				t.Errorf("%d attempts, asked %t, want %d and %t", n, tries.Ask, c.attempts, c.asked)
 			}
 			if c.mode == "pin-low" && !strings.Contains(tries.Warning, "a wrong PIN was entered") {
@@ -171,12 +168,12 @@ func TestP01P02P03(t *testing.T) {
 // TestP06: the key was made and the answer was lost. It is found again by its CKA_ID,
 // and nobody makes a second one.
 func TestP06(t *testing.T) {
-	p := faulty(t, "lost-reply")
+	p, fault := faulty(t, "lost-reply")
 	n := kek.NameOf(chain, 1)
 	if err := p.Generate(t.Context(), n); !errors.Is(err, provider.ErrGone) {
 		t.Fatalf("got %v", err)
 	}
-	t.Setenv("KEK_PROXY", "")
+	fault.Set()
 	if k, err := p.Find(t.Context(), n); err != nil || k.Doubt != nil {
 		t.Errorf("%v, doubt %v", err, k.Doubt)
 	}
@@ -184,13 +181,13 @@ func TestP06(t *testing.T) {
 
 // TestP08: what cannot be read of a key is unknown, and doubted.
 func TestP08(t *testing.T) {
-	p := faulty(t, "")
+	p, fault := faulty(t)
 	n := kek.NameOf(chain, 1)
 	if err := p.Generate(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}
 	for mode, says := range map[string]string{"mute": "local is unknown", "not-local": "local is false"} {
-		t.Setenv("KEK_PROXY", mode)
+		fault.Set(mode)
 		if k, err := p.Find(t.Context(), n); err != nil || k.Doubt == nil || !strings.Contains(k.Doubt.Error(), says) || k.Attributes["sensitive"] != "true" {
 			t.Errorf("%s: %v, %v", mode, err, k)
 		}
@@ -199,7 +196,7 @@ func TestP08(t *testing.T) {
 
 // TestP11: a wrapped DEK with any bit changed, cut short or empty opens to nothing.
 func TestP11(t *testing.T) {
-	p := faulty(t, "")
+	p, _ := faulty(t)
 	all := items(t, p, 1)
 	good := all[0].Wrapped
 	into := make([]byte, kek.Size)
@@ -228,8 +225,8 @@ func TestP13(t *testing.T) {
 		"GetTokenInfo=1:30": "CKR_DEVICE_ERROR", "OpenSession=1:e0": "CKR_TOKEN_NOT_PRESENT",
 	} {
 		pkcs11test.NewTokens(t, pkcs11test.Label)
-		module, _ := pkcs11test.Proxy(t, mode)
-		p, err := pkcs11.Open(pkcs11.Config{ModulePath: module, TokenLabel: pkcs11test.Label})
+		fault := pkcs11test.NewFault(t, mode)
+		p, err := pkcs11.Open(pkcs11.Config{ModulePath: fault.Module, TokenLabel: pkcs11test.Label})
 		if err == nil {
 			p.Close()
 		}
@@ -238,10 +235,10 @@ func TestP13(t *testing.T) {
 		}
 	}
 	// An operation that was left active does not outlive its session.
-	p := faulty(t, "")
+	p, fault := faulty(t)
 	all := items(t, p, 4)
 	for _, rv := range []string{"90", "6", "b3", "31"} { // OPERATION_ACTIVE, FUNCTION_FAILED, SESSION_HANDLE_INVALID, DEVICE_MEMORY
-		t.Setenv("KEK_PROXY", "EncryptInit=1:"+rv)
+		fault.Set("EncryptInit=1:" + rv)
 		answers, err := p.Rewrap(t.Context(), all, kek.NameOf(chain, 2))
 		if err != nil {
 			t.Fatalf("%s: %v", rv, err)

@@ -128,8 +128,8 @@ func TestProbeRefuses(t *testing.T) {
 	} {
 		t.Run(c.mode, func(t *testing.T) {
 			pkcs11test.NewTokens(t, pkcs11test.Label)
-			module, log := pkcs11test.Proxy(t, c.mode)
-			p := open(t, module)
+			fault := pkcs11test.NewFault(t, c.mode)
+			p := open(t, fault.Module)
 			if err := login(t, p, pkcs11test.PIN); err != nil {
 				t.Fatal(err)
 			}
@@ -138,7 +138,7 @@ func TestProbeRefuses(t *testing.T) {
 			if !errors.As(err, &failed) || failed.Line != c.line || failed.Detail != c.detail {
 				t.Fatalf("got %v, want line %s: %s", err, c.line, c.detail)
 			}
-			if n := pkcs11test.Generated(t, log, "token"); n != 0 {
+			if n := fault.Count("token"); n != 0 {
 				t.Errorf("%d keys were made on the token", n)
 			}
 			if left := pkcs11test.Objects(t, pkcs11test.PIN); left != "" {

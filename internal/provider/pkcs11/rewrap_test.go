@@ -3,7 +3,6 @@ package pkcs11_test
 import (
 	"bytes"
 	"errors"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -69,13 +68,13 @@ func TestSessions(t *testing.T) {
 	} {
 		t.Run(c.mode, func(t *testing.T) {
 			pkcs11test.NewTokens(t, pkcs11test.Label)
-			proxy, _ := pkcs11test.Proxy(t, "")
-			p := open(t, proxy)
+			fault := pkcs11test.NewFault(t)
+			p := open(t, fault.Module)
 			if err := login(t, p, pkcs11test.PIN); err != nil {
 				t.Fatal(err)
 			}
 			all := items(t, p, 200)
-			t.Setenv("KEK_PROXY", c.mode)
+			fault.Set(c.mode)
 			var answers []provider.Rewrapped
 			for began := time.Now(); time.Since(began) < 6*time.Second; {
 				var err error
@@ -86,7 +85,7 @@ func TestSessions(t *testing.T) {
 			if n := sessions(p); n < c.least || n > c.most {
 				t.Errorf("sessions: %s", p.Workers())
 			}
-			t.Setenv("KEK_PROXY", "")
+			fault.Set()
 			right(t, p, all, answers)
 		})
 	}
@@ -96,22 +95,17 @@ func TestSessions(t *testing.T) {
 // error of its own; none of the envelopes is to blame.
 func TestTokenGone(t *testing.T) {
 	pkcs11test.NewTokens(t, pkcs11test.Label)
-	proxy, _ := pkcs11test.Proxy(t, "")
-	gone := pkcs11test.Gone(t)
-	p := open(t, proxy)
+	fault := pkcs11test.NewFault(t)
+	p := open(t, fault.Module)
 	if err := login(t, p, pkcs11test.PIN); err != nil {
 		t.Fatal(err)
 	}
 	all := items(t, p, 20)
-	if err := os.WriteFile(gone, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	fault.Set("gone")
 	if answers, err := p.Rewrap(t.Context(), all, kek.NameOf(chain, 2)); !errors.Is(err, provider.ErrGone) {
 		t.Errorf("%v, %v", answers, err)
 	}
-	if err := os.Remove(gone); err != nil {
-		t.Fatal(err)
-	}
+	fault.Set()
 	answers, err := p.Rewrap(t.Context(), all, kek.NameOf(chain, 2))
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-// Package pkcs11test gives tests a real SoftHSM2 token, and a proxy module over
+// Package pkcs11test gives tests a real SoftHSM2 token, and a fault module over
 // it that misbehaves on demand. Where a part is missing a test is skipped,
 // loudly; under CI=true it fails.
 package pkcs11test
@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -66,45 +65,6 @@ func NewTokens(t testing.TB, labels ...string) {
 	for _, label := range labels {
 		Run(t, "softhsm2-util", "--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "12345678")
 	}
-}
-
-// BuildProxy builds the proxy module and returns its path.
-func BuildProxy(t testing.TB) string {
-	t.Helper()
-	Need(t, "gcc")
-	_, here, _, _ := runtime.Caller(0)
-	module := filepath.Join(t.TempDir(), "proxy.so")
-	Run(t, "gcc", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o", module, filepath.Join(filepath.Dir(here), "testdata", "proxy.c"), "-ldl")
-	return module
-}
-
-// Proxy builds the proxy module and sets it to a mode; it returns its path and
-// the file that counts key generations.
-func Proxy(t testing.TB, mode string) (module, log string) {
-	t.Helper()
-	module, log = BuildProxy(t), filepath.Join(t.TempDir(), "generated")
-	t.Setenv("KEK_PROXY_MODULE", Module(t))
-	t.Setenv("KEK_PROXY", mode)
-	t.Setenv("KEK_PROXY_LOG", log)
-	return module, log
-}
-
-// Gone names the file whose presence takes the proxy's token away.
-func Gone(t testing.TB) (path string) {
-	path = filepath.Join(t.TempDir(), "gone")
-	t.Setenv("KEK_PROXY_GONE", path)
-	return path
-}
-
-// Generated counts the keys that the proxy saw generated: on the token, or for
-// a session.
-func Generated(t testing.TB, log, kind string) int {
-	t.Helper()
-	data, err := os.ReadFile(log)
-	if err != nil && !os.IsNotExist(err) {
-		t.Fatal(err)
-	}
-	return strings.Count(string(data), kind+"\n")
 }
 
 // Objects is what pkcs11-tool lists of a token, logged in: nothing persistent

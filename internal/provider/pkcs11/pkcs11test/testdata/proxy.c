@@ -1,8 +1,16 @@
-/* A PKCS#11 module that passes every call on to SoftHSM2, and misbehaves as
- * KEK_PROXY says: a comma list of
+/* A PKCS#11 module that passes every call on to SoftHSM2, and misbehaves as the
+ * file beside it says. Of a module /x/proxy.so that is /x/proxy.so.conf; nothing
+ * else configures it, no environment variable in particular. The file is looked
+ * at on every call, and read when it is another one than before: replace it by
+ * rename(2). It has one directive a line, # begins a comment:
+ *   module PATH  the module to pass calls on to; read once, at the beginning
+ *   gone         the token is not there for any cipher (CKR_DEVICE_REMOVED)
  *   ignore-tag   C_Decrypt never looks at the tag
  *   zero-iv      every IV is taken as zeros, whatever is passed
  *   hide-gcm     CKM_AES_GCM is not there
+ *   vendor-gcm   CKM_AES_GCM is neither listed nor taken. CKM_CLOUDHSM_AES_GCM of
+ *                AWS (0x80001087) is: pIv is NULL, and the 12 bytes of an IV of
+ *                the token's own stand before its answer
  *   extractable  keys come out extractable and not sensitive
  *   not-local    CKA_LOCAL reads false
  *   slow         each wrap takes 2 ms longer, a key on the token a second
@@ -23,53 +31,126 @@
  *   pin-turns    at the final try, from the second look on
  *   pin-path     the token has a keypad: C_Login takes no PIN
  *   lost-reply   a key is made on the token, and the answer is CKR_DEVICE_ERROR
- *   FUNCTION=N:RV  the Nth call of C_FUNCTION, since this variable was set to what
- *                it is, answers RV (hex)
- *   FUNCTION+N:RV  so does every one after it
- * While the file KEK_PROXY_GONE is there, the token is not.
- * It appends a line to the file KEK_PROXY_LOG for each key generated:
- * "token" or "session". */
-#define _DEFAULT_SOURCE /* usleep */
+ *   hide SERIAL  the token of this serial is not there: its slot is not listed, a
+ *                call that takes the slot answers CKR_TOKEN_NOT_PRESENT, one on a
+ *                session that was opened on it CKR_DEVICE_REMOVED. Several may be
+ *                hidden. Shown again, its sessions are as they were
+ *   as SERIAL    tokens report this serial instead of their own; hide goes by
+ *                their own
+ *   renumber N   the ids of slots are the real ones + N
+ *   FUNCTION=N:WHAT  the Nth call of C_FUNCTION, any function, does
+ *   FUNCTION+N:WHAT  so does every one after it. WHAT is
+ *     RV         answer this value (hex), and do nothing
+ *     lost       do what was asked, and answer CKR_DEVICE_ERROR
+ *     hang       never come back
+ *     sleepMS    take so many milliseconds longer
+ *     segv, abort, exit: the end of the process, by that; exit is with code 3
+ *     noise      write a line with an escape sequence to stdout and stderr, go on
+ *     signals    have SIGSEGV, SIGINT, SIGTERM and SIGHUP do nothing, go on
+ *     threads    start three threads that never end, go on
+ * Each process counts calls by itself, anew whenever the file's text changes. A
+ * line that is none of these has every call answer CKR_ARGUMENTS_BAD.
+ *
+ * It appends to /x/proxy.so.log a line for each key generated, "token" or
+ * "session", for each attempt that reached the token, "login", and for each
+ * C_Finalize, "finalize" or, with another call inside the module, "finalize while
+ * busy"; of a line that it does not know, "bad line: " and the line. */
+#define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../cryptoki.h"
 
-enum {
-	PLACE_C_INITIALIZE = 0,
-	PLACE_C_GET_TOKEN_INFO = 6,
-	PLACE_C_GET_MECHANISM_LIST = 7,
-	PLACE_C_GET_MECHANISM_INFO = 8,
-	PLACE_C_OPEN_SESSION = 12,
-	PLACE_C_GET_ATTRIBUTE_VALUE = 24,
-	PLACE_C_FIND_OBJECTS_INIT = 26,
-	PLACE_C_GENERATE_KEY = 58
-};
+/* Every function in the order of the function list: its number is its place. */
+#define EACH_FUNCTION(X) \
+	X(Initialize) X(Finalize) X(GetInfo) X(GetFunctionList) X(GetSlotList) X(GetSlotInfo) X(GetTokenInfo) \
+	X(GetMechanismList) X(GetMechanismInfo) X(InitToken) X(InitPIN) X(SetPIN) X(OpenSession) X(CloseSession) \
+	X(CloseAllSessions) X(GetSessionInfo) X(GetOperationState) X(SetOperationState) X(Login) X(Logout) \
+	X(CreateObject) X(CopyObject) X(DestroyObject) X(GetObjectSize) X(GetAttributeValue) X(SetAttributeValue) \
+	X(FindObjectsInit) X(FindObjects) X(FindObjectsFinal) X(EncryptInit) X(Encrypt) X(EncryptUpdate) \
+	X(EncryptFinal) X(DecryptInit) X(Decrypt) X(DecryptUpdate) X(DecryptFinal) X(DigestInit) X(Digest) \
+	X(DigestUpdate) X(DigestKey) X(DigestFinal) X(SignInit) X(Sign) X(SignUpdate) X(SignFinal) \
+	X(SignRecoverInit) X(SignRecover) X(VerifyInit) X(Verify) X(VerifyUpdate) X(VerifyFinal) \
+	X(VerifyRecoverInit) X(VerifyRecover) X(DigestEncryptUpdate) X(DecryptDigestUpdate) X(SignEncryptUpdate) \
+	X(DecryptVerifyUpdate) X(GenerateKey) X(GenerateKeyPair) X(WrapKey) X(UnwrapKey) X(DeriveKey) \
+	X(SeedRandom) X(GenerateRandom) X(GetFunctionStatus) X(CancelFunction) X(WaitForSlotEvent)
+
+#define NUMBER(f) AT_##f,
+#define NAME(f) #f,
+
+enum { EACH_FUNCTION(NUMBER) FUNCTIONS };
+static const char *const functions[] = { EACH_FUNCTION(NAME) };
+
+_Static_assert((int)FUNCTIONS == (int)PLACE_COUNT && (int)AT_Login == (int)PLACE_C_LOGIN && (int)AT_Decrypt == (int)PLACE_C_DECRYPT,
+	"the list above is that of cryptoki.h");
+
+#define EACH_MODE(X) \
+	X(GONE, "gone") X(IGNORE_TAG, "ignore-tag") X(ZERO_IV, "zero-iv") X(HIDE_GCM, "hide-gcm") \
+	X(VENDOR_GCM, "vendor-gcm") X(EXTRACTABLE, "extractable") X(NOT_LOCAL, "not-local") X(SLOW, "slow") \
+	X(LATENCY, "latency") X(BUSY, "busy") X(GCM_FAILS, "gcm-fails") X(WRITTEN_IV, "written-iv") \
+	X(CONSTANT_IV, "constant-iv") X(APPENDED_IV, "appended-iv") X(SMALL_SIZE, "small-size") \
+	X(CORRUPT, "corrupt") X(OTHER_KEY, "other-key") X(MUTE, "mute") X(PIN_LOW, "pin-low") \
+	X(PIN_FINAL, "pin-final") X(PIN_LOCKED, "pin-locked") X(PIN_TURNS, "pin-turns") X(PIN_PATH, "pin-path") \
+	X(LOST_REPLY, "lost-reply")
+
+#define MODE(m, word) m,
+#define WORD(m, word) word,
+
+enum mode { EACH_MODE(MODE) MODES };
+static const char *const modes[] = { EACH_MODE(WORD) };
 
 #define CKA_TOKEN 0x1UL
 #define CKA_SENSITIVE 0x103UL
 #define CKA_EXTRACTABLE 0x162UL
 #define CKA_LOCAL 0x163UL
-#define CKR_MECHANISM_INVALID 0x70UL
-#define CKR_FUNCTION_FAILED 0x06UL
-#define CKR_DEVICE_REMOVED 0x32UL
-#define CKR_DEVICE_ERROR 0x30UL
-#define CKR_ATTRIBUTE_TYPE_INVALID 0x12UL
-#define CKR_MECHANISM_PARAM_INVALID 0x71UL
-#define CKA_ALWAYS_SENSITIVE 0x165UL
 #define CKA_NEVER_EXTRACTABLE 0x164UL
+#define CKA_ALWAYS_SENSITIVE 0x165UL
+#define CKF_ENCRYPT 0x100UL
+#define CKF_DECRYPT 0x200UL
 #define CKF_PROTECTED_AUTHENTICATION_PATH 0x100UL
 #define CKF_USER_PIN_COUNT_LOW 0x10000UL
 #define CKF_USER_PIN_FINAL_TRY 0x20000UL
 #define CKF_USER_PIN_LOCKED 0x40000UL
+#define CKM_CLOUDHSM_AES_GCM 0x80001087UL
+#define CKR_GENERAL_ERROR 0x05UL
+#define CKR_FUNCTION_FAILED 0x06UL
+#define CKR_ARGUMENTS_BAD 0x07UL
+#define CKR_ATTRIBUTE_TYPE_INVALID 0x12UL
+#define CKR_DEVICE_ERROR 0x30UL
+#define CKR_DEVICE_REMOVED 0x32UL
+#define CKR_ENCRYPTED_DATA_LEN_RANGE 0x41UL
+#define CKR_MECHANISM_INVALID 0x70UL
+#define CKR_MECHANISM_PARAM_INVALID 0x71UL
+#define CKR_PIN_LEN_RANGE 0xa2UL
+#define CKR_SESSION_COUNT 0xb1UL
+#define CKR_TOKEN_NOT_PRESENT 0xe0UL
+#define CKR_BUFFER_TOO_SMALL 0x150UL
+
+#define SERIAL 16  /* bytes of a token's serial, padded with spaces */
+#define GCM_IV 12
+#define GCM_TAG 16
+#define LONG_IV 16 /* what Luna appends */
 
 struct token_info {
-	ck_byte label[32], manufacturer[32], model[16], serial[16];
-	ck_ulong flags;
+	ck_byte label[32], manufacturer[32], model[16], serial[SERIAL];
+	ck_ulong flags, counts[10];
+	ck_byte versions[4], time[16];
+};
+
+struct mechanism_info {
+	ck_ulong min, max, flags;
+};
+
+struct session_info {
+	ck_ulong slot, state, flags, error;
 };
 
 struct attribute {
@@ -78,175 +159,703 @@ struct attribute {
 	ck_ulong len;
 };
 
-typedef ck_ulong (*mechanism_info)(ck_ulong, ck_ulong, void *);
+typedef ck_ulong (*get_list)(ck_ulong, ck_ulong *, ck_ulong *);
+typedef ck_ulong (*slot_list)(ck_byte, ck_ulong *, ck_ulong *);
+typedef ck_ulong (*token_info)(ck_ulong, struct token_info *);
+typedef ck_ulong (*mechanism_info)(ck_ulong, ck_ulong, struct mechanism_info *);
+typedef ck_ulong (*session_info)(ck_ulong, struct session_info *);
+typedef ck_ulong (*open_session)(ck_ulong, ck_ulong, void *, void *, ck_ulong *);
+typedef ck_ulong (*slot_event)(ck_ulong, ck_ulong *, void *);
 typedef ck_ulong (*get_attribute)(ck_ulong, ck_ulong, struct attribute *, ck_ulong);
 typedef ck_ulong (*generate_key)(ck_ulong, struct ck_mechanism *, struct attribute *, ck_ulong, ck_ulong *);
 
 static struct ck_function_list *real;
 static struct ck_function_list fake;
 
-static int mode(const char *name) {
-	const char *all = getenv("KEK_PROXY");
-	return all && strstr(all, name) != NULL;
+#define REAL(type, f) ((type)real->place[AT_##f])
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* ---- the files beside the module ---- */
+
+static char conf_path[PATH_MAX + 8], log_path[PATH_MAX + 8];
+
+/* locate finds the module's own path. It is usually loaded through /proc/self/fd/N,
+ * a link to the file. */
+static int locate(void) {
+	Dl_info self;
+	char path[PATH_MAX];
+	if (*conf_path)
+		return 1;
+	if (!dladdr((void *)locate, &self) || !realpath(self.dli_fname, path))
+		return 0;
+	snprintf(conf_path, sizeof conf_path, "%s.conf", path);
+	snprintf(log_path, sizeof log_path, "%s.log", path);
+	return 1;
 }
 
-/* How often a function was called since KEK_PROXY was set to what it is. */
-struct calls {
-	atomic_int n;
-	atomic_ulong of; /* digest of KEK_PROXY */
+/* note appends a line to the log; it is one write(2), so lines stay whole. */
+static void note(const char *what, const char *more) {
+	FILE *f = fopen(log_path, "ae");
+	if (!f)
+		return;
+	fprintf(f, "%s%s\n", what, more);
+	fclose(f);
+}
+
+/* ---- the configuration ---- */
+
+enum what { ANSWER, LOST, HANG, SLEEP, SEGV, ABORT, EXIT, NOISE, SIGNALS, THREADS };
+
+static const struct {
+	const char *word;
+	enum what what;
+} whats[] = {
+	{ "lost", LOST }, { "hang", HANG }, { "segv", SEGV }, { "abort", ABORT }, { "exit", EXIT },
+	{ "noise", NOISE }, { "signals", SIGNALS }, { "threads", THREADS },
 };
 
-/* fault counts a call of a function and says what it is to answer: CKR_OK to go on. */
-static ck_ulong fault(const char *name, struct calls *calls) {
-	const char *all = getenv("KEK_PROXY");
-	unsigned long digest = 5381;
-	for (const char *c = all; c && *c; c++)
-		digest = digest * 33 + (unsigned char)*c;
-	if (atomic_exchange(&calls->of, digest) != digest)
-		atomic_store(&calls->n, 0);
-	int n = atomic_fetch_add(&calls->n, 1) + 1;
-	size_t len = strlen(name);
-	for (const char *at = all; at && (at = strstr(at, name)); at += len) {
-		char *end;
-		if (at[len] != '=' && at[len] != '+')
-			continue;
-		long from = strtol(at + len + 1, &end, 10);
-		if (*end == ':' && (n == from || (at[len] == '+' && n > from)))
-			return strtoul(end + 1, NULL, 16);
+/* fault is what some calls of a function do. */
+struct fault {
+	int place;
+	ck_ulong from;
+	int onward; /* every call after it as well */
+	enum what what;
+	ck_ulong value; /* of ANSWER, or the milliseconds of SLEEP */
+};
+
+#define MOST 32 /* faults, and hidden tokens */
+
+/* config is one state of the file. It never changes, but for the counters. */
+struct config {
+	struct stat stamp;
+	char text[8192];
+	int bad; /* a line is none that we know */
+	char module[PATH_MAX];
+	unsigned long modes; /* a bit each */
+	char as[SERIAL], hidden[MOST][SERIAL];
+	int hidden_n;
+	ck_ulong renumber;
+	struct fault faults[MOST];
+	int faults_n;
+	atomic_ulong *calls; /* of each function, since the text is what it is */
+};
+
+static _Atomic(struct config *) current;
+
+static int has(const struct config *c, enum mode m) {
+	return c->modes >> m & 1;
+}
+
+static int number(const char *text, int base, ck_ulong *out) {
+	char *end;
+	*out = strtoul(text, &end, base);
+	return end != text && !*end;
+}
+
+static int pad(char out[SERIAL], const char *serial) {
+	size_t n = strlen(serial);
+	if (n < 1 || n > SERIAL)
+		return 0;
+	memset(out, ' ', SERIAL);
+	memcpy(out, serial, n);
+	return 1;
+}
+
+/* after gives what follows a directive's word, NULL for a line that has another. */
+static const char *after(const char *line, const char *word) {
+	size_t n = strlen(word);
+	return strncmp(line, word, n) == 0 && line[n] == ' ' ? line + n + 1 : NULL;
+}
+
+static int parse_what(struct fault *f, const char *word) {
+	for (size_t i = 0; i < sizeof whats / sizeof *whats; i++)
+		if (strcmp(word, whats[i].word) == 0) {
+			f->what = whats[i].what;
+			return 1;
+		}
+	if (strncmp(word, "sleep", 5) == 0) {
+		f->what = SLEEP;
+		return number(word + 5, 10, &f->value);
 	}
+	f->what = ANSWER;
+	return number(word, 16, &f->value);
+}
+
+/* parse_fault reads FUNCTION=N:WHAT and FUNCTION+N:WHAT. */
+static int parse_fault(struct config *c, const char *line) {
+	struct fault f = { .place = -1 };
+	size_t n = strcspn(line, "=+");
+	char *end;
+	for (int i = 0; i < FUNCTIONS; i++)
+		if (strlen(functions[i]) == n && memcmp(line, functions[i], n) == 0)
+			f.place = i;
+	if (f.place < 0 || !line[n] || c->faults_n == MOST)
+		return 0;
+	f.onward = line[n] == '+';
+	f.from = strtoul(line + n + 1, &end, 10);
+	if (f.from < 1 || *end != ':' || !parse_what(&f, end + 1))
+		return 0;
+	c->faults[c->faults_n++] = f;
+	return 1;
+}
+
+static int parse_line(struct config *c, const char *line) {
+	const char *rest;
+	for (int m = 0; m < MODES; m++)
+		if (strcmp(line, modes[m]) == 0) {
+			c->modes |= 1UL << m;
+			return 1;
+		}
+	if ((rest = after(line, "module")))
+		return (size_t)snprintf(c->module, sizeof c->module, "%s", rest) < sizeof c->module;
+	if ((rest = after(line, "hide")))
+		return c->hidden_n < MOST && pad(c->hidden[c->hidden_n++], rest);
+	if ((rest = after(line, "as")))
+		return pad(c->as, rest);
+	if ((rest = after(line, "renumber")))
+		return number(rest, 10, &c->renumber);
+	return parse_fault(c, line);
+}
+
+static void parse(struct config *c) {
+	char text[sizeof c->text], *more = NULL;
+	memcpy(text, c->text, sizeof text);
+	for (char *line = strtok_r(text, "\n", &more); line; line = strtok_r(NULL, "\n", &more)) {
+		if (*line == '#' || parse_line(c, line))
+			continue;
+		note("bad line: ", line);
+		c->bad = 1;
+	}
+}
+
+static int same(const struct stat *a, const struct stat *b) {
+	return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* load reads the file; NULL if there is none. Counters go on while the text is the
+ * same. */
+static struct config *load(const struct config *before) {
+	FILE *f = fopen(conf_path, "re");
+	struct config *c = f ? calloc(1, sizeof *c) : NULL;
+	if (c && fstat(fileno(f), &c->stamp) == 0 && fread(c->text, 1, sizeof c->text - 1, f) == (size_t)c->stamp.st_size) {
+		if (before && strcmp(c->text, before->text) == 0)
+			c->calls = before->calls;
+		else
+			c->calls = calloc(FUNCTIONS, sizeof *c->calls);
+		parse(c);
+	} else {
+		free(c);
+		c = NULL;
+	}
+	if (f)
+		fclose(f);
+	return c;
+}
+
+/* now is the configuration: the last one that could be read. The one before it is
+ * not freed, as another thread may be looking at it. Nothing that changed costs one
+ * stat(2). */
+static const struct config *now(void) {
+	struct config *c = atomic_load(&current), *next;
+	struct stat st;
+	if (stat(conf_path, &st) != 0 || (c && same(&c->stamp, &st)))
+		return c;
+	pthread_mutex_lock(&lock);
+	c = atomic_load(&current);
+	if ((!c || !same(&c->stamp, &st)) && (next = load(c))) {
+		atomic_store(&current, next);
+		c = next;
+	}
+	pthread_mutex_unlock(&lock);
+	return c;
+}
+
+/* ---- what goes on around every call ---- */
+
+/* call is one call into the module. */
+struct call {
+	const struct config *conf;
+	ck_ulong n;  /* of this function, from 1 */
+	ck_ulong rv; /* unless CKR_OK, the answer instead of what was asked */
+	int lost;
+};
+
+static atomic_int inside; /* calls that did not come back yet */
+
+static void *idle(void *unused) {
+	for (;;)
+		pause();
+	return unused;
+}
+
+static void start_threads(void) {
+	pthread_t t;
+	for (int i = 0; i < 3; i++)
+		if (pthread_create(&t, NULL, idle, NULL) == 0)
+			pthread_detach(t);
+}
+
+static void ignore(int unused) {
+	(void)unused;
+}
+
+/* The handlers run where Go wants them, on the alternate stack: on a goroutine's they
+ * would destroy memory now and then, which is another fault than the one asked for. */
+static void take_signals(void) {
+	static const int all[] = { SIGSEGV, SIGINT, SIGTERM, SIGHUP };
+	struct sigaction a = { .sa_handler = ignore, .sa_flags = SA_ONSTACK | SA_RESTART };
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		sigaction(all[i], &a, NULL);
+}
+
+static void make_noise(void) {
+	static const char line[] = "\033[31m\033]0;noise\007noise of the module\033[0m\n";
+	for (int fd = 1; fd <= 2; fd++)
+		dprintf(fd, "%s", line); /* past stdio, whose buffer may never be written */
+}
+
+static void misbehave(struct call *c, const struct fault *f) {
+	static int *volatile nowhere;
+	switch (f->what) {
+	case ANSWER:
+		if (c->rv == CKR_OK)
+			c->rv = f->value;
+		break;
+	case LOST:
+		c->lost = 1;
+		break;
+	case HANG:
+		idle(NULL);
+		break;
+	case SLEEP:
+		usleep(f->value * 1000);
+		break;
+	case SEGV:
+		*nowhere = 1;
+		break;
+	case ABORT:
+		abort();
+	case EXIT:
+		exit(3);
+	case NOISE:
+		make_noise();
+		break;
+	case SIGNALS:
+		take_signals();
+		break;
+	case THREADS:
+		start_threads();
+		break;
+	}
+}
+
+/* begin and end stand around every call. begin reports that it is not to be done:
+ * the answer is c->rv. */
+static int begin(struct call *c, int place) {
+	atomic_fetch_add(&inside, 1);
+	c->conf = now();
+	c->n = atomic_fetch_add(&c->conf->calls[place], 1) + 1;
+	c->rv = c->conf->bad ? CKR_ARGUMENTS_BAD : CKR_OK;
+	c->lost = 0;
+	for (int i = 0; i < c->conf->faults_n; i++) {
+		const struct fault *f = &c->conf->faults[i];
+		if (f->place == place && (c->n == f->from || (f->onward && c->n > f->from)))
+			misbehave(c, f);
+	}
+	return c->rv != CKR_OK;
+}
+
+static ck_ulong end(const struct call *c, ck_ulong rv) {
+	atomic_fetch_sub(&inside, 1);
+	return c->lost ? CKR_DEVICE_ERROR : rv;
+}
+
+/* ---- slots and sessions ---- */
+
+static int hidden(const struct config *c, const ck_byte serial[SERIAL]) {
+	for (int i = 0; i < c->hidden_n; i++)
+		if (memcmp(c->hidden[i], serial, SERIAL) == 0)
+			return 1;
+	return 0;
+}
+
+/* serial_of a real slot is the token's own; zeros if there is none. */
+static void serial_of(ck_ulong slot, ck_byte serial[SERIAL]) {
+	struct token_info info;
+	if (REAL(token_info, GetTokenInfo)(slot, &info) == CKR_OK)
+		memcpy(serial, info.serial, SERIAL);
+	else
+		memset(serial, 0, SERIAL);
+}
+
+static int hidden_slot(const struct config *c, ck_ulong slot) {
+	ck_byte serial[SERIAL];
+	if (!c->hidden_n)
+		return 0;
+	serial_of(slot, serial);
+	return hidden(c, serial);
+}
+
+/* begin_slot is begin of a call that takes a slot, and makes it the real one. */
+static int begin_slot(struct call *c, int place, ck_ulong *slot) {
+	if (begin(c, place))
+		return 1;
+	*slot -= c->conf->renumber;
+	if (hidden_slot(c->conf, *slot))
+		c->rv = CKR_TOKEN_NOT_PRESENT;
+	return c->rv != CKR_OK;
+}
+
+/* How a session's operation goes on. */
+enum how {
+	PLAIN,
+	APPEND,   /* the answer ends with seat.iv */
+	PREPEND,  /* it begins with it */
+	UNTAGGED, /* decrypting by encrypting: nothing looks at the tag */
+	LATER     /* decrypting begins when the IV is seen */
+};
+
+/* seat is what is known of a session. Only the thread that uses the session writes
+ * there, as PKCS#11 demands of applications. */
+struct seat {
+	atomic_ulong session; /* 0: free */
+	ck_ulong slot;
+	ck_byte serial[SERIAL];
+	enum how encrypting, decrypting;
+	ck_byte iv[LONG_IV];
+	struct ck_gcm_params later;
+	ck_ulong later_key;
+	ck_byte later_aad[256];
+};
+
+#define SEATS 1024 /* a provider opens some 65 sessions */
+static struct seat seats[SEATS];
+
+/* seat_of finds a session's seat, NULL for none. It usually is the first looked at:
+ * SoftHSM2 numbers sessions and objects one after the other. */
+static struct seat *seat_of(ck_ulong session) {
+	for (ck_ulong i = 0; session && i < SEATS; i++) {
+		struct seat *s = &seats[(session + i) % SEATS];
+		if (atomic_load(&s->session) == session)
+			return s;
+	}
+	return NULL;
+}
+
+static int sit(ck_ulong session, ck_ulong slot) {
+	int found = 0;
+	pthread_mutex_lock(&lock);
+	for (ck_ulong i = 0; !found && i < SEATS; i++) {
+		struct seat *s = &seats[(session + i) % SEATS];
+		if (atomic_load(&s->session))
+			continue;
+		s->slot = slot;
+		s->encrypting = s->decrypting = PLAIN;
+		serial_of(slot, s->serial);
+		atomic_store(&s->session, session);
+		found = 1;
+	}
+	pthread_mutex_unlock(&lock);
+	return found;
+}
+
+/* rise frees the seats of a slot, or of all. */
+static void rise(int all, ck_ulong slot) {
+	for (int i = 0; i < SEATS; i++)
+		if (all || seats[i].slot == slot)
+			atomic_store(&seats[i].session, 0);
+}
+
+/* begin_session is begin of a call on a session. */
+static int begin_session(struct call *c, int place, ck_ulong session) {
+	if (begin(c, place))
+		return 1;
+	const struct seat *s = c->conf->hidden_n ? seat_of(session) : NULL;
+	if (s && hidden(c->conf, s->serial))
+		c->rv = CKR_DEVICE_REMOVED;
+	return c->rv != CKR_OK;
+}
+
+/* ---- functions that are only passed on ---- */
+
+/* Their arguments are numbers and pointers, which every calling convention of Linux
+ * passes alike. */
+typedef ck_ulong (*pass1)(ck_ulong);
+typedef ck_ulong (*pass2)(ck_ulong, ck_ulong);
+typedef ck_ulong (*pass3)(ck_ulong, ck_ulong, ck_ulong);
+typedef ck_ulong (*pass4)(ck_ulong, ck_ulong, ck_ulong, ck_ulong);
+typedef ck_ulong (*pass5)(ck_ulong, ck_ulong, ck_ulong, ck_ulong, ck_ulong);
+typedef ck_ulong (*pass6)(ck_ulong, ck_ulong, ck_ulong, ck_ulong, ck_ulong, ck_ulong);
+typedef ck_ulong (*pass8)(ck_ulong, ck_ulong, ck_ulong, ck_ulong, ck_ulong, ck_ulong, ck_ulong, ck_ulong);
+
+#define PASS(f, starts, type, params, args) \
+	static ck_ulong on_##f params { \
+		struct call call; \
+		if (starts) \
+			return end(&call, call.rv); \
+		return end(&call, REAL(type, f) args); \
+	}
+#define ON_SESSION(f) begin_session(&call, AT_##f, a)
+#define ON_SLOT(f) begin_slot(&call, AT_##f, &a)
+#define SESSION1(f) PASS(f, ON_SESSION(f), pass1, (ck_ulong a), (a))
+#define SESSION2(f) PASS(f, ON_SESSION(f), pass2, (ck_ulong a, ck_ulong b), (a, b))
+#define SESSION3(f) PASS(f, ON_SESSION(f), pass3, (ck_ulong a, ck_ulong b, ck_ulong c), (a, b, c))
+#define SESSION4(f) PASS(f, ON_SESSION(f), pass4, (ck_ulong a, ck_ulong b, ck_ulong c, ck_ulong d), (a, b, c, d))
+#define SESSION5(f) PASS(f, ON_SESSION(f), pass5, (ck_ulong a, ck_ulong b, ck_ulong c, ck_ulong d, ck_ulong e), (a, b, c, d, e))
+#define SESSION6(f) PASS(f, ON_SESSION(f), pass6, (ck_ulong a, ck_ulong b, ck_ulong c, ck_ulong d, ck_ulong e, ck_ulong g), (a, b, c, d, e, g))
+#define SESSION8(f) PASS(f, ON_SESSION(f), pass8, (ck_ulong a, ck_ulong b, ck_ulong c, ck_ulong d, ck_ulong e, ck_ulong g, ck_ulong h, ck_ulong i), (a, b, c, d, e, g, h, i))
+
+PASS(Initialize, begin(&call, AT_Initialize), pass1, (ck_ulong a), (a))
+PASS(GetInfo, begin(&call, AT_GetInfo), pass1, (ck_ulong a), (a))
+PASS(GetSlotInfo, ON_SLOT(GetSlotInfo), pass2, (ck_ulong a, ck_ulong b), (a, b))
+PASS(InitToken, ON_SLOT(InitToken), pass4, (ck_ulong a, ck_ulong b, ck_ulong c, ck_ulong d), (a, b, c, d))
+SESSION1(Logout) SESSION1(FindObjectsFinal) SESSION1(GetFunctionStatus) SESSION1(CancelFunction)
+SESSION2(DestroyObject) SESSION2(DigestInit) SESSION2(DigestKey)
+SESSION3(InitPIN) SESSION3(GetOperationState) SESSION3(GetObjectSize) SESSION3(FindObjectsInit)
+SESSION3(EncryptFinal) SESSION3(DecryptFinal) SESSION3(DigestUpdate) SESSION3(DigestFinal)
+SESSION3(SignInit) SESSION3(SignUpdate) SESSION3(SignFinal) SESSION3(SignRecoverInit)
+SESSION3(VerifyInit) SESSION3(VerifyUpdate) SESSION3(VerifyFinal) SESSION3(VerifyRecoverInit)
+SESSION3(SeedRandom) SESSION3(GenerateRandom)
+SESSION4(CreateObject) SESSION4(SetAttributeValue) SESSION4(FindObjects)
+SESSION5(SetPIN) SESSION5(SetOperationState) SESSION5(CopyObject) SESSION5(EncryptUpdate)
+SESSION5(DecryptUpdate) SESSION5(Digest) SESSION5(Sign) SESSION5(SignRecover) SESSION5(Verify)
+SESSION5(VerifyRecover) SESSION5(DigestEncryptUpdate) SESSION5(DecryptDigestUpdate)
+SESSION5(SignEncryptUpdate) SESSION5(DecryptVerifyUpdate)
+SESSION6(WrapKey) SESSION6(DeriveKey)
+SESSION8(GenerateKeyPair) SESSION8(UnwrapKey)
+
+/* ---- the module, slots, tokens ---- */
+
+static ck_ulong other; /* the key of other-key, once it was made */
+
+static ck_ulong on_Finalize(void *reserved) {
+	struct call c;
+	note(atomic_load(&inside) ? "finalize while busy" : "finalize", "");
+	if (begin(&c, AT_Finalize))
+		return end(&c, c.rv);
+	rise(1, 0);
+	other = 0;
+	return end(&c, ((ck_ulong (*)(void *))real->place[AT_Finalize])(reserved));
+}
+
+/* give answers a list as PKCS#11 does (v2.40, 5.2). */
+static ck_ulong give(const ck_ulong *list, ck_ulong n, ck_ulong *out, ck_ulong *out_n) {
+	ck_ulong room = *out_n;
+	*out_n = n;
+	if (out && room < n)
+		return CKR_BUFFER_TOO_SMALL;
+	if (out)
+		memcpy(out, list, n * sizeof *list);
 	return CKR_OK;
 }
 
-#define FAULT(name) \
-	static struct calls calls; \
-	ck_ulong wrong = fault(name, &calls); \
-	if (wrong != CKR_OK) \
-		return wrong
-
-static ck_ulong initialize(void *args) {
-	FAULT("Initialize");
-	return ((ck_ulong (*)(void *))real->place[PLACE_C_INITIALIZE])(args);
-}
-
-static ck_ulong open_session(ck_ulong slot, ck_ulong flags, void *app, void *notify, ck_ulong *session) {
-	FAULT("OpenSession");
-	return ((ck_ulong (*)(ck_ulong, ck_ulong, void *, void *, ck_ulong *))real->place[PLACE_C_OPEN_SESSION])(slot, flags, app, notify, session);
-}
-
-static ck_ulong find_init(ck_ulong session, void *template, ck_ulong n) {
-	FAULT("FindObjectsInit");
-	return ((ck_ulong (*)(ck_ulong, void *, ck_ulong))real->place[PLACE_C_FIND_OBJECTS_INIT])(session, template, n);
-}
-
-static ck_ulong token_info(ck_ulong slot, struct token_info *out) {
-	static atomic_int looks;
-	FAULT("GetTokenInfo");
-	ck_ulong rv = ((ck_ulong (*)(ck_ulong, void *))real->place[PLACE_C_GET_TOKEN_INFO])(slot, out);
+static ck_ulong list_slots(const struct config *conf, ck_byte present, ck_ulong *out, ck_ulong *out_n) {
+	ck_ulong all[256], n = 0, kept = 0, rv = CKR_OK;
+	if (!out) /* SoftHSM2 looks for new tokens when it is asked for the number */
+		rv = REAL(slot_list, GetSlotList)(present, NULL, &n);
+	n = sizeof all / sizeof *all;
+	if (rv == CKR_OK)
+		rv = REAL(slot_list, GetSlotList)(present, all, &n);
 	if (rv != CKR_OK)
 		return rv;
-	if (mode("pin-low"))
+	for (ck_ulong i = 0; i < n; i++)
+		if (!hidden_slot(conf, all[i]))
+			all[kept++] = all[i] + conf->renumber;
+	return give(all, kept, out, out_n);
+}
+
+static ck_ulong on_GetSlotList(ck_byte present, ck_ulong *out, ck_ulong *out_n) {
+	struct call c;
+	if (begin(&c, AT_GetSlotList))
+		return end(&c, c.rv);
+	return end(&c, list_slots(c.conf, present, out, out_n));
+}
+
+static ck_ulong on_WaitForSlotEvent(ck_ulong flags, ck_ulong *slot, void *reserved) {
+	struct call c;
+	if (begin(&c, AT_WaitForSlotEvent))
+		return end(&c, c.rv);
+	ck_ulong rv = REAL(slot_event, WaitForSlotEvent)(flags, slot, reserved);
+	if (rv == CKR_OK)
+		*slot += c.conf->renumber;
+	return end(&c, rv);
+}
+
+static ck_ulong on_GetTokenInfo(ck_ulong slot, struct token_info *out) {
+	struct call c;
+	if (begin_slot(&c, AT_GetTokenInfo, &slot))
+		return end(&c, c.rv);
+	ck_ulong rv = REAL(token_info, GetTokenInfo)(slot, out);
+	if (rv != CKR_OK)
+		return end(&c, rv);
+	if (has(c.conf, PIN_LOW))
 		out->flags |= CKF_USER_PIN_COUNT_LOW;
-	if (mode("pin-final") || (mode("pin-turns") && atomic_fetch_add(&looks, 1) >= 1))
+	if (has(c.conf, PIN_FINAL) || (has(c.conf, PIN_TURNS) && c.n > 1))
 		out->flags |= CKF_USER_PIN_FINAL_TRY;
-	if (mode("pin-locked"))
+	if (has(c.conf, PIN_LOCKED))
 		out->flags |= CKF_USER_PIN_LOCKED;
-	if (mode("pin-path"))
+	if (has(c.conf, PIN_PATH))
 		out->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
+	if (c.conf->as[0])
+		memcpy(out->serial, c.conf->as, SERIAL);
+	return end(&c, rv);
+}
+
+static ck_ulong list_mechanisms(const struct config *conf, ck_ulong slot, ck_ulong *out, ck_ulong *out_n) {
+	ck_ulong all[512], n = sizeof all / sizeof *all - 1, kept = 0;
+	if (!has(conf, VENDOR_GCM))
+		return REAL(get_list, GetMechanismList)(slot, out, out_n);
+	ck_ulong rv = REAL(get_list, GetMechanismList)(slot, all, &n);
+	if (rv != CKR_OK)
+		return rv;
+	for (ck_ulong i = 0; i < n; i++)
+		if (all[i] != CKM_AES_GCM)
+			all[kept++] = all[i];
+	all[kept++] = CKM_CLOUDHSM_AES_GCM;
+	return give(all, kept, out, out_n);
+}
+
+static ck_ulong on_GetMechanismList(ck_ulong slot, ck_ulong *out, ck_ulong *out_n) {
+	struct call c;
+	if (begin_slot(&c, AT_GetMechanismList, &slot))
+		return end(&c, c.rv);
+	return end(&c, list_mechanisms(c.conf, slot, out, out_n));
+}
+
+static ck_ulong about_mechanism(const struct config *conf, ck_ulong slot, ck_ulong type, struct mechanism_info *out) {
+	if (type == CKM_AES_GCM && (has(conf, HIDE_GCM) || has(conf, VENDOR_GCM)))
+		return CKR_MECHANISM_INVALID;
+	if (type != CKM_CLOUDHSM_AES_GCM || !has(conf, VENDOR_GCM))
+		return REAL(mechanism_info, GetMechanismInfo)(slot, type, out);
+	ck_ulong rv = REAL(mechanism_info, GetMechanismInfo)(slot, CKM_AES_GCM, out);
+	if (rv == CKR_OK)
+		out->flags = CKF_ENCRYPT | CKF_DECRYPT;
 	return rv;
 }
 
-static ck_ulong log_in(ck_ulong session, ck_ulong user, ck_byte *pin, ck_ulong len) {
-	FAULT("Login");
-	const char *path = getenv("KEK_PROXY_LOG");
-	FILE *f = path ? fopen(path, "a") : NULL;
-	if (f) {
-		fprintf(f, "login\n");
-		fclose(f);
-	}
-	if (mode("pin-path")) {
-		if (pin || len)
-			return 0xa2; /* CKR_PIN_LEN_RANGE: it takes none */
-		return ((ck_login)real->place[PLACE_C_LOGIN])(session, user, (ck_byte *)"1234", 4);
-	}
-	return ((ck_login)real->place[PLACE_C_LOGIN])(session, user, pin, len);
+static ck_ulong on_GetMechanismInfo(ck_ulong slot, ck_ulong type, struct mechanism_info *out) {
+	struct call c;
+	if (begin_slot(&c, AT_GetMechanismInfo, &slot))
+		return end(&c, c.rv);
+	return end(&c, about_mechanism(c.conf, slot, type, out));
 }
 
-static ck_ulong info(ck_ulong slot, ck_ulong type, void *out) {
-	if (type == CKM_AES_GCM && mode("hide-gcm"))
-		return CKR_MECHANISM_INVALID;
-	return ((mechanism_info)real->place[PLACE_C_GET_MECHANISM_INFO])(slot, type, out);
+/* ---- sessions ---- */
+
+static ck_ulong on_OpenSession(ck_ulong slot, ck_ulong flags, void *app, void *notify, ck_ulong *session) {
+	struct call c;
+	if (begin_slot(&c, AT_OpenSession, &slot))
+		return end(&c, c.rv);
+	ck_ulong rv = REAL(open_session, OpenSession)(slot, flags, app, notify, session);
+	if (rv == CKR_OK && !sit(*session, slot)) {
+		REAL(pass1, CloseSession)(*session);
+		rv = CKR_SESSION_COUNT;
+	}
+	return end(&c, rv);
 }
 
-static ck_ulong generate(ck_ulong session, struct ck_mechanism *m, struct attribute *a, ck_ulong n, ck_ulong *key) {
+static ck_ulong on_CloseSession(ck_ulong session) {
+	struct call c;
+	if (begin_session(&c, AT_CloseSession, session))
+		return end(&c, c.rv);
+	struct seat *s = seat_of(session);
+	if (s) /* before the number can be given to another one */
+		atomic_store(&s->session, 0);
+	return end(&c, REAL(pass1, CloseSession)(session));
+}
+
+static ck_ulong on_CloseAllSessions(ck_ulong slot) {
+	struct call c;
+	if (begin_slot(&c, AT_CloseAllSessions, &slot))
+		return end(&c, c.rv);
+	rise(0, slot);
+	return end(&c, REAL(pass1, CloseAllSessions)(slot));
+}
+
+static ck_ulong on_GetSessionInfo(ck_ulong session, struct session_info *out) {
+	struct call c;
+	if (begin_session(&c, AT_GetSessionInfo, session))
+		return end(&c, c.rv);
+	ck_ulong rv = REAL(session_info, GetSessionInfo)(session, out);
+	if (rv == CKR_OK)
+		out->slot += c.conf->renumber;
+	return end(&c, rv);
+}
+
+static ck_ulong on_Login(ck_ulong session, ck_ulong user, ck_byte *pin, ck_ulong len) {
+	struct call c;
+	if (begin_session(&c, AT_Login, session))
+		return end(&c, c.rv);
+	note("login", "");
+	if (!has(c.conf, PIN_PATH))
+		return end(&c, REAL(ck_login, Login)(session, user, pin, len));
+	if (pin || len)
+		return end(&c, CKR_PIN_LEN_RANGE); /* it takes none */
+	return end(&c, REAL(ck_login, Login)(session, user, (ck_byte *)"1234", 4));
+}
+
+/* ---- keys ---- */
+
+static ck_ulong generate(const struct config *conf, ck_ulong session, struct ck_mechanism *m, struct attribute *a, ck_ulong n, ck_ulong *key) {
 	static ck_byte yes = 1, no = 0;
 	struct attribute copy[64];
 	int token = 0;
-	FAULT("GenerateKey");
-	if (n > 64)
-		return 0x5; /* CKR_GENERAL_ERROR */
+	if (n > sizeof copy / sizeof *copy)
+		return CKR_GENERAL_ERROR;
 	memcpy(copy, a, n * sizeof *a);
 	for (ck_ulong i = 0; i < n; i++) {
 		if (copy[i].type == CKA_TOKEN)
 			token = *(ck_byte *)copy[i].value;
-		if (copy[i].type == CKA_EXTRACTABLE && mode("extractable"))
+		if (copy[i].type == CKA_EXTRACTABLE && has(conf, EXTRACTABLE))
 			copy[i].value = &yes;
-		if (copy[i].type == CKA_SENSITIVE && mode("extractable"))
+		if (copy[i].type == CKA_SENSITIVE && has(conf, EXTRACTABLE))
 			copy[i].value = &no;
 	}
-	if (token && mode("slow"))
+	if (token && has(conf, SLOW))
 		usleep(1000000);
-	const char *path = getenv("KEK_PROXY_LOG");
-	FILE *f = path ? fopen(path, "a") : NULL;
-	if (f) {
-		fprintf(f, "%s\n", token ? "token" : "session");
-		fclose(f);
-	}
-	ck_ulong rv = ((generate_key)real->place[PLACE_C_GENERATE_KEY])(session, m, copy, n, key);
-	return rv == CKR_OK && token && mode("lost-reply") ? CKR_DEVICE_ERROR : rv;
+	note(token ? "token" : "session", "");
+	ck_ulong rv = REAL(generate_key, GenerateKey)(session, m, copy, n, key);
+	return rv == CKR_OK && token && has(conf, LOST_REPLY) ? CKR_DEVICE_ERROR : rv;
 }
 
-static ck_ulong attribute(ck_ulong session, ck_ulong key, struct attribute *a, ck_ulong n) {
-	FAULT("GetAttributeValue");
+static ck_ulong on_GenerateKey(ck_ulong session, struct ck_mechanism *m, struct attribute *a, ck_ulong n, ck_ulong *key) {
+	struct call c;
+	if (begin_session(&c, AT_GenerateKey, session))
+		return end(&c, c.rv);
+	return end(&c, generate(c.conf, session, m, a, n, key));
+}
+
+static ck_ulong attributes(const struct config *conf, ck_ulong session, ck_ulong key, struct attribute *a, ck_ulong n) {
 	for (ck_ulong i = 0; i < n; i++)
-		if (mode("mute") && (a[i].type == CKA_LOCAL || a[i].type == CKA_ALWAYS_SENSITIVE || a[i].type == CKA_NEVER_EXTRACTABLE))
+		if (has(conf, MUTE) && (a[i].type == CKA_LOCAL || a[i].type == CKA_ALWAYS_SENSITIVE || a[i].type == CKA_NEVER_EXTRACTABLE))
 			return CKR_ATTRIBUTE_TYPE_INVALID;
-	ck_ulong rv = ((get_attribute)real->place[PLACE_C_GET_ATTRIBUTE_VALUE])(session, key, a, n);
+	ck_ulong rv = REAL(get_attribute, GetAttributeValue)(session, key, a, n);
 	for (ck_ulong i = 0; rv == CKR_OK && i < n; i++)
-		if (a[i].type == CKA_LOCAL && a[i].value && mode("not-local"))
+		if (a[i].type == CKA_LOCAL && a[i].value && has(conf, NOT_LOCAL))
 			*(ck_byte *)a[i].value = 0;
 	return rv;
 }
 
-/* What C_DecryptInit was last asked for, of the one session in use. */
-static struct {
-	ck_ulong key;
-	ck_byte iv[64], aad[256];
-	struct ck_gcm_params p;
-} last;
-
-static void keep(struct ck_mechanism *m, ck_ulong key) {
-	last.key = key;
-	last.p = *(struct ck_gcm_params *)m->parameter;
-	memcpy(last.iv, last.p.iv, last.p.iv_len);
-	last.p.iv = last.iv;
-	if (last.p.aad_len)
-		memcpy(last.aad, last.p.aad, last.p.aad_len);
-	last.p.aad = last.p.aad_len ? last.aad : NULL;
-	if (mode("zero-iv"))
-		memset(last.iv, 0, sizeof last.iv);
+static ck_ulong on_GetAttributeValue(ck_ulong session, ck_ulong key, struct attribute *a, ck_ulong n) {
+	struct call c;
+	if (begin_session(&c, AT_GetAttributeValue, session))
+		return end(&c, c.rv);
+	return end(&c, attributes(c.conf, session, key, a, n));
 }
+
+/* ---- ciphers ---- */
 
 /* arrive and leave stand around every call of a cipher. */
 static atomic_int at_once;
 
-static ck_ulong arrive(void) {
-	const char *gone = getenv("KEK_PROXY_GONE");
+static ck_ulong arrive(const struct config *conf) {
 	int n = atomic_fetch_add(&at_once, 1);
-	if (mode("latency") || mode("busy"))
+	if (has(conf, LATENCY) || has(conf, BUSY))
 		usleep(1000);
-	if (gone && access(gone, F_OK) == 0)
+	if (has(conf, GONE))
 		return CKR_DEVICE_REMOVED;
-	return mode("busy") && n >= 3 ? CKR_FUNCTION_FAILED : CKR_OK;
+	return has(conf, BUSY) && n >= 3 ? CKR_FUNCTION_FAILED : CKR_OK;
 }
 
 static ck_ulong leave(ck_ulong rv) {
@@ -254,136 +863,249 @@ static ck_ulong leave(ck_ulong rv) {
 	return rv;
 }
 
-/* IVs that the token made, by session, until C_Encrypt appends them. */
-static ck_byte appended[256][16];
-
 static void draw(ck_byte *out, size_t n) {
-	FILE *f = fopen("/dev/urandom", "r");
+	FILE *f = fopen("/dev/urandom", "re");
 	if (!f || fread(out, 1, n, f) != n)
 		abort();
 	fclose(f);
 }
 
-static ck_ulong own_iv(ck_ulong session, struct ck_mechanism *m, ck_ulong key) {
-	static const ck_byte zeros[12];
-	struct ck_gcm_params p = *(struct ck_gcm_params *)m->parameter;
-	struct ck_mechanism mine = { CKM_AES_GCM, &p, sizeof p };
-	if (mode("appended-iv")) {
-		draw(appended[session % 256], 16);
-		p.iv = appended[session % 256];
-		p.iv_len = 16;
-		p.iv_bits = 128;
-	} else if (p.iv_len != 12 || memcmp(p.iv, zeros, 12)) {
+static ck_ulong init_gcm(int place, ck_ulong session, const struct ck_gcm_params *params, ck_ulong key) {
+	struct ck_gcm_params p = *params;
+	struct ck_mechanism m = { CKM_AES_GCM, &p, sizeof p };
+	return ((ck_crypt_init)real->place[place])(session, &m, key);
+}
+
+static void set_iv(struct ck_gcm_params *p, ck_byte *iv, ck_ulong n) {
+	p->iv = iv;
+	p->iv_len = n;
+	p->iv_bits = n * 8;
+}
+
+/* own_iv begins to encrypt with an IV that the token makes. */
+static ck_ulong own_iv(const struct config *conf, struct seat *seat, ck_ulong session, struct ck_gcm_params p, ck_ulong key) {
+	static const ck_byte zeros[GCM_IV];
+	if (has(conf, APPENDED_IV)) {
+		draw(seat->iv, LONG_IV);
+		set_iv(&p, seat->iv, LONG_IV);
+		seat->encrypting = APPEND;
+	} else if (p.iv_len != GCM_IV || memcmp(p.iv, zeros, GCM_IV)) {
 		return CKR_MECHANISM_PARAM_INVALID;
-	} else if (mode("constant-iv")) {
-		memset(p.iv, 7, 12);
+	} else if (has(conf, CONSTANT_IV)) {
+		memset(p.iv, 7, GCM_IV);
 	} else {
-		draw(p.iv, 12);
+		draw(p.iv, GCM_IV);
 	}
-	return ((ck_crypt_init)real->place[PLACE_C_ENCRYPT_INIT])(session, &mine, key);
+	return init_gcm(AT_EncryptInit, session, &p, key);
 }
 
-static ck_ulong encrypt_init(ck_ulong session, struct ck_mechanism *m, ck_ulong key) {
-	if (mode("slow"))
-		usleep(2000);
-	FAULT("EncryptInit");
-	ck_ulong rv = leave(arrive());
+/* other_key is made once in a process. */
+static ck_ulong other_key(ck_ulong session, ck_ulong *key) {
+	static ck_byte yes = 1;
+	static ck_ulong size = 32, class = 4, type = 0x1f;
+	struct attribute a[] = { { 0, &class, sizeof class }, { 0x100, &type, sizeof type }, { 0x161, &size, sizeof size }, { 0x104, &yes, 1 }, { 0x105, &yes, 1 } };
+	struct ck_mechanism gen = { 0x1080, NULL, 0 };
+	ck_ulong rv = CKR_OK;
+	pthread_mutex_lock(&lock);
+	if (!other)
+		rv = REAL(generate_key, GenerateKey)(session, &gen, a, 5, &other);
+	*key = other;
+	pthread_mutex_unlock(&lock);
+	return rv;
+}
+
+/* vendor_encrypt begins to encrypt by CKM_CLOUDHSM_AES_GCM. */
+static ck_ulong vendor_encrypt(struct seat *seat, ck_ulong session, struct ck_gcm_params p, ck_ulong key) {
+	if (p.iv)
+		return CKR_MECHANISM_PARAM_INVALID;
+	draw(seat->iv, GCM_IV);
+	set_iv(&p, seat->iv, GCM_IV);
+	seat->encrypting = PREPEND;
+	return init_gcm(AT_EncryptInit, session, &p, key);
+}
+
+/* vendor_decrypt keeps what it is told: the IV comes with the ciphertext. */
+static ck_ulong vendor_decrypt(struct seat *seat, struct ck_gcm_params p, ck_ulong key) {
+	if (p.iv || p.aad_len > sizeof seat->later_aad)
+		return CKR_MECHANISM_PARAM_INVALID;
+	if (p.aad_len)
+		memcpy(seat->later_aad, p.aad, p.aad_len);
+	p.aad = seat->later_aad;
+	seat->later = p;
+	seat->later_key = key;
+	seat->decrypting = LATER;
+	return CKR_OK;
+}
+
+static ck_ulong start_encrypt(const struct config *conf, ck_ulong session, struct ck_mechanism *m, ck_ulong key) {
+	static ck_byte zeros[64];
+	struct seat *seat = seat_of(session);
+	ck_ulong rv = leave(arrive(conf));
+	if (rv == CKR_OK && has(conf, OTHER_KEY))
+		rv = other_key(session, &key);
 	if (rv != CKR_OK)
 		return rv;
-	if (mode("gcm-fails"))
+	if (has(conf, GCM_FAILS) || (has(conf, VENDOR_GCM) && m->mechanism == CKM_AES_GCM))
 		return CKR_MECHANISM_INVALID;
-	if (mode("other-key")) {
-		static ck_ulong other;
-		if (!other) {
-			static ck_byte yes = 1;
-			static ck_ulong size = 32, class = 4, type = 0x1f;
-			struct attribute a[] = { { 0, &class, sizeof class }, { 0x100, &type, sizeof type }, { 0x161, &size, sizeof size }, { 0x104, &yes, 1 }, { 0x105, &yes, 1 } };
-			struct ck_mechanism gen = { 0x1080, NULL, 0 };
-			rv = ((generate_key)real->place[PLACE_C_GENERATE_KEY])(session, &gen, a, 5, &other);
-			if (rv != CKR_OK)
-				return rv;
-		}
-		key = other;
-	}
-	if (mode("written-iv") || mode("constant-iv") || mode("appended-iv"))
-		return own_iv(session, m, key);
-	if (m->mechanism != CKM_AES_GCM || !mode("zero-iv"))
-		return ((ck_crypt_init)real->place[PLACE_C_ENCRYPT_INIT])(session, m, key);
-	keep(m, key);
-	struct ck_mechanism zero = { CKM_AES_GCM, &last.p, sizeof last.p };
-	return ((ck_crypt_init)real->place[PLACE_C_ENCRYPT_INIT])(session, &zero, key);
+	if (seat)
+		seat->encrypting = PLAIN;
+	if (seat && has(conf, VENDOR_GCM) && m->mechanism == CKM_CLOUDHSM_AES_GCM)
+		return vendor_encrypt(seat, session, *(struct ck_gcm_params *)m->parameter, key);
+	if (!seat || m->mechanism != CKM_AES_GCM)
+		return REAL(ck_crypt_init, EncryptInit)(session, m, key);
+	struct ck_gcm_params p = *(struct ck_gcm_params *)m->parameter;
+	if (has(conf, WRITTEN_IV) || has(conf, CONSTANT_IV) || has(conf, APPENDED_IV))
+		return own_iv(conf, seat, session, p, key);
+	if (has(conf, ZERO_IV))
+		p.iv = zeros;
+	return init_gcm(AT_EncryptInit, session, &p, key);
 }
 
-static ck_ulong decrypt_init(ck_ulong session, struct ck_mechanism *m, ck_ulong key) {
-	FAULT("DecryptInit");
-	ck_ulong rv = leave(arrive());
+static ck_ulong on_EncryptInit(ck_ulong session, struct ck_mechanism *m, ck_ulong key) {
+	struct call c;
+	if (begin_session(&c, AT_EncryptInit, session))
+		return end(&c, c.rv);
+	if (has(c.conf, SLOW))
+		usleep(2000);
+	return end(&c, start_encrypt(c.conf, session, m, key));
+}
+
+static ck_ulong start_decrypt(const struct config *conf, ck_ulong session, struct ck_mechanism *m, ck_ulong key) {
+	static ck_byte zeros[64];
+	struct seat *seat = seat_of(session);
+	ck_ulong rv = leave(arrive(conf));
 	if (rv != CKR_OK)
 		return rv;
-	if (m->mechanism != CKM_AES_GCM || !(mode("zero-iv") || mode("ignore-tag")))
-		return ((ck_crypt_init)real->place[PLACE_C_DECRYPT_INIT])(session, m, key);
-	keep(m, key);
-	struct ck_mechanism mine = { CKM_AES_GCM, &last.p, sizeof last.p };
-	if (mode("ignore-tag")) /* GCM is a stream cipher: encrypting again decrypts, and nothing looks at a tag */
-		return ((ck_crypt_init)real->place[PLACE_C_ENCRYPT_INIT])(session, &mine, key);
-	return ((ck_crypt_init)real->place[PLACE_C_DECRYPT_INIT])(session, &mine, key);
+	if (has(conf, VENDOR_GCM) && m->mechanism == CKM_AES_GCM)
+		return CKR_MECHANISM_INVALID;
+	if (seat)
+		seat->decrypting = PLAIN;
+	if (seat && has(conf, VENDOR_GCM) && m->mechanism == CKM_CLOUDHSM_AES_GCM)
+		return vendor_decrypt(seat, *(struct ck_gcm_params *)m->parameter, key);
+	if (!seat || m->mechanism != CKM_AES_GCM)
+		return REAL(ck_crypt_init, DecryptInit)(session, m, key);
+	struct ck_gcm_params p = *(struct ck_gcm_params *)m->parameter;
+	if (has(conf, ZERO_IV))
+		p.iv = zeros;
+	if (!has(conf, IGNORE_TAG))
+		return init_gcm(AT_DecryptInit, session, &p, key);
+	seat->decrypting = UNTAGGED; /* GCM is a stream cipher: encrypting again decrypts, and nothing looks at a tag */
+	return init_gcm(AT_EncryptInit, session, &p, key);
 }
 
-static ck_ulong decrypt(ck_ulong session, ck_byte *in, ck_ulong n, ck_byte *out, ck_ulong *out_n) {
-	FAULT("Decrypt");
-	ck_ulong rv = arrive();
-	if (rv != CKR_OK)
-		return leave(rv);
-	if (!mode("ignore-tag"))
-		return leave(((ck_crypt)real->place[PLACE_C_DECRYPT])(session, in, n, out, out_n));
+static ck_ulong on_DecryptInit(ck_ulong session, struct ck_mechanism *m, ck_ulong key) {
+	struct call c;
+	if (begin_session(&c, AT_DecryptInit, session))
+		return end(&c, c.rv);
+	return end(&c, start_decrypt(c.conf, session, m, key));
+}
+
+/* decrypt_small decrypts by way of a buffer that is large enough for whatever the
+ * real module wants room for. */
+static ck_ulong decrypt_small(struct seat *seat, ck_ulong session, ck_byte *in, ck_ulong n, ck_byte *out, ck_ulong *out_n) {
 	ck_byte room[1024];
-	ck_ulong room_n = sizeof room;
-	rv = ((ck_crypt)real->place[PLACE_C_ENCRYPT])(session, in, n - 16, room, &room_n);
-	if (rv == CKR_OK) {
-		memcpy(out, room, n - 16);
-		*out_n = n - 16;
+	ck_ulong room_n = sizeof room, over = seat->decrypting == LATER ? GCM_IV + GCM_TAG : GCM_TAG;
+	ck_ulong want = n - over, given = *out_n, rv = CKR_OK;
+	if (n < over || n > sizeof room - GCM_TAG)
+		return CKR_ENCRYPTED_DATA_LEN_RANGE;
+	*out_n = want;
+	if (!out || given < want)
+		return out ? CKR_BUFFER_TOO_SMALL : CKR_OK;
+	if (seat->decrypting == UNTAGGED) {
+		rv = REAL(ck_crypt, Encrypt)(session, in, want, room, &room_n);
+	} else {
+		set_iv(&seat->later, in, GCM_IV);
+		rv = init_gcm(AT_DecryptInit, session, &seat->later, seat->later_key);
+		if (rv == CKR_OK)
+			rv = REAL(ck_crypt, Decrypt)(session, in + GCM_IV, n - GCM_IV, room, &room_n);
 	}
+	if (rv == CKR_OK)
+		memcpy(out, room, want);
+	seat->decrypting = PLAIN;
+	return rv;
+}
+
+static ck_ulong on_Decrypt(ck_ulong session, ck_byte *in, ck_ulong n, ck_byte *out, ck_ulong *out_n) {
+	struct call c;
+	if (begin_session(&c, AT_Decrypt, session))
+		return end(&c, c.rv);
+	struct seat *seat = seat_of(session);
+	ck_ulong rv = arrive(c.conf);
+	if (rv == CKR_OK && seat && seat->decrypting != PLAIN)
+		rv = decrypt_small(seat, session, in, n, out, out_n);
+	else if (rv == CKR_OK)
+		rv = REAL(ck_crypt, Decrypt)(session, in, n, out, out_n);
+	return end(&c, leave(rv));
+}
+
+/* encrypt_iv answers the token's IV together with the ciphertext. */
+static ck_ulong encrypt_iv(struct seat *seat, ck_ulong session, ck_byte *in, ck_ulong n, ck_byte *out, ck_ulong *out_n) {
+	int first = seat->encrypting == PREPEND;
+	ck_ulong size = first ? GCM_IV : LONG_IV, room = *out_n;
+	*out_n = n + GCM_TAG + size;
+	if (!out || room < *out_n)
+		return out ? CKR_BUFFER_TOO_SMALL : CKR_OK;
+	room -= size;
+	ck_byte *sealed = first ? out + size : out;
+	ck_ulong rv = REAL(ck_crypt, Encrypt)(session, in, n, sealed, &room);
+	memcpy(first ? out : out + n + GCM_TAG, seat->iv, size);
+	seat->encrypting = PLAIN;
+	return rv;
+}
+
+static ck_ulong encrypt(const struct config *conf, ck_ulong session, ck_byte *in, ck_ulong n, ck_byte *out, ck_ulong *out_n) {
+	struct seat *seat = seat_of(session);
+	ck_ulong rv = arrive(conf);
+	if (rv == CKR_OK && seat && seat->encrypting != PLAIN)
+		rv = encrypt_iv(seat, session, in, n, out, out_n);
+	else if (rv == CKR_OK)
+		rv = REAL(ck_crypt, Encrypt)(session, in, n, out, out_n);
+	if (rv == CKR_OK && !out && has(conf, SMALL_SIZE))
+		*out_n -= 16;
+	if (rv == CKR_OK && out && has(conf, CORRUPT))
+		out[0] ^= 1;
 	return leave(rv);
 }
 
-static ck_ulong encrypt(ck_ulong session, ck_byte *in, ck_ulong n, ck_byte *out, ck_ulong *out_n) {
-	FAULT("Encrypt");
-	ck_ulong rv = arrive(), room = out_n ? *out_n : 0;
-	if (rv == CKR_OK)
-		rv = ((ck_crypt)real->place[PLACE_C_ENCRYPT])(session, in, n, out, out_n);
-	if (rv == CKR_OK && !out && mode("small-size"))
-		*out_n -= 16;
-	if (rv == CKR_OK && out && mode("corrupt"))
-		out[0] ^= 1;
-	if (rv == CKR_OK && mode("appended-iv")) {
-		if (out && *out_n + 16 > room)
-			return leave(0x150); /* CKR_BUFFER_TOO_SMALL */
-		if (out)
-			memcpy(out + *out_n, appended[session % 256], 16);
-		*out_n += 16;
-	}
-	return leave(rv);
+static ck_ulong on_Encrypt(ck_ulong session, ck_byte *in, ck_ulong n, ck_byte *out, ck_ulong *out_n) {
+	struct call c;
+	if (begin_session(&c, AT_Encrypt, session))
+		return end(&c, c.rv);
+	return end(&c, encrypt(c.conf, session, in, n, out, out_n));
+}
+
+/* ---- the function list ---- */
+
+ck_ulong C_GetFunctionList(struct ck_function_list **list);
+static ck_ulong on_GetFunctionList(struct ck_function_list **list) {
+	return C_GetFunctionList(list);
+}
+
+#define ENTRY(f) (void (*)(void))on_##f,
+
+/* join loads the real module, once. */
+static ck_ulong join(const char *path) {
+	static void (*const all[])(void) = { EACH_FUNCTION(ENTRY) };
+	if (real)
+		return CKR_OK;
+	void *handle = dlopen(path, RTLD_NOW);
+	ck_ulong (*get)(struct ck_function_list **) = handle ? (ck_ulong (*)(struct ck_function_list **))dlsym(handle, "C_GetFunctionList") : NULL;
+	ck_ulong rv = get ? get(&real) : CKR_GENERAL_ERROR;
+	if (rv != CKR_OK)
+		return rv;
+	fake.version = real->version;
+	memcpy(fake.place, all, sizeof all);
+	return CKR_OK;
 }
 
 ck_ulong C_GetFunctionList(struct ck_function_list **list) {
-	const char *path = getenv("KEK_PROXY_MODULE");
-	void *handle = path ? dlopen(path, RTLD_NOW) : NULL;
-	ck_ulong (*get)(struct ck_function_list **) = handle ? (ck_ulong (*)(struct ck_function_list **))dlsym(handle, "C_GetFunctionList") : NULL;
-	ck_ulong rv = get ? get(&real) : 0x5;
-	if (rv != CKR_OK)
-		return rv;
-	fake = *real;
-	fake.place[PLACE_C_INITIALIZE] = (void (*)(void))initialize;
-	fake.place[PLACE_C_GET_TOKEN_INFO] = (void (*)(void))token_info;
-	fake.place[PLACE_C_OPEN_SESSION] = (void (*)(void))open_session;
-	fake.place[PLACE_C_FIND_OBJECTS_INIT] = (void (*)(void))find_init;
-	fake.place[PLACE_C_LOGIN] = (void (*)(void))log_in;
-	fake.place[PLACE_C_GET_MECHANISM_INFO] = (void (*)(void))info;
-	fake.place[PLACE_C_GET_ATTRIBUTE_VALUE] = (void (*)(void))attribute;
-	fake.place[PLACE_C_GENERATE_KEY] = (void (*)(void))generate;
-	fake.place[PLACE_C_ENCRYPT] = (void (*)(void))encrypt;
-	fake.place[PLACE_C_ENCRYPT_INIT] = (void (*)(void))encrypt_init;
-	fake.place[PLACE_C_DECRYPT_INIT] = (void (*)(void))decrypt_init;
-	fake.place[PLACE_C_DECRYPT] = (void (*)(void))decrypt;
-	*list = &fake;
-	return CKR_OK;
+	struct call c;
+	if (!locate() || !now())
+		return CKR_GENERAL_ERROR;
+	if (begin(&c, AT_GetFunctionList))
+		return end(&c, c.rv);
+	ck_ulong rv = join(c.conf->module);
+	if (rv == CKR_OK)
+		*list = &fake;
+	return end(&c, rv);
 }
