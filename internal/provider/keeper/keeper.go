@@ -57,6 +57,7 @@ type Provider struct {
 	deadline time.Duration
 	client   *rpc.Client
 	cmd      *exec.Cmd
+	words    *lastWords
 	call     uint64
 	keypad   bool
 	workers  string
@@ -100,6 +101,13 @@ func start(c Config, t *term.Terminal) (*Provider, error) {
 	// What a module prints goes nowhere: some print the PIN.
 	cmd := exec.Command("/proc/self/exe", Command)
 	cmd.Args[0] = "kekceremony"
+	words, said, err := listening()
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	defer said.Close()
+	cmd.Stderr = said
 	cmd.Env = environment(c, os.Environ())
 	cmd.ExtraFiles = []*os.File{theirs}
 	if t != nil {
@@ -109,12 +117,23 @@ func start(c Config, t *term.Terminal) (*Provider, error) {
 		conn.Close()
 		return nil, err
 	}
-	p := &Provider{deadline: cmp.Or(c.Deadline, usualDeadline), client: rpc.NewClient(conn), cmd: cmd, exited: make(chan struct{})}
+	p := &Provider{deadline: cmp.Or(c.Deadline, usualDeadline), client: rpc.NewClient(conn), cmd: cmd, words: words, exited: make(chan struct{})}
 	go func() {
 		_ = cmd.Wait() // how it ended is in its state
 		close(p.exited)
 	}()
 	return p, nil
+}
+
+// listening is the end of a pipe to write to, and who listens at the other.
+func listening() (*lastWords, *os.File, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	words := &lastWords{heard: make(chan struct{})}
+	go words.listen(r)
+	return words, w, nil
 }
 
 // environment is what the child gets of ours.
@@ -190,9 +209,15 @@ func (p *Provider) gone(cause error) error {
 		p.kill("it hung up")
 		<-p.exited
 	}
+	signal := ""
+	select {
+	case <-p.words.heard:
+		signal = p.words.signal
+	case <-time.After(grace): // somebody else holds the other end
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return fmt.Errorf("%w: %s", provider.ErrKeeper, cmp.Or(p.killed, p.cmd.ProcessState.String()))
+	return fmt.Errorf("%w: %s", provider.ErrKeeper, cmp.Or(p.killed, signal, p.cmd.ProcessState.String()))
 }
 
 // Close has the child end the module's sessions, and ends the child.

@@ -2,12 +2,14 @@ package keeper_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -177,4 +179,8 @@ func TestEnvironment(t *testing.T) {
 	if _, err := keeper.Open(t.Context(), c, nil); err == nil {
 		t.Error("SOFTHSM2_CONF reached the module without leave")
 	}
+}
+
+func contextFor(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(t.Context(), d)
 }

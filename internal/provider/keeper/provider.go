@@ -20,7 +20,16 @@ func (p *Provider) ask(ctx context.Context, method string, r Request, deadline t
 	if err := p.do(ctx, method, r, &a, deadline); err != nil {
 		return a, err
 	}
-	return a, a.Fault.err()
+	return a, settled(ctx, a.Fault)
+}
+
+// settled is what came of a call. One that was called off ends as its context did.
+func settled(ctx context.Context, f *Fault) error {
+	err := f.err()
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // Describe implements provider.Provider.
@@ -76,7 +85,7 @@ func (p *Provider) Probe(ctx context.Context, report func(provider.Verdict)) err
 			return err
 		}
 		if a.Verdict == nil {
-			return a.Fault.err()
+			return settled(ctx, a.Fault)
 		}
 		report(*a.Verdict)
 	}
@@ -125,7 +134,7 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 		return nil, fmt.Errorf("re-wrap with %s: %w", to.Label, err)
 	}
 	p.workers = out.Workers
-	if err := out.Fault.err(); err != nil {
+	if err := settled(ctx, out.Fault); err != nil {
 		return nil, err
 	}
 	return out.unpack()

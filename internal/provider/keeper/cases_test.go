@@ -1,0 +1,221 @@
+package keeper_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/keeper"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+)
+
+// kept is a token behind the fault module, with a deadline that a test can wait for.
+func kept(t *testing.T) (*pkcs11test.Fault, keeper.Config) {
+	t.Helper()
+	pkcs11test.NewTokens(t, pkcs11test.Label)
+	fault := pkcs11test.NewFault(t)
+	c := config(fault.Module)
+	c.Deadline = 500 * time.Millisecond
+	return fault, c
+}
+
+// ends are the ways a module takes its process with it, and what is then said.
+var ends = map[string]string{
+	"segv": "SIGSEGV", "abort": "SIGABRT", "exit": "exit status 3", "hang": "it did not answer for 500ms",
+}
+
+// TestP12Ends: a module that hangs, crashes or exits in any call is an error with a
+// reason, and the next keeper is as good as new.
+func TestP12Ends(t *testing.T) {
+	fault, c := kept(t)
+	first := open(t, c)
+	login(t, first)
+	_, items := keys(t, first, 4)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	one, two := kek.NameOf(chain, 1), kek.NameOf(chain, 2)
+	probe := func(p provider.Provider) error { return p.Probe(t.Context(), func(provider.Verdict) {}) }
+	find := func(p provider.Provider) error { _, err := p.Find(t.Context(), one); return err }
+	rewrap := func(p provider.Provider) error { _, err := p.Rewrap(t.Context(), items, two); return err }
+	// The login is one of the things that are tried, and so not made before.
+	enter := func(p provider.Provider) error {
+		return errors.Join(p.Enter(t.Context(), provider.File(pinFile(t))), p.Login(t.Context(), false))
+	}
+	for _, at := range []struct {
+		call string
+		do   func(provider.Provider) error
+	}{
+		{"GetTokenInfo=1", func(p provider.Provider) error { _, err := p.Tries(t.Context()); return err }},
+		{"Login=1", enter},
+		{"GenerateKey=1", probe}, {"EncryptInit=2", probe}, {"Encrypt=500", probe}, {"DecryptInit=3", probe},
+		{"FindObjectsInit=1", find}, {"GetAttributeValue=2", find},
+		{"GenerateKey=1", func(p provider.Provider) error { return p.Generate(t.Context(), kek.NameOf(chain, 3)) }},
+		{"EncryptInit=1", rewrap}, {"Decrypt=2", rewrap},
+	} {
+		for end, says := range ends {
+			fault.Set()
+			p := open(t, c)
+			if !strings.HasPrefix(at.call, "Login") && !strings.HasPrefix(at.call, "GetTokenInfo") {
+				login(t, p)
+			}
+			fault.Set(at.call + ":" + end)
+			err := at.do(p)
+			if !errors.Is(err, provider.ErrKeeper) || errors.Is(err, provider.ErrGone) || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s:%s: %v", at.call, end, err)
+			}
+			if _, again := p.Describe(t.Context()); !errors.Is(again, provider.ErrKeeper) || !strings.Contains(again.Error(), says) {
+				t.Errorf("%s:%s, the call after: %v", at.call, end, again)
+			}
+			if err := p.Close(); err != nil {
+				t.Errorf("%s:%s: close: %v", at.call, end, err)
+			}
+		}
+	}
+	for end, says := range ends {
+		fault.Set("Initialize=1:" + end)
+		if _, err := keeper.Open(t.Context(), c, nil); !errors.Is(err, provider.ErrKeeper) || !strings.Contains(err.Error(), says) {
+			t.Errorf("Initialize:%s: %v", end, err)
+		}
+	}
+	fault.Set()
+	p := open(t, c)
+	login(t, p)
+	if err := rewrap(p); err != nil {
+		t.Errorf("after all of it: %v", err)
+	}
+	if n := fault.Count("token"); n != 2 {
+		t.Errorf("%d keys were made on the token, want the first 2", n)
+	}
+}
+
+// TestP12Killed: the child is killed from outside, while nothing is asked of it.
+func TestP12Killed(t *testing.T) {
+	_, c := kept(t)
+	p := open(t, c)
+	pid := strings.TrimSpace(pkcs11test.Run(t, "pgrep", "-P", fmt.Sprint(os.Getpid()), "-f", "kekceremony keeper"))
+	pkcs11test.Run(t, "kill", "-9", pid)
+	if _, err := p.Describe(t.Context()); !errors.Is(err, provider.ErrKeeper) || !strings.Contains(err.Error(), "signal: killed") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestP12Rude: a module that prints, takes over signals, starts threads or is slow
+// does its work all the same, and what it prints is nowhere.
+func TestP12Rude(t *testing.T) {
+	for i, mode := range []string{"Login=1:noise", "Login=1:signals", "Login=1:threads", "latency", "EncryptInit=1:sleep300"} {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			fault, c := kept(t)
+			fault.Set(mode)
+			said := captured(t, func() {
+				p := open(t, c)
+				login(t, p)
+				_, items := keys(t, p, 3)
+				if _, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2)); err != nil {
+					t.Errorf("%s: %v", mode, err)
+				}
+				if err := p.Close(); err != nil {
+					t.Errorf("%s: close: %v", mode, err)
+				}
+			})
+			if said != "" {
+				t.Errorf("%s: it said %q", mode, said)
+			}
+		})
+	}
+}
+
+// captured is what reaches standard output and error meanwhile, of this process and
+// of its children.
+func captured(t *testing.T, do func()) string {
+	t.Helper()
+	file, err := os.CreateTemp(t.TempDir(), "out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var saved [2]int
+	for i, fd := range []int{1, 2} {
+		if saved[i], err = syscall.Dup(fd); err == nil {
+			err = syscall.Dup3(int(file.Fd()), fd, 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	do()
+	for i, fd := range []int{1, 2} {
+		if err := errors.Join(syscall.Dup3(saved[i], fd, 0), syscall.Close(saved[i])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// TestP15: the module is finalized between two calls, never during one.
+func TestP15(t *testing.T) {
+	fault, c := kept(t)
+	c.Deadline = time.Minute
+	p := open(t, c)
+	login(t, p)
+	_, items := keys(t, p, 100)
+	fault.Set("latency")
+	began, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		close(began)
+		_, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2))
+		done <- err
+	}()
+	<-began
+	time.Sleep(50 * time.Millisecond) // it is in the middle
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err != nil && !errors.Is(err, provider.ErrKeeper) {
+		t.Error(err)
+	}
+	if n, busy := fault.Count("finalize"), fault.Count("finalize while busy"); n != 1 || busy != 0 {
+		t.Errorf("finalized %d times, %d of them while it was in use", n, busy)
+	}
+}
+
+// TestCalledOff: a call whose context ends is given up at once when it can be, and
+// ended with the keeper when it cannot.
+func TestCalledOff(t *testing.T) {
+	fault, c := kept(t)
+	c.Deadline = time.Minute
+	c.PKCS11.Sessions = 2 // a batch is many chunks, and between two of them it stops
+	p := open(t, c)
+	login(t, p)
+	_, items := keys(t, p, 400)
+	fault.Set("latency")
+	ctx, stop := contextFor(t, 100*time.Millisecond)
+	defer stop()
+	began := time.Now()
+	if _, err := p.Rewrap(ctx, items, kek.NameOf(chain, 2)); !errors.Is(err, ctx.Err()) {
+		t.Errorf("%v", err)
+	}
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	fault.Set()
+	if _, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2)); err != nil {
+		t.Errorf("the call after: %v", err)
+	}
+	fault.Set("EncryptInit=1:hang")
+	ctx, stop = contextFor(t, 100*time.Millisecond)
+	defer stop()
+	if _, err := p.Rewrap(ctx, items, kek.NameOf(chain, 2)); !errors.Is(err, provider.ErrKeeper) || !strings.Contains(err.Error(), "did not stop") {
+		t.Errorf("%v", err)
+	}
+}
