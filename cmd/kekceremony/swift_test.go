@@ -27,6 +27,25 @@ func swift(t *testing.T, n int) (rehearsal.Parts, rehearsal.Application) {
 // console; the fleet has SoftHSM2's.
 func swiftWith(t *testing.T, dir, module string, n int) (rehearsal.Parts, rehearsal.Application) {
 	t.Helper()
+	parts := partsWith(t, dir, module)
+	must(t, unattended(parts, "install")...)
+	a := application(t, parts)
+	a.Active = 1
+	if err := a.Write(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	agent := exec.Command(binary, "agent", "--role", rehearsal.Role, "--config", filepath.Join(parts.Dir, "agent.yaml"))
+	agent.Stderr = os.Stderr
+	if err := agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = agent.Process.Signal(os.Interrupt); _ = agent.Wait() })
+	return parts, a
+}
+
+// partsWith is the parts of swiftWith, before anything is held with them.
+func partsWith(t *testing.T, dir, module string) rehearsal.Parts {
+	t.Helper()
 	parts := rehearsal.Parts{Dir: filepath.Join(dir, "r")}
 	parts, err := rehearsal.Make(t.Context(), parts.Dir, "pkcs11", "sqlite:"+parts.Store(), func(ctx context.Context) error {
 		db, err := sqlite.Create(ctx, parts.Store())
@@ -50,19 +69,7 @@ func swiftWith(t *testing.T, dir, module string, n int) (rehearsal.Parts, rehear
 			t.Fatal(err)
 		}
 	}
-	must(t, unattended(parts, "install")...)
-	a := application(t, parts)
-	a.Active = 1
-	if err := a.Write(t.Context(), n); err != nil {
-		t.Fatal(err)
-	}
-	agent := exec.Command(binary, "agent", "--role", rehearsal.Role, "--config", theirs)
-	agent.Stderr = os.Stderr
-	if err := agent.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = agent.Process.Signal(os.Interrupt); _ = agent.Wait() })
-	return parts, a
+	return parts
 }
 
 // unattended are the arguments of a ceremony with nobody in the room.

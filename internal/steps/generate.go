@@ -105,7 +105,7 @@ func canaryState(ctx context.Context, s *Site, v kek.Version, first bool) (State
 	}
 	value, err := fleet.OpenCanary(ctx, s.Provider, n, k.Canary)
 	if err != nil {
-		return NotBegun, nil, fmt.Errorf("%w: %w", ErrCanary, err)
+		return NotBegun, nil, otherCanary(err)
 	}
 	value.Wipe()
 	facts := Facts{factCanary(v): k.Canary.SHA256}

@@ -159,7 +159,7 @@ func checkCanaries(ctx context.Context, s *Site, f Facts) error {
 		}
 		value, err := fleet.OpenCanary(ctx, s.Provider, s.Name(k.Version), k.Canary)
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrCanary, err)
+			return otherCanary(err)
 		}
 		value.Wipe()
 	}
@@ -177,4 +177,12 @@ func refuseUsedToken(ctx context.Context, s *Site, f Facts) error {
 		return nil
 	}
 	return fmt.Errorf("key %s: %w", ours[0], ErrTokenUsed)
+}
+
+// otherCanary is the error of a canary that does not open, unless nothing could.
+func otherCanary(err error) error {
+	if provider.Lost(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrCanary, err)
 }

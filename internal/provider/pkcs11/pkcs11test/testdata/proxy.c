@@ -31,6 +31,7 @@
  *   pin-turns    at the final try, from the second look on
  *   pin-path     the token has a keypad: C_Login takes no PIN
  *   lost-reply   a key is made on the token, and the answer is CKR_DEVICE_ERROR
+ *   after-key    calls are counted from when this process has made a key on a token
  *   hide SERIAL  the token of this serial is not there: its slot is not listed, a
  *                call that takes the slot answers CKR_TOKEN_NOT_PRESENT, one on a
  *                session that was opened on it CKR_DEVICE_REMOVED. Several may be
@@ -44,7 +45,8 @@
  *     lost       do what was asked, and answer CKR_DEVICE_ERROR
  *     hang       never come back
  *     sleepMS    take so many milliseconds longer
- *     segv, abort, exit: the end of the process, by that; exit is with code 3
+ *     segv, abort, exit, kill: the end of the process, by that; exit is with code 3,
+ *                kill is SIGKILL
  *     noise      write a line with an escape sequence to stdout and stderr, go on
  *     signals    have SIGSEGV, SIGINT, SIGTERM and SIGHUP do nothing, go on
  *     threads    start three threads that never end, go on
@@ -99,7 +101,7 @@ _Static_assert((int)FUNCTIONS == (int)PLACE_COUNT && (int)AT_Login == (int)PLACE
 	X(CONSTANT_IV, "constant-iv") X(APPENDED_IV, "appended-iv") X(SMALL_SIZE, "small-size") \
 	X(CORRUPT, "corrupt") X(OTHER_KEY, "other-key") X(MUTE, "mute") X(PIN_LOW, "pin-low") \
 	X(PIN_FINAL, "pin-final") X(PIN_LOCKED, "pin-locked") X(PIN_TURNS, "pin-turns") X(PIN_PATH, "pin-path") \
-	X(LOST_REPLY, "lost-reply")
+	X(LOST_REPLY, "lost-reply") X(AFTER_KEY, "after-key")
 
 #define MODE(m, word) m,
 #define WORD(m, word) word,
@@ -205,13 +207,13 @@ static void note(const char *what, const char *more) {
 
 /* ---- the configuration ---- */
 
-enum what { ANSWER, LOST, HANG, SLEEP, SEGV, ABORT, EXIT, NOISE, SIGNALS, THREADS };
+enum what { ANSWER, LOST, HANG, SLEEP, SEGV, ABORT, EXIT, KILL, NOISE, SIGNALS, THREADS };
 
 static const struct {
 	const char *word;
 	enum what what;
 } whats[] = {
-	{ "lost", LOST }, { "hang", HANG }, { "segv", SEGV }, { "abort", ABORT }, { "exit", EXIT },
+	{ "lost", LOST }, { "hang", HANG }, { "segv", SEGV }, { "abort", ABORT }, { "exit", EXIT }, { "kill", KILL },
 	{ "noise", NOISE }, { "signals", SIGNALS }, { "threads", THREADS },
 };
 
@@ -381,6 +383,8 @@ struct call {
 	int lost;
 };
 
+static atomic_int key_made; /* on a token, by this process */
+
 static atomic_int inside; /* calls that did not come back yet */
 
 static void *idle(void *unused) {
@@ -438,6 +442,9 @@ static void misbehave(struct call *c, const struct fault *f) {
 		abort();
 	case EXIT:
 		exit(3);
+	case KILL:
+		kill(getpid(), SIGKILL);
+		break;
 	case NOISE:
 		make_noise();
 		break;
@@ -455,7 +462,9 @@ static void misbehave(struct call *c, const struct fault *f) {
 static int begin(struct call *c, int place) {
 	atomic_fetch_add(&inside, 1);
 	c->conf = now();
-	c->n = atomic_fetch_add(&c->conf->calls[place], 1) + 1;
+	c->n = 0;
+	if (!has(c->conf, AFTER_KEY) || atomic_load(&key_made))
+		c->n = atomic_fetch_add(&c->conf->calls[place], 1) + 1;
 	c->rv = c->conf->bad ? CKR_ARGUMENTS_BAD : CKR_OK;
 	c->lost = 0;
 	for (int i = 0; i < c->conf->faults_n; i++) {
@@ -816,6 +825,8 @@ static ck_ulong generate(const struct config *conf, ck_ulong session, struct ck_
 		usleep(1000000);
 	note(token ? "token" : "session", "");
 	ck_ulong rv = REAL(generate_key, GenerateKey)(session, m, copy, n, key);
+	if (rv == CKR_OK && token)
+		atomic_store(&key_made, 1);
 	return rv == CKR_OK && token && has(conf, LOST_REPLY) ? CKR_DEVICE_ERROR : rv;
 }
 

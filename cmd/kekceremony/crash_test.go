@@ -1,0 +1,137 @@
+package main_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+)
+
+// everyEnd tries every end of the module in every place; make torture does.
+var everyEnd = false
+
+// ends are what becomes of the module in the middle of a call, and what is said of it.
+var ends = []struct{ how, says string }{
+	{"segv", "the keeper is gone: SIGSEGV"}, {"abort", "the keeper is gone: SIGABRT"}, {"kill", "the keeper is gone: signal: killed"},
+	{"exit", "the keeper is gone: exit status 3"}, {"hang", "the keeper is gone: it did not answer for 2s"}, {"32", "CKR_DEVICE_REMOVED"},
+}
+
+// place is a call of a ceremony into the module, by its number since the process
+// began, or, with after-key, since a key was made on the token.
+type called struct{ step, after, call string }
+
+// faults are the modes of a fault module for an end in a place.
+func (c called) faults(how string) []string { return []string{c.after, c.call + ":" + how} }
+
+var installCalls = []called{
+	{"opening the token", "", "Initialize=1"}, {"finding it", "", "GetTokenInfo=1"}, {"PIN", "", "Login=1"}, {"probe", "", "EncryptInit=700"},
+	{"looking for other keys", "", "FindObjectsInit=1"}, {"key generation", "", "GenerateKey=2"}, {"reading it back", "after-key", "GetAttributeValue=1"},
+	{"canary", "after-key", "EncryptInit=1"}, {"its check", "after-key", "DecryptInit=1"},
+}
+
+var rotateCalls = []called{
+	{"PIN", "", "Login=1"}, {"probe", "", "DecryptInit=3"}, {"canary of the old key", "", "FindObjectsInit=1"}, {"key generation", "", "GenerateKey=2"},
+	{"canary", "after-key", "EncryptInit=1"}, {"fleet", "after-key", "DecryptInit=3"}, {"first re-wrap", "after-key", "EncryptInit=2"},
+	{"re-wrap", "after-key", "Decrypt=150"},
+}
+
+// eachEnd gives the ends to try in place i.
+func eachEnd(i int) []struct{ how, says string } {
+	if everyEnd {
+		return ends
+	}
+	return ends[i%len(ends):][:1]
+}
+
+// TestCrashInInstall ends the module in each step of an install. The run says how, its
+// transcript is sound so far, the same command goes on, and there is one key.
+func TestCrashInInstall(t *testing.T) {
+	for i, c := range installCalls {
+		for _, end := range eachEnd(i) {
+			t.Run(fmt.Sprintf("%d %s", i, end.how), func(t *testing.T) {
+				fault := pkcs11test.NewFault(t)
+				parts := partsWith(t, t.TempDir(), fault.Module)
+				patience(t, parts)
+				crash(t, parts, fault, c, end, unattended(parts, "install"))
+				if n := fault.Count("token"); n != 1 {
+					t.Errorf("%s: %d keys were made", c.step, n)
+				}
+				if all := pkcs11test.Objects(t, rehearsal.PIN); strings.Count(all, "kek-") != 1 {
+					t.Errorf("%s: on the token:\n%s", c.step, all)
+				}
+			})
+		}
+	}
+}
+
+// TestCrashInRotation does the same in each step of rotations, each to the next
+// version. Every envelope is readable before and after.
+func TestCrashInRotation(t *testing.T) {
+	const n = 120
+	fault := pkcs11test.NewFault(t)
+	parts, a := swiftWith(t, t.TempDir(), fault.Module, n)
+	patience(t, parts)
+	to := 1
+	for i, c := range rotateCalls {
+		for _, end := range eachEnd(i + 1) {
+			to++
+			crash(t, parts, fault, c, end, unattended(parts, "rotate", "--to-version", fmt.Sprint(to)), func() {
+				for i := range n {
+					if v, err := a.Read(t.Context(), i); err != nil || int(v) != to && int(v) != to-1 {
+						t.Fatalf("%s, %s: record %d: version %d, %v", c.step, end.how, i, v, err)
+					}
+				}
+			})
+			if made := fault.Count("token"); made != to {
+				t.Fatalf("%s, %s: %d keys were made, want %d", c.step, end.how, made, to)
+			}
+		}
+	}
+	must(t, append([]string{"transcript", "verify"}, bundlesOf(t, parts)...)...)
+}
+
+// patience gives a call two seconds.
+func patience(t *testing.T, parts rehearsal.Parts) {
+	configure(t, parts, "    environment:", "    deadline: 2s\n    environment:")
+}
+
+// crash runs a command with the fault, looks at what is left, and runs it again
+// without. Meanwhile is tried in between and at the end.
+func crash(t *testing.T, parts rehearsal.Parts, fault *pkcs11test.Fault, c called, end struct{ how, says string }, args []string, meanwhile ...func()) {
+	t.Helper()
+	fault.Set(c.faults(end.how)...)
+	code, _, errs := run(t, args...)
+	fault.Set()
+	want := 75
+	if c.step == "PIN" && end.how != "32" { // nobody knows whether it was taken: the file with it is not used again
+		want = 3
+		if err := os.Remove(filepath.Join(parts.Dir, "pin.refused")); err != nil {
+			t.Error(err)
+		}
+	}
+	if code != want || !strings.Contains(errs, end.says) || !strings.Contains(errs, "hint: ") {
+		t.Errorf("%s, %s: exit %d, want %d\n%s", c.step, end.how, code, want, errs)
+	}
+	all := bundlesOf(t, parts)
+	last := all[len(all)-1]
+	if code, out, _ := run(t, "transcript", "verify", last); code != 5 {
+		t.Errorf("%s, %s: the transcript so far: exit %d\n%s", c.step, end.how, code, out)
+	}
+	for _, try := range meanwhile {
+		try()
+	}
+	must(t, args...)
+	must(t, "transcript", "verify", last)
+	for _, try := range meanwhile {
+		try()
+	}
+	if _, err := os.Stat(filepath.Join(parts.Dir, "pin.refused")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s, %s: the PIN is marked as refused", c.step, end.how)
+	}
+}
