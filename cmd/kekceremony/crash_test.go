@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -133,5 +134,79 @@ func crash(t *testing.T, parts rehearsal.Parts, fault *pkcs11test.Fault, c calle
 	}
 	if _, err := os.Stat(filepath.Join(parts.Dir, "pin.refused")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%s, %s: the PIN is marked as refused", c.step, end.how)
+	}
+}
+
+// wizardOf runs a command of the wizard between two looks at the terminal's state.
+func wizardOf(t *testing.T, parts rehearsal.Parts, args ...string) *pane {
+	t.Helper()
+	return newPane(t, fmt.Sprintf("stty -g; %s %s; echo EXIT $?; stty -g; cat", binary, shell(append(args, "--config", parts.Config()))))
+}
+
+// again waits for a failure, and tries the step once more with a module that works.
+func (p *pane) again(parts rehearsal.Parts, fault *pkcs11test.Fault, says string) {
+	p.t.Helper()
+	if s := p.goOn(parts, regexp.MustCompile(`REFUSED`)); !strings.Contains(strings.Join(strings.Fields(s), " "), says) {
+		p.t.Errorf("want %q:\n%s", says, s)
+	}
+	fault.Set()
+	p.tmux("send-keys", "r")
+}
+
+// TestCrashInWizard ends the module in one wizard after the other step, and each time
+// somebody tries again: PIN, probe, and the step that it was in.
+func TestCrashInWizard(t *testing.T) {
+	fault := pkcs11test.NewFault(t, "Initialize=1:segv")
+	parts := partsWith(t, t.TempDir(), fault.Module)
+	patience(t, parts)
+
+	p := wizardOf(t, parts, "install")
+	p.goOn(parts, regexp.MustCompile(`REFUSED`))
+	p.tmux("send-keys", "s")
+	restored(t, p, 75)
+
+	p = wizardOf(t, parts, "install")
+	p.again(parts, fault, "SIGSEGV")
+	p.goOn(parts, regexp.MustCompile(`PIN of token`))
+	fault.Set("Login=1:hang")
+	p.again(parts, fault, "it did not answer for 2s")
+	p.goOn(parts, regexp.MustCompile(`PIN of token`))
+	fault.Set("EncryptInit=5:abort")
+	p.again(parts, fault, "SIGABRT")
+	p.goOn(parts, regexp.MustCompile(`of 13  approve`))
+	fault.Set("GenerateKey=1:exit")
+	p.again(parts, fault, "exit status 3")
+	p.goOn(parts, regexp.MustCompile(`PIN of token`))
+	p.goOn(parts, regexp.MustCompile(`Where else`))
+	p.goOn(parts, regexp.MustCompile(`EXIT 0`))
+	restored(t, p, 0)
+
+	a := application(t, parts)
+	a.Active = 1
+	const n = 300
+	if err := a.Write(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	fleet(t, parts)
+	p = wizardOf(t, parts, "rotate", "--to-version", "2", "--rate", "50")
+	p.goOn(parts, regexp.MustCompile(`approve-key`))
+	fault.Set("EncryptInit=1:segv") // the canary
+	p.again(parts, fault, "SIGSEGV")
+	p.goOn(parts, regexp.MustCompile(`PIN of token`))
+	p.goOn(parts, regexp.MustCompile(`Where else`))
+	fault.Set("DecryptInit=1:abort") // the fleet's proofs
+	p.again(parts, fault, "SIGABRT")
+	p.goOn(parts, regexp.MustCompile(`of \d+  approve\n`))
+	fault.Set("EncryptInit=20:hang") // the re-wrap
+	p.again(parts, fault, "it did not answer for 2s")
+	p.goOn(parts, regexp.MustCompile(`state      running`))
+	pkcs11test.Run(t, "kill", "-9", fmt.Sprint(childOf(t, pidOf(t, "^"+binary+" rotate .*"+parts.Dir))))
+	p.again(parts, fault, "signal: killed")
+	p.goOn(parts, regexp.MustCompile(`EXIT 0`))
+	restored(t, p, 0)
+
+	whole(t, parts, a, n)
+	if made := fault.Count("token"); made != 2 {
+		t.Errorf("%d keys were made, want 2", made)
 	}
 }

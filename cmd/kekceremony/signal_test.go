@@ -98,7 +98,7 @@ func TestStopOnEveryPage(t *testing.T) {
 			p := newPane(t, fmt.Sprintf("stty -g; %s %s; echo EXIT $?; stty -g; cat", binary, shell(args)))
 			p.goOn(parts, regexp.MustCompile(page.shows))
 			page.how(p, parts)
-			restored(t, p)
+			restored(t, p, 75)
 			bundles := bundlesOf(t, parts)
 			if code, out, _ := run(t, "transcript", "verify", bundles[len(bundles)-1]); code != 5 {
 				t.Errorf("the transcript so far: exit %d, want 5\n%s", code, out)
@@ -122,9 +122,9 @@ func shell(args []string) (line string) {
 }
 
 // restored waits for the program's end, and compares the terminal's state.
-func restored(t *testing.T, p *pane) {
+func restored(t *testing.T, p *pane, code int) {
 	t.Helper()
-	p.until("EXIT 75")
+	p.until(fmt.Sprintf("EXIT %d", code))
 	modes := regexp.MustCompile(`(?m)^[0-9a-f]+:[0-9a-f:]+$`).FindAllString(p.tmux("capture-pane", "-p", "-J", "-S", "-200"), -1)
 	if len(modes) != 2 || modes[0] != modes[1] {
 		t.Errorf("the terminal's state before and after: %q\n%s", modes, p.screen())

@@ -34,13 +34,19 @@ func swiftWith(t *testing.T, dir, module string, n int) (rehearsal.Parts, rehear
 	if err := a.Write(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}
+	fleet(t, parts)
+	return parts, a
+}
+
+// fleet starts the one process that the parts expect.
+func fleet(t *testing.T, parts rehearsal.Parts) {
+	t.Helper()
 	agent := exec.Command(binary, "agent", "--role", rehearsal.Role, "--config", filepath.Join(parts.Dir, "agent.yaml"))
 	agent.Stderr = os.Stderr
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = agent.Process.Signal(os.Interrupt); _ = agent.Wait() })
-	return parts, a
 }
 
 // partsWith is the parts of swiftWith, before anything is held with them.
