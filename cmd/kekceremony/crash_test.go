@@ -19,8 +19,8 @@ var everyEnd = false
 
 // ends are what becomes of the module in the middle of a call, and what is said of it.
 var ends = []struct{ how, says string }{
-	{"segv", "the keeper is gone: SIGSEGV"}, {"abort", "the keeper is gone: SIGABRT"}, {"kill", "the keeper is gone: signal: killed"},
-	{"exit", "the keeper is gone: exit status 3"}, {"hang", "the keeper is gone: it did not answer for 2s"}, {"32", "CKR_DEVICE_REMOVED"},
+	{"segv", "the provider's process has ended: SIGSEGV"}, {"abort", "the provider's process has ended: SIGABRT"}, {"kill", "the provider's process has ended: signal: killed"},
+	{"exit", "the provider's process has ended: exit status 3"}, {"hang", "the provider's process has ended: it did not answer for 2s"}, {"32", "CKR_DEVICE_REMOVED"},
 }
 
 // place is a call of a ceremony into the module, by its number since the process

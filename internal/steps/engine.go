@@ -205,7 +205,7 @@ func (e *engine) hold(ctx context.Context, s Step) error {
 			_ = e.site.Provider.Close()
 			e.site.Provider = nil
 		}
-		failure := Failure{Step: s.Name, Err: err}
+		failure := Failure{Step: s.Name, Err: err, Lost: lost}
 		_ = errors.As(err, &failure.Deviation)
 		choice, chooseErr := e.room.Choose(ctx, failure)
 		if ctx.Err() != nil {

@@ -44,8 +44,8 @@ func login(ctx context.Context, s *Site, d Desk) error {
 		return provider.LoginFromFile(ctx, s.Provider, s.PIN.File)
 	}
 	return Login(ctx, s.Provider, s.PIN, s.Bundles, d.Lend, func(t provider.Tries) error {
-		return d.Approve(ctx, "approve-pin", Effect{Verb: "log in", Object: fmt.Sprintf("token %s, serial %s, with one more PIN: %s", t.Token, t.Serial, t.Warning),
-			Undo: "none: if it is wrong, the token is locked"})
+		return d.Approve(ctx, "approve-pin", Effect{Verb: "log in", Object: fmt.Sprintf("token %s, serial %s: its final try", t.Token, t.Serial),
+			Undo: "none: a wrong PIN locks it"})
 	})
 }
 
@@ -63,7 +63,7 @@ func Login(ctx context.Context, p provider.Provider, how PIN, dir string, lend f
 		return fmt.Errorf("log in to token %s: %w", printable.Quote(tries.Token), err)
 	}
 	if last {
-		tries.Final, tries.Warning = true, cmp.Or(tries.Warning, fmt.Sprintf("%d attempts have failed, and it may allow no more than %d", failed, how.Tries))
+		tries.Final, tries.Warning = true, cmp.Or(tries.Warning, fmt.Sprintf("%d attempts failed; a token may allow no more than %d", failed, how.Tries))
 	}
 	if tries.Final {
 		if err := final(tries); err != nil {
@@ -71,7 +71,7 @@ func Login(ctx context.Context, p provider.Provider, how PIN, dir string, lend f
 		}
 	}
 	for part := 1; tries.Ask && part <= max(1, how.Parts); part++ {
-		text := "\r\n" + prompt(tries, how, part)
+		text := prompt(tries, how, part)
 		err := lend(ctx, func(t *term.Terminal) error { return p.Enter(ctx, term.Prompt{Terminal: t, Text: text}) })
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func Login(ctx context.Context, p provider.Provider, how PIN, dir string, lend f
 	return err
 }
 
-// prompt asks for the PIN, or a part of it.
+// prompt asks for the PIN, or a part of it, under what the token reports.
 func prompt(t provider.Tries, how PIN, part int) string {
 	text := "PIN"
 	if how.Parts > 1 {
@@ -98,7 +98,7 @@ func prompt(t provider.Tries, how PIN, part int) string {
 		text += " (rehearsal: " + printable.Text(how.Hint) + ")"
 	}
 	if t.Warning != "" {
-		text += " (" + t.Warning + ")"
+		text = "Beware: " + t.Warning + ".\r\n" + text
 	}
-	return text + ": "
+	return "\r\n" + text + ": "
 }

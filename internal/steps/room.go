@@ -99,6 +99,7 @@ type Failure struct {
 	Step      string
 	Err       error
 	Deviation *DeviationError
+	Lost      bool // the token or its module: PIN and probe come first when it is tried again
 }
 
 // Choice is what people want after a failure: to try again, to go on with a deviation

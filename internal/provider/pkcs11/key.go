@@ -74,7 +74,10 @@ func (p *Provider) Find(_ context.Context, n kek.Name) (provider.Key, error) {
 		return provider.Key{}, fmt.Errorf("find key %s: %w", n.Label, provider.ErrAmbiguous)
 	}
 	p.handles[n.Version] = byLabel[0]
-	attributes := p.attributes(byLabel[0])
+	attributes, err := p.attributes(byLabel[0])
+	if err != nil {
+		return provider.Key{}, fmt.Errorf("read key %s: %w", n.Label, err)
+	}
 	return provider.Key{Name: n, Attributes: attributes, Doubt: born(n.Label, attributes)}, nil
 }
 
@@ -127,12 +130,16 @@ var told = []struct {
 }
 
 // attributes reads each attribute by itself: a token that refuses one would
-// otherwise withhold all. What cannot be read is "unknown".
-func (p *Provider) attributes(h pkcs11.ObjectHandle) map[string]string {
+// otherwise withhold all. What cannot be read is "unknown". The error is that of a
+// token that is not there.
+func (p *Provider) attributes(h pkcs11.ObjectHandle) (map[string]string, error) {
 	out := make(map[string]string, len(told))
 	for _, t := range told {
 		out[t.name] = "unknown"
 		a, err := p.ctx.GetAttributeValue(p.h, h, []*pkcs11.Attribute{pkcs11.NewAttribute(t.attr, nil)})
+		if isGone(err) || isLost(err) {
+			return nil, named(err)
+		}
 		if err != nil || len(a) != 1 {
 			continue
 		}
@@ -143,7 +150,7 @@ func (p *Provider) attributes(h pkcs11.ObjectHandle) map[string]string {
 			out[t.name] = "false"
 		}
 	}
-	return out
+	return out, nil
 }
 
 var ourForm = regexp.MustCompile(`^kek-[0-9a-f]{8}-v[0-9]+$`)

@@ -70,7 +70,11 @@ func (p *probe) makeKey() (string, error) {
 		return "", err
 	}
 	p.key = h
-	if err := born("of the probe", p.attributes(h)); err != nil {
+	attributes, err := p.attributes(h)
+	if err == nil {
+		err = born("of the probe", attributes)
+	}
+	if err != nil {
 		return "", err
 	}
 	return "AES-256 made on it: sensitive, not extractable, local", nil
@@ -121,7 +125,12 @@ func (p *probe) tamper() (string, error) {
 		}
 		if _, err := p.open(bad, badAAD); err == nil {
 			return "", fmt.Errorf("an altered %s was accepted", c.name)
+		} else if isGone(err) || isLost(err) {
+			return "", named(err)
 		}
+	}
+	if _, err := p.open(b, aad); err != nil { // it is not that nothing opens any more
+		return "", fmt.Errorf("after all of them, the unaltered one: %w", named(err))
 	}
 	return "altered tag, IV, ciphertext and AAD: each refused", nil
 }

@@ -1,0 +1,103 @@
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+)
+
+// typeAs types a line, as it is.
+func (p *pane) typeAs(text string) {
+	p.t.Helper()
+	p.tmux("send-keys", "-l", text)
+	p.tmux("send-keys", "Enter")
+}
+
+// TestFinalTry: a token that reports its final try gets one attempt, and only after M
+// people have signed for it; no other command makes it (P01). The PIN is typed in two
+// parts, by two custodians who do not see each other's screen.
+func TestFinalTry(t *testing.T) {
+	fault := pkcs11test.NewFault(t)
+	parts := partsWith(t, t.TempDir(), fault.Module)
+	configure(t, parts, "  pkcs11:", "  pin_parts: 2\n  pkcs11:")
+	p := wizardOf(t, parts, "install")
+	p.goOn(parts, regexp.MustCompile(`Provider to lock`))
+	fault.Set("pin-final")
+	p.typeAs("pkcs11")
+	p.until("alice: type 1")
+	if s := p.until("log in    token " + rehearsal.TokenLabel); !strings.Contains(s, "its final try") {
+		t.Errorf("the plan does not tell it:\n%s", s)
+	}
+	p.typeAs("1")
+	p.until("bob: type 1")
+	if n := fault.Count("login"); n != 0 {
+		t.Errorf("%d attempts with one signature", n)
+	}
+	p.typeAs("1")
+	p.until("Beware: the next wrong PIN locks it.")
+	p.until("Part 1 of 2 of the PIN")
+	p.typeAs(rehearsal.PIN[:2])
+	if s := p.until("Part 2 of 2 of the PIN"); strings.Contains(s, "Part 1") {
+		t.Errorf("the first custodian's screen is in sight:\n%s", s)
+	}
+	p.typeAs(rehearsal.PIN[2:])
+	p.until("of 13  approve")
+	if n := fault.Count("login"); n != 1 {
+		t.Errorf("%d attempts, want 1", n)
+	}
+	fault.Set()
+	p.goOn(parts, regexp.MustCompile(`EXIT 0`))
+	bundle := bundlesOf(t, parts)[0]
+	must(t, "transcript", "verify", bundle)
+	if plan := event(t, bundle, "plan", "approve-pin")["plan"]; !strings.Contains(plan, "its final try; undo: none: a wrong PIN locks it\n") {
+		t.Errorf("the plan of the try:\n%s", plan)
+	}
+
+	fault.Set("pin-final")
+	for _, args := range [][]string{{"probe", "--config", parts.Config(), "--ui", "none"}, unattended(parts, "rotate", "--to-version", "2")} {
+		if code, _, errs := run(t, args...); code != 3 || !strings.Contains(errs, "CKF_USER_PIN_FINAL_TRY: the next wrong PIN locks it") || !strings.Contains(errs, "hint: it takes a ceremony") {
+			t.Errorf("%s: exit %d\n%s", args[0], code, errs)
+		}
+		if err := os.Remove(filepath.Join(parts.Dir, "pin.refused")); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := fault.Count("login"); n != 1 {
+		t.Errorf("%d attempts in the end, want 1", n)
+	}
+}
+
+// TestOwnCount: SoftHSM2 never says that a PIN is at its final try. Of three attempts
+// the third needs M signatures, in whichever run it comes; a right PIN begins anew.
+func TestOwnCount(t *testing.T) {
+	fault := pkcs11test.NewFault(t)
+	parts := partsWith(t, t.TempDir(), fault.Module)
+	p := wizardOf(t, parts, "install")
+	p.goOn(parts, regexp.MustCompile(`PIN of token`))
+	p.typeAs("111111")
+	p.until("CKR_PIN_INCORRECT")
+	p.tmux("send-keys", "s")
+	restored(t, p, 3)
+
+	p = wizardOf(t, parts, "install")
+	p.goOn(parts, regexp.MustCompile(`PIN of token`))
+	p.typeAs("222222")
+	p.until("CKR_PIN_INCORRECT")
+	p.tmux("send-keys", "r")
+	p.until("log in    token " + rehearsal.TokenLabel)
+	if n := fault.Count("login"); n != 2 {
+		t.Errorf("%d attempts before the last is approved, want 2", n)
+	}
+	p.goOn(parts, regexp.MustCompile(`bob: type 1`))
+	p.goOn(parts, regexp.MustCompile(`Beware: `))
+	p.typeAs(rehearsal.PIN)
+	p.goOn(parts, regexp.MustCompile(`EXIT 0`))
+	if left, _ := filepath.Glob(filepath.Join(parts.Bundles(), ".attempts-*")); left != nil {
+		t.Errorf("after a right PIN there still is %v", left)
+	}
+}
