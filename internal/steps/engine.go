@@ -200,7 +200,7 @@ func (e *engine) hold(ctx context.Context, s Step) error {
 		if _, logErr := e.append(ctx, transcript.Failed, s.Name, Facts{"error": printable.Text(err.Error())}); logErr != nil {
 			return errors.Join(err, logErr)
 		}
-		lost := provider.Lost(err) && e.site.Provider != nil
+		lost := (provider.Lost(err) || errors.Is(err, ErrOtherToken)) && e.site.Provider != nil
 		if lost { // what it knew is of no use any more
 			_ = e.site.Provider.Close()
 			e.site.Provider = nil

@@ -308,3 +308,28 @@ func TestP14(t *testing.T) {
 		}
 	}
 }
+
+// TestP05: tokens are told apart by their serial, and slots may be numbered anew.
+func TestP05(t *testing.T) {
+	pkcs11test.NewTokens(t, "other", pkcs11test.Label, "third")
+	fault := pkcs11test.NewFault(t)
+	n := kek.NameOf(chain, 1)
+	for _, renumber := range []string{"", "renumber 7", "renumber 1000"} {
+		fault.Set(renumber)
+		p := open(t, fault.Module)
+		if err := login(t, p, pkcs11test.PIN); err != nil {
+			t.Fatal(err)
+		}
+		if renumber == "" {
+			if err := p.Generate(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := p.Find(t.Context(), n); err != nil {
+			t.Errorf("%s: %v", renumber, err)
+		}
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -193,4 +193,4 @@ type Error struct {
 func (e *Error) Error() string { return e.Name }
 
 // Is makes every answer of a token that is not there provider.ErrGone.
-func (e *Error) Is(target error) bool { return target == provider.ErrGone && isGone(e) }
+func (e *Error) Is(target error) bool { return target == provider.ErrGone && (isGone(e) || isLost(e)) }

@@ -66,7 +66,7 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 	}
 	p.tune.observe(len(items), time.Since(began))
 	for _, a := range out {
-		if a.Err != nil && isGone(a.Err) {
+		if a.Err != nil && (isGone(a.Err) || isLost(a.Err)) {
 			return nil, fmt.Errorf("re-wrap with %s: %w: %w", to.Label, provider.ErrGone, a.Err)
 		}
 	}

@@ -1,0 +1,109 @@
+package main_test
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+)
+
+var serialLine = regexp.MustCompile(`Serial number:\s*(\S+)`)
+
+// serials lists those of all initialized tokens, as a stock tool tells them.
+func serials(t *testing.T) (all []string) {
+	t.Helper()
+	for _, slot := range strings.Split(pkcs11test.Run(t, "softhsm2-util", "--show-slots"), "Slot ") {
+		if m := serialLine.FindStringSubmatch(slot); m != nil && strings.Contains(slot, "Initialized:      yes") {
+			all = append(all, m[1])
+		}
+	}
+	return all
+}
+
+// secondToken makes another token of the rehearsal's label and PIN, and tells the
+// serials of the first and of that one.
+func secondToken(t *testing.T) (first, second string) {
+	t.Helper()
+	first = serials(t)[0]
+	pkcs11test.Run(t, "softhsm2-util", "--init-token", "--free", "--label", rehearsal.TokenLabel, "--pin", rehearsal.PIN, "--so-pin", rehearsal.PIN)
+	all := slices.DeleteFunc(serials(t), func(s string) bool { return s == first })
+	if len(all) != 1 {
+		t.Fatalf("serials beside %s: %v", first, all)
+	}
+	return first, all[0]
+}
+
+// TestP04 takes the token out in the middle of a re-wrap. Another one of the same label
+// in its place is refused by its serial; with the first one back the same run goes on.
+func TestP04(t *testing.T) {
+	const n = 300
+	fault := pkcs11test.NewFault(t)
+	parts, a := swiftWith(t, t.TempDir(), fault.Module, n)
+	beating(t, parts)
+	first, second := secondToken(t)
+	fault.Set("hide " + second)
+	p := wizardOf(t, parts, "rotate", "--to-version", "2", "--rate", "60")
+	p.goOn(parts, regexp.MustCompile(`state      running`))
+	fault.Set("hide " + first)
+	p.goOn(parts, regexp.MustCompile(`REFUSED(?s:.*)the token is not there`))
+	p.tmux("send-keys", "r")
+	p.goOn(parts, regexp.MustCompile(`REFUSED: serial: was`))
+	if s := strings.Join(strings.Fields(p.screen()), ""); !strings.Contains(s, "serial:was"+first+",is"+second) {
+		t.Errorf("it does not tell which is which:\n%s", p.screen())
+	}
+	fault.Set("hide " + second)
+	p.tmux("send-keys", "r")
+	p.goOn(parts, regexp.MustCompile(`EXIT 0`))
+	restored(t, p, 0)
+	whole(t, parts, a, n)
+	if made := fault.Count("token"); made != 2 {
+		t.Errorf("%d keys were made, want 2", made)
+	}
+
+	// A new run compares with the last ceremony.
+	fault.Set("hide " + first)
+	if code, _, errs := run(t, rotateTo(parts, 3)...); code != 3 || !strings.Contains(errs, "serial: ") || !strings.Contains(errs, "that of the last ceremony") {
+		t.Errorf("exit %d\n%s", code, errs)
+	}
+	if made := fault.Count("token"); made != 2 {
+		t.Errorf("%d keys were made in the end, want 2", made)
+	}
+}
+
+// TestP09P16: a substituted HSM has the label, the serial and a key of the same name
+// with the best of attributes. It does not open the canary, and nothing is done.
+func TestP09P16(t *testing.T) {
+	fault := pkcs11test.NewFault(t)
+	parts, a := swiftWith(t, t.TempDir(), fault.Module, 6)
+	beating(t, parts)
+	first, second := secondToken(t)
+	_ = a.Provider.Close() // a process has the module once
+	p, err := pkcs11.Open(pkcs11.Config{ModulePath: pkcs11test.Module(t), TokenLabel: rehearsal.TokenLabel, TokenSerial: second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := provider.LoginFromFile(t.Context(), p, parts.Dir+"/pin"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Generate(t.Context(), kek.NameOf(a.Chain, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	fault.Set("hide "+first, "as "+first)
+	code, _, errs := run(t, rotateTo(parts, 2)...)
+	if code != 3 || !strings.Contains(errs, "the canary is not the one the transcript tells: check canary of version 1") {
+		t.Errorf("exit %d\n%s", code, errs)
+	}
+	if made := fault.Count("token"); made != 1 {
+		t.Errorf("%d keys were made, want the install's", made)
+	}
+	zeroAt(t, parts, 1)
+}
