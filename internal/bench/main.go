@@ -17,6 +17,7 @@ import (
 )
 
 func main() {
+	serveKeeper()
 	out := flag.String("out", "docs/performance.md", "file to write")
 	most := flag.Int("most", 1_000_000, "envelopes of the largest rotation")
 	flag.Parse()

@@ -53,7 +53,26 @@ Wanted: a share of at least 0.85 at the most envelopes: %.2f, %s. Less than 96 M
 	if err := l.bound(ctx, w, last); err != nil {
 		return err
 	}
+	if err := l.isolation(ctx, w); err != nil {
+		return err
+	}
 	return l.slow(ctx, w)
+}
+
+// isolation reports what the process of its own costs.
+func (l lab) isolation(ctx context.Context, w io.Writer) error {
+	s, err := l.isolated(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, `## What the keeper costs
+
+Pages of 512 envelopes, re-wrapped in turn by a provider in this process and by one in
+a keeper, on the same token, one session each: %.0f/s and %.0f/s, a share of %.2f.
+Wanted: at least 0.90, %s.
+
+`, s.here, s.kept, s.kept/s.here, met(s.kept >= 0.9*s.here))
+	return nil
 }
 
 // bound says what bounds the rotation.

@@ -5,20 +5,13 @@
 package keeper
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/rpc"
-	"os"
 	"os/exec"
-	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/env"
@@ -86,68 +79,6 @@ func Open(ctx context.Context, c Config, t *term.Terminal) (*Provider, error) {
 	return p, nil
 }
 
-func start(c Config, t *term.Terminal) (*Provider, error) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	mine, theirs := os.NewFile(uintptr(pair[0]), "keeper"), os.NewFile(uintptr(pair[1]), "keeper")
-	defer mine.Close()
-	defer theirs.Close()
-	conn, err := net.FileConn(mine)
-	if err != nil {
-		return nil, err
-	}
-	// What a module prints goes nowhere: some print the PIN.
-	cmd := exec.Command("/proc/self/exe", Command)
-	cmd.Args[0] = "kekceremony"
-	words, said, err := listening()
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	defer said.Close()
-	cmd.Stderr = said
-	cmd.Env = environment(c, os.Environ())
-	cmd.ExtraFiles = []*os.File{theirs}
-	if t != nil {
-		cmd.ExtraFiles = append(cmd.ExtraFiles, t.In, t.Out)
-	}
-	if err := cmd.Start(); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	p := &Provider{deadline: cmp.Or(c.Deadline, usualDeadline), client: rpc.NewClient(conn), cmd: cmd, words: words, exited: make(chan struct{})}
-	go func() {
-		_ = cmd.Wait() // how it ended is in its state
-		close(p.exited)
-	}()
-	return p, nil
-}
-
-// listening is the end of a pipe to write to, and who listens at the other.
-func listening() (*lastWords, *os.File, error) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	words := &lastWords{heard: make(chan struct{})}
-	go words.listen(r)
-	return words, w, nil
-}
-
-// environment is what the child gets of ours.
-func environment(c Config, all []string) []string {
-	out := []string{"GOTRACEBACK=none"}
-	for _, line := range all {
-		name, _, _ := strings.Cut(line, "=")
-		if slices.Contains(c.Environment, name) || c.Provider == env.Name && strings.HasPrefix(name, env.Prefix) {
-			out = append(out, line)
-		}
-	}
-	return out
-}
-
 // do makes one call. A child that does not answer in time is killed; so is one that
 // was told that nobody waits any more.
 func (p *Provider) do(ctx context.Context, method string, args, reply any, deadline time.Duration) error {
@@ -160,12 +91,7 @@ func (p *Provider) do(ctx context.Context, method string, args, reply any, deadl
 		p.kill(fmt.Sprintf("it did not answer for %s", deadline))
 		<-call.Done
 	case <-ctx.Done():
-		if err := p.callOff(call); err != nil {
-			return err
-		}
-		if call.Error == nil {
-			return nil // it was answered all the same, or says that it was stopped
-		}
+		p.callOff(call) // then it was answered all the same, or says that it was stopped
 	}
 	if call.Error != nil {
 		return p.gone(call.Error)
@@ -174,7 +100,7 @@ func (p *Provider) do(ctx context.Context, method string, args, reply any, deadl
 }
 
 // callOff tells the child that nobody waits, and waits until it has stopped.
-func (p *Provider) callOff(call *rpc.Call) error {
+func (p *Provider) callOff(call *rpc.Call) {
 	off := p.client.Go(service+".CallOff", Request{Call: p.call}, &Answer{}, make(chan *rpc.Call, 1))
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
@@ -186,38 +112,6 @@ func (p *Provider) callOff(call *rpc.Call) error {
 			<-c.Done
 		}
 	}
-	return nil
-}
-
-// kill ends the child, and keeps the first reason.
-func (p *Provider) kill(why string) {
-	p.mu.Lock()
-	p.killed = cmp.Or(p.killed, why)
-	p.mu.Unlock()
-	_ = p.cmd.Process.Kill() // or it has ended by itself
-}
-
-// gone says how the child ended. One that talks nonsense is ended.
-func (p *Provider) gone(cause error) error {
-	var refused rpc.ServerError
-	if errors.As(cause, &refused) {
-		p.kill("it refused a call: " + string(refused))
-	}
-	select {
-	case <-p.exited:
-	case <-time.After(grace):
-		p.kill("it hung up")
-		<-p.exited
-	}
-	signal := ""
-	select {
-	case <-p.words.heard:
-		signal = p.words.signal
-	case <-time.After(grace): // somebody else holds the other end
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return fmt.Errorf("%w: %s", provider.ErrKeeper, cmp.Or(p.killed, signal, p.cmd.ProcessState.String()))
 }
 
 // Close has the child end the module's sessions, and ends the child.
@@ -227,6 +121,8 @@ func (p *Provider) Close() error {
 	select {
 	case <-call.Done:
 	case <-time.After(grace):
+		p.kill("it did not end")
+		<-call.Done
 	}
 	_ = p.client.Close()
 	select {
