@@ -90,6 +90,7 @@ var outcomes = []outcome{
 	{rewrap.ErrPoison, exitFailed, "the others are re-wrapped, nothing was retired; mend them and run the same command, or abort and rotate with --exclude"},
 	{steps.ErrOtherToken, exitRefused, "insert the one that this ceremony was approved with; then the same command goes on"},
 	{provider.ErrGone, exitAgain, "bring the token back; then the same command goes on"},
+	{provider.ErrBusy, exitAgain, "wait, or set fewer encryption.pkcs11.sessions; the same command goes on"},
 	{provider.ErrPINLocked, exitRefused, "the token's security officer must reset the PIN; a count of our own ends with the removal of its file"},
 	{provider.ErrFinalTry, exitRefused, "it takes a ceremony, in which M operators approve the try; nothing was tried"},
 	{provider.ErrPINRefused, exitRefused, "no program tries a PIN again; correct it, remove PIN_FILE.refused, run the same command"},

@@ -59,26 +59,35 @@ func (p *Provider) Generate(_ context.Context, n kek.Name) error {
 // same key: a second one under either is somebody else's work.
 func (p *Provider) Find(_ context.Context, n kek.Name) (provider.Key, error) {
 	delete(p.handles, n.Version)
-	byLabel, err := p.find(pkcs11.NewAttribute(pkcs11.CKA_LABEL, n.Label))
+	delete(p.sources, n.Version)
+	key, err := p.only(n)
 	if err != nil {
 		return provider.Key{}, err
 	}
-	byID, err := p.find(pkcs11.NewAttribute(pkcs11.CKA_ID, n.ID))
-	if err != nil {
-		return provider.Key{}, err
-	}
-	switch {
-	case len(byLabel) == 0 && len(byID) == 0:
-		return provider.Key{}, fmt.Errorf("find key %s: %w", n.Label, provider.ErrNoKey)
-	case len(byLabel) != 1 || !slices.Equal(byLabel, byID):
-		return provider.Key{}, fmt.Errorf("find key %s: %w", n.Label, provider.ErrAmbiguous)
-	}
-	p.handles[n.Version] = byLabel[0]
-	attributes, err := p.attributes(byLabel[0])
+	p.handles[n.Version] = key
+	attributes, err := p.attributes(key)
 	if err != nil {
 		return provider.Key{}, fmt.Errorf("read key %s: %w", n.Label, err)
 	}
 	return provider.Key{Name: n, Attributes: attributes, Doubt: born(n.Label, attributes)}, nil
+}
+
+// only is the one key of a name.
+func (s *session) only(n kek.Name) (pkcs11.ObjectHandle, error) {
+	byLabel, err := s.find(pkcs11.NewAttribute(pkcs11.CKA_LABEL, n.Label))
+	if err != nil {
+		return 0, err
+	}
+	byID, err := s.find(pkcs11.NewAttribute(pkcs11.CKA_ID, n.ID))
+	switch {
+	case err != nil:
+		return 0, err
+	case len(byLabel) == 0 && len(byID) == 0:
+		return 0, fmt.Errorf("find key %s: %w", n.Label, provider.ErrNoKey)
+	case len(byLabel) != 1 || !slices.Equal(byLabel, byID):
+		return 0, fmt.Errorf("find key %s: %w", n.Label, provider.ErrAmbiguous)
+	}
+	return byLabel[0], nil
 }
 
 // born refuses a key that was not made on the token, or that may have been
@@ -93,22 +102,22 @@ func born(label string, attributes map[string]string) error {
 }
 
 // find lists the objects of any class that have the attributes.
-func (p *Provider) find(with ...*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {
-	if err := p.ctx.FindObjectsInit(p.h, with); err != nil {
+func (s *session) find(with ...*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {
+	if err := s.p.ctx.FindObjectsInit(s.h, with); err != nil {
 		return nil, fmt.Errorf("find objects: %w", named(err))
 	}
 	var all []pkcs11.ObjectHandle
 	for {
-		some, _, err := p.ctx.FindObjects(p.h, 100)
+		some, _, err := s.p.ctx.FindObjects(s.h, 100)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("find objects: %w", named(err)), p.ctx.FindObjectsFinal(p.h))
+			return nil, errors.Join(fmt.Errorf("find objects: %w", named(err)), s.p.ctx.FindObjectsFinal(s.h))
 		}
 		if len(some) == 0 {
 			break
 		}
 		all = append(all, some...)
 	}
-	if err := p.ctx.FindObjectsFinal(p.h); err != nil {
+	if err := s.p.ctx.FindObjectsFinal(s.h); err != nil {
 		return nil, fmt.Errorf("find objects: %w", named(err))
 	}
 	slices.Sort(all)

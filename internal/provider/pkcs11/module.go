@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/pkcs11"
@@ -52,6 +53,9 @@ type Provider struct {
 	loggedIn bool
 	iv       ivMode
 	handles  map[kek.Version]pkcs11.ObjectHandle
+	sources  map[kek.Version]source
+	// sessionLost is set by a session that was lost: no handle is used any more.
+	sessionLost atomic.Bool
 }
 
 var _ provider.Provider = (*Provider)(nil)
@@ -74,7 +78,7 @@ func Open(cfg Config) (*Provider, error) {
 	if ctx == nil {
 		return nil, fmt.Errorf("load module %s: not a PKCS#11 module for this machine", printable.Quote(cfg.ModulePath))
 	}
-	p := &Provider{cfg: cfg, ctx: ctx, digest: digest, handles: map[kek.Version]pkcs11.ObjectHandle{}}
+	p := &Provider{cfg: cfg, ctx: ctx, digest: digest, handles: map[kek.Version]pkcs11.ObjectHandle{}, sources: map[kek.Version]source{}}
 	if p.call = functionsOf(ctx); p.call.list == nil {
 		return nil, fmt.Errorf("load module %s: it has no function list", printable.Quote(cfg.ModulePath))
 	}

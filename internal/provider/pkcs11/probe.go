@@ -236,7 +236,8 @@ func (p *probe) keyWrap() (string, error) {
 func (p *probe) throughput() (string, error) {
 	const each, trial = 32, 100 * time.Millisecond
 	version := kek.Name{Label: "of the probe"}
-	from := map[kek.Version]source{version.Version: {key: p.key}}
+	of := source{name: version, key: p.key}
+	from := map[kek.Version]source{version.Version: of}
 	one, err := p.wrap(p.key, p.sample, nil)
 	if err != nil {
 		return "", named(err)
@@ -250,7 +251,7 @@ func (p *probe) throughput() (string, error) {
 		p.share(n, func(s *session) {
 			out := make([]provider.Rewrapped, each)
 			for failed.Load() == nil && time.Since(began) < trial {
-				err := s.rewrap(items, from, p.key, out)
+				err := s.rewrap(items, from, of, out)
 				for _, a := range out {
 					err = cmp.Or(err, a.Err)
 				}

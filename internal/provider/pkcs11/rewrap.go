@@ -1,7 +1,9 @@
 package pkcs11
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/miekg/pkcs11"
 
+	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 )
@@ -25,15 +28,14 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 			return nil, err
 		}
 	}
-	target, err := p.handle(ctx, to)
-	if err != nil {
-		return nil, err
+	target := p.source(ctx, to)
+	if target.err != nil {
+		return nil, target.err
 	}
 	from := map[kek.Version]source{}
 	for _, it := range items {
 		if _, ok := from[it.From.Version]; !ok {
-			h, err := p.handle(ctx, it.From)
-			from[it.From.Version] = source{h, err}
+			from[it.From.Version] = p.source(ctx, it.From)
 		}
 	}
 	out := make([]provider.Rewrapped, len(items))
@@ -45,8 +47,10 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 	var next atomic.Int64
 	var failed atomic.Pointer[error]
 	began := time.Now()
+	var working atomic.Int64
+	working.Store(int64(n))
 	p.share(n, func(s *session) {
-		for ctx.Err() == nil && failed.Load() == nil {
+		for ctx.Err() == nil && failed.Load() == nil && !p.tooMany(&working) {
 			end := int(next.Add(int64(size)))
 			begin := min(end-size, len(items))
 			end = min(end, len(items))
@@ -58,28 +62,86 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 			}
 		}
 	})
+	if p.sessionLost.Swap(false) {
+		clear(p.handles)
+		clear(p.sources)
+	}
 	if err := failed.Load(); err != nil {
-		return nil, *err
+		return nil, fmt.Errorf("re-wrap with %s: %w", to.Label, *err)
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	p.tune.observe(len(items), time.Since(began))
-	for _, a := range out {
-		if a.Err != nil && (isGone(a.Err) || isLost(a.Err)) {
-			return nil, fmt.Errorf("re-wrap with %s: %w: %w", to.Label, provider.ErrGone, a.Err)
-		}
-	}
 	return out, nil
+}
+
+// tooMany takes one of the sessions that are in work out, when the token was found
+// busy since the batch began.
+func (p *Provider) tooMany(working *atomic.Int64) bool {
+	n := working.Load()
+	return n > int64(p.tune.sessions()) && n > 1 && working.CompareAndSwap(n, n-1)
 }
 
 // maxChunk bounds the envelopes that one call into the module does.
 const maxChunk = 256
 
-// source is the key that items come from, or why there is none.
+// source is a key of a batch, or why there is none. What it wrapped shows after a lost
+// session that the key of its name still is the same.
 type source struct {
-	key pkcs11.ObjectHandle
-	err error
+	name    kek.Name
+	key     pkcs11.ObjectHandle
+	value   []byte // random, of no use
+	wrapped []byte // value, by key
+	err     error
+}
+
+// source is the key of a name, with a value that it wrapped.
+func (p *Provider) source(ctx context.Context, n kek.Name) source {
+	s, ok := p.sources[n.Version]
+	if ok {
+		return s
+	}
+	s = source{name: n, value: make([]byte, kek.Size)}
+	if s.key, s.err = p.handle(ctx, n); s.err != nil {
+		return s
+	}
+	if _, s.err = rand.Read(s.value); s.err != nil {
+		return s
+	}
+	for pause := busyPause; ; pause *= 4 {
+		if s.wrapped, s.err = p.wrap(s.key, s.value, nil); !isBusy(s.err) || pause > maxBusyPause {
+			break
+		}
+		time.Sleep(pause)
+		if s.err = p.reopen(); s.err != nil {
+			break
+		}
+	}
+	if s.err = named(s.err); s.err == nil {
+		p.sources[n.Version] = s
+	}
+	return s
+}
+
+// findAgain finds a key by its name, and demands that it unwraps what it wrapped.
+func (s *session) findAgain(k *source) error {
+	key, err := s.only(k.name)
+	if err != nil {
+		return err
+	}
+	w, err := envelope.SplitWrapped(k.wrapped)
+	if err != nil {
+		return err
+	}
+	back := make([]byte, kek.Size)
+	if err := s.unwrap(key, w, nil, back); isGone(err) || isLost(err) || isBusy(err) {
+		return err
+	} else if err != nil || !bytes.Equal(back, k.value) {
+		return fmt.Errorf("%w: after a lost session %s is another key", provider.ErrGone, k.name.Label)
+	}
+	k.key = key
+	return nil
 }
 
 // share has n sessions do a job at once: the first one alone, or n workers.

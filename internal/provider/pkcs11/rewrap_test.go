@@ -113,6 +113,28 @@ func TestTokenGone(t *testing.T) {
 	right(t, p, all, answers)
 }
 
+// TestAnotherKeyAfterALostSession: while the session is gone somebody puts another key
+// under the name. It is not wrapped with.
+func TestAnotherKeyAfterALostSession(t *testing.T) {
+	pkcs11test.NewTokens(t, pkcs11test.Label)
+	fault := pkcs11test.NewFault(t)
+	p := open(t, fault.Module)
+	if err := login(t, p, pkcs11test.PIN); err != nil {
+		t.Fatal(err)
+	}
+	all, two := items(t, p, 8), kek.NameOf(chain, 2)
+	if _, err := p.Rewrap(t.Context(), all, two); err != nil {
+		t.Fatal(err)
+	}
+	pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--login", "--pin", pkcs11test.PIN, "--delete-object", "--type", "secrkey", "--label", two.Label)
+	Plant(t, two, two.HexID())
+	fault.Set("EncryptInit=1:b3")
+	answers, err := p.Rewrap(t.Context(), all, two)
+	if !errors.Is(err, provider.ErrGone) || !strings.Contains(err.Error(), "is another key") {
+		t.Errorf("%v, %d answers", err, len(answers))
+	}
+}
+
 // BenchmarkRewrap is one session re-wrapping; the raw loop beside it is that of
 // make bench.
 func BenchmarkRewrap(b *testing.B) {

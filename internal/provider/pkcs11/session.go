@@ -74,8 +74,9 @@ func (s *session) work() {
 }
 
 // rewrap does a chunk of items, all of them found. A busy token is given time,
-// and a lost session is opened anew, some times.
-func (s *session) rewrap(items []provider.Item, from map[kek.Version]source, to pkcs11.ObjectHandle, out []provider.Rewrapped) error {
+// and a lost session is opened anew, some times; when that is of no use, what is left
+// of the chunk is not tried.
+func (s *session) rewrap(items []provider.Item, from map[kek.Version]source, to source, out []provider.Rewrapped) error {
 	size := s.p.iv.size()
 	ivs := make([]byte, size*len(items))
 	if s.p.iv == ivHost {
@@ -97,33 +98,46 @@ func (s *session) rewrap(items []provider.Item, from map[kek.Version]source, to 
 			chunk, at = append(chunk, newItem(f.key, w, iv(i), s.p.iv)), append(at, i)
 		}
 	}
-	s.p.call.rewrap(s.h, to, chunk, s.scratch.Room())
+	s.p.call.rewrap(s.h, to.key, chunk, s.scratch.Room())
 	for n := range chunk {
 		i := at[n]
 		out[i].New, out[i].Err = result(&chunk[n], iv(i), s.p.iv)
 		if err := out[i].Err; isBusy(err) || isLost(err) {
-			out[i] = s.patiently(items[i], from[items[i].From.Version].key, to)
+			out[i].New, out[i].Err = s.patiently(items[i], from[items[i].From.Version], to, isLost(err))
 		}
-		out[i].Err = named(out[i].Err)
+		switch err := out[i].Err; {
+		case isBusy(err):
+			return fmt.Errorf("%w: %w", provider.ErrBusy, named(err))
+		case errors.Is(err, provider.ErrGone):
+			return err
+		case isLost(err), isGone(err):
+			return fmt.Errorf("%w: %w", provider.ErrGone, named(err))
+		default:
+			out[i].Err = named(err)
+		}
 	}
 	return nil
 }
 
 // patiently does one item again: after a pause when the token was busy, on a new
-// session in any case.
-func (s *session) patiently(it provider.Item, from, to pkcs11.ObjectHandle) provider.Rewrapped {
+// session in any case. With a lost session the handles of keys are lost too: whatever
+// they name now, they are not used.
+func (s *session) patiently(it provider.Item, from, to source, lost bool) (wrapped []byte, err error) {
 	for pause := busyPause; ; pause *= 4 {
 		time.Sleep(pause)
-		err := s.reopen()
-		var wrapped []byte
+		if err = s.reopen(); err == nil && lost {
+			s.p.sessionLost.Store(true)
+			err = errors.Join(s.findAgain(&from), s.findAgain(&to))
+		}
 		if err == nil {
-			wrapped, err = s.once(it, from, to)
+			wrapped, err = s.once(it, from.key, to.key)
 		}
 		if isBusy(err) {
 			s.p.tune.busy()
 		}
+		lost = lost || isLost(err)
 		if err == nil || !isBusy(err) && !isLost(err) || pause > maxBusyPause {
-			return provider.Rewrapped{Old: it.Wrapped, New: wrapped, Err: err}
+			return wrapped, err
 		}
 	}
 }
