@@ -56,6 +56,7 @@ type PKCS11 struct {
 	IVFromHSM   *bool  `yaml:"use_gcm_iv_from_hsm"`
 	Sessions    int    `yaml:"sessions"`  // that re-wrap at once; 0: as many as are fastest
 	InitArgs    string `yaml:"init_args"` // for modules that want some (NSS softokn)
+	LoadByPath  bool   `yaml:"load_by_path"`
 	// Environment names the variables that the module gets. It gets no other.
 	Environment []string      `yaml:"environment"`
 	Deadline    time.Duration `yaml:"deadline"` // of a call into the module; default: a minute

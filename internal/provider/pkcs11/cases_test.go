@@ -2,12 +2,14 @@ package pkcs11_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -87,6 +89,7 @@ func TestProbeLines(t *testing.T) {
 		{"mute", "key", "key of the probe: local is unknown, want true"},
 		{"GenerateKey=1:70", "key", "CKR_MECHANISM_INVALID"},
 		{"EncryptInit+1:2", "IV", "CKR_HOST_MEMORY"},
+		{"vendor-gcm", "mechanism", "CKM_AES_GCM: CKR_MECHANISM_INVALID; it has CKM_CLOUDHSM_AES_GCM"},
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) { // SoftHSM2 takes a # in a path for a comment
 			p, fault := faulty(t, c.mode)
@@ -162,6 +165,28 @@ func TestP01P02P03(t *testing.T) {
 				t.Errorf("warned %q", tries.Warning)
 			}
 		})
+	}
+}
+
+// TestP01After: what the token reports after a refused PIN is told with it.
+func TestP01After(t *testing.T) {
+	pkcs11test.NewTokens(t, pkcs11test.Label)
+	fault := pkcs11test.NewFault(t)
+	p := open(t, fault.Module)
+	for mode, says := range map[string]string{"pin-final": "CKR_PIN_INCORRECT: PIN refused; the next wrong PIN locks it", "pin-locked": "CKR_PIN_INCORRECT: PIN refused; it is locked now"} {
+		fault.Set("Login=1:sleep400")
+		turned := make(chan error, 1)
+		go func() {
+			time.Sleep(100 * time.Millisecond) // the attempt is being made
+			turned <- pkcs11test.Configure(fault.Module, mode)
+		}()
+		err := login(t, p, "4321")
+		if err == nil || !strings.Contains(err.Error(), says) || !errors.Is(err, provider.ErrPINRefused) {
+			t.Errorf("%s: %v", mode, err)
+		}
+		if err := <-turned; err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -330,6 +355,51 @@ func TestP05(t *testing.T) {
 		}
 		if err := p.Close(); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestP14Swapped: a module that puts another file in its own place while it is loaded.
+// What was hashed is what runs, or it is refused.
+func TestP14Swapped(t *testing.T) {
+	pkcs11test.NewTokens(t, pkcs11test.Label)
+	for _, byPath := range []bool{false, true} {
+		dir := t.TempDir()
+		module, source := filepath.Join(dir, "swaps.so"), filepath.Join(dir, "swaps.c")
+		text := fmt.Sprintf(`#include <stdio.h>
+#include <dlfcn.h>
+__attribute__((constructor)) static void swap(void) { rename("%[1]s.other", "%[1]s"); }
+unsigned long C_GetFunctionList(void **l) {
+	void *real = dlopen("%[2]s", RTLD_NOW);
+	return real ? ((unsigned long (*)(void **))dlsym(real, "C_GetFunctionList"))(l) : 5;
+}
+`, module, pkcs11test.Module(t))
+		for path, text := range map[string]string{source: text, module + ".other": "another"} {
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pkcs11test.Run(t, "gcc", "-shared", "-fPIC", "-o", module, source, "-ldl")
+		sum, err := os.ReadFile(module)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := pkcs11.Open(pkcs11.Config{ModulePath: module, TokenLabel: pkcs11test.Label, LoadByPath: byPath})
+		if byPath {
+			if err == nil || !strings.Contains(err.Error(), "it changed while it was loaded") {
+				t.Errorf("by its path: %v", err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		about, err := p.Describe(t.Context())
+		if want := fmt.Sprintf("%x", sha256.Sum256(sum)); err != nil || about["module_sha256"] != want {
+			t.Errorf("digest %s, %v, want that of what runs, %s", about["module_sha256"], err, want)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

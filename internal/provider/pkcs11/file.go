@@ -51,6 +51,19 @@ func openModule(path string) (*os.File, string, error) {
 	return f, hex.EncodeToString(h.Sum(nil)), nil
 }
 
+// sameModule hashes the file once more, after it was loaded by its path.
+func sameModule(path, digest string) error {
+	f, again, err := openModule(path)
+	if err != nil {
+		return err
+	}
+	f.Close()
+	if again != digest {
+		return fmt.Errorf("load module %s: it changed while it was loaded", printable.Quote(path))
+	}
+	return nil
+}
+
 // wholeELF refuses a file that is cut short: the loader maps it, and the process dies
 // at the first byte that is not there.
 func wholeELF(f io.ReaderAt, size int64) error {

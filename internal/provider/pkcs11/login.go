@@ -64,10 +64,25 @@ func (p *Provider) Login(ctx context.Context, final bool) error {
 		pin = nil // the token has a keypad
 	}
 	if err := p.call.login(p.h, pin); err != nil && !is(err, pkcs11.CKR_USER_ALREADY_LOGGED_IN) { // the login is of the whole application
-		return fmt.Errorf("log in to token %s: %w", token, refusedPIN(err))
+		return fmt.Errorf("log in to token %s: %w%s", token, refusedPIN(err), p.after(err))
 	}
 	p.loggedIn = true
 	return nil
+}
+
+// after is what the token reports of its PIN once it was refused.
+func (p *Provider) after(err error) string {
+	if !errors.Is(refusedPIN(err), provider.ErrPINRefused) {
+		return ""
+	}
+	tries, err := p.Tries(context.Background())
+	switch {
+	case errors.Is(err, provider.ErrPINLocked):
+		return "; it is locked now"
+	case tries.Final:
+		return "; " + tries.Warning
+	}
+	return ""
 }
 
 // refusedPIN marks the answers after which nobody may simply try again. Not

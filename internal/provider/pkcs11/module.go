@@ -30,6 +30,9 @@ type Config struct {
 	// The mode in use is always the one found by experiment.
 	IVFromHSM *bool
 	Sessions  int // that re-wrap at once; 0: as many as are fastest
+	// LoadByPath loads the module by its path, for those that look for their own files
+	// beside it. Else it is loaded from the descriptor that it was hashed through.
+	LoadByPath bool
 	// InitArgs goes to the module in CK_C_INITIALIZE_ARGS.pReserved, which NSS
 	// softokn wants; empty for any other.
 	InitArgs string
@@ -74,9 +77,16 @@ func Open(cfg Config) (*Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load module %s: %w", printable.Quote(cfg.ModulePath), err)
 	}
-	ctx := pkcs11.New(fmt.Sprintf("/proc/self/fd/%d", fd))
+	from := fmt.Sprintf("/proc/self/fd/%d", fd)
+	if cfg.LoadByPath {
+		from = cfg.ModulePath
+	}
+	ctx := pkcs11.New(from)
 	if ctx == nil {
 		return nil, fmt.Errorf("load module %s: not a PKCS#11 module for this machine", printable.Quote(cfg.ModulePath))
+	}
+	if err := sameModule(cfg.ModulePath, digest); cfg.LoadByPath && err != nil {
+		return nil, err
 	}
 	p := &Provider{cfg: cfg, ctx: ctx, digest: digest, handles: map[kek.Version]pkcs11.ObjectHandle{}, sources: map[kek.Version]source{}}
 	if p.call = functionsOf(ctx); p.call.list == nil {
@@ -146,8 +156,13 @@ func (p *Provider) Describe(context.Context) (map[string]string, error) {
 	if iv == "" {
 		iv = "not probed"
 	}
+	loaded := "from the descriptor it was hashed through"
+	if p.cfg.LoadByPath {
+		loaded = "by its path, and hashed before and after"
+	}
 	return map[string]string{
 		"provider":      Name,
+		"module_loaded": loaded,
 		"iv":            iv,
 		"module":        printable.Text(p.cfg.ModulePath),
 		"module_sha256": p.digest,

@@ -53,7 +53,7 @@ func (p *probe) destroy() {
 func (p *probe) mechanism() (string, error) {
 	info, err := p.ctx.GetMechanismInfo(p.slot, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_GCM, nil)})
 	if err != nil {
-		return "", fmt.Errorf("CKM_AES_GCM: %w", named(err))
+		return "", fmt.Errorf("CKM_AES_GCM: %w%s", named(err), p.vendorGCM())
 	}
 	if want := uint(pkcs11.CKF_ENCRYPT | pkcs11.CKF_DECRYPT); info.Flags&want != want {
 		return "", errors.New("CKM_AES_GCM cannot both encrypt and decrypt")
@@ -62,6 +62,24 @@ func (p *probe) mechanism() (string, error) {
 		return "", fmt.Errorf("CKM_AES_GCM takes keys of %d to %d bytes, want %d", info.MinKeySize, info.MaxKeySize, kek.Size)
 	}
 	return fmt.Sprintf("CKM_AES_GCM, encrypt and decrypt, keys of %d to %d bytes", info.MinKeySize, info.MaxKeySize), nil
+}
+
+// cloudHSM is CKM_CLOUDHSM_AES_GCM of AWS, which puts an IV of its own before its
+// answer; its modules take CKM_AES_GCM as well.
+const cloudHSM = pkcs11.CKM_VENDOR_DEFINED | pkcs11.CKM_AES_GCM
+
+// vendorGCM says what a token without CKM_AES_GCM has in its place.
+func (p *probe) vendorGCM() string {
+	all, err := p.ctx.GetMechanismList(p.slot)
+	if err != nil {
+		return ""
+	}
+	for _, m := range all {
+		if m.Mechanism == cloudHSM {
+			return "; it has CKM_CLOUDHSM_AES_GCM (0x80001087), which this version does not speak"
+		}
+	}
+	return ""
 }
 
 func (p *probe) makeKey() (string, error) {
