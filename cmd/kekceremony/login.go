@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -28,7 +29,7 @@ func loggedIn(ctx context.Context, o *options, cfg config.Config) (provider.Prov
 	if cfg.Encryption.PINFile != "" {
 		err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile)
 	} else {
-		err = steps.Login(ctx, p, pinOf(cfg), cfg.Transcripts, func(_ context.Context, use func(*term.Terminal) error) error {
+		err = steps.Login(ctx, p, pinOf(cfg), cfg.Transcripts, func(what string) { fmt.Fprintln(os.Stderr, "kekceremony:", what) }, func(_ context.Context, use func(*term.Terminal) error) error {
 			if t == nil {
 				return steps.ErrNobody
 			}

@@ -101,3 +101,21 @@ func TestOwnCount(t *testing.T) {
 		t.Errorf("after a right PIN there still is %v", left)
 	}
 }
+
+// TestKeypad: a token with a keypad gets no PIN from here, and the page says so (P03).
+func TestKeypad(t *testing.T) {
+	fault := pkcs11test.NewFault(t)
+	parts := partsWith(t, t.TempDir(), fault.Module)
+	pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--login", "--pin", rehearsal.PIN, "--change-pin", "--new-pin", pkcs11test.PIN)
+	p := wizardOf(t, parts, "install")
+	p.goOn(parts, regexp.MustCompile(`Provider to lock`))
+	fault.Set("pin-path", "Login=1:sleep1500")
+	p.typeAs("pkcs11")
+	p.until("waiting: the PIN is entered at the keypad of token " + rehearsal.TokenLabel)
+	if s := p.until("of 13  approve"); strings.Contains(s, "keypad") {
+		t.Errorf("it still waits:\n%s", s)
+	}
+	if n := fault.Count("login"); n != 1 {
+		t.Errorf("%d attempts, want 1", n)
+	}
+}

@@ -12,6 +12,7 @@ const MaxPIN = 255
 
 // Tries is what a token says of its PIN before anybody is asked for it.
 type Tries struct {
+	In      bool   // somebody is logged in already; the rest is not known
 	Ask     bool   // a PIN is to be entered; false also where the token has a keypad
 	Token   string // label, printable
 	Serial  string // printable

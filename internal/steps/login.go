@@ -43,7 +43,8 @@ func login(ctx context.Context, s *Site, d Desk) error {
 	if s.PIN.File != "" {
 		return provider.LoginFromFile(ctx, s.Provider, s.PIN.File)
 	}
-	return Login(ctx, s.Provider, s.PIN, s.Bundles, d.Lend, func(t provider.Tries) error {
+	say := func(what string) { d.Show(func(v *View) { v.Waiting = what }) }
+	return Login(ctx, s.Provider, s.PIN, s.Bundles, say, d.Lend, func(t provider.Tries) error {
 		return d.Approve(ctx, "approve-pin", Effect{Verb: "log in", Object: fmt.Sprintf("token %s, serial %s: its final try", t.Token, t.Serial),
 			Undo: "none: a wrong PIN locks it"})
 	})
@@ -51,11 +52,11 @@ func login(ctx context.Context, s *Site, d Desk) error {
 
 // Login has people type the PIN, each part on a screen of its own, and makes one
 // attempt. Attempts are counted in dir, for tokens that do not report them. What may be
-// the last one is allowed by final, or refused.
-func Login(ctx context.Context, p provider.Provider, how PIN, dir string, lend func(context.Context, func(*term.Terminal) error) error, final func(provider.Tries) error) error {
+// the last one is allowed by final, or refused. What people must do elsewhere is said.
+func Login(ctx context.Context, p provider.Provider, how PIN, dir string, say func(string), lend func(context.Context, func(*term.Terminal) error) error, final func(provider.Tries) error) error {
 	tries, err := p.Tries(ctx)
-	if err != nil || tries.Serial == "" && !tries.Ask {
-		return err // there is no PIN
+	if err != nil || tries.In {
+		return err
 	}
 	count := provider.AttemptsOf(dir, tries.Serial, how.Tries)
 	failed, last, err := count.Failed()
@@ -76,6 +77,9 @@ func Login(ctx context.Context, p provider.Provider, how PIN, dir string, lend f
 		if err != nil {
 			return err
 		}
+	}
+	if !tries.Ask {
+		say("the PIN is entered at the keypad of token " + tries.Token)
 	}
 	if err := count.Begin(); err != nil {
 		return err

@@ -160,7 +160,9 @@ func (p *Provider) Describe(context.Context) (map[string]string, error) {
 }
 
 // Tries implements provider.Provider: there is nothing to type.
-func (p *Provider) Tries(context.Context) (provider.Tries, error) { return provider.Tries{}, nil }
+func (p *Provider) Tries(context.Context) (provider.Tries, error) {
+	return provider.Tries{In: true}, nil
+}
 
 // Enter implements provider.Provider.
 func (p *Provider) Enter(context.Context, provider.Source) error {

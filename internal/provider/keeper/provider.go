@@ -41,7 +41,7 @@ func (p *Provider) Describe(ctx context.Context) (map[string]string, error) {
 // Tries implements provider.Provider.
 func (p *Provider) Tries(ctx context.Context) (provider.Tries, error) {
 	a, err := p.ask(ctx, "Tries", Request{}, p.deadline)
-	p.keypad = err == nil && !a.Tries.Ask
+	p.keypad = err == nil && !a.Tries.Ask && !a.Tries.In
 	return a.Tries, err
 }
 

@@ -15,6 +15,7 @@ import (
 func (p *Provider) Tries(context.Context) (provider.Tries, error) {
 	t := provider.Tries{Token: printable.Text(p.info.Label), Serial: printable.Text(p.info.SerialNumber)}
 	if p.loggedIn {
+		t.In = true
 		return t, nil
 	}
 	info, err := p.ctx.GetTokenInfo(p.slot)

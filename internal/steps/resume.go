@@ -1,0 +1,131 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// bundleName is what begin names a bundle.
+var bundleName = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d{6}Z-\d{4,}-[a-z]+$`)
+
+// resume goes on with a ceremony: it folds its events.
+func (e *engine) resume(ctx context.Context, c store.Ceremony, open Opening, lock store.Lock) error {
+	dir := filepath.Join(e.site.Bundles, c.Bundle)
+	if !bundleName.MatchString(c.Bundle) {
+		return fmt.Errorf("ceremony %d: bundle %s: not a directory's name", c.Seq, printable.Quote(c.Bundle))
+	}
+	e.site.Seq = c.Seq
+	w, torn, err := transcript.Resume(ctx, dir, e.site.History.Final, fence{e.site.Store, c.Seq}, time.Now)
+	if err != nil {
+		return err
+	}
+	e.log = w
+	if to := version(w.Events.Fold(), factTo); e.site.Want != 0 && to != 0 && to != e.site.Want {
+		return errors.Join(fmt.Errorf("ceremony %d, %s to version %d, asked for %d: %w", c.Seq, e.kind, to, e.site.Want, ErrUnfinished), w.Close())
+	}
+	if x := strings.Join(e.site.Exclude, "\n"); len(w.Events) > 0 && x != "" && x != w.Events.Fold()[factExcluded] {
+		return errors.Join(fmt.Errorf("ceremony %d, %s was opened with other exclusions: %w", c.Seq, e.kind, ErrUnfinished), w.Close())
+	}
+	if len(w.Events) == 0 { // it ended between its number and its first line
+		facts, err := open(ctx, e.site, lock)
+		if err != nil {
+			return err
+		}
+		if e.site.Chain == "" {
+			e.site.Chain = lock.Chain
+		}
+		return e.firstLine(ctx, facts)
+	}
+	if err := e.takeUp(ctx, c, torn, lock); err != nil {
+		return errors.Join(err, w.Close())
+	}
+	return nil
+}
+
+// takeUp folds the events and writes that another run goes on.
+func (e *engine) takeUp(ctx context.Context, c store.Ceremony, torn string, lock store.Lock) error {
+	events := e.log.Events
+	e.facts = events.Fold()
+	for _, ev := range events {
+		if ev.Kind == transcript.Deviation {
+			e.site.Deviations = append(e.site.Deviations, ev.Facts)
+		}
+	}
+	if err := e.genuine(c, lock); err != nil {
+		return err
+	}
+	e.resumed = true
+	e.site.Chain = kek.Chain(e.facts[transcript.FactChain])
+	if text, ok := e.facts[factRoster]; ok {
+		r, err := quorum.ParseRoster([]byte(text), e.site.Mode)
+		if err != nil {
+			return err
+		}
+		e.site.Roster = r
+	}
+	if text, ok := e.facts[transcript.FactNextRoster]; ok {
+		r, err := quorum.ParseRoster([]byte(text), e.site.Mode)
+		if err != nil {
+			return err
+		}
+		e.site.Next = r
+	}
+	if events[len(events)-1].Kind == transcript.Closed {
+		return nil
+	}
+	if err := e.stillWaiting(); err != nil {
+		return err
+	}
+	facts := Facts{"tool": e.site.Tool.Version, "tool_sha256": e.site.Tool.SHA256}
+	if torn != "" {
+		facts["torn_sha256"] = torn
+	}
+	_, err := e.append(ctx, transcript.Resumed, "", facts)
+	for i, ev := range e.log.Events {
+		if ev.Kind == transcript.Resumed && e.log.Events[i-1].Kind != transcript.Waiting {
+			e.since = ev.Seq
+		}
+	}
+	return err
+}
+
+// genuine refuses an unfinished ceremony that is not one of this chain: somebody
+// who can write to the store may have put it there, with a roster of his own.
+func (e *engine) genuine(c store.Ceremony, lock store.Lock) error {
+	planted := func(what string) error { return fmt.Errorf("ceremony %d: %s: %w", c.Seq, what, ErrHistory) }
+	first := e.log.Events[0]
+	switch {
+	case first.Prev != e.site.History.Final:
+		return planted("it does not follow the last final digest")
+	case first.Facts[transcript.FactCeremony] != strconv.Itoa(c.Seq), first.Facts[transcript.FactKind] != e.kind,
+		first.Facts[transcript.FactMode] != string(e.site.Mode):
+		return planted("its first line is another ceremony's")
+	case lock.Chain != "" && first.Facts[transcript.FactChain] != string(lock.Chain):
+		return planted("it is of another chain")
+	}
+	if text, ok := e.facts[factRoster]; ok && lock.Chain != "" && len(e.site.History.Logs) > 0 {
+		r, err := e.site.History.Roster(e.site.Mode, lock)
+		if err != nil {
+			return err
+		}
+		if text != string(r.Text) {
+			return planted("its roster is not the chain's")
+		}
+	}
+	if _, err := transcript.Verify(e.log.Dir); err != nil && !errors.Is(err, transcript.ErrIncomplete) {
+		return fmt.Errorf("ceremony %d: %w: %w", c.Seq, ErrHistory, err)
+	}
+	return nil
+}
