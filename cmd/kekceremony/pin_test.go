@@ -9,6 +9,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/secret"
 )
 
 // typeAs types a line, as it is.
@@ -56,6 +57,9 @@ func TestFinalTry(t *testing.T) {
 	must(t, "transcript", "verify", bundle)
 	if plan := event(t, bundle, "plan", "approve-pin")["plan"]; !strings.Contains(plan, "its final try; undo: none: a wrong PIN locks it\n") {
 		t.Errorf("the plan of the try:\n%s", plan)
+	}
+	if swap := event(t, bundle, "found", "pin")["swap"]; swap != secret.Swap() {
+		t.Errorf("the transcript says of swap %q", swap)
 	}
 
 	fault.Set("pin-final")

@@ -4,8 +4,10 @@
 package secret
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
+	"os"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -85,4 +87,18 @@ func Harden() error {
 		return fmt.Errorf("forbid tracing: %w", err)
 	}
 	return nil
+}
+
+// Swap says whether this host may write memory to a disk: "off", or how many areas it
+// has. Our own pages are locked; what a token library keeps is not.
+func Swap() string {
+	data, err := os.ReadFile("/proc/swaps")
+	if err != nil {
+		return "unknown"
+	}
+	areas := bytes.Count(bytes.TrimSpace(data), []byte("\n")) // one line is the head
+	if areas == 0 {
+		return "off"
+	}
+	return fmt.Sprintf("on, areas: %d", areas)
 }

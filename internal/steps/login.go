@@ -7,6 +7,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/secret"
 	"github.com/certautopilot/kekceremony/internal/term"
 )
 
@@ -34,7 +35,11 @@ func pin() Step {
 			if err := login(ctx, s, d); err != nil {
 				return nil, err
 			}
-			return s.Provider.Describe(ctx)
+			about, err := s.Provider.Describe(ctx)
+			if err == nil {
+				about["swap"] = secret.Swap()
+			}
+			return about, err
 		},
 	}
 }
