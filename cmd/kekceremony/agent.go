@@ -57,7 +57,7 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 	open := func(ctx context.Context) (provider.Provider, error) {
 		p, err := openProvider(ctx, cfg, nil)
 		if err == nil && cfg.Encryption.PINFile != "" {
-			if err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile); err != nil {
+			if err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile, pinOf(cfg).Count(cfg.Transcripts)); err != nil {
 				err = errors.Join(err, p.Close())
 			}
 		}

@@ -27,7 +27,7 @@ func loggedIn(ctx context.Context, o *options, cfg config.Config) (provider.Prov
 		return nil, err
 	}
 	if cfg.Encryption.PINFile != "" {
-		err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile)
+		err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile, pinOf(cfg).Count(cfg.Transcripts))
 	} else {
 		err = steps.Login(ctx, p, pinOf(cfg), cfg.Transcripts, func(what string) { fmt.Fprintln(os.Stderr, "kekceremony:", what) }, func(_ context.Context, use func(*term.Terminal) error) error {
 			if t == nil {

@@ -22,7 +22,8 @@ func probeCommand(o *options) *cobra.Command {
 		Use:   "probe",
 		Short: "Find out what the provider can do, on throw-away keys: exit 0 or 3",
 		Long: `probe leaves nothing on the token and needs no store. Each line is found by
-trying. With --module and --token it needs no configuration either.`,
+trying. With --module and --token it needs no configuration either, and counts
+no attempts to log in: the token may be locked by a few wrong PINs.`,
 		Args: cobra.NoArgs,
 		RunE: held(func(cmd *cobra.Command, _ []string) error {
 			cfg := config.Config{Encryption: config.Encryption{Provider: pkcs11.Name, PINFile: pinFile, PKCS11: token}}

@@ -259,7 +259,7 @@ func (r *rehearsed) application(ctx context.Context, do func(rehearsal.Applicati
 	}
 	defer p.Close()
 	if cfg.Encryption.PINFile != "" {
-		if err := provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile); err != nil {
+		if err := provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile, provider.Uncounted); err != nil {
 			return err
 		}
 	}

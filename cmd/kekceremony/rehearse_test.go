@@ -202,7 +202,7 @@ func application(t *testing.T, parts rehearsal.Parts) rehearsal.Application {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
-	if err := provider.LoginFromFile(t.Context(), p, filepath.Join(parts.Dir, "pin")); err != nil {
+	if err := provider.LoginFromFile(t.Context(), p, filepath.Join(parts.Dir, "pin"), provider.Uncounted); err != nil {
 		t.Fatal(err)
 	}
 	return rehearsal.Application{Records: db, Provider: p, Chain: lock.Chain}

@@ -88,7 +88,7 @@ func TestP09P16(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := provider.LoginFromFile(t.Context(), p, parts.Dir+"/pin"); err != nil {
+	if err := provider.LoginFromFile(t.Context(), p, parts.Dir+"/pin", provider.Uncounted); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Generate(t.Context(), kek.NameOf(a.Chain, 1)); err != nil {

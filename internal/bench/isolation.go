@@ -47,7 +47,7 @@ func (l lab) isolated(ctx context.Context) (isolated, error) {
 	defer kept.Close()
 	both := []provider.Provider{here, kept}
 	for _, p := range both {
-		if err := provider.LoginFromFile(ctx, p, filepath.Join(parts.Dir, "pin")); err != nil {
+		if err := provider.LoginFromFile(ctx, p, filepath.Join(parts.Dir, "pin"), provider.Uncounted); err != nil {
 			return isolated{}, err
 		}
 	}

@@ -171,7 +171,7 @@ func opened(ctx context.Context, parts rehearsal.Parts, cfg pkcs11.Config) (prov
 	if err != nil {
 		return nil, err
 	}
-	if err := provider.LoginFromFile(ctx, p, filepath.Join(parts.Dir, "pin")); err != nil {
+	if err := provider.LoginFromFile(ctx, p, filepath.Join(parts.Dir, "pin"), provider.Uncounted); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil

@@ -81,9 +81,14 @@ func (a *Agent) first(ctx context.Context) (store.Beat, error) {
 
 // beat opens every canary anew, so that a proof is never older than its beat.
 func (a *Agent) beat(ctx context.Context, b *store.Beat) error {
+	lost := a.reach(ctx)
 	if b.Process == "" {
+		if lost != nil {
+			return lost
+		}
 		var err error
 		if *b, err = a.first(ctx); err != nil {
+			a.lose(err)
 			return err
 		}
 	}
@@ -96,7 +101,6 @@ func (a *Agent) beat(ctx context.Context, b *store.Beat) error {
 		return err
 	}
 	before := b.Current
-	lost := a.reach(ctx)
 	b.Number++
 	b.Current, b.Trouble, b.Proofs = 0, "", map[kek.Version]string{}
 	for _, k := range keks {

@@ -1,10 +1,10 @@
 package provider
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -13,20 +13,21 @@ import (
 
 // Attempts counts the attempts to log in to one token that did not succeed, for
 // tokens that do not report it: a byte each in a file, on disk before the attempt is
-// made. A success removes the file.
+// made. What becomes of the count is decided under a lock, so that two consoles do not
+// both make the attempt before the last.
 type Attempts struct {
 	path    string
 	allowed int
 }
 
-// AttemptsOf counts those of the token of a serial, of which the one after allowed-1
-// failures is its final one. The file is .attempts-<hex> in a directory.
-// Without a directory nothing is counted.
-func AttemptsOf(dir, serial string, allowed int) Attempts {
+// AttemptsOf counts those at a token, of which the one after allowed-1 failures is its
+// final one. The file is .attempts-<hex> in a directory. Without a directory nothing
+// is counted.
+func AttemptsOf(dir string, t Tries, allowed int) Attempts {
 	if dir == "" {
 		return Attempts{}
 	}
-	sum := sha256.Sum256([]byte(serial))
+	sum := sha256.Sum256([]byte(t.Token + "\x00" + t.Serial))
 	return Attempts{filepath.Join(dir, fmt.Sprintf(".attempts-%x", sum[:8])), allowed}
 }
 
@@ -37,52 +38,72 @@ func (a Attempts) Failed() (n int, final bool, err error) {
 		return 0, false, nil
 	}
 	info, err := os.Lstat(a.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, a.allowed == 1, nil
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return a.left(0)
+	case err != nil:
 		return 0, false, err
 	}
-	n = int(info.Size())
-	if n >= a.allowed {
-		err = fmt.Errorf("%d attempts failed, by the count in %s: %w", n, a.path, ErrPINLocked)
-	}
-	return n, n == a.allowed-1, err
+	return a.left(int(info.Size()))
 }
 
-// Begin counts an attempt before it is made.
-func (a Attempts) Begin() error {
+func (a Attempts) left(n int) (int, bool, error) {
+	if n >= a.allowed {
+		return n, true, fmt.Errorf("%d attempts failed, by the count in %s: %w", n, a.path, ErrPINLocked)
+	}
+	return n, n == a.allowed-1, nil
+}
+
+// Attempt makes one attempt to log in with what was entered. A final one must have been
+// allowed, whoever else failed meanwhile. An attempt whose fate is not known stays
+// counted; one that was none does not. A person with a keypad may call it off; any
+// other attempt is waited for, as far as the provider waits.
+func (a Attempts) Attempt(ctx context.Context, p Provider, t Tries, final bool) (err error) {
+	if t.Ask {
+		ctx = context.WithoutCancel(ctx)
+	}
 	if a.path == "" {
-		return nil
+		return p.Login(ctx, final)
 	}
 	f, err := os.OpenFile(a.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return err
+		return fmt.Errorf("count the attempt: %w", err)
 	}
-	_, err = f.Write([]byte{'.'})
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		return fmt.Errorf("count the attempt: lock %s: %w", a.path, err)
 	}
-	return a.syncDir()
-}
-
-// End takes back what Begin counted when the PIN was not at fault, and everything
-// when it was right. An attempt whose fate is not known stays counted.
-func (a Attempts) End(err error) error {
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("count the attempt: %w", err)
+	}
+	n := info.Size()
+	if _, last, err := a.left(int(n)); err != nil {
+		return err
+	} else if last && !final {
+		return fmt.Errorf("%d attempts failed meanwhile: %w", n, ErrFinalTry)
+	}
+	if err := a.begin(f); err != nil {
+		return fmt.Errorf("count the attempt: %w", err)
+	}
+	err = p.Login(ctx, final)
 	switch {
-	case a.path == "", errors.Is(err, ErrPINRefused), errors.Is(err, ErrPINLocked), Lost(err):
-		return nil
 	case err == nil:
-		if err := os.Remove(a.path); err != nil {
-			return err
-		}
-		return a.syncDir()
+		err = f.Truncate(0)
+	case errors.Is(err, ErrUntried):
+		err = errors.Join(err, f.Truncate(n))
 	}
-	n, _, _ := a.Failed() // what is too much is counted too
-	return os.Truncate(a.path, int64(max(0, n-1)))
+	return err
 }
 
-func (a Attempts) syncDir() error {
+// begin writes the byte, and has it and its file on disk.
+func (a Attempts) begin(f *os.File) error {
+	if _, err := f.Write([]byte{'.'}); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
 	dir, err := os.Open(filepath.Dir(a.path))
 	if err != nil {
 		return err

@@ -26,11 +26,11 @@ func (f File) Read(context.Context) (*secret.Buffer, error) {
 	return b, nil
 }
 
-// LoginFromFile logs in with the PIN of a file, but never as a token's final try.
-// One that was refused, or whose fate is not known, is marked in PATH.refused, and
-// nobody tries this file again until the mark is removed by hand: a fleet that
-// starts together makes one attempt, not one each.
-func LoginFromFile(ctx context.Context, p Provider, path string) error {
+// LoginFromFile logs in with the PIN of a file, but never as a token's final try; count
+// may be the zero Attempts. A PIN that was refused is marked in PATH.refused, and
+// nobody tries this file again until the mark is removed by hand: a fleet that starts
+// together makes one attempt, not one each.
+func LoginFromFile(ctx context.Context, p Provider, path string, count func(Tries) Attempts) error {
 	lock, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("read the PIN: %w", err)
@@ -44,15 +44,16 @@ func LoginFromFile(ctx context.Context, p Provider, path string) error {
 		return fmt.Errorf("%s: this PIN was refused before (%s is there): %w", printable.Text(path), printable.Text(mark), ErrPINRefused)
 	}
 	tries, err := p.Tries(ctx)
-	if err == nil && tries.Ask {
-		err = p.Enter(ctx, File(path))
+	if err != nil || tries.In {
+		return err
 	}
-	if err == nil {
-		if err = p.Login(ctx, false); errors.Is(err, ErrKeeper) {
-			err = fmt.Errorf("whether the PIN was taken is not known: %w", errors.Join(err, ErrPINRefused))
+	if tries.Ask {
+		if err := p.Enter(ctx, File(path)); err != nil {
+			return err
 		}
 	}
-	if errors.Is(err, ErrPINRefused) || errors.Is(err, ErrPINLocked) || errors.Is(err, ErrFinalTry) {
+	err = count(tries).Attempt(ctx, p, tries, false)
+	if tried := !errors.Is(err, ErrUntried); tried && (errors.Is(err, ErrPINRefused) || errors.Is(err, ErrPINLocked)) {
 		f, markErr := os.OpenFile(mark, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if markErr == nil {
 			markErr = errors.Join(f.Sync(), f.Close())
@@ -61,3 +62,6 @@ func LoginFromFile(ctx context.Context, p Provider, path string) error {
 	}
 	return err
 }
+
+// Uncounted counts no attempts.
+func Uncounted(Tries) Attempts { return Attempts{} }

@@ -23,6 +23,7 @@ var (
 	ErrKeeper     = errors.New("the provider's process has ended")
 	ErrPINRefused = errors.New("PIN refused")
 	ErrPINLocked  = errors.New("PIN locked")
+	ErrUntried    = errors.New("no PIN was tried")
 	ErrFinalTry   = errors.New("the next wrong PIN locks it")
 	ErrNoToken    = errors.New("no such token")
 	ErrTokens     = errors.New("more than one token has this label")
@@ -39,15 +40,15 @@ type Provider interface {
 	// Describe says what is pinned, before any login. Keys are field names of
 	// the transcript; values are printable text.
 	Describe(context.Context) (map[string]string, error)
-	// Tries says whether a PIN is to be entered, and what the token reports of it.
-	// It returns ErrPINLocked.
+	// Tries says whether a PIN is to be entered, and what the token reports of it. It
+	// forgets what was entered before, and returns ErrPINLocked.
 	Tries(context.Context) (Tries, error)
 	// Enter has a PIN read, and keeps it for Login alone. Entered twice, it is the
 	// first half and the second.
 	Enter(context.Context, Source) error
 	// Login makes keys reachable, with what was entered, which is wiped whatever
 	// comes of it. It makes one attempt, and none where it is the token's final one
-	// and that was not allowed: ErrFinalTry.
+	// and that was not allowed: ErrFinalTry. ErrUntried says that no PIN was compared.
 	Login(ctx context.Context, final bool) error
 	// Probe finds out by experiment, on throw-away keys, whether the provider
 	// keeps the rules. It reports each line as it is known and stops at the

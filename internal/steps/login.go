@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -32,10 +33,17 @@ func pin() Step {
 				}
 				s.Provider = p
 			}
+			about, err := s.Provider.Describe(ctx)
+			if err == nil {
+				err = s.knows(about)
+			}
+			if err != nil {
+				return nil, err
+			}
 			if err := login(ctx, s, d); err != nil {
 				return nil, err
 			}
-			about, err := s.Provider.Describe(ctx)
+			about, err = s.Provider.Describe(ctx)
 			if err == nil {
 				about["swap"] = secret.Swap()
 			}
@@ -44,9 +52,20 @@ func pin() Step {
 	}
 }
 
+// knows compares module and token with those of this run and of the last ceremony,
+// before anybody types a PIN into them. The IV mode is found later.
+func (s *Site) knows(about map[string]string) error {
+	about = maps.Clone(about)
+	delete(about, "iv")
+	if err := s.sameAgain(about); err != nil {
+		return err
+	}
+	return comparePins(s, about)
+}
+
 func login(ctx context.Context, s *Site, d Desk) error {
 	if s.PIN.File != "" {
-		return provider.LoginFromFile(ctx, s.Provider, s.PIN.File)
+		return provider.LoginFromFile(ctx, s.Provider, s.PIN.File, s.PIN.Count(s.Bundles))
 	}
 	say := func(what string) { d.Show(func(v *View) { v.Waiting = what }) }
 	return Login(ctx, s.Provider, s.PIN, s.Bundles, say, d.Lend, func(t provider.Tries) error {
@@ -63,7 +82,7 @@ func Login(ctx context.Context, p provider.Provider, how PIN, dir string, say fu
 	if err != nil || tries.In {
 		return err
 	}
-	count := provider.AttemptsOf(dir, tries.Serial, how.Tries)
+	count := how.Count(dir)(tries)
 	failed, last, err := count.Failed()
 	if err != nil {
 		return fmt.Errorf("log in to token %s: %w", printable.Quote(tries.Token), err)
@@ -86,14 +105,12 @@ func Login(ctx context.Context, p provider.Provider, how PIN, dir string, say fu
 	if !tries.Ask {
 		say("the PIN is entered at the keypad of token " + tries.Token)
 	}
-	if err := count.Begin(); err != nil {
-		return err
-	}
-	err = p.Login(ctx, tries.Final)
-	if endErr := count.End(err); err == nil {
-		err = endErr
-	}
-	return err
+	return count.Attempt(ctx, p, tries, tries.Final)
+}
+
+// Count counts attempts in a directory.
+func (how PIN) Count(dir string) func(provider.Tries) provider.Attempts {
+	return func(t provider.Tries) provider.Attempts { return provider.AttemptsOf(dir, t, how.Tries) }
 }
 
 // prompt asks for the PIN, or a part of it, under what the token reports.

@@ -55,8 +55,11 @@ func probe() Step {
 				return nil, err
 			}
 			if f[transcript.FactKind] == Install {
-				return about, refuseUsedToken(ctx, s, f)
+				if err := refuseUsedToken(ctx, s, f); err != nil {
+					return nil, err
+				}
 			}
+			s.reached = about
 			return about, nil
 		},
 	}
@@ -77,7 +80,7 @@ func runProbe(ctx context.Context, s *Site, d Desk) error {
 	})
 	var noteErr error
 	err = s.Provider.Probe(ctx, func(line provider.Verdict) {
-		line.Detail = printable.Text(line.Detail)
+		line.Line, line.Detail = printable.Text(line.Line), printable.Text(line.Detail)
 		if line.Outcome != provider.Trying && noteErr == nil {
 			noteErr = d.Note(ctx, Facts{"line": line.Line, "outcome": string(line.Outcome), "detail": line.Detail})
 		}
@@ -107,8 +110,9 @@ var pinned = []string{"provider", "module_sha256", "serial", "iv"}
 func moved(s *Site, about map[string]string) (all []*DeviationError) {
 	last := s.History.Last()
 	for _, name := range pinned {
-		if want, ok := last[name]; ok && about[name] != want {
-			all = append(all, &DeviationError{name, want, about[name], ErrPins})
+		is, told := about[name]
+		if want, ok := last[name]; ok && told && is != want {
+			all = append(all, &DeviationError{name, want, is, ErrPins})
 		}
 	}
 	return all
@@ -118,11 +122,11 @@ func moved(s *Site, about map[string]string) (all []*DeviationError) {
 // token or its module was lost. Who has attended approved with that one in sight.
 func (s *Site) sameAgain(about map[string]string) error {
 	for _, name := range pinned {
-		if was, ok := s.reached[name]; ok && about[name] != was {
-			return fmt.Errorf("%s: was %s, is %s: %w", name, was, about[name], ErrOtherToken)
+		is, told := about[name]
+		if was, ok := s.reached[name]; ok && told && is != was {
+			return fmt.Errorf("%s: was %s, is %s: %w", name, was, is, ErrOtherToken)
 		}
 	}
-	s.reached = about
 	return nil
 }
 

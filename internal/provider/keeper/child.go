@@ -50,10 +50,12 @@ func start(c Config, t *term.Terminal) (*Provider, error) {
 		conn.Close()
 		return nil, err
 	}
-	p := &Provider{deadline: cmp.Or(c.Deadline, usualDeadline), client: rpc.NewClient(conn), cmd: cmd, words: words, exited: make(chan struct{})}
+	p := &Provider{deadline: cmp.Or(c.Deadline, usualDeadline), conn: conn, client: rpc.NewClient(conn), cmd: cmd, words: words, exited: make(chan struct{})}
 	go func() {
 		_ = cmd.Wait() // how it ended is in its state
 		close(p.exited)
+		time.Sleep(time.Second) // for an answer that is on its way
+		_ = p.client.Close()    // a child of its own may hold the other end
 	}()
 	return p, nil
 }
@@ -92,6 +94,11 @@ func (p *Provider) kill(why string) {
 
 // gone says how the child ended. One that talks nonsense is ended.
 func (p *Provider) gone(cause error) error {
+	p.once.Do(func() { p.end = p.ended(cause) })
+	return p.end
+}
+
+func (p *Provider) ended(cause error) error {
 	var refused rpc.ServerError
 	if errors.As(cause, &refused) {
 		p.kill("it refused a call: " + string(refused))

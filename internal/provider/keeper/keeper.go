@@ -8,9 +8,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/rpc"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -42,20 +44,24 @@ const (
 	usualDeadline  = time.Minute
 	keypadDeadline = 5 * time.Minute
 	grace          = 5 * time.Second // for a call that was called off, and for the end
+	forever        = 1<<63 - 1       // is for people
 )
 
 // Provider asks a child. Every error of a child that is not there any more is
 // provider.ErrKeeper.
 type Provider struct {
 	deadline time.Duration
+	conn     net.Conn
 	client   *rpc.Client
 	cmd      *exec.Cmd
 	words    *lastWords
 	call     uint64
 	keypad   bool
-	workers  string
+	workers  atomic.Value // string: asked for while a batch is in work
 
 	exited chan struct{} // closed when the child has ended
+	once   sync.Once
+	end    error // how it did, once it was asked for
 	mu     sync.Mutex
 	killed string // why it was
 }
@@ -67,7 +73,7 @@ var _ provider.Provider = (*Provider)(nil)
 func Open(ctx context.Context, c Config, t *term.Terminal) (*Provider, error) {
 	p, err := start(c, t)
 	if err != nil {
-		return nil, fmt.Errorf("start the keeper: %w", err)
+		return nil, fmt.Errorf("open provider %s: %w: %w", c.Provider, provider.ErrKeeper, err)
 	}
 	var a Answer
 	if err := p.do(ctx, "Open", c, &a, p.deadline); err != nil {
@@ -82,11 +88,20 @@ func Open(ctx context.Context, c Config, t *term.Terminal) (*Provider, error) {
 // do makes one call. A child that does not answer in time is killed; so is one that
 // was told that nobody waits any more.
 func (p *Provider) do(ctx context.Context, method string, args, reply any, deadline time.Duration) error {
+	until := time.Time{} // never
+	if deadline < forever {
+		until = time.Now().Add(deadline)
+	}
+	if err := p.conn.SetWriteDeadline(until); err != nil { // a stopped child reads nothing
+		return p.gone(err)
+	}
 	timer := time.NewTimer(deadline)
 	defer timer.Stop()
 	call := p.client.Go(service+"."+method, args, reply, make(chan *rpc.Call, 1))
 	select {
 	case <-call.Done:
+	case <-p.exited:
+		<-call.Done
 	case <-timer.C:
 		p.kill(fmt.Sprintf("it did not answer for %s", deadline))
 		<-call.Done

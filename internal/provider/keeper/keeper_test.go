@@ -60,7 +60,7 @@ func pinFile(t testing.TB) string {
 
 func login(t testing.TB, p provider.Provider) {
 	t.Helper()
-	if err := provider.LoginFromFile(t.Context(), p, pinFile(t)); err != nil {
+	if err := provider.LoginFromFile(t.Context(), p, pinFile(t), provider.Uncounted); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -151,14 +151,14 @@ func TestErrors(t *testing.T) {
 	if err := os.WriteFile(wrong, []byte("4321"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := provider.LoginFromFile(t.Context(), p, wrong); err == nil || !strings.Contains(err.Error(), "mode 0644") {
+	if err := provider.LoginFromFile(t.Context(), p, wrong, provider.Uncounted); err == nil || !strings.Contains(err.Error(), "mode 0644") {
 		t.Errorf("a file that others read: %v", err)
 	}
 	if err := os.Chmod(wrong, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := provider.LoginFromFile(t.Context(), p, wrong); !errors.Is(err, provider.ErrPINRefused) {
+		if err := provider.LoginFromFile(t.Context(), p, wrong, provider.Uncounted); !errors.Is(err, provider.ErrPINRefused) {
 			t.Errorf("%v", err)
 		}
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/secret"
 	"github.com/certautopilot/kekceremony/internal/term"
@@ -35,18 +37,34 @@ func settled(ctx context.Context, f *Fault) error {
 // Describe implements provider.Provider.
 func (p *Provider) Describe(ctx context.Context) (map[string]string, error) {
 	a, err := p.ask(ctx, "Describe", Request{}, p.deadline)
-	return a.About, err
+	return cleaned(a.About), err
+}
+
+// told are the facts that a provider tells of itself and of a key. The child runs a
+// module: it is not believed to tell no others, of which the transcript makes more.
+var told = []string{
+	"provider", "secrets_file", "host", "iv", "module", "module_loaded", "module_sha256", "token", "serial", "manufacturer", "model", "firmware",
+	"variable", "history", "local", "sensitive", "always_sensitive", "extractable", "never_extractable",
+}
+
+// cleaned drops what no provider tells, and makes the rest printable.
+func cleaned(facts map[string]string) map[string]string {
+	out := make(map[string]string, len(facts))
+	for name, value := range facts {
+		if slices.Contains(told, name) {
+			out[name] = printable.Text(value)
+		}
+	}
+	return out
 }
 
 // Tries implements provider.Provider.
 func (p *Provider) Tries(ctx context.Context) (provider.Tries, error) {
 	a, err := p.ask(ctx, "Tries", Request{}, p.deadline)
+	a.Tries.Token, a.Tries.Serial, a.Tries.Warning = printable.Text(a.Tries.Token), printable.Text(a.Tries.Serial), printable.Text(a.Tries.Warning)
 	p.keypad = err == nil && !a.Tries.Ask && !a.Tries.In
 	return a.Tries, err
 }
-
-// forever is for people.
-const forever = 1<<63 - 1
 
 // Enter implements provider.Provider: the child reads the PIN, from the terminal that
 // this process lends it. Whatever state it leaves it in, this process puts it back.
@@ -55,9 +73,8 @@ func (p *Provider) Enter(ctx context.Context, from provider.Source) (err error) 
 	case provider.File:
 		_, err = p.ask(ctx, "Enter", Request{File: string(from)}, p.deadline)
 	case term.Prompt:
-		if _, err = p.ask(ctx, "Enter", Request{Prompt: from.Text}, forever); err != nil {
-			err = errors.Join(err, from.Terminal.Restore())
-		}
+		_, err = p.ask(ctx, "Enter", Request{Prompt: from.Text}, forever)
+		err = errors.Join(err, from.Terminal.Restore())
 	default:
 		err = fmt.Errorf("enter a PIN: the keeper cannot read a %T", from)
 	}
@@ -94,13 +111,16 @@ func (p *Provider) Probe(ctx context.Context, report func(provider.Verdict)) err
 // Ours implements provider.Provider.
 func (p *Provider) Ours(ctx context.Context) ([]string, error) {
 	a, err := p.ask(ctx, "Ours", Request{}, p.deadline)
+	for i := range a.Names {
+		a.Names[i] = printable.Text(a.Names[i])
+	}
 	return a.Names, err
 }
 
 // Find implements provider.Provider.
 func (p *Provider) Find(ctx context.Context, n kek.Name) (provider.Key, error) {
 	a, err := p.ask(ctx, "Find", Request{Name: n}, p.deadline)
-	return provider.Key{Name: a.Key.Name, Attributes: a.Key.Attributes, Doubt: a.Key.Doubt.err()}, err
+	return provider.Key{Name: a.Key.Name, Attributes: cleaned(a.Key.Attributes), Doubt: a.Key.Doubt.err()}, err
 }
 
 // Generate implements provider.Provider.
@@ -133,7 +153,7 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 	if err := p.do(ctx, "Rewrap", pack(p.call, items, to), &out, p.deadline); err != nil {
 		return nil, fmt.Errorf("re-wrap with %s: %w", to.Label, err)
 	}
-	p.workers = out.Workers
+	p.workers.Store(printable.Text(out.Workers))
 	if err := settled(ctx, out.Fault); err != nil {
 		return nil, err
 	}
@@ -141,4 +161,7 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 }
 
 // Workers implements provider.Provider.
-func (p *Provider) Workers() string { return p.workers }
+func (p *Provider) Workers() string {
+	s, _ := p.workers.Load().(string) // none before the first batch
+	return s
+}

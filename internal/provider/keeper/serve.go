@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/rpc"
 	"os"
@@ -11,6 +12,9 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/env"
@@ -41,6 +45,9 @@ func Here(c Config) (provider.Provider, error) {
 // is typed at the terminal is not for it, so it lets signals pass.
 func Serve() error {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
+	for fd := fdSocket; fd <= fdOut; fd++ {
+		unix.CloseOnExec(fd) // whatever a module starts
+	}
 	file := os.NewFile(fdSocket, "keeper")
 	conn, err := net.FileConn(file)
 	if err != nil {
@@ -54,9 +61,25 @@ func Serve() error {
 		return err
 	}
 	alone := make(chan struct{})
-	go server.ServeConn(&ending{conn, sync.OnceFunc(func() { close(alone) })})
-	<-alone // a call into the module may hang: it is not waited for
+	leave := sync.OnceFunc(func() { close(alone) })
+	go server.ServeConn(&ending{conn, leave})
+	go orphaned(leave)
+	<-alone
+	k.callOff(math.MaxUint64) // somebody may be typing: the terminal is put back
+	select {
+	case k.jobs <- func() {}:
+	case <-time.After(time.Second): // a call into the module may hang: it is not waited for
+	}
 	return nil
+}
+
+// orphaned looks whether this process has another parent than it was started by: a
+// module may have closed the socket.
+func orphaned(leave func()) {
+	for parent := os.Getppid(); os.Getppid() == parent; {
+		time.Sleep(time.Second)
+	}
+	leave()
 }
 
 // ending tells when there is nothing more to read.

@@ -15,7 +15,7 @@ import (
 // known are the errors that keep their identity on the way from the child; a place
 // in this list is what is sent.
 var known = []error{
-	provider.ErrNoKey, provider.ErrAmbiguous, provider.ErrGone, provider.ErrBusy, provider.ErrKeeper, provider.ErrPINRefused, provider.ErrPINLocked,
+	provider.ErrNoKey, provider.ErrAmbiguous, provider.ErrGone, provider.ErrBusy, provider.ErrKeeper, provider.ErrPINRefused, provider.ErrPINLocked, provider.ErrUntried,
 	provider.ErrFinalTry, provider.ErrNoToken, provider.ErrTokens, provider.ErrUnguarded, provider.ErrNoFile,
 	term.ErrInterrupted, term.ErrNone, secret.ErrMode, fs.ErrNotExist, context.Canceled, context.DeadlineExceeded,
 }

@@ -13,6 +13,11 @@ import (
 
 // Tries implements provider.Provider.
 func (p *Provider) Tries(context.Context) (provider.Tries, error) {
+	p.entered.Wipe()
+	return p.tries()
+}
+
+func (p *Provider) tries() (provider.Tries, error) {
 	t := provider.Tries{Token: printable.Text(p.info.Label), Serial: printable.Text(p.info.SerialNumber)}
 	if p.loggedIn {
 		t.In = true
@@ -45,22 +50,22 @@ func (p *Provider) Enter(ctx context.Context, from provider.Source) error {
 
 // Login implements provider.Provider. It reads the token's counter again: somebody
 // else may have tried since it was asked for. No program ever retries a PIN.
-func (p *Provider) Login(ctx context.Context, final bool) error {
+func (p *Provider) Login(_ context.Context, final bool) error {
 	defer p.entered.Wipe()
 	if p.loggedIn {
 		return nil
 	}
-	tries, err := p.Tries(ctx)
+	tries, err := p.tries()
 	if err != nil {
-		return err
+		return untried(err)
 	}
 	token, pin := printable.Quote(p.cfg.TokenLabel), p.entered.Bytes()
 	switch {
 	case tries.Final && !final:
-		return fmt.Errorf("log in to token %s: CKF_USER_PIN_FINAL_TRY: %w", token, provider.ErrFinalTry)
+		return untried(fmt.Errorf("log in to token %s: CKF_USER_PIN_FINAL_TRY: %w", token, provider.ErrFinalTry))
 	case tries.Ask && len(pin) == 0:
 		// A zero length would mean the protected path (PKCS#11 v2.40, 5.6 C_Login).
-		return fmt.Errorf("log in to token %s: empty PIN: %w", token, provider.ErrPINRefused)
+		return untried(fmt.Errorf("log in to token %s: empty PIN: %w", token, provider.ErrPINRefused))
 	case !tries.Ask:
 		pin = nil // the token has a keypad
 	}
@@ -76,7 +81,7 @@ func (p *Provider) after(err error) string {
 	if !errors.Is(refusedPIN(err), provider.ErrPINRefused) {
 		return ""
 	}
-	tries, err := p.Tries(context.Background())
+	tries, err := p.tries()
 	switch {
 	case errors.Is(err, provider.ErrPINLocked):
 		return "; it is locked now"
@@ -86,19 +91,32 @@ func (p *Provider) after(err error) string {
 	return ""
 }
 
-// refusedPIN marks the answers after which nobody may simply try again. Not
-// among them is CKR_USER_PIN_NOT_INITIALIZED: no PIN was compared, no try is
-// used up, and SoftHSM2 gives it when processes open one token at once.
+// untried says that no PIN reached the token. The error reads as it is.
+func untried(err error) error { return untriedError{err} }
+
+type untriedError struct{ error }
+
+func (e untriedError) Unwrap() []error { return []error{e.error, provider.ErrUntried} }
+
+// refusedPIN marks the answers after which nobody may simply try again, and those with
+// which a token says that it has compared no PIN. SoftHSM2 gives
+// CKR_USER_PIN_NOT_INITIALIZED when processes open one token at once. What any other
+// answer means for the counter is not known.
 func refusedPIN(err error) error {
 	var e pkcs11.Error
 	if !errors.As(err, &e) {
 		return err
 	}
 	switch e {
-	case pkcs11.CKR_PIN_INCORRECT, pkcs11.CKR_PIN_INVALID, pkcs11.CKR_PIN_LEN_RANGE, pkcs11.CKR_PIN_EXPIRED, pkcs11.CKR_FUNCTION_CANCELED:
+	case pkcs11.CKR_PIN_INCORRECT, pkcs11.CKR_PIN_INVALID, pkcs11.CKR_PIN_LEN_RANGE, pkcs11.CKR_PIN_EXPIRED:
 		return fmt.Errorf("%w: %w", named(err), provider.ErrPINRefused)
 	case pkcs11.CKR_PIN_LOCKED:
 		return fmt.Errorf("%w: %w", named(err), provider.ErrPINLocked)
+	case pkcs11.CKR_FUNCTION_CANCELED: // at the keypad
+		return untried(fmt.Errorf("%w: %w", named(err), provider.ErrPINRefused))
+	case pkcs11.CKR_USER_PIN_NOT_INITIALIZED, pkcs11.CKR_USER_ANOTHER_ALREADY_LOGGED_IN, pkcs11.CKR_USER_TOO_MANY_TYPES, pkcs11.CKR_USER_TYPE_INVALID,
+		pkcs11.CKR_SESSION_HANDLE_INVALID, pkcs11.CKR_SESSION_CLOSED, pkcs11.CKR_OPERATION_ACTIVE, pkcs11.CKR_ARGUMENTS_BAD, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED:
+		return untried(named(err))
 	}
 	return named(err)
 }

@@ -244,20 +244,20 @@ func TestWrongPIN(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := provider.LoginFromFile(t.Context(), p, file); !errors.Is(err, provider.ErrPINRefused) {
+		if err := provider.LoginFromFile(t.Context(), p, file, provider.Uncounted); !errors.Is(err, provider.ErrPINRefused) {
 			t.Errorf("PIN of a file: %v", err)
 		}
 	}
 	if err := os.WriteFile(file, []byte(pkcs11test.PIN+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := provider.LoginFromFile(t.Context(), p, file); !errors.Is(err, provider.ErrPINRefused) {
+	if err := provider.LoginFromFile(t.Context(), p, file, provider.Uncounted); !errors.Is(err, provider.ErrPINRefused) {
 		t.Errorf("the mark was not looked at: %v", err)
 	}
 	if err := os.Remove(file + ".refused"); err != nil {
 		t.Fatal(err)
 	}
-	if err := provider.LoginFromFile(t.Context(), p, file); err != nil {
+	if err := provider.LoginFromFile(t.Context(), p, file, provider.Uncounted); err != nil {
 		t.Errorf("after the mark was cleared: %v", err)
 	}
 }

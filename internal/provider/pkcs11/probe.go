@@ -23,11 +23,12 @@ type probe struct {
 	*Provider
 	key    pkcs11.ObjectHandle
 	sample []byte // 32 random bytes of no value
+	report func(provider.Verdict)
 }
 
 // Probe implements provider.Provider (design section 5).
 func (p *Provider) Probe(ctx context.Context, report func(provider.Verdict)) error {
-	pr := &probe{Provider: p, sample: make([]byte, kek.Size)}
+	pr := &probe{Provider: p, sample: make([]byte, kek.Size), report: report}
 	if _, err := rand.Read(pr.sample); err != nil {
 		return err
 	}
@@ -163,7 +164,12 @@ func (p *probe) ivs() (string, error) {
 	const wraps = 1000
 	seen := make(map[string]bool, 2*wraps)
 	size := p.iv.size()
-	for range wraps {
+	told := time.Now()
+	for i := range wraps {
+		if now := time.Now(); now.Sub(told) > time.Second { // a slow token: people, and deadlines, wait
+			p.report(provider.Verdict{Line: "IV", Outcome: provider.Trying, Detail: fmt.Sprintf("%d of %d wraps", i, wraps)})
+			told = now
+		}
 		b, err := p.wrap(p.key, p.sample, nil)
 		if err != nil {
 			return "", named(err)
