@@ -30,13 +30,13 @@ func TestWizardDeviation(t *testing.T) {
 	sign(w, "bob", "bob")
 	w.enter("Enter alone goes on", "")
 	w.tell("place")
-	w.enter("PIN of token", rehearsal.PIN)
 	refused := w.until("d deviation")
 	if !strings.Contains(refused, "REFUSED: module_sha256: was") || !strings.Contains(refused, "your reason is written down") {
 		t.Errorf("the page of the deviation:\n%s", refused)
 	}
 	w.tmux("send-keys", "d")
-	w.enter("Why do you go on?", "vendor update, ticket 12")
+	w.enter("Why do you go on?", "vendor update, ticket 12") // before the module gets a PIN
+	w.enter("PIN of token", rehearsal.PIN)
 	sign(w, "3", "alice", "bob")
 	w.enter("Where else", "none")
 	w.enter("Until when", "")

@@ -52,10 +52,14 @@ func TestP04(t *testing.T) {
 	p.goOn(parts, regexp.MustCompile(`state      running`))
 	fault.Set("hide " + first)
 	p.goOn(parts, regexp.MustCompile(`REFUSED(?s:.*)the token is not there`))
+	logins := fault.Count("login")
 	p.tmux("send-keys", "r")
 	p.goOn(parts, regexp.MustCompile(`REFUSED: serial: was`))
 	if s := strings.Join(strings.Fields(p.screen()), ""); !strings.Contains(s, "serial:was"+first+",is"+second) {
 		t.Errorf("it does not tell which is which:\n%s", p.screen())
+	}
+	if n := fault.Count("login"); n != logins {
+		t.Errorf("the other token got the PIN")
 	}
 	fault.Set("hide " + second)
 	p.tmux("send-keys", "r")
@@ -74,6 +78,14 @@ func TestP04(t *testing.T) {
 	if made := fault.Count("token"); made != 2 {
 		t.Errorf("%d keys were made in the end, want 2", made)
 	}
+
+	// With the wrong one in first, the right one is taken once it is in.
+	p = wizardOf(t, parts, "rotate", "--to-version", "3")
+	p.goOn(parts, regexp.MustCompile(`REFUSED: serial: `))
+	fault.Set("hide " + second)
+	p.tmux("send-keys", "r")
+	p.goOn(parts, regexp.MustCompile(`EXIT 0`))
+	zeroAt(t, parts, 3)
 }
 
 // TestP09P16: a substituted HSM has the label, the serial and a key of the same name

@@ -200,12 +200,9 @@ func (e *engine) hold(ctx context.Context, s Step) error {
 		if _, logErr := e.append(ctx, transcript.Failed, s.Name, Facts{"error": printable.Text(err.Error())}); logErr != nil {
 			return errors.Join(err, logErr)
 		}
-		lost := (provider.Lost(err) || errors.Is(err, ErrOtherToken)) && e.site.Provider != nil
-		if lost { // what it knew is of no use any more
-			_ = e.site.Provider.Close()
-			e.site.Provider = nil
-		}
-		failure := Failure{Step: s.Name, Err: err, Lost: lost}
+		// Another token may be in by the time it is tried again.
+		anew := e.site.Provider != nil && (provider.Lost(err) || errors.Is(err, ErrOtherToken) || errors.Is(err, ErrPins))
+		failure := Failure{Step: s.Name, Err: err, Lost: anew}
 		_ = errors.As(err, &failure.Deviation)
 		choice, chooseErr := e.room.Choose(ctx, failure)
 		if ctx.Err() != nil {
@@ -221,7 +218,9 @@ func (e *engine) hold(ctx context.Context, s Step) error {
 		if chooseErr != nil || !choice.Retry {
 			return errors.Join(err, chooseErr)
 		}
-		if lost {
+		if anew {
+			_ = e.site.Provider.Close()
+			e.site.Provider = nil
 			if err := e.reach(ctx, s); err != nil {
 				return err
 			}

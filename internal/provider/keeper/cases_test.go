@@ -1,18 +1,24 @@
 package keeper_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
 // kept is a token behind the fault module, with a deadline that a test can wait for.
@@ -160,6 +166,143 @@ func captured(t *testing.T, do func()) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// TestP12Odd: a module that starts a process which keeps the socket, stops itself,
+// closes what is not its own or talks on the socket: the call ends, with a reason.
+func TestP12Odd(t *testing.T) {
+	for i, c := range []struct {
+		modes []string
+		says  string
+	}{
+		{[]string{"EncryptInit=1:fork", "EncryptInit=2:segv"}, "SIGSEGV"},
+		{[]string{"EncryptInit=1:fork", "EncryptInit=2:hang"}, "it did not answer for 500ms"},
+		{[]string{"EncryptInit=1:stop"}, "it did not answer for 500ms"},
+		{[]string{"EncryptInit=1:close", "EncryptInit=2:hang"}, ""},
+		{[]string{"EncryptInit=1:scribble"}, ""},
+	} {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			fault, cfg := kept(t)
+			p := open(t, cfg)
+			login(t, p)
+			_, items := keys(t, p, 3)
+			if _, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2)); err != nil {
+				t.Fatal(err)
+			}
+			fault.Set(c.modes...)
+			done := make(chan error, 1)
+			go func() {
+				_, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2))
+				done <- errors.Join(err, p.Close())
+			}()
+			select {
+			case err := <-done:
+				if !errors.Is(err, provider.ErrKeeper) || !strings.Contains(err.Error(), c.says) {
+					t.Errorf("%v", err)
+				}
+			case <-time.After(30 * time.Second):
+				t.Error("it hangs")
+			}
+		})
+	}
+}
+
+// TestStoppedAndLarge: a child that was stopped reads nothing, however much is to be said.
+func TestStoppedAndLarge(t *testing.T) {
+	_, c := kept(t)
+	p := open(t, c)
+	login(t, p)
+	_, items := keys(t, p, 10)
+	pid := strings.TrimSpace(pkcs11test.Run(t, "pgrep", "-P", fmt.Sprint(os.Getpid()), "-f", "kekceremony keeper"))
+	pkcs11test.Run(t, "kill", "-STOP", pid)
+	if _, err := p.Rewrap(t.Context(), slices.Repeat(items, 1000), kek.NameOf(chain, 2)); !errors.Is(err, provider.ErrKeeper) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestSlowToken: the probe of a token that is slow, and says so, is no hanging one.
+func TestSlowToken(t *testing.T) {
+	fault, c := kept(t)
+	c.Deadline = 2 * time.Second
+	p := open(t, c)
+	login(t, p)
+	fault.Set("EncryptInit+1:sleep4")
+	progress := 0
+	err := p.Probe(t.Context(), func(v provider.Verdict) {
+		if v.Outcome == provider.Trying && strings.Contains(v.Detail, "of 1000 wraps") {
+			progress++
+		}
+	})
+	if err != nil || progress == 0 {
+		t.Errorf("%v, told %d times", err, progress)
+	}
+}
+
+// TestBatchInWork: how many work may be asked while a batch is in work.
+func TestBatchInWork(t *testing.T) {
+	_, c := kept(t)
+	p := open(t, c)
+	login(t, p)
+	_, items := keys(t, p, 50)
+	stop := make(chan struct{})
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = p.Workers()
+			}
+		}
+	})
+	for range 5 {
+		if _, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2)); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	asking.Wait()
+}
+
+// TestAgentWithoutKeeper: an agent whose keeper is gone, before the first beat too,
+// starts another.
+func TestAgentWithoutKeeper(t *testing.T) {
+	_, c := kept(t)
+	db, err := sqlite.Create(t.Context(), filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	gone := open(t, c)
+	if err := gone.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	opened := 0
+	a := fleet.Agent{Store: db, Provider: gone, Chain: chain, Role: "app", Every: 50 * time.Millisecond, Say: func(string) {},
+		Open: func(context.Context) (provider.Provider, error) {
+			if opened++; opened == 1 {
+				return nil, provider.ErrGone
+			}
+			return open(t, c), nil
+		}}
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	for guard := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		beats, err := db.Beats(t.Context())
+		if err != nil || time.Now().After(guard) {
+			t.Fatalf("no beat, %v", err)
+		}
+		if len(beats) > 0 {
+			break
+		}
+	}
+	stop()
+	if err := <-ended; err != nil || opened != 2 {
+		t.Errorf("%v, opened %d times", err, opened)
+	}
 }
 
 // TestP15: the module is finalized between two calls, never during one.

@@ -109,11 +109,13 @@ func (p *Provider) ended(cause error) error {
 		p.kill("it hung up")
 		<-p.exited
 	}
-	signal := ""
 	select {
 	case <-p.words.heard:
-		signal = p.words.signal
-	case <-time.After(grace): // somebody else holds the other end
+	case <-time.After(time.Second): // a child of its own holds the other end
+	}
+	signal := ""
+	if s := p.words.signal.Load(); s != nil {
+		signal = *s
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -129,10 +129,10 @@ func TestCountFails(t *testing.T) {
 // TestLostLogin: an attempt whose answer was lost is one that failed, for all one knows.
 func TestLostLogin(t *testing.T) {
 	fault, c := kept(t)
-	dir, wrong := t.TempDir(), pinFile(t)
+	dir, path := t.TempDir(), pinFile(t)
 	fault.Set("Login+1:lost")
 	for range 4 {
-		if err := provider.LoginFromFile(t.Context(), open(t, c), wrong, steps.PIN{Tries: 3}.Count(dir)); err == nil {
+		if err := provider.LoginFromFile(t.Context(), open(t, c), path, steps.PIN{Tries: 3}.Count(dir)); err == nil {
 			t.Error("it went through")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"regexp"
+	"sync/atomic"
 
 	"github.com/certautopilot/kekceremony/internal/secret"
 )
@@ -12,7 +13,7 @@ import (
 // signal that the Go runtime died of, and nothing else. Whatever a module prints may
 // hold a PIN: it is read into locked memory and wiped.
 type lastWords struct {
-	signal string        // once heard is closed; empty: none
+	signal atomic.Pointer[string]
 	heard  chan struct{} // closed at the end
 }
 
@@ -42,7 +43,8 @@ func (w *lastWords) listen(from *os.File) {
 				break
 			}
 			if found := died.FindSubmatch(room[:end]); found != nil {
-				w.signal = string(found[1])
+				signal := string(found[1])
+				w.signal.Store(&signal)
 			}
 			n = copy(room, room[end+1:n])
 		}

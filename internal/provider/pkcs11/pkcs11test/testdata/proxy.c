@@ -50,6 +50,10 @@
  *     noise      write a line with an escape sequence to stdout and stderr, go on
  *     signals    have SIGSEGV, SIGINT, SIGTERM and SIGHUP do nothing, go on
  *     threads    start three threads that never end, go on
+ *     fork       start a process that keeps every descriptor for 20 seconds, go on
+ *     stop       stop the process (SIGSTOP)
+ *     close      close every descriptor from 3 on, go on
+ *     scribble   write nonsense to every socket that is open, go on
  * Each process counts calls by itself, anew whenever the file's text changes. A
  * line that is none of these has every call answer CKR_ARGUMENTS_BAD.
  *
@@ -207,14 +211,15 @@ static void note(const char *what, const char *more) {
 
 /* ---- the configuration ---- */
 
-enum what { ANSWER, LOST, HANG, SLEEP, SEGV, ABORT, EXIT, KILL, NOISE, SIGNALS, THREADS };
+enum what { ANSWER, LOST, HANG, SLEEP, SEGV, ABORT, EXIT, KILL, NOISE, SIGNALS, THREADS, FORK, STOP, CLOSE, SCRIBBLE };
 
 static const struct {
 	const char *word;
 	enum what what;
 } whats[] = {
 	{ "lost", LOST }, { "hang", HANG }, { "segv", SEGV }, { "abort", ABORT }, { "exit", EXIT }, { "kill", KILL },
-	{ "noise", NOISE }, { "signals", SIGNALS }, { "threads", THREADS },
+	{ "noise", NOISE }, { "signals", SIGNALS }, { "threads", THREADS }, { "fork", FORK },
+	{ "stop", STOP }, { "close", CLOSE }, { "scribble", SCRIBBLE },
 };
 
 /* fault is what some calls of a function do. */
@@ -419,6 +424,14 @@ static void make_noise(void) {
 		dprintf(fd, "%s", line); /* past stdio, whose buffer may never be written */
 }
 
+static void scribble(void) {
+	for (int fd = 3; fd < 256; fd++) {
+		struct stat s;
+		if (fstat(fd, &s) == 0 && S_ISSOCK(s.st_mode))
+			dprintf(fd, "nonsense nonsense nonsense");
+	}
+}
+
 static void misbehave(struct call *c, const struct fault *f) {
 	static int *volatile nowhere;
 	switch (f->what) {
@@ -453,6 +466,22 @@ static void misbehave(struct call *c, const struct fault *f) {
 		break;
 	case THREADS:
 		start_threads();
+		break;
+	case FORK:
+		if (fork() == 0) {
+			sleep(20);
+			_exit(0);
+		}
+		break;
+	case STOP:
+		kill(getpid(), SIGSTOP);
+		break;
+	case CLOSE:
+		for (int fd = 3; fd < 256; fd++)
+			close(fd);
+		break;
+	case SCRIBBLE:
+		scribble();
 		break;
 	}
 }
