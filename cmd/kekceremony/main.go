@@ -20,7 +20,7 @@ func run(args []string) int {
 	if err := secret.Harden(); err != nil {
 		return report(os.Stderr, err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer stop()
 	cmd := root()
 	cmd.SetArgs(args)

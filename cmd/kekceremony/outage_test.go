@@ -26,7 +26,7 @@ func started(t *testing.T, parts rehearsal.Parts) (end func() (code int, said st
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, binary, rotateTo(parts, 2, "--rate", "200")...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGQUIT) } // it says where it hangs
+	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGABRT) } // it says where it hangs
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	if err := cmd.Start(); err != nil {

@@ -1,9 +1,13 @@
 package main_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -119,5 +123,26 @@ func TestKeypad(t *testing.T) {
 	}
 	if n := fault.Count("login"); n != 1 {
 		t.Errorf("%d attempts, want 1", n)
+	}
+}
+
+// TestKilledAtPIN: whatever ends the wizard while somebody types, the terminal echoes
+// afterwards: the keeper, which reads, puts it back.
+func TestKilledAtPIN(t *testing.T) {
+	parts := partsWith(t, t.TempDir(), pkcs11test.Module(t))
+	for name, code := range map[string]int{"KILL": 137, "QUIT": 75, "TERM": 75} {
+		// The keeper ends after the wizard.
+		dir := t.TempDir()
+		p := newPane(t, fmt.Sprintf("stty -g > %[1]s/before; %[2]s install --config %[3]s; echo EXIT $?; sleep 2; stty -g > %[1]s/after; echo LOOKED; cat", dir, binary, parts.Config()))
+		p.goOn(parts, regexp.MustCompile(`PIN of token`))
+		pkcs11test.Run(t, "kill", "-"+name, strconv.Itoa(pidOf(t, "^"+binary+" install .*"+parts.Dir)))
+		p.until("LOOKED")
+		p.until(fmt.Sprintf("EXIT %d", code))
+		before, err := os.ReadFile(filepath.Join(dir, "before"))
+		after, afterErr := os.ReadFile(filepath.Join(dir, "after"))
+		if err != nil || afterErr != nil || string(before) != string(after) {
+			t.Errorf("SIG%s: the terminal's state before and after: %q, %q, %v", name, before, after, errors.Join(err, afterErr))
+		}
+		_ = exec.Command("tmux", "-L", p.server, "kill-server").Run()
 	}
 }

@@ -143,12 +143,12 @@ func (k *keeper) begin(call uint64) (context.Context, context.CancelFunc) {
 	return ctx, stop
 }
 
-// callOff ends a call, also one that has not begun.
+// callOff ends a call and those before it, also one that has not begun.
 func (k *keeper) callOff(call uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.calledOff = max(k.calledOff, call)
-	if k.call == call && k.stop != nil {
+	if k.call <= call && k.stop != nil {
 		k.stop()
 	}
 }
