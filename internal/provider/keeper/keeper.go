@@ -76,7 +76,7 @@ func Open(ctx context.Context, c Config, t *term.Terminal) (*Provider, error) {
 		return nil, fmt.Errorf("open provider %s: %w: %w", c.Provider, provider.ErrKeeper, err)
 	}
 	var a Answer
-	if err := p.do(ctx, "Open", c, &a, p.deadline); err != nil {
+	if err := p.do(ctx, "Open", Opening{c, t != nil}, &a, p.deadline); err != nil {
 		return nil, fmt.Errorf("open provider %s: %w", c.Provider, errors.Join(err, p.Close()))
 	}
 	if err := a.Fault.err(); err != nil {
@@ -132,6 +132,7 @@ func (p *Provider) callOff(call *rpc.Call) {
 // Close has the child end the module's sessions, and ends the child.
 func (p *Provider) Close() error {
 	var a Answer
+	_ = p.conn.SetWriteDeadline(time.Now().Add(grace)) // of a connection that is gone
 	call := p.client.Go(service+".Close", Request{}, &a, make(chan *rpc.Call, 1))
 	select {
 	case <-call.Done:

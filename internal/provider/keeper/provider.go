@@ -104,7 +104,7 @@ func (p *Provider) Probe(ctx context.Context, report func(provider.Verdict)) err
 		if a.Verdict == nil {
 			return settled(ctx, a.Fault)
 		}
-		report(*a.Verdict)
+		report(provider.Verdict{Line: printable.Text(a.Verdict.Line), Outcome: a.Verdict.Outcome, Detail: printable.Text(a.Verdict.Detail)})
 	}
 }
 
@@ -120,7 +120,7 @@ func (p *Provider) Ours(ctx context.Context) ([]string, error) {
 // Find implements provider.Provider.
 func (p *Provider) Find(ctx context.Context, n kek.Name) (provider.Key, error) {
 	a, err := p.ask(ctx, "Find", Request{Name: n}, p.deadline)
-	return provider.Key{Name: a.Key.Name, Attributes: cleaned(a.Key.Attributes), Doubt: a.Key.Doubt.err()}, err
+	return provider.Key{Name: n, Attributes: cleaned(a.Key.Attributes), Doubt: a.Key.Doubt.err()}, err
 }
 
 // Generate implements provider.Provider.

@@ -45,16 +45,13 @@ func Here(c Config) (provider.Provider, error) {
 // is typed at the terminal is not for it, so it lets signals pass.
 func Serve() error {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
-	for fd := fdSocket; fd <= fdOut; fd++ {
-		unix.CloseOnExec(fd) // whatever a module starts
-	}
 	file := os.NewFile(fdSocket, "keeper")
 	conn, err := net.FileConn(file)
 	if err != nil {
 		return fmt.Errorf("keeper: it is started by other commands only: %w", err)
 	}
-	file.Close()
-	k := &keeper{jobs: make(chan func()), verdicts: make(chan provider.Verdict)}
+	file.Close() // conn is a copy that nothing inherits
+	k := &keeper{jobs: make(chan func())}
 	go k.work()
 	server := rpc.NewServer()
 	if err := server.RegisterName(service, &Methods{k}); err != nil {
@@ -101,10 +98,10 @@ func (e *ending) Read(b []byte) (int, error) {
 type keeper struct {
 	jobs     chan func()
 	provider provider.Provider
-	verdicts chan provider.Verdict
-	ended    *Fault // of the probe, when verdicts gives no more
+	in, out  *os.File // of the terminal; nil: there is none
 
 	mu        sync.Mutex
+	probing   *probing
 	calledOff uint64 // the highest call that was
 	call      uint64 // in work
 	stop      context.CancelFunc
@@ -170,9 +167,14 @@ func (m *Methods) ask(r Request, a *Answer, job func(context.Context, provider.P
 }
 
 // Open loads the module and finds the token.
-func (m *Methods) Open(c Config, a *Answer) error {
+func (m *Methods) Open(o Opening, a *Answer) error {
 	a.Fault = m.k.do(0, func(context.Context) (err error) {
-		p, err := Here(c)
+		if o.Terminal { // for good: a file that is forgotten is closed
+			m.k.in, m.k.out = os.NewFile(fdIn, "terminal"), os.NewFile(fdOut, "terminal")
+			unix.CloseOnExec(fdIn)
+			unix.CloseOnExec(fdOut)
+		}
+		p, err := Here(o.Config)
 		if err == nil { // else p may be a nil of its own type
 			m.k.provider = p
 		}
@@ -208,7 +210,10 @@ func (m *Methods) Enter(r Request, a *Answer) error {
 		if r.File != "" {
 			return p.Enter(ctx, provider.File(r.File))
 		}
-		t, err := term.Of(os.NewFile(fdIn, "terminal"), os.NewFile(fdOut, "terminal"))
+		if m.k.in == nil {
+			return term.ErrNone
+		}
+		t, err := term.Of(m.k.in, m.k.out)
 		if err != nil {
 			return err
 		}
@@ -223,30 +228,44 @@ func (m *Methods) Login(r Request, a *Answer) error {
 // Probe begins; each Verdict is then asked for by itself, so that each line of the
 // probe has its deadline.
 func (m *Methods) Probe(r Request, _ *Answer) error {
-	m.k.verdicts = make(chan provider.Verdict)
-	go func(verdicts chan provider.Verdict) {
+	run := &probing{verdicts: make(chan provider.Verdict)}
+	m.k.mu.Lock()
+	m.k.probing = run
+	m.k.mu.Unlock()
+	go func() {
 		var a Answer
 		_ = m.ask(r, &a, func(ctx context.Context, p provider.Provider) error {
 			return p.Probe(ctx, func(v provider.Verdict) {
 				select {
-				case verdicts <- v:
+				case run.verdicts <- v:
 				case <-ctx.Done():
 				}
 			})
 		})
-		m.k.ended = a.Fault
-		close(verdicts)
-	}(m.k.verdicts)
+		run.ended = a.Fault
+		close(run.verdicts)
+	}()
 	return nil
+}
+
+// probing is a probe that is in work.
+type probing struct {
+	verdicts chan provider.Verdict
+	ended    *Fault // once verdicts gives no more
 }
 
 // Verdict is the next line; after the last there is none, and what came of it all.
 func (m *Methods) Verdict(_ Request, a *Answer) error {
-	if v, ok := <-m.k.verdicts; ok {
+	m.k.mu.Lock()
+	run := m.k.probing
+	m.k.mu.Unlock()
+	if run == nil {
+		a.Fault = faultOf(errNotOpen)
+	} else if v, ok := <-run.verdicts; ok {
 		a.Verdict = &v
-		return nil
+	} else {
+		a.Fault = run.ended
 	}
-	a.Fault = m.k.ended
 	return nil
 }
 
@@ -260,7 +279,7 @@ func (m *Methods) Ours(r Request, a *Answer) error {
 func (m *Methods) Find(r Request, a *Answer) error {
 	return m.ask(r, a, func(ctx context.Context, p provider.Provider) error {
 		k, err := p.Find(ctx, r.Name)
-		a.Key = Key{k.Name, k.Attributes, faultOf(k.Doubt)}
+		a.Key = Key{k.Attributes, faultOf(k.Doubt)}
 		return err
 	})
 }

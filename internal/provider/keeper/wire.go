@@ -67,6 +67,11 @@ func (f fault) Is(target error) bool {
 // What is asked of the child, and answered. Each request has a number, so that it
 // can be called off.
 type (
+	// Opening opens the provider, in a child that has the terminal or has none.
+	Opening struct {
+		Config
+		Terminal bool
+	}
 	// Request asks; what of it is set depends on the method.
 	Request struct {
 		Call   uint64
@@ -88,7 +93,6 @@ type (
 	}
 	// Key is a provider.Key, whose doubt is an error.
 	Key struct {
-		Name       kek.Name
 		Attributes map[string]string
 		Doubt      *Fault
 	}
