@@ -27,7 +27,8 @@ two AES-256 token keys on one session: unwrap, wrap with a random IV, unwrap
 again, compare. (b) is a loop that updates the same columns of the same rows of
 the same SQLite file, a thousand to a transaction, as durable as ours. (c) is the
 re-wrap step of a whole `+"`kekceremony rotate --ui none`"+`, with one process of
-the fleet beating beside it. The share is (c) by the slower of (a) and (b).
+the fleet beating beside it. The share is (c) by the slower of (a) and (b). Peak memory
+is that of the process that reads and writes; its keeper holds a page at a time.
 
 | envelopes | (a) re-wraps/s | (a) with an idle thread | (b) updates/s | (c) envelopes/s | share | peak memory | sessions |
 |---:|---:|---:|---:|---:|---:|---:|---|

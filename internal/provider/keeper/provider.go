@@ -44,7 +44,7 @@ func (p *Provider) Describe(ctx context.Context) (map[string]string, error) {
 // module: it is not believed to tell no others, of which the transcript makes more.
 var told = []string{
 	"provider", "secrets_file", "host", "iv", "module", "module_loaded", "module_sha256", "token", "serial", "manufacturer", "model", "firmware",
-	"variable", "history", "local", "sensitive", "always_sensitive", "extractable", "never_extractable",
+	"variable", "history", "local", "sensitive", "always_sensitive", "extractable", "never_extractable", "wrap", "unwrap", "derive", "modifiable", "copyable", "bytes",
 }
 
 // cleaned drops what no provider tells, and makes the rest printable.

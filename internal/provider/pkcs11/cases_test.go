@@ -219,6 +219,28 @@ func TestP08(t *testing.T) {
 	}
 }
 
+// TestP08More: a key that can do more than wrap and unwrap by GCM, or is too short, is
+// refused by the probe.
+func TestP08More(t *testing.T) {
+	for mode, says := range map[string]string{
+		"grant 106": "wrap is true, want false", "grant 107": "unwrap is true, want false", "grant 10c": "derive is true, want false",
+		"grant 170": "modifiable is true, want false", "grant 171": "copyable is true, want false", "short-key": "bytes is 16, want 32",
+	} {
+		p, _ := faulty(t, mode)
+		var failed *provider.ProbeError
+		if _, err := probe(t, p); !errors.As(err, &failed) || failed.Line != "key" || !strings.Contains(failed.Detail, says) {
+			t.Errorf("%s: %v, want %s", mode, err, says)
+		}
+		p.Close()
+	}
+	// A token that knows no CKA_COPYABLE is asked without it. SoftHSM2 knows it, and
+	// says what it then took.
+	p, _ := faulty(t, "GenerateKey=1:12")
+	if _, err := probe(t, p); err == nil || !strings.Contains(err.Error(), "copyable is true, want false") {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestP11: a wrapped DEK with any bit changed, cut short or empty opens to nothing.
 func TestP11(t *testing.T) {
 	p, _ := faulty(t)

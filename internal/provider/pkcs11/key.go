@@ -3,10 +3,12 @@ package pkcs11
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 
 	"github.com/miekg/pkcs11"
 
@@ -16,10 +18,10 @@ import (
 )
 
 // template is what a KEK is made with: usable for AES-GCM and nothing else
-// (PKCS#11 v2.40, 4.8 and 4.10).
-func template(token bool, label string, id []byte) []*pkcs11.Attribute {
+// (PKCS#11 v2.40, 4.8 and 4.10). CKA_COPYABLE is new in v2.40: not every token knows it.
+func template(token bool, label string, id []byte, copyable bool) []*pkcs11.Attribute {
 	a := pkcs11.NewAttribute
-	return []*pkcs11.Attribute{
+	all := []*pkcs11.Attribute{
 		a(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY),
 		a(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_AES),
 		a(pkcs11.CKA_VALUE_LEN, kek.Size),
@@ -38,11 +40,18 @@ func template(token bool, label string, id []byte) []*pkcs11.Attribute {
 		a(pkcs11.CKA_LABEL, label),
 		a(pkcs11.CKA_ID, id),
 	}
+	if copyable {
+		all = append(all, a(pkcs11.CKA_COPYABLE, false))
+	}
+	return all
 }
 
 func (p *Provider) generate(token bool, label string, id []byte) (pkcs11.ObjectHandle, error) {
 	mech := []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_GEN, nil)}
-	h, err := p.ctx.GenerateKey(p.h, mech, template(token, label, id))
+	h, err := p.ctx.GenerateKey(p.h, mech, template(token, label, id, true))
+	if is(err, pkcs11.CKR_ATTRIBUTE_TYPE_INVALID) { // no key was made
+		h, err = p.ctx.GenerateKey(p.h, mech, template(token, label, id, false))
+	}
 	if err != nil {
 		return 0, fmt.Errorf("generate key %s: %w", label, named(err))
 	}
@@ -91,10 +100,11 @@ func (s *session) only(n kek.Name) (pkcs11.ObjectHandle, error) {
 }
 
 // born refuses a key that was not made on the token, or that may have been
-// outside it (PKCS#11 v2.40, 4.8: CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE).
+// outside it (PKCS#11 v2.40, 4.8: CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE),
+// and one of which the token says that it can do more than it was made for.
 func born(label string, attributes map[string]string) error {
 	for _, t := range told {
-		if v := attributes[t.name]; v != t.want {
+		if v := attributes[t.name]; v != t.want && (v != unknown || !t.passable) {
 			return fmt.Errorf("key %s: %s is %s, want %s", label, t.name, v, t.want)
 		}
 	}
@@ -127,16 +137,25 @@ func (s *session) find(with ...*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error)
 // told lists what is read back of a key, by its name in transcripts, and what
 // a key made by us says.
 var told = []struct {
-	name string
-	attr uint
-	want string
+	name     string
+	attr     uint
+	want     string
+	passable bool // it may be unknown: it was asked for when the key was made
 }{
-	{"local", pkcs11.CKA_LOCAL, "true"},
-	{"sensitive", pkcs11.CKA_SENSITIVE, "true"},
-	{"always_sensitive", pkcs11.CKA_ALWAYS_SENSITIVE, "true"},
-	{"extractable", pkcs11.CKA_EXTRACTABLE, "false"},
-	{"never_extractable", pkcs11.CKA_NEVER_EXTRACTABLE, "true"},
+	{"local", pkcs11.CKA_LOCAL, "true", false},
+	{"sensitive", pkcs11.CKA_SENSITIVE, "true", false},
+	{"always_sensitive", pkcs11.CKA_ALWAYS_SENSITIVE, "true", false},
+	{"extractable", pkcs11.CKA_EXTRACTABLE, "false", false},
+	{"never_extractable", pkcs11.CKA_NEVER_EXTRACTABLE, "true", false},
+	{"wrap", pkcs11.CKA_WRAP, "false", true},
+	{"unwrap", pkcs11.CKA_UNWRAP, "false", true},
+	{"derive", pkcs11.CKA_DERIVE, "false", true},
+	{"modifiable", pkcs11.CKA_MODIFIABLE, "false", true},
+	{"copyable", pkcs11.CKA_COPYABLE, "false", true},
+	{"bytes", pkcs11.CKA_VALUE_LEN, strconv.Itoa(kek.Size), true},
 }
+
+const unknown = "unknown"
 
 // attributes reads each attribute by itself: a token that refuses one would
 // otherwise withhold all. What cannot be read is "unknown". The error is that of a
@@ -144,7 +163,7 @@ var told = []struct {
 func (p *Provider) attributes(h pkcs11.ObjectHandle) (map[string]string, error) {
 	out := make(map[string]string, len(told))
 	for _, t := range told {
-		out[t.name] = "unknown"
+		out[t.name] = unknown
 		a, err := p.ctx.GetAttributeValue(p.h, h, []*pkcs11.Attribute{pkcs11.NewAttribute(t.attr, nil)})
 		if isGone(err) || isLost(err) {
 			return nil, named(err)
@@ -152,10 +171,12 @@ func (p *Provider) attributes(h pkcs11.ObjectHandle) (map[string]string, error) 
 		if err != nil || len(a) != 1 {
 			continue
 		}
-		switch {
-		case bytes.Equal(a[0].Value, []byte{1}):
+		switch v := a[0].Value; {
+		case len(v) == 8: // a CK_ULONG
+			out[t.name] = strconv.FormatUint(binary.NativeEndian.Uint64(v), 10)
+		case bytes.Equal(v, []byte{1}):
 			out[t.name] = "true"
-		case bytes.Equal(a[0].Value, []byte{0}):
+		case bytes.Equal(v, []byte{0}):
 			out[t.name] = "false"
 		}
 	}

@@ -13,6 +13,9 @@
  *                the token's own stand before its answer
  *   extractable  keys come out extractable and not sensitive
  *   not-local    CKA_LOCAL reads false
+ *   short-key    keys are made with 16 bytes, whatever is asked for
+ *   grant ATTRIBUTE  keys are made with this attribute (hex) true, whatever is asked
+ *                for. Several may be granted
  *   slow         each wrap takes 2 ms longer, a key on the token a second
  *   latency      each call of a cipher takes 1 ms longer, on every session by
  *                itself, as on a network
@@ -100,7 +103,7 @@ _Static_assert((int)FUNCTIONS == (int)PLACE_COUNT && (int)AT_Login == (int)PLACE
 
 #define EACH_MODE(X) \
 	X(GONE, "gone") X(IGNORE_TAG, "ignore-tag") X(ZERO_IV, "zero-iv") X(HIDE_GCM, "hide-gcm") \
-	X(VENDOR_GCM, "vendor-gcm") X(EXTRACTABLE, "extractable") X(NOT_LOCAL, "not-local") X(SLOW, "slow") \
+	X(VENDOR_GCM, "vendor-gcm") X(EXTRACTABLE, "extractable") X(NOT_LOCAL, "not-local") X(SHORT_KEY, "short-key") X(SLOW, "slow") \
 	X(LATENCY, "latency") X(BUSY, "busy") X(GCM_FAILS, "gcm-fails") X(WRITTEN_IV, "written-iv") \
 	X(CONSTANT_IV, "constant-iv") X(APPENDED_IV, "appended-iv") X(SMALL_SIZE, "small-size") \
 	X(CORRUPT, "corrupt") X(OTHER_KEY, "other-key") X(MUTE, "mute") X(PIN_LOW, "pin-low") \
@@ -115,6 +118,7 @@ static const char *const modes[] = { EACH_MODE(WORD) };
 
 #define CKA_TOKEN 0x1UL
 #define CKA_SENSITIVE 0x103UL
+#define CKA_VALUE_LEN 0x161UL
 #define CKA_EXTRACTABLE 0x162UL
 #define CKA_LOCAL 0x163UL
 #define CKA_NEVER_EXTRACTABLE 0x164UL
@@ -242,7 +246,8 @@ struct config {
 	unsigned long modes; /* a bit each */
 	char as[SERIAL], hidden[MOST][SERIAL];
 	int hidden_n;
-	ck_ulong renumber;
+	ck_ulong renumber, granted[MOST];
+	int granted_n;
 	struct fault faults[MOST];
 	int faults_n;
 	atomic_ulong *calls; /* of each function, since the text is what it is */
@@ -318,6 +323,8 @@ static int parse_line(struct config *c, const char *line) {
 		return (size_t)snprintf(c->module, sizeof c->module, "%s", rest) < sizeof c->module;
 	if ((rest = after(line, "hide")))
 		return c->hidden_n < MOST && pad(c->hidden[c->hidden_n++], rest);
+	if ((rest = after(line, "grant")))
+		return c->granted_n < MOST && number(rest, 16, &c->granted[c->granted_n++]);
 	if ((rest = after(line, "as")))
 		return pad(c->as, rest);
 	if ((rest = after(line, "renumber")))
@@ -837,6 +844,7 @@ static ck_ulong on_Login(ck_ulong session, ck_ulong user, ck_byte *pin, ck_ulong
 
 static ck_ulong generate(const struct config *conf, ck_ulong session, struct ck_mechanism *m, struct attribute *a, ck_ulong n, ck_ulong *key) {
 	static ck_byte yes = 1, no = 0;
+	static ck_ulong sixteen = 16;
 	struct attribute copy[64];
 	int token = 0;
 	if (n > sizeof copy / sizeof *copy)
@@ -845,6 +853,11 @@ static ck_ulong generate(const struct config *conf, ck_ulong session, struct ck_
 	for (ck_ulong i = 0; i < n; i++) {
 		if (copy[i].type == CKA_TOKEN)
 			token = *(ck_byte *)copy[i].value;
+		if (copy[i].type == CKA_VALUE_LEN && has(conf, SHORT_KEY))
+			copy[i].value = &sixteen;
+		for (int g = 0; g < conf->granted_n; g++)
+			if (copy[i].type == conf->granted[g])
+				copy[i].value = &yes;
 		if (copy[i].type == CKA_EXTRACTABLE && has(conf, EXTRACTABLE))
 			copy[i].value = &yes;
 		if (copy[i].type == CKA_SENSITIVE && has(conf, EXTRACTABLE))
