@@ -58,6 +58,16 @@ func Lines(s string) string {
 	return b.String()
 }
 
+// Again is Text for what should have been through Text already, and comes from where
+// that is not believed: what was escaped is not escaped again.
+func Again(s string) string {
+	s = strings.ReplaceAll(Lines(s), "\n", `\u{a}`)
+	if len(s) > Limit {
+		s = s[:Limit-3] + "..."
+	}
+	return s
+}
+
 // Quote is Text between double quotes, for error messages. A double quote in s
 // is escaped as well.
 func Quote(s string) string {

@@ -52,3 +52,15 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+func TestAgain(t *testing.T) {
+	for _, s := range []string{"", "plain", "a\x1b[31mb\\c", "\n\r\u202e", strings.Repeat("\\", 300)} {
+		if once := printable.Text(s); printable.Again(once) != once {
+			t.Errorf("%q: %q again is %q", s, once, printable.Again(once))
+		}
+		again := printable.Again(s)
+		if len(again) > printable.Limit || strings.ContainsFunc(again, func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Errorf("%q: %q", s, again)
+		}
+	}
+}

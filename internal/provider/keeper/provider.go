@@ -52,7 +52,7 @@ func cleaned(facts map[string]string) map[string]string {
 	out := make(map[string]string, len(facts))
 	for name, value := range facts {
 		if slices.Contains(told, name) {
-			out[name] = printable.Text(value)
+			out[name] = printable.Again(value)
 		}
 	}
 	return out
@@ -61,7 +61,7 @@ func cleaned(facts map[string]string) map[string]string {
 // Tries implements provider.Provider.
 func (p *Provider) Tries(ctx context.Context) (provider.Tries, error) {
 	a, err := p.ask(ctx, "Tries", Request{}, p.deadline)
-	a.Tries.Token, a.Tries.Serial, a.Tries.Warning = printable.Text(a.Tries.Token), printable.Text(a.Tries.Serial), printable.Text(a.Tries.Warning)
+	a.Tries.Token, a.Tries.Serial, a.Tries.Warning = printable.Again(a.Tries.Token), printable.Again(a.Tries.Serial), printable.Again(a.Tries.Warning)
 	p.keypad = err == nil && !a.Tries.Ask && !a.Tries.In
 	return a.Tries, err
 }
@@ -104,7 +104,7 @@ func (p *Provider) Probe(ctx context.Context, report func(provider.Verdict)) err
 		if a.Verdict == nil {
 			return settled(ctx, a.Fault)
 		}
-		report(provider.Verdict{Line: printable.Text(a.Verdict.Line), Outcome: a.Verdict.Outcome, Detail: printable.Text(a.Verdict.Detail)})
+		report(provider.Verdict{Line: printable.Again(a.Verdict.Line), Outcome: a.Verdict.Outcome, Detail: printable.Again(a.Verdict.Detail)})
 	}
 }
 
@@ -112,7 +112,7 @@ func (p *Provider) Probe(ctx context.Context, report func(provider.Verdict)) err
 func (p *Provider) Ours(ctx context.Context) ([]string, error) {
 	a, err := p.ask(ctx, "Ours", Request{}, p.deadline)
 	for i := range a.Names {
-		a.Names[i] = printable.Text(a.Names[i])
+		a.Names[i] = printable.Again(a.Names[i])
 	}
 	return a.Names, err
 }
@@ -153,7 +153,7 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 	if err := p.do(ctx, "Rewrap", pack(p.call, items, to), &out, p.deadline); err != nil {
 		return nil, fmt.Errorf("re-wrap with %s: %w", to.Label, err)
 	}
-	p.workers.Store(printable.Text(out.Workers))
+	p.workers.Store(printable.Again(out.Workers))
 	if err := settled(ctx, out.Fault); err != nil {
 		return nil, err
 	}
