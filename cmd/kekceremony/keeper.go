@@ -10,6 +10,11 @@ import (
 func keeperCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: keeper.Command, Short: "Hold the provider for another command", Hidden: true, Args: cobra.NoArgs,
-		RunE: held(func(*cobra.Command, []string) error { return keeper.Serve() }),
+		RunE: held(func(*cobra.Command, []string) error {
+			if err := keeper.Serve(); err != nil {
+				return &usageError{err}
+			}
+			return nil
+		}),
 	}
 }
