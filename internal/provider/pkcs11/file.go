@@ -117,7 +117,7 @@ func (u unguarded) Is(target error) bool { return target == provider.ErrUnguarde
 func guarded(info fs.FileInfo) error {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	switch mode := info.Mode(); {
-	case mode.Perm()&0o022 != 0 && mode&fs.ModeSticky == 0:
+	case mode.Perm()&0o022 != 0 && !(info.IsDir() && mode&fs.ModeSticky != 0):
 		return unguarded(fmt.Sprintf("mode %04o lets others change it", mode.Perm()))
 	case !ok || stat.Uid != 0 && int(stat.Uid) != os.Geteuid():
 		return unguarded("its owner is neither root nor this user")

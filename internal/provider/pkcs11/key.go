@@ -68,7 +68,7 @@ func (p *Provider) Generate(_ context.Context, n kek.Name) error {
 // same key: a second one under either is somebody else's work.
 func (p *Provider) Find(_ context.Context, n kek.Name) (provider.Key, error) {
 	delete(p.handles, n.Version)
-	delete(p.sources, n.Version)
+	delete(p.sources, n.Version) // its reference stays
 	key, err := p.only(n)
 	if err != nil {
 		return provider.Key{}, err

@@ -57,6 +57,7 @@ type Provider struct {
 	iv       ivMode
 	handles  map[kek.Version]pkcs11.ObjectHandle
 	sources  map[kek.Version]source
+	refs     map[kek.Version]reference // for good
 	// sessionLost is set by a session that was lost: no handle is used any more.
 	sessionLost atomic.Bool
 }
@@ -88,7 +89,7 @@ func Open(cfg Config) (*Provider, error) {
 	if err := sameModule(cfg.ModulePath, digest); cfg.LoadByPath && err != nil {
 		return nil, err
 	}
-	p := &Provider{cfg: cfg, ctx: ctx, digest: digest, handles: map[kek.Version]pkcs11.ObjectHandle{}, sources: map[kek.Version]source{}}
+	p := &Provider{cfg: cfg, ctx: ctx, digest: digest, handles: map[kek.Version]pkcs11.ObjectHandle{}, sources: map[kek.Version]source{}, refs: map[kek.Version]reference{}}
 	if p.call = functionsOf(ctx); p.call.list == nil {
 		return nil, fmt.Errorf("load module %s: it has no function list", printable.Quote(cfg.ModulePath))
 	}
@@ -152,18 +153,13 @@ func (p *Provider) findToken() error {
 
 // Describe implements provider.Provider.
 func (p *Provider) Describe(context.Context) (map[string]string, error) {
-	iv := string(p.iv)
-	if iv == "" {
-		iv = "not probed"
-	}
 	loaded := "from the descriptor it was hashed through"
 	if p.cfg.LoadByPath {
 		loaded = "by its path, and hashed before and after"
 	}
-	return map[string]string{
+	about := map[string]string{
 		"provider":      Name,
 		"module_loaded": loaded,
-		"iv":            iv,
 		"module":        printable.Text(p.cfg.ModulePath),
 		"module_sha256": p.digest,
 		"token":         printable.Text(p.info.Label),
@@ -171,7 +167,11 @@ func (p *Provider) Describe(context.Context) (map[string]string, error) {
 		"manufacturer":  printable.Text(p.info.ManufacturerID),
 		"model":         printable.Text(p.info.Model),
 		"firmware":      fmt.Sprintf("%d.%d", p.info.FirmwareVersion.Major, p.info.FirmwareVersion.Minor),
-	}, nil
+	}
+	if p.iv != "" { // else it was not probed yet
+		about["iv"] = string(p.iv)
+	}
+	return about, nil
 }
 
 // Close ends the sessions and the module. It does not unload the module:
@@ -211,5 +211,8 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Name }
 
-// Is makes every answer of a token that is not there provider.ErrGone.
-func (e *Error) Is(target error) bool { return target == provider.ErrGone && (isGone(e) || isLost(e)) }
+// Is makes every answer of a token that is not there provider.ErrGone, and of one that
+// is busy provider.ErrBusy.
+func (e *Error) Is(target error) bool {
+	return target == provider.ErrGone && (isGone(e) || isLost(e)) || target == provider.ErrBusy && isBusy(e)
+}

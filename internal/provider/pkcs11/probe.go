@@ -204,6 +204,8 @@ func (p *Provider) discoverIV(key pkcs11.ObjectHandle, sample []byte) error {
 	n, err := p.call.encrypt(p.h, key, iv, nil, sample, out)
 	want := len(sample) + envelope.TagSize
 	switch {
+	case isBusy(err), isLost(err), isGone(err):
+		return named(err)
 	case err == nil && n == want+envelope.LongIVSize && bytes.Equal(iv, make([]byte, envelope.IVSize)):
 		p.iv = ivAppended
 	case err == nil && n != want:
@@ -261,7 +263,7 @@ func (p *probe) throughput() (string, error) {
 	const each, trial = 32, 100 * time.Millisecond
 	version := kek.Name{Label: "of the probe"}
 	of := source{name: version, key: p.key}
-	from := map[kek.Version]source{version.Version: of}
+	keys := keyring{of, map[kek.Version]source{version.Version: of}}
 	one, err := p.wrap(p.key, p.sample, nil)
 	if err != nil {
 		return "", named(err)
@@ -272,10 +274,14 @@ func (p *probe) throughput() (string, error) {
 		var done atomic.Int64
 		var failed atomic.Pointer[error]
 		began := time.Now()
+		if p.workersFor(n) < n {
+			break
+		}
 		p.share(n, func(s *session) {
+			mine := keys.clone()
 			out := make([]provider.Rewrapped, each)
 			for failed.Load() == nil && time.Since(began) < trial {
-				err := s.rewrap(items, from, of, out)
+				err := s.rewrap(items, &mine, out)
 				for _, a := range out {
 					err = cmp.Or(err, a.Err)
 				}

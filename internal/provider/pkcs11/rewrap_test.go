@@ -129,9 +129,75 @@ func TestAnotherKeyAfterALostSession(t *testing.T) {
 	pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--login", "--pin", pkcs11test.PIN, "--delete-object", "--type", "secrkey", "--label", two.Label)
 	Plant(t, two, two.HexID())
 	fault.Set("EncryptInit=1:b3")
-	answers, err := p.Rewrap(t.Context(), all, two)
-	if !errors.Is(err, provider.ErrGone) || !strings.Contains(err.Error(), "is another key") {
-		t.Errorf("%v, %d answers", err, len(answers))
+	for range 2 { // also when it is asked again
+		answers, err := p.Rewrap(t.Context(), all, two)
+		if !errors.Is(err, provider.ErrGone) || !strings.Contains(err.Error(), "is another key") {
+			t.Errorf("%v, %d answers", err, len(answers))
+		}
+	}
+}
+
+// TestLostSessions loses every session in the middle of a batch of many chunks, once
+// and for good. With them the login is lost: no key is to be seen, and none is gone.
+func TestLostSessions(t *testing.T) {
+	pkcs11test.NewTokens(t, pkcs11test.Label)
+	fault := pkcs11test.NewFault(t)
+	p, err := pkcs11.Open(pkcs11.Config{ModulePath: fault.Module, TokenLabel: pkcs11test.Label, Sessions: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	if err := login(t, p, pkcs11test.PIN); err != nil {
+		t.Fatal(err)
+	}
+	all, two := items(t, p, 200), kek.NameOf(chain, 2)
+	for _, mode := range []string{"", "DecryptInit=30:b3", "EncryptInit=50:60", "Decrypt=70:6"} {
+		fault.Set(mode)
+		answers, err := p.Rewrap(t.Context(), all, two)
+		if err != nil {
+			t.Fatalf("%s: %v", mode, err)
+		}
+		right(t, p, all, answers)
+	}
+	for _, mode := range []string{"DecryptInit+30:b3", "EncryptInit+1:60"} {
+		fault.Set(mode)
+		if _, err := p.Rewrap(t.Context(), all, two); !errors.Is(err, provider.ErrGone) {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
+	fault.Set("EncryptInit+1:6")
+	if _, err := p.Rewrap(t.Context(), all, two); !errors.Is(err, provider.ErrBusy) || errors.Is(err, provider.ErrGone) {
+		t.Errorf("busy for good: %v", err)
+	}
+	fault.Set()
+	if err := p.CloseAll(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Rewrap(t.Context(), all, two); !errors.Is(err, provider.ErrGone) {
+		t.Errorf("with the login lost: %v", err)
+	}
+}
+
+// TestFewerSessions: a token that grants fewer sessions than are wanted.
+func TestFewerSessions(t *testing.T) {
+	pkcs11test.NewTokens(t, pkcs11test.Label)
+	fault := pkcs11test.NewFault(t)
+	p, err := pkcs11.Open(pkcs11.Config{ModulePath: fault.Module, TokenLabel: pkcs11test.Label, Sessions: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	if err := login(t, p, pkcs11test.PIN); err != nil {
+		t.Fatal(err)
+	}
+	all := items(t, p, 100)
+	fault.Set("OpenSession+4:b1")
+	for range 2 {
+		answers, err := p.Rewrap(t.Context(), all, kek.NameOf(chain, 2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		right(t, p, all, answers)
 	}
 }
 

@@ -23,6 +23,7 @@ type session struct {
 	p       *Provider
 	h       pkcs11.SessionHandle
 	scratch *secret.Buffer
+	lost    bool                // and its keys were not found again yet
 	jobs    chan func(*session) // nil for the provider's first session
 }
 
@@ -56,8 +57,11 @@ func (s *session) open() error {
 // v2.40, 5.6.2), unless the token has no room for one more.
 func (s *session) reopen() error {
 	old := s.h
+	s.h = 0 // a module may give the number to another session
 	err := s.open()
-	_ = s.p.ctx.CloseSession(old) // it may be gone already
+	if old != 0 {
+		_ = s.p.ctx.CloseSession(old) // it may be gone already
+	}
 	if is(err, pkcs11.CKR_SESSION_COUNT) {
 		err = s.open()
 	}
@@ -73,89 +77,97 @@ func (s *session) work() {
 	}
 }
 
-// rewrap does a chunk of items, all of them found. A busy token is given time,
-// and a lost session is opened anew, some times; when that is of no use, what is left
-// of the chunk is not tried.
-func (s *session) rewrap(items []provider.Item, from map[kek.Version]source, to source, out []provider.Rewrapped) error {
-	size := s.p.iv.size()
-	ivs := make([]byte, size*len(items))
-	if s.p.iv == ivHost {
-		if _, err := rand.Read(ivs); err != nil {
+// rewrap does a chunk of items. Those that a busy token refused, or a lost session, are
+// tried again, on a new session and after a pause that grows, as long as that gets
+// some of them done or is short. When it is of no use the batch is at an end. With a
+// lost session the handles of all keys are lost: they are found again first.
+func (s *session) rewrap(items []provider.Item, keys *keyring, out []provider.Rewrapped) error {
+	pending := make([]int, len(items)) // by their place in items
+	for i, it := range items {
+		pending[i], out[i] = i, provider.Rewrapped{Old: it.Wrapped}
+	}
+	for pause := busyPause; ; pause *= 4 {
+		left, why, err := s.once(items, pending, keys, out)
+		if err != nil || len(left) == 0 {
 			return err
 		}
+		if len(left) < len(pending) {
+			pause = busyPause
+		}
+		pending = left
+		if pause > maxBusyPause {
+			return why
+		}
+		if errors.Is(why, provider.ErrBusy) {
+			s.p.tune.busy()
+		}
+		time.Sleep(pause)
+		if err := s.again(why, keys); isBusy(err) || isLost(err) {
+			continue // the old session and its keys are tried: they fail, and time passes
+		} else if err != nil {
+			return named(err)
+		}
 	}
-	iv := func(i int) []byte { return ivs[i*size : (i+1)*size] }
-	chunk := make([]item, 0, len(items))
-	at := make([]int, 0, len(items)) // of each item of the chunk, its place in items
-	for i, it := range items {
-		out[i] = provider.Rewrapped{Old: it.Wrapped}
-		w, err := envelope.SplitWrapped(it.Wrapped)
-		if f := from[it.From.Version]; f.err != nil {
+}
+
+// again opens the session anew, and finds the keys when it was lost.
+func (s *session) again(why error, keys *keyring) error {
+	if errors.Is(why, provider.ErrGone) {
+		s.lost = true
+		s.p.sessionLost.Store(true)
+	}
+	if err := s.reopen(); err != nil {
+		return err
+	}
+	if !s.lost {
+		return nil
+	}
+	err := s.findAll(keys)
+	s.lost = err != nil
+	return err
+}
+
+// once does the items at some places in one call. It returns the places of those that
+// are worth another try, and provider.ErrBusy, or ErrGone when one of them lost the session.
+func (s *session) once(items []provider.Item, places []int, keys *keyring, out []provider.Rewrapped) (left []int, why, err error) {
+	if s.lost { // no handle is good for anything
+		return places, fmt.Errorf("%w: the session was lost", provider.ErrGone), nil
+	}
+	size := s.p.iv.size()
+	ivs := make([]byte, size*len(places))
+	if s.p.iv == ivHost {
+		if _, err := rand.Read(ivs); err != nil {
+			return nil, nil, err
+		}
+	}
+	iv := func(n int) []byte { return ivs[n*size : (n+1)*size] }
+	chunk, at := make([]item, 0, len(places)), make([]int, 0, len(places))
+	for n, i := range places {
+		w, err := envelope.SplitWrapped(items[i].Wrapped)
+		if f := keys.from[items[i].From.Version]; f.err != nil {
 			out[i].Err = f.err
 		} else if err != nil {
 			out[i].Err = err
 		} else {
-			chunk, at = append(chunk, newItem(f.key, w, iv(i), s.p.iv)), append(at, i)
+			chunk, at = append(chunk, newItem(f.key, w, iv(n), s.p.iv)), append(at, n)
 		}
 	}
-	s.p.call.rewrap(s.h, to.key, chunk, s.scratch.Room())
-	for n := range chunk {
-		i := at[n]
-		out[i].New, out[i].Err = result(&chunk[n], iv(i), s.p.iv)
-		if err := out[i].Err; isBusy(err) || isLost(err) {
-			out[i].New, out[i].Err = s.patiently(items[i], from[items[i].From.Version], to, isLost(err))
-		}
-		switch err := out[i].Err; {
+	s.p.call.rewrap(s.h, keys.to.key, chunk, s.scratch.Room())
+	for c, n := range at {
+		i := places[n]
+		wrapped, err := result(&chunk[c], iv(n), s.p.iv)
+		switch out[i].New, out[i].Err = wrapped, named(err); {
 		case isBusy(err):
-			return fmt.Errorf("%w: %w", provider.ErrBusy, named(err))
-		case errors.Is(err, provider.ErrGone):
-			return err
-		case isLost(err), isGone(err):
-			return fmt.Errorf("%w: %w", provider.ErrGone, named(err))
-		default:
-			out[i].Err = named(err)
+			if left = append(left, i); why == nil {
+				why = fmt.Errorf("%w: %w", provider.ErrBusy, named(err))
+			}
+		case isLost(err): // whatever else came of it
+			left, why = append(left, i), fmt.Errorf("%w: %w", provider.ErrGone, named(err))
+		case isGone(err):
+			return nil, nil, fmt.Errorf("%w: %w", provider.ErrGone, named(err))
 		}
 	}
-	return nil
-}
-
-// patiently does one item again: after a pause when the token was busy, on a new
-// session in any case. With a lost session the handles of keys are lost too: whatever
-// they name now, they are not used.
-func (s *session) patiently(it provider.Item, from, to source, lost bool) (wrapped []byte, err error) {
-	for pause := busyPause; ; pause *= 4 {
-		time.Sleep(pause)
-		if err = s.reopen(); err == nil && lost {
-			s.p.sessionLost.Store(true)
-			err = errors.Join(s.findAgain(&from), s.findAgain(&to))
-		}
-		if err == nil {
-			wrapped, err = s.once(it, from.key, to.key)
-		}
-		if isBusy(err) {
-			s.p.tune.busy()
-		}
-		lost = lost || isLost(err)
-		if err == nil || !isBusy(err) && !isLost(err) || pause > maxBusyPause {
-			return wrapped, err
-		}
-	}
-}
-
-func (s *session) once(it provider.Item, from, to pkcs11.ObjectHandle) ([]byte, error) {
-	w, err := envelope.SplitWrapped(it.Wrapped)
-	if err != nil {
-		return nil, err
-	}
-	iv := make([]byte, s.p.iv.size())
-	if s.p.iv == ivHost {
-		if _, err := rand.Read(iv); err != nil {
-			return nil, err
-		}
-	}
-	one := []item{newItem(from, w, iv, s.p.iv)}
-	s.p.call.rewrap(s.h, to, one, s.scratch.Room())
-	return result(&one[0], iv, s.p.iv)
+	return left, why, nil
 }
 
 // How long a busy token is given, growing fourfold.
@@ -170,9 +182,9 @@ func isBusy(err error) bool {
 	return is(err, pkcs11.CKR_FUNCTION_FAILED, pkcs11.CKR_OPERATION_ACTIVE, pkcs11.CKR_DEVICE_MEMORY, pkcs11.CKR_HOST_MEMORY)
 }
 
-// isLost reports that a session is gone while the token is there.
+// isLost reports that a session is gone while the token is there, or a key's handle.
 func isLost(err error) bool {
-	return is(err, pkcs11.CKR_SESSION_HANDLE_INVALID, pkcs11.CKR_SESSION_CLOSED)
+	return is(err, pkcs11.CKR_SESSION_HANDLE_INVALID, pkcs11.CKR_SESSION_CLOSED, pkcs11.CKR_KEY_HANDLE_INVALID, pkcs11.CKR_OBJECT_HANDLE_INVALID)
 }
 
 // isGone reports that the token is not there.

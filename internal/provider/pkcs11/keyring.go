@@ -1,0 +1,147 @@
+package pkcs11
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+)
+
+// reference is what a key wrapped when it was first used. Whichever key unwraps it
+// later is that key, whatever its handle and its name say.
+type reference struct{ value, wrapped []byte }
+
+// source is a key by its handle, or why there is none.
+type source struct {
+	name kek.Name
+	key  pkcs11.ObjectHandle
+	ref  reference // none of the probe's key
+	err  error
+}
+
+// keyring is the keys of a batch as one session knows them.
+type keyring struct {
+	to   source
+	from map[kek.Version]source
+}
+
+func (k keyring) clone() keyring { return keyring{k.to, maps.Clone(k.from)} }
+
+// keyring finds the keys of a batch. A key that there is none of is the matter of its
+// items; anything else ends the batch.
+func (p *Provider) keyring(ctx context.Context, items []provider.Item, to kek.Name) (keyring, error) {
+	k := keyring{p.source(ctx, to), map[kek.Version]source{}}
+	if k.to.err != nil {
+		return k, k.to.err
+	}
+	for _, it := range items {
+		v := it.From.Version
+		if _, ok := k.from[v]; ok {
+			continue
+		}
+		s := p.source(ctx, it.From)
+		if s.err != nil && !errors.Is(s.err, provider.ErrNoKey) && !errors.Is(s.err, provider.ErrAmbiguous) {
+			return k, s.err
+		}
+		k.from[v] = s
+	}
+	return k, nil
+}
+
+// source is the key of a name. The first time it wraps its reference, and whenever it
+// was found anew it must unwrap it.
+func (p *Provider) source(ctx context.Context, n kek.Name) source {
+	if s, ok := p.sources[n.Version]; ok {
+		return s
+	}
+	s := source{name: n, ref: p.refs[n.Version]}
+	for pause := busyPause; ; pause *= 4 {
+		s.err = p.settle(ctx, &s)
+		if !isBusy(s.err) || pause > maxBusyPause {
+			break
+		}
+		time.Sleep(pause)
+		if err := p.reopen(); err != nil {
+			s.err = err
+			break
+		}
+	}
+	if s.err = named(s.err); s.err == nil {
+		p.sources[n.Version], p.refs[n.Version] = s, s.ref
+	}
+	return s
+}
+
+func (p *Provider) settle(ctx context.Context, s *source) (err error) {
+	if s.key, err = p.handle(ctx, s.name); err != nil {
+		return err
+	}
+	if s.ref.wrapped != nil {
+		return p.same(*s)
+	}
+	value := make([]byte, kek.Size)
+	if _, err := rand.Read(value); err != nil {
+		return err
+	}
+	wrapped, err := p.wrap(s.key, value, nil)
+	s.ref = reference{value, wrapped}
+	return err
+}
+
+// same demands that a key unwraps its reference.
+func (s *session) same(k source) error {
+	w, err := envelope.SplitWrapped(k.ref.wrapped)
+	if err != nil {
+		return err
+	}
+	back := make([]byte, kek.Size)
+	if err := s.unwrap(k.key, w, nil, back); isGone(err) || isLost(err) || isBusy(err) {
+		return err
+	} else if err != nil || !bytes.Equal(back, k.ref.value) {
+		return fmt.Errorf("%w: after a lost session %s is another key", provider.ErrGone, k.name.Label)
+	}
+	return nil
+}
+
+// findAll finds the keys of a ring again, after the session was lost and with it every
+// handle. A key that is not to be seen any more is a login that was lost too.
+func (s *session) findAll(k *keyring) error {
+	found := k.clone()
+	if err := s.findAgain(&found.to); err != nil {
+		return err
+	}
+	for v, from := range found.from {
+		if from.err != nil {
+			continue // there was none
+		}
+		if err := s.findAgain(&from); err != nil {
+			return err
+		}
+		found.from[v] = from
+	}
+	*k = found
+	return nil
+}
+
+func (s *session) findAgain(k *source) (err error) {
+	if k.ref.wrapped == nil {
+		return fmt.Errorf("%w: a session was lost, and the key was its own", provider.ErrGone)
+	}
+	k.key, err = s.only(k.name)
+	if errors.Is(err, provider.ErrNoKey) || errors.Is(err, provider.ErrAmbiguous) {
+		return fmt.Errorf("%w: after a lost session: %s", provider.ErrGone, err.Error())
+	}
+	if err != nil {
+		return err
+	}
+	return s.same(*k)
+}
