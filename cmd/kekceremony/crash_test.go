@@ -213,3 +213,18 @@ func TestCrashInWizard(t *testing.T) {
 		t.Errorf("%d keys were made, want 2", made)
 	}
 }
+
+// TestAbortAfterCrash: a ceremony that ended in its probe and was given up pins nothing:
+// the next one needs no deviation.
+func TestAbortAfterCrash(t *testing.T) {
+	fault := pkcs11test.NewFault(t)
+	parts, a := swiftWith(t, t.TempDir(), fault.Module, 12)
+	fault.Set("EncryptInit=5:segv")
+	if code, _, errs := run(t, rotateTo(parts, 2)...); code != 75 {
+		t.Fatalf("exit %d\n%s", code, errs)
+	}
+	fault.Set()
+	must(t, unattended(parts, "abort")...)
+	must(t, rotateTo(parts, 2)...)
+	whole(t, parts, a, 12)
+}

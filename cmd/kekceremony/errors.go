@@ -92,8 +92,8 @@ var outcomes = []outcome{
 	{provider.ErrGone, exitAgain, "bring the token back; then the same command goes on"},
 	{provider.ErrBusy, exitAgain, "wait, or set fewer encryption.pkcs11.sessions; the same command goes on"},
 	{provider.ErrPINLocked, exitRefused, "the token's security officer must reset the PIN; a count of our own ends with the removal of its file"},
-	{provider.ErrFinalTry, exitRefused, "it takes a ceremony, in which M operators approve the try; nothing was tried"},
-	{provider.ErrPINRefused, exitRefused, "no program tries a PIN again; correct it, remove PIN_FILE.refused, run the same command"},
+	{provider.ErrFinalTry, exitRefused, "it takes a ceremony, in which M operators approve the try; nothing was tried; when the PIN is known to be right, the file of our own count may be removed"},
+	{provider.ErrPINRefused, exitRefused, "no program tries a PIN again; correct it, remove PIN_FILE.refused if it was in a file, run the same command"},
 	{provider.ErrAmbiguous, exitRefused, "find out who made the other key"},
 	{provider.ErrUnguarded, exitRefused, "give the module and every directory above it to root, and let nobody else write there"},
 	{provider.ErrKeeper, exitAgain, "the module crashed or hung, and took nothing with it; the same command starts it anew"},
@@ -158,7 +158,7 @@ func judge(err error) (code int, hint string) {
 		return exitUsage, "add them to the file given with --answers"
 	}
 	var probe *provider.ProbeError
-	if errors.As(err, &probe) && !errors.Is(err, provider.ErrGone) {
+	if errors.As(err, &probe) && !errors.Is(err, provider.ErrGone) && !errors.Is(err, provider.ErrBusy) {
 		return exitRefused, "nothing was written to the token or the store's keys; this token cannot be used as it is"
 	}
 	var bad *badTranscript

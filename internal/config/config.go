@@ -144,8 +144,8 @@ func (e Encryption) check() error {
 	if e.PINParts < 1 || e.PINParts > maxParts {
 		return fmt.Errorf("encryption.pin_parts: %d: want 1 to %d", e.PINParts, maxParts)
 	}
-	if e.PINTries < 1 {
-		return fmt.Errorf("encryption.pin_tries: %d: want 1 or more", e.PINTries)
+	if e.PINTries < 2 { // with one, each would be the last
+		return fmt.Errorf("encryption.pin_tries: %d: want 2 or more", e.PINTries)
 	}
 	switch e.Provider {
 	case "pkcs11":

@@ -59,6 +59,7 @@ func (a Attempts) left(n int) (int, bool, error) {
 // counted; one that was none does not. A person with a keypad may call it off; any
 // other attempt is waited for, as far as the provider waits.
 func (a Attempts) Attempt(ctx context.Context, p Provider, t Tries, final bool) (err error) {
+	waiting := ctx
 	if t.Ask {
 		ctx = context.WithoutCancel(ctx)
 	}
@@ -70,8 +71,8 @@ func (a Attempts) Attempt(ctx context.Context, p Provider, t Tries, final bool) 
 		return fmt.Errorf("count the attempt: %w", err)
 	}
 	defer f.Close()
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
-		return fmt.Errorf("count the attempt: lock %s: %w", a.path, err)
+	if err := lockFile(waiting, f); err != nil {
+		return fmt.Errorf("count the attempt: %w", err)
 	}
 	info, err := f.Stat()
 	if err != nil {
@@ -79,12 +80,12 @@ func (a Attempts) Attempt(ctx context.Context, p Provider, t Tries, final bool) 
 	}
 	n := info.Size()
 	if _, last, err := a.left(int(n)); err != nil {
-		return err
+		return errors.Join(err, ErrUntried)
 	} else if last && !final {
-		return fmt.Errorf("%d attempts failed meanwhile: %w", n, ErrFinalTry)
+		return fmt.Errorf("%d attempts failed, by the count in %s: %w", n, a.path, errors.Join(ErrFinalTry, ErrUntried))
 	}
 	if err := a.begin(f); err != nil {
-		return fmt.Errorf("count the attempt: %w", err)
+		return fmt.Errorf("count the attempt: %w", errors.Join(err, f.Truncate(n)))
 	}
 	err = p.Login(ctx, final)
 	switch {

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/secret"
 )
@@ -22,22 +20,24 @@ func (f File) Read(context.Context) (*secret.Buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.SetLen(len(bytes.TrimSuffix(b.Bytes(), []byte("\n"))))
+	line, _, _ := bytes.Cut(b.Bytes(), []byte("\n"))
+	b.SetLen(len(bytes.TrimSuffix(line, []byte("\r"))))
 	return b, nil
 }
 
 // LoginFromFile logs in with the PIN of a file, but never as a token's final try; count
 // may be the zero Attempts. A PIN that was refused is marked in PATH.refused, and
 // nobody tries this file again until the mark is removed by hand: a fleet that starts
-// together makes one attempt, not one each.
+// together makes one attempt, not one each. Where no mark can be made the count alone
+// ends the attempts.
 func LoginFromFile(ctx context.Context, p Provider, path string, count func(Tries) Attempts) error {
 	lock, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("read the PIN: %w", err)
 	}
 	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return fmt.Errorf("lock %s: %w", printable.Text(path), err)
+	if err := lockFile(ctx, lock); err != nil {
+		return err
 	}
 	mark := path + ".refused"
 	if _, err := os.Lstat(mark); err == nil {

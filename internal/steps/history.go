@@ -142,11 +142,18 @@ func readCeremony(ctx context.Context, log store.Log, seq int) (transcript.Event
 }
 
 // Last is what the closed ceremonies left behind: of each fact the last value. One
-// that was given up may not have come to every fact.
+// that was given up may not have come to every fact, and pins none: nobody may have
+// approved what it saw.
 func (h History) Last() Facts {
 	facts := Facts{}
 	for _, events := range h.Logs {
-		maps.Copy(facts, events.Fold())
+		these := events.Fold()
+		if these[transcript.FactOutcome] == transcript.OutcomeAborted {
+			for _, name := range pinned {
+				delete(these, name)
+			}
+		}
+		maps.Copy(facts, these)
 	}
 	return facts
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -53,10 +52,8 @@ func pin() Step {
 }
 
 // knows compares module and token with those of this run and of the last ceremony,
-// before anybody types a PIN into them. The IV mode is found later.
+// before anybody types a PIN into them. The IV mode is not known yet.
 func (s *Site) knows(about map[string]string) error {
-	about = maps.Clone(about)
-	delete(about, "iv")
 	if err := s.sameAgain(about); err != nil {
 		return err
 	}

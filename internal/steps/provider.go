@@ -185,7 +185,7 @@ func refuseUsedToken(ctx context.Context, s *Site, f Facts) error {
 
 // otherCanary is the error of a canary that does not open, unless nothing could.
 func otherCanary(err error) error {
-	if provider.Lost(err) {
+	if provider.Lost(err) || errors.Is(err, provider.ErrBusy) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrCanary, err)

@@ -156,3 +156,29 @@ func TestStoppedInLogin(t *testing.T) {
 		t.Error("the right PIN is marked as refused")
 	}
 }
+
+// TestPINFile: the PIN is the first line, however its end is written. A file whose count
+// says that there is no try left is not marked: nothing was tried.
+func TestPINFile(t *testing.T) {
+	fault, c := kept(t)
+	dir := t.TempDir()
+	for _, text := range []string{"1234", "1234\n", "1234\r\n", "1234\nwhat follows\n", "1234\r\n\n"} {
+		path := filepath.Join(t.TempDir(), "pin")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := provider.LoginFromFile(t.Context(), open(t, c), path, steps.PIN{Tries: 3}.Count(dir)); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	logins := fault.Count("login")
+	counts, _ := filepath.Glob(filepath.Join(dir, ".attempts-*")) // the pattern is right
+	if err := os.WriteFile(counts[0], []byte("..."), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := pinFile(t)
+	err := provider.LoginFromFile(t.Context(), open(t, c), path, steps.PIN{Tries: 3}.Count(dir))
+	if _, marked := os.Lstat(path + ".refused"); !errors.Is(err, provider.ErrPINLocked) || marked == nil || fault.Count("login") != logins {
+		t.Errorf("%v, marked %t, %d attempts", err, marked == nil, fault.Count("login")-logins)
+	}
+}

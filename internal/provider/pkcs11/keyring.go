@@ -32,14 +32,15 @@ type source struct {
 type keyring struct {
 	to   source
 	from map[kek.Version]source
+	over func() bool // the batch is at an end, whatever becomes of this session's items
 }
 
-func (k keyring) clone() keyring { return keyring{k.to, maps.Clone(k.from)} }
+func (k keyring) clone() keyring { return keyring{k.to, maps.Clone(k.from), k.over} }
 
 // keyring finds the keys of a batch. A key that there is none of is the matter of its
 // items; anything else ends the batch.
 func (p *Provider) keyring(ctx context.Context, items []provider.Item, to kek.Name) (keyring, error) {
-	k := keyring{p.source(ctx, to), map[kek.Version]source{}}
+	k := keyring{to: p.source(ctx, to), from: map[kek.Version]source{}}
 	if k.to.err != nil {
 		return k, k.to.err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -60,6 +61,7 @@ type Provider struct {
 	refs     map[kek.Version]reference // for good
 	// sessionLost is set by a session that was lost: no handle is used any more.
 	sessionLost atomic.Bool
+	patience    sync.Mutex // of the sessions that try again
 }
 
 var _ provider.Provider = (*Provider)(nil)

@@ -263,7 +263,7 @@ func (p *probe) throughput() (string, error) {
 	const each, trial = 32, 100 * time.Millisecond
 	version := kek.Name{Label: "of the probe"}
 	of := source{name: version, key: p.key}
-	keys := keyring{of, map[kek.Version]source{version.Version: of}}
+	keys := keyring{of, map[kek.Version]source{version.Version: of}, func() bool { return false }}
 	one, err := p.wrap(p.key, p.sample, nil)
 	if err != nil {
 		return "", named(err)

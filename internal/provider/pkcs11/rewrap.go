@@ -36,10 +36,11 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 	var next, working atomic.Int64
 	var failed atomic.Pointer[error]
 	working.Store(int64(n))
+	keys.over = func() bool { return ctx.Err() != nil || failed.Load() != nil }
 	began := time.Now()
 	p.share(n, func(s *session) {
 		mine := keys.clone()
-		for ctx.Err() == nil && failed.Load() == nil && !p.tooMany(&working) {
+		for !mine.over() && !p.tooMany(&working) {
 			end := int(next.Add(int64(size)))
 			begin := min(end-size, len(items))
 			end = min(end, len(items))

@@ -86,28 +86,34 @@ func (s *session) rewrap(items []provider.Item, keys *keyring, out []provider.Re
 	for i, it := range items {
 		pending[i], out[i] = i, provider.Rewrapped{Old: it.Wrapped}
 	}
-	for pause := busyPause; ; pause *= 4 {
-		left, why, err := s.once(items, pending, keys, out)
-		if err != nil || len(left) == 0 {
-			return err
-		}
+	left, why, err := s.once(items, pending, keys, out)
+	for pause := busyPause; err == nil && len(left) > 0; pause *= 4 {
 		if len(left) < len(pending) {
 			pause = busyPause
 		}
-		pending = left
-		if pause > maxBusyPause {
+		if pending = left; pause > maxBusyPause || keys.over() {
 			return why
 		}
 		if errors.Is(why, provider.ErrBusy) {
 			s.p.tune.busy()
 		}
 		time.Sleep(pause)
-		if err := s.again(why, keys); isBusy(err) || isLost(err) {
-			continue // the old session and its keys are tried: they fail, and time passes
-		} else if err != nil {
-			return named(err)
-		}
+		left, why, err = s.patiently(items, pending, why, keys, out)
 	}
+	return err
+}
+
+// patiently is once on a new session. Of the sessions that are patient one tries at a
+// time: a busy token is not asked by all of them at the same instant.
+func (s *session) patiently(items []provider.Item, places []int, why error, keys *keyring, out []provider.Rewrapped) ([]int, error, error) {
+	s.p.patience.Lock()
+	defer s.p.patience.Unlock()
+	if err := s.again(why, keys); isBusy(err) || isLost(err) {
+		return places, why, nil
+	} else if err != nil {
+		return nil, nil, named(err)
+	}
+	return s.once(items, places, keys, out)
 }
 
 // again opens the session anew, and finds the keys when it was lost.
@@ -130,9 +136,6 @@ func (s *session) again(why error, keys *keyring) error {
 // once does the items at some places in one call. It returns the places of those that
 // are worth another try, and provider.ErrBusy, or ErrGone when one of them lost the session.
 func (s *session) once(items []provider.Item, places []int, keys *keyring, out []provider.Rewrapped) (left []int, why, err error) {
-	if s.lost { // no handle is good for anything
-		return places, fmt.Errorf("%w: the session was lost", provider.ErrGone), nil
-	}
 	size := s.p.iv.size()
 	ivs := make([]byte, size*len(places))
 	if s.p.iv == ivHost {
@@ -173,7 +176,7 @@ func (s *session) once(items []provider.Item, places []int, keys *keyring, out [
 // How long a busy token is given, growing fourfold.
 const (
 	busyPause    = 5 * time.Millisecond
-	maxBusyPause = 500 * time.Millisecond
+	maxBusyPause = 2 * time.Second
 )
 
 // isBusy reports an answer that a token gives when it has too much to do
