@@ -56,7 +56,7 @@ func kept(c config.Config) keeper.Config {
 		Provider: c.Encryption.Provider,
 		Env:      env.Config{SecretsFile: c.Encryption.Env.SecretsFile},
 		PKCS11: pkcs11.Config{ModulePath: p.ModulePath, TokenLabel: p.TokenLabel, TokenSerial: p.TokenSerial,
-			IVFromHSM: p.IVFromHSM, Sessions: p.Sessions, InitArgs: p.InitArgs, LoadByPath: p.LoadByPath},
+			IVFromHSM: p.IVFromHSM, Sessions: p.Sessions, InitArgs: p.InitArgs, LoadByPath: p.LoadByPath, Identity: pkcs11.Identity{Label: p.Identity, Public: p.IdentityPublic}},
 		Environment: p.Environment, Deadline: p.Deadline,
 	}
 }

@@ -57,6 +57,10 @@ type PKCS11 struct {
 	Sessions    int    `yaml:"sessions"`  // that re-wrap at once; 0: as many as are fastest
 	InitArgs    string `yaml:"init_args"` // for modules that want some (NSS softokn)
 	LoadByPath  bool   `yaml:"load_by_path"`
+	// Identity is the label of a private key of the token's own, and IdentityPublic the
+	// path of its public key, as the vendor's tools attest it.
+	Identity       string `yaml:"identity"`
+	IdentityPublic string `yaml:"identity_public"`
 	// Environment names the variables that the module gets. It gets no other.
 	Environment []string      `yaml:"environment"`
 	Deadline    time.Duration `yaml:"deadline"` // of a call into the module; default: a minute
@@ -154,6 +158,9 @@ func (e Encryption) check() error {
 		}
 		if e.PKCS11.TokenLabel == "" {
 			return errors.New("encryption.pkcs11.token_label is missing")
+		}
+		if (e.PKCS11.Identity == "") != (e.PKCS11.IdentityPublic == "") {
+			return errors.New("encryption.pkcs11.identity and identity_public: want both, or none")
 		}
 		if e.PKCS11.Deadline < 0 {
 			return fmt.Errorf("encryption.pkcs11.deadline: %s: want more", e.PKCS11.Deadline)

@@ -20,7 +20,7 @@ type plan struct {
 func (p plan) digest() string { return transcript.Digest([]byte(p.Text)) }
 
 // bound are the facts of a provider that a plan binds when they are known.
-var bound = []string{"provider", "module", "module_sha256", "token", "serial", "iv", "secrets_file", "host"}
+var bound = []string{"provider", "module", "module_sha256", "token", "serial", "iv", "identity_sha256", "secrets_file", "host"}
 
 // derive writes the plan of a gather from the world as it is now. The same
 // world gives the same bytes; counts and times are not in it.

@@ -103,7 +103,7 @@ func withVerdict(lines []provider.Verdict, line provider.Verdict) []provider.Ver
 }
 
 // pinned are the facts of a provider that stay the same from ceremony to ceremony.
-var pinned = []string{"provider", "module_sha256", "serial", "iv"}
+var pinned = []string{"provider", "module_sha256", "serial", "iv", "identity_sha256"}
 
 // moved lists what the last closed ceremony saw otherwise: another module, token or
 // IV mode. Vendors update modules, and HSMs are replaced by their clones.

@@ -100,7 +100,7 @@ func TestKeeper(t *testing.T) {
 			lines = append(lines, v.Line+" "+string(v.Outcome))
 		}
 	})
-	if got := strings.Join(lines, ", "); err != nil || got != "mechanism ok, key ok, IV ok, round trip ok, tamper ok, size query ok, key wrap ok, throughput ok" {
+	if got := strings.Join(lines, ", "); err != nil || got != "mechanism ok, key ok, IV ok, round trip ok, tamper ok, identity ok, size query ok, key wrap ok, throughput ok" {
 		t.Fatalf("%v, %s", err, got)
 	}
 	one, two := kek.NameOf(chain, 1), kek.NameOf(chain, 2)

@@ -43,7 +43,7 @@ func (p *Provider) Describe(ctx context.Context) (map[string]string, error) {
 // told are the facts that a provider tells of itself and of a key. The child runs a
 // module: it is not believed to tell no others, of which the transcript makes more.
 var told = []string{
-	"provider", "secrets_file", "host", "iv", "module", "module_loaded", "module_sha256", "token", "serial", "manufacturer", "model", "firmware",
+	"provider", "secrets_file", "host", "iv", "identity_sha256", "module", "module_loaded", "module_sha256", "token", "serial", "manufacturer", "model", "firmware",
 	"variable", "history", "local", "sensitive", "always_sensitive", "extractable", "never_extractable", "wrap", "unwrap", "derive", "modifiable", "copyable", "bytes",
 }
 

@@ -39,8 +39,8 @@ func TestP10(t *testing.T) {
 		line     string
 	}{
 		{"", "host", 60, "made by the host, 12 bytes, none repeated in 1000 wraps"},
-		{"written-iv", "written", 60, "made by the token, written over the one it is given, 12 bytes, none repeated in 1000 wraps"},
-		{"appended-iv", "appended", 64, "made by the token, appended to its answer, 16 bytes, none repeated in 1000 wraps"},
+		{"written-iv", "written", 60, "made by the token, written over the one it is given, 12 bytes, none repeated in "},
+		{"appended-iv", "appended", 64, "made by the token, appended to its answer, 16 bytes, none repeated in "},
 	} {
 		t.Run(c.iv, func(t *testing.T) {
 			p, _ := faulty(t, c.mode)
@@ -51,7 +51,7 @@ func TestP10(t *testing.T) {
 				}
 			})
 			about, _ := p.Describe(t.Context())
-			if err != nil || line != c.line || about["iv"] != c.iv {
+			if err != nil || !strings.HasPrefix(line, c.line) || about["iv"] != c.iv {
 				t.Fatalf("%v, %q, mode %s", err, line, about["iv"])
 			}
 			all := items(t, p, 50)
@@ -70,7 +70,7 @@ func TestP10(t *testing.T) {
 // TestP10Refused: an IV that is constant, or all zeros, is refused by the probe and by
 // every wrap.
 func TestP10Refused(t *testing.T) {
-	for mode, says := range map[string]string{"zero-iv": "an IV was used twice in 1000 wraps", "constant-iv": "an IV was used twice in 1000 wraps"} {
+	for mode, says := range map[string]string{"zero-iv": "an IV was used twice in 2 wraps", "constant-iv": "an IV was used twice in 2 wraps", "cycle-iv": "an IV was used twice in 3001 wraps"} {
 		p, _ := faulty(t, mode)
 		var failed *provider.ProbeError
 		if _, err := probe(t, p); !errors.As(err, &failed) || failed.Line != "IV" || failed.Detail != says {

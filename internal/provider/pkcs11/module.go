@@ -30,7 +30,8 @@ type Config struct {
 	// IVFromHSM is what the operators expect of the IV. nil: no expectation.
 	// The mode in use is always the one found by experiment.
 	IVFromHSM *bool
-	Sessions  int // that re-wrap at once; 0: as many as are fastest
+	Sessions  int      // that re-wrap at once; 0: as many as are fastest
+	Identity  Identity // empty: none
 	// LoadByPath loads the module by its path, for those that look for their own files
 	// beside it. Else it is loaded from the descriptor that it was hashed through.
 	LoadByPath bool
@@ -169,6 +170,14 @@ func (p *Provider) Describe(context.Context) (map[string]string, error) {
 		"manufacturer":  printable.Text(p.info.ManufacturerID),
 		"model":         printable.Text(p.info.Model),
 		"firmware":      fmt.Sprintf("%d.%d", p.info.FirmwareVersion.Major, p.info.FirmwareVersion.Minor),
+	}
+	about["identity_sha256"] = "none" // also when there was one at the last ceremony
+	if p.cfg.Identity.Label != "" {
+		_, digest, err := p.cfg.Identity.public()
+		if err != nil {
+			return nil, fmt.Errorf("read the token's identity: %w", err)
+		}
+		about["identity_sha256"] = digest
 	}
 	if p.iv != "" { // else it was not probed yet
 		about["iv"] = string(p.iv)

@@ -24,6 +24,7 @@
  *   written-iv   only 12 zeros are taken for an IV, and the token's own written
  *                over them, as AWS CloudHSM does
  *   constant-iv  the same, and it is always the same one
+ *   cycle-iv     the same, and after 3000 it begins with the first again
  *   appended-iv  the token makes an IV of 16 bytes and appends it to the answer,
  *                as Luna in FIPS mode
  *   small-size   a size query answers 16 bytes too few, as NSS
@@ -105,7 +106,7 @@ _Static_assert((int)FUNCTIONS == (int)PLACE_COUNT && (int)AT_Login == (int)PLACE
 	X(GONE, "gone") X(IGNORE_TAG, "ignore-tag") X(ZERO_IV, "zero-iv") X(HIDE_GCM, "hide-gcm") \
 	X(VENDOR_GCM, "vendor-gcm") X(EXTRACTABLE, "extractable") X(NOT_LOCAL, "not-local") X(SHORT_KEY, "short-key") X(SLOW, "slow") \
 	X(LATENCY, "latency") X(BUSY, "busy") X(GCM_FAILS, "gcm-fails") X(WRITTEN_IV, "written-iv") \
-	X(CONSTANT_IV, "constant-iv") X(APPENDED_IV, "appended-iv") X(SMALL_SIZE, "small-size") \
+	X(CONSTANT_IV, "constant-iv") X(CYCLE_IV, "cycle-iv") X(APPENDED_IV, "appended-iv") X(SMALL_SIZE, "small-size") \
 	X(CORRUPT, "corrupt") X(OTHER_KEY, "other-key") X(MUTE, "mute") X(PIN_LOW, "pin-low") \
 	X(PIN_FINAL, "pin-final") X(PIN_LOCKED, "pin-locked") X(PIN_TURNS, "pin-turns") X(PIN_PATH, "pin-path") \
 	X(LOST_REPLY, "lost-reply") X(AFTER_KEY, "after-key")
@@ -944,6 +945,11 @@ static ck_ulong own_iv(const struct config *conf, struct seat *seat, ck_ulong se
 		seat->encrypting = APPEND;
 	} else if (p.iv_len != GCM_IV || memcmp(p.iv, zeros, GCM_IV)) {
 		return CKR_MECHANISM_PARAM_INVALID;
+	} else if (has(conf, CYCLE_IV)) {
+		static atomic_uint at;
+		unsigned now = atomic_fetch_add(&at, 1) % 3000;
+		memset(p.iv, 7, GCM_IV);
+		memcpy(p.iv, &now, sizeof now);
 	} else if (has(conf, CONSTANT_IV)) {
 		memset(p.iv, 7, GCM_IV);
 	} else {
@@ -1007,7 +1013,7 @@ static ck_ulong start_encrypt(const struct config *conf, ck_ulong session, struc
 	if (!seat || m->mechanism != CKM_AES_GCM)
 		return REAL(ck_crypt_init, EncryptInit)(session, m, key);
 	struct ck_gcm_params p = *(struct ck_gcm_params *)m->parameter;
-	if (has(conf, WRITTEN_IV) || has(conf, CONSTANT_IV) || has(conf, APPENDED_IV))
+	if (has(conf, WRITTEN_IV) || has(conf, CONSTANT_IV) || has(conf, CYCLE_IV) || has(conf, APPENDED_IV))
 		return own_iv(conf, seat, session, p, key);
 	if (has(conf, ZERO_IV))
 		p.iv = zeros;
