@@ -1,6 +1,7 @@
 # make rehearse: the whole thing with throw-away parts. make test: every test.
 # make torture: 200 rotations killed at random, token and store gone for a minute,
-# the module ended in every way in every place; some 25 minutes. make bench: writes docs/performance.md, some minutes.
+# the module ended in every way in every place; some 25 minutes.
+# make bench: writes docs/performance.md, some minutes.
 # make fuzz: each fuzz target for FUZZTIME.
 GO ?= go
 BIN := $(CURDIR)/bin/kekceremony

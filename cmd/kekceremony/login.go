@@ -26,19 +26,22 @@ func loggedIn(ctx context.Context, o *options, cfg config.Config) (provider.Prov
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Encryption.PINFile != "" {
-		err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile, pinOf(cfg).Count(cfg.Transcripts))
-	} else {
-		err = steps.Login(ctx, p, pinOf(cfg), cfg.Transcripts, func(what string) { fmt.Fprintln(os.Stderr, "kekceremony:", what) }, func(_ context.Context, use func(*term.Terminal) error) error {
+	how := pinOf(cfg)
+	how.File = cfg.Encryption.PINFile
+	entry := steps.Entry{
+		PIN: how, Dir: cfg.Transcripts,
+		Lend: func(_ context.Context, use func(*term.Terminal) error) error {
 			if t == nil {
 				return steps.ErrNobody
 			}
 			return use(t)
-		}, func(t provider.Tries) error {
+		},
+		Say: func(what string) { fmt.Fprintln(os.Stderr, "kekceremony:", what) },
+		Final: func(t provider.Tries) error {
 			return fmt.Errorf("log in to token %s: %s: %w", t.Token, t.Warning, provider.ErrFinalTry)
-		})
+		},
 	}
-	if err != nil {
+	if err := entry.Login(ctx, p); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil

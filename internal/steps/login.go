@@ -61,46 +61,57 @@ func (s *Site) knows(about map[string]string) error {
 }
 
 func login(ctx context.Context, s *Site, d Desk) error {
-	if s.PIN.File != "" {
-		return provider.LoginFromFile(ctx, s.Provider, s.PIN.File, s.PIN.Count(s.Bundles))
-	}
-	say := func(what string) { d.Show(func(v *View) { v.Waiting = what }) }
-	return Login(ctx, s.Provider, s.PIN, s.Bundles, say, d.Lend, func(t provider.Tries) error {
-		return d.Approve(ctx, "approve-pin", Effect{Verb: "log in", Object: fmt.Sprintf("token %s, serial %s: its final try", t.Token, t.Serial),
-			Undo: "none: a wrong PIN locks it"})
-	})
+	return Entry{
+		PIN: s.PIN, Dir: s.Bundles, Lend: d.Lend,
+		Say: func(what string) { d.Show(func(v *View) { v.Waiting = what }) },
+		Final: func(t provider.Tries) error {
+			return d.Approve(ctx, "approve-pin", Effect{Verb: "log in", Object: fmt.Sprintf("token %s, serial %s: its final try", t.Token, t.Serial),
+				Undo: "none: a wrong PIN locks it"})
+		},
+	}.Login(ctx, s.Provider)
 }
 
-// Login has people type the PIN, each part on a screen of its own, and makes one
-// attempt. Attempts are counted in dir, for tokens that do not report them. What may be
-// the last one is allowed by final, or refused. What people must do elsewhere is said.
-func Login(ctx context.Context, p provider.Provider, how PIN, dir string, say func(string), lend func(context.Context, func(*term.Terminal) error) error, final func(provider.Tries) error) error {
+// Entry is how a PIN is entered, and by whom.
+type Entry struct {
+	PIN
+	Dir   string                                                  // attempts are counted in it; empty: nowhere
+	Lend  func(context.Context, func(*term.Terminal) error) error // the terminal, for one part of the PIN
+	Say   func(string)                                            // what people must do elsewhere
+	Final func(provider.Tries) error                              // allows what may be a token's last attempt, or refuses it
+}
+
+// Login makes one attempt, with the PIN of the file or with what people type, each
+// part on a screen of its own.
+func (e Entry) Login(ctx context.Context, p provider.Provider) error {
+	if e.File != "" {
+		return provider.LoginFromFile(ctx, p, e.File, e.Count(e.Dir))
+	}
 	tries, err := p.Tries(ctx)
 	if err != nil || tries.In {
 		return err
 	}
-	count := how.Count(dir)(tries)
+	count := e.Count(e.Dir)(tries)
 	failed, last, err := count.Failed()
 	if err != nil {
 		return fmt.Errorf("log in to token %s: %w", printable.Quote(tries.Token), err)
 	}
 	if last {
-		tries.Final, tries.Warning = true, cmp.Or(tries.Warning, fmt.Sprintf("%d attempts failed; a token may allow no more than %d", failed, how.Tries))
+		tries.Final, tries.Warning = true, cmp.Or(tries.Warning, fmt.Sprintf("%d attempts failed; a token may allow no more than %d", failed, e.Tries))
 	}
 	if tries.Final {
-		if err := final(tries); err != nil {
+		if err := e.Final(tries); err != nil {
 			return err
 		}
 	}
-	for part := 1; tries.Ask && part <= max(1, how.Parts); part++ {
-		text := prompt(tries, how, part)
-		err := lend(ctx, func(t *term.Terminal) error { return p.Enter(ctx, term.Prompt{Terminal: t, Text: text}) })
+	for part := 1; tries.Ask && part <= max(1, e.Parts); part++ {
+		text := prompt(tries, e.PIN, part)
+		err := e.Lend(ctx, func(t *term.Terminal) error { return p.Enter(ctx, term.Prompt{Terminal: t, Text: text}) })
 		if err != nil {
 			return err
 		}
 	}
 	if !tries.Ask {
-		say("the PIN is entered at the keypad of token " + tries.Token)
+		e.Say("the PIN is entered at the keypad of token " + tries.Token)
 	}
 	return count.Attempt(ctx, p, tries, tries.Final)
 }

@@ -50,7 +50,10 @@ func (c *console) try(meanwhile func()) error {
 		}
 		return err
 	}
-	return steps.Login(c.t.Context(), c.p, steps.PIN{Parts: 1, Tries: 3}, c.dir, func(string) {}, lend, func(provider.Tries) error { c.asked++; return provider.ErrFinalTry })
+	return steps.Entry{
+		PIN: steps.PIN{Parts: 1, Tries: 3}, Dir: c.dir, Lend: lend, Say: func(string) {},
+		Final: func(provider.Tries) error { c.asked++; return provider.ErrFinalTry },
+	}.Login(c.t.Context(), c.p)
 }
 
 // TestTwoConsolesAtThePIN: what would be the final try by the time it is made is none
