@@ -59,7 +59,7 @@ func TestFinalTry(t *testing.T) {
 	p.goOn(parts, regexp.MustCompile(`EXIT 0`))
 	bundle := bundlesOf(t, parts)[0]
 	must(t, "transcript", "verify", bundle)
-	if plan := event(t, bundle, "plan", "approve-pin")["plan"]; !strings.Contains(plan, "its final try; undo: none: a wrong PIN locks it\n") {
+	if plan := event(t, bundle, "plan", "approve-pin")["plan"]; !strings.Contains(plan, "its final try; undo: none: the next wrong PIN locks it\n") {
 		t.Errorf("the plan of the try:\n%s", plan)
 	}
 	if swap := event(t, bundle, "found", "pin")["swap"]; swap != secret.Swap() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
@@ -227,16 +228,18 @@ func (e *engine) append(ctx context.Context, kind transcript.Kind, step string, 
 	defer cancel()
 	ev, err := e.log.Append(ctx, kind, step, facts)
 	if err == nil {
-		e.remember(ev)
+		e.show(func(v *View) { v.Log = lastOf(e.log.Events) })
 	}
 	return ev, err
 }
 
-// remember keeps the last events for the screen.
-func (e *engine) remember(ev transcript.Event) {
+// lastOf are the last events, for the screen.
+func lastOf(all transcript.Events) (lines []string) {
 	const last = 40
-	line := fmt.Sprintf("%4d  %s  %-8s  %s %s", ev.Seq, clock(ev), ev.Kind, ev.Step, ev.Facts["signer"])
-	e.view.Log = append(slices.Clone(e.view.Log[max(0, len(e.view.Log)-last):]), line)
+	for _, ev := range all[max(0, len(all)-last):] {
+		lines = append(lines, strings.TrimRight(fmt.Sprintf("%4d  %s  %-8s  %s %s", ev.Seq, clock(ev), ev.Kind, ev.Step, ev.Facts["signer"]), " "))
+	}
+	return lines
 }
 
 func (e *engine) desk(s Step) Desk {

@@ -45,7 +45,7 @@ func (e *engine) whole(ctx context.Context, open Opening) error {
 	defer e.log.Close()
 	site.Bundle = e.log.Dir
 	e.steps = e.define(e.log.Events[0].Facts)
-	e.view = View{Kind: e.kind, Mode: site.Mode, From: version(e.facts, factFrom), To: version(e.facts, factTo), Started: time.Now()}
+	e.view = View{Kind: e.kind, Mode: site.Mode, From: version(e.facts, factFrom), To: version(e.facts, factTo), Started: time.Now(), Log: lastOf(e.log.Events)}
 	var err error
 	if !e.isClosed() { // after the last line only finals are missing
 		if e.aborts {

@@ -1,7 +1,6 @@
 package steps
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -66,7 +65,7 @@ func login(ctx context.Context, s *Site, d Desk) error {
 		Say: func(what string) { d.Show(func(v *View) { v.Waiting = what }) },
 		Final: func(t provider.Tries) error {
 			return d.Approve(ctx, "approve-pin", Effect{Verb: "log in", Object: fmt.Sprintf("token %s, serial %s: its final try", t.Token, t.Serial),
-				Undo: "none: a wrong PIN locks it"})
+				Undo: "none: " + t.Warning})
 		},
 	}.Login(ctx, s.Provider)
 }
@@ -95,8 +94,8 @@ func (e Entry) Login(ctx context.Context, p provider.Provider) error {
 	if err != nil {
 		return fmt.Errorf("log in to token %s: %w", printable.Quote(tries.Token), err)
 	}
-	if last {
-		tries.Final, tries.Warning = true, cmp.Or(tries.Warning, fmt.Sprintf("%d attempts failed; a token may allow no more than %d", failed, e.Tries))
+	if last && !tries.Final {
+		tries.Final, tries.Warning = true, fmt.Sprintf("%d attempts failed; a token may allow no more than %d", failed, e.Tries)
 	}
 	if tries.Final {
 		if err := e.Final(tries); err != nil {

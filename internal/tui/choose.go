@@ -65,7 +65,7 @@ func (p *choosePrompt) reasoning(msg tea.Msg, key string) (tea.Cmd, bool) {
 
 func (p *choosePrompt) body(v steps.View, width int) []string { return probe(v, width) }
 
-func (p *choosePrompt) act() []string {
+func (p *choosePrompt) act(int) []string {
 	lines := []string{alarm.Render(" REFUSED: ") + p.q.q.Err.Error(), ""}
 	switch {
 	case p.typing:

@@ -40,7 +40,7 @@ type prompt interface {
 	// update takes a key; done is true when the question was answered.
 	update(tea.Msg) (cmd tea.Cmd, done bool)
 	body(v steps.View, width int) []string
-	act() []string // what a person must do: never scrolled away
+	act(width int) []string // what a person must do: never scrolled away
 	keys() string
 	dismiss(error)
 }
@@ -185,7 +185,7 @@ func (m *model) dismiss() {
 }
 
 // lentRows stay free under the page for whoever has the terminal.
-const lentRows = 4
+const lentRows = 6
 
 // lent is the terminal in somebody else's hands: the page stays in sight, and
 // the program reads no key.

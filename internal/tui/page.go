@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/lipgloss"
@@ -11,9 +12,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/steps"
 )
 
-// frame is how many rows header, room line and key line take.
-const frame = 5
-
 // View implements tea.Model.
 func (m *model) View() string { return m.page(m.height) }
 
@@ -21,21 +19,23 @@ func (m *model) View() string { return m.page(m.height) }
 // many rows. Only the body scrolls.
 func (m *model) page(height int) string {
 	width := m.width - 1
-	act := m.act(width)
+	rule := past.Render(strings.Repeat("-", width))
+	head := []string{header(m.view, width), rule}
 	body := wrap(m.body(), width)
-	m.lines, m.rows = len(body), max(3, height-frame-len(act))
+	foot := append(m.act(width), wrap([]string{m.present()}, width)...)
+	keys := wrap([]string{m.keyLine()}, width)
+	m.lines, m.rows = len(body), max(3, height-len(head)-len(foot)-1-len(keys))
 	from := min(m.scroll, max(0, len(body)-m.rows))
-	more := ""
+	under := rule
 	if len(body) > from+m.rows {
-		more = "   pgdn more"
+		const more = "--- pgdn: more "
+		under = past.Render(more + strings.Repeat("-", max(0, width-len(more))))
 	}
 	shown := body[from:min(len(body), from+m.rows)]
 	for len(shown) < m.rows {
 		shown = append(shown, "")
 	}
-	rule := past.Render(strings.Repeat("-", width))
-	page := append([]string{header(m.view, width), rule}, shown...)
-	page = append(append(page, act...), m.present(), rule, m.keyLine(more))
+	page := slices.Concat(head, shown, foot, []string{under}, keys)
 	for i := range page {
 		page[i] = ansi.Truncate(page[i], width, "")
 	}
@@ -47,7 +47,7 @@ func (m *model) act(width int) []string {
 	if m.ask == nil || m.log {
 		return nil
 	}
-	lines := wrap(m.ask.act(), width)
+	lines := wrap(m.ask.act(width), width)
 	if len(lines) > 0 {
 		lines = append(lines, "")
 	}
@@ -72,7 +72,10 @@ func header(v steps.View, width int) string {
 	case v.Of > 0:
 		right += fmt.Sprintf("step %d of %d  %s", v.N, v.Of, v.Step)
 	}
-	gap := max(1, width-len(left)-len(right))
+	gap := width - len(left) - len(right)
+	if gap < 1 { // the step says it all
+		return " " + strings.TrimLeft(right, " ")
+	}
 	return strong.Render(left) + strings.Repeat(" ", gap) + right
 }
 
@@ -116,7 +119,7 @@ func (m *model) present() string {
 	return fmt.Sprintf(" In the room: %s   quorum %s", v.Attended, v.Quorum)
 }
 
-func (m *model) keyLine(more string) string {
+func (m *model) keyLine() string {
 	if m.stopping {
 		return alarm.Render(" Stop here? The same command goes on later.  y stop   any other key: go on")
 	}
@@ -133,7 +136,7 @@ func (m *model) keyLine(more string) string {
 	case m.view.Progress != nil:
 		keys = "p pause  - slower  + faster  r rate  " + keys
 	}
-	left := " " + keys + more
+	left := " " + keys
 	right := ""
 	if !m.view.Started.IsZero() {
 		right = "elapsed " + span(m.now().Sub(m.view.Started))
@@ -145,7 +148,8 @@ func (m *model) keyLine(more string) string {
 	return left + strings.Repeat(" ", gap) + right
 }
 
-// wrap breaks what is still too long, so that nothing is cut at any width.
+// wrap breaks what is still too long, so that nothing is cut at any width. What
+// follows is indented as its line is.
 func wrap(lines []string, width int) []string {
 	var out []string
 	for _, line := range lines {
@@ -153,7 +157,17 @@ func wrap(lines []string, width int) []string {
 			out = append(out, line)
 			continue
 		}
-		out = append(out, strings.Split(ansi.Wrap(line, width, "/"), "\n")...)
+		plain := ansi.Strip(line)
+		indent := plain[:len(plain)-len(strings.TrimLeft(plain, " "))]
+		if len(indent) > width/2 {
+			indent = ""
+		}
+		for i, part := range strings.Split(ansi.Wrap(line, width-len(indent), "/"), "\n") {
+			if i > 0 {
+				part = indent + part
+			}
+			out = append(out, part)
+		}
 	}
 	return out
 }

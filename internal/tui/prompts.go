@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/charmbracelet/bubbles/textinput"
@@ -69,20 +70,19 @@ func (p *formPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 	return nil, true
 }
 
-// body shows what was answered on this page before, and the question.
-func (p *formPrompt) body(v steps.View, width int) []string {
-	lines := details(v, width-1)
-	if len(lines) > 0 {
-		lines = append(lines, "")
-	}
-	return append(lines, strings.Split(strings.TrimRight(p.form.WithWidth(min(width-2, 76)).View(), "\n "), "\n")...)
-}
+// body shows what was answered on this page before.
+func (p *formPrompt) body(v steps.View, width int) []string { return details(v, width-1) }
 
-func (p *formPrompt) act() []string {
-	if p.q.q.note == "" {
-		return nil
+func (p *formPrompt) act(width int) []string {
+	var lines []string
+	if p.q.q.note != "" {
+		lines = append(lines, alarm.Render(" refused: "+p.q.q.note))
 	}
-	return []string{alarm.Render(" refused: " + p.q.q.note)}
+	width = min(width-2, 76)
+	// A form looks how high it must be only when a window is resized, else it cuts
+	// off its input where its help takes another line.
+	_, _ = p.form.WithWidth(width).Update(tea.WindowSizeMsg{Width: width, Height: math.MaxInt})
+	return append(lines, strings.Split(strings.TrimRight(p.form.View(), "\n "), "\n")...)
 }
 
 func (p *formPrompt) keys() string      { return "enter answer   esc back   ctrl+o log   ctrl+c stop" }
@@ -184,7 +184,7 @@ func (p *signPrompt) body(_ steps.View, width int) []string {
 	return lines
 }
 
-func (p *signPrompt) act() []string {
+func (p *signPrompt) act(int) []string {
 	r := p.q.q
 	var lines []string
 	if p.enough() {
@@ -233,6 +233,9 @@ func planLines(r steps.Request, width int) []string {
 			line += "  ~" + e.Estimate
 		}
 		lines = append(lines, line, past.Render("                undo: "+e.Undo))
+	}
+	if len(lines) > 0 {
+		lines = append(lines, "")
 	}
 	label, digest := map[quorum.Purpose]string{quorum.Approve: " Plan   ", quorum.Final: " Final  "}[r.Purpose], r.Digest
 	if r.Last != "" {
@@ -298,6 +301,6 @@ func (p *leavePrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 }
 
 func (p *leavePrompt) body(steps.View, int) []string { return nil }
-func (p *leavePrompt) act() []string                 { return nil }
+func (p *leavePrompt) act(int) []string              { return nil }
 func (p *leavePrompt) keys() string                  { return "enter close   ctrl+o log" }
 func (p *leavePrompt) dismiss(err error)             { p.q.answer(struct{}{}, err) }

@@ -168,6 +168,27 @@ func TestP01P02P03(t *testing.T) {
 	}
 }
 
+// TestP02Short: a stray word at the prompt is no attempt, where the token names the
+// length of its shortest PIN (SoftHSM2: 4 bytes).
+func TestP02Short(t *testing.T) {
+	pkcs11test.NewTokens(t, pkcs11test.Label)
+	fault := pkcs11test.NewFault(t)
+	p := open(t, fault.Module)
+	for typedIn, attempts := range map[string]int{"123": 0, "1235": 1} {
+		before := fault.Count("login")
+		if err := p.Enter(t.Context(), typed(typedIn)); err != nil {
+			t.Fatal(err)
+		}
+		err := p.Login(t.Context(), false)
+		if !errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrUntried) != (attempts == 0) {
+			t.Errorf("%s: %v", typedIn, err)
+		}
+		if n := fault.Count("login") - before; n != attempts {
+			t.Errorf("%s: %d attempts, want %d", typedIn, n, attempts)
+		}
+	}
+}
+
 // TestP01After: what the token reports after a refused PIN is told with it.
 func TestP01After(t *testing.T) {
 	pkcs11test.NewTokens(t, pkcs11test.Label)

@@ -66,6 +66,9 @@ func (p *Provider) Login(_ context.Context, final bool) error {
 	case tries.Ask && len(pin) == 0:
 		// A zero length would mean the protected path (PKCS#11 v2.40, 5.6 C_Login).
 		return untried(fmt.Errorf("log in to token %s: empty PIN: %w", token, provider.ErrPINRefused))
+	case tries.Ask && len(pin) < p.shortest():
+		// Nobody's PIN, but perhaps an answer to another question, typed too late.
+		return untried(fmt.Errorf("log in to token %s: no PIN of it is shorter than %d bytes: %w", token, p.shortest(), provider.ErrPINRefused))
 	case !tries.Ask:
 		pin = nil // the token has a keypad
 	}
@@ -75,6 +78,18 @@ func (p *Provider) Login(_ context.Context, final bool) error {
 	p.loggedIn = true
 	return nil
 }
+
+// shortest is the length of the token's shortest PIN in bytes (ulMinPinLen of PKCS#11
+// v2.40, 3.2), if it names one that can be.
+func (p *Provider) shortest() int {
+	if n := p.info.MinPinLen; n <= p.info.MaxPinLen && n <= maxShortest {
+		return int(n)
+	}
+	return 0
+}
+
+// maxShortest is the longest shortest PIN in bytes that a token is believed to have.
+const maxShortest = 64
 
 // after is what the token reports of its PIN once it was refused.
 func (p *Provider) after(err error) string {
