@@ -43,7 +43,7 @@ func TestWizardDeviation(t *testing.T) {
 	w.tell("leaving")
 	w.enter("alice: type followed", "deviations")
 	w.enter("bob: type followed", "deviations")
-	end := w.enter("Write it down", "")
+	end := w.enter("enter close", "")
 	w.until("EXIT 0")
 	if !strings.Contains(end, "Deviations: 1, each in the transcript.") {
 		t.Errorf("the last page:\n%s", end)

@@ -168,7 +168,7 @@ func TestPeople(t *testing.T) {
 	w.enter("Until when", "2028-12-31")
 	p.tell(w, "leaving")
 	p.all(w, "final", "followed", "deviations", "final.op3.txt")
-	end := w.enter("Write it down", "")
+	end := w.enter("enter close", "")
 	if !strings.Contains(strings.Join(strings.Fields(end), " "), "op1 (followed), op2 (deviations), op3 (followed)") {
 		t.Errorf("the last page:\n%s", end)
 	}

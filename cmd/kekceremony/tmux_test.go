@@ -84,7 +84,7 @@ var prompts = []struct {
 	{seen, func([]string, rehearsal.Parts) string { return "" }},
 	{regexp.MustCompile(`Where else`), func([]string, rehearsal.Parts) string { return "none" }},
 	{regexp.MustCompile(`\w+: type (\w+).* to sign`), func(m []string, _ rehearsal.Parts) string { return m[1] }},
-	{regexp.MustCompile(`Write it down`), func([]string, rehearsal.Parts) string { return "" }},
+	{regexp.MustCompile(`(?s)Write it down.*enter close`), func([]string, rehearsal.Parts) string { return "" }},
 }
 
 // seen are the questions about what only people see; in a rehearsal Enter passes them.

@@ -30,7 +30,7 @@ func TestWizard(t *testing.T) {
 	recorded := p.record()
 	p.enter("Path of the roster", parts.Roster())
 	install(p)
-	last := p.enter("Write it down", "")
+	last := p.enter("enter close", "")
 	p.enter("alice: type alice", "alice")
 	p.enter("bob: type bob", "bob")
 	p.enter("Enter alone goes on", "")
@@ -60,7 +60,7 @@ func TestWizard(t *testing.T) {
 	reads, versions := read()
 	p.tell("leaving")
 	sign(p, "followed", "alice", "bob")
-	end := p.enter("Write it down", "")
+	end := p.enter("enter close", "")
 	p.until("EXIT 0")
 	screens := recorded()
 
