@@ -312,15 +312,13 @@ func TestP15(t *testing.T) {
 	p := open(t, c)
 	login(t, p)
 	_, items := keys(t, p, 100)
-	fault.Set("latency")
-	began, done := make(chan struct{}), make(chan error, 1)
+	fault.Set("Decrypt=20:sleep1000")
+	done := make(chan error, 1)
 	go func() {
-		close(began)
 		_, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2))
 		done <- err
 	}()
-	<-began
-	time.Sleep(50 * time.Millisecond) // it is in the middle
+	fault.Await("sleep", 0) // it is in the middle
 	if err := p.Close(); err != nil {
 		t.Error(err)
 	}

@@ -221,7 +221,7 @@ func TestFaultBusy(t *testing.T) {
 	ctx := initialized(t, fault.Module)
 	var inside sync.WaitGroup
 	inside.Go(func() { _, _ = ctx.GetInfo() })
-	time.Sleep(300 * time.Millisecond)
+	fault.Await("sleep", 0)
 	if err := ctx.Finalize(); err != nil {
 		t.Fatal(err)
 	}

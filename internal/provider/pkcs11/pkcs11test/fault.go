@@ -51,7 +51,8 @@ func (f *Fault) Set(modes ...string) {
 }
 
 // Count is how often the module noted something: "token" or "session" for a key made,
-// "login" for an attempt that reached the token, "finalize", "finalize while busy".
+// "login" for an attempt that reached the token, "finalize", "finalize while busy",
+// "sleep" for a call that is in its sleep, or was.
 func (f *Fault) Count(kind string) int {
 	f.t.Helper()
 	n, err := Count(f.Module, kind)
@@ -59,6 +60,17 @@ func (f *Fault) Count(kind string) int {
 		f.t.Fatal(err)
 	}
 	return n
+}
+
+// Await waits until the module has noted something more often than before.
+func (f *Fault) Await(kind string, before int) {
+	f.t.Helper()
+	for guard := time.Now().Add(30 * time.Second); f.Count(kind) <= before; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(guard) {
+			f.t.Errorf("the module never noted another %q", kind)
+			return
+		}
+	}
 }
 
 // Count is Fault.Count of the module at a path.

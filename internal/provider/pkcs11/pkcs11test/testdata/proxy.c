@@ -64,7 +64,7 @@
  * It appends to /x/proxy.so.log a line for each key generated, "token" or
  * "session", for each attempt that reached the token, "login", and for each
  * C_Finalize, "finalize" or, with another call inside the module, "finalize while
- * busy"; of a line that it does not know, "bad line: " and the line. */
+ * busy"; of a call that begins to sleep, "sleep"; of a line that it does not know, "bad line: " and the line. */
 #define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>
 #include <limits.h>
@@ -454,6 +454,7 @@ static void misbehave(struct call *c, const struct fault *f) {
 		idle(NULL);
 		break;
 	case SLEEP:
+		note("sleep", "");
 		usleep(f->value * 1000);
 		break;
 	case SEGV:
