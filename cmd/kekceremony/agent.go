@@ -55,7 +55,7 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 		fmt.Fprintf(os.Stderr, "%s kekceremony: agent: %s\n", time.Now().UTC().Format(time.RFC3339), line)
 	}
 	open := func(ctx context.Context) (provider.Provider, error) {
-		p, err := openProvider(ctx, cfg, nil)
+		p, err := openProvider(ctx, cfg, nil, nil)
 		if err == nil && cfg.Encryption.PINFile != "" {
 			if err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile, pinOf(cfg).Count(cfg.Transcripts)); err != nil {
 				err = errors.Join(err, p.Close())

@@ -22,7 +22,7 @@ func loggedIn(ctx context.Context, o *options, cfg config.Config) (provider.Prov
 	if err != nil {
 		return nil, err
 	}
-	p, err := openProvider(ctx, cfg, t)
+	p, err := openProvider(ctx, cfg, t, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -63,8 +63,8 @@ func kept(c config.Config) keeper.Config {
 
 // openProvider opens the provider in a process of its own, which may be lent the
 // terminal; nil: there is none.
-func openProvider(ctx context.Context, c config.Config, t *term.Terminal) (provider.Provider, error) {
-	p, err := keeper.Open(ctx, kept(c), t)
+func openProvider(ctx context.Context, c config.Config, t *term.Terminal, known func(map[string]string) error) (provider.Provider, error) {
+	p, err := keeper.Open(ctx, kept(c), t, known)
 	if err == nil {
 		return p, nil
 	}
@@ -86,9 +86,11 @@ func site(ctx context.Context, c config.Config, t *term.Terminal, rate int) (*st
 	}
 	s := &steps.Site{
 		Mode: mode(c), Tool: tool, Bundles: c.Transcripts, Chain: kek.Chain(c.Chain), ProviderName: c.Encryption.Provider,
-		OpenProvider: func(ctx context.Context) (provider.Provider, error) { return openProvider(ctx, c, t) },
-		PIN:          pinOf(c),
-		Exchange:     c.Exchange, Revoked: c.Revoked, Founding: strings.ToLower(strings.Join(strings.Fields(c.Founding), "")),
+		OpenProvider: func(ctx context.Context, known func(map[string]string) error) (provider.Provider, error) {
+			return openProvider(ctx, c, t, known)
+		},
+		PIN:      pinOf(c),
+		Exchange: c.Exchange, Revoked: c.Revoked, Founding: strings.ToLower(strings.Join(strings.Fields(c.Founding), "")),
 		Catalogue: catalogue, Control: rewrap.NewControl(rate),
 		Fleet: steps.FleetConfig{Beat: c.Fleet.Beat, Live: c.Fleet.Live, Expect: c.Fleet.Expect},
 	}
@@ -169,7 +171,7 @@ func hold(ctx context.Context, o *options, c ceremony) error {
 	}
 	defer s.Store.Close()
 	if s.ProviderName == env.Name { // no token is touched: a wrong key is told before anything begins
-		if s.Provider, err = s.OpenProvider(ctx); err != nil {
+		if s.Provider, err = s.OpenProvider(ctx, nil); err != nil {
 			return err
 		}
 	}

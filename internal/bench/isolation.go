@@ -40,7 +40,7 @@ func (l lab) isolated(ctx context.Context) (isolated, error) {
 		return isolated{}, err
 	}
 	defer here.Close()
-	kept, err := keeper.Open(ctx, c, nil)
+	kept, err := keeper.Open(ctx, c, nil, nil)
 	if err != nil {
 		return isolated{}, err
 	}

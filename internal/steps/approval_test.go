@@ -90,7 +90,7 @@ func site(t *testing.T, parts rehearsal.Parts) *steps.Site {
 	}
 	t.Cleanup(func() { db.Close() })
 	s := &steps.Site{Mode: quorum.Rehearsal, Store: db, Bundles: parts.Bundles(), ProviderName: env.Name,
-		OpenProvider: func(context.Context) (provider.Provider, error) {
+		OpenProvider: func(context.Context, func(map[string]string) error) (provider.Provider, error) {
 			return env.Open(env.Config{SecretsFile: filepath.Join(parts.Dir, "secrets.env")}, nil)
 		},
 		Catalogue: envelope.DefaultCatalogue(), Control: rewrap.NewControl(0)}

@@ -240,7 +240,7 @@ func (t toldStore) versions(ctx context.Context, s store.Store, whole bool) erro
 // AuditProvider compares what a provider says of itself, without a login, with the
 // newest of the ceremonies that told it.
 func AuditProvider(ctx context.Context, s *Site, reports []transcript.Report) error {
-	p, err := s.OpenProvider(ctx)
+	p, err := s.OpenProvider(ctx, nil)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func pin() Step {
 		Why: "The PIN goes from the keyboard to the token and is wiped. It is in no log.",
 		Look: func(ctx context.Context, s *Site, _ Facts, d Desk) (Facts, error) {
 			if s.Provider == nil {
-				p, err := s.OpenProvider(ctx)
+				p, err := s.OpenProvider(ctx, s.knows)
 				if err != nil {
 					return nil, err
 				}
@@ -50,8 +50,9 @@ func pin() Step {
 	}
 }
 
-// knows compares module and token with those of this run and of the last ceremony,
-// before anybody types a PIN into them. The IV mode is not known yet.
+// knows compares the module with that of this run and of the last ceremony before it
+// runs, and the token before anybody types a PIN into it. What is not told is not
+// known yet.
 func (s *Site) knows(about map[string]string) error {
 	if err := s.sameAgain(about); err != nil {
 		return err

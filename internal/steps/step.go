@@ -104,7 +104,9 @@ type Site struct {
 	Bundles      string    // directory of all bundles
 	Chain        kek.Chain // pinned by the configuration; drawn by install
 	ProviderName string    // configured
-	OpenProvider func(context.Context) (provider.Provider, error)
+	// OpenProvider opens it once known, if it is given, has nothing against what can be
+	// told of it before a module of it runs.
+	OpenProvider func(ctx context.Context, known func(about map[string]string) error) (provider.Provider, error)
 	PIN          PIN
 	Keys         []quorum.Key // files; an agent's are looked up when they are needed
 	Founding     string       // pinned by the configuration: digest of the first final.txt

@@ -17,6 +17,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/keeper"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
@@ -86,7 +87,7 @@ func TestP12Ends(t *testing.T) {
 	}
 	for end, says := range ends {
 		fault.Set("Initialize=1:" + end)
-		if _, err := keeper.Open(t.Context(), c, nil); !errors.Is(err, provider.ErrKeeper) || !strings.Contains(err.Error(), says) {
+		if _, err := keeper.Open(t.Context(), c, nil, nil); !errors.Is(err, provider.ErrKeeper) || !strings.Contains(err.Error(), says) {
 			t.Errorf("Initialize:%s: %v", end, err)
 		}
 	}
@@ -358,5 +359,29 @@ func TestCalledOff(t *testing.T) {
 	defer stop()
 	if _, err := p.Rewrap(ctx, items, kek.NameOf(chain, 2)); !errors.Is(err, provider.ErrKeeper) || !strings.Contains(err.Error(), "did not stop") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestP14Known: what a module is gets told before anything of it runs, and by this
+// process: a module could tell of itself what it likes.
+func TestP14Known(t *testing.T) {
+	fault, c := kept(t)
+	fault.Set("Initialize=1:segv")
+	digest, err := pkcs11.Digest(fault.Module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown := errors.New("nobody knows it")
+	if _, err := keeper.Open(t.Context(), c, nil, func(about map[string]string) error {
+		if len(about) != 1 || about["module_sha256"] != digest {
+			t.Errorf("told %v, want %s", about, digest)
+		}
+		return unknown
+	}); !errors.Is(err, unknown) || errors.Is(err, provider.ErrKeeper) {
+		t.Errorf("got %v", err)
+	}
+	c.PKCS11.Digest = strings.Repeat("0", 64) // it became another one since it was told
+	if _, err := keeper.Here(c); !errors.Is(err, provider.ErrUnguarded) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -26,6 +26,9 @@ const Command = "keeper"
 
 const service = "Keeper"
 
+// moduleDigest is the fact that no child is asked for.
+const moduleDigest = "module_sha256"
+
 // Config says which provider to keep.
 type Config struct {
 	Provider string // env or pkcs11
@@ -57,6 +60,7 @@ type Provider struct {
 	words    *lastWords
 	call     uint64
 	keypad   bool
+	digest   string       // of the module's file; empty: there is none
 	workers  atomic.Value // string: asked for while a batch is in work
 
 	exited chan struct{} // closed when the child has ended
@@ -69,12 +73,26 @@ type Provider struct {
 var _ provider.Provider = (*Provider)(nil)
 
 // Open starts a child and has it open the provider. It can read from the terminal
-// when that is lent; nil: there is none.
-func Open(ctx context.Context, c Config, t *term.Terminal) (*Provider, error) {
+// when that is lent; nil: there is none. The module's file is hashed here, told to
+// known, if there is such, and loaded by the child only if it is still that very file:
+// a module that runs can say of itself what it likes.
+func Open(ctx context.Context, c Config, t *term.Terminal, known func(about map[string]string) error) (*Provider, error) {
+	if c.Provider == pkcs11.Name {
+		var err error
+		if c.PKCS11.Digest, err = pkcs11.Digest(c.PKCS11.ModulePath); err != nil {
+			return nil, err
+		}
+		if known != nil {
+			if err := known(map[string]string{moduleDigest: c.PKCS11.Digest}); err != nil {
+				return nil, err
+			}
+		}
+	}
 	p, err := start(c, t)
 	if err != nil {
 		return nil, fmt.Errorf("open provider %s: %w: %w", c.Provider, provider.ErrKeeper, err)
 	}
+	p.digest = c.PKCS11.Digest
 	var a Answer
 	if err := p.do(ctx, "Open", Opening{c, t != nil}, &a, p.deadline); err != nil {
 		return nil, fmt.Errorf("open provider %s: %w", c.Provider, errors.Join(err, p.Close()))

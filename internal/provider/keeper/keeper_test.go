@@ -40,7 +40,7 @@ func config(module string) keeper.Config {
 
 func open(t testing.TB, c keeper.Config) *keeper.Provider {
 	t.Helper()
-	p, err := keeper.Open(t.Context(), c, nil)
+	p, err := keeper.Open(t.Context(), c, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,11 +139,11 @@ func TestErrors(t *testing.T) {
 	pkcs11test.NewTokens(t, pkcs11test.Label)
 	c := config(pkcs11test.Module(t))
 	c.PKCS11.TokenLabel = "other"
-	if _, err := keeper.Open(t.Context(), c, nil); !errors.Is(err, provider.ErrNoToken) || err.Error() != `find token "other": no such token` {
+	if _, err := keeper.Open(t.Context(), c, nil, nil); !errors.Is(err, provider.ErrNoToken) || err.Error() != `find token "other": no such token` {
 		t.Errorf("%v", err)
 	}
 	c.Provider = "none"
-	if _, err := keeper.Open(t.Context(), c, nil); err == nil || !strings.Contains(err.Error(), "no such provider") {
+	if _, err := keeper.Open(t.Context(), c, nil, nil); err == nil || !strings.Contains(err.Error(), "no such provider") {
 		t.Errorf("%v", err)
 	}
 	p := open(t, config(pkcs11test.Module(t)))
@@ -176,7 +176,7 @@ func TestEnvironment(t *testing.T) {
 	pkcs11test.NewTokens(t, pkcs11test.Label)
 	c := config(pkcs11test.Module(t))
 	c.Environment = nil
-	if _, err := keeper.Open(t.Context(), c, nil); err == nil {
+	if _, err := keeper.Open(t.Context(), c, nil, nil); err == nil {
 		t.Error("SOFTHSM2_CONF reached the module without leave")
 	}
 }

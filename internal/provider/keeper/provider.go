@@ -37,7 +37,11 @@ func settled(ctx context.Context, f *Fault) error {
 // Describe implements provider.Provider.
 func (p *Provider) Describe(ctx context.Context) (map[string]string, error) {
 	a, err := p.ask(ctx, "Describe", Request{}, p.deadline)
-	return cleaned(a.About), err
+	about := cleaned(a.About)
+	if err == nil && p.digest != "" {
+		about[moduleDigest] = p.digest
+	}
+	return about, err
 }
 
 // told are the facts that a provider tells of itself and of a key. The child runs a

@@ -244,7 +244,7 @@ func TestP08(t *testing.T) {
 func TestP08More(t *testing.T) {
 	for mode, says := range map[string]string{
 		"grant 106": "wrap is true, want false", "grant 107": "unwrap is true, want false", "grant 10c": "derive is true, want false",
-		"grant 170": "modifiable is true, want false", "grant 171": "copyable is true, want false", "short-key": "bytes is 16, want 32",
+		"grant 162": "extractable is true, want false", "grant 170": "modifiable is true, want false", "grant 171": "copyable is true, want false", "short-key": "bytes is 16, want 32",
 	} {
 		p, _ := faulty(t, mode)
 		var failed *provider.ProbeError
@@ -261,6 +261,53 @@ func TestP08More(t *testing.T) {
 	}
 }
 
+// TestP06Strangers: a key is ours by its CKA_ID and its label, and by nothing less.
+func TestP06Strangers(t *testing.T) {
+	p, _ := faulty(t)
+	stranger := func(id []byte, label string) {
+		pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--token-label", pkcs11test.Label, "--login", "--pin", pkcs11test.PIN,
+			"--keygen", "--key-type", "AES:32", "--id", fmt.Sprintf("%x", id), "--label", label)
+	}
+	one, two, three := kek.NameOf(chain, 1), kek.NameOf(chain, 2), kek.NameOf(chain, 3)
+	if err := p.Generate(t.Context(), one); err != nil {
+		t.Fatal(err)
+	}
+	stranger(one.ID, "somebody's") // beside ours
+	stranger(two.ID, "somebody's") // alone
+	stranger([]byte{7}, three.Label)
+	for _, n := range []kek.Name{one, two, three} {
+		if _, err := p.Find(t.Context(), n); !errors.Is(err, provider.ErrAmbiguous) {
+			t.Errorf("%s: %v", n.Label, err)
+		}
+	}
+}
+
+// TestRewrapCompared: what was wrapped is unwrapped again and compared, for every DEK
+// (promise 3). Neither a spoilt answer nor a token that opens it to something else
+// gets into a store.
+func TestRewrapCompared(t *testing.T) {
+	p, fault := faulty(t)
+	all := items(t, p, 5)
+	for modes, says := range map[string]string{"corrupt": "unwrap what was just wrapped: ", "corrupt,ignore-tag": "what was just wrapped unwraps to another value"} {
+		fault.Set(strings.Split(modes, ",")...)
+		answers, err := p.Rewrap(t.Context(), all, kek.NameOf(chain, 2))
+		if err != nil || len(answers) != len(all) {
+			t.Fatalf("%s: %d answers, %v", modes, len(answers), err)
+		}
+		for _, a := range answers {
+			if a.Err == nil || !strings.Contains(a.Err.Error(), says) || a.Old, != nil {
+				t.Errorf("%s: %x, %v", modes, a.Old,, a.Err)
+			}
+		}
+	}
+	fault.Set()
+	answers, err := p.Rewrap(t.Context(), all, kek.NameOf(chain, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	right(t, p, all, answers)
+}
+
 // TestP11: a wrapped DEK with any bit changed, cut short or empty opens to nothing.
 func TestP11(t *testing.T) {
 	p, _ := faulty(t)
@@ -275,7 +322,7 @@ func TestP11(t *testing.T) {
 			t.Fatalf("bit %d changed, and it opened", i)
 		}
 	}
-	for _, n := range []int{0, 12, 28, 44, 59} { // a tag of 96 bits among them
+	for _, n := range []int{0, 12, 28, 44, 56, 59} { // a tag of 96 bits among them
 		if err := p.Unwrap(t.Context(), one, good[:n], into); err == nil {
 			t.Errorf("%d bytes opened", n)
 		}

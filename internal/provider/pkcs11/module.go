@@ -35,6 +35,8 @@ type Config struct {
 	// LoadByPath loads the module by its path, for those that look for their own files
 	// beside it. Else it is loaded from the descriptor that it was hashed through.
 	LoadByPath bool
+	// Digest is the SHA-256 in hex that the module's file must have; empty: any.
+	Digest string
 	// InitArgs goes to the module in CK_C_INITIALIZE_ARGS.pReserved, which NSS
 	// softokn wants; empty for any other.
 	InitArgs string
@@ -75,6 +77,9 @@ func Open(cfg Config) (*Provider, error) {
 		return nil, err
 	}
 	defer f.Close()
+	if cfg.Digest != "" && digest != cfg.Digest {
+		return nil, fmt.Errorf("load module %s: it is not the file that was looked at before: %w", printable.Quote(cfg.ModulePath), provider.ErrUnguarded)
+	}
 	// This descriptor is never closed: the loader knows a library by its name,
 	// and would take the next file of the same number for this one.
 	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)

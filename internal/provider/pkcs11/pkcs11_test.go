@@ -125,6 +125,7 @@ func TestProbeRefuses(t *testing.T) {
 		{"not-local", "key", "key of the probe: local is false, want true"},
 		{"zero-iv", "IV", "an IV was used twice in 2 wraps"},
 		{"ignore-tag", "tamper", "an altered tag was accepted"},
+		{"ignore-aad", "tamper", "an altered AAD was accepted"},
 	} {
 		t.Run(c.mode, func(t *testing.T) {
 			pkcs11test.NewTokens(t, pkcs11test.Label)

@@ -6,6 +6,7 @@
  *   module PATH  the module to pass calls on to; read once, at the beginning
  *   gone         the token is not there for any cipher (CKR_DEVICE_REMOVED)
  *   ignore-tag   C_Decrypt never looks at the tag
+ *   ignore-aad   no cipher looks at the AAD
  *   zero-iv      every IV is taken as zeros, whatever is passed
  *   hide-gcm     CKM_AES_GCM is not there
  *   vendor-gcm   CKM_AES_GCM is neither listed nor taken. CKM_CLOUDHSM_AES_GCM of
@@ -103,7 +104,7 @@ _Static_assert((int)FUNCTIONS == (int)PLACE_COUNT && (int)AT_Login == (int)PLACE
 	"the list above is that of cryptoki.h");
 
 #define EACH_MODE(X) \
-	X(GONE, "gone") X(IGNORE_TAG, "ignore-tag") X(ZERO_IV, "zero-iv") X(HIDE_GCM, "hide-gcm") \
+	X(GONE, "gone") X(IGNORE_TAG, "ignore-tag") X(IGNORE_AAD, "ignore-aad") X(ZERO_IV, "zero-iv") X(HIDE_GCM, "hide-gcm") \
 	X(VENDOR_GCM, "vendor-gcm") X(EXTRACTABLE, "extractable") X(NOT_LOCAL, "not-local") X(SHORT_KEY, "short-key") X(SLOW, "slow") \
 	X(LATENCY, "latency") X(BUSY, "busy") X(GCM_FAILS, "gcm-fails") X(WRITTEN_IV, "written-iv") \
 	X(CONSTANT_IV, "constant-iv") X(CYCLE_IV, "cycle-iv") X(APPENDED_IV, "appended-iv") X(SMALL_SIZE, "small-size") \
@@ -1018,6 +1019,8 @@ static ck_ulong start_encrypt(const struct config *conf, ck_ulong session, struc
 		return own_iv(conf, seat, session, p, key);
 	if (has(conf, ZERO_IV))
 		p.iv = zeros;
+	if (has(conf, IGNORE_AAD))
+		p.aad_len = 0;
 	return init_gcm(AT_EncryptInit, session, &p, key);
 }
 
@@ -1047,6 +1050,8 @@ static ck_ulong start_decrypt(const struct config *conf, ck_ulong session, struc
 	struct ck_gcm_params p = *(struct ck_gcm_params *)m->parameter;
 	if (has(conf, ZERO_IV))
 		p.iv = zeros;
+	if (has(conf, IGNORE_AAD))
+		p.aad_len = 0;
 	if (!has(conf, IGNORE_TAG))
 		return init_gcm(AT_DecryptInit, session, &p, key);
 	seat->decrypting = UNTAGGED; /* GCM is a stream cipher: encrypting again decrypts, and nothing looks at a tag */
