@@ -3,13 +3,17 @@ package main_test
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/base64"
 	bin "encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,11 +76,17 @@ func regions(t *testing.T, pid int) (all []region) {
 }
 
 // library reports whether a region is the token library's: the C heap, an arena of it
-// (malloc aligns them at 64 MiB, high up), or a loaded file's data.
+// (malloc aligns them at 64 MiB), or a loaded file's data. Arenas lie where the kernel
+// puts what it is given no place for: near the top of the address space. Go puts its
+// heap, as aligned, anywhere below 1<<46 on amd64, below 1<<47 elsewhere.
 func (r region) library() bool {
-	const arena, goHeap = 64 << 20, 0xc0 << 32
+	const arena = 64 << 20
+	top := uint64(1) << 47
+	if runtime.GOARCH == "amd64" {
+		top = 1 << 46
+	}
 	return r.name == "[heap]" || strings.Contains(r.name, "/lib/") || strings.Contains(r.name, ".so") ||
-		r.name == "" && r.from%arena == 0 && r.from>>32 != goHeap>>32
+		r.name == "" && r.from%arena == 0 && r.from >= top
 }
 
 // found lists where in a process a secret is. Of a keeper, the token library's own
@@ -181,6 +191,43 @@ func TestSecretsInMemory(t *testing.T) {
 	}
 	p.goOn(parts, regexp.MustCompile(`finals(?s:.*)bob: type`))
 	zeroAt(t, parts, 2)
+	for _, dir := range []string{parts.Dir, filepath.Dir(binary)} {
+		if where := written(t, dir, append(deks, pin)...); where != nil {
+			t.Errorf("on disk: %v", where)
+		}
+	}
+}
+
+// written lists the files below a directory that hold a secret: store, transcripts,
+// the token's own files.
+func written(t *testing.T, dir string, secrets ...[]byte) (where []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !d.Type().IsRegular() {
+			return nil // a temporary one went
+		} else if err != nil {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		for _, secret := range secrets {
+			for form, needle := range forms(secret, false) {
+				if bytes.Contains(data, needle) {
+					where = append(where, form+" in "+path)
+				}
+			}
+			if bytes.Contains(data, []byte(hex.EncodeToString(secret))) || bytes.Contains(data, []byte(base64.StdEncoding.EncodeToString(secret))) {
+				where = append(where, "encoded in "+path)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return where
 }
 
 // beating waits until a process of the fleet has beaten.

@@ -5,16 +5,21 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
+
+// ErrOwner is returned by ReadFile for a file of another user, who could read and
+// change it.
+var ErrOwner = errors.New("want a file of this user")
 
 // ErrMode is returned by ReadFile for a file that others may read.
 var ErrMode = errors.New("want a regular file of mode 0600 or stricter")
 
 // ReadFile reads a file of secrets of at most limit bytes into locked memory.
 // The file must be regular, reached without a final symlink, and closed to
-// group and others.
+// group and others, and this user's own.
 func ReadFile(path string, limit int) (*Buffer, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -28,6 +33,9 @@ func ReadFile(path string, limit int) (*Buffer, error) {
 	}
 	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("read %s: mode %04o: %w", path, info.Mode().Perm(), ErrMode)
+	}
+	if s, ok := info.Sys().(*syscall.Stat_t); !ok || int(s.Uid) != os.Geteuid() {
+		return nil, fmt.Errorf("read %s: %w", path, ErrOwner)
 	}
 	b, err := New(limit + 1)
 	if err != nil {

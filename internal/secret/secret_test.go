@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/secret"
 )
 
@@ -65,6 +66,15 @@ func TestReadFile(t *testing.T) {
 	}
 	if _, err := secret.ReadFile(dir, 16); !errors.Is(err, secret.ErrMode) {
 		t.Errorf("directory: %v", err)
+	}
+	theirs := write("theirs", 0o600)
+	if err := os.Chown(theirs, 1, -1); errors.Is(err, os.ErrPermission) {
+		pkcs11test.Missing(t, "root, to give a file away; the right to")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := secret.ReadFile(theirs, 16); !errors.Is(err, secret.ErrOwner) {
+		t.Errorf("somebody else's: %v", err)
 	}
 	link := filepath.Join(dir, "link")
 	if err := os.Symlink(good, link); err != nil {

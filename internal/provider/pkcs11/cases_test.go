@@ -288,15 +288,16 @@ func TestP06Strangers(t *testing.T) {
 func TestRewrapCompared(t *testing.T) {
 	p, fault := faulty(t)
 	all := items(t, p, 5)
-	for modes, says := range map[string]string{"corrupt": "unwrap what was just wrapped: ", "corrupt,ignore-tag": "what was just wrapped unwraps to another value"} {
+	for _, c := range []struct{ modes, says string }{{"corrupt", "unwrap what was just wrapped: "}, {"corrupt,ignore-tag", "what was just wrapped unwraps to another value"}} {
+		modes, says := c.modes, c.says
 		fault.Set(strings.Split(modes, ",")...)
 		answers, err := p.Rewrap(t.Context(), all, kek.NameOf(chain, 2))
 		if err != nil || len(answers) != len(all) {
 			t.Fatalf("%s: %d answers, %v", modes, len(answers), err)
 		}
 		for _, a := range answers {
-			if a.Err == nil || !strings.Contains(a.Err.Error(), says) || a.Old, != nil {
-				t.Errorf("%s: %x, %v", modes, a.Old,, a.Err)
+			if a.Err == nil || !strings.Contains(a.Err.Error(), says) || a.New != nil {
+				t.Errorf("%s: %x, %v", modes, a.New, a.Err)
 			}
 		}
 	}

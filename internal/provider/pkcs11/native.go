@@ -178,7 +178,7 @@ func bytesOf(b []C.ck_byte) []byte {
 
 // result of an item is the new wrapped DEK, IV || sealed, or the error of the step that failed.
 func result(it *item, given []byte, mode ivMode) ([]byte, error) {
-	fail := asError(it.rv)
+	fail := named(asError(it.rv))
 	switch it.step {
 	case C.REWRAP_UNWRAP, C.REWRAP_WRAP:
 		return nil, fail

@@ -159,15 +159,15 @@ func (s *session) once(items []provider.Item, places []int, keys *keyring, out [
 	for c, n := range at {
 		i := places[n]
 		wrapped, err := result(&chunk[c], iv(n), s.p.iv)
-		switch out[i].New, out[i].Err = wrapped, named(err); {
+		switch out[i].New, out[i].Err = wrapped, err; {
 		case isBusy(err):
 			if left = append(left, i); why == nil {
-				why = fmt.Errorf("%w: %w", provider.ErrBusy, named(err))
+				why = fmt.Errorf("%w: %w", provider.ErrBusy, err)
 			}
 		case isLost(err): // whatever else came of it
-			left, why = append(left, i), fmt.Errorf("%w: %w", provider.ErrGone, named(err))
+			left, why = append(left, i), fmt.Errorf("%w: %w", provider.ErrGone, err)
 		case isGone(err):
-			return nil, nil, fmt.Errorf("%w: %w", provider.ErrGone, named(err))
+			return nil, nil, fmt.Errorf("%w: %w", provider.ErrGone, err)
 		}
 	}
 	return left, why, nil
