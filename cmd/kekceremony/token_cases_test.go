@@ -119,3 +119,23 @@ func TestP09P16(t *testing.T) {
 	}
 	zeroAt(t, parts, 1)
 }
+
+// TestTokenConfigured: what the configuration says of a token reaches it.
+func TestTokenConfigured(t *testing.T) {
+	parts := partsWith(t, t.TempDir(), pkcs11test.Module(t))
+	const at = "    environment:"
+	was := at
+	for _, c := range []struct{ line, says string }{
+		{`token_serial: "4711"`, `of serial "4711": no such token`},
+		{"use_gcm_iv_from_hsm: true", "found mode host, but use_gcm_iv_from_hsm is true"},
+		{"identity: attested\n    identity_public: " + parts.Config(), "read the token's identity"},
+		{"load_by_path: true", "by its path, and hashed before and after"},
+	} {
+		now := "    " + c.line + "\n" + at
+		configure(t, parts, was, now)
+		was = now
+		if code, out, errs := run(t, "probe", "--config", parts.Config(), "--ui", "none"); !strings.Contains(out+errs, c.says) || (code == 0) != (c.line == "load_by_path: true") {
+			t.Errorf("%s: exit %d\n%s%s", c.line, code, out, errs)
+		}
+	}
+}
