@@ -402,7 +402,17 @@ func TestP14(t *testing.T) {
 	if err := os.Symlink(open, link); err != nil {
 		t.Fatal(err)
 	}
+	theirs, under := put("theirs.so", good, 0o644), put("under/module.so", good, 0o644)
+	for _, path := range []string{theirs, filepath.Dir(under)} {
+		if err := os.Chown(path, 1, -1); errors.Is(err, os.ErrPermission) {
+			pkcs11test.Missing(t, "root, to give a file away; the right to")
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
 	for name, c := range map[string]struct{ path, says string }{
+		"another user's":             {theirs, "its owner is neither root nor this user"},
+		"below another user's":       {under, "under: its owner is neither root nor this user"},
 		"world-writable":             {put("world.so", good, 0o666), "mode 0666 lets others change it"},
 		"group-writable":             {put("group.so", good, 0o664), "mode 0664 lets others change it"},
 		"in a directory of everyone": {open, "open: mode 0777 lets others change it"},
@@ -456,9 +466,18 @@ func TestP14Swapped(t *testing.T) {
 	for _, byPath := range []bool{false, true} {
 		dir := t.TempDir()
 		module, source := filepath.Join(dir, "swaps.so"), filepath.Join(dir, "swaps.c")
-		text := fmt.Sprintf(`#include <stdio.h>
+		text := fmt.Sprintf(`#define _GNU_SOURCE
+#include <stdio.h>
 #include <dlfcn.h>
-__attribute__((constructor)) static void swap(void) { rename("%[1]s.other", "%[1]s"); }
+__attribute__((constructor)) static void swap(void) {
+	Dl_info me;
+	FILE *f = fopen("%[1]s.name", "w");
+	if (f && dladdr(swap, &me)) {
+		fputs(me.dli_fname, f);
+		fclose(f);
+	}
+	rename("%[1]s.other", "%[1]s");
+}
 unsigned long C_GetFunctionList(void **l) {
 	void *real = dlopen("%[2]s", RTLD_NOW);
 	return real ? ((unsigned long (*)(void **))dlsym(real, "C_GetFunctionList"))(l) : 5;
@@ -483,6 +502,10 @@ unsigned long C_GetFunctionList(void **l) {
 		}
 		if err != nil {
 			t.Fatal(err)
+		}
+		// What could be put there between hashing and loading would be loaded by its path.
+		if name, err := os.ReadFile(module + ".name"); err != nil || !strings.HasPrefix(string(name), "/proc/self/fd/") {
+			t.Errorf("loaded as %s, %v, want the descriptor", name, err)
 		}
 		about, err := p.Describe(t.Context())
 		if want := fmt.Sprintf("%x", sha256.Sum256(sum)); err != nil || about["module_sha256"] != want {
