@@ -56,6 +56,9 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 	}
 	open := func(ctx context.Context) (provider.Provider, error) {
 		p, err := openProvider(ctx, cfg, nil, nil)
+		if err == nil {
+			err = keepTo(ctx, p, &cfg.Encryption.PKCS11)
+		}
 		if err == nil && cfg.Encryption.PINFile != "" {
 			if err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile, pinOf(cfg).Count(cfg.Transcripts)); err != nil {
 				err = errors.Join(err, p.Close())
@@ -73,6 +76,20 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 		err = errors.Join(err, a.Provider.Close())
 	}
 	return err
+}
+
+// keepTo has an agent come back to the token that it began with, and to no other of
+// that label: another one would get its PIN.
+func keepTo(ctx context.Context, p provider.Provider, c *config.PKCS11) error {
+	if c.TokenSerial != "" {
+		return nil
+	}
+	about, err := p.Describe(ctx)
+	if err != nil {
+		return errors.Join(err, p.Close())
+	}
+	c.TokenSerial = about["serial"]
+	return nil
 }
 
 // await opens the provider. A token that is not there yet is tried again at each

@@ -1,10 +1,14 @@
 package main_test
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -86,6 +90,47 @@ func TestP04(t *testing.T) {
 	p.tmux("send-keys", "r")
 	p.goOn(parts, regexp.MustCompile(`EXIT 0`))
 	zeroAt(t, parts, 3)
+}
+
+// TestP04Agent: an agent comes back to the token it began with. Another one of that
+// label gets no PIN of it.
+func TestP04Agent(t *testing.T) {
+	fault := pkcs11test.NewFault(t)
+	parts, _ := swiftWith(t, t.TempDir(), fault.Module, 6)
+	first, second := secondToken(t)
+	fault.Set("hide " + second)
+	said, err := os.Create(filepath.Join(t.TempDir(), "said"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
+	logins := fault.Count("login")
+	agent := exec.Command(binary, "agent", "--role", "worker", "--config", parts.Config())
+	agent.Stderr = said
+	if err := agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = agent.Process.Kill()
+		_ = agent.Wait()
+	}()
+	fault.Await("login", logins)
+	logins = fault.Count("login")
+	fault.Set("hide " + first)
+	for guard := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		text, err := os.ReadFile(said.Name())
+		if n := strings.Count(string(text), "of serial \""+first+"\": no such token"); n > 1 {
+			break
+		}
+		if err != nil || time.Now().After(guard) {
+			t.Fatalf("it looks for no other: %v\n%s", err, text)
+		}
+	}
+	if n := fault.Count("login"); n != logins {
+		t.Errorf("%d logins to the other token", n-logins)
+	}
+	fault.Set("hide " + second)
+	fault.Await("login", logins)
 }
 
 // TestP09P16: a substituted HSM has the label, the serial and a key of the same name
