@@ -15,14 +15,14 @@ import (
 // envelopes are at the target.
 func killedAt(t *testing.T, parts rehearsal.Parts, to kek.Version) {
 	t.Helper()
-	cmd := exec.Command(binary, rotateTo(parts, to, "--rate", "200")...)
+	cmd := exec.Command(binary, rotateTo(parts, to, "--rate", "60")...)
 	var said strings.Builder
 	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	db := openStore(t, parts)
-	for guard := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for guard := time.Now().Add(90 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		counts, err := db.Census(t.Context(), envelope.DefaultCatalogue())
 		if err != nil || time.Now().After(guard) {
 			_ = cmd.Process.Kill()

@@ -21,7 +21,7 @@ var everyEnd = false
 // An answer of a token that is not there is given for good (P04).
 var ends = []struct{ how, says string }{
 	{"segv", "the provider's process has ended: SIGSEGV"}, {"abort", "the provider's process has ended: SIGABRT"}, {"kill", "the provider's process has ended: signal: killed"},
-	{"exit", "the provider's process has ended: exit status 3"}, {"hang", "the provider's process has ended: it did not answer for 2s"},
+	{"exit", "the provider's process has ended: exit status 3"}, {"hang", "the provider's process has ended: it did not answer for 5s"},
 	{"32", "CKR_DEVICE_REMOVED"}, {"e0", "CKR_TOKEN_NOT_PRESENT"}, {"b3", "CKR_SESSION_HANDLE_INVALID"},
 }
 
@@ -67,7 +67,6 @@ func TestCrashInInstall(t *testing.T) {
 			t.Run(fmt.Sprintf("%d %s", i, end.how), func(t *testing.T) {
 				fault := pkcs11test.NewFault(t)
 				parts := partsWith(t, t.TempDir(), fault.Module)
-				patience(t, parts)
 				crash(t, parts, fault, c, end, unattended(parts, "install"))
 				if n := fault.Count("token"); n != 1 {
 					t.Errorf("%s: %d keys were made", c.step, n)
@@ -86,7 +85,6 @@ func TestCrashInRotation(t *testing.T) {
 	const n = 120
 	fault := pkcs11test.NewFault(t)
 	parts, a := swiftWith(t, t.TempDir(), fault.Module, n)
-	patience(t, parts)
 	to := 1
 	for i, c := range rotateCalls {
 		for _, end := range eachEnd(i + 1) {
@@ -106,18 +104,25 @@ func TestCrashInRotation(t *testing.T) {
 	must(t, append([]string{"transcript", "verify"}, bundlesOf(t, parts)...)...)
 }
 
-// patience gives a call two seconds.
-func patience(t *testing.T, parts rehearsal.Parts) {
-	configure(t, parts, "    environment:", "    deadline: 2s\n    environment:")
+// patience gives a call five seconds, until it is taken back.
+func patience(t *testing.T, parts rehearsal.Parts) (back func()) {
+	const usual, short = "    environment:", "    deadline: 5s\n    environment:"
+	configure(t, parts, usual, short)
+	return func() { configure(t, parts, short, usual) }
 }
 
 // crash runs a command with the fault, looks at what is left, and runs it again
 // without. Meanwhile is tried in between and at the end.
 func crash(t *testing.T, parts rehearsal.Parts, fault *pkcs11test.Fault, c called, end struct{ how, says string }, args []string, meanwhile ...func()) {
 	t.Helper()
+	back := func() {}
+	if end.how == "hang" {
+		back = patience(t, parts)
+	}
 	fault.Set(c.faults(end.how)...)
 	code, _, errs := run(t, args...)
 	fault.Set()
+	back()
 	want := 75
 	if code != want || !strings.Contains(errs, end.says) || !strings.Contains(errs, "hint: ") {
 		t.Errorf("%s, %s: exit %d, want %d\n%s", c.step, end.how, code, want, errs)
@@ -172,7 +177,7 @@ func TestCrashInWizard(t *testing.T) {
 	p.again(parts, fault, "SIGSEGV")
 	p.goOn(parts, regexp.MustCompile(`PIN of token`))
 	fault.Set("Login=1:hang")
-	p.again(parts, fault, "it did not answer for 2s")
+	p.again(parts, fault, "it did not answer for 5s")
 	p.goOn(parts, regexp.MustCompile(`PIN of token`))
 	fault.Set("EncryptInit=5:abort")
 	p.again(parts, fault, "SIGABRT")
@@ -201,7 +206,7 @@ func TestCrashInWizard(t *testing.T) {
 	p.again(parts, fault, "SIGABRT")
 	p.goOn(parts, regexp.MustCompile(`of \d+  approve\n`))
 	fault.Set("EncryptInit=20:hang") // the re-wrap
-	p.again(parts, fault, "it did not answer for 2s")
+	p.again(parts, fault, "it did not answer for 5s")
 	p.goOn(parts, regexp.MustCompile(`state      running`))
 	pkcs11test.Run(t, "kill", "-9", fmt.Sprint(childOf(t, pidOf(t, "^"+binary+" rotate .*"+parts.Dir))))
 	p.again(parts, fault, "signal: killed")

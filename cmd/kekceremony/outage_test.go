@@ -23,9 +23,9 @@ var outage = 2 * time.Second
 // started starts a rotation to version 2 and waits until it re-wraps.
 func started(t *testing.T, parts rehearsal.Parts) (end func() (code int, said string)) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, binary, rotateTo(parts, 2, "--rate", "200")...)
+	cmd := exec.CommandContext(ctx, binary, rotateTo(parts, 2, "--rate", "60")...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGABRT) } // it says where it hangs
 	var errs strings.Builder
 	cmd.Stderr = &errs

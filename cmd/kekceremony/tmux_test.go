@@ -29,7 +29,7 @@ func newPane(t *testing.T, line string) *pane {
 	// Of its own name: a server of the same name may still be on its way out.
 	p := &pane{t, fmt.Sprintf("kek-%d-%d", os.Getpid(), panes.Add(1))}
 	t.Cleanup(func() { _ = exec.Command("tmux", "-L", p.server, "kill-server").Run() })
-	p.tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", line)
+	p.tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "sh", "-c", line)
 	return p
 }
 

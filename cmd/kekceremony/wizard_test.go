@@ -168,7 +168,7 @@ func event(t *testing.T, bundle, kind, step string) map[string]string {
 func TestKilledInRewrap(t *testing.T) {
 	pkcs11test.Module(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
-	args := []string{"rehearse", "--ui", "none", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "2000", "--rate", "500"}
+	args := []string{"rehearse", "--ui", "none", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "2000", "--rate", "200"}
 	cmd := exec.Command(binary, args...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -143,7 +143,7 @@ func TestPlantedCeremony(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			// A ceremony that is taken up waits for its fleet: that must end, too.
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			parts, s := installed(t)
 			all, err := s.Store.Ceremonies(ctx)

@@ -28,13 +28,13 @@ func kept(t *testing.T) (*pkcs11test.Fault, keeper.Config) {
 	pkcs11test.NewTokens(t, pkcs11test.Label)
 	fault := pkcs11test.NewFault(t)
 	c := config(fault.Module)
-	c.Deadline = 500 * time.Millisecond
+	c.Deadline = 2 * time.Second
 	return fault, c
 }
 
 // ends are the ways a module takes its process with it, and what is then said.
 var ends = map[string]string{
-	"segv": "SIGSEGV", "abort": "SIGABRT", "exit": "exit status 3", "hang": "it did not answer for 500ms",
+	"segv": "SIGSEGV", "abort": "SIGABRT", "exit": "exit status 3", "hang": "it did not answer for 2s",
 }
 
 // TestP12Ends: a module that hangs, crashes or exits in any call is an error with a
@@ -68,6 +68,9 @@ func TestP12Ends(t *testing.T) {
 	} {
 		for end, says := range ends {
 			fault.Set()
+			if c.Deadline = time.Minute; end == "hang" {
+				c.Deadline = 2 * time.Second
+			}
 			p := open(t, c)
 			if !strings.HasPrefix(at.call, "Login") && !strings.HasPrefix(at.call, "GetTokenInfo") {
 				login(t, p)
@@ -86,6 +89,9 @@ func TestP12Ends(t *testing.T) {
 		}
 	}
 	for end, says := range ends {
+		if c.Deadline = time.Minute; end == "hang" {
+			c.Deadline = 2 * time.Second
+		}
 		fault.Set("Initialize=1:" + end)
 		if _, err := keeper.Open(t.Context(), c, nil, nil); !errors.Is(err, provider.ErrKeeper) || !strings.Contains(err.Error(), says) {
 			t.Errorf("Initialize:%s: %v", end, err)
@@ -177,8 +183,8 @@ func TestP12Odd(t *testing.T) {
 		says  string
 	}{
 		{[]string{"EncryptInit=1:fork", "EncryptInit=2:segv"}, "SIGSEGV"},
-		{[]string{"EncryptInit=1:fork", "EncryptInit=2:hang"}, "it did not answer for 500ms"},
-		{[]string{"EncryptInit=1:stop"}, "it did not answer for 500ms"},
+		{[]string{"EncryptInit=1:fork", "EncryptInit=2:hang"}, "it did not answer for 2s"},
+		{[]string{"EncryptInit=1:stop"}, "it did not answer for 2s"},
 		{[]string{"EncryptInit=1:close", "EncryptInit=2:hang"}, ""},
 		{[]string{"EncryptInit=1:scribble"}, ""},
 	} {
@@ -224,10 +230,10 @@ func TestStoppedAndLarge(t *testing.T) {
 // TestSlowToken: the probe of a token that is slow, and says so, is no hanging one.
 func TestSlowToken(t *testing.T) {
 	fault, c := kept(t)
-	c.Deadline = 2 * time.Second
+	c.Deadline = 5 * time.Second
 	p := open(t, c)
 	login(t, p)
-	fault.Set("EncryptInit+1:sleep4")
+	fault.Set("EncryptInit+1:sleep6")
 	progress := 0
 	err := p.Probe(t.Context(), func(v provider.Verdict) {
 		if v.Outcome == provider.Trying && strings.Contains(v.Detail, "of 1000 wraps") {

@@ -287,6 +287,9 @@ func (p *probe) throughput() (string, error) {
 		var done atomic.Int64
 		var failed atomic.Pointer[error]
 		began := time.Now()
+		if n > 1 {
+			p.report(provider.Verdict{Line: "throughput", Outcome: provider.Trying, Detail: fmt.Sprintf("with %d sessions", n)})
+		}
 		if p.workersFor(n) < n {
 			break
 		}

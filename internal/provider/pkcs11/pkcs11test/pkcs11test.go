@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
@@ -19,6 +20,10 @@ const (
 	PIN   = "1234"
 	Label = "kek-test"
 )
+
+// Where the umask is 0002 a directory of a test's is one that others may write to, and
+// a module in it is refused.
+func init() { syscall.Umask(0o022) }
 
 // Need skips the test without a program, and fails it under CI=true.
 func Need(t testing.TB, program string) {

@@ -868,8 +868,9 @@ static ck_ulong generate(const struct config *conf, ck_ulong session, struct ck_
 	}
 	if (token && has(conf, SLOW))
 		usleep(1000000);
-	note(token ? "token" : "session", "");
 	ck_ulong rv = REAL(generate_key, GenerateKey)(session, m, copy, n, key);
+	if (rv == CKR_OK)
+		note(token ? "token" : "session", "");
 	if (rv == CKR_OK && token)
 		atomic_store(&key_made, 1);
 	return rv == CKR_OK && token && has(conf, LOST_REPLY) ? CKR_DEVICE_ERROR : rv;
