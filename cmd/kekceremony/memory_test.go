@@ -145,7 +145,6 @@ func childOf(t *testing.T, pid int) int {
 func TestSecretsInMemory(t *testing.T) {
 	const n = 600
 	parts, a := swift(t, n)
-	beating(t, parts) // it has the PIN that there was
 	pin := []byte(fmt.Sprintf("%x", func() []byte { b := make([]byte, 9); rand.Read(b); return b }()))
 	pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--login", "--pin", rehearsal.PIN, "--change-pin", "--new-pin", string(pin))
 	configure(t, parts, `rehearsal:`+"\n"+`  pin: "`+rehearsal.PIN+`"`, "rehearsal: {}")

@@ -38,7 +38,8 @@ func swiftWith(t *testing.T, dir, module string, n int) (rehearsal.Parts, rehear
 	return parts, a
 }
 
-// fleet starts the one process that the parts expect.
+// fleet starts the one process that the parts expect, and waits until it beats:
+// SoftHSM2 does not always bear two processes that open one token at once.
 func fleet(t *testing.T, parts rehearsal.Parts) {
 	t.Helper()
 	agent := exec.Command(binary, "agent", "--role", rehearsal.Role, "--config", filepath.Join(parts.Dir, "agent.yaml"))
@@ -47,6 +48,7 @@ func fleet(t *testing.T, parts rehearsal.Parts) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = agent.Process.Signal(os.Interrupt); _ = agent.Wait() })
+	beating(t, parts)
 }
 
 // partsWith is the parts of swiftWith, before anything is held with them.

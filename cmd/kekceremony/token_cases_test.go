@@ -49,7 +49,6 @@ func TestP04(t *testing.T) {
 	const n = 300
 	fault := pkcs11test.NewFault(t)
 	parts, a := swiftWith(t, t.TempDir(), fault.Module, n)
-	beating(t, parts)
 	first, second := secondToken(t)
 	fault.Set("hide " + second)
 	p := wizardOf(t, parts, "rotate", "--to-version", "2", "--rate", "60")
@@ -138,7 +137,6 @@ func TestP04Agent(t *testing.T) {
 func TestP09P16(t *testing.T) {
 	fault := pkcs11test.NewFault(t)
 	parts, a := swiftWith(t, t.TempDir(), fault.Module, 6)
-	beating(t, parts)
 	first, second := secondToken(t)
 	_ = a.Provider.Close() // a process has the module once
 	p, err := pkcs11.Open(pkcs11.Config{ModulePath: pkcs11test.Module(t), TokenLabel: rehearsal.TokenLabel, TokenSerial: second})

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
@@ -79,6 +80,9 @@ func (p *Proxy) Down() {
 // Up takes connections again, at the same address.
 func (p *Proxy) Up(t testing.TB) {
 	l, err := net.Listen("tcp", p.address)
+	for guard := time.Now().Add(30 * time.Second); err != nil && time.Now().Before(guard); l, err = net.Listen("tcp", p.address) {
+		time.Sleep(50 * time.Millisecond) // somebody's connection has the port now
+	}
 	if err != nil {
 		t.Error(err)
 		return
