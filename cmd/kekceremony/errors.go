@@ -102,7 +102,7 @@ var outcomes = []outcome{
 	{provider.ErrNoFile, exitUsage, "set encryption.env.secrets_file"},
 	{rehearsal.ErrNoSoftHSM, exitUsage, "apt-get install softhsm2, or rehearse --provider env"},
 	{secret.ErrMode, exitUsage, "chmod 0600 the file"},
-	{secret.ErrOwner, exitUsage, "chown the file to the user that runs this"},
+	{secret.ErrOwner, exitUsage, "run it as the owner of the file, or give the file to this user"},
 	{quorum.ErrRoster, exitRefused, "correct the roster, then run the same command"},
 	{quorum.ErrQuorum, exitRefused, "have the missing people sign"},
 	{store.ErrSilent, exitAgain, "start the store, then run the same command; a ceremony that was begun goes on"},
