@@ -204,6 +204,12 @@ func TestSecretsInMemory(t *testing.T) {
 			t.Errorf("on disk: %v", where)
 		}
 	}
+	if err := os.WriteFile(filepath.Join(parts.Dir, "control"), []byte("pin="+string(pin)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if where := written(t, parts.Dir, pin); len(where) != 1 || !strings.HasSuffix(where[0], "/control") {
+		t.Errorf("the control was not found: %v", where)
+	}
 }
 
 // written lists the files below a directory that hold a secret: store, transcripts,
