@@ -262,7 +262,7 @@ var attacks = []attack{
 
 // addFinal has somebody sign the end.
 func addFinal(d *draft, name string) {
-	r, err := quorum.ParseRoster([]byte(d.Events.Fold()["roster"]), d.Mode)
+	r, err := quorum.ParseRoster([]byte(transcripttest.Fold(d.Events)["roster"]), d.Mode)
 	if err != nil {
 		d.T.Fatal(err)
 	}

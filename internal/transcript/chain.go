@@ -105,7 +105,7 @@ func (r Report) succeeds(before Report) error {
 // its first line lists are enough: then a late one says nothing more.
 func (r Report) late(next Facts) error {
 	agree := 0
-	for _, m := range r.Roster.Who(r.mode.Namespace(quorum.Approve)) {
+	for _, m := range r.Roster.Who(r.Mode().Namespace(quorum.Approve)) {
 		file := FinalFile(m.Name)
 		if next["previous."+file] != "" && next["previous."+file+".sig"] != "" && r.Finals[m.Name] != Disagree {
 			agree++
@@ -118,14 +118,6 @@ func (r Report) late(next Facts) error {
 		}
 	}
 	return nil
-}
-
-// NextRoster is the digest of the roster that the next ceremony goes by.
-func (r Report) NextRoster() string {
-	if n := r.Events.Change(); n != "" {
-		return n
-	}
-	return r.Roster.Digest()
 }
 
 // Expect compares with what was written down on paper: a final digest, or a chain.

@@ -222,7 +222,7 @@ func changing(t *testing.T) *draft {
 func TestRosterChange(t *testing.T) {
 	good := changing(t).Build()
 	r, err := transcript.Verify(good.Write(t.TempDir()))
-	if err != nil || r.Next.Digest() != r.Events.Change() {
+	if err != nil || r.Next.Digest() != r.Changed() {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -275,7 +275,7 @@ func TestRosterChange(t *testing.T) {
 	}
 	next := good.Next() // the next ceremony goes by the next roster
 	facts := next.Events[next.Find(transcript.Roster, "roster", "")].Facts
-	facts["roster"], facts["roster_sha256"] = r.Events.Fold()["next_roster"], r.Events.Change()
+	facts["roster"], facts["roster_sha256"] = r.Facts["next_roster"], r.Changed()
 	next.Drop(transcript.Signed, "attend", "alice")
 	next.Events[next.Find(transcript.Gathered, "attend", "")].Facts["attended"] = "bob, dora, wendy"
 	next.Events[next.Find(transcript.Signed, "approve", "alice")].Facts["signer"] = "bob"

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
-	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
 // Kind says what an event is.
@@ -203,15 +202,6 @@ func (es Events) End() time.Time {
 	return es[len(es)-1].Clock()
 }
 
-// Counters takes over what authenticators told in signed events.
-func (es Events) Counters(into quorum.Counters) {
-	for _, e := range es {
-		if e.Kind == Signed {
-			into.Tell(e.Facts["key"], e.Facts[FactFIDO])
-		}
-	}
-}
-
 // Head is the digest of line e.
 func (e Event) Head() string {
 	line, err := e.Line()
@@ -250,23 +240,6 @@ func (e Event) misplaced() string {
 	return ""
 }
 
-// FactBegun and an act's name stand in a fold when the act was begun.
+// FactBegun and an act's name stand among a state's facts when the act was begun.
 const FactBegun = "begun."
 
-// Fold joins the facts of all events that change one; the later wins.
-func (es Events) Fold() Facts {
-	all := Facts{}
-	for _, e := range es {
-		switch e.Kind {
-		case Opened, Roster, NextRoster, Answered, Found, Gathered, Done:
-			for name, value := range e.Facts {
-				if e.may(name) {
-					all[name] = value
-				}
-			}
-		case Begun:
-			all[FactBegun+e.Step] = "yes"
-		}
-	}
-	return all
-}

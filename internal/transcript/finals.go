@@ -13,7 +13,7 @@ func (v *verifier) finals() error {
 	if !ok {
 		return nil
 	}
-	want, err := v.Events.Core()
+	want, err := v.Core()
 	if err != nil {
 		return broken(RuleFinals, "%s: no final matches the log's last line: %w", CoreFile, err)
 	}
@@ -47,7 +47,7 @@ func (v *verifier) final(core []byte, m quorum.Member) error {
 	if !signed { // laid down before an interruption, and never signed: it says nothing
 		return nil
 	}
-	p, err := v.Roster.Check(v.mode.Namespace(quorum.Final), quorum.Signed{Name: m.Name, Statement: statement, Signature: sig, At: v.Events.End()})
+	p, err := v.Roster.Check(v.Mode().Namespace(quorum.Final), quorum.Signed{Name: m.Name, Statement: statement, Signature: sig, At: v.Events.End()})
 	if err == nil && !v.came[m.Name] {
 		err = fmt.Errorf("%s did not attend", m.Name)
 	}
@@ -69,7 +69,7 @@ const (
 
 // complete tells a finished bundle from one that only lacks something.
 func (v *verifier) complete() error {
-	if last := v.Events[len(v.Events)-1]; last.Kind != Closed {
+	if last := v.Last(); last.Kind != Closed {
 		return broken(RuleFinals, "%s: the last line is %s, not %s: %w", logFile, last.Kind, Closed, ErrIncomplete)
 	}
 	if v.FinalSum == "" {

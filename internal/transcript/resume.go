@@ -66,6 +66,9 @@ func (w *Writer) recover(ctx context.Context) (torn string, err error) {
 	if w.Events, err = ParseLog(disk); err != nil {
 		return "", err
 	}
+	if w.State, err = StateOf(w.Events); err != nil {
+		return "", err
+	}
 	for seq := bytes.Count(stored, []byte("\n")); seq < len(w.Events); seq++ {
 		line, err := w.Events[seq].Line()
 		if err == nil {

@@ -20,9 +20,13 @@ const (
 	FactExclude    = "exclude"     // of the opened event: envelopes that may be left, by name, a line each
 	FactAttended   = "attended"    // of a gathered event: names, in the roster's order
 	FactChanged    = "changed"     // of the act by which the next roster takes effect
+	FactDiffered   = "differed"    // of an answered event: what people report, or NothingDiffered
 	FactPurpose    = "purpose"     // of an asked event: empty, or that of a proof
 	FactFIDO       = "fido"        // of a signed event: what the authenticator says
 )
+
+// NothingDiffered is the answer of people who report no deviation.
+const NothingDiffered = "none"
 
 // lines writes "key: value" lines; there is no other encoding of a statement.
 func lines(title string, pairs ...string) []byte {
@@ -60,6 +64,9 @@ func RequestOf(opened, e Event) (Request, error) {
 	}
 	return r, nil
 }
+
+// Acts are the acts that a plan names.
+func (r Request) Acts() []string { return strings.Fields(r.Event.Facts["acts"]) }
 
 // Namespace is where the request's signatures are made.
 func (r Request) Namespace() string { return r.Mode.Namespace(r.Purpose) }
@@ -115,46 +122,26 @@ const (
 // Verdicts are the words a person may type at the end.
 var Verdicts = []Verdict{Followed, Deviations, Disagree}
 
-// Core is final.txt: what everybody signs at the end. It follows from a closed
-// log alone.
-func (es Events) Core() ([]byte, error) {
-	if len(es) == 0 || es[len(es)-1].Kind != Closed {
-		return nil, fmt.Errorf("final: the log of %d lines is not closed", len(es))
+// Core is final.txt: what everybody signs at the end. It follows from a closed log
+// alone.
+func (s State) Core() ([]byte, error) {
+	if s.Outcome == "" {
+		return nil, fmt.Errorf("final: the log of %d lines is not closed", s.lines)
 	}
-	opened, closed := es[0].Facts, es[len(es)-1]
-	facts := es.Fold()
-	next := facts[FactRoster+"_sha256"]
-	if n := es.Change(); n != "" {
-		next = n
-	}
+	opened := s.Opened()
 	return lines("kekceremony final v1",
 		"chain", opened[FactChain],
 		"ceremony", opened[FactCeremony],
 		"kind", opened[FactKind],
 		"mode", opened[FactMode],
-		"events", fmt.Sprint(len(es)),
-		"head", closed.Head(),
-		"roster", facts["roster_sha256"],
-		"next-roster", next,
-		"deviations", fmt.Sprint(es.count(Deviation)),
-		FactOutcome, closed.Facts[FactOutcome],
-		"attended", facts["attended"],
+		"events", fmt.Sprint(s.lines),
+		"head", s.last.Head(),
+		"roster", s.Facts[FactRoster+"_sha256"],
+		"next-roster", s.NextRoster(),
+		"deviations", fmt.Sprint(len(s.Deviations)),
+		FactOutcome, s.Outcome,
+		"attended", s.Facts[FactAttended],
 	), nil
-}
-
-// Change is the digest of the roster that took effect in this ceremony; empty: none.
-func (es Events) Change() string {
-	done, _ := es.Last(func(e Event) bool { return e.Kind == Done && e.Facts[FactNextRoster+"_sha256"] != "" })
-	return done.Facts[FactNextRoster+"_sha256"]
-}
-
-func (es Events) count(kind Kind) (n int) {
-	for _, e := range es {
-		if e.Kind == kind {
-			n++
-		}
-	}
-	return n
 }
 
 // CoreFile is the name of the common core in the bundle.

@@ -41,6 +41,7 @@ var (
 type Writer struct {
 	Dir    string
 	Events Events
+	State  State // that the events come to
 
 	log   *os.File
 	fence Fence
@@ -96,41 +97,48 @@ func (w *Writer) write(b []byte) error {
 	return w.log.Sync()
 }
 
-// Append writes the next event: to disk, synced, then to the fence (promise 5).
-// When the fence refuses, the line is taken off the disk again.
+// Append writes the next event: to disk, synced, then to the fence (promise 5). A line
+// that a verifier would refuse is not written (promise 8): the *RuleError says why. When
+// the fence refuses, the line is taken off the disk again.
 func (w *Writer) Append(ctx context.Context, kind Kind, step string, facts Facts) (Event, error) {
 	if w.ended != nil {
 		return Event{}, w.ended
 	}
-	e, err := w.append(ctx, kind, step, facts)
-	w.ended = err
-	return e, err
-}
-
-func (w *Writer) append(ctx context.Context, kind Kind, step string, facts Facts) (Event, error) {
-	if n := len(w.Events); n > 0 && w.Events[n-1].Kind == Closed {
-		return Event{}, fmt.Errorf("write event %d: %w", n, ErrClosed)
+	if w.State.Outcome != "" {
+		return Event{}, fmt.Errorf("write event %d: %w", len(w.Events), ErrClosed)
 	}
 	e := Event{Prev: w.prev, Seq: len(w.Events), Time: w.now().UTC().Format(time.RFC3339), Kind: kind, Step: step, Facts: facts}
 	line, err := e.Line()
 	if err != nil {
 		return e, err
 	}
-	at, err := w.log.Seek(0, io.SeekEnd)
+	state, err := w.State.Advance(e)
 	if err != nil {
 		return e, fmt.Errorf("write event %d: %w", e.Seq, err)
 	}
+	if w.ended = w.append(ctx, e, line); w.ended == nil {
+		w.Events, w.State, w.prev = append(w.Events, e), state, Digest(line)
+		w.ended = w.embedded(e)
+	}
+	return e, w.ended
+}
+
+// append puts a line on the disk and into the fence.
+func (w *Writer) append(ctx context.Context, e Event, line []byte) error {
+	at, err := w.log.Seek(0, io.SeekEnd)
+	if err != nil {
+		return fmt.Errorf("write event %d: %w", e.Seq, err)
+	}
 	if err := w.write(line); err != nil {
-		return e, fmt.Errorf("write event %d: %w", e.Seq, errors.Join(err, w.log.Truncate(at)))
+		return fmt.Errorf("write event %d: %w", e.Seq, errors.Join(err, w.log.Truncate(at)))
 	}
 	if err := w.fence.Append(ctx, EntryName(e.Seq), line); err != nil {
 		if errors.Is(err, ErrFenced) {
 			err = errors.Join(err, w.log.Truncate(at), w.log.Sync())
 		}
-		return e, fmt.Errorf("write event %d: %w", e.Seq, err)
+		return fmt.Errorf("write event %d: %w", e.Seq, err)
 	}
-	w.Events, w.prev = append(w.Events, e), Digest(line)
-	return e, w.embedded(e)
+	return nil
 }
 
 // embedded writes the files that an event carries, unless they are there.

@@ -116,14 +116,14 @@ func (d *Draft) Build() *Draft {
 		d.embed(*e)
 	}
 	d.Files["events.jsonl"] = log
-	if core, err := d.Events.Core(); err == nil {
+	if core, ok := d.core(); ok {
 		d.Finals(core)
 	}
 	return d
 }
 
 func (d *Draft) roster(fact string) quorum.Roster {
-	r, err := quorum.ParseRoster([]byte(d.Events.Fold()[fact]), d.Mode)
+	r, err := quorum.ParseRoster([]byte(Fold(d.Events)[fact]), d.Mode)
 	if err != nil {
 		d.T.Fatal(err)
 	}
@@ -199,10 +199,10 @@ func (d *Draft) embed(e transcript.Event) {
 // Finals writes final.txt and everybody's final.
 func (d *Draft) Finals(core []byte) {
 	d.Files[transcript.CoreFile] = core
-	if d.Events.Fold()["attended"] == "" {
+	if Fold(d.Events)["attended"] == "" {
 		return
 	}
-	for _, name := range strings.Split(d.Events.Fold()["attended"], ", ") {
+	for _, name := range strings.Split(Fold(d.Events)["attended"], ", ") {
 		m, ok := d.roster("roster").Member(name)
 		if !ok || !m.May(d.Mode.Namespace(quorum.Final)) {
 			continue

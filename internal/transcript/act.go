@@ -1,0 +1,59 @@
+package transcript
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+)
+
+// Approval returns the request whose plan covers an act, or a *RuleError unless M have
+// signed the very plan that stands and it names the act (promise 1).
+func (s State) Approval(act string) (Requested, error) {
+	by, ok := s.approved[act]
+	if !ok {
+		return Requested{}, broken(RuleOrder, "act %s: no plan covers it", printable.Text(act))
+	}
+	r := s.requests[by]
+	if len(r.Signed) > 0 && (r.Event.Kind != Plan || !slices.Contains(r.Acts(), act)) {
+		return r, broken(RuleOrder, "act %s: the plan that was signed does not name it", printable.Text(act))
+	}
+	if err := s.Roster.Quorum(s.Mode().Namespace(quorum.Approve), r.Signed); err != nil {
+		return r, broken(RuleQuorum, "act %s: %w", printable.Text(act), err)
+	}
+	return r, nil
+}
+
+func (s *State) takeBegun(e Event) error {
+	if _, err := s.Approval(e.Step); err != nil {
+		return err
+	}
+	s.begun[e.Step], s.open[e.Step], s.begunOf[s.approved[e.Step]] = true, true, true
+	return nil
+}
+
+func (s *State) takeDone(e Event) error {
+	approval, err := s.Approval(e.Step)
+	if err != nil {
+		return err
+	}
+	delete(s.open, e.Step)
+	if next, ok := e.Facts[FactNextRoster+"_sha256"]; ok {
+		return s.takeChange(e, approval, next)
+	}
+	return nil
+}
+
+// takeChange takes the act by which the next roster takes effect: the plan named it,
+// and each new key was proved.
+func (s *State) takeChange(e Event, approval Requested, next string) error {
+	if !s.begunOf[approval.Event.Step] {
+		return broken(RuleOrder, "act %s: done before it was begun", printable.Text(e.Step))
+	}
+	if next != s.Next.Digest() || !strings.Contains(approval.Event.Facts["plan"], "\n"+FactNextRoster+"_sha256: "+next+"\n") {
+		return broken(RuleRoster, "the next roster is not the one of the plan")
+	}
+	s.changed = next
+	return s.allJoined()
+}

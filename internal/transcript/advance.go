@@ -1,0 +1,180 @@
+package transcript
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+)
+
+// advance takes one line. After an error the state is not to be used.
+func (s *State) advance(e Event) error {
+	if s.lines == 0 {
+		if err := s.opened(e); err != nil {
+			return err
+		}
+	}
+	if err := s.allowed(e); err != nil {
+		return err
+	}
+	if err := s.take(e); err != nil {
+		return err
+	}
+	s.fold(e)
+	s.last, s.lines = e, s.lines+1
+	return nil
+}
+
+// opened takes the first line.
+func (s *State) opened(e Event) error {
+	*s = State{first: e, Facts: Facts{}, requests: map[string]Requested{}, purposes: map[string]quorum.Purpose{},
+		came: map[string]bool{}, attended: map[string]bool{}, approved: map[string]string{}, begun: map[string]bool{},
+		open: map[string]bool{}, begunOf: map[string]bool{}, ended: map[string]bool{},
+		counters: quorum.Counters{}, firsts: quorum.Counters{}}
+	if e.Kind != Opened {
+		return broken(RuleLog, "the first line is %s, not %s", printable.Text(string(e.Kind)), Opened)
+	}
+	if m := s.Mode(); m != quorum.Production && m != quorum.Rehearsal {
+		return broken(RuleLog, "mode %s", printable.Quote(string(m)))
+	}
+	if _, err := kek.ParseChain(e.Facts[FactChain]); err != nil {
+		return &RuleError{RuleLog, err}
+	}
+	return nil
+}
+
+// allowed refuses what no line of a kind may say, or not yet.
+func (s *State) allowed(e Event) error {
+	if s.Outcome != "" {
+		return broken(RuleLog, "it follows the closing line")
+	}
+	if name := e.misplaced(); name != "" {
+		return broken(RuleOrder, "fact %s in a %s line", printable.Text(name), e.Kind)
+	}
+	switch e.Kind {
+	case Asked, Plan, Signed, Gathered, Begun, Done, Closed:
+		if s.Roster.M == 0 { // of none everything would be enough
+			return broken(RuleRoster, "a %s line before any roster", e.Kind)
+		}
+	}
+	return nil
+}
+
+// take does what a line of a kind means.
+func (s *State) take(e Event) error {
+	switch e.Kind {
+	case Roster:
+		return s.takeRoster(e)
+	case NextRoster:
+		return s.takeNextRoster(e)
+	case Asked, Plan:
+		return s.takeRequest(e)
+	case Signed:
+		return s.takeSignature(e)
+	case Gathered:
+		return s.takeGathered(e)
+	case Begun:
+		return s.takeBegun(e)
+	case Done:
+		return s.takeDone(e)
+	case Answered:
+		return s.takeAnswer(e)
+	case Closed:
+		return s.takeEnd(e)
+	case Deviation:
+		s.Deviations = append(s.Deviations, e)
+	case Resumed:
+		if s.last.Kind != Waiting {
+			s.expire()
+		}
+	}
+	return nil
+}
+
+// fold joins the facts of a line that changes one, and remembers the steps that ended.
+func (s *State) fold(e Event) {
+	switch e.Kind {
+	case Opened:
+		maps.Copy(s.Facts, e.Facts)
+	case Roster, NextRoster, Answered, Found, Gathered, Done:
+		maps.Copy(s.Facts, e.Facts)
+		s.ended[e.Step] = true
+	case Begun:
+		s.Facts[FactBegun+e.Step] = "yes"
+	}
+}
+
+// expire forgets what a resume ends: attendance, and approvals of which no act was
+// begun. One after a wait for people ends nothing.
+func (s *State) expire() {
+	s.attended = map[string]bool{}
+	for step := range s.requests {
+		if !s.begunOf[step] {
+			delete(s.requests, step)
+		}
+	}
+}
+
+// takeAnswer demands that what people report stands in a deviation line before.
+func (s *State) takeAnswer(e Event) error {
+	reported := e.Facts[FactDiffered]
+	if reported == "" || reported == NothingDiffered {
+		return nil
+	}
+	if !slices.ContainsFunc(s.Deviations, func(d Event) bool { return d.Step == e.Step }) {
+		return broken(RuleOrder, "what differed is in no deviation line before")
+	}
+	return nil
+}
+
+// takeEnd takes the closing line. One that says done leaves no act half done.
+func (s *State) takeEnd(e Event) error {
+	outcome := e.Facts[FactOutcome]
+	if outcome != OutcomeDone && outcome != OutcomeAborted {
+		return broken(RuleOrder, "closed with outcome %s", printable.Quote(outcome))
+	}
+	if len(s.open) > 0 && outcome == OutcomeDone {
+		return broken(RuleOrder, "closed as done, but %s is not", strings.Join(sorted(s.open), ", "))
+	}
+	s.Outcome = outcome
+	return nil
+}
+
+func (s *State) takeRoster(e Event) (err error) {
+	if len(s.Roster.Members) > 0 {
+		return broken(RuleRoster, "a second roster")
+	}
+	s.Roster, err = rosterOf(e, FactRoster, s.Mode())
+	s.Next = s.Roster
+	return err
+}
+
+// takeNextRoster takes the roster that is to be; a later one takes the place of it.
+func (s *State) takeNextRoster(e Event) (err error) {
+	if s.changed != "" {
+		return broken(RuleRoster, "a roster after the change")
+	}
+	s.Next, err = rosterOf(e, FactNextRoster, s.Mode())
+	s.joined = nil
+	for step, r := range s.requests {
+		if r.Purpose == quorum.Join {
+			delete(s.requests, step)
+		}
+	}
+	return err
+}
+
+func rosterOf(e Event, fact string, mode quorum.Mode) (quorum.Roster, error) {
+	r, err := quorum.ParseRoster([]byte(e.Facts[fact]), mode)
+	if err == nil && e.Facts[fact+"_sha256"] != r.Digest() {
+		err = fmt.Errorf("%s_sha256 is not its digest", fact)
+	}
+	if err != nil {
+		err = &RuleError{RuleRoster, err}
+	}
+	return r, err
+}

@@ -1,0 +1,121 @@
+package transcript
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/quorum"
+)
+
+// State is what the lines of a log say so far: who may sign, who attends, what was
+// asked, approved, begun and done, what a resume has ended, and so what may come next.
+// Advance moves it by one line. A verifier is that function over all lines; a writer
+// asks it before each line (promise 8). The zero State is that of an empty log.
+type State struct {
+	Facts      Facts         // of every line that changes one; the later wins
+	Roster     quorum.Roster // whose keys sign; zero before its line
+	Next       quorum.Roster // proposed last, or Roster: whether it took effect, Changed says
+	Deviations []Event
+	Outcome    string // of the closing line; empty while the log is open
+
+	first    Event
+	last     Event
+	lines    int
+	asked    int                       // requests so far
+	requests map[string]Requested      // by step, without those that a resume ended
+	purposes map[string]quorum.Purpose // of each step's requests: one
+	came     map[string]bool           // who attended at any time
+	attended map[string]bool           // since the last resume that ended attendance
+	joined   []string                  // who has proved to hold a key of the next roster
+	approved map[string]string         // step of an act -> step of its approval
+	begun    map[string]bool           // acts
+	open     map[string]bool           // acts that are begun and not done
+	begunOf  map[string]bool           // approvals of which an act was begun
+	ended    map[string]bool           // steps that have the line which ends one
+	changed  string                    // digest of the roster that took effect
+	counters quorum.Counters           // of authenticators, after the last signature
+	firsts   quorum.Counters           // at each key's first signature
+}
+
+// Requested is a request that still counts, and who has signed it, in order.
+type Requested struct {
+	Request
+	Signed   []quorum.Proof
+	Gathered bool // enough have signed, and the line that says so is there
+}
+
+// StateOf is the state of a whole log. A *RuleError says which line breaks which rule.
+func StateOf(events Events) (State, error) {
+	var s State
+	for _, e := range events {
+		if err := s.advance(e); err != nil {
+			return s, atLine(e, err)
+		}
+	}
+	return s, nil
+}
+
+// Advance returns the state after one more line, or a *RuleError when the line breaks a
+// rule. The state that it was called on stays as it is.
+func (s State) Advance(e Event) (State, error) {
+	next := s.clone()
+	if err := next.advance(e); err != nil {
+		return s, err
+	}
+	return next, nil
+}
+
+func (s State) clone() State {
+	s.Facts = maps.Clone(s.Facts)
+	s.Deviations = slices.Clone(s.Deviations)
+	s.requests = maps.Clone(s.requests)
+	s.purposes = maps.Clone(s.purposes)
+	s.came, s.attended = maps.Clone(s.came), maps.Clone(s.attended)
+	s.joined = slices.Clone(s.joined)
+	s.approved = maps.Clone(s.approved)
+	s.begun, s.open, s.begunOf = maps.Clone(s.begun), maps.Clone(s.open), maps.Clone(s.begunOf)
+	s.ended = maps.Clone(s.ended)
+	s.counters, s.firsts = maps.Clone(s.counters), maps.Clone(s.firsts)
+	return s
+}
+
+// Opened are the facts of the first line, or none.
+func (s State) Opened() Facts { return s.first.Facts }
+
+// Mode is that of the first line.
+func (s State) Mode() quorum.Mode { return quorum.Mode(s.first.Facts[FactMode]) }
+
+// Last is the last line; its kind is empty while there is none.
+func (s State) Last() Event { return s.last }
+
+// Requested returns the request of a step that still counts.
+func (s State) Requested(step string) (Requested, bool) {
+	r, ok := s.requests[step]
+	return r, ok
+}
+
+// Ended reports whether the log holds the line that ends a step.
+func (s State) Ended(step string) bool { return s.ended[step] }
+
+// Begun reports whether an act was begun at any time.
+func (s State) Begun(act string) bool { return s.begun[act] }
+
+// Attends reports whether somebody is among those who attend.
+func (s State) Attends(name string) bool {
+	return slices.Contains(strings.Split(s.Facts[FactAttended], ", "), name)
+}
+
+// Changed is the digest of the roster that took effect in this ceremony; empty: none.
+func (s State) Changed() string { return s.changed }
+
+// NextRoster is the digest of the roster that the next ceremony goes by.
+func (s State) NextRoster() string {
+	if s.changed != "" {
+		return s.changed
+	}
+	return s.Roster.Digest()
+}
+
+// Counters are the last counters of authenticators.
+func (s State) Counters() quorum.Counters { return s.counters }
