@@ -112,6 +112,7 @@ var outcomes = []outcome{
 	{store.ErrName, exitUsage, ""},
 	{fs.ErrExist, exitUsage, "name one that is not there yet"},
 	{store.ErrExists, exitAgain, "another console was first; run the same command to go on with it"},
+	{store.ErrLock, exitRefused, "use an empty store; keep this one, and its bundles, for whoever finds out what happened"},
 	{store.ErrNotFound, exitRefused, "kekceremony status lists what is there"},
 	{steps.ErrAnswer, exitUsage, "correct the file given with --answers"},
 	{fs.ErrNotExist, exitUsage, ""},

@@ -45,7 +45,7 @@ var blind = []string{
 	"s17-an-approval-by-somebody-who-did-not-attend", "an-act-that-no-plan-covers", "an-act-before-its-approval",
 	"an-approval-that-outlived-its-run", "closed-with-an-act-half-done", "a-second-roster",
 	"an-act-before-the-roster", "a-fact-in-a-line-of-another-kind", "others-attended-than-signed", "an-outcome-of-its-own",
-	"a-final-of-somebody-who-did-not-attend",
+	"a-final-of-somebody-who-did-not-attend", "a-chain-that-is-none",
 }
 
 // TestSpecimens runs our verifier and the second one on every specimen.

@@ -233,7 +233,7 @@ func findingOf(r transcript.Report, err error) finding {
 	opened := r.Opened()
 	f := finding{Bundle: r.Bundle.Name, Standing: transcript.StandingOf(err), Chain: opened[transcript.FactChain],
 		Ceremony: opened[transcript.FactCeremony], Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode],
-		Outcome: r.Outcome(), Lines: len(r.Events), Final: r.FinalSum, Finals: r.Finals,
+		Outcome: r.Outcome, Lines: len(r.Events), Final: r.FinalSum, Finals: r.Finals,
 		Quorum: r.Roster.M, Rules: r.Judgements}
 	for _, d := range r.Deviations {
 		f.Deviations = append(f.Deviations, d.Facts)

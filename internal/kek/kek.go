@@ -3,6 +3,7 @@
 package kek
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -34,6 +35,13 @@ func (v Version) String() string { return strconv.Itoa(int(v)) }
 // Chain identifies one store's unbroken line of ceremonies: 16 random bytes
 // as 32 lower-case hex characters, drawn by install.
 type Chain string
+
+// NewChain draws the id of a new chain.
+func NewChain() Chain {
+	id := make([]byte, 16)
+	rand.Read(id)
+	return Chain(hex.EncodeToString(id))
+}
 
 // ParseChain checks the form of a chain id.
 func ParseChain(s string) (Chain, error) {

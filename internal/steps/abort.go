@@ -46,13 +46,13 @@ func (e *engine) givesUp() error {
 	for _, s := range e.steps {
 		if s.Act != nil && s.Act.Fresh {
 			fresh = append(fresh, s.Name)
-			if e.completed(s.Name) {
+			if e.log.State.Ended(s.Name) {
 				made = append(made, s.Name)
 			}
 		}
 	}
-	if slices.ContainsFunc(fresh, e.begun) && len(made) < len(fresh) {
-		return fmt.Errorf("ceremony %d, %s: version %s is half made: %w", e.site.Seq, e.kind, e.facts[factTo], ErrNoAbort)
+	if slices.ContainsFunc(fresh, e.log.State.Begun) && len(made) < len(fresh) {
+		return fmt.Errorf("ceremony %d, %s: version %s is half made: %w", e.site.Seq, e.kind, e.facts()[factTo], ErrNoAbort)
 	}
 	e.did = e.acts()
 	i := slices.IndexFunc(e.steps, func(s Step) bool { return s.Name == stepAttend })
@@ -66,9 +66,9 @@ func (e *engine) acts() Facts {
 	for _, s := range e.steps {
 		switch {
 		case s.Act == nil:
-		case e.completed(s.Name):
+		case e.log.State.Ended(s.Name):
 			done = append(done, s.Name)
-		case e.begun(s.Name):
+		case e.log.State.Begun(s.Name):
 			begun = append(begun, s.Name)
 		}
 	}

@@ -39,14 +39,18 @@ func (m meddler) Consent(ctx context.Context, r steps.Request) (steps.Consent, e
 func TestPlanMoved(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		meddle func(*steps.Site)
+		meddle func(*testing.T, *steps.Site)
 		want   error
 	}{
-		{"nothing happens", func(*steps.Site) {}, nil},
-		{"the catalogue has another field", func(s *steps.Site) {
+		{"nothing happens", func(*testing.T, *steps.Site) {}, nil},
+		{"the catalogue has another field", func(_ *testing.T, s *steps.Site) {
 			s.Catalogue = s.Catalogue.With(envelope.Place{Collection: "other", Field: "f"})
 		}, steps.ErrPlanMoved},
-		{"the roster is another", func(s *steps.Site) { s.Roster.Text = append(s.Roster.Text, '\n') }, steps.ErrPlanMoved},
+		{"the store has another version", func(t *testing.T, s *steps.Site) {
+			if err := s.Store.InsertKEK(t.Context(), store.KEK{Version: 2, Provider: "env", State: store.Live, Canary: store.Canary{Wrapped: []byte{1}}}); err != nil {
+				t.Error(err)
+			}
+		}, steps.ErrPlanMoved},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx := t.Context()
@@ -55,7 +59,7 @@ func TestPlanMoved(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := site(t, parts)
-			room := meddler{&steps.Nobody{Signs: true, Say: func(string) {}, Answers: answers(parts)}, func() { c.meddle(s) }}
+			room := meddler{&steps.Nobody{Signs: true, Say: func(string) {}, Answers: answers(parts)}, func() { c.meddle(t, s) }}
 			err = steps.Hold(ctx, s, room, steps.Install, steps.OpenInstall, steps.InstallSteps)
 			if !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)

@@ -91,12 +91,12 @@ func auditBundle(ctx context.Context, s store.Store, all []store.Ceremony, r tra
 	if name := r.Bundle.Differs(stored); name != "" {
 		return fmt.Errorf("%s: %w", printable.Text(name), errDiffers)
 	}
-	if r.Outcome() != "" && c.Outcome == "" {
+	if r.Outcome != "" && c.Outcome == "" {
 		return fmt.Errorf("it is closed, and the store does not know it yet: %w: %w", errDiffers, transcript.ErrIncomplete)
 	}
-	want := store.Ceremony{Seq: c.Seq, Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode], Bundle: r.Bundle.Name, Outcome: r.Outcome()}
+	want := store.Ceremony{Seq: c.Seq, Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode], Bundle: r.Bundle.Name, Outcome: r.Outcome}
 	if want.Outcome != "" {
-		core, err := r.Events.Core() // final.txt may not be there yet
+		core, err := r.Core() // final.txt may not be there yet
 		if err != nil {
 			return err
 		}
@@ -124,11 +124,11 @@ type toldStore struct {
 func tell(reports []transcript.Report) toldStore {
 	t := toldStore{made: map[kek.Version]store.KEK{}, bundles: map[int]bool{}}
 	for _, r := range reports {
-		facts := r.Events.Fold()
+		facts := r.Facts
 		seq, _ := strconv.Atoi(facts[transcript.FactCeremony])
 		t.bundles[seq] = true
 		t.chain = kek.Chain(facts[transcript.FactChain])
-		t.open = r.Outcome() == ""
+		t.open = r.Outcome == ""
 		t.install = t.install || facts[transcript.FactKind] == Install
 		for _, e := range r.Events {
 			if e.Kind == transcript.Done {
@@ -137,13 +137,9 @@ func tell(reports []transcript.Report) toldStore {
 		}
 		// An act that was begun when its ceremony was given up may have been done. The
 		// next rotation settles it.
-		_, aborted := r.Events.Last(func(e transcript.Event) bool {
-			_, done := r.Events.Last(transcript.Of(transcript.Done, e.Step))
-			return e.Kind == transcript.Begun && !done && r.Outcome() == transcript.OutcomeAborted
-		})
-		if aborted {
+		if r.Outcome == transcript.OutcomeAborted && len(r.HalfDone()) > 0 {
 			t.unsettled = true
-		} else if facts[transcript.FactKind] == Rotate && r.Outcome() == transcript.OutcomeDone {
+		} else if facts[transcript.FactKind] == Rotate && r.Outcome == transcript.OutcomeDone {
 			t.unsettled = false
 		}
 	}
@@ -251,7 +247,7 @@ func AuditProvider(ctx context.Context, s *Site, reports []transcript.Report) er
 	}
 	last := Facts{}
 	for _, r := range reports {
-		for name, value := range r.Events.Fold() {
+		for name, value := range r.Facts {
 			last[name] = value
 		}
 	}

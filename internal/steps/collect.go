@@ -177,7 +177,7 @@ func (c *collector) check(ctx context.Context, m quorum.Member, text, sig []byte
 // last line.
 func (c *collector) at() time.Time {
 	if c.purpose == quorum.Final {
-		return c.log.Events.End()
+		return c.log.State.Last().Clock()
 	}
 	return time.Now()
 }
@@ -197,7 +197,7 @@ func (c *collector) proof(ctx context.Context, s quorum.Signed) (quorum.Proof, e
 	}
 	counters := quorum.Counters{}
 	maps.Copy(counters, c.site.History.Counters)
-	c.log.Events.Counters(counters)
+	maps.Copy(counters, c.log.State.Counters())
 	if err := counters.Next(p); err != nil {
 		return p, err
 	}

@@ -149,19 +149,16 @@ func (e *engine) clearSigning() error { return os.RemoveAll(e.signingDir()) }
 // stillWaiting is the wait that an earlier run ended with, when nobody is here and
 // nothing was brought since: then nothing is written, however often somebody looks.
 func (e *engine) stillWaiting() error {
-	last := e.log.Events[len(e.log.Events)-1]
+	last := e.log.State.Last()
 	if last.Kind != transcript.Waiting || e.aborts || !e.room.Alone() {
 		return nil
 	}
 	w := &WaitingError{Step: last.Step}
 	_, _ = fmt.Sscan(last.Facts["have"], &w.Have)
 	_, _ = fmt.Sscan(last.Facts["need"], &w.Need)
-	asked, _ := e.log.Events.Last(func(ev transcript.Event) bool {
-		return (ev.Kind == transcript.Asked || ev.Kind == transcript.Plan) && ev.Step == last.Step
-	})
-	req, err := transcript.RequestOf(e.log.Events[0], asked)
-	if err != nil {
-		return err
+	req, ok := e.log.State.Requested(last.Step)
+	if !ok {
+		return nil
 	}
 	for _, name := range strings.Split(last.Facts["for"], ", ") {
 		path := filepath.Join(e.signingDir(), req.File(name))

@@ -42,9 +42,7 @@ type engine struct {
 	define  Define
 	steps   []Step
 	log     *transcript.Writer
-	facts   Facts
 	view    View
-	since   int // what was asked before this line ended with its run
 	resumed bool
 	aborts  bool  // the ceremony is being given up
 	did     Facts // what it had done by then
@@ -117,7 +115,7 @@ func (e *engine) enter(i int) {
 
 func (e *engine) show(change func(*View)) {
 	change(&e.view)
-	e.view.Attended = e.facts[factAttended]
+	e.view.Attended = e.facts()[factAttended]
 	e.view.Quorum = ""
 	if n := len(e.site.Roster.Who(e.site.Mode.Namespace(quorum.Approve))); n > 0 {
 		e.view.Quorum = fmt.Sprintf("%d of %d", e.site.Roster.M, n)
@@ -127,19 +125,22 @@ func (e *engine) show(change func(*View)) {
 
 // settled reports whether an earlier run of the tool already did the step.
 func (e *engine) settled(ctx context.Context, s Step) (bool, error) {
-	done := e.completed(s.Name)
+	log := e.log.State
 	switch {
-	case !done || !e.resumed:
+	case !log.Ended(s.Name) || !e.resumed:
 		return false, nil
 	case s.Gather != nil:
-		request, answered := e.asked(s)
-		if answered && s.Gather.Purpose == quorum.Approve && !e.allCompleted(s.Gather.Acts) {
-			now, err := e.derive(ctx, s.Gather) // what moved is asked anew, also when an act was begun
-			return now.digest() == request.Facts["sha256"], err
+		request, ok := log.Requested(s.Name)
+		if !ok || !request.Gathered {
+			return false, nil
 		}
-		return answered, nil
+		if s.Gather.Purpose == quorum.Approve && !e.allDone(s.Gather.Acts) {
+			now, err := e.derive(ctx, s.Gather) // what moved is asked anew, also when an act was begun
+			return now.digest() == request.Event.Facts["sha256"], err
+		}
+		return true, nil
 	case s.Act != nil:
-		state, _, err := s.Act.State(ctx, e.site, e.facts)
+		state, _, err := s.Act.State(ctx, e.site, e.facts())
 		if err == nil && state != Done {
 			err = fmt.Errorf("step %s: %w", s.Name, ErrUndone)
 		}
@@ -148,37 +149,17 @@ func (e *engine) settled(ctx context.Context, s Step) (bool, error) {
 	return !s.Anew, nil
 }
 
-// asked finds the request of a Gather step that still counts, and whether enough
-// have signed it. A resume ends attendance, and every approval of which no act
-// was begun; one after a wait for people ends nothing.
-func (e *engine) asked(s Step) (request transcript.Event, answered bool) {
-	request, ok := e.log.Events.Last(transcript.Of(s.Gather.kind(), s.Name))
-	if !ok || request.Seq < e.since && !slices.ContainsFunc(s.Gather.Acts, e.begun) {
-		return transcript.Event{}, false
+func (e *engine) allDone(acts []string) bool {
+	return !slices.ContainsFunc(acts, func(act string) bool { return !e.log.State.Ended(act) })
+}
+
+// follow takes over from the log what steps know of a site.
+func (e *engine) follow() {
+	s := e.log.State
+	e.site.Roster, e.site.Next, e.site.Deviations = s.Roster, s.Next, nil
+	for _, d := range s.Deviations {
+		e.site.Deviations = append(e.site.Deviations, d.Facts)
 	}
-	gathered, ok := e.log.Events.Last(transcript.Of(transcript.Gathered, s.Name))
-	return request, ok && gathered.Seq > request.Seq
-}
-
-// completed reports whether the log holds the event that ends a step.
-func (e *engine) completed(step string) bool {
-	_, ok := e.log.Events.Last(func(ev transcript.Event) bool {
-		switch ev.Kind {
-		case transcript.Answered, transcript.Found, transcript.Gathered, transcript.Done, transcript.Roster, transcript.NextRoster:
-			return ev.Step == step
-		}
-		return false
-	})
-	return ok
-}
-
-func (e *engine) allCompleted(acts []string) bool {
-	return !slices.ContainsFunc(acts, func(act string) bool { return !e.completed(act) })
-}
-
-func (e *engine) begun(step string) bool {
-	_, ok := e.log.Events.Last(transcript.Of(transcript.Begun, step))
-	return ok
 }
 
 func (e *engine) once(ctx context.Context, s Step) error {
@@ -186,7 +167,7 @@ func (e *engine) once(ctx context.Context, s Step) error {
 	case s.Ask != nil:
 		return e.ask(ctx, s)
 	case s.Look != nil:
-		facts, err := s.Look(ctx, e.site, e.facts, e.desk(s))
+		facts, err := s.Look(ctx, e.site, e.facts(), e.desk(s))
 		if err != nil {
 			return err
 		}
@@ -209,16 +190,13 @@ func kindOf(s Step, kind transcript.Kind) transcript.Kind {
 	return kind
 }
 
-// end writes the event that ends a step, and folds it.
+// facts are what the log tells so far.
+func (e *engine) facts() Facts { return e.log.State.Facts }
+
+// end writes the event that ends a step.
 func (e *engine) end(ctx context.Context, kind transcript.Kind, step string, facts Facts) error {
-	ev, err := e.append(ctx, kind, step, facts)
-	if err != nil {
-		return err
-	}
-	for name, value := range ev.Facts {
-		e.facts[name] = value
-	}
-	return nil
+	_, err := e.append(ctx, kind, step, facts)
+	return err
 }
 
 // append is the only way anything gets into the log.
@@ -228,6 +206,7 @@ func (e *engine) append(ctx context.Context, kind transcript.Kind, step string, 
 	defer cancel()
 	ev, err := e.log.Append(ctx, kind, step, facts)
 	if err == nil {
+		e.follow()
 		e.show(func(v *View) { v.Log = lastOf(e.log.Events) })
 	}
 	return ev, err
@@ -258,18 +237,15 @@ func (e *engine) desk(s Step) Desk {
 
 // act derives the plan again, begins, does, and looks (promises 1 and 5).
 func (e *engine) act(ctx context.Context, s Step) error {
-	state, facts, err := s.Act.State(ctx, e.site, e.facts)
+	state, facts, err := s.Act.State(ctx, e.site, e.facts())
 	if err != nil {
 		return err
 	}
-	begun := e.begun(s.Name)
+	begun := e.log.State.Begun(s.Name)
 	if state == Done && !begun && s.Act.Fresh {
 		return fmt.Errorf("step %s: %w", s.Name, ErrPlanted)
 	}
-	if state == Done { // found so after an interruption: what was signed still is
-		if _, _, err := e.signedFor(s.Name); err != nil {
-			return err
-		}
+	if state == Done { // found so after an interruption; without its approval the line is refused
 		return e.end(ctx, transcript.Done, s.Name, facts)
 	}
 	if err := e.approved(ctx, s.Name); err != nil {
@@ -280,11 +256,11 @@ func (e *engine) act(ctx context.Context, s Step) error {
 			return err
 		}
 	}
-	did, err := s.Act.Do(ctx, e.site, e.facts, e.desk(s))
+	did, err := s.Act.Do(ctx, e.site, e.facts(), e.desk(s))
 	if err != nil {
 		return err
 	}
-	known := maps.Clone(e.facts)
+	known := maps.Clone(e.facts())
 	maps.Copy(known, did)
 	state, facts, err = s.Act.State(ctx, e.site, known)
 	if err != nil {

@@ -76,9 +76,6 @@ func (e *engine) reach(ctx context.Context, lost Step) error {
 // deviate writes down what is not as expected, and that it goes on all the same.
 func (e *engine) deviate(ctx context.Context, step string, facts Facts) error {
 	_, err := e.append(ctx, transcript.Deviation, step, facts)
-	if err == nil {
-		e.site.Deviations = append(e.site.Deviations, facts)
-	}
 	return err
 }
 

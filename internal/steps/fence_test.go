@@ -11,6 +11,9 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
+// firstFacts make a first line that may stand.
+var firstFacts = Facts{"chain": "0123456789abcdef0123456789abcdef", "mode": "production"}
+
 // TestTwoConsoles: a second console builds the bundle from the store and goes
 // on; the first one stops at its next event, and its bundle stays a beginning of
 // the other.
@@ -27,7 +30,7 @@ func TestTwoConsoles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer first.Close()
-	if _, err := first.Append(ctx, transcript.Opened, "", Facts{"chain": "c"}); err != nil {
+	if _, err := first.Append(ctx, transcript.Opened, "", firstFacts); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := transcript.Resume(ctx, first.Dir, transcript.NoDigest, log, time.Now); !errors.Is(err, transcript.ErrHeld) {
@@ -65,7 +68,7 @@ func TestTornLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Append(ctx, transcript.Opened, "", nil); err != nil {
+	if _, err := w.Append(ctx, transcript.Opened, "", firstFacts); err != nil {
 		t.Fatal(err)
 	}
 	w.Close()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -23,13 +22,13 @@ type finals struct {
 
 // close writes the last line, final.txt, and everybody's final.
 func (e *engine) close(ctx context.Context) error {
-	if !e.isClosed() {
+	if e.log.State.Outcome == "" {
 		if _, err := e.append(ctx, transcript.Closed, "", e.closing()); err != nil {
 			return err
 		}
 	}
-	last, _ := e.log.Events.Last(transcript.Of(transcript.Closed, ""))
-	core, err := e.log.Events.Core()
+	last := e.log.State.Last()
+	core, err := e.log.State.Core()
 	if err != nil {
 		return err
 	}
@@ -102,7 +101,7 @@ func (f *finals) kept(ctx context.Context) error {
 	for _, e := range entries {
 		files[e.Name] = e.Data
 	}
-	f.signed, err = signedFinals(f.site.Roster, f.site.Mode, f.log.Events, files)
+	f.signed, err = signedFinals(f.log.State, files)
 	for _, m := range f.site.Roster.Members {
 		if text := files[transcript.FinalFile(m.Name)]; text != nil {
 			f.stated[m.Name] = text
@@ -113,13 +112,13 @@ func (f *finals) kept(ctx context.Context) error {
 
 // signedFinals checks the finals that a store holds for a closed log and returns the
 // verdicts by name. A statement whose signature is not there yet does not count.
-func signedFinals(r quorum.Roster, mode quorum.Mode, events transcript.Events, files map[string][]byte) (map[string]string, error) {
-	core, err := events.Core()
+func signedFinals(log transcript.State, files map[string][]byte) (map[string]string, error) {
+	core, err := log.Core()
 	if err != nil {
 		return nil, fmt.Errorf("final: %w: %w", ErrHistory, err)
 	}
 	verdicts := map[string]string{}
-	for _, m := range r.Members {
+	for _, m := range log.Roster.Members {
 		name := transcript.FinalFile(m.Name)
 		statement, sig := files[name], files[name+".sig"]
 		if statement == nil || sig == nil {
@@ -127,7 +126,7 @@ func signedFinals(r quorum.Roster, mode quorum.Mode, events transcript.Events, f
 		}
 		verdict, err := transcript.VerdictOf(core, m, statement)
 		if err == nil {
-			_, err = r.Check(mode.Namespace(quorum.Final), quorum.Signed{Name: m.Name, Statement: statement, Signature: sig, At: events.End()})
+			_, err = log.Roster.Check(log.Mode().Namespace(quorum.Final), quorum.Signed{Name: m.Name, Statement: statement, Signature: sig, At: log.Last().Clock()})
 		}
 		if err != nil {
 			return nil, fmt.Errorf("final of %s: %w: %w", m.Name, ErrHistory, err)
@@ -138,7 +137,7 @@ func signedFinals(r quorum.Roster, mode quorum.Mode, events transcript.Events, f
 }
 
 func (f *finals) mayFinal(m quorum.Member) bool {
-	return m.May(f.namespace()) && slices.Contains(strings.Split(f.facts[factAttended], ", "), m.Name)
+	return m.May(f.namespace()) && f.log.State.Attends(m.Name)
 }
 
 func (f *finals) fillRequest(r *Request) {
@@ -185,7 +184,7 @@ func (f *finals) files(ctx context.Context, p quorum.Proof, s quorum.Signed) (st
 // ending shows the last page and waits for people to leave it.
 func (f *finals) ending(ctx context.Context) error {
 	end := &Ending{Bundle: f.log.Dir, Digest: transcript.Digest(f.core), Space: f.namespace(),
-		Summary: append(summary(f.kind, f.facts, f.closed), deviated(len(f.site.Deviations)))}
+		Summary: append(summary(f.kind, f.facts(), f.closed), deviated(len(f.site.Deviations)))}
 	for _, m := range f.site.Roster.Members {
 		if v := f.signed[m.Name]; v != "" {
 			end.Signed = append(end.Signed, fmt.Sprintf("%s (%s)", m.Name, v))

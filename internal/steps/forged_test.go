@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	_ "github.com/mattn/go-sqlite3"
 
@@ -45,21 +44,15 @@ func (s stored) Entries(ctx context.Context) (all []transcript.Entry, err error)
 }
 
 // goOn writes lines after those that the store has of ceremony 2.
-func (f forger) goOn(bundle string, lines func(add func(transcript.Kind, string, transcript.Facts))) {
+func (f forger) goOn(lines func(add func(transcript.Kind, string, transcript.Facts))) {
 	f.t.Helper()
-	w, _, err := transcript.Resume(f.t.Context(), filepath.Join(f.t.TempDir(), filepath.Base(bundle)), "", stored{planter{f.s.Store}}, time.Now)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	defer w.Close()
+	w := transcripttest.TakeUp(f.t, stored{planter{f.s.Store}}, "")
 	lines(func(kind transcript.Kind, step string, facts transcript.Facts) {
 		if kind == transcript.Signed { // by mallory or mike, over what was asked last in the step
 			asked, _ := w.Events.Last(transcript.Of(transcript.Asked, step))
 			facts = f.sign(w.Events[0], asked, facts["signer"])
 		}
-		if _, err := w.Append(f.t.Context(), kind, step, facts); err != nil {
-			f.t.Fatal(err)
-		}
+		w.Add(kind, step, facts)
 	})
 }
 
@@ -134,7 +127,7 @@ func TestForgedResume(t *testing.T) {
 				t.Fatal(err)
 			}
 			f := newForger(t, s)
-			f.goOn(bundles(t, parts, steps.People)[0], func(add func(transcript.Kind, string, transcript.Facts)) { lines(f, add) })
+			f.goOn(func(add func(transcript.Kind, string, transcript.Facts)) { lines(f, add) })
 			if err := toNewRoster(t, parts, true); !errors.Is(err, steps.ErrHistory) {
 				t.Errorf("the same command went on: %v", err)
 			}
@@ -160,11 +153,7 @@ func TestForgedHistory(t *testing.T) {
 	if err := s.Store.OpenCeremony(ctx, store.Ceremony{Seq: 2, Kind: steps.People, Mode: "rehearsal", Bundle: bundle}); err != nil {
 		t.Fatal(err)
 	}
-	w, err := transcript.Create(filepath.Join(t.TempDir(), bundle), all[0].Final, planter{s.Store}, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
+	w := transcripttest.TakeUp(t, stored{planter{s.Store}}, all[0].Final)
 	sum := transcript.Digest([]byte(f.roster()))
 	for _, line := range []struct {
 		kind  transcript.Kind
@@ -176,14 +165,9 @@ func TestForgedHistory(t *testing.T) {
 		{transcript.Done, "change", transcript.Facts{"changed": sum, "next_roster_sha256": sum}},
 		{transcript.Closed, "", transcript.Facts{"outcome": "done"}},
 	} {
-		if _, err := w.Append(ctx, line.kind, line.step, line.facts); err != nil {
-			t.Fatal(err)
-		}
+		w.Add(line.kind, line.step, line.facts)
 	}
-	core, err := w.Events.Core()
-	if err != nil {
-		t.Fatal(err)
-	}
+	core := w.Core()
 	r, err := quorum.ParseRoster([]byte(f.roster()), quorum.Rehearsal)
 	if err != nil {
 		t.Fatal(err)
@@ -194,7 +178,7 @@ func TestForgedHistory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Store.CloseCeremony(ctx, store.Ceremony{Seq: 2, Outcome: "done", Head: w.Head(), Final: transcript.Digest(core)}); err != nil {
+	if err := s.Store.CloseCeremony(ctx, store.Ceremony{Seq: 2, Outcome: "done", Head: w.Prev, Final: transcript.Digest(core)}); err != nil {
 		t.Fatal(err)
 	}
 	err = steps.Hold(ctx, site(t, parts), nobody(parts), steps.Generate, steps.OpenGenerate(2), steps.GenerateSteps)

@@ -78,16 +78,14 @@ func (g *gathering) request(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	ev, ok := g.unanswered()
-	if !ok {
-		if ev, err = g.append(ctx, g.step.Gather.kind(), g.step.Name, g.asking()); err != nil {
+	if !g.unanswered() {
+		if _, err = g.append(ctx, g.step.Gather.kind(), g.step.Name, g.asking()); err != nil {
 			return err
 		}
 	}
-	if g.req, err = transcript.RequestOf(g.log.Events[0], ev); err != nil {
-		return err
-	}
-	for _, e := range g.log.Events[ev.Seq:] {
+	open, _ := g.log.State.Requested(g.step.Name)
+	g.req = open.Request
+	for _, e := range g.log.Events[g.req.Event.Seq:] {
 		if e.Kind == transcript.Signed && e.Step == g.step.Name {
 			g.signed[e.Facts["signer"]] = clock(e)
 		}
@@ -103,20 +101,14 @@ func (g Gather) kind() transcript.Kind {
 	return transcript.Asked
 }
 
-// unanswered finds the request that still counts. A plan that moved since is not
-// taken up.
-func (g *gathering) unanswered() (transcript.Event, bool) {
-	ev, answered := g.asked(g.step)
-	if ev.Kind == "" || answered {
-		return ev, false
+// unanswered reports whether there is a request to take up. One whose plan moved since
+// is asked anew.
+func (g *gathering) unanswered() bool {
+	open, ok := g.log.State.Requested(g.step.Name)
+	if !ok || open.Gathered {
+		return false
 	}
-	switch g.purpose {
-	case quorum.Approve:
-		return ev, ev.Facts["sha256"] == g.plan.digest()
-	case quorum.Join:
-		return ev, ev.Facts[transcript.FactNextRoster+"_sha256"] == g.roster.Digest()
-	}
-	return ev, true
+	return g.purpose != quorum.Approve || open.Event.Facts["sha256"] == g.plan.digest()
 }
 
 func (g *gathering) asking() Facts {
@@ -139,7 +131,7 @@ func (g *gathering) asking() Facts {
 // cannot approve.
 func (g *gathering) mayRequest(m quorum.Member) bool {
 	switch {
-	case g.purpose == quorum.Approve && !slices.Contains(strings.Split(g.facts[factAttended], ", "), m.Name):
+	case g.purpose == quorum.Approve && !g.log.State.Attends(m.Name):
 		return false
 	case g.purpose == quorum.Join && !slices.ContainsFunc(g.roster.Joining(g.site.Roster), func(j quorum.Member) bool { return j.Name == m.Name }):
 		return false
@@ -155,7 +147,7 @@ func (g *gathering) fillRequest(r *Request) {
 }
 
 // word is what a person types to approve: the version, or what is changed.
-func (g *gathering) word() string { return cmp.Or(g.facts[factTo], g.kind) }
+func (g *gathering) word() string { return cmp.Or(g.facts()[factTo], g.kind) }
 
 // statement is the same whatever the word; signed elsewhere there is none.
 func (g *gathering) statement(m quorum.Member, word string) ([]byte, bool) {

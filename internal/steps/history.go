@@ -18,7 +18,7 @@ import (
 // History is the closed ceremonies of a store, each rebuilt from it and verified, and
 // all of them as one chain.
 type History struct {
-	Logs  []transcript.Events
+	Logs  []transcript.State
 	Final string            // digest of the last final.txt, or NoDigest
 	Files map[string]string // digests of the finals of the last ceremony, by file
 	// Founding is the digest of the first final.txt.
@@ -76,7 +76,7 @@ func readHistory(ctx context.Context, log store.Log, closed []store.Ceremony) (H
 			return h, fmt.Errorf("ceremony %d: another final digest: %w", c.Seq, ErrHistory)
 		}
 		reports = append(reports, r)
-		h.Logs, h.Final, h.Files = append(h.Logs, r.Events), c.Final, r.FinalFiles()
+		h.Logs, h.Final, h.Files = append(h.Logs, r.State), c.Final, r.FinalFiles()
 		maps.Copy(h.Counters, r.Counters())
 	}
 	if len(reports) == 0 {
@@ -94,7 +94,7 @@ func (h History) genuine(s *Site, lock store.Lock) error {
 	switch {
 	case len(h.Logs) == 0:
 		return nil
-	case lock.Chain != "" && (h.first != lock.Roster || h.Logs[0][0].Facts[transcript.FactChain] != string(lock.Chain)):
+	case lock.Chain != "" && (h.first != lock.Roster || h.Logs[0].Facts[transcript.FactChain] != string(lock.Chain)):
 		return fmt.Errorf("the lock is of another chain or founding roster: %w", ErrHistory)
 	case s.Founding != "" && h.Founding != s.Founding:
 		return fmt.Errorf("founding: configured %s, the first ceremony's final digest is %s: %w", printable.Text(s.Founding), h.Founding, ErrLockDiffers)
@@ -120,25 +120,28 @@ func rolledBack(dir string, all []store.Ceremony) error {
 
 // readCeremony reads one ceremony from the store: its log, each line checked
 // against the one before, and its finals by file name.
-func readCeremony(ctx context.Context, log store.Log, seq int) (transcript.Events, map[string][]byte, error) {
+func readCeremony(ctx context.Context, log store.Log, seq int) (state transcript.State, finals map[string][]byte, err error) {
 	entries, err := fence{log, seq}.Entries(ctx)
 	if err != nil {
-		return nil, nil, err
+		return state, nil, err
 	}
 	var data []byte
-	files := map[string][]byte{}
+	finals = map[string][]byte{}
 	for _, e := range entries {
 		if _, isLine := transcript.ParseEntryName(e.Name); isLine {
 			data = append(data, e.Data...)
 		} else {
-			files[e.Name] = e.Data
+			finals[e.Name] = e.Data
 		}
 	}
 	events, err := transcript.ParseLog(data)
-	if err != nil {
-		return nil, nil, fmt.Errorf("ceremony %d: %w: %w", seq, ErrHistory, err)
+	if err == nil {
+		state, err = transcript.StateOf(events)
 	}
-	return events, files, nil
+	if err != nil {
+		err = fmt.Errorf("ceremony %d: %w: %w", seq, ErrHistory, err)
+	}
+	return state, finals, err
 }
 
 // Last is what the closed ceremonies left behind: of each fact the last value. One
@@ -146,9 +149,9 @@ func readCeremony(ctx context.Context, log store.Log, seq int) (transcript.Event
 // approved what it saw.
 func (h History) Last() Facts {
 	facts := Facts{}
-	for _, events := range h.Logs {
-		these := events.Fold()
-		if these[transcript.FactOutcome] == transcript.OutcomeAborted {
+	for _, log := range h.Logs {
+		these := maps.Clone(log.Facts)
+		if log.Outcome == transcript.OutcomeAborted {
 			for _, name := range pinned {
 				delete(these, name)
 			}
@@ -162,14 +165,13 @@ func (h History) Last() Facts {
 // that a roster ceremony put in its place.
 func (h History) Roster(mode quorum.Mode, lock store.Lock) (quorum.Roster, error) {
 	want, text := lock.Roster, ""
-	for _, events := range h.Logs {
-		facts := events.Fold()
-		if have := facts[factRosterSum]; have != want {
-			return quorum.Roster{}, fmt.Errorf("ceremony %s: roster %s is not the chain's, %s: %w", facts[transcript.FactCeremony], have, want, ErrHistory)
+	for _, log := range h.Logs {
+		if have := log.Roster.Digest(); have != want {
+			return quorum.Roster{}, fmt.Errorf("ceremony %s: roster %s is not the chain's, %s: %w", log.Facts[transcript.FactCeremony], have, want, ErrHistory)
 		}
-		text = facts[factRoster]
-		if next := events.Change(); next != "" {
-			want, text = next, facts[transcript.FactNextRoster]
+		text = log.Facts[factRoster]
+		if next := log.Changed(); next != "" {
+			want, text = next, log.Facts[transcript.FactNextRoster]
 		}
 	}
 	r, err := quorum.ParseRoster([]byte(text), mode)
@@ -182,8 +184,8 @@ func (h History) Roster(mode quorum.Mode, lock store.Lock) (quorum.Roster, error
 // Canary is the digest that the ceremony which made a version wrote down. That
 // one is believed, not the store's.
 func (h History) Canary(v kek.Version) (sha256 string, ok bool) {
-	for _, events := range h.Logs {
-		if s, found := events.Fold()[factCanary(v)]; found {
+	for _, log := range h.Logs {
+		if s, found := log.Facts[factCanary(v)]; found {
 			sha256, ok = s, true
 		}
 	}

@@ -2,12 +2,9 @@ package steps
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
@@ -45,9 +42,9 @@ func (e *engine) whole(ctx context.Context, open Opening) error {
 	defer e.log.Close()
 	site.Bundle = e.log.Dir
 	e.steps = e.define(e.log.Events[0].Facts)
-	e.view = View{Kind: e.kind, Mode: site.Mode, From: version(e.facts, factFrom), To: version(e.facts, factTo), Started: time.Now(), Log: lastOf(e.log.Events)}
+	e.view = View{Kind: e.kind, Mode: site.Mode, From: version(e.facts(), factFrom), To: version(e.facts(), factTo), Started: time.Now(), Log: lastOf(e.log.Events)}
 	var err error
-	if !e.isClosed() { // after the last line only finals are missing
+	if e.log.State.Outcome == "" { // after the last line only finals are missing
 		if e.aborts {
 			err = e.givesUp()
 		}
@@ -150,43 +147,28 @@ func enoughFinals(ctx context.Context, s *Site, c store.Ceremony) (bool, error) 
 	if c.Outcome == "" {
 		return false, nil
 	}
-	events, files, err := readCeremony(ctx, s.Store, c.Seq)
+	log, files, err := readCeremony(ctx, s.Store, c.Seq)
 	if err != nil {
 		return false, err
 	}
-	r, err := quorum.ParseRoster([]byte(events.Fold()[factRoster]), s.Mode)
-	if err != nil {
-		return false, err
-	}
-	signed, err := signedFinals(r, s.Mode, events, files)
+	signed, err := signedFinals(log, files)
 	n := 0
-	for _, m := range r.Who(s.Mode.Namespace(quorum.Approve)) {
+	for _, m := range log.Roster.Who(log.Mode().Namespace(quorum.Approve)) {
 		if signed[m.Name] != "" {
 			n++
 		}
 	}
-	return n >= r.M, err
+	return n >= log.Roster.M, err
 }
 
 // begin opens the next ceremony: first its number in the store, so that two
 // consoles cannot both have it, then the bundle.
 func (e *engine) begin(ctx context.Context, seq int, open Opening, lock store.Lock) error {
-	facts, err := open(ctx, e.site, lock)
-	if err == nil {
-		err = e.room.Expect(e.kind, asked(e.define(facts)))
-	}
+	facts, err := e.prepare(ctx, open, lock)
 	if err != nil {
 		return err
 	}
 	e.site.Seq = seq
-	if e.site.Chain == "" {
-		e.site.Chain = lock.Chain
-	}
-	if e.site.Chain == "" {
-		id := make([]byte, 16)
-		rand.Read(id)
-		e.site.Chain = kek.Chain(hex.EncodeToString(id))
-	}
 	dir := filepath.Join(e.site.Bundles, fmt.Sprintf("%s-%04d-%s", time.Now().UTC().Format("2006-01-02T150405Z"), seq, e.kind))
 	err = e.site.Store.OpenCeremony(ctx, store.Ceremony{Seq: seq, Kind: e.kind, Mode: string(e.site.Mode), Bundle: filepath.Base(dir)})
 	if err != nil {
@@ -197,6 +179,21 @@ func (e *engine) begin(ctx context.Context, seq int, open Opening, lock store.Lo
 		return err
 	}
 	return e.firstLine(ctx, facts)
+}
+
+// prepare decides on what the first line tells: a new ceremony's facts, and its chain.
+func (e *engine) prepare(ctx context.Context, open Opening, lock store.Lock) (Facts, error) {
+	facts, err := open(ctx, e.site, lock)
+	if err == nil {
+		err = e.room.Expect(e.kind, asked(e.define(facts)))
+	}
+	if e.site.Chain == "" {
+		e.site.Chain = lock.Chain
+	}
+	if e.site.Chain == "" {
+		e.site.Chain = kek.NewChain()
+	}
+	return facts, err
 }
 
 func (e *engine) firstLine(ctx context.Context, facts Facts) error {
@@ -212,8 +209,7 @@ func (e *engine) firstLine(ctx context.Context, facts Facts) error {
 	for name, sum := range e.site.History.Files {
 		facts["previous."+name] = sum
 	}
-	ev, err := e.append(ctx, transcript.Opened, "", facts)
-	e.facts = transcript.Events{ev}.Fold()
+	_, err := e.append(ctx, transcript.Opened, "", facts)
 	return err
 }
 
@@ -225,9 +221,4 @@ func asked(steps []Step) (fields []Field) {
 		}
 	}
 	return fields
-}
-
-// isClosed reports whether nothing but finals may be added.
-func (e *engine) isClosed() bool {
-	return slices.ContainsFunc(e.log.Events, transcript.Of(transcript.Closed, ""))
 }

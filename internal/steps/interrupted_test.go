@@ -305,3 +305,34 @@ func TestDisagreed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestFirstLineNeverWritten: the store has an install's number, and the run ended before
+// the first line. The same command goes on, its chain is a chain, and the store can be
+// used afterwards.
+func TestFirstLineNeverWritten(t *testing.T) {
+	ctx := t.Context()
+	parts, err := makeParts(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := site(t, parts)
+	number := store.Ceremony{Seq: 1, Kind: steps.Install, Mode: "rehearsal", Bundle: "2026-01-01T000000Z-0001-install"}
+	if err := s.Store.OpenCeremony(ctx, number); err != nil {
+		t.Fatal(err)
+	}
+	if err := install(ctx, s, nobody(parts)); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := s.Store.Lock(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := transcript.Verify(filepath.Join(parts.Bundles(), number.Bundle))
+	if err != nil || r.Opened()["chain"] != string(lock.Chain) {
+		t.Errorf("chain %q in the bundle, %q in the lock: %v", r.Opened()["chain"], lock.Chain, err)
+	}
+	err = steps.Hold(ctx, site(t, parts), nobody(parts), steps.Generate, steps.OpenGenerate(2), steps.GenerateSteps)
+	if err != nil {
+		t.Errorf("the next ceremony: %v", err)
+	}
+}

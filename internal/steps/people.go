@@ -66,7 +66,6 @@ func readNextRoster(s *Site, path string) (Facts, error) {
 			return nil, fmt.Errorf("%s: the key is new, and its line does not allow %s", m.Name, space)
 		}
 	}
-	s.Next = r
 	return Facts{transcript.FactNextRoster: string(r.Text), transcript.FactNextRoster + "_sha256": r.Digest()}, nil
 }
 

@@ -32,11 +32,12 @@ func (e *engine) derive(ctx context.Context, g *Gather) (plan, error) {
 			return plan{}, err
 		}
 	}
+	facts := e.facts()
 	var b strings.Builder
 	say := func(name, value string) { fmt.Fprintf(&b, "%s: %s\n", name, value) }
 	b.WriteString("kekceremony plan v1\n")
 	for _, name := range []string{transcript.FactMode, transcript.FactChain, transcript.FactCeremony, transcript.FactKind, factFrom, factTo} {
-		if v, ok := e.facts[name]; ok {
+		if v, ok := facts[name]; ok {
 			say(name, v)
 		}
 	}
@@ -47,10 +48,10 @@ func (e *engine) derive(ctx context.Context, g *Gather) (plan, error) {
 	}
 	say(factRosterSum, e.site.Roster.Digest())
 	say("catalogue", e.site.Catalogue.String())
-	if next := e.facts[transcript.FactNextRoster+"_sha256"]; next != "" {
+	if next := facts[transcript.FactNextRoster+"_sha256"]; next != "" {
 		say(transcript.FactNextRoster+"_sha256", next)
 	}
-	to := version(e.facts, factTo)
+	to := version(facts, factTo)
 	if to != 0 {
 		say("key", fmt.Sprintf("%s id %s", e.site.Name(to).Label, e.site.Name(to).HexID()))
 	}
@@ -67,12 +68,12 @@ func (e *engine) derive(ctx context.Context, g *Gather) (plan, error) {
 	for _, d := range moved(e.site, about) {
 		say("deviation", fmt.Sprintf("%s: was %s, is %s", d.What, d.Expected, d.Seen))
 	}
-	if s := e.facts[factSilent]; s != "" {
+	if s := facts[factSilent]; s != "" {
 		say("processes accepted as gone", s)
 	}
 	p := plan{Acts: g.Acts, Effects: g.Effects}
 	for _, name := range g.Acts {
-		p.Effects = append(p.Effects, e.step(name).Act.Plan(e.site, e.facts)...)
+		p.Effects = append(p.Effects, e.step(name).Act.Plan(e.site, facts)...)
 	}
 	for i, f := range p.Effects {
 		say("effect", fmt.Sprintf("%d %s: %s; undo: %s", i+1, f.Verb, f.Object, f.Undo))

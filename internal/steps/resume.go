@@ -12,7 +12,6 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
-	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -28,23 +27,23 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, open Opening, loc
 	}
 	e.site.Seq = c.Seq
 	w, torn, err := transcript.Resume(ctx, dir, e.site.History.Final, fence{e.site.Store, c.Seq}, time.Now)
+	if transcript.IsBroken(err) { // whoever can write to the store can write lines
+		return fmt.Errorf("ceremony %d: %w: %w", c.Seq, ErrHistory, err)
+	}
 	if err != nil {
 		return err
 	}
 	e.log = w
-	if to := version(w.Events.Fold(), factTo); e.site.Want != 0 && to != 0 && to != e.site.Want {
+	if to := version(e.facts(), factTo); e.site.Want != 0 && to != 0 && to != e.site.Want {
 		return errors.Join(fmt.Errorf("ceremony %d, %s to version %d, asked for %d: %w", c.Seq, e.kind, to, e.site.Want, ErrUnfinished), w.Close())
 	}
-	if x := strings.Join(e.site.Exclude, "\n"); len(w.Events) > 0 && x != "" && x != w.Events.Fold()[factExcluded] {
+	if x := strings.Join(e.site.Exclude, "\n"); len(w.Events) > 0 && x != "" && x != e.facts()[factExcluded] {
 		return errors.Join(fmt.Errorf("ceremony %d, %s was opened with other exclusions: %w", c.Seq, e.kind, ErrUnfinished), w.Close())
 	}
 	if len(w.Events) == 0 { // it ended between its number and its first line
-		facts, err := open(ctx, e.site, lock)
+		facts, err := e.prepare(ctx, open, lock)
 		if err != nil {
 			return err
-		}
-		if e.site.Chain == "" {
-			e.site.Chain = lock.Chain
 		}
 		return e.firstLine(ctx, facts)
 	}
@@ -54,35 +53,15 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, open Opening, loc
 	return nil
 }
 
-// takeUp folds the events and writes that another run goes on.
+// takeUp writes that another run goes on with a log.
 func (e *engine) takeUp(ctx context.Context, c store.Ceremony, torn string, lock store.Lock) error {
-	events := e.log.Events
-	e.facts = events.Fold()
-	for _, ev := range events {
-		if ev.Kind == transcript.Deviation {
-			e.site.Deviations = append(e.site.Deviations, ev.Facts)
-		}
-	}
 	if err := e.genuine(c, lock); err != nil {
 		return err
 	}
 	e.resumed = true
-	e.site.Chain = kek.Chain(e.facts[transcript.FactChain])
-	if text, ok := e.facts[factRoster]; ok {
-		r, err := quorum.ParseRoster([]byte(text), e.site.Mode)
-		if err != nil {
-			return err
-		}
-		e.site.Roster = r
-	}
-	if text, ok := e.facts[transcript.FactNextRoster]; ok {
-		r, err := quorum.ParseRoster([]byte(text), e.site.Mode)
-		if err != nil {
-			return err
-		}
-		e.site.Next = r
-	}
-	if events[len(events)-1].Kind == transcript.Closed {
+	e.site.Chain = kek.Chain(e.facts()[transcript.FactChain])
+	e.follow()
+	if e.log.State.Outcome != "" {
 		return nil
 	}
 	if err := e.stillWaiting(); err != nil {
@@ -93,11 +72,6 @@ func (e *engine) takeUp(ctx context.Context, c store.Ceremony, torn string, lock
 		facts["torn_sha256"] = torn
 	}
 	_, err := e.append(ctx, transcript.Resumed, "", facts)
-	for i, ev := range e.log.Events {
-		if ev.Kind == transcript.Resumed && e.log.Events[i-1].Kind != transcript.Waiting {
-			e.since = ev.Seq
-		}
-	}
 	return err
 }
 
@@ -115,7 +89,7 @@ func (e *engine) genuine(c store.Ceremony, lock store.Lock) error {
 	case lock.Chain != "" && first.Facts[transcript.FactChain] != string(lock.Chain):
 		return planted("it is of another chain")
 	}
-	if text, ok := e.facts[factRoster]; ok && lock.Chain != "" && len(e.site.History.Logs) > 0 {
+	if text, ok := e.facts()[factRoster]; ok && lock.Chain != "" && len(e.site.History.Logs) > 0 {
 		r, err := e.site.History.Roster(e.site.Mode, lock)
 		if err != nil {
 			return err

@@ -34,7 +34,6 @@ func readRoster(s *Site, path string) (Facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Roster = r
 	return rosterFacts(r), nil
 }
 
@@ -68,10 +67,8 @@ func chainRoster() Step {
 			if err != nil {
 				return nil, err
 			}
-			if s.Roster, err = s.History.Roster(s.Mode, lock); err != nil {
-				return nil, err
-			}
-			return rosterFacts(s.Roster), nil
+			r, err := s.History.Roster(s.Mode, lock)
+			return rosterFacts(r), err
 		},
 	}
 }

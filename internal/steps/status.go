@@ -164,8 +164,8 @@ func (st *Status) ceremony(ctx context.Context, s *Site) error {
 
 // commandOf is the command that goes on with a ceremony.
 func commandOf(ctx context.Context, s *Site, c store.Ceremony) string {
-	events, _, _ := readCeremony(ctx, s.Store, c.Seq) // one that cannot be read has no target
-	to := version(events.Fold(), factTo)
+	log, _, _ := readCeremony(ctx, s.Store, c.Seq) // one that cannot be read has no target
+	to := version(log.Facts, factTo)
 	switch c.Kind {
 	case Rotate:
 		return "kekceremony rotate --to-version " + to.String()

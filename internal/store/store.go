@@ -9,6 +9,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
@@ -25,6 +26,7 @@ var (
 	ErrNoDatabase = errors.New("no such database")
 	ErrSilent     = errors.New("the store does not answer")
 	ErrDenied     = errors.New("the store's user may not do this")
+	ErrLock       = errors.New("not a lock that an install made")
 	ErrServer     = errors.New("not a server that a ceremony can rely on")
 )
 
@@ -46,6 +48,15 @@ type Lock struct {
 	Chain    kek.Chain
 	Ceremony int    // the founding ceremony
 	Roster   string // SHA-256 of the founding roster, hex
+}
+
+// Read checks what a backend has read of a lock: it returns ErrLock for one whose chain
+// is no chain.
+func (l Lock) Read() (Lock, error) {
+	if _, err := kek.ParseChain(string(l.Chain)); err != nil {
+		return Lock{}, fmt.Errorf("read kek_install: %w: %w", ErrLock, err)
+	}
+	return l, nil
 }
 
 // State is where a version of the KEK stands. Active and pending are not
@@ -86,7 +97,7 @@ type Active struct {
 
 // Keys holds the lock, the versions and the pointer.
 type Keys interface {
-	// Lock returns ErrNotFound before an install.
+	// Lock returns ErrNotFound before an install, and ErrLock for what is not a lock.
 	Lock(context.Context) (Lock, error)
 	// InsertLock returns ErrExists when there is a lock, whatever it says.
 	InsertLock(context.Context, Lock) error

@@ -150,4 +150,3 @@ func (s *State) allJoined() error {
 	}
 	return nil
 }
-

@@ -242,6 +242,8 @@ var attacks = []attack{
 	{name: "others attended than signed", before: func(d *draft) {
 		d.Events[d.Find(transcript.Gathered, "attend", "")].Facts["attended"] = "alice, bob, dora, wendy, zoe"
 	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "attended: alice, bob, dora, wendy have signed"},
+	{name: "a chain that is none", before: func(d *draft) { d.Events[0].Facts["chain"] = "" },
+		want: transcript.Bad, rule: transcript.RuleLog, says: `line 1: chain "": want 32 lower-case hex characters`},
 	{name: "an outcome of its own", before: func(d *draft) {
 		d.Drop(transcript.Done, "switch", "")
 		d.Events[d.Find(transcript.Closed, "", "")].Facts["outcome"] = "Done"

@@ -242,4 +242,3 @@ func (e Event) misplaced() string {
 
 // FactBegun and an act's name stand among a state's facts when the act was begun.
 const FactBegun = "begun."
-

@@ -101,6 +101,9 @@ func (s State) Ended(step string) bool { return s.ended[step] }
 // Begun reports whether an act was begun at any time.
 func (s State) Begun(act string) bool { return s.begun[act] }
 
+// HalfDone lists the acts that were begun and are not done, by name.
+func (s State) HalfDone() []string { return sorted(s.open) }
+
 // Attends reports whether somebody is among those who attend.
 func (s State) Attends(name string) bool {
 	return slices.Contains(strings.Split(s.Facts[FactAttended], ", "), name)

@@ -30,7 +30,7 @@ func (s *Store) Lock(ctx context.Context) (store.Lock, error) {
 	if err := s.find(ctx, install, singleton, &d); err != nil {
 		return store.Lock{}, fmt.Errorf("read kek_install: %w", err)
 	}
-	return store.Lock{Provider: d.Provider, Chain: kek.Chain(d.Chain), Ceremony: d.Ceremony, Roster: d.Roster}, nil
+	return store.Lock{Provider: d.Provider, Chain: kek.Chain(d.Chain), Ceremony: d.Ceremony, Roster: d.Roster}.Read()
 }
 
 // InsertLock implements store.Keys.

@@ -22,7 +22,7 @@ func (s *Store) Lock(ctx context.Context) (store.Lock, error) {
 	if err != nil {
 		return l, fmt.Errorf("read kek_install: %w", err)
 	}
-	return l, nil
+	return l.Read()
 }
 
 // InsertLock implements store.Keys.

@@ -43,6 +43,7 @@ func Run(t *testing.T, b Backend) {
 		test func(*testing.T, Backend)
 	}{
 		{"lock", testLock},
+		{"bad lock", testBadLock},
 		{"versions", testVersions},
 		{"pointer", testPointer},
 		{"ceremonies, of which nobody opens one twice (C08)", testCeremonies},
