@@ -27,7 +27,9 @@ func (e *engine) ask(ctx context.Context, s Step) error {
 			return err
 		}
 		given[i] = facts
-		e.show(func(v *View) { v.Details = answered(s.Ask.Fields[:i+1], given) })
+		if i+1 < len(given) { // after the last one comes another page
+			e.show(func(v *View) { v.Details = answered(s.Ask.Fields[:i+1], given) })
+		}
 	}
 	all := Facts{}
 	for _, facts := range given {
