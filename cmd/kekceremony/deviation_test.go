@@ -26,23 +26,23 @@ func TestWizardDeviation(t *testing.T) {
 	}
 	configure(t, parts, pkcs11test.Module(t), other)
 	w := newPane(t, fmt.Sprintf("%s pkcs11-init --version 3 --config %s; echo EXIT $?; cat", binary, parts.Config()))
-	sign(w, "alice", "alice")
-	sign(w, "bob", "bob")
-	w.enter("Enter alone goes on", "")
+	attend(w, "alice", "bob")
 	w.tell("place")
 	refused := w.until("d deviation")
 	if !strings.Contains(refused, "REFUSED: module_sha256: was") || !strings.Contains(refused, "your reason is written down") {
 		t.Errorf("the page of the deviation:\n%s", refused)
 	}
 	w.tmux("send-keys", "d")
-	w.enter("Why do you go on?", "vendor update, ticket 12") // before the module gets a PIN
+	w.enter("Why do you go on?", "2468 10")                                           // perhaps a PIN: it would be in the transcript
+	w.enter("refused: reason: digits alone may be a PIN", "vendor update, ticket 12") // before the module gets a PIN
 	w.enter("PIN of token", rehearsal.PIN)
 	sign(w, "3", "alice", "bob")
-	w.enter("Where else", "none")
-	w.enter("Until when", "")
+	w.enter("Where else", "")
+	w.enter("Planned end", "")
 	w.tell("leaving")
 	w.enter("alice: type followed", "deviations")
 	w.enter("bob: type followed", "deviations")
+	w.enter("Signed 2, needed 2", "")
 	end := w.enter("enter close", "")
 	w.until("EXIT 0")
 	if !strings.Contains(end, "Deviations: 1, each in the transcript.") {

@@ -147,7 +147,7 @@ func TestSecretsInMemory(t *testing.T) {
 	parts, a := swift(t, n)
 	pin := []byte(fmt.Sprintf("%x", func() []byte { b := make([]byte, 9); rand.Read(b); return b }()))
 	pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--login", "--pin", rehearsal.PIN, "--change-pin", "--new-pin", string(pin))
-	configure(t, parts, `rehearsal:`+"\n"+`  pin: "`+rehearsal.PIN+`"`, "rehearsal: {}")
+	configure(t, parts, fmt.Sprintf("  pin: %q\n", rehearsal.PIN), "")
 	var deks [][]byte
 	for i := range 20 {
 		place, id := rehearsal.Record(n - 1 - i) // near the end of their collections

@@ -118,6 +118,7 @@ func (p people) all(w *pane, purpose, word1, word2, pattern string) {
 	w.tmux("send-keys", "C-e")
 	w.until("op3: ssh-keygen -Y sign")
 	p.signElsewhere(purpose, pattern)
+	w.enter("Signed 3, needed 3", "")
 }
 
 // second has op2 type a word on a page that shows what may be typed.
@@ -134,19 +135,32 @@ func (p people) tell(w *pane, page string) {
 	p.t.Helper()
 	if page == "leaving" {
 		w.enter("bags closed", "100201, the token")
-		w.enter("Time on the wall now", "n/a: no clock on the wall")
-		w.enter("Did anything differ", "nothing")
-		w.enter("refused: differed: want", "none")
+		w.enter("Time on the wall clock now", "n/a: no clock on the wall")
+		w.enter("Did anything deviate", "nothing")
+		w.correct("refused: differed: want", "none")
 		return
 	}
-	w.enter("Where is this", "Vault 3")
-	w.enter("Who allowed", "the security officer, ticket 4711")
+	if page == "place again" {
+		w.until("> Vault 3")
+		w.enter("Where does this", "")
+	} else {
+		w.enter("Where does this", "Vault 3")
+	}
+	w.enter("Who authorized", "the security officer, ticket 4711")
 	w.enter("Who is who", "op9: Example Ltd, operator")
-	w.enter(`refused: people: "op9" is not in the roster`, "op1: Example Ltd, operator; op2: Example Ltd, operator; op3: Other Ltd, operator")
-	w.enter("Time on the wall", "2001-01-01 00:00, op1")
-	w.enter("refused: clock: the console's clock says", time.Now().UTC().Format("2006-01-02 15:04")+", op1")
+	w.correct("refused: people: a name is not in the roster: op1, op2, op3;", "op1: Example Ltd, operator; op2: Example Ltd, operator; op3: Other Ltd, operator")
+	w.enter("Time on the wall clock", "2001-01-01 00:00, op1")
+	w.correct("refused: clock: the console's clock says", time.Now().UTC().Format("2006-01-02 15:04")+", op1")
 	w.enter("bags opened", "100200, op2")
 	w.enter("Independent witness", "video 17")
+}
+
+// correct waits for a refusal, clears the field and types a line.
+func (p *pane) correct(refusal, line string) {
+	p.t.Helper()
+	p.until(refusal)
+	p.tmux("send-keys", "C-u")
+	p.enter(refusal, line)
 }
 
 // TestPeople holds a real install and a real rotation on MongoDB: op1 signs with
@@ -161,11 +175,11 @@ func TestPeople(t *testing.T) {
 	w.enter("Path of the roster", p.path("roster"))
 	p.all(w, "attend", "op1", "op2", "*-attend.op3.txt")
 	p.tell(w, "place")
-	w.enter("Provider to lock", "pkcs11")
+	w.enter("Provider to lock", "")
 	w.enter("PIN of token", pkcs11test.PIN)
 	p.all(w, "approve", "1", "1", "*-approve.op3.txt")
 	w.enter("Where else", "none")
-	w.enter("Until when", "2028-12-31")
+	w.enter("Planned end", "2028-12-31")
 	p.tell(w, "leaving")
 	p.all(w, "final", "followed", "deviations", "final.op3.txt")
 	end := w.enter("enter close", "")
@@ -191,17 +205,20 @@ func TestPeople(t *testing.T) {
 	w = newPane(t, line("rotate --to-version 2"))
 	w.enter("op1: type op1", "op1")
 	p.second(w, "op2", "op2")
-	p.tell(w, "place")
+	w.enter("Signed 3, needed 3", "")
+	p.tell(w, "place again")
 	w.enter("PIN of token", pkcs11test.PIN)
 	p.all(w, "approve", "2", "2", "*-approve.op3.txt")
 	w.enter("Where else", "none")
-	w.enter("Until when", "2028-12-31")
+	w.enter("Planned end", "2028-12-31")
 	p.all(w, "approve", "2", "2", "*-approve.op3.txt")
 	p.tell(w, "leaving")
 	w.enter("op1: type followed", "followed")
 	p.second(w, "followed", "followed")
 	w.until("op3: ")
 	w.tmux("send-keys", "C-d")
+	w.until("Sign later?")
+	w.tmux("send-keys", "y")
 	said := w.until("EXIT 75")
 	if !strings.Contains(said, "finals: 2 of 3 have signed") {
 		t.Errorf("said:\n%s", said)

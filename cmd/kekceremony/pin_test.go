@@ -33,7 +33,7 @@ func TestFinalTry(t *testing.T) {
 	p := wizardOf(t, parts, "install")
 	p.goOn(parts, regexp.MustCompile(`Provider to lock`))
 	fault.Set("pin-final")
-	p.typeAs("pkcs11")
+	p.tmux("send-keys", "Enter")
 	p.until("alice: type 1")
 	if s := p.until("log in    token " + rehearsal.TokenLabel); !strings.Contains(s, "its final try") {
 		t.Errorf("the plan does not tell it:\n%s", s)
@@ -44,6 +44,7 @@ func TestFinalTry(t *testing.T) {
 		t.Errorf("%d attempts with one signature", n)
 	}
 	p.typeAs("1")
+	p.enter("Signed 2, needed 2", "")
 	p.until("Beware: the next wrong PIN locks it.")
 	p.until("Part 1 of 2 of the PIN")
 	p.typeAs(rehearsal.PIN[:2])
@@ -116,7 +117,7 @@ func TestKeypad(t *testing.T) {
 	p := wizardOf(t, parts, "install")
 	p.goOn(parts, regexp.MustCompile(`Provider to lock`))
 	fault.Set("pin-path", "Login=1:sleep1500")
-	p.typeAs("pkcs11")
+	p.tmux("send-keys", "Enter")
 	p.until("waiting: the PIN is entered at the keypad of token " + rehearsal.TokenLabel)
 	if s := p.until("of 13  approve"); strings.Contains(s, "keypad") {
 		t.Errorf("it still waits:\n%s", s)

@@ -94,6 +94,9 @@ func site(ctx context.Context, c config.Config, t *term.Terminal, rate int) (*st
 		Catalogue: catalogue, Control: rewrap.NewControl(rate),
 		Fleet: steps.FleetConfig{Beat: c.Fleet.Beat, Live: c.Fleet.Live, Expect: c.Fleet.Expect},
 	}
+	if c.Rehearsal != nil {
+		s.RosterPath = c.Rehearsal.Roster
+	}
 	for _, path := range c.Keys {
 		k, err := quorum.OpenKeyFile(ctx, path)
 		if err != nil {

@@ -73,29 +73,29 @@ func (p *pane) enter(text, line string) string {
 	return s
 }
 
-// prompts are what the wizard asks in a rehearsal, and what is typed then.
+// prompts are what the wizard asks in a rehearsal, and what is typed then: Enter takes
+// what is proposed.
 var prompts = []struct {
 	asks   *regexp.Regexp
-	answer func(match []string, parts rehearsal.Parts) string
+	answer func(match []string) string
 }{
-	{regexp.MustCompile(`PIN of token`), func([]string, rehearsal.Parts) string { return rehearsal.PIN }},
-	{regexp.MustCompile(`Path of the roster`), func(_ []string, p rehearsal.Parts) string { return p.Roster() }},
-	{regexp.MustCompile(`Provider to lock`), func([]string, rehearsal.Parts) string { return "pkcs11" }},
-	{seen, func([]string, rehearsal.Parts) string { return "" }},
-	{regexp.MustCompile(`Where else`), func([]string, rehearsal.Parts) string { return "none" }},
-	{regexp.MustCompile(`\w+: type (\w+).* to sign`), func(m []string, _ rehearsal.Parts) string { return m[1] }},
-	{regexp.MustCompile(`(?s)Write it down.*enter close`), func([]string, rehearsal.Parts) string { return "" }},
+	{regexp.MustCompile(`PIN of token`), func([]string) string { return rehearsal.PIN }},
+	{regexp.MustCompile(`\w+: type (\w+).* to sign`), func(m []string) string { return m[1] }},
+	{regexp.MustCompile(`Press Enter to continue`), func([]string) string { return "" }},
+	{questions, func([]string) string { return "" }},
+	{regexp.MustCompile(`(?s)Write it down.*enter close`), func([]string) string { return "" }},
 }
 
-// seen are the questions about what only people see; in a rehearsal Enter passes them.
-var seen = regexp.MustCompile(`Where is this ceremony|Who allowed it|Who is who|Time on the wall|Tamper-evident bags \w+|Independent witness|Until when|Did anything differ`)
+// questions are all that a rehearsal may ask, each with its field.
+var questions = regexp.MustCompile(`(Path of the roster|Provider to lock|Where does this|Who authorized|Who is who|Time on the wall clock,|bags opened|` +
+	`Independent witness|Where else|Planned end|bags closed|Time on the wall clock now|Did anything deviate)(?s:.*)\n > `)
 
 // tell passes the questions of the first or the last such page.
 func (p *pane) tell(page string) {
 	p.t.Helper()
 	for _, question := range map[string][]string{
-		"place":   {"Where is this", "Who allowed", "Who is who", "Time on the wall", "bags opened", "Independent witness"},
-		"leaving": {"bags closed", "Time on the wall now", "Did anything differ"},
+		"place":   {"Where does this", "Who authorized", "Who is who", "Time on the wall clock", "bags opened", "Independent witness"},
+		"leaving": {"bags closed", "Time on the wall clock now", "Did anything deviate"},
 	}[page] {
 		p.enter(question, "")
 	}
@@ -122,7 +122,9 @@ func (p *pane) goOn(parts rehearsal.Parts, page *regexp.Regexp) string {
 			}
 			if now := place.FindString(s) + m[0]; now != typed { // else it was typed already
 				typed = now
-				p.tmux("send-keys", "-l", q.answer(m, parts))
+				if line := q.answer(m); line != "" {
+					p.tmux("send-keys", "-l", line)
+				}
 				p.tmux("send-keys", "Enter")
 			}
 			break

@@ -28,21 +28,18 @@ func TestWizard(t *testing.T) {
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
 	p := newPane(t, fmt.Sprintf("stty -g; %s rehearse --dir %s --provider pkcs11 --records 10000 --rate 400; echo EXIT $?; stty -g; cat", binary, parts.Dir))
 	recorded := p.record()
-	p.enter("Path of the roster", parts.Roster())
 	install(p)
 	last := p.enter("enter close", "")
-	p.enter("alice: type alice", "alice")
-	p.enter("bob: type bob", "bob")
-	p.enter("Enter alone goes on", "")
+	attend(p, "alice", "bob")
 	p.tell("place")
 	p.enter("PIN of token", rehearsal.PIN)
 	sign(p, "2", "alice", "bob")
-	p.enter("Where else", "none")
-	p.enter("Until when", "")
+	p.enter("Where else", "")
+	p.enter("Planned end", "")
 	plan := p.until("re-wrap   every DEK of 6 fields to version 2  ~10000")
 	sign(p, "2", "alice", "bob")
 
-	p.until("state      running")
+	p.until("p pause")
 	read := readers(t, parts)
 	p.tmux("send-keys", "p")
 	p.until("pause: who asks?  1 alice")
@@ -89,25 +86,34 @@ func TestWizard(t *testing.T) {
 	}
 }
 
-// install types what install asks after the roster.
+// install types what install asks.
 func install(p *pane) {
-	for _, name := range rehearsal.Operators {
-		p.enter(name+": type "+name, name)
-	}
+	p.enter("Path of the roster", "")
+	attend(p, rehearsal.Operators...)
 	p.tell("place")
-	p.enter("Provider to lock", "pkcs11")
+	p.enter("Provider to lock", "")
 	p.enter("PIN of token", rehearsal.PIN)
 	sign(p, "1", "alice", "bob")
-	p.enter("Where else", "none")
-	p.enter("Until when", "")
+	p.enter("Where else", "")
+	p.enter("Planned end", "")
 	p.tell("leaving")
 	sign(p, "followed", rehearsal.Operators...)
 }
 
+// attend has people sign with their names, and ends the page.
+func attend(p *pane, names ...string) {
+	for _, name := range names {
+		p.enter(name+": type "+name, name)
+	}
+	p.enter(fmt.Sprintf("Signed %d, needed", len(names)), "")
+}
+
+// sign has people sign with one word, and ends the page.
 func sign(p *pane, word string, names ...string) {
 	for _, name := range names {
 		p.enter(name+": type "+word, word)
 	}
+	p.enter(fmt.Sprintf("Signed %d, needed", len(names)), "")
 }
 
 // readers decrypts random payloads until stopped.

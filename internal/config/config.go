@@ -81,7 +81,8 @@ type Fleet struct {
 
 // Rehearsal marks throw-away parts.
 type Rehearsal struct {
-	PIN string `yaml:"pin"` // of the throw-away token; shown on the screen
+	PIN    string `yaml:"pin"`    // of the temporary token; shown on the screen
+	Roster string `yaml:"roster"` // path that install proposes
 }
 
 // maxParts bounds the custodians of a PIN.

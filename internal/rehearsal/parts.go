@@ -192,7 +192,7 @@ func (p Parts) writeConfig(provider, store string) error {
 	for _, name := range Operators {
 		fmt.Fprintf(&b, "  - %s\n", p.Key(name))
 	}
-	fmt.Fprintf(&b, "rehearsal:\n  pin: %q\n", PIN)
+	fmt.Fprintf(&b, "rehearsal:\n  pin: %q\n  roster: %s\n", PIN, p.Roster())
 	return write(p.Config(), b.String())
 }
 

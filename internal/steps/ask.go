@@ -1,14 +1,15 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
-	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -26,7 +27,9 @@ func (e *engine) ask(ctx context.Context, s Step) error {
 			return err
 		}
 		given[i] = facts
-		e.show(func(v *View) { v.Details = answered(s.Ask.Fields[:i+1], given) })
+		if i+1 < len(given) { // after the last one comes another page
+			e.show(func(v *View) { v.Details = answered(s.Ask.Fields[:i+1], given) })
+		}
 	}
 	all := Facts{}
 	for _, facts := range given {
@@ -40,14 +43,15 @@ func (e *engine) ask(ctx context.Context, s Step) error {
 	return e.end(ctx, kindOf(s, transcript.Answered), s.Name, all)
 }
 
-// question goes on asking until the answer passes its check.
+// question asks until an answer passes its check.
 func (e *engine) question(ctx context.Context, s Step, f Field) (Facts, error) {
-	note := ""
-	if f.Passable && e.site.Mode == quorum.Rehearsal {
-		f.Help += " (a rehearsal: Enter alone passes)"
+	q, example := Question{Field: f}, f.Example
+	if f.Propose != nil {
+		q.Value = f.Propose(e.site)
+		example = cmp.Or(q.Value, example)
 	}
 	for {
-		answers, err := e.room.Ask(ctx, Form{[]Field{f}}, note)
+		answer, err := e.room.Ask(ctx, q)
 		if err != nil {
 			var missing *MissingAnswers
 			if errors.As(err, &missing) {
@@ -55,16 +59,35 @@ func (e *engine) question(ctx context.Context, s Step, f Field) (Facts, error) {
 			}
 			return nil, err
 		}
-		facts, err := f.Check(e.site, strings.TrimSpace(answers[f.Name]))
+		facts, err := f.accept(e.site, strings.TrimSpace(answer))
 		if err == nil {
 			return facts, nil
 		}
-		err = fmt.Errorf("%s: %w", f.Name, err)
-		if note != "" && note == err.Error() {
-			return nil, fmt.Errorf("%w: %w", err, ErrAnswer) // the same again: nobody is there
-		}
-		note = err.Error()
+		q.Value, q.Refused = answer, fmt.Errorf("%s: %w; example: %s", f.Name, err, example)
 	}
+}
+
+// accept checks what holds for every answer, and what holds for this one.
+func (f Field) accept(s *Site, answer string) (Facts, error) {
+	if err := checkText(answer); err != nil {
+		return nil, err
+	}
+	return f.Check(s, answer)
+}
+
+// onlyDigits matches what may be a PIN that was typed too early.
+var onlyDigits = regexp.MustCompile(`^[0-9]{4,}$`)
+
+// checkText refuses a text that says nothing, and one that may be a PIN: what people
+// type freely becomes part of the transcript.
+func checkText(text string) error {
+	switch {
+	case strings.TrimSpace(text) == "":
+		return errors.New("an answer is needed")
+	case onlyDigits.MatchString(strings.Join(strings.Fields(text), "")):
+		return errors.New("digits alone may be a PIN; add a word")
+	}
+	return nil
 }
 
 // answered are the answers so far, for the page.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -20,6 +21,7 @@ type collector struct {
 	purpose quorum.Purpose
 	roster  quorum.Roster // whose keys sign
 	need    int
+	rule    string // why so many must sign
 
 	file   func(name string) string                                  // of a person's statement
 	text   func(m quorum.Member, word string) (text []byte, ok bool) // what a person signs with a word
@@ -36,15 +38,12 @@ type collector struct {
 
 func (c *collector) namespace() string { return c.site.Mode.Namespace(c.purpose) }
 
-// collect asks until enough have signed: for an approval M, else everybody who
-// may, or M and no more is wanted. It returns ErrLater when nobody here can sign.
+// collect asks until the room says that enough have signed. It returns ErrLater
+// when nobody here can sign.
 func (c *collector) collect(ctx context.Context) error {
-	for {
+	for !c.vain() {
 		if err := c.takeLaid(ctx); err != nil {
 			return err
-		}
-		if c.finished() {
-			return nil
 		}
 		r := c.request(ctx)
 		watched, stop := c.watch(ctx)
@@ -64,17 +63,13 @@ func (c *collector) collect(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
 }
 
-func (c *collector) finished() bool {
-	missing := len(c.missing())
-	switch c.purpose {
-	case quorum.Approve:
-		return c.have() >= c.need
-	case quorum.Attend, quorum.Join:
-		return c.have() >= c.need && missing == 0
-	}
-	return missing == 0
+// vain reports whether there is nothing to ask for: no proof where no key is new,
+// no final where all who may have signed and the roster allows fewer than M to.
+func (c *collector) vain() bool {
+	return c.need == 0 || c.purpose == quorum.Final && c.have() < c.need && len(c.missing()) == 0
 }
 
 // have counts the signatures that make the quorum.
@@ -106,7 +101,7 @@ func (c *collector) names() (names []string) {
 }
 
 func (c *collector) request(ctx context.Context) Request {
-	r := Request{Purpose: c.purpose, Need: c.need, Note: c.note, Laid: c.signingDir()}
+	r := Request{Purpose: c.purpose, Need: c.need, Rule: c.rule, Note: c.note, Laid: c.signingDir()}
 	keys := c.keys(ctx)
 	for _, m := range c.roster.Members {
 		s := Signer{Name: m.Name, Fingerprint: m.Fingerprint(), Signed: c.signed[m.Name] != "", At: c.signed[m.Name],
@@ -133,7 +128,7 @@ func (c *collector) answer(ctx context.Context, consent Consent) error {
 	}
 	text, ok := c.text(m, consent.Word)
 	if !ok || consent.Word == "" && (!consent.Elsewhere || c.purpose == quorum.Final) {
-		c.note = fmt.Sprintf("%s is not the word", printable.Quote(consent.Word))
+		c.note = fmt.Sprintf("not the word; %s types: %s", m.Name, strings.Join(c.request(ctx).Word(m.Name), ", "))
 		return nil
 	}
 	if consent.Elsewhere {

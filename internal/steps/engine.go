@@ -116,11 +116,22 @@ func (e *engine) enter(i int) {
 func (e *engine) show(change func(*View)) {
 	change(&e.view)
 	e.view.Attended = e.facts()[factAttended]
-	e.view.Quorum = ""
-	if n := len(e.site.Roster.Who(e.site.Mode.Namespace(quorum.Approve))); n > 0 {
-		e.view.Quorum = fmt.Sprintf("%d of %d", e.site.Roster.M, n)
-	}
+	e.view.Quorum = e.quorum()
 	e.room.Show(e.view)
+}
+
+// quorum is how many of how many must approve; empty before the roster is known.
+func (e *engine) quorum() string {
+	n := len(e.site.Roster.Who(e.site.Mode.Namespace(quorum.Approve)))
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d", e.site.Roster.M, n)
+}
+
+// needs says that something needs the quorum.
+func (e *engine) needs(what string) string {
+	return fmt.Sprintf("%s needs %s: the quorum", what, e.quorum())
 }
 
 // settled reports whether an earlier run of the tool already did the step.

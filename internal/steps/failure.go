@@ -32,7 +32,7 @@ func (e *engine) hold(ctx context.Context, s Step) error {
 		anew := e.site.Provider != nil && (provider.Lost(err) || errors.Is(err, ErrOtherToken) || errors.Is(err, ErrPins))
 		failure := Failure{Step: s.Name, Err: err, Lost: anew}
 		_ = errors.As(err, &failure.Deviation)
-		choice, chooseErr := e.room.Choose(ctx, failure)
+		choice, chooseErr := e.choose(ctx, failure)
 		if ctx.Err() != nil {
 			return e.interrupted(ctx, s)
 		}
@@ -52,6 +52,19 @@ func (e *engine) hold(ctx context.Context, s Step) error {
 			if err := e.reach(ctx, s); err != nil {
 				return err
 			}
+		}
+	}
+}
+
+// choose asks until a reason to go on says something.
+func (e *engine) choose(ctx context.Context, f Failure) (Choice, error) {
+	for {
+		choice, err := e.room.Choose(ctx, f)
+		if err != nil || choice.Decided == "" {
+			return choice, err
+		}
+		if f.Refused = checkText(choice.Decided); f.Refused == nil {
+			return choice, nil
 		}
 	}
 }

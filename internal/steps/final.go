@@ -62,6 +62,7 @@ func (e *engine) close(ctx context.Context) error {
 func (f *finals) gather(ctx context.Context) error {
 	f.counts = func(m quorum.Member) bool { return m.May(f.site.Mode.Namespace(quorum.Approve)) }
 	f.need, f.file, f.text, f.may, f.keep, f.fill = f.site.Roster.M, transcript.FinalFile, f.statement, f.mayFinal, f.files, f.fillRequest
+	f.rule = f.needs("the end")
 	if err := f.kept(ctx); err != nil {
 		return err
 	}

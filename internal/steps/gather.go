@@ -31,16 +31,17 @@ func (e *engine) gather(ctx context.Context, s Step) error {
 	if err := g.request(ctx); err != nil {
 		return err
 	}
-	g.need = g.site.Roster.M
+	g.need, g.rule = g.site.Roster.M, g.needs("the plan")
 	if s.Gather.Purpose == quorum.Attend { // who attends and may not approve is welcome, and does not make the quorum
 		approve := g.site.Mode.Namespace(quorum.Approve)
 		g.counts = func(m quorum.Member) bool { return s.Gather.All || m.May(approve) }
+		g.rule = g.needs(g.kind)
 	}
 	if s.Gather.All {
-		g.need = len(g.roster.Who(g.namespace()))
+		g.need, g.rule = len(g.roster.Who(g.namespace())), g.kind+" needs everybody on the roster"
 	}
 	if s.Gather.Purpose == quorum.Join {
-		g.need = len(g.roster.Joining(g.site.Roster))
+		g.need, g.rule = len(g.roster.Joining(g.site.Roster)), "each new key needs a proof"
 	}
 	err := g.collect(ctx)
 	if errors.Is(err, ErrLater) {

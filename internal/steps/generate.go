@@ -20,7 +20,7 @@ const stepGenerate = "generate"
 func approve(name string, acts ...string) Step {
 	return Step{
 		Name: name, Title: "Plan and approval",
-		Why:    "Once enough have signed, exactly this is done, and nothing else.",
+		Why:    "These changes will be made, and no others, after M operators approve.",
 		Gather: &Gather{Purpose: quorum.Approve, Acts: acts},
 	}
 }
@@ -164,22 +164,21 @@ func copies() Step {
 		Why: "A key that exists once is lost with its device.",
 		Ask: &Form{[]Field{{
 			Name: "copies", Question: "Where else does the key exist?",
-			Help: "device serial, who, when; or: none",
+			Help:    "device serial, who, when; or: none",
+			Example: "HSM 5b1f in safe B, bob, 2026-11-23",
 			Check: func(_ *Site, answer string) (Facts, error) {
-				if answer == "" {
-					return nil, errors.New(`an answer is needed; "none" is one`)
-				}
 				return Facts{"copies": printable.Text(answer)}, nil
 			},
+			Propose: rehearsed("none"),
 		}, {
-			Name: "planned_end", Question: "Until when is this key to be used?", Help: "YYYY-MM-DD", Passable: true,
+			Name: "planned_end", Question: "Planned end of use for this key", Help: "YYYY-MM-DD", Example: "2028-12-31",
 			Check: orNot("planned_end", func(_ *Site, answer string) error {
-				_, err := time.Parse(time.DateOnly, answer)
-				if err != nil {
-					err = errors.New("want YYYY-MM-DD")
+				if _, err := time.Parse(time.DateOnly, answer); err != nil {
+					return errors.New("want YYYY-MM-DD")
 				}
-				return err
+				return nil
 			}),
+			Propose: rehearsed(notSeen),
 		}}},
 	}
 }

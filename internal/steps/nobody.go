@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/term"
 )
 
@@ -40,18 +41,26 @@ func (n *Nobody) Expect(kind string, fields []Field) error {
 // Alone implements Room.
 func (n *Nobody) Alone() bool { return !n.Signs }
 
-// Ask implements Room.
-func (n *Nobody) Ask(_ context.Context, form Form, note string) (map[string]string, error) {
-	return n.Answers, n.Expect("", form.Fields)
+// Ask implements Room: there is the answer of the file, and no other. What people
+// are offered is never taken.
+func (n *Nobody) Ask(_ context.Context, q Question) (string, error) {
+	if q.Refused != nil {
+		return "", fmt.Errorf("%w: %w", q.Refused, ErrAnswer)
+	}
+	return n.Answers[q.Field.Name], n.Expect("", []Field{q.Field})
 }
 
-// Consent implements Room.
+// Consent implements Room. An approval ends as soon as it has enough; attendance
+// and finals take every key on this console.
 func (n *Nobody) Consent(ctx context.Context, r Request) (Consent, error) {
 	if ctx.Err() != nil {
 		return Consent{}, ctx.Err()
 	}
 	if r.Note != "" {
 		n.Say(r.Note)
+	}
+	if r.Purpose == quorum.Approve && r.Have() >= r.Need {
+		return Consent{}, ErrEnough
 	}
 	for _, s := range r.Signers {
 		if n.Signs && r.Note == "" && s.Asked && s.Key != "" && !s.Signed {
@@ -75,6 +84,9 @@ const AnswerDeviation = "deviation."
 func (n *Nobody) Choose(_ context.Context, f Failure) (Choice, error) {
 	if f.Deviation == nil {
 		return Choice{}, nil
+	}
+	if f.Refused != nil {
+		return Choice{}, fmt.Errorf("%s%s: %w: %w", AnswerDeviation, f.Deviation.What, f.Refused, ErrAnswer)
 	}
 	return Choice{Decided: n.Answers[AnswerDeviation+f.Deviation.What]}, nil
 }

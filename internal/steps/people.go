@@ -47,8 +47,9 @@ func askNextRoster() Step {
 		Why: "From the next ceremony on, this roster says who may sign and how many must.",
 		Ask: &Form{[]Field{{
 			Name: "next_roster", Question: "Path of the next roster",
-			Help:  "an allowed_signers file; a new key's line must allow " + quorum.Production.Namespace(quorum.Join),
-			Check: readNextRoster,
+			Help:    "an allowed_signers file; a new key's line must allow " + quorum.Production.Namespace(quorum.Join),
+			Example: "/media/stick/next-roster",
+			Check:   readNextRoster,
 		}}},
 	}
 }
@@ -73,7 +74,7 @@ func readNextRoster(s *Site, path string) (Facts, error) {
 func prove() Step {
 	return Step{
 		Name: stepProve, Title: "Proof of the new keys",
-		Why:    "Whoever is new types the own name to sign. A key that nobody holds is in no roster.",
+		Why:    "New operators: type your name to sign. A roster holds no key that nobody can use.",
 		Gather: &Gather{Purpose: quorum.Join, All: true},
 	}
 }

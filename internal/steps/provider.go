@@ -20,13 +20,14 @@ func askProvider() Step {
 		Why: "The provider is locked by this ceremony and cannot be changed afterwards.",
 		Ask: &Form{[]Field{{
 			Name: "provider", Question: "Provider to lock this store to",
-			Help: "type the one that the configuration names: env or pkcs11",
+			Help: "the one that the configuration names: env or pkcs11",
 			Check: func(s *Site, answer string) (Facts, error) {
 				if answer != s.ProviderName {
-					return nil, fmt.Errorf("%s is not the configured provider, %s", printable.Quote(answer), s.ProviderName)
+					return nil, errors.New("not the configured provider")
 				}
 				return Facts{"provider": answer}, nil
 			},
+			Propose: func(s *Site) string { return s.ProviderName },
 		}}},
 	}
 }

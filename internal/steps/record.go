@@ -22,12 +22,13 @@ func place() Step {
 		Name: "place", Title: "Place and people",
 		Why: "What only you can see. An auditor reads it beside everything else.",
 		Ask: &Form{[]Field{
-			told("place", "Where is this ceremony held?", "room and site"),
-			told("authorised", "Who allowed it to be held, and when?", "name, document or ticket"),
-			{Name: "people", Question: "Who is who?", Help: "NAME: ORGANISATION, ROLE; NAME: ...", Passable: true, Check: orNot("people", checkPeople)},
-			{Name: "clock", Question: "Time on the wall, and who read it", Help: "YYYY-MM-DD HH:MM, NAME", Passable: true, Check: orNot("clock", checkClock)},
-			told("bags", "Tamper-evident bags opened, and who compared their numbers?", "numbers, name"),
-			told("evidence", "Independent witness, or reference of the video?", "name or reference"),
+			atPlace(),
+			told("authorised", "Who authorized this ceremony, and when?", "name, document or ticket", "Ann Example, ticket 4711"),
+			{Name: "people", Question: "Who is who?", Help: "NAME: ORGANISATION, ROLE; NAME: ...", Example: "alice: Example Ltd, operator",
+				Check: orNot("people", checkPeople), Propose: rehearsed(notSeen)},
+			wallClock("clock", "Time on the wall clock, and who read it"),
+			told("bags", "Tamper-evident bags opened, and who compared their numbers?", "numbers, name", "100200, bob"),
+			told("evidence", "Independent witness, or reference of the video?", "name or reference", "video 17"),
 		}},
 	}
 }
@@ -36,37 +37,70 @@ func place() Step {
 func leaving() Step {
 	return Step{
 		Name: "leaving", Title: "Before you sign the end",
-		Why: "What differed from the script is told here, or not at all.",
+		Why: "Report deviations from the script now. This is the last chance.",
 		Ask: &Form{[]Field{
-			told("bags_out", "Tamper-evident bags closed again, with what in them?", "numbers, content"),
-			{Name: "clock_out", Question: "Time on the wall now, and who read it", Help: "YYYY-MM-DD HH:MM, NAME", Passable: true, Check: orNot("clock_out", checkClock)},
-			{Name: "differed", Question: "Did anything differ from the script?", Help: "none, or: EXPECTED / SEEN / DECIDED / BY WHOM", Passable: true, Check: checkDiffered},
+			told("bags_out", "Tamper-evident bags closed again, with what in them?", "numbers, content", "100201, the token"),
+			wallClock("clock_out", "Time on the wall clock now, and who read it"),
+			{Name: factDiffered, Question: "Did anything deviate from the script?", Help: "none, or: EXPECTED / SEEN / DECIDED / BY WHOM",
+				Example: "three operators / two came / went on with two / alice and bob", Check: checkDiffered, Propose: rehearsed("none")},
 		}},
 	}
 }
 
 // told is a question whose answer is any text.
-func told(name, question, help string) Field {
-	return Field{Name: name, Question: question, Help: help, Passable: true, Check: orNot(name, func(_ *Site, answer string) error {
-		if len(answer) < 2 {
-			return errors.New("an answer is needed")
-		}
-		return nil
-	})}
+func told(name, question, help, example string) Field {
+	return Field{Name: name, Question: question, Help: help, Example: example, Propose: rehearsed(notSeen),
+		Check: orNot(name, func(_ *Site, answer string) error {
+			if len(answer) < 2 {
+				return errors.New("one character says too little")
+			}
+			return nil
+		})}
 }
 
-// notApplicable is the only way past such a question.
-var notApplicable = regexp.MustCompile(`(?i)^(?:n/a|not applicable): *(\S.{2,})$`)
+// wallClock is a question for the time that a person reads from the wall.
+func wallClock(name, question string) Field {
+	return Field{Name: name, Question: question, Help: "YYYY-MM-DD HH:MM, NAME", Example: "2026-11-23 14:05, alice",
+		Check: orNot(name, checkClock), Propose: rehearsed(notSeen)}
+}
 
-// orNot takes an answer that passes a check, or a reason why there is none. In a
-// rehearsal Enter alone is one.
+// atPlace proposes the place of the last ceremony.
+func atPlace() Field {
+	f := told("place", "Where does this ceremony take place?", "room and site", "Vault 3, Example Street 5")
+	f.Propose = func(s *Site) string {
+		place := s.History.Last()[f.Name]
+		if place == "" || strings.HasPrefix(place, notApplicable) || strings.Contains(place, `\`) { // escaped: it would be escaped again
+			return rehearsed(notSeen)(s)
+		}
+		return place
+	}
+	return f
+}
+
+// notSeen is the answer about what only people see, where there is nothing to see.
+const notSeen = "n/a: a rehearsal"
+
+// rehearsed proposes an answer in a rehearsal. In production only people know it.
+func rehearsed(answer string) func(*Site) string {
+	return func(s *Site) string {
+		if s.Mode != quorum.Rehearsal {
+			return ""
+		}
+		return answer
+	}
+}
+
+// notApplicable begins the fact of a question that has a reason and no answer.
+const notApplicable = "not applicable: "
+
+// reasoned is the only way past such a question.
+var reasoned = regexp.MustCompile(`(?i)^(?:n/a|not applicable): *(\S.{2,})$`)
+
+// orNot takes an answer that passes a check, or a reason why there is none.
 func orNot(name string, check func(*Site, string) error) func(*Site, string) (Facts, error) {
 	return func(s *Site, answer string) (Facts, error) {
-		if answer == "" && s.Mode == quorum.Rehearsal {
-			return Facts{name: "not applicable: a rehearsal"}, nil
-		}
-		if why := notApplicable.FindStringSubmatch(answer); why != nil {
-			return Facts{name: "not applicable: " + printable.Text(why[1])}, nil
+		if why := reasoned.FindStringSubmatch(answer); why != nil {
+			return Facts{name: notApplicable + printable.Text(why[1])}, checkText(why[1])
 		}
 		if err := check(s, answer); err != nil {
 			return nil, fmt.Errorf("%w; or answer n/a: REASON", err)
@@ -91,10 +125,14 @@ func checkPeople(s *Site, answer string) error {
 }
 
 func known(s *Site, name string) error {
-	if _, ok := s.Roster.Member(name); !ok {
-		return fmt.Errorf("%s is not in the roster", printable.Quote(name))
+	if _, ok := s.Roster.Member(name); ok {
+		return nil
 	}
-	return nil
+	var names []string
+	for _, m := range s.Roster.Members {
+		names = append(names, m.Name)
+	}
+	return fmt.Errorf("a name is not in the roster: %s", strings.Join(names, ", "))
 }
 
 // checkClock compares the wall with the console, apart from the quarters of an hour
@@ -128,8 +166,8 @@ const (
 // factDiffered is the answer that people gave of themselves.
 const factDiffered = "differed"
 
-func checkDiffered(s *Site, answer string) (Facts, error) {
-	if strings.EqualFold(answer, "none") || answer == "" && s.Mode == quorum.Rehearsal {
+func checkDiffered(_ *Site, answer string) (Facts, error) {
+	if strings.EqualFold(answer, "none") {
 		return Facts{factDiffered: "none"}, nil
 	}
 	if _, err := toldDeviation(answer); err != nil {

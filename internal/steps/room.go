@@ -21,10 +21,11 @@ type Room interface {
 	Expect(kind string, fields []Field) error
 	// Alone reports that nobody is there who could sign.
 	Alone() bool
-	// Ask returns an answer to every field, or ErrBack.
-	Ask(context.Context, Form, string) (map[string]string, error)
+	// Ask returns the answer to a question, or ErrBack. A room that has no other
+	// answer after a refusal returns ErrAnswer.
+	Ask(context.Context, Question) (string, error)
 	// Consent returns one person's word, or ErrLater when nobody here can sign,
-	// or ErrEnough when no more is wanted and the request has enough.
+	// or ErrEnough when the request has enough and no more people want to sign.
 	Consent(context.Context, Request) (Consent, error)
 	// Lend gives the terminal away for the time of the call, or returns ErrNobody.
 	Lend(context.Context, func(*term.Terminal) error) error
@@ -42,11 +43,19 @@ var (
 	ErrNobody = errors.New("nobody is in the room")
 )
 
+// Question is one field that the room is asked.
+type Question struct {
+	Field   Field
+	Value   string // to begin with: the proposal, or after a refusal what was typed
+	Refused error  // why the last answer was not taken; nil at first
+}
+
 // Request asks the room for one more signature.
 type Request struct {
 	Purpose quorum.Purpose
 	Signers []Signer
 	Need    int
+	Rule    string // why so many must sign
 	Plan    []Effect
 	Digest  string // of the plan, or of final.txt
 	Last    string // the last final digest, which people compare with paper before they attend
@@ -99,7 +108,8 @@ type Failure struct {
 	Step      string
 	Err       error
 	Deviation *DeviationError
-	Lost      bool // the token or its module: PIN and probe come first when it is tried again
+	Lost      bool  // the token or its module: PIN and probe come first when it is tried again
+	Refused   error // why the last reason to go on was not taken; nil at first
 }
 
 // Choice is what people want after a failure: to try again, to go on with a deviation

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
-	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
@@ -20,11 +22,13 @@ const (
 func askRoster() Step {
 	return Step{
 		Name: stepRoster, Title: "Roster and quorum",
-		Why: "The roster says who may sign, and how many must. Its digest stands in the lock for ever.",
+		Why: "The roster says who may sign, and how many must. This ceremony locks the store to its digest.",
 		Ask: &Form{[]Field{{
 			Name: "roster", Question: "Path of the roster",
-			Help:  `an OpenSSH allowed_signers file whose first line is "# quorum: M"`,
-			Check: readRoster,
+			Help:    `an OpenSSH allowed_signers file whose first line is "# quorum: M"`,
+			Example: "/media/stick/roster",
+			Check:   readRoster,
+			Propose: func(s *Site) string { return s.RosterPath },
 		}}},
 	}
 }
@@ -39,18 +43,40 @@ func readRoster(s *Site, path string) (Facts, error) {
 
 // openRoster reads a roster's file.
 func openRoster(path string, mode quorum.Mode) (quorum.Roster, error) {
-	info, err := os.Stat(path)
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > 1<<20) {
-		err = errors.New("not a roster file")
+	text, err := rosterText(path)
+	var named *fs.PathError
+	if errors.As(err, &named) { // without the name: it was typed
+		err = named.Err
 	}
 	if err != nil {
-		return quorum.Roster{}, fmt.Errorf("roster %s: %w", printable.Quote(path), err)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return quorum.Roster{}, fmt.Errorf("roster %s: %w", printable.Quote(path), err)
+		return quorum.Roster{}, fmt.Errorf("read roster: %w", err)
 	}
 	return quorum.ParseRoster(text, mode)
+}
+
+func rosterText(path string) ([]byte, error) {
+	path, err := expandHome(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > 1<<20 {
+		return nil, errors.New("not a file of at most 1 MB")
+	}
+	return os.ReadFile(path)
+}
+
+// expandHome puts the home directory in the place of ~, as a shell does.
+func expandHome(path string) (string, error) {
+	rest, found := strings.CutPrefix(path, "~")
+	if !found || rest != "" && rest[0] != '/' {
+		return path, nil
+	}
+	home, err := os.UserHomeDir()
+	return filepath.Join(home, rest), err
 }
 
 func rosterFacts(r quorum.Roster) Facts {

@@ -45,12 +45,14 @@ type Step struct {
 type Form struct{ Fields []Field }
 
 // Field is one question. Check refuses an answer and returns the facts it stands for.
+// A refusal never repeats the answer: it may be a PIN that was typed too early.
 type Field struct {
 	Name     string
 	Question string
-	Help     string
+	Help     string // the form of an answer
+	Example  string // of an answer, for a refusal where nothing is proposed
 	Check    func(s *Site, answer string) (Facts, error)
-	Passable bool // in a rehearsal Enter alone is an answer
+	Propose  func(*Site) string // the likely answer, or ""; nil: none is known
 }
 
 // Gather collects signatures of one purpose.
@@ -110,6 +112,7 @@ type Site struct {
 	PIN          PIN
 	Keys         []quorum.Key // files; an agent's are looked up when they are needed
 	Founding     string       // pinned by the configuration: digest of the first final.txt
+	RosterPath   string       // of a rehearsal's own roster, which install proposes
 	Revoked      string       // file of revoked keys; empty: none
 	Exchange     string       // directory of what is signed elsewhere; empty: beside the bundle
 	Catalogue    envelope.Catalogue

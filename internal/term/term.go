@@ -57,6 +57,14 @@ func (t *Terminal) Restore() error {
 	return nil
 }
 
+// Flush throws away what was typed and not yet read.
+func (t *Terminal) Flush() error {
+	if err := unix.IoctlSetInt(t.fd(), unix.TCFLSH, unix.TCIFLUSH); err != nil {
+		return fmt.Errorf("flush the terminal: %w", err)
+	}
+	return nil
+}
+
 // Size is the terminal's size in columns and rows. A serial line that says
 // 0x0 is taken as 80x24.
 func (t *Terminal) Size() (columns, rows int) {

@@ -20,6 +20,10 @@ func newChoosePrompt(q chooseQuestion) *choosePrompt {
 	p := &choosePrompt{q: q, reason: textinput.New()}
 	p.reason.Prompt = "> "
 	p.reason.CharLimit = 200
+	if q.q.Refused != nil {
+		p.typing = true
+		p.reason.Focus()
+	}
 	return p
 }
 
@@ -67,6 +71,9 @@ func (p *choosePrompt) body(v steps.View, width int) []string { return probe(v, 
 
 func (p *choosePrompt) act(int) []string {
 	lines := []string{alarm.Render(" REFUSED: ") + p.q.q.Err.Error(), ""}
+	if err := p.q.q.Refused; err != nil {
+		lines = append(lines, alarm.Render(" refused: reason: "+err.Error()))
+	}
 	switch {
 	case p.typing:
 		return append(lines, accent.Render(" Why do you go on? ")+p.reason.View())

@@ -26,6 +26,7 @@ type model struct {
 	ask           prompt      // what waits for a person; nil when nobody need act
 	signed        *signPrompt // the last one answered on this page: what is being signed stays in sight
 	typed         *signPrompt // one that was taken away before it was answered: its successor keeps what was typed
+	gate          gate        // a new page takes no key at first
 	steering      *steering   // somebody wants to hold the re-wrap
 	stopping      bool        // ctrl+c was pressed: really?
 	stopped       bool
@@ -61,6 +62,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.take(msg)
 	case tick:
 		return m, everySecond()
+	case rested:
+		m.gate.open(msg)
+		return m, nil
 	case returned:
 		m.lent = nil
 		msg.question.answer(struct{}{}, msg.err)
@@ -81,47 +85,65 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // take shows the engine's news.
 func (m *model) take(news mail) tea.Cmd {
-	if news.view.Step != m.view.Step {
+	fresh := news.view.Step != m.view.Step
+	if fresh {
 		m.scroll, m.signed, m.typed = 0, nil, nil
 	}
 	m.view = news.view
 	if news.ended {
 		return tea.Quit
 	}
-	before := m.ask
+	before, _ := m.ask.(*signPrompt)
 	if news.taken {
 		m.ask = nil
 	}
-	var cmd tea.Cmd
-	switch q := news.ask.(type) {
-	case formQuestion:
-		f := newFormPrompt(q)
-		m.ask, cmd = f, f.form.Init()
-	case consentQuestion:
-		s := newSignPrompt(q)
-		if old, ok := before.(*signPrompt); ok {
-			s.adopt(old)
-		} else if m.typed != nil {
-			s.adopt(m.typed)
-		}
-		m.ask, cmd = s, s.input.Focus()
-	case chooseQuestion:
-		m.ask = newChoosePrompt(q)
-	case leaveQuestion:
-		m.ask = &leavePrompt{q}
-	case lendQuestion:
-		m.ask, m.lent = nil, &q
-		lend := &lent{page: m.page(m.height - lentRows), use: q.q, terminal: m.terminal}
-		cmd = tea.Exec(lend, func(err error) tea.Msg { return returned{q, err} })
-	}
-	m.typed = nil
-	if m.ask == nil {
-		m.typed, _ = before.(*signPrompt)
+	asks, cmd := m.asks(news.ask, before)
+	switch {
+	case m.ask != nil:
+		m.typed = nil
+	case before != nil:
+		m.typed = before
 	}
 	if m.stopped && m.ask != nil {
 		m.ask.dismiss(context.Canceled)
 	}
+	if fresh || asks {
+		cmd = tea.Batch(cmd, m.gate.shutFor())
+	}
 	return tea.Batch(cmd, m.room.wait)
+}
+
+// asks opens the prompt of a question, and reports whether it is a page of its own:
+// not after a refusal, and not between two people who sign the same.
+func (m *model) asks(ask any, before *signPrompt) (fresh bool, cmd tea.Cmd) {
+	switch q := ask.(type) {
+	case formQuestion:
+		f := newFormPrompt(q)
+		m.ask = f
+		return q.q.Refused == nil, f.form.Init()
+	case consentQuestion:
+		s := newSignPrompt(q)
+		fresh = !s.continues(before, m.typed, m.signed)
+		if before == nil {
+			before = m.typed
+		}
+		if before != nil {
+			s.adopt(before)
+		}
+		m.ask = s
+		return fresh, s.input.Focus()
+	case chooseQuestion:
+		m.ask = newChoosePrompt(q)
+		return q.q.Refused == nil, nil
+	case leaveQuestion:
+		m.ask = &leavePrompt{q}
+		return true, nil
+	case lendQuestion:
+		m.ask, m.lent = nil, &q
+		lend := &lent{page: m.page(m.height - lentRows), use: q.q, terminal: m.terminal}
+		return false, tea.Exec(lend, func(err error) tea.Msg { return returned{q, err} })
+	}
+	return false, nil
 }
 
 func (m *model) key(key tea.KeyMsg) tea.Cmd {
@@ -137,6 +159,13 @@ func (m *model) key(key tea.KeyMsg) tea.Cmd {
 	case "ctrl+c":
 		m.stopping = !m.stopped
 		return nil
+	case "ctrl+l":
+		return tea.ClearScreen
+	}
+	if m.gate.shut {
+		return m.gate.drop()
+	}
+	switch key.String() {
 	case "ctrl+o":
 		m.log = !m.log
 		m.scroll = 0
@@ -147,13 +176,14 @@ func (m *model) key(key tea.KeyMsg) tea.Cmd {
 	case "pgup":
 		m.scroll = max(0, m.scroll-m.rows/2)
 		return nil
-	case "ctrl+l":
-		return tea.ClearScreen
 	}
-	if m.ask != nil {
+	switch {
+	case m.log: // it covers what would take the key
+	case m.ask != nil:
 		return m.toPrompt(key)
+	default:
+		m.steer(key.String())
 	}
-	m.steer(key.String())
 	return nil
 }
 
@@ -203,7 +233,7 @@ func (l *lent) Run() error {
 	}
 	err := l.use(l.terminal)
 	_, _ = io.WriteString(l.terminal.Out, clear) // no old prompt is left that asks for a secret
-	return err
+	return errors.Join(err, l.terminal.Flush())
 }
 
 // SetStdin, SetStdout and SetStderr implement tea.ExecCommand: the terminal is

@@ -44,14 +44,22 @@ func (m *model) page(height int) string {
 
 // act is the line that waits for a person, and a blank one.
 func (m *model) act(width int) []string {
-	if m.ask == nil || m.log {
-		return nil
+	if m.ask == nil || m.log || m.gate.shut {
+		return m.notYet()
 	}
 	lines := wrap(m.ask.act(width), width)
 	if len(lines) > 0 {
 		lines = append(lines, "")
 	}
 	return lines
+}
+
+// notYet says why keys do nothing on a page that is new.
+func (m *model) notYet() []string {
+	if m.ask == nil || !m.gate.shut || !m.gate.dropped {
+		return nil
+	}
+	return []string{past.Render(" This page is new. It takes keys as soon as nobody types."), ""}
 }
 
 // header says where we are.
@@ -131,6 +139,10 @@ func (m *model) keyLine() string {
 	}
 	keys := "ctrl+o log   ctrl+c stop"
 	switch {
+	case m.gate.shut:
+		keys = "ctrl+c stop"
+	case m.log:
+		keys = "ctrl+o close the log   pgup, pgdn scroll   ctrl+c stop"
 	case m.ask != nil:
 		keys = m.ask.keys()
 	case m.view.Progress != nil:

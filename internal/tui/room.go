@@ -87,14 +87,10 @@ func (q question[Q, A]) answer(a A, err error) {
 
 // The questions a room can be asked.
 type (
-	form struct {
-		steps.Form
-		note string
-	}
 	lending func(*term.Terminal) error
 	leaving struct{}
 
-	formQuestion    = question[form, map[string]string]
+	formQuestion    = question[steps.Question, string]
 	consentQuestion = question[steps.Request, steps.Consent]
 	lendQuestion    = question[lending, struct{}]
 	chooseQuestion  = question[steps.Failure, steps.Choice]
@@ -108,8 +104,8 @@ func (r *room) Expect(string, []steps.Field) error { return nil }
 func (r *room) Alone() bool { return false }
 
 // Ask implements steps.Room.
-func (r *room) Ask(ctx context.Context, f steps.Form, note string) (map[string]string, error) {
-	return put[form, map[string]string](ctx, r, form{f, note})
+func (r *room) Ask(ctx context.Context, q steps.Question) (string, error) {
+	return put[steps.Question, string](ctx, r, q)
 }
 
 // Consent implements steps.Room.
