@@ -82,6 +82,7 @@ var outcomes = []outcome{
 	{steps.ErrExclude, exitRefused, "name it as the re-wrap named it; give this ceremony up with kekceremony abort"},
 	{steps.ErrPlanMoved, exitRefused, "run the same command and approve the plan as it is now"},
 	{steps.ErrVersion, exitRefused, "kekceremony rotate --to-version takes the next version, or an older one"},
+	{steps.ErrFrom, exitRefused, "look at kekceremony status; --from-version takes the active version, and may be left out"},
 	{steps.ErrNotReady, exitRefused, "every live process must load the version; then run the same command"},
 	{steps.ErrUnfinished, exitRefused, "finish it first, with its own command, or give it up with kekceremony abort"},
 	{steps.ErrNoAbort, exitRefused, "its own command goes on with it"},

@@ -46,6 +46,7 @@ type options struct {
 
 func root() *cobra.Command {
 	o := &options{}
+	var asksVersion bool
 	cmd := &cobra.Command{
 		Use:   "kekceremony",
 		Short: "Hold the key ceremonies of a KEK, M of N, with a signed transcript",
@@ -56,9 +57,15 @@ with ssh-keygen and sha256sum. To see it all with throw-away parts, run
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
-		RunE:          held(func(cmd *cobra.Command, _ []string) error { return nothingAsked(cmd, o) }),
+		RunE: held(func(cmd *cobra.Command, _ []string) error {
+			if asksVersion {
+				return writeVersion(cmd.OutOrStdout())
+			}
+			return nothingAsked(cmd, o)
+		}),
 	}
 	cmd.CompletionOptions.DisableDefaultCmd = true
+	cmd.Flags().BoolVar(&asksVersion, "version", false, "print version and digest of this program")
 	f := cmd.PersistentFlags()
 	f.StringVar(&o.config, "config", "", "configuration file (default /etc/kekceremony/config.yaml)")
 	f.StringVar(&o.store, "store", "", "store, instead of the configured one")

@@ -181,8 +181,24 @@ func rehearse(t testing.TB, args ...string) (rehearsal.Parts, []string) {
 	pkcs11test.Module(t)
 	dir := filepath.Join(t.TempDir(), "r")
 	out := must(t, append([]string{"rehearse", "--ui", "none", "--dir", dir}, args...)...)
-	lines := strings.Split(strings.TrimSpace(out), "\n")
-	return rehearsal.Parts{Dir: dir}, lines[1:]
+	return rehearsal.Parts{Dir: dir}, toCheck(t, out)
+}
+
+// toCheck are the bundles in the last lines of a rehearsal: the commands that check them.
+func toCheck(t testing.TB, out string) (bundles []string) {
+	t.Helper()
+	_, last, found := strings.Cut(out, "\nNext, check the transcripts:\n")
+	if !found {
+		t.Fatalf("a rehearsal printed:\n%s", out)
+	}
+	for line := range strings.Lines(last) {
+		dir, found := strings.CutPrefix(strings.TrimSuffix(line, "\n"), binary+" transcript verify ")
+		if !found {
+			t.Fatalf("a rehearsal printed last:\n%s", last)
+		}
+		bundles = append(bundles, dir)
+	}
+	return bundles
 }
 
 // bundlesOf lists a rehearsal's bundles in the order of their ceremonies.

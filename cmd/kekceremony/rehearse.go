@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/certautopilot/kekceremony/internal/config"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
@@ -270,7 +271,8 @@ func (r *rehearsed) application(ctx context.Context, do func(rehearsal.Applicati
 	return do(rehearsal.Application{Records: db, Provider: p, Chain: lock.Chain, Active: active.Version})
 }
 
-// finish decrypts every payload, and prints where the bundles are.
+// finish decrypts every payload, and prints the commands that check the bundles, each
+// as it can be copied.
 func (r *rehearsed) finish(ctx context.Context) error {
 	err := r.application(ctx, func(a rehearsal.Application) error {
 		for i := range r.records {
@@ -283,9 +285,9 @@ func (r *rehearsed) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d of %d payloads decrypt to what was written\n", r.records, r.records)
+	fmt.Printf("%d of %d payloads decrypt to what was written\nNext, check the transcripts:\n", r.records, r.records)
 	for _, dir := range r.bundles() {
-		fmt.Println(dir)
+		fmt.Printf("%s transcript verify %s\n", printable.Line(os.Args[0]), printable.Line(dir))
 	}
 	return nil
 }

@@ -146,9 +146,9 @@ type ceremony struct {
 	kind string // as the answers' file calls it
 	hold func(context.Context, *steps.Site, steps.Room) error
 	rate int
-	to   kek.Version // that the command named; 0: none
 
-	exclude []string
+	from, to kek.Version // that the command named; 0: none
+	exclude  []string
 }
 
 // holding holds ceremonies of a kind.
@@ -178,7 +178,7 @@ func hold(ctx context.Context, o *options, c ceremony) error {
 			return err
 		}
 	}
-	s.Want, s.Exclude = c.to, c.exclude
+	s.From, s.Want, s.Exclude = c.from, c.to, c.exclude
 	if terminal != nil {
 		return tui.Run(ctx, terminal, s, func(ctx context.Context, room steps.Room) error {
 			return c.hold(ctx, s, room)
@@ -189,10 +189,7 @@ func hold(ctx context.Context, o *options, c ceremony) error {
 		return err
 	}
 	s.PIN.File = cfg.Encryption.PINFile
-	return c.hold(ctx, s, &steps.Nobody{
-		Answers: answers, Signs: s.Mode == quorum.Rehearsal,
-		Say: func(line string) { fmt.Fprintf(os.Stderr, "kekceremony: %s: %s\n", c.kind, line) },
-	})
+	return unattended(ctx, s, c, answers)
 }
 
 // terminal is nil when nobody is in the room.

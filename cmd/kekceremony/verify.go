@@ -15,22 +15,25 @@ import (
 func verifyCommand(o *options) *cobra.Command {
 	var target string
 	cmd := &cobra.Command{
-		Use:   "verify --target N",
-		Short: "Show whether every live process has proved that it holds version N: exit 0 or 3",
+		Use:   "verify [--target N]",
+		Short: "Show whether every live process has proved that it holds a version: exit 0 or 3",
 		Args:  cobra.NoArgs,
 		RunE: held(func(cmd *cobra.Command, _ []string) error {
-			v, err := kek.ParseVersion(target)
-			if err != nil {
-				return &usageError{err}
+			var v kek.Version
+			if cmd.Flags().Changed("target") { // an empty one was meant to be a version
+				var err error
+				if v, err = kek.ParseVersion(target); err != nil {
+					return &usageError{err}
+				}
 			}
 			return verify(cmd.Context(), cmd.OutOrStdout(), o, v)
 		}),
 	}
-	cmd.Flags().StringVar(&target, "target", "", "version that the fleet must hold")
-	_ = cmd.MarkFlagRequired("target")
+	cmd.Flags().StringVar(&target, "target", "", "version that the fleet must hold (default: the active version)")
 	return cmd
 }
 
+// verify judges the fleet by version v; 0 is the active one.
 func verify(ctx context.Context, w io.Writer, o *options, v kek.Version) error {
 	cfg, err := o.readConfig()
 	if err != nil {
@@ -46,6 +49,13 @@ func verify(ctx context.Context, w io.Writer, o *options, v kek.Version) error {
 		return err
 	}
 	s.Chain = lock.Chain
+	if v == 0 {
+		active, err := s.Store.Active(ctx)
+		if err != nil {
+			return fmt.Errorf("verify: %w", err)
+		}
+		v = active.Version
+	}
 	if s.Provider, err = loggedIn(ctx, o, cfg); err != nil {
 		return err
 	}
@@ -66,6 +76,9 @@ func verify(ctx context.Context, w io.Writer, o *options, v kek.Version) error {
 }
 
 func writeFleet(w io.Writer, t fleet.Table) error {
+	if _, err := fmt.Fprintf(w, "target  version %d\n", t.Target); err != nil {
+		return err
+	}
 	for _, p := range t.Processes {
 		state := "ok    "
 		switch {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -25,12 +26,15 @@ func versionCommand() *cobra.Command {
 		Use:   "version",
 		Short: "Print version and digest of this program",
 		Args:  cobra.NoArgs,
-		RunE: held(func(cmd *cobra.Command, _ []string) error {
-			t, err := thisTool()
-			if err == nil {
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "kekceremony %s\nsha256 %s\n", t.Version, t.SHA256)
-			}
-			return err
-		}),
+		RunE:  held(func(cmd *cobra.Command, _ []string) error { return writeVersion(cmd.OutOrStdout()) }),
 	}
+}
+
+// writeVersion answers the command and the flag alike.
+func writeVersion(w io.Writer) error {
+	t, err := thisTool()
+	if err == nil {
+		_, err = fmt.Fprintf(w, "kekceremony %s\nsha256 %s\n", t.Version, t.SHA256)
+	}
+	return err
 }

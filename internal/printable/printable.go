@@ -58,10 +58,13 @@ func Lines(s string) string {
 	return b.String()
 }
 
+// Line is Lines on one line, for what people and programs copy whole: a path.
+func Line(s string) string { return strings.ReplaceAll(Lines(s), "\n", `\u{a}`) }
+
 // Again is Text for what should have been through Text already, and comes from where
 // that is not believed: what was escaped is not escaped again.
 func Again(s string) string {
-	s = strings.ReplaceAll(Lines(s), "\n", `\u{a}`)
+	s = Line(s)
 	if len(s) > Limit {
 		s = s[:Limit-3] + "..."
 	}

@@ -53,6 +53,16 @@ func FuzzText(f *testing.F) {
 	})
 }
 
+// TestLine: a path is shown whole, on one line.
+func TestLine(t *testing.T) {
+	long := "/a" + strings.Repeat("/directory", 100)
+	for in, want := range map[string]string{long: long, "a\nb\x1b[2J\\": `a\u{a}b\u{1b}[2J\`} {
+		if got := printable.Line(in); got != want {
+			t.Errorf("Line(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestAgain(t *testing.T) {
 	for _, s := range []string{"", "plain", "a\x1b[31mb\\c", "\n\r\u202e", strings.Repeat("\\", 300)} {
 		if once := printable.Text(s); printable.Again(once) != once {

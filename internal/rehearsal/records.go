@@ -3,7 +3,9 @@ package rehearsal
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -18,7 +20,7 @@ type Records interface {
 	CreateCollection(context.Context, envelope.Collection) error
 	// Put writes whole envelopes by record id.
 	Put(context.Context, envelope.Place, map[string]envelope.Envelope) error
-	// Get reads one whole envelope.
+	// Get reads one whole envelope, or returns store.ErrNotFound.
 	Get(ctx context.Context, p envelope.Place, id string) (envelope.Envelope, error)
 	Census(context.Context, envelope.Catalogue) ([]store.Count, error)
 }
@@ -41,28 +43,58 @@ func Record(i int) (place envelope.Place, id string) {
 // Payload is the secret of record i before encryption.
 func Payload(i int) []byte { return fmt.Appendf(nil, "the secret of record %d", i) }
 
-// Write encrypts records 0 to n-1 under the active version. Those that are
-// there already stay.
+// Write encrypts records 0 to n-1 under the active version. Those that are there
+// already stay: an earlier run may have ended while it wrote.
 func (a Application) Write(ctx context.Context, n int) error {
 	for _, c := range envelope.DefaultCatalogue().Collections() {
 		if err := a.Records.CreateCollection(ctx, c); err != nil {
 			return err
 		}
 	}
-	have, err := a.Records.Census(ctx, envelope.DefaultCatalogue())
-	if err != nil || len(have) > 0 {
+	missing, err := a.missing(ctx, n)
+	if err != nil {
 		return err
 	}
 	const batch = 500
-	for from := 0; from < n; from += batch {
-		if err := a.write(ctx, a.Active, from, min(n, from+batch)); err != nil {
-			return fmt.Errorf("write records from %d: %w", from, err)
+	for some := range slices.Chunk(missing, batch) {
+		if err := a.write(ctx, a.Active, some); err != nil {
+			return fmt.Errorf("write records from %d: %w", some[0], err)
 		}
 	}
 	return nil
 }
 
-func (a Application) write(ctx context.Context, v kek.Version, from, to int) error {
+// missing lists those of records 0 to n-1 that are not there. In a store without any
+// record it looks for none of them.
+func (a Application) missing(ctx context.Context, n int) (all []int, err error) {
+	have, err := a.Records.Census(ctx, envelope.DefaultCatalogue())
+	if err != nil {
+		return nil, err
+	}
+	for i := range n {
+		there := false
+		if len(have) > 0 {
+			if there, err = a.has(ctx, i); err != nil {
+				return nil, err
+			}
+		}
+		if !there {
+			all = append(all, i)
+		}
+	}
+	return all, nil
+}
+
+func (a Application) has(ctx context.Context, i int) (bool, error) {
+	place, id := Record(i)
+	_, err := a.Records.Get(ctx, place, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (a Application) write(ctx context.Context, v kek.Version, some []int) error {
 	dek, err := secret.New(kek.Size)
 	if err != nil {
 		return err
@@ -74,7 +106,7 @@ func (a Application) write(ctx context.Context, v kek.Version, from, to int) err
 		return err
 	}
 	records := map[envelope.Place]map[string]envelope.Envelope{}
-	for i := from; i < to; i++ {
+	for _, i := range some {
 		if _, err := rand.Read(dek.Bytes()); err != nil {
 			return err
 		}

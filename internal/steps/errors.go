@@ -25,6 +25,7 @@ var (
 	ErrPlanMoved    = errors.New("the plan is not what was approved any more")
 	ErrUndone       = errors.New("something that was done is not done any more")
 	ErrVersion      = errors.New("not a version to rotate to")
+	ErrFrom         = errors.New("not the version to rotate from")
 	ErrNotReady     = errors.New("the fleet is not ready")
 	ErrUnfinished   = errors.New("another ceremony is not finished")
 )

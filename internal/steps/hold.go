@@ -32,6 +32,9 @@ func Hold(ctx context.Context, site *Site, room Room, kind string, open Opening,
 func (e *engine) whole(ctx context.Context, open Opening) error {
 	site := e.site
 	defer func() {
+		if e.log != nil {
+			_ = e.log.Close()
+		}
 		if site.Provider != nil {
 			_ = site.Provider.Close()
 		}
@@ -39,7 +42,6 @@ func (e *engine) whole(ctx context.Context, open Opening) error {
 	if err := e.open(ctx, open); err != nil {
 		return err
 	}
-	defer e.log.Close()
 	site.Bundle = e.log.Dir
 	e.steps = e.define(e.log.Events[0].Facts)
 	e.view = View{Kind: e.kind, Mode: site.Mode, From: version(e.facts(), factFrom), To: version(e.facts(), factTo), Started: time.Now(), Log: lastOf(e.log.Events)}

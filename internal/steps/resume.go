@@ -25,6 +25,12 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, open Opening, loc
 	if !bundleName.MatchString(c.Bundle) {
 		return fmt.Errorf("ceremony %d: bundle %s: not a directory's name", c.Seq, printable.Quote(c.Bundle))
 	}
+	// Before anything is written. What cannot be read here, Resume names.
+	if log, _, err := readCeremony(ctx, e.site.Store, c.Seq); err == nil {
+		if err := e.sameAsOpened(c, log.Opened()); err != nil {
+			return err
+		}
+	}
 	e.site.Seq = c.Seq
 	w, torn, err := transcript.Resume(ctx, dir, e.site.History.Final, fence{e.site.Store, c.Seq}, time.Now)
 	if transcript.IsBroken(err) { // whoever can write to the store can write lines
@@ -34,11 +40,8 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, open Opening, loc
 		return err
 	}
 	e.log = w
-	if to := version(e.facts(), factTo); e.site.Want != 0 && to != 0 && to != e.site.Want {
-		return errors.Join(fmt.Errorf("ceremony %d, %s to version %d, asked for %d: %w", c.Seq, e.kind, to, e.site.Want, ErrUnfinished), w.Close())
-	}
-	if x := strings.Join(e.site.Exclude, "\n"); len(w.Events) > 0 && x != "" && x != e.facts()[factExcluded] {
-		return errors.Join(fmt.Errorf("ceremony %d, %s was opened with other exclusions: %w", c.Seq, e.kind, ErrUnfinished), w.Close())
+	if err := e.sameAsOpened(c, w.State.Opened()); err != nil { // the first line may have been on the disk alone
+		return err
 	}
 	if len(w.Events) == 0 { // it ended between its number and its first line
 		facts, err := e.prepare(ctx, open, lock)
@@ -47,10 +50,28 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, open Opening, loc
 		}
 		return e.firstLine(ctx, facts)
 	}
-	if err := e.takeUp(ctx, c, torn, lock); err != nil {
-		return errors.Join(err, w.Close())
+	return e.takeUp(ctx, c, torn, lock)
+}
+
+// sameAsOpened refuses a command that names other versions or exclusions than those
+// that the ceremony was opened with.
+func (e *engine) sameAsOpened(c store.Ceremony, opened Facts) error {
+	if opened == nil {
+		return nil
 	}
-	return nil
+	why := ""
+	from, to, excluded := version(opened, factFrom), version(opened, factTo), strings.Join(e.site.Exclude, "\n")
+	switch {
+	case e.site.From != 0 && from != e.site.From:
+		why = fmt.Sprintf("from version %d, asked for %d", from, e.site.From)
+	case e.site.Want != 0 && to != 0 && to != e.site.Want:
+		why = fmt.Sprintf("to version %d, asked for %d", to, e.site.Want)
+	case excluded != "" && excluded != opened[factExcluded]:
+		why = "was opened with other exclusions"
+	default:
+		return nil
+	}
+	return fmt.Errorf("ceremony %d, %s %s: %w", c.Seq, e.kind, why, ErrUnfinished)
 }
 
 // takeUp writes that another run goes on with a log.

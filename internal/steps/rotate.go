@@ -37,6 +37,9 @@ func OpenRotate(to kek.Version) Opening {
 		if err != nil {
 			return nil, err
 		}
+		if s.From != 0 && s.From != active.Version {
+			return nil, fmt.Errorf("rotate from version %d: version %d is active: %w", s.From, active.Version, ErrFrom)
+		}
 		if to == active.Version {
 			if err := somethingDue(ctx, s, keks, to); err != nil {
 				return nil, err

@@ -164,6 +164,5 @@ func (m *model) farewell() string {
 	if e == nil {
 		return ""
 	}
-	lines := append([]string{"final digest  " + e.Digest, "transcript    " + e.Bundle}, commands(e)...)
-	return strings.Join(lines, "\n") + "\n"
+	return strings.Join(append(e.Lines(), commands(e)...), "\n") + "\n"
 }

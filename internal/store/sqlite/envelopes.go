@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,6 +53,9 @@ func (s *Store) Get(ctx context.Context, p envelope.Place, id string) (envelope.
 	err := s.db.QueryRowContext(ctx, fmt.Sprintf(
 		`SELECT %[2]s_wrapped_dek, %[2]s_nonce, %[2]s_ciphertext, %[2]s_kek_version, %[2]s_provider FROM %[1]s WHERE id = ?`,
 		p.Collection, p.Field), id).Scan(&e.WrappedDEK, &e.Nonce, &e.Ciphertext, &e.KEKVersion, &e.Provider)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = store.ErrNotFound
+	}
 	if err != nil {
 		return e, fmt.Errorf("get %s/%s: %w", p, id, err)
 	}

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -53,6 +55,17 @@ func rewrapped(d store.Document, to kek.Version) store.Swap {
 		}
 	}
 	return sw
+}
+
+// testAbsent: an application that reads a record which is not there can tell.
+func testAbsent(t *testing.T, b Backend) {
+	s, _ := with(t, b)
+	own := s.(interface {
+		Get(context.Context, envelope.Place, string) (envelope.Envelope, error)
+	})
+	if _, err := own.Get(t.Context(), catalogue(three)[0], "nowhere"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
 }
 
 func page(t *testing.T, s store.Store, after any, limit int) []store.Document {

@@ -50,6 +50,7 @@ func Run(t *testing.T, b Backend) {
 		{"entries", testEntries},
 		{"one of many wins", testOneWins},
 		{"beats", testBeats},
+		{"a record that is not there", testAbsent},
 		{"census", testCensus},
 		{"pages", testPages},
 		{"swap", testSwap},

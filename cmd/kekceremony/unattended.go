@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/steps"
+)
+
+// unattended runs a ceremony with nobody in the room. What it says goes to standard
+// error; the last page's lines end standard output, once the ceremony is finished.
+func unattended(ctx context.Context, s *steps.Site, c ceremony, answers map[string]string) error {
+	room := &emptyRoom{Nobody: &steps.Nobody{
+		Answers: answers, Signs: s.Mode == quorum.Rehearsal,
+		Say: func(line string) { fmt.Fprintf(os.Stderr, "kekceremony: %s: %s\n", c.kind, line) },
+	}}
+	if err := c.hold(ctx, s, room); err != nil {
+		return err
+	}
+	if _, err := fmt.Println(strings.Join(room.last, "\n")); err != nil {
+		return fmt.Errorf("%s is finished; print its final digest: %w", c.kind, err)
+	}
+	return nil
+}
+
+// emptyRoom keeps the lines of the last page.
+type emptyRoom struct {
+	*steps.Nobody
+	last []string
+}
+
+// Show implements steps.Room.
+func (r *emptyRoom) Show(v steps.View) {
+	if v.Ending != nil {
+		r.last = v.Ending.Lines()
+	}
+	r.Nobody.Show(v)
+}
