@@ -35,7 +35,7 @@ func (e *engine) ask(ctx context.Context, s Step) error {
 	for _, facts := range given {
 		maps.Copy(all, facts)
 	}
-	if d, err := toldDeviation(all[factDiffered]); err == nil && !e.site.told(d) {
+	if d, err := toldDeviation(all[transcript.FactDiffered]); err == nil && !e.site.told(d) {
 		if err := e.deviate(ctx, s.Name, d); err != nil {
 			return err
 		}

@@ -150,8 +150,8 @@ func (t *toldStore) did(e transcript.Event, seq int, facts Facts, roster string)
 	if provider := e.Facts["locked"]; provider != "" {
 		t.founded = store.Lock{Provider: provider, Chain: t.chain, Ceremony: seq, Roster: roster}
 	}
-	v := version(facts, factTo)
-	if sum := e.Facts[factCanary(v)]; sum != "" {
+	v := facts.Version(transcript.FactTo)
+	if sum := e.Facts[transcript.FactCanary(v)]; sum != "" {
 		n := kek.NameOf(t.chain, v)
 		t.made[v] = store.KEK{Version: v, Provider: facts["provider"], State: store.Live, Label: n.Label, ID: n.HexID(), Canary: store.Canary{SHA256: sum}, Ceremony: seq}
 		if facts[transcript.FactKind] == Install {

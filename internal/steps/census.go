@@ -9,6 +9,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 const stepRetire = "retire"
@@ -32,7 +33,7 @@ func census() Step {
 						return nil, err
 					}
 				}
-				left, err := leftovers(ctx, s, version(f, factTo), excluded(f))
+				left, err := leftovers(ctx, s, f.Version(transcript.FactTo), f.Excluded())
 				if err != nil {
 					return nil, err
 				}
@@ -40,7 +41,7 @@ func census() Step {
 					return nil, fmt.Errorf("count %d: %d envelopes are at another version: %w", i+1, left, ErrUndone)
 				}
 				facts[name] = "0 at " + time.Now().UTC().Format(time.RFC3339)
-				if n := len(excluded(f)); n > 0 {
+				if n := len(f.Excluded()); n > 0 {
 					facts[name] += fmt.Sprintf(", without %d excluded", n)
 				}
 				d.Show(func(v *View) {
@@ -59,17 +60,17 @@ func retire() Step {
 		Why: "Retired versions stay readable, and nobody writes with them.",
 		Act: &Act{
 			Plan: func(_ *Site, f Facts) []Effect {
-				return []Effect{{Verb: "retire", Object: "every version but " + f[factTo] + ", still readable", Undo: "rotate back"}}
+				return []Effect{{Verb: "retire", Object: "every version but " + f[transcript.FactTo] + ", still readable", Undo: "rotate back"}}
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
-				live, retired, err := others(ctx, s, version(f, factTo))
+				live, retired, err := others(ctx, s, f.Version(transcript.FactTo))
 				if err != nil || len(live) > 0 {
 					return NotBegun, nil, err
 				}
 				return Done, Facts{"retired": strings.Join(retired, " ")}, nil
 			},
 			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
-				live, _, err := others(ctx, s, version(f, factTo))
+				live, _, err := others(ctx, s, f.Version(transcript.FactTo))
 				for _, v := range live {
 					if err == nil {
 						err = s.Store.MoveKEK(ctx, v, store.Live, store.Retired)

@@ -26,7 +26,7 @@ func Kinds() []string { return []string{Install, Rotate, Generate, People} }
 
 // Questions lists everything that a ceremony of a kind may ask.
 func Questions(kind string) []Field {
-	return asked(definition(kind)(Facts{factGenerate: "yes"}))
+	return asked(definition(kind)(Facts{transcript.FactGenerate: "yes"}))
 }
 
 // definition is what a kind of ceremony is made of.
@@ -115,7 +115,7 @@ func (e *engine) enter(i int) {
 
 func (e *engine) show(change func(*View)) {
 	change(&e.view)
-	e.view.Attended = e.facts()[factAttended]
+	e.view.Attended = e.facts()[transcript.FactAttended]
 	e.view.Quorum = e.quorum()
 	e.room.Show(e.view)
 }

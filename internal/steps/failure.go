@@ -37,8 +37,8 @@ func (e *engine) hold(ctx context.Context, s Step) error {
 			return e.interrupted(ctx, s)
 		}
 		if d := failure.Deviation; d != nil && choice.Decided != "" {
-			if err := e.deviate(ctx, s.Name, Facts{factWhat: d.What, factExpected: printable.Text(d.Expected), factSeen: printable.Text(d.Seen),
-				factDecided: printable.Text(choice.Decided), factBy: "those who sign the plan"}); err != nil {
+			if err := e.deviate(ctx, s.Name, Facts{transcript.FactWhat: d.What, transcript.FactExpected: printable.Text(d.Expected), transcript.FactSeen: printable.Text(d.Seen),
+				transcript.FactDecided: printable.Text(choice.Decided), transcript.FactBy: "those who sign the plan"}); err != nil {
 				return err
 			}
 			continue

@@ -217,18 +217,18 @@ func summary(kind string, facts, closed Facts) []string {
 	switch kind {
 	case Install:
 		return []string{
-			"Version " + facts[factTo] + " was made and is active: " + facts["key_label"] + ".",
+			"Version " + facts[transcript.FactTo] + " was made and is active: " + facts["key_label"] + ".",
 			"The store is locked to provider " + facts["provider"] + ".",
 		}
 	case Generate:
 		return []string{
-			"Version " + facts[factTo] + " was made: " + facts["key_label"] + ". Nothing uses it yet: version " + facts[factActive] + " is active.",
-			"Next: have the fleet load it, then kekceremony rotate --to-version " + facts[factTo] + ".",
+			"Version " + facts[transcript.FactTo] + " was made: " + facts["key_label"] + ". Nothing uses it yet: version " + facts[transcript.FactActive] + " is active.",
+			"Next: have the fleet load it, then kekceremony rotate --to-version " + facts[transcript.FactTo] + ".",
 		}
 	}
 	if kind == People {
 		return []string{"The next ceremony goes by the roster " + facts[transcript.FactChanged] + "."}
 	}
-	lines := []string{"Version " + facts[factTo] + " is active. Every other version is retired: readable, written by nobody."}
+	lines := []string{"Version " + facts[transcript.FactTo] + " is active. Every other version is retired: readable, written by nobody."}
 	return append(lines, facts["rewrapped"]+" envelopes re-wrapped, each checked before it was written. 0 left at another version.")
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/secret"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // watch reads the fleet against a version's canary, which it holds opened.
@@ -82,13 +83,13 @@ func verifyFleet() Step {
 		Name: "fleet", Title: "Verify the fleet", Anew: true,
 		Why: "Every live process must have proved that it holds the target version before anything is written with it.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
-			w, err := s.watch(ctx, version(f, factTo))
+			w, err := s.watch(ctx, f.Version(transcript.FactTo))
 			if err != nil {
 				return nil, err
 			}
 			defer w.close()
 			t, err := w.until(ctx, d, fleet.Table.Lacking)
-			return Facts{"fleet": processes(t), factSilent: t.Silent()}, err
+			return Facts{"fleet": processes(t), transcript.FactSilent: t.Silent()}, err
 		},
 	}
 }
@@ -107,7 +108,7 @@ func acknowledge() Step {
 		Name: "acknowledge", Title: "Wait for the writers", Anew: true,
 		Why: "Before the old version is drained, nobody may write with it any more.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
-			w, err := s.watch(ctx, version(f, factTo))
+			w, err := s.watch(ctx, f.Version(transcript.FactTo))
 			if err != nil {
 				return nil, err
 			}

@@ -64,7 +64,7 @@ func (e *engine) collector(p quorum.Purpose) *collector {
 func gatheredFact(s Step) string {
 	switch s.Gather.Purpose {
 	case quorum.Attend:
-		return factAttended
+		return transcript.FactAttended
 	case quorum.Join:
 		return "joined"
 	}
@@ -148,7 +148,7 @@ func (g *gathering) fillRequest(r *Request) {
 }
 
 // word is what a person types to approve: the version, or what is changed.
-func (g *gathering) word() string { return cmp.Or(g.facts()[factTo], g.kind) }
+func (g *gathering) word() string { return cmp.Or(g.facts()[transcript.FactTo], g.kind) }
 
 // statement is the same whatever the word; signed elsewhere there is none.
 func (g *gathering) statement(m quorum.Member, word string) ([]byte, bool) {

@@ -12,6 +12,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 const stepGenerate = "generate"
@@ -34,14 +35,14 @@ func generate() Step {
 		Act: &Act{
 			Fresh: true,
 			Plan: func(s *Site, f Facts) []Effect {
-				n := s.Name(version(f, factTo))
+				n := s.Name(f.Version(transcript.FactTo))
 				return []Effect{{Verb: "generate", Object: fmt.Sprintf("version %d, AES-256, label %s", n.Version, n.Label), Undo: "destroy the key"}}
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
-				return keyState(ctx, s, version(f, factTo))
+				return keyState(ctx, s, f.Version(transcript.FactTo))
 			},
 			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
-				return nil, s.Provider.Generate(ctx, s.Name(version(f, factTo)))
+				return nil, s.Provider.Generate(ctx, s.Name(f.Version(transcript.FactTo)))
 			},
 		},
 	}
@@ -75,17 +76,17 @@ func canary(first bool) Step {
 		Act: &Act{
 			Fresh: true,
 			Plan: func(_ *Site, f Facts) []Effect {
-				object := "version " + f[factTo] + " entered in the store as live"
+				object := "version " + f[transcript.FactTo] + " entered in the store as live"
 				if first {
 					object += " and active"
 				}
 				return []Effect{{Verb: "canary", Object: object, Undo: "none needed: nothing uses it yet"}}
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
-				return canaryState(ctx, s, version(f, factTo), first)
+				return canaryState(ctx, s, f.Version(transcript.FactTo), first)
 			},
 			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
-				return nil, enter(ctx, s, version(f, factTo), first)
+				return nil, enter(ctx, s, f.Version(transcript.FactTo), first)
 			},
 		},
 	}
@@ -108,7 +109,7 @@ func canaryState(ctx context.Context, s *Site, v kek.Version, first bool) (State
 		return NotBegun, nil, otherCanary(err)
 	}
 	value.Wipe()
-	facts := Facts{factCanary(v): k.Canary.SHA256}
+	facts := Facts{transcript.FactCanary(v): k.Canary.SHA256}
 	if !first {
 		return Done, facts, nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // GenerateSteps is the ceremony that makes the next version ahead of the
@@ -31,7 +32,7 @@ func OpenGenerate(v kek.Version) Opening {
 		if exists {
 			return nil, fmt.Errorf("version %d is there: %w", v, ErrNothingDue)
 		}
-		return Facts{factActive: active.Version.String(), factTo: v.String()}, err
+		return Facts{transcript.FactActive: active.Version.String(), transcript.FactTo: v.String()}, err
 	}
 }
 

@@ -169,7 +169,7 @@ func (h History) Roster(mode quorum.Mode, lock store.Lock) (quorum.Roster, error
 		if have := log.Roster.Digest(); have != want {
 			return quorum.Roster{}, fmt.Errorf("ceremony %s: roster %s is not the chain's, %s: %w", log.Facts[transcript.FactCeremony], have, want, ErrHistory)
 		}
-		text = log.Facts[factRoster]
+		text = log.Facts[transcript.FactRoster]
 		if next := log.Changed(); next != "" {
 			want, text = next, log.Facts[transcript.FactNextRoster]
 		}
@@ -185,7 +185,7 @@ func (h History) Roster(mode quorum.Mode, lock store.Lock) (quorum.Roster, error
 // one is believed, not the store's.
 func (h History) Canary(v kek.Version) (sha256 string, ok bool) {
 	for _, log := range h.Logs {
-		if s, found := log.Facts[factCanary(v)]; found {
+		if s, found := log.Facts[transcript.FactCanary(v)]; found {
 			sha256, ok = s, true
 		}
 	}

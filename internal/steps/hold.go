@@ -44,7 +44,7 @@ func (e *engine) whole(ctx context.Context, open Opening) error {
 	}
 	site.Bundle = e.log.Dir
 	e.steps = e.define(e.log.Events[0].Facts)
-	e.view = View{Kind: e.kind, Mode: site.Mode, From: version(e.facts(), factFrom), To: version(e.facts(), factTo), Started: time.Now(), Log: lastOf(e.log.Events)}
+	e.view = View{Kind: e.kind, Mode: site.Mode, From: e.facts().Version(transcript.FactFrom), To: e.facts().Version(transcript.FactTo), Started: time.Now(), Log: lastOf(e.log.Events)}
 	var err error
 	if e.log.State.Outcome == "" { // after the last line only finals are missing
 		if e.aborts {

@@ -8,6 +8,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 const stepLock = "lock"
@@ -48,7 +49,7 @@ func OpenInstall(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
 	if len(s.History.Logs) > 0 {
 		return nil, fmt.Errorf("it holds %d ceremonies: %w", len(s.History.Logs), ErrStoreUsed)
 	}
-	return Facts{factTo: "1"}, refuseEnvelopes(ctx, s)
+	return Facts{transcript.FactTo: "1"}, refuseEnvelopes(ctx, s)
 }
 
 func refuseEnvelopes(ctx context.Context, s *Site) error {

@@ -36,7 +36,7 @@ func (e *engine) derive(ctx context.Context, g *Gather) (plan, error) {
 	var b strings.Builder
 	say := func(name, value string) { fmt.Fprintf(&b, "%s: %s\n", name, value) }
 	b.WriteString("kekceremony plan v1\n")
-	for _, name := range []string{transcript.FactMode, transcript.FactChain, transcript.FactCeremony, transcript.FactKind, factFrom, factTo} {
+	for _, name := range []string{transcript.FactMode, transcript.FactChain, transcript.FactCeremony, transcript.FactKind, transcript.FactFrom, transcript.FactTo} {
 		if v, ok := facts[name]; ok {
 			say(name, v)
 		}
@@ -46,12 +46,12 @@ func (e *engine) derive(ctx context.Context, g *Gather) (plan, error) {
 			say(name, v)
 		}
 	}
-	say(factRosterSum, e.site.Roster.Digest())
+	say(transcript.FactRoster+"_sha256", e.site.Roster.Digest())
 	say("catalogue", e.site.Catalogue.String())
 	if next := facts[transcript.FactNextRoster+"_sha256"]; next != "" {
 		say(transcript.FactNextRoster+"_sha256", next)
 	}
-	to := version(facts, factTo)
+	to := facts.Version(transcript.FactTo)
 	if to != 0 {
 		say("key", fmt.Sprintf("%s id %s", e.site.Name(to).Label, e.site.Name(to).HexID()))
 	}
@@ -68,7 +68,7 @@ func (e *engine) derive(ctx context.Context, g *Gather) (plan, error) {
 	for _, d := range moved(e.site, about) {
 		say("deviation", fmt.Sprintf("%s: was %s, is %s", d.What, d.Expected, d.Seen))
 	}
-	if s := facts[factSilent]; s != "" {
+	if s := facts[transcript.FactSilent]; s != "" {
 		say("processes accepted as gone", s)
 	}
 	p := plan{Acts: g.Acts, Effects: g.Effects}

@@ -153,7 +153,7 @@ func checkCanaries(ctx context.Context, s *Site, f Facts) error {
 	}
 	for _, k := range keks {
 		want, ok := s.History.Canary(k.Version)
-		if mine, made := f[factCanary(k.Version)]; made {
+		if mine, made := f[transcript.FactCanary(k.Version)]; made {
 			want, ok = mine, true
 		}
 		if !ok && k.Ceremony == s.Seq {

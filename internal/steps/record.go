@@ -11,6 +11,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // What no program sees, and an auditor looks for: docs/auditors-guide.md says who asks
@@ -41,7 +42,7 @@ func leaving() Step {
 		Ask: &Form{[]Field{
 			told("bags_out", "Tamper-evident bags closed again, with what in them?", "numbers, content", "100201, the token"),
 			wallClock("clock_out", "Time on the wall clock now, and who read it"),
-			{Name: factDiffered, Question: "Did anything deviate from the script?", Help: "none, or: EXPECTED / SEEN / DECIDED / BY WHOM",
+			{Name: transcript.FactDiffered, Question: "Did anything deviate from the script?", Help: "none, or: EXPECTED / SEEN / DECIDED / BY WHOM",
 				Example: "three operators / two came / went on with two / alice and bob", Check: checkDiffered, Propose: rehearsed("none")},
 		}},
 	}
@@ -154,26 +155,14 @@ func checkClock(s *Site, answer string) error {
 	return nil
 }
 
-// The facts of a deviation.
-const (
-	factWhat     = "what"
-	factExpected = "expected"
-	factSeen     = "seen"
-	factDecided  = "decided"
-	factBy       = "by" // who decided; those who sign the plan or the end stand behind it
-)
-
-// factDiffered is the answer that people gave of themselves.
-const factDiffered = "differed"
-
 func checkDiffered(_ *Site, answer string) (Facts, error) {
 	if strings.EqualFold(answer, "none") {
-		return Facts{factDiffered: "none"}, nil
+		return Facts{transcript.FactDiffered: "none"}, nil
 	}
 	if _, err := toldDeviation(answer); err != nil {
 		return nil, err
 	}
-	return Facts{factDiffered: printable.Text(answer)}, nil
+	return Facts{transcript.FactDiffered: printable.Text(answer)}, nil
 }
 
 // toldDeviation reads what people told.
@@ -182,8 +171,8 @@ func toldDeviation(answer string) (Facts, error) {
 	if len(parts) != 4 {
 		return nil, errors.New(`want "none", or EXPECTED / SEEN / DECIDED / BY WHOM with " / " between`)
 	}
-	facts := Facts{factWhat: "told by the people"}
-	for i, name := range []string{factExpected, factSeen, factDecided, factBy} {
+	facts := Facts{transcript.FactWhat: "told by the people"}
+	for i, name := range []string{transcript.FactExpected, transcript.FactSeen, transcript.FactDecided, transcript.FactBy} {
 		if facts[name] = printable.Text(strings.TrimSpace(parts[i])); facts[name] == "" {
 			return nil, fmt.Errorf("%s is empty", name)
 		}
@@ -212,6 +201,6 @@ func (s *Site) told(d Facts) bool {
 // ceremony.
 func (s *Site) decided(d *DeviationError) bool {
 	return slices.ContainsFunc(s.Deviations, func(f Facts) bool {
-		return f[factWhat] == d.What && f[factExpected] == printable.Text(d.Expected) && f[factSeen] == printable.Text(d.Seen)
+		return f[transcript.FactWhat] == d.What && f[transcript.FactExpected] == printable.Text(d.Expected) && f[transcript.FactSeen] == printable.Text(d.Seen)
 	})
 }

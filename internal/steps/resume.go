@@ -60,13 +60,13 @@ func (e *engine) sameAsOpened(c store.Ceremony, opened Facts) error {
 		return nil
 	}
 	why := ""
-	from, to, excluded := version(opened, factFrom), version(opened, factTo), strings.Join(e.site.Exclude, "\n")
+	from, to, excluded := opened.Version(transcript.FactFrom), opened.Version(transcript.FactTo), strings.Join(e.site.Exclude, "\n")
 	switch {
 	case e.site.From != 0 && from != e.site.From:
 		why = fmt.Sprintf("from version %d, asked for %d", from, e.site.From)
 	case e.site.Want != 0 && to != 0 && to != e.site.Want:
 		why = fmt.Sprintf("to version %d, asked for %d", to, e.site.Want)
-	case excluded != "" && excluded != opened[factExcluded]:
+	case excluded != "" && excluded != opened[transcript.FactExclude]:
 		why = "was opened with other exclusions"
 	default:
 		return nil
@@ -110,7 +110,7 @@ func (e *engine) genuine(c store.Ceremony, lock store.Lock) error {
 	case lock.Chain != "" && first.Facts[transcript.FactChain] != string(lock.Chain):
 		return planted("it is of another chain")
 	}
-	if text, ok := e.facts()[factRoster]; ok && lock.Chain != "" && len(e.site.History.Logs) > 0 {
+	if text, ok := e.facts()[transcript.FactRoster]; ok && lock.Chain != "" && len(e.site.History.Logs) > 0 {
 		r, err := e.site.History.Roster(e.site.Mode, lock)
 		if err != nil {
 			return err

@@ -14,6 +14,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 const stepRewrap = "re-wrap"
@@ -30,7 +31,7 @@ func scan() Step {
 			if err := excludable(ctx, s, f); err != nil {
 				return nil, err
 			}
-			return countPlaces(ctx, s, version(f, factTo))
+			return countPlaces(ctx, s, f.Version(transcript.FactTo))
 		},
 	}
 }
@@ -47,11 +48,11 @@ func noStrangers(ctx context.Context, s *Site) error {
 // excludable demands that every envelope that may be left is there and due: a
 // name with a mistake in it would be approved for nothing.
 func excludable(ctx context.Context, s *Site, f Facts) error {
-	names := excluded(f)
+	names := f.Excluded()
 	if len(names) == 0 {
 		return nil
 	}
-	_, met, err := rewrap.Left(ctx, s.Store, s.Catalogue, version(f, factTo), names)
+	_, met, err := rewrap.Left(ctx, s.Store, s.Catalogue, f.Version(transcript.FactTo), names)
 	if err != nil {
 		return err
 	}
@@ -86,17 +87,17 @@ func rewrapAll() Step {
 		Why: "Each DEK is unwrapped, wrapped with the target, unwrapped again and compared, inside the provider, before it is written.",
 		Act: &Act{
 			Plan: func(s *Site, f Facts) []Effect {
-				effects := []Effect{{Verb: "re-wrap", Object: fmt.Sprintf("every DEK of %d fields to version %s", len(s.Catalogue), f[factTo]),
+				effects := []Effect{{Verb: "re-wrap", Object: fmt.Sprintf("every DEK of %d fields to version %s", len(s.Catalogue), f[transcript.FactTo]),
 					Undo: "rotate back", Estimate: f["due"]}}
-				for _, name := range excluded(f) {
+				for _, name := range f.Excluded() {
 					effects = append(effects, Effect{Verb: "leave", Object: name + ", if no key opens it", Undo: "rotate again"})
 				}
 				return effects
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
-				left, err := leftovers(ctx, s, version(f, factTo), excluded(f))
+				left, err := leftovers(ctx, s, f.Version(transcript.FactTo), f.Excluded())
 				// What may be left must have been tried in this ceremony.
-				tried := len(excluded(f)) == 0 || f["excluded"] != ""
+				tried := len(f.Excluded()) == 0 || f["excluded"] != ""
 				if err != nil || left > 0 || !tried {
 					return Partly, nil, err
 				}
@@ -108,7 +109,7 @@ func rewrapAll() Step {
 }
 
 func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
-	to := version(f, factTo)
+	to := f.Version(transcript.FactTo)
 	w, err := s.watch(ctx, to)
 	if err != nil {
 		return nil, err
@@ -117,7 +118,7 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 	began := time.Now()
 	counts, err := rewrap.Run(ctx, rewrap.Job{
 		Store: s.Store, Provider: s.Provider, Chain: s.Chain, To: to, Catalogue: s.Catalogue, Control: s.Control,
-		Excluded: excluded(f),
+		Excluded: f.Excluded(),
 		Mark:     rewrap.OpenMark(s.mark(), to),
 		// The gate is a condition, not a moment (design section 3).
 		Gate: func(ctx context.Context) (string, error) {

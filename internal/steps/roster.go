@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // Steps that others know by name.
@@ -80,7 +81,7 @@ func expandHome(path string) (string, error) {
 }
 
 func rosterFacts(r quorum.Roster) Facts {
-	return Facts{factRoster: string(r.Text), factRosterSum: r.Digest()}
+	return Facts{transcript.FactRoster: string(r.Text), transcript.FactRoster + "_sha256": r.Digest()}
 }
 
 // chainRoster takes over the roster that the last ceremony left behind.

@@ -8,12 +8,13 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // RotateSteps is the ceremony that moves everything to another version.
 func RotateSteps(f Facts) []Step {
 	steps := []Step{chainRoster(), attend(false), place(), pin(), probe()}
-	if f[factGenerate] == "yes" {
+	if f[transcript.FactGenerate] == "yes" {
 		steps = append(steps, makeKey()...)
 	}
 	return append(steps,
@@ -49,12 +50,12 @@ func OpenRotate(to kek.Version) Opening {
 		if err != nil {
 			return nil, err
 		}
-		facts := Facts{factFrom: active.Version.String(), factTo: to.String(), factGenerate: "no"}
+		facts := Facts{transcript.FactFrom: active.Version.String(), transcript.FactTo: to.String(), transcript.FactGenerate: "no"}
 		if !exists {
-			facts[factGenerate] = "yes"
+			facts[transcript.FactGenerate] = "yes"
 		}
 		if len(s.Exclude) > 0 {
-			facts[factExcluded] = strings.Join(s.Exclude, "\n")
+			facts[transcript.FactExclude] = strings.Join(s.Exclude, "\n")
 		}
 		return facts, nil
 	}

@@ -44,7 +44,7 @@ func Script(kind, tool string, facts Facts) render.Document {
 }
 
 func flagsOf(f Facts) string {
-	if f[factGenerate] == "no" {
+	if f[transcript.FactGenerate] == "no" {
 		return " --made"
 	}
 	return ""
@@ -52,7 +52,7 @@ func flagsOf(f Facts) string {
 
 // scriptSum is the digest of a script's Markdown.
 func scriptSum(kind, tool string, facts Facts) string {
-	return transcript.Digest(render.Markdown(Script(kind, tool, ScriptFacts(kind, facts[factGenerate] == "no"))))
+	return transcript.Digest(render.Markdown(Script(kind, tool, ScriptFacts(kind, facts[transcript.FactGenerate] == "no"))))
 }
 
 // minutes is about how long a step takes, with four people who read what they sign.
@@ -96,5 +96,5 @@ func ScriptFacts(kind string, made bool) Facts {
 	if kind != Rotate {
 		return Facts{}
 	}
-	return Facts{factGenerate: map[bool]string{true: "no", false: "yes"}[made]}
+	return Facts{transcript.FactGenerate: map[bool]string{true: "no", false: "yes"}[made]}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // Status is what a store says of itself, printable throughout. No provider is
@@ -165,7 +166,7 @@ func (st *Status) ceremony(ctx context.Context, s *Site) error {
 // commandOf is the command that goes on with a ceremony.
 func commandOf(ctx context.Context, s *Site, c store.Ceremony) string {
 	log, _, _ := readCeremony(ctx, s.Store, c.Seq) // one that cannot be read has no target
-	to := version(log.Facts, factTo)
+	to := log.Facts.Version(transcript.FactTo)
 	switch c.Kind {
 	case Rotate:
 		return "kekceremony rotate --to-version " + to.String()

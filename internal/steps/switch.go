@@ -5,6 +5,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 const stepSwitch = "switch"
@@ -16,10 +17,10 @@ func switchWriters() Step {
 		Why: "From here on the applications write with the target version.",
 		Act: &Act{
 			Plan: func(_ *Site, f Facts) []Effect {
-				return []Effect{{Verb: "switch", Object: "writers to version " + f[factTo], Undo: "rotate back"}}
+				return []Effect{{Verb: "switch", Object: "writers to version " + f[transcript.FactTo], Undo: "rotate back"}}
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
-				to := version(f, factTo)
+				to := f.Version(transcript.FactTo)
 				active, err := s.Store.Active(ctx)
 				if err != nil {
 					return NotBegun, nil, err
@@ -28,10 +29,10 @@ func switchWriters() Step {
 				if err != nil || active.Version != to || k.State != store.Live {
 					return NotBegun, nil, err
 				}
-				return Done, Facts{factActive: to.String()}, nil
+				return Done, Facts{transcript.FactActive: to.String()}, nil
 			},
 			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
-				return nil, moveActive(ctx, s, version(f, factTo))
+				return nil, moveActive(ctx, s, f.Version(transcript.FactTo))
 			},
 		},
 	}

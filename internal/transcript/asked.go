@@ -28,7 +28,7 @@ func (s *State) takeRequest(e Event) error {
 		return broken(RuleRoster, "asked for another roster than the next one")
 	}
 	if e.Kind == Plan {
-		if Digest([]byte(e.Facts["plan"])) != e.Facts["sha256"] {
+		if Digest([]byte(e.Facts[FactPlan])) != e.Facts[FactSHA256] {
 			return broken(RuleOrder, "sha256 is not the plan's")
 		}
 		for _, act := range req.Acts() {
@@ -50,7 +50,7 @@ func (s *State) by(p quorum.Purpose) quorum.Roster {
 // takeSignature checks one statement: written again from the log, it must be the
 // very bytes that were signed.
 func (s *State) takeSignature(e Event) error {
-	file := printable.Text(e.Facts["file"])
+	file := printable.Text(e.Facts[FactFile])
 	req, ok := s.requests[e.Step]
 	if !ok {
 		return broken(RuleOrder, "%s: nothing was asked", file)
@@ -59,10 +59,10 @@ func (s *State) takeSignature(e Event) error {
 	if err != nil {
 		return broken(RuleSignatures, "%s: %w", file, err)
 	}
-	if e.Facts["statement"] != string(req.Statement(p.Member)) || e.Facts["file"] != req.File(p.Name) {
+	if e.Facts[FactStatement] != string(req.Statement(p.Member)) || e.Facts[FactFile] != req.File(p.Name) {
 		return broken(RuleSignatures, "%s: not the statement that was asked of %s", file, p.Name)
 	}
-	if e.Facts["namespace"] != req.Namespace() || e.Facts["key"] != p.Fingerprint() {
+	if e.Facts[FactNamespace] != req.Namespace() || e.Facts[FactKey] != p.Fingerprint() {
 		return broken(RuleSignatures, "%s: namespace and key are not those that the line tells", file)
 	}
 	if slices.ContainsFunc(req.Signed, func(q quorum.Proof) bool { return q.Name == p.Name }) {
@@ -101,7 +101,7 @@ func (s *State) count(p quorum.Proof) error {
 
 // SignedOf is the signature that a signed event embeds.
 func SignedOf(e Event) quorum.Signed {
-	return quorum.Signed{Name: e.Facts["signer"], Statement: []byte(e.Facts["statement"]), Signature: []byte(e.Facts["signature"]), At: e.Clock()}
+	return quorum.Signed{Name: e.Facts[FactSigner], Statement: []byte(e.Facts[FactStatement]), Signature: []byte(e.Facts[FactSignature]), At: e.Clock()}
 }
 
 // takeGathered demands the quorum before what follows from it (promise 1).

@@ -44,9 +44,6 @@ const (
 	Closed     Kind = "closed"      // the last line
 )
 
-// Facts are what an event tells, by name.
-type Facts map[string]string
-
 // Event is one line of events.jsonl.
 type Event struct {
 	Prev  string `json:"prev"` // SHA-256 of the line before with its LF, hex
@@ -105,7 +102,7 @@ func (e Event) Line() ([]byte, error) {
 
 // texts are the facts of more than one line. Every other one may stand in a line of a
 // statement or a report.
-var texts = []string{FactRoster, FactNextRoster, FactExclude, "plan", "statement", "signature"}
+var texts = []string{FactRoster, FactNextRoster, FactExclude, FactPlan, FactStatement, FactSignature}
 
 // ascii allows printable ASCII, and line feeds in a text.
 func ascii(s string, text bool) error {
@@ -216,7 +213,7 @@ func (e Event) Head() string {
 var owned = map[string][]Kind{
 	FactRoster: {Roster}, FactRoster + "_sha256": {Roster},
 	FactNextRoster: {NextRoster}, FactNextRoster + "_sha256": {NextRoster, Asked, Done},
-	FactAttended: {Gathered}, FactChanged: {Done}, "locked": {Done}, "canary_": {Done}, FactBegun: {},
+	FactAttended: {Gathered}, FactChanged: {Done}, FactLocked: {Done}, factCanary: {Done}, FactBegun: {},
 }
 
 // may reports whether the event's kind may tell a fact.
@@ -239,6 +236,3 @@ func (e Event) misplaced() string {
 	}
 	return ""
 }
-
-// FactBegun and an act's name stand among a state's facts when the act was begun.
-const FactBegun = "begun."

@@ -42,7 +42,7 @@ func (r Report) Signatures() (all []Signature) {
 		case NextRoster:
 			next, _ = rosterOf(e, FactNextRoster, r.Mode())
 		case Signed:
-			s := Signature{SignedOf(e), e.Facts["namespace"], r.Roster}
+			s := Signature{SignedOf(e), e.Facts[FactNamespace], r.Roster}
 			if s.Namespace == r.Mode().Namespace(quorum.Join) {
 				s.Roster = next
 			}

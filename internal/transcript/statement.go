@@ -7,27 +7,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
-// The facts of an opened event that every statement repeats.
-const (
-	FactChain    = "chain"
-	FactCeremony = "ceremony"
-	FactKind     = "kind"
-	FactMode     = "mode"
-	FactOutcome  = "outcome" // of the closed event
-
-	FactRoster     = "roster"      // of the roster event; with _sha256 its digest
-	FactNextRoster = "next_roster" // of the next-roster event; with _sha256 its digest, also of the act by which it takes effect
-	FactExclude    = "exclude"     // of the opened event: envelopes that may be left, by name, a line each
-	FactAttended   = "attended"    // of a gathered event: names, in the roster's order
-	FactChanged    = "changed"     // of the act by which the next roster takes effect
-	FactDiffered   = "differed"    // of an answered event: what people report, or NothingDiffered
-	FactPurpose    = "purpose"     // of an asked event: empty, or that of a proof
-	FactFIDO       = "fido"        // of a signed event: what the authenticator says
-)
-
-// NothingDiffered is the answer of people who report no deviation.
-const NothingDiffered = "none"
-
 // lines writes "key: value" lines; there is no other encoding of a statement.
 func lines(title string, pairs ...string) []byte {
 	var b strings.Builder
@@ -66,7 +45,7 @@ func RequestOf(opened, e Event) (Request, error) {
 }
 
 // Acts are the acts that a plan names.
-func (r Request) Acts() []string { return strings.Fields(r.Event.Facts["acts"]) }
+func (r Request) Acts() []string { return strings.Fields(r.Event.Facts[FactActs]) }
 
 // Namespace is where the request's signatures are made.
 func (r Request) Namespace() string { return r.Mode.Namespace(r.Purpose) }
@@ -96,17 +75,17 @@ func (r Request) Statement(m quorum.Member) []byte {
 		return lines(title, append(append(head,
 			"statement", "The key named below is mine, and I join the roster of this digest.",
 			"roster", r.Event.Facts[FactNextRoster+"_sha256"],
-			"nonce", r.Event.Facts["nonce."+m.Name]), tail...)...)
+			"nonce", r.Event.Facts[FactNonce+m.Name]), tail...)...)
 	}
 	if r.Purpose == quorum.Attend {
 		return lines(title, append(append(head,
 			"statement", "I am present at this ceremony, and the key named below is mine.",
-			"last-final", r.Event.Facts["last_final"],
-			"nonce", r.Event.Facts["nonce."+m.Name]), tail...)...)
+			"last-final", r.Event.Facts[FactFinal],
+			"nonce", r.Event.Facts[FactNonce+m.Name]), tail...)...)
 	}
 	return lines(title, append(append(head,
 		"statement", "I have read the plan of this digest and approve that exactly it is done.",
-		"plan", r.Event.Facts["sha256"]), tail...)...)
+		"plan", r.Event.Facts[FactSHA256]), tail...)...)
 }
 
 // Verdict is what a person says of the whole ceremony at its end.

@@ -160,10 +160,10 @@ func (e Event) files() map[string][]byte {
 	case NextRoster: // a later one takes its place, so each has a name of its own
 		return map[string][]byte{fmt.Sprintf("%04d-next-roster", e.Seq): []byte(e.Facts[FactNextRoster])}
 	case Plan:
-		return map[string][]byte{PlanFile(e.Seq): []byte(e.Facts["plan"])}
+		return map[string][]byte{PlanFile(e.Seq): []byte(e.Facts[FactPlan])}
 	case Signed:
-		f := e.Facts["file"]
-		return map[string][]byte{f: []byte(e.Facts["statement"]), f + ".sig": []byte(e.Facts["signature"])}
+		f := e.Facts[FactFile]
+		return map[string][]byte{f: []byte(e.Facts[FactStatement]), f + ".sig": []byte(e.Facts[FactSignature])}
 	}
 	return nil
 }

@@ -1,0 +1,124 @@
+package transcript
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+)
+
+// Facts are what an event tells, by name. Every name that more than one package uses
+// stands here; docs/transcript-format.md says which lines tell it.
+type Facts map[string]string
+
+// Facts of the opened line, which every statement repeats, and of the closed one.
+const (
+	FactFormat    = "format"
+	FactChain     = "chain"
+	FactCeremony  = "ceremony"
+	FactKind      = "kind"
+	FactMode      = "mode"
+	FactTool      = "tool" // with _sha256 its digest; also of a resumed line
+	FactScriptSum = "script_sha256"
+	FactStore     = "store"
+	FactPrevious  = "previous." // and a file's name: its digest, of the ceremony before
+	FactOutcome   = "outcome"   // of the closed line
+)
+
+// Facts of versions and keys.
+const (
+	FactFrom     = "from"       // opened: version that writers use when a rotation opens
+	FactTo       = "to"         // opened: version that is made, or rotated to
+	FactActive   = "active"     // version that writers use
+	FactGenerate = "generate"   // opened: yes when this ceremony makes the version it rotates to
+	FactExclude  = "exclude"    // opened: envelopes that may be left, by name, a line each
+	FactLabel    = "key_label"  // done: CKA_LABEL of a key that was made
+	FactProvider = "provider"   // answered or found
+	FactLocked   = "locked"     // done: the provider that the store is locked to
+	FactRetired  = "retired"    // done: versions, parted by spaces
+	FactSilent   = "silent"     // found: processes that ended without a word
+	FactRewraps  = "rewrapped"  // done: how many envelopes the last run re-wrapped
+	FactLeftOut  = "excluded"   // done: how many envelopes were tried and left, as FactExclude allows
+	factCanary   = "canary_"    // done: and a version and _sha256
+	FactSHA256   = "sha256"     // plan: digest of the plan
+	FactPlan     = "plan"       // plan: its text
+	FactActs     = "acts"       // plan: steps of the acts that it names, parted by spaces
+	FactFinal    = "last_final" // asked: the last final digest that the console knows
+	FactNonce    = "nonce."     // asked: and a person's name
+)
+
+// Facts of people.
+const (
+	FactRoster     = "roster"      // of the roster line; with _sha256 its digest
+	FactNextRoster = "next_roster" // of the next-roster line; with _sha256 its digest, also of the act by which it takes effect
+	FactAttended   = "attended"    // of a gathered line: names, in the roster's order
+	FactJoined     = "joined"      // of a gathered line: who has proved a new key
+	FactChanged    = "changed"     // of the act by which the next roster takes effect
+	FactPurpose    = "purpose"     // of an asked line: empty, or that of a proof
+	FactDiffered   = "differed"    // of an answered line: what people report, or NothingDiffered
+)
+
+// Facts of a signed line.
+const (
+	FactSigner    = "signer"
+	FactKey       = "key"
+	FactNamespace = "namespace"
+	FactFile      = "file"
+	FactStatement = "statement"
+	FactSignature = "signature"
+	FactFIDO      = "fido" // what the authenticator says
+)
+
+// Facts of a deviation line.
+const (
+	FactWhat     = "what"
+	FactExpected = "expected"
+	FactSeen     = "seen"
+	FactDecided  = "decided"
+	FactBy       = "by" // who decided; those who sign the plan or the end stand behind it
+)
+
+// Facts of the lines that end a run or an attempt.
+const (
+	FactFor         = "for"  // waiting: who is missing
+	FactHave        = "have" // waiting: how many signatures that make the quorum there are
+	FactNeed        = "need" // waiting: and how many there must be
+	FactError       = "error"
+	FactInterrupted = "interrupted" // noted: why
+	FactTorn        = "torn_sha256" // resumed: of a torn line that was cut off
+	FactDone        = "done"        // closed as aborted: acts
+	FactHalfDone    = "begun"       // closed as aborted: acts
+)
+
+// NothingDiffered is the answer of people who report no deviation.
+const NothingDiffered = "none"
+
+// FactBegun and an act's name stand among a state's facts when the act was begun. No line
+// tells it.
+const FactBegun = "begun."
+
+// FactCanary is the name of the fact with the digest of a version's canary.
+func FactCanary(v kek.Version) string { return fmt.Sprintf(factCanary+"%d_sha256", v) }
+
+// Version reads a version; 0 when the fact is not there, or is none.
+func (f Facts) Version(name string) kek.Version {
+	v, err := kek.ParseVersion(f[name])
+	if err != nil {
+		return 0
+	}
+	return v
+}
+
+// Excluded are the envelopes that people agreed to leave, by name.
+func (f Facts) Excluded() []string {
+	if f[FactExclude] == "" {
+		return nil
+	}
+	return strings.Split(f[FactExclude], "\n")
+}
+
+// Canary is the digest of a version's canary, if this log made the version.
+func (f Facts) Canary(v kek.Version) (sha256 string, ok bool) {
+	sha256, ok = f[FactCanary(v)]
+	return sha256, ok
+}
