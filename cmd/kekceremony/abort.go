@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/steps"
 )
 
@@ -12,7 +15,9 @@ func abortCommand(o *options) *cobra.Command {
 		Short: "Give up the ceremony that is not finished; what it did stays done",
 		Args:  cobra.NoArgs,
 		RunE: held(func(cmd *cobra.Command, _ []string) error {
-			return hold(cmd.Context(), o, ceremony{kind: "abort", hold: steps.Abort})
+			return perform(cmd.Context(), o, ceremony{kind: "abort", run: func(ctx context.Context, parts engine.Parts, room engine.Room) error {
+				return engine.Abort(ctx, parts, room, steps.All())
+			}})
 		}),
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/certautopilot/kekceremony/internal/config"
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/steps"
@@ -60,7 +61,7 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 			err = keepTo(ctx, p, &cfg.Encryption.PKCS11)
 		}
 		if err == nil && cfg.Encryption.PINFile != "" {
-			if err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile, pinOf(cfg).Count(cfg.Transcripts)); err != nil {
+			if err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile, steps.Entry{PIN: pinOf(cfg), Dir: cfg.Transcripts}.Count()); err != nil {
 				err = errors.Join(err, p.Close())
 			}
 		}
@@ -105,7 +106,7 @@ func await(ctx context.Context, every time.Duration, open func(context.Context) 
 		}
 		select {
 		case <-ctx.Done():
-			return nil, steps.ErrInterrupted
+			return nil, engine.ErrInterrupted
 		case <-time.After(every):
 		}
 	}

@@ -12,8 +12,10 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // answers is a file of answers for a run with nobody in the room. It says which
@@ -37,17 +39,23 @@ func readAnswers(path string) (a answers, err error) {
 	}
 	a.ceremony = a.texts["ceremony"]
 	delete(a.texts, "ceremony")
-	if !slices.Contains(steps.Kinds(), a.ceremony) {
-		return a, fmt.Errorf("read answers %s: ceremony: %s: want one of %s", a.path, printable.Quote(a.ceremony), strings.Join(steps.Kinds(), ", "))
+	if !slices.Contains(kinds(), a.ceremony) {
+		return a, fmt.Errorf("read answers %s: ceremony: %s: want one of %s", a.path, printable.Quote(a.ceremony), strings.Join(kinds(), ", "))
 	}
 	return a, nil
 }
 
+// questions lists everything that the ceremony may ask.
+func (a answers) questions() []engine.Field {
+	c, _ := steps.Named(a.ceremony) // readAnswers takes no other
+	return c.Questions(transcript.Facts{transcript.FactGenerate: "yes"})
+}
+
 // unknown lists the names that are no question of the ceremony.
 func (a answers) unknown() []string {
-	fields := steps.Questions(a.ceremony)
+	fields := a.questions()
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(a.texts)), func(name string) bool {
-		return strings.HasPrefix(name, steps.AnswerDeviation) || slices.ContainsFunc(fields, func(f steps.Field) bool { return f.Name == name })
+		return strings.HasPrefix(name, engine.AnswerDeviation) || slices.ContainsFunc(fields, func(f engine.Field) bool { return f.Name == name })
 	})
 }
 
@@ -89,7 +97,7 @@ func checkAnswers(w io.Writer, path string) error {
 	if err != nil {
 		return &usageError{err}
 	}
-	unknown, gaps := a.unknown(), steps.Gaps(steps.Questions(a.ceremony), a.texts)
+	unknown, gaps := a.unknown(), engine.Gaps(a.questions(), a.texts)
 	for _, name := range unknown {
 		fmt.Fprintf(w, "unknown  %s\n", printable.Text(name))
 	}

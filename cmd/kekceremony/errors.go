@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/quorum"
@@ -56,15 +58,15 @@ type outcome struct {
 
 // outcomes is looked through from the top; the first match decides.
 var outcomes = []outcome{
-	{steps.ErrNothingDue, exitDone, ""},
-	{steps.ErrDisagreed, exitIncomplete, "what was done is done, and each verdict is in the transcript; more signatures do not mend it"},
-	{steps.ErrInterrupted, exitAgain, "everything up to here is in the transcript; the same command goes on"},
+	{engine.ErrNothingDue, exitDone, ""},
+	{engine.ErrDisagreed, exitIncomplete, "what was done is done, and each verdict is in the transcript; more signatures do not mend it"},
+	{engine.ErrInterrupted, exitAgain, "everything up to here is in the transcript; the same command goes on"},
 	{transcript.ErrFenced, exitAgain, "nothing more is done here; end the other console before the same command is run here again"},
 	{transcript.ErrHeld, exitAgain, "end the other console, then run the same command"},
 	{term.ErrInterrupted, exitAgain, "the same command goes on"},
 	{term.ErrNone, exitUsage, "run it on a terminal, or with --ui none"},
-	{steps.ErrNobody, exitUsage, "set encryption.pin_file, or run it on a terminal"},
-	{steps.ErrHistory, exitRefused, "compare the store with the bundles: kekceremony transcript verify --chain DIR --store URI"}, // before what is wrong in it
+	{engine.ErrNobody, exitUsage, "set encryption.pin_file, or run it on a terminal"},
+	{history.ErrHistory, exitRefused, "compare the store with the bundles: kekceremony transcript verify --chain DIR --store URI"}, // before what is wrong in it
 	{transcript.ErrClosed, exitRefused, "the ceremony had enough final signatures before; this one is not kept"},
 	{transcript.ErrIncomplete, exitIncomplete, "the same ceremony's command goes on and gathers what is missing"},
 	{transcript.ErrForked, exitRefused, "move the bundle away and keep it; the same command builds it again from the store"},
@@ -72,21 +74,21 @@ var outcomes = []outcome{
 	{steps.ErrNotInstalled, exitRefused, "hold kekceremony install first"},
 	{steps.ErrStoreUsed, exitRefused, "install founds a chain on an empty store only"},
 	{steps.ErrTokenUsed, exitRefused, "use a token that holds no such key"},
-	{steps.ErrLockDiffers, exitRefused, "no token was touched; correct the configuration"},
-	{steps.ErrPlanted, exitRefused, "find out who made it before anything else; this run changed nothing"},
+	{history.ErrLockDiffers, exitRefused, "no token was touched; correct the configuration"},
+	{engine.ErrPlanted, exitRefused, "find out who made it before anything else; this run changed nothing"},
 	{steps.ErrDoubtfulKey, exitRefused, "do not use this key; find out who made it"},
 	{steps.ErrCanary, exitRefused, "store and token disagree with the transcript; this run changed no key"},
 	{steps.ErrPins, exitRefused, "find out why it differs; to go on with it, give the reason in the wizard (d), or as deviation.NAME in the answers; this run changed nothing"},
-	{steps.ErrMode, exitRefused, "use the configuration this store was founded with"},
+	{engine.ErrMode, exitRefused, "use the configuration this store was founded with"},
 	{steps.ErrStrangers, exitRefused, "name every place under catalogue in the configuration"},
 	{steps.ErrExclude, exitRefused, "name it as the re-wrap named it; give this ceremony up with kekceremony abort"},
-	{steps.ErrPlanMoved, exitRefused, "run the same command and approve the plan as it is now"},
+	{engine.ErrPlanMoved, exitRefused, "run the same command and approve the plan as it is now"},
 	{steps.ErrVersion, exitRefused, "kekceremony rotate --to-version takes the next version, or an older one"},
 	{steps.ErrFrom, exitRefused, "look at kekceremony status; --from-version takes the active version, and may be left out"},
 	{steps.ErrNotReady, exitRefused, "every live process must load the version; then run the same command"},
-	{steps.ErrUnfinished, exitRefused, "finish it first, with its own command, or give it up with kekceremony abort"},
-	{steps.ErrNoAbort, exitRefused, "its own command goes on with it"},
-	{steps.ErrUndone, exitFailed, "look at the transcript, then run the same command"},
+	{engine.ErrUnfinished, exitRefused, "finish it first, with its own command, or give it up with kekceremony abort"},
+	{engine.ErrNoAbort, exitRefused, "its own command goes on with it"},
+	{engine.ErrUndone, exitFailed, "look at the transcript, then run the same command"},
 	{rewrap.ErrRestless, exitFailed, "find out what keeps writing them; then run the same command"},
 	{rewrap.ErrPoison, exitFailed, "the others are re-wrapped, nothing was retired; mend them and run the same command, or abort and rotate with --exclude"},
 	{steps.ErrOtherToken, exitRefused, "insert the one that this ceremony was approved with; then the same command goes on"},
@@ -115,7 +117,7 @@ var outcomes = []outcome{
 	{store.ErrExists, exitAgain, "another console was first; run the same command to go on with it"},
 	{store.ErrLock, exitRefused, "use an empty store; keep this one, and its bundles, for whoever finds out what happened"},
 	{store.ErrNotFound, exitRefused, "kekceremony status lists what is there"},
-	{steps.ErrAnswer, exitUsage, "correct the file given with --answers"},
+	{engine.ErrAnswer, exitUsage, "correct the file given with --answers"},
 	{fs.ErrNotExist, exitUsage, ""},
 	{context.Canceled, exitAgain, "it was interrupted; run it again"},
 }
@@ -131,13 +133,13 @@ func report(w io.Writer, err error) int {
 		return code
 	}
 	fmt.Fprintf(w, "kekceremony: error: %s\n", printable.Lines(err.Error()))
-	var waiting *steps.WaitingError
+	var waiting *engine.WaitingError
 	if errors.As(err, &waiting) {
 		for _, line := range waiting.Sign {
 			fmt.Fprintf(w, "kekceremony: missing: %s\n", line)
 		}
 	}
-	var bundle *steps.BundleError
+	var bundle *engine.BundleError
 	if errors.As(err, &bundle) {
 		fmt.Fprintf(w, "kekceremony: transcript: %s\n", printable.Text(bundle.Dir))
 	}
@@ -152,11 +154,11 @@ func judge(err error) (code int, hint string) {
 	if errors.As(err, &child) {
 		return child.code, "the same rehearse command with --dir goes on"
 	}
-	var waiting *steps.WaitingError
+	var waiting *engine.WaitingError
 	if errors.As(err, &waiting) {
 		return exitAgain, "sign with the lines above, then run the same command"
 	}
-	var missing *steps.MissingAnswers
+	var missing *engine.MissingAnswers
 	if errors.As(err, &missing) {
 		return exitUsage, "add them to the file given with --answers"
 	}

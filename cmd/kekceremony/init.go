@@ -28,7 +28,7 @@ func initCommand(o *options) *cobra.Command {
 			if cfg.Encryption.Provider == env.Name {
 				return &usageError{fmt.Errorf("pkcs11-init: the configured provider is %s; rotate makes its next key", env.Name)}
 			}
-			return hold(cmd.Context(), o, ceremony{kind: steps.Generate, hold: holding(steps.Generate, steps.OpenGenerate(v), steps.GenerateSteps), to: v})
+			return perform(cmd.Context(), o, running(steps.Generate(v)))
 		}),
 	}
 	cmd.Flags().StringVar(&made, "version", "", "version to make: the next one")

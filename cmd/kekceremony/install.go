@@ -12,7 +12,7 @@ func installCommand(o *options) *cobra.Command {
 		Short: "Found a chain: lock the store to a provider and make version 1",
 		Args:  cobra.NoArgs,
 		RunE: held(func(cmd *cobra.Command, _ []string) error {
-			return hold(cmd.Context(), o, ceremony{kind: steps.Install, hold: holding(steps.Install, steps.OpenInstall, steps.InstallSteps)})
+			return perform(cmd.Context(), o, running(steps.Install()))
 		}),
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"github.com/certautopilot/kekceremony/internal/config"
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/steps"
@@ -32,7 +34,7 @@ func loggedIn(ctx context.Context, o *options, cfg config.Config) (provider.Prov
 		PIN: how, Dir: cfg.Transcripts,
 		Lend: func(_ context.Context, use func(*term.Terminal) error) error {
 			if t == nil {
-				return steps.ErrNobody
+				return engine.ErrNobody
 			}
 			return use(t)
 		},
@@ -57,5 +59,5 @@ func checkLock(ctx context.Context, cfg config.Config, s store.Store) (store.Loc
 	if err != nil {
 		return lock, err
 	}
-	return lock, steps.CheckLock(lock, cfg.Encryption.Provider, kek.Chain(cfg.Chain))
+	return lock, history.CheckLock(lock, cfg.Encryption.Provider, kek.Chain(cfg.Chain))
 }

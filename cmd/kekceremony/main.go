@@ -99,5 +99,5 @@ func nothingAsked(cmd *cobra.Command, o *options) error {
 	if _, err := os.Stat(o.configPath()); err != nil {
 		return &usageError{errors.New("no configuration, and no command")}
 	}
-	return status(cmd.Context(), cmd.OutOrStdout(), o)
+	return showStatus(cmd.Context(), cmd.OutOrStdout(), o)
 }

@@ -16,11 +16,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/certautopilot/kekceremony/internal/config"
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
-	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -231,7 +231,7 @@ func (r *rehearsed) awaitBeats(ctx context.Context, c *crew) error {
 		}
 		select {
 		case <-ctx.Done():
-			return steps.ErrInterrupted
+			return engine.ErrInterrupted
 		case err := <-c.gone:
 			return err
 		case <-tick.C:

@@ -15,7 +15,7 @@ The old quorum approves it, and everybody whose key is new proves to hold it: a
 new key's line must allow roster-v1@kekceremony. No token is touched.`,
 		Args: cobra.NoArgs,
 		RunE: held(func(cmd *cobra.Command, _ []string) error {
-			return hold(cmd.Context(), o, ceremony{kind: steps.People, hold: holding(steps.People, steps.OpenRoster, steps.RosterSteps)})
+			return perform(cmd.Context(), o, running(steps.ChangeRoster()))
 		}),
 	}
 }

@@ -19,13 +19,13 @@ func rotateCommand(o *options) *cobra.Command {
 		Short: "Make version M if need be, switch the writers to it, re-wrap every DEK",
 		Args:  cobra.NoArgs,
 		RunE: held(func(cmd *cobra.Command, _ []string) error {
-			c := ceremony{kind: steps.Rotate, rate: rate, exclude: exclude}
+			r := steps.Rotation{Exclude: exclude}
 			var err error
-			if c.to, err = kek.ParseVersion(to); err != nil {
+			if r.To, err = kek.ParseVersion(to); err != nil {
 				return &usageError{fmt.Errorf("--to-version: %w", err)}
 			}
 			if cmd.Flags().Changed("from-version") { // an empty one was meant to be a version
-				if c.from, err = kek.ParseVersion(from); err != nil {
+				if r.From, err = kek.ParseVersion(from); err != nil {
 					return &usageError{fmt.Errorf("--from-version: %w", err)}
 				}
 			}
@@ -34,8 +34,9 @@ func rotateCommand(o *options) *cobra.Command {
 					return &usageError{fmt.Errorf("--exclude %s: name it as the re-wrap named it", printable.Quote(name))}
 				}
 			}
-			c.hold = holding(steps.Rotate, steps.OpenRotate(c.to), steps.RotateSteps)
-			return hold(cmd.Context(), o, c)
+			c := running(steps.Rotate(r))
+			c.rate = rate
+			return perform(cmd.Context(), o, c)
 		}),
 	}
 	f := cmd.Flags()

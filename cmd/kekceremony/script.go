@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,10 +25,11 @@ install, rotate, generate or roster. The SHA-256 of the Markdown is
 script_sha256 in the first line of the transcript.`,
 		Args: cobra.ExactArgs(1),
 		RunE: held(func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(steps.Kinds(), args[0]) {
-				return &usageError{fmt.Errorf("script of %s: want one of %s", printable.Quote(args[0]), strings.Join(steps.Kinds(), ", "))}
+			c, ok := steps.Named(args[0])
+			if !ok {
+				return &usageError{fmt.Errorf("script of %s: want one of %s", printable.Quote(args[0]), strings.Join(kinds(), ", "))}
 			}
-			return write(cmd.OutOrStdout(), format, steps.Script(args[0], version(), steps.ScriptFacts(args[0], made)))
+			return write(cmd.OutOrStdout(), format, c.Script(version(), made))
 		}),
 	}
 	cmd.Flags().StringVar(&format, "format", "md", "md or html")
@@ -70,4 +70,12 @@ func write(w io.Writer, format string, d render.Document) error {
 	}
 	_, err := w.Write(form(d))
 	return err
+}
+
+// kinds lists the kinds of ceremonies.
+func kinds() (all []string) {
+	for _, c := range steps.All() {
+		all = append(all, c.Kind)
+	}
+	return all
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/status"
 	"github.com/certautopilot/kekceremony/internal/steps"
 )
 
@@ -20,21 +21,21 @@ func statusCommand(o *options) *cobra.Command {
 		Long: `status reads the store and touches no token. What processes say of the versions
 they hold is their claim; "kekceremony verify" checks it.`,
 		Args: cobra.NoArgs,
-		RunE: held(func(cmd *cobra.Command, _ []string) error { return status(cmd.Context(), cmd.OutOrStdout(), o) }),
+		RunE: held(func(cmd *cobra.Command, _ []string) error { return showStatus(cmd.Context(), cmd.OutOrStdout(), o) }),
 	}
 }
 
-func status(ctx context.Context, w io.Writer, o *options) error {
+func showStatus(ctx context.Context, w io.Writer, o *options) error {
 	cfg, err := o.readConfig()
 	if err != nil {
 		return err
 	}
-	s, err := site(ctx, cfg, nil, 0)
+	s, err := parts(ctx, cfg, nil, 0)
 	if err != nil {
 		return err
 	}
 	defer s.Store.Close()
-	st, err := steps.Look(ctx, s)
+	st, err := status.Look(ctx, status.Site{Store: s.Store, Catalogue: s.Catalogue, Live: s.Fleet.Live, Expect: s.Fleet.Expect, Resume: steps.Resume})
 	if err != nil {
 		return err
 	}
@@ -52,7 +53,7 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 // writeStatus is the table for people: a heading, then its rows.
-func writeStatus(w io.Writer, st steps.Status) error {
+func writeStatus(w io.Writer, st status.Status) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")) }
 	row("store", st.Store)
@@ -111,7 +112,7 @@ func heading(word string) func() string {
 	}
 }
 
-func processRow(p steps.ProcessStatus) string {
+func processRow(p status.ProcessStatus) string {
 	state := "live  "
 	if !p.Live {
 		state = "silent"

@@ -13,13 +13,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/audit"
+	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/printable"
-	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// audit is what a verification is asked to compare.
-type audit struct {
+// verification is one run of transcript verify, and what it is asked to compare.
+type verification struct {
 	*options
 	chain   string
 	expect  []string
@@ -29,7 +30,7 @@ type audit struct {
 }
 
 func verifyTranscriptCommand(o *options) *cobra.Command {
-	a := &audit{options: o}
+	a := &verification{options: o}
 	cmd := &cobra.Command{
 		Use:   "verify [BUNDLE...]",
 		Short: "Check bundles: exit 0 good, 4 bad, 5 incomplete",
@@ -66,7 +67,7 @@ type finding struct {
 	Rules      []transcript.Judgement        `json:"rules"`
 }
 
-func (a *audit) run(ctx context.Context, w io.Writer, dirs []string) error {
+func (a *verification) run(ctx context.Context, w io.Writer, dirs []string) error {
 	var reports []transcript.Report
 	var found []finding
 	var worst error
@@ -107,7 +108,7 @@ func (a *audit) run(ctx context.Context, w io.Writer, dirs []string) error {
 
 // verify checks each bundle by itself: the arguments, those of a chain's directory, or,
 // with a store alone, what the store holds.
-func (a *audit) verify(ctx context.Context, dirs []string, each func(transcript.Report, error)) error {
+func (a *verification) verify(ctx context.Context, dirs []string, each func(transcript.Report, error)) error {
 	if a.chain != "" {
 		list, err := os.ReadDir(a.chain)
 		if err != nil {
@@ -136,13 +137,13 @@ func (a *audit) verify(ctx context.Context, dirs []string, each func(transcript.
 }
 
 // rebuilt checks what the store holds, which must be a chain.
-func (a *audit) rebuilt(ctx context.Context, each func(transcript.Report, error)) error {
+func (a *verification) rebuilt(ctx context.Context, each func(transcript.Report, error)) error {
 	db, err := openStore(ctx, a.store)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	bundles, err := steps.Rebuilt(ctx, db)
+	bundles, err := history.Rebuilt(ctx, db)
 	if transcript.IsBroken(err) {
 		return &badTranscript{err}
 	}
@@ -160,7 +161,7 @@ func (a *audit) rebuilt(ctx context.Context, each func(transcript.Report, error)
 }
 
 // together checks what needs more than one bundle.
-func (a *audit) together(ctx context.Context, reports []transcript.Report) (finding, error) {
+func (a *verification) together(ctx context.Context, reports []transcript.Report) (finding, error) {
 	f := finding{Standing: transcript.Good}
 	judge := func(rule transcript.Rule, err error) {
 		j := transcript.Judgement{Rule: rule, Standing: transcript.StandingOf(err)}
@@ -194,7 +195,7 @@ func (a *audit) together(ctx context.Context, reports []transcript.Report) (find
 			return f, err
 		}
 		defer db.Close()
-		if err = steps.Audit(ctx, db, reports, a.chain != ""); err != nil && !transcript.IsBroken(err) {
+		if err = audit.Store(ctx, db, reports, a.chain != ""); err != nil && !transcript.IsBroken(err) {
 			return f, err
 		}
 		judge(transcript.RuleStore, err)
@@ -204,12 +205,12 @@ func (a *audit) together(ctx context.Context, reports []transcript.Report) (find
 		if err != nil {
 			return f, err
 		}
-		s, err := site(ctx, cfg, nil, 0)
+		p, err := openProvider(ctx, cfg, nil, nil)
 		if err != nil {
 			return f, err
 		}
-		defer s.Store.Close()
-		if err = steps.AuditProvider(ctx, s, reports); err != nil && !transcript.IsBroken(err) {
+		defer p.Close()
+		if err = audit.Provider(ctx, p, reports); err != nil && !transcript.IsBroken(err) {
 			return f, err
 		}
 		judge(transcript.RuleToken, err)

@@ -6,18 +6,18 @@ import (
 	"os"
 	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/quorum"
-	"github.com/certautopilot/kekceremony/internal/steps"
 )
 
 // unattended runs a ceremony with nobody in the room. What it says goes to standard
 // error; the last page's lines end standard output, once the ceremony is finished.
-func unattended(ctx context.Context, s *steps.Site, c ceremony, answers map[string]string) error {
-	room := &emptyRoom{Nobody: &steps.Nobody{
+func unattended(ctx context.Context, s engine.Parts, c ceremony, answers map[string]string) error {
+	room := &emptyRoom{Unattended: &engine.Unattended{
 		Answers: answers, Signs: s.Mode == quorum.Rehearsal,
 		Say: func(line string) { fmt.Fprintf(os.Stderr, "kekceremony: %s: %s\n", c.kind, line) },
 	}}
-	if err := c.hold(ctx, s, room); err != nil {
+	if err := c.run(ctx, s, room); err != nil {
 		return err
 	}
 	if _, err := fmt.Println(strings.Join(room.last, "\n")); err != nil {
@@ -28,14 +28,14 @@ func unattended(ctx context.Context, s *steps.Site, c ceremony, answers map[stri
 
 // emptyRoom keeps the lines of the last page.
 type emptyRoom struct {
-	*steps.Nobody
+	*engine.Unattended
 	last []string
 }
 
-// Show implements steps.Room.
-func (r *emptyRoom) Show(v steps.View) {
+// Show implements engine.Room.
+func (r *emptyRoom) Show(v engine.View) {
 	if v.Ending != nil {
 		r.last = v.Ending.Lines()
 	}
-	r.Nobody.Show(v)
+	r.Unattended.Show(v)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/steps"
@@ -39,11 +40,12 @@ func verify(ctx context.Context, w io.Writer, o *options, v kek.Version) error {
 	if err != nil {
 		return err
 	}
-	s, err := site(ctx, cfg, nil, 0)
+	all, err := parts(ctx, cfg, nil, 0)
 	if err != nil {
 		return err
 	}
-	defer s.Store.Close()
+	defer all.Store.Close()
+	s := &engine.Site{Parts: all}
 	lock, err := checkLock(ctx, cfg, s.Store)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/steps"
 )
@@ -88,10 +89,10 @@ func TestLyingAgent(t *testing.T) {
 			s := site(t, parts)
 			s.Keys = nil // no key is on this console but the agent's
 			var said []string
-			room := &steps.Nobody{Signs: true, Say: func(line string) { said = append(said, line) },
+			room := &engine.Unattended{Signs: true, Say: func(line string) { said = append(said, line) },
 				Answers: answers(parts)}
-			err = steps.Hold(t.Context(), s, room, steps.Install, steps.OpenInstall, steps.InstallSteps)
-			var waiting *steps.WaitingError
+			err = engine.Run(t.Context(), *s, room, steps.Install())
+			var waiting *engine.WaitingError
 			if !errors.As(err, &waiting) {
 				t.Fatal(err)
 			}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/env"
@@ -23,15 +24,15 @@ import (
 // meddler is a room in which something happens just before the last signature
 // of an approval is given.
 type meddler struct {
-	*steps.Nobody
+	*engine.Unattended
 	meddle func()
 }
 
-func (m meddler) Consent(ctx context.Context, r steps.Request) (steps.Consent, error) {
+func (m meddler) Consent(ctx context.Context, r engine.Request) (engine.Consent, error) {
 	if r.Purpose == quorum.Approve && r.Have() == r.Need-1 {
 		m.meddle()
 	}
-	return m.Nobody.Consent(ctx, r)
+	return m.Unattended.Consent(ctx, r)
 }
 
 // TestPlanMoved: M people sign a plan, and when it is about to be carried out
@@ -39,18 +40,15 @@ func (m meddler) Consent(ctx context.Context, r steps.Request) (steps.Consent, e
 func TestPlanMoved(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		meddle func(*testing.T, *steps.Site)
+		meddle func(*testing.T, *engine.Parts)
 		want   error
 	}{
-		{"nothing happens", func(*testing.T, *steps.Site) {}, nil},
-		{"the catalogue has another field", func(_ *testing.T, s *steps.Site) {
-			s.Catalogue = s.Catalogue.With(envelope.Place{Collection: "other", Field: "f"})
-		}, steps.ErrPlanMoved},
-		{"the store has another version", func(t *testing.T, s *steps.Site) {
+		{"nothing happens", func(*testing.T, *engine.Parts) {}, nil},
+		{"the store has another version", func(t *testing.T, s *engine.Parts) {
 			if err := s.Store.InsertKEK(t.Context(), store.KEK{Version: 2, Provider: "env", State: store.Live, Canary: store.Canary{Wrapped: []byte{1}}}); err != nil {
 				t.Error(err)
 			}
-		}, steps.ErrPlanMoved},
+		}, engine.ErrPlanMoved},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx := t.Context()
@@ -59,8 +57,8 @@ func TestPlanMoved(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := site(t, parts)
-			room := meddler{&steps.Nobody{Signs: true, Say: func(string) {}, Answers: answers(parts)}, func() { c.meddle(t, s) }}
-			err = steps.Hold(ctx, s, room, steps.Install, steps.OpenInstall, steps.InstallSteps)
+			room := meddler{&engine.Unattended{Signs: true, Say: func(string) {}, Answers: answers(parts)}, func() { c.meddle(t, s) }}
+			err = engine.Run(ctx, *s, room, steps.Install())
 			if !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
@@ -86,14 +84,14 @@ func makeParts(t *testing.T) (rehearsal.Parts, error) {
 }
 
 // site puts a rehearsal's real parts together.
-func site(t *testing.T, parts rehearsal.Parts) *steps.Site {
+func site(t *testing.T, parts rehearsal.Parts) *engine.Parts {
 	t.Helper()
 	db, err := sqlite.Open(t.Context(), parts.Store())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	s := &steps.Site{Mode: quorum.Rehearsal, Store: db, Bundles: parts.Bundles(), ProviderName: env.Name,
+	s := &engine.Parts{Mode: quorum.Rehearsal, Store: db, Bundles: parts.Bundles(), ProviderName: env.Name,
 		OpenProvider: func(context.Context, func(map[string]string) error) (provider.Provider, error) {
 			return env.Open(env.Config{SecretsFile: filepath.Join(parts.Dir, "secrets.env")}, nil)
 		},
@@ -138,7 +136,7 @@ func TestPlanMovedLater(t *testing.T) {
 	if err := install(t.Context(), s, nobody(parts)); err != nil {
 		t.Fatal(err)
 	}
-	r, err := transcript.Verify(bundles(t, parts, steps.Install)[0])
+	r, err := transcript.Verify(bundles(t, parts, transcript.KindInstall)[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,12 +7,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
-
-const stepRetire = "retire"
 
 // census counts twice, one live period apart: whatever a slow writer still had
 // in hand at the first has arrived by the second.
@@ -38,7 +37,7 @@ func census() Step {
 					return nil, err
 				}
 				if left > 0 {
-					return nil, fmt.Errorf("count %d: %d envelopes are at another version: %w", i+1, left, ErrUndone)
+					return nil, fmt.Errorf("count %d: %d envelopes are at another version: %w", i+1, left, engine.ErrUndone)
 				}
 				facts[name] = "0 at " + time.Now().UTC().Format(time.RFC3339)
 				if n := len(f.Excluded()); n > 0 {
@@ -56,7 +55,7 @@ func census() Step {
 // retire marks every version but the target as read-only.
 func retire() Step {
 	return Step{
-		Name: stepRetire, Title: "Retire the old versions",
+		Name: transcript.ActRetire, Title: "Retire the old versions",
 		Why: "Retired versions stay readable, and nobody writes with them.",
 		Act: &Act{
 			Plan: func(_ *Site, f Facts) []Effect {
@@ -67,7 +66,7 @@ func retire() Step {
 				if err != nil || len(live) > 0 {
 					return NotBegun, nil, err
 				}
-				return Done, Facts{"retired": strings.Join(retired, " ")}, nil
+				return Done, Facts{transcript.FactRetired: strings.Join(retired, " ")}, nil
 			},
 			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
 				live, _, err := others(ctx, s, f.Version(transcript.FactTo))

@@ -18,7 +18,7 @@ type watch struct {
 	value *secret.Buffer
 }
 
-func (s *Site) watch(ctx context.Context, target kek.Version) (*watch, error) {
+func watchFleet(ctx context.Context, s *Site, target kek.Version) (*watch, error) {
 	k, err := findKEK(ctx, s, target)
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func wait(ctx context.Context, d time.Duration) error {
 // VerifyFleet judges the fleet against a version's canary, which the logged-in
 // provider of the site opens.
 func VerifyFleet(ctx context.Context, s *Site, v kek.Version) (fleet.Table, error) {
-	w, err := s.watch(ctx, v)
+	w, err := watchFleet(ctx, s, v)
 	if err != nil {
 		return fleet.Table{}, err
 	}
@@ -83,7 +83,7 @@ func verifyFleet() Step {
 		Name: "fleet", Title: "Verify the fleet", Anew: true,
 		Why: "Every live process must have proved that it holds the target version before anything is written with it.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
-			w, err := s.watch(ctx, f.Version(transcript.FactTo))
+			w, err := watchFleet(ctx, s, f.Version(transcript.FactTo))
 			if err != nil {
 				return nil, err
 			}
@@ -108,7 +108,7 @@ func acknowledge() Step {
 		Name: "acknowledge", Title: "Wait for the writers", Anew: true,
 		Why: "Before the old version is drained, nobody may write with it any more.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
-			w, err := s.watch(ctx, f.Version(transcript.FactTo))
+			w, err := watchFleet(ctx, s, f.Version(transcript.FactTo))
 			if err != nil {
 				return nil, err
 			}

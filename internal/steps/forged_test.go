@@ -11,6 +11,8 @@ import (
 
 	_ "github.com/mattn/go-sqlite3"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/steps"
@@ -22,11 +24,11 @@ import (
 // forger can write everything into a store, and has keys of the own.
 type forger struct {
 	t    *testing.T
-	s    *steps.Site
+	s    *engine.Parts
 	keys []transcripttest.Person
 }
 
-func newForger(t *testing.T, s *steps.Site) forger {
+func newForger(t *testing.T, s *engine.Parts) forger {
 	return forger{t, s, []transcripttest.Person{transcripttest.Operator(t, "mallory"), transcripttest.Operator(t, "mike")}}
 }
 
@@ -84,15 +86,15 @@ func toNewRoster(t *testing.T, parts rehearsal.Parts, signs bool) error {
 	if err := os.WriteFile(next, append(roster, "# a comment\n"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	room := consenting{Nobody: nobody(parts)}
+	room := consenting{Unattended: nobody(parts)}
 	room.Answers["next_roster"] = next
-	room.consent = func(ctx context.Context, r steps.Request) (steps.Consent, error) {
+	room.consent = func(ctx context.Context, r engine.Request) (engine.Consent, error) {
 		if r.Purpose == quorum.Approve && !signs {
-			return steps.Consent{}, steps.ErrLater
+			return engine.Consent{}, engine.ErrLater
 		}
-		return room.Nobody.Consent(ctx, r)
+		return room.Unattended.Consent(ctx, r)
 	}
-	return steps.Hold(t.Context(), site(t, parts), room, steps.People, steps.OpenRoster, steps.RosterSteps)
+	return engine.Run(t.Context(), *site(t, parts), room, steps.ChangeRoster())
 }
 
 // TestForgedResume (S19): while a roster ceremony waits for its approval, somebody who
@@ -122,13 +124,13 @@ func TestForgedResume(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			parts, s := installed(t)
-			var waiting *steps.WaitingError
+			var waiting *engine.WaitingError
 			if err := toNewRoster(t, parts, false); !errors.As(err, &waiting) {
 				t.Fatal(err)
 			}
 			f := newForger(t, s)
 			f.goOn(func(add func(transcript.Kind, string, transcript.Facts)) { lines(f, add) })
-			if err := toNewRoster(t, parts, true); !errors.Is(err, steps.ErrHistory) {
+			if err := toNewRoster(t, parts, true); !errors.Is(err, history.ErrHistory) {
 				t.Errorf("the same command went on: %v", err)
 			}
 		})
@@ -150,7 +152,7 @@ func TestForgedHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	const bundle = "2026-01-01T000000Z-0002-roster"
-	if err := s.Store.OpenCeremony(ctx, store.Ceremony{Seq: 2, Kind: steps.People, Mode: "rehearsal", Bundle: bundle}); err != nil {
+	if err := s.Store.OpenCeremony(ctx, store.Ceremony{Seq: 2, Kind: transcript.KindRoster, Mode: "rehearsal", Bundle: bundle}); err != nil {
 		t.Fatal(err)
 	}
 	w := transcripttest.TakeUp(t, stored{planter{s.Store}}, all[0].Final)
@@ -181,8 +183,8 @@ func TestForgedHistory(t *testing.T) {
 	if err := s.Store.CloseCeremony(ctx, store.Ceremony{Seq: 2, Outcome: "done", Head: w.Prev, Final: transcript.Digest(core)}); err != nil {
 		t.Fatal(err)
 	}
-	err = steps.Hold(ctx, site(t, parts), nobody(parts), steps.Generate, steps.OpenGenerate(2), steps.GenerateSteps)
-	if keks, _ := s.Store.KEKs(ctx); !errors.Is(err, steps.ErrHistory) || len(keks) != 1 {
+	err = engine.Run(ctx, *site(t, parts), nobody(parts), steps.Generate(2))
+	if keks, _ := s.Store.KEKs(ctx); !errors.Is(err, history.ErrHistory) || len(keks) != 1 {
 		t.Errorf("got %v, and %d versions", err, len(keks))
 	}
 }
@@ -206,12 +208,12 @@ func change(t *testing.T, parts rehearsal.Parts, statements ...string) {
 // is not the one that was founded as the configuration says.
 func TestRolledBack(t *testing.T) {
 	parts, s := installed(t)
-	generate := func(s *steps.Site) error {
-		return steps.Hold(t.Context(), s, nobody(parts), steps.Generate, steps.OpenGenerate(2), steps.GenerateSteps)
+	generate := func(s *engine.Parts) error {
+		return engine.Run(t.Context(), *s, nobody(parts), steps.Generate(2))
 	}
 	pinned := site(t, parts)
 	pinned.Founding = transcript.NoDigest
-	if err := generate(pinned); !errors.Is(err, steps.ErrLockDiffers) {
+	if err := generate(pinned); !errors.Is(err, history.ErrLockDiffers) {
 		t.Errorf("another founding: %v", err)
 	}
 	all, err := s.Store.Ceremonies(t.Context())
@@ -224,7 +226,7 @@ func TestRolledBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	change(t, parts, "DELETE FROM kek_ceremonies WHERE id = 2", "DELETE FROM kek_events WHERE ceremony = 2", "DELETE FROM kek_versions WHERE id = 2")
-	if err := generate(site(t, parts)); !errors.Is(err, steps.ErrHistory) || !strings.Contains(err.Error(), "the store does not know its ceremony") {
+	if err := generate(site(t, parts)); !errors.Is(err, history.ErrHistory) || !strings.Contains(err.Error(), "the store does not know its ceremony") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -269,23 +271,23 @@ func TestHalfFinals(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			room := consenting{Nobody: nobody(parts)}
-			room.consent = func(ctx context.Context, r steps.Request) (steps.Consent, error) {
+			room := consenting{Unattended: nobody(parts)}
+			room.consent = func(ctx context.Context, r engine.Request) (engine.Consent, error) {
 				if r.Purpose == quorum.Final && r.Have() == c.signed {
-					return steps.Consent{}, steps.ErrLater
+					return engine.Consent{}, engine.ErrLater
 				}
-				return room.Nobody.Consent(ctx, r)
+				return room.Unattended.Consent(ctx, r)
 			}
 			_ = install(t.Context(), site(t, parts), room)
-			c.crash(t, parts, bundles(t, parts, steps.Install)[0])
+			c.crash(t, parts, bundles(t, parts, transcript.KindInstall)[0])
 			if err := install(t.Context(), site(t, parts), nobody(parts)); err != nil && !errors.Is(err, steps.ErrInstalled) {
 				t.Fatal("the same command: ", err)
 			}
-			if err := steps.Hold(t.Context(), site(t, parts), nobody(parts), steps.Generate, steps.OpenGenerate(2), steps.GenerateSteps); err != nil {
+			if err := engine.Run(t.Context(), *site(t, parts), nobody(parts), steps.Generate(2)); err != nil {
 				t.Fatal("the next ceremony: ", err)
 			}
 			var reports []transcript.Report
-			for _, dir := range append(bundles(t, parts, steps.Install), bundles(t, parts, steps.Generate)...) {
+			for _, dir := range append(bundles(t, parts, transcript.KindInstall), bundles(t, parts, transcript.KindGenerate)...) {
 				r, err := transcript.Verify(dir)
 				if err != nil {
 					t.Error(err)

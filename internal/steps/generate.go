@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -14,8 +15,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
-
-const stepGenerate = "generate"
 
 // approve gathers M signatures over the joined plan of acts.
 func approve(name string, acts ...string) Step {
@@ -30,7 +29,7 @@ func approve(name string, acts ...string) Step {
 // planted, whatever it looks like.
 func generate() Step {
 	return Step{
-		Name: stepGenerate, Title: "Generate the key",
+		Name: transcript.ActGenerate, Title: "Generate the key",
 		Why: "The key is made inside the provider and read back.",
 		Act: &Act{
 			Fresh: true,
@@ -60,7 +59,7 @@ func keyState(ctx context.Context, s *Site, v kek.Version) (State, Facts, error)
 	if key.Doubt != nil {
 		return NotBegun, nil, fmt.Errorf("%w: %w", ErrDoubtfulKey, key.Doubt)
 	}
-	facts := Facts{"key_label": n.Label, "key_id": n.HexID()}
+	facts := Facts{transcript.FactLabel: n.Label, "key_id": n.HexID()}
 	for name, value := range key.Attributes {
 		facts["key_"+name] = printable.Text(value)
 	}
@@ -71,7 +70,7 @@ func keyState(ctx context.Context, s *Site, v kek.Version) (State, Facts, error)
 // store; install also makes it the active one.
 func canary(first bool) Step {
 	return Step{
-		Name: "canary", Title: "Canary",
+		Name: transcript.ActCanary, Title: "Canary",
 		Why: "A random value wrapped by the new key. Whoever unwraps it holds this very key.",
 		Act: &Act{
 			Fresh: true,
@@ -102,7 +101,7 @@ func canaryState(ctx context.Context, s *Site, v kek.Version, first bool) (State
 	}
 	n := s.Name(v)
 	if k.Label != n.Label || k.ID != n.HexID() || k.Provider != s.ProviderName {
-		return NotBegun, nil, fmt.Errorf("version %d names another key, %s: %w", v, printable.Text(k.Label), ErrPlanted)
+		return NotBegun, nil, fmt.Errorf("version %d names another key, %s: %w", v, printable.Text(k.Label), engine.ErrPlanted)
 	}
 	value, err := fleet.OpenCanary(ctx, s.Provider, n, k.Canary)
 	if err != nil {
@@ -163,7 +162,7 @@ func copies() Step {
 	return Step{
 		Name: "copies", Title: "Copies of the key",
 		Why: "A key that exists once is lost with its device.",
-		Ask: &Form{[]Field{{
+		Ask: &Form{Fields: []Field{{
 			Name: "copies", Question: "Where else does the key exist?",
 			Help:    "device serial, who, when; or: none",
 			Example: "HSM 5b1f in safe B, bob, 2026-11-23",

@@ -5,39 +5,63 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// GenerateSteps is the ceremony that makes the next version ahead of the
-// rotation to it, so that the fleet can load it in the meantime.
-func GenerateSteps(Facts) []Step {
-	return slices.Concat([]Step{chainRoster(), attend(false), place(), pin(), probe()}, makeKey(), []Step{leaving()})
+// Generate makes the next version ahead of the rotation to it, so that the fleet can load it
+// in the meantime. v is the version that the command names; 0: none.
+func Generate(v kek.Version) Ceremony {
+	return Ceremony{
+		Kind: transcript.KindGenerate, Open: openGenerate(v), Steps: generateSteps, Binds: bind,
+		Matches: func(opened Facts) error {
+			if to := opened.Version(transcript.FactTo); v != 0 && to != v {
+				return fmt.Errorf("to version %d, asked for %d", to, v)
+			}
+			return nil
+		},
+		Command: func(opened Facts) string {
+			return "kekceremony pkcs11-init --version " + opened.Version(transcript.FactTo).String()
+		},
+		Summary: func(f Facts) []string {
+			to := f[transcript.FactTo]
+			return []string{
+				"Version " + to + " was made: " + f[transcript.FactLabel] + ". Nothing uses it yet: version " + f[transcript.FactActive] + " is active.",
+				"Next: have the fleet load it, then kekceremony rotate --to-version " + to + ".",
+			}
+		},
+	}
+}
+
+func generateSteps(Facts) []Step {
+	return slices.Concat([]Step{chainRoster(), attend(false), place(), pin(), probe(false)}, makeKey(), []Step{leaving()})
 }
 
 // makeKey are the steps that make a version and its canary.
 func makeKey() []Step {
-	return []Step{approve("approve-key", stepGenerate, "canary"), generate(), canary(false), copies()}
+	return []Step{approve("approve-key", transcript.ActGenerate, transcript.ActCanary), generate(), canary(false), copies()}
 }
 
-// OpenGenerate decides whether a version may be made.
-func OpenGenerate(v kek.Version) Opening {
+// openGenerate decides whether a version may be made.
+func openGenerate(v kek.Version) func(context.Context, *Site, store.Lock) (Facts, error) {
 	return func(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
-		keks, active, err := s.installed(ctx, lock)
+		keks, active, err := installed(ctx, s, lock)
 		if err != nil {
 			return nil, err
 		}
-		exists, err := s.exists(keks, v)
+		exists, err := exists(s, keks, v)
 		if exists {
-			return nil, fmt.Errorf("version %d is there: %w", v, ErrNothingDue)
+			return nil, fmt.Errorf("version %d is there: %w", v, engine.ErrNothingDue)
 		}
 		return Facts{transcript.FactActive: active.Version.String(), transcript.FactTo: v.String()}, err
 	}
 }
 
 // installed reads what a rotation or generation starts from.
-func (s *Site) installed(ctx context.Context, lock store.Lock) ([]store.KEK, store.Active, error) {
+func installed(ctx context.Context, s *Site, lock store.Lock) ([]store.KEK, store.Active, error) {
 	if lock.Chain == "" {
 		return nil, store.Active{}, ErrNotInstalled
 	}
@@ -47,20 +71,20 @@ func (s *Site) installed(ctx context.Context, lock store.Lock) ([]store.KEK, sto
 	}
 	keks, err := s.Store.KEKs(ctx)
 	if err == nil && len(keks) == 0 {
-		err = fmt.Errorf("a lock and no version: %w", ErrHistory)
+		err = fmt.Errorf("a lock and no version: %w", history.ErrHistory)
 	}
 	return keks, active, err
 }
 
 // exists tells a version that a closed ceremony made from the next one. Any
 // other is refused.
-func (s *Site) exists(keks []store.KEK, v kek.Version) (bool, error) {
+func exists(s *Site, keks []store.KEK, v kek.Version) (bool, error) {
 	_, made := s.History.Canary(v)
 	exists := slices.ContainsFunc(keks, func(k store.KEK) bool { return k.Version == v })
 	next := keks[len(keks)-1].Version + 1
 	switch {
 	case exists && !made:
-		return false, fmt.Errorf("version %d: no closed ceremony made it: %w", v, ErrPlanted)
+		return false, fmt.Errorf("version %d: no closed ceremony made it: %w", v, engine.ErrPlanted)
 	case !exists && v != next:
 		return false, fmt.Errorf("version %d: the next one is %d: %w", v, next, ErrVersion)
 	}

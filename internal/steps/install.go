@@ -11,18 +11,30 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-const stepLock = "lock"
+// Install is the first ceremony of a store: it draws a chain, makes version 1 and locks the
+// store.
+func Install() Ceremony {
+	return Ceremony{
+		Kind: transcript.KindInstall, Open: openInstall, Steps: installSteps, Binds: bind, Final: true,
+		Command: func(Facts) string { return "kekceremony install" },
+		Summary: func(f Facts) []string {
+			return []string{
+				"Version " + f[transcript.FactTo] + " was made and is active: " + f[transcript.FactLabel] + ".",
+				"The store is locked to provider " + f[transcript.FactProvider] + ".",
+			}
+		},
+	}
+}
 
-// InstallSteps is the ceremony that founds a chain.
-func InstallSteps(Facts) []Step {
+func installSteps(Facts) []Step {
 	return []Step{
 		askRoster(),
 		attend(true),
 		place(),
 		askProvider(),
 		pin(),
-		probe(),
-		approve("approve", stepGenerate, "canary", stepLock),
+		probe(true),
+		approve("approve", transcript.ActGenerate, transcript.ActCanary, transcript.ActLock),
 		generate(),
 		canary(true),
 		copies(),
@@ -31,8 +43,8 @@ func InstallSteps(Facts) []Step {
 	}
 }
 
-// OpenInstall refuses a store that is not empty.
-func OpenInstall(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
+// openInstall refuses a store that is not empty.
+func openInstall(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
 	if lock.Chain != "" {
 		return nil, fmt.Errorf("provider %s, chain %s: %w", printable.Text(lock.Provider), printable.Text(string(lock.Chain)), ErrInstalled)
 	}
@@ -43,8 +55,8 @@ func OpenInstall(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
 	if len(keks) > 0 {
 		return nil, fmt.Errorf("it holds version %d: %w", keks[0].Version, ErrStoreUsed)
 	}
-	if s.Chain != "" && len(s.History.Logs) == 0 {
-		return nil, fmt.Errorf("the configuration pins chain %s, install draws a new one: %w", s.Chain, ErrStoreUsed)
+	if s.PinnedChain != "" && len(s.History.Logs) == 0 {
+		return nil, fmt.Errorf("the configuration pins chain %s, install draws a new one: %w", s.PinnedChain, ErrStoreUsed)
 	}
 	if len(s.History.Logs) > 0 {
 		return nil, fmt.Errorf("it holds %d ceremonies: %w", len(s.History.Logs), ErrStoreUsed)
@@ -66,7 +78,7 @@ func refuseEnvelopes(ctx context.Context, s *Site) error {
 // lock writes what never changes.
 func lock() Step {
 	return Step{
-		Name: stepLock, Title: "Lock",
+		Name: transcript.ActLock, Title: "Lock",
 		Why: "The store is locked to this provider, this chain and this roster.",
 		Act: &Act{
 			Plan: func(s *Site, f Facts) []Effect {
@@ -77,18 +89,18 @@ func lock() Step {
 				if errors.Is(err, store.ErrNotFound) {
 					return NotBegun, nil, nil
 				}
-				if err == nil && have != s.newLock() {
+				if err == nil && have != newLock(s) {
 					err = ErrInstalled
 				}
-				return Done, Facts{"locked": s.ProviderName}, err
+				return Done, Facts{transcript.FactLocked: s.ProviderName}, err
 			},
 			Do: func(ctx context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
-				return nil, s.Store.InsertLock(ctx, s.newLock())
+				return nil, s.Store.InsertLock(ctx, newLock(s))
 			},
 		},
 	}
 }
 
-func (s *Site) newLock() store.Lock {
+func newLock(s *Site) store.Lock {
 	return store.Lock{Provider: s.ProviderName, Chain: s.Chain, Ceremony: s.Seq, Roster: s.Roster.Digest()}
 }

@@ -12,16 +12,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/status"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-func nobody(parts rehearsal.Parts) *steps.Nobody {
-	return &steps.Nobody{Signs: true, Say: func(string) {}, Answers: answers(parts)}
+func nobody(parts rehearsal.Parts) *engine.Unattended {
+	return &engine.Unattended{Signs: true, Say: func(string) {}, Answers: answers(parts)}
 }
 
 func answers(parts rehearsal.Parts) map[string]string {
@@ -34,16 +36,16 @@ func answers(parts rehearsal.Parts) map[string]string {
 
 // consenting is a room whose people do as consent says.
 type consenting struct {
-	*steps.Nobody
-	consent func(context.Context, steps.Request) (steps.Consent, error)
+	*engine.Unattended
+	consent func(context.Context, engine.Request) (engine.Consent, error)
 }
 
-func (c consenting) Consent(ctx context.Context, r steps.Request) (steps.Consent, error) {
+func (c consenting) Consent(ctx context.Context, r engine.Request) (engine.Consent, error) {
 	return c.consent(ctx, r)
 }
 
-func install(ctx context.Context, s *steps.Site, room steps.Room) error {
-	return steps.Hold(ctx, s, room, steps.Install, steps.OpenInstall, steps.InstallSteps)
+func install(ctx context.Context, s *engine.Parts, room engine.Room) error {
+	return engine.Run(ctx, *s, room, steps.Install())
 }
 
 func bundles(t *testing.T, parts rehearsal.Parts, kind string) []string {
@@ -70,25 +72,25 @@ func TestAnyInterruptions(t *testing.T) {
 			for run := 0; ; run++ {
 				ctx, stop := context.WithCancel(t.Context())
 				s := site(t, parts)
-				room := consenting{Nobody: nobody(parts)}
+				room := consenting{Unattended: nobody(parts)}
 				consents := random.IntN(8)
 				how := random.IntN(3)
-				room.consent = func(ctx context.Context, r steps.Request) (steps.Consent, error) {
+				room.consent = func(ctx context.Context, r engine.Request) (engine.Consent, error) {
 					if consents--; consents >= 0 || run > 12 {
-						return room.Nobody.Consent(ctx, r)
+						return room.Unattended.Consent(ctx, r)
 					}
 					switch how {
 					case 0:
 						stop()
-						return steps.Consent{}, ctx.Err()
+						return engine.Consent{}, ctx.Err()
 					case 1:
-						return steps.Consent{}, errors.New("the line to the console broke")
+						return engine.Consent{}, errors.New("the line to the console broke")
 					}
-					return steps.Consent{}, steps.ErrLater
+					return engine.Consent{}, engine.ErrLater
 				}
 				err := install(ctx, s, room)
 				stop()
-				dirs := bundles(t, parts, steps.Install)
+				dirs := bundles(t, parts, transcript.KindInstall)
 				if len(dirs) != 1 {
 					t.Fatalf("run %d: bundles %v, %v", run, dirs, err)
 				}
@@ -111,7 +113,7 @@ func TestAnyInterruptions(t *testing.T) {
 }
 
 // installed is a site whose install was held.
-func installed(t *testing.T) (rehearsal.Parts, *steps.Site) {
+func installed(t *testing.T) (rehearsal.Parts, *engine.Parts) {
 	t.Helper()
 	parts, err := makeParts(t)
 	if err != nil {
@@ -159,7 +161,7 @@ func TestPlantedCeremony(t *testing.T) {
 				t.Fatal(err)
 			}
 			opened := transcript.Facts{"format": "kekceremony transcript v1", "chain": string(lock.Chain), "ceremony": "2",
-				"kind": steps.Rotate, "mode": "rehearsal", "from": "1", "to": "2", "generate": "yes"}
+				"kind": transcript.KindRotate, "mode": "rehearsal", "from": "1", "to": "2", "generate": "yes"}
 			facts := transcript.Facts{"roster": string(roster)}
 			prev := all[0].Final
 			if !plant(opened, facts) {
@@ -167,7 +169,7 @@ func TestPlantedCeremony(t *testing.T) {
 			}
 			facts["roster_sha256"] = transcript.Digest([]byte(facts["roster"]))
 			const bundle = "2026-01-01T000000Z-0002-rotate"
-			if err := s.Store.OpenCeremony(ctx, store.Ceremony{Seq: 2, Kind: steps.Rotate, Mode: "rehearsal", Bundle: bundle}); err != nil {
+			if err := s.Store.OpenCeremony(ctx, store.Ceremony{Seq: 2, Kind: transcript.KindRotate, Mode: "rehearsal", Bundle: bundle}); err != nil {
 				t.Fatal(err)
 			}
 			w, err := transcript.Create(filepath.Join(t.TempDir(), bundle), prev, planter{s.Store}, time.Now)
@@ -181,8 +183,8 @@ func TestPlantedCeremony(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.Close()
-			err = steps.Hold(ctx, s, nobody(parts), steps.Rotate, steps.OpenRotate(kek.Version(2)), steps.RotateSteps)
-			if !errors.Is(err, steps.ErrHistory) {
+			err = engine.Run(ctx, *s, nobody(parts), steps.Rotate(steps.Rotation{To: 2}))
+			if !errors.Is(err, history.ErrHistory) {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -220,22 +222,22 @@ func TestFinalsAreChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := site(t, parts)
-	room := consenting{Nobody: nobody(parts)}
-	room.consent = func(ctx context.Context, r steps.Request) (steps.Consent, error) {
+	room := consenting{Unattended: nobody(parts)}
+	room.consent = func(ctx context.Context, r engine.Request) (engine.Consent, error) {
 		if r.Purpose == quorum.Final && r.Have() == 1 {
-			return steps.Consent{}, steps.ErrLater
+			return engine.Consent{}, engine.ErrLater
 		}
-		return room.Nobody.Consent(ctx, r)
+		return room.Unattended.Consent(ctx, r)
 	}
-	var waiting *steps.WaitingError
+	var waiting *engine.WaitingError
 	if err := install(ctx, s, room); !errors.As(err, &waiting) {
 		t.Fatal(err)
 	}
 	s = site(t, parts)
-	if st, err := steps.Look(ctx, s); err != nil || len(st.Due) != 1 {
+	if st, err := status.Look(ctx, status.Site{Store: s.Store, Catalogue: s.Catalogue, Resume: steps.Resume}); err != nil || len(st.Due) != 1 {
 		t.Fatalf("due %v, %v", st.Due, err)
 	}
-	core, err := os.ReadFile(filepath.Join(bundles(t, parts, steps.Install)[0], transcript.CoreFile))
+	core, err := os.ReadFile(filepath.Join(bundles(t, parts, transcript.KindInstall)[0], transcript.CoreFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,11 +251,11 @@ func TestFinalsAreChecked(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := steps.Look(ctx, s); !errors.Is(err, steps.ErrHistory) {
+	if _, err := status.Look(ctx, status.Site{Store: s.Store, Catalogue: s.Catalogue, Resume: steps.Resume}); !errors.Is(err, history.ErrHistory) {
 		t.Errorf("status: %v", err)
 	}
-	err = steps.Hold(ctx, s, nobody(parts), steps.Rotate, steps.OpenRotate(kek.Version(2)), steps.RotateSteps)
-	if !errors.Is(err, steps.ErrHistory) {
+	err = engine.Run(ctx, *s, nobody(parts), steps.Rotate(steps.Rotation{To: 2}))
+	if !errors.Is(err, history.ErrHistory) {
 		t.Errorf("the next ceremony: %v", err)
 	}
 }
@@ -267,11 +269,11 @@ func TestLookingOften(t *testing.T) {
 	}
 	room := nobody(parts)
 	room.Signs = false
-	var first, again *steps.WaitingError
+	var first, again *engine.WaitingError
 	if err := install(t.Context(), site(t, parts), room); !errors.As(err, &first) {
 		t.Fatal(err)
 	}
-	log := filepath.Join(bundles(t, parts, steps.Install)[0], "events.jsonl")
+	log := filepath.Join(bundles(t, parts, transcript.KindInstall)[0], "events.jsonl")
 	before, err := os.ReadFile(log)
 	if err != nil {
 		t.Fatal(err)
@@ -293,15 +295,15 @@ func TestDisagreed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	room := consenting{Nobody: nobody(parts)}
-	room.consent = func(ctx context.Context, r steps.Request) (steps.Consent, error) {
-		c, err := room.Nobody.Consent(ctx, r)
+	room := consenting{Unattended: nobody(parts)}
+	room.consent = func(ctx context.Context, r engine.Request) (engine.Consent, error) {
+		c, err := room.Unattended.Consent(ctx, r)
 		if r.Purpose == quorum.Final && c.Signer != "alice" {
 			c.Word = string(transcript.Disagree)
 		}
 		return c, err
 	}
-	if err := install(t.Context(), site(t, parts), room); !errors.Is(err, steps.ErrDisagreed) {
+	if err := install(t.Context(), site(t, parts), room); !errors.Is(err, engine.ErrDisagreed) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -316,7 +318,7 @@ func TestFirstLineNeverWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := site(t, parts)
-	number := store.Ceremony{Seq: 1, Kind: steps.Install, Mode: "rehearsal", Bundle: "2026-01-01T000000Z-0001-install"}
+	number := store.Ceremony{Seq: 1, Kind: transcript.KindInstall, Mode: "rehearsal", Bundle: "2026-01-01T000000Z-0001-install"}
 	if err := s.Store.OpenCeremony(ctx, number); err != nil {
 		t.Fatal(err)
 	}
@@ -331,7 +333,7 @@ func TestFirstLineNeverWritten(t *testing.T) {
 	if err != nil || r.Opened()["chain"] != string(lock.Chain) {
 		t.Errorf("chain %q in the bundle, %q in the lock: %v", r.Opened()["chain"], lock.Chain, err)
 	}
-	err = steps.Hold(ctx, site(t, parts), nobody(parts), steps.Generate, steps.OpenGenerate(2), steps.GenerateSteps)
+	err = engine.Run(ctx, *site(t, parts), nobody(parts), steps.Generate(2))
 	if err != nil {
 		t.Errorf("the next ceremony: %v", err)
 	}

@@ -4,28 +4,21 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/secret"
 	"github.com/certautopilot/kekceremony/internal/term"
 )
 
-// PIN is how people log in.
-type PIN struct {
-	File  string // for a run with nobody in the room
-	Hint  string // a rehearsal's throwaway PIN, shown to whoever types it
-	Parts int    // custodians who each type a part, one after the other
-	Tries int    // that a token allows which does not report them; the last needs an approval
-}
-
 // pin opens the provider and logs in. Only here does a token get touched first.
 func pin() Step {
 	return Step{
-		Name: "pin", Title: "PIN", Anew: true, Reach: true,
+		Name: "pin", Title: "PIN", Who: "whoever has the PIN types it", Anew: true, Reach: true,
 		Why: "The PIN goes from the keyboard to the token and is wiped. It is in no log.",
 		Look: func(ctx context.Context, s *Site, _ Facts, d Desk) (Facts, error) {
 			if s.Provider == nil {
-				p, err := s.OpenProvider(ctx, s.knows)
+				p, err := s.OpenProvider(ctx, func(about map[string]string) error { return knows(s, about) })
 				if err != nil {
 					return nil, err
 				}
@@ -33,7 +26,7 @@ func pin() Step {
 			}
 			about, err := s.Provider.Describe(ctx)
 			if err == nil {
-				err = s.knows(about)
+				err = knows(s, about)
 			}
 			if err != nil {
 				return nil, err
@@ -53,8 +46,8 @@ func pin() Step {
 // knows compares the module with that of this run and of the last ceremony before it
 // runs, and the token before anybody types a PIN into it. What is not told is not
 // known yet.
-func (s *Site) knows(about map[string]string) error {
-	if err := s.sameAgain(about); err != nil {
+func knows(s *Site, about map[string]string) error {
+	if err := sameAgain(s, about); err != nil {
 		return err
 	}
 	return comparePins(s, about)
@@ -73,7 +66,7 @@ func login(ctx context.Context, s *Site, d Desk) error {
 
 // Entry is how a PIN is entered, and by whom.
 type Entry struct {
-	PIN
+	engine.PIN
 	Dir   string                                                  // attempts are counted in it; empty: nowhere
 	Lend  func(context.Context, func(*term.Terminal) error) error // the terminal, for one part of the PIN
 	Say   func(string)                                            // what people must do elsewhere
@@ -84,13 +77,13 @@ type Entry struct {
 // part on a screen of its own.
 func (e Entry) Login(ctx context.Context, p provider.Provider) error {
 	if e.File != "" {
-		return provider.LoginFromFile(ctx, p, e.File, e.Count(e.Dir))
+		return provider.LoginFromFile(ctx, p, e.File, e.Count())
 	}
 	tries, err := p.Tries(ctx)
 	if err != nil || tries.In {
 		return err
 	}
-	count := e.Count(e.Dir)(tries)
+	count := e.Count()(tries)
 	failed, last, err := count.Failed()
 	if err != nil {
 		return fmt.Errorf("log in to token %s: %w", printable.Quote(tries.Token), err)
@@ -116,13 +109,13 @@ func (e Entry) Login(ctx context.Context, p provider.Provider) error {
 	return count.Attempt(ctx, p, tries, tries.Final)
 }
 
-// Count counts attempts in a directory.
-func (how PIN) Count(dir string) func(provider.Tries) provider.Attempts {
-	return func(t provider.Tries) provider.Attempts { return provider.AttemptsOf(dir, t, how.Tries) }
+// Count counts attempts in the directory.
+func (e Entry) Count() func(provider.Tries) provider.Attempts {
+	return func(t provider.Tries) provider.Attempts { return provider.AttemptsOf(e.Dir, t, e.Tries) }
 }
 
 // prompt asks for the PIN, or a part of it, under what the token reports.
-func prompt(t provider.Tries, how PIN, part int) string {
+func prompt(t provider.Tries, how engine.PIN, part int) string {
 	text := "PIN"
 	if how.Parts > 1 {
 		text = fmt.Sprintf("Part %d of %d of the PIN", part, how.Parts)

@@ -11,29 +11,33 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-const (
-	stepNextRoster = "next-roster"
-	stepProve      = "prove"
-	stepChange     = "change"
-)
+// ChangeRoster changes who may sign, or how many must: by the old quorum, with a proof of
+// each new key.
+func ChangeRoster() Ceremony {
+	return Ceremony{
+		Kind: transcript.KindRoster, Open: openRoster, Steps: rosterSteps, Binds: bind,
+		Command: func(Facts) string { return "kekceremony roster" },
+		Summary: func(f Facts) []string {
+			return []string{"The next ceremony goes by the roster " + f[transcript.FactChanged] + "."}
+		},
+	}
+}
 
-// RosterSteps is the ceremony that changes who may sign, or how many must: by the old
-// quorum, with a proof of each new key.
-func RosterSteps(Facts) []Step {
+func rosterSteps(Facts) []Step {
 	return []Step{
 		chainRoster(),
 		attend(false),
 		place(),
 		askNextRoster(),
 		prove(),
-		approve("approve", stepChange),
+		approve("approve", transcript.ActChange),
 		change(),
 		leaving(),
 	}
 }
 
-// OpenRoster lets a roster ceremony be held on an installed store.
-func OpenRoster(_ context.Context, _ *Site, lock store.Lock) (Facts, error) {
+// openRoster lets the roster of an installed store be changed.
+func openRoster(_ context.Context, _ *Site, lock store.Lock) (Facts, error) {
 	if lock.Chain == "" {
 		return nil, ErrNotInstalled
 	}
@@ -43,9 +47,9 @@ func OpenRoster(_ context.Context, _ *Site, lock store.Lock) (Facts, error) {
 // askNextRoster has people name the file of the roster that is to be.
 func askNextRoster() Step {
 	return Step{
-		Name: stepNextRoster, Title: "The next roster",
+		Name: "next-roster", Ends: transcript.NextRoster, Title: "The next roster",
 		Why: "From the next ceremony on, this roster says who may sign and how many must.",
-		Ask: &Form{[]Field{{
+		Ask: &Form{Fields: []Field{{
 			Name: "next_roster", Question: "Path of the next roster",
 			Help:    "an allowed_signers file; a new key's line must allow " + quorum.Production.Namespace(quorum.Join),
 			Example: "/media/stick/next-roster",
@@ -55,7 +59,7 @@ func askNextRoster() Step {
 }
 
 func readNextRoster(s *Site, path string) (Facts, error) {
-	r, err := openRoster(path, s.Mode)
+	r, err := readRosterFile(path, s.Mode)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +77,7 @@ func readNextRoster(s *Site, path string) (Facts, error) {
 // prove has everybody whose key is new show that the key is there.
 func prove() Step {
 	return Step{
-		Name: stepProve, Title: "Proof of the new keys",
+		Name: "prove", Title: "Proof of the new keys",
 		Why:    "New operators: type your name to sign. A roster holds no key that nobody can use.",
 		Gather: &Gather{Purpose: quorum.Join, All: true},
 	}
@@ -82,7 +86,7 @@ func prove() Step {
 // change is the act: from its done event on the next roster counts.
 func change() Step {
 	return Step{
-		Name: stepChange, Title: "Change the roster",
+		Name: transcript.ActChange, Title: "Change the roster",
 		Why: "The next ceremony goes by the next roster. This one still ends with the old.",
 		Act: &Act{
 			Plan: func(s *Site, _ Facts) []Effect { return changes(s.Roster, s.Next) },

@@ -7,7 +7,9 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -18,14 +20,14 @@ func askProvider() Step {
 	return Step{
 		Name: "provider", Title: "Provider",
 		Why: "The provider is locked by this ceremony and cannot be changed afterwards.",
-		Ask: &Form{[]Field{{
+		Ask: &Form{Fields: []Field{{
 			Name: "provider", Question: "Provider to lock this store to",
 			Help: "the one that the configuration names: env or pkcs11",
 			Check: func(s *Site, answer string) (Facts, error) {
 				if answer != s.ProviderName {
 					return nil, errors.New("not the configured provider")
 				}
-				return Facts{"provider": answer}, nil
+				return Facts{transcript.FactProvider: answer}, nil
 			},
 			Propose: func(s *Site) string { return s.ProviderName },
 		}}},
@@ -33,8 +35,8 @@ func askProvider() Step {
 }
 
 // probe finds out what the provider really does, and compares it with the last
-// ceremony and the canaries.
-func probe() Step {
+// ceremony and the canaries. The first ceremony wants a token without keys of ours.
+func probe(first bool) Step {
 	return Step{
 		Name: "probe", Title: "Capability probe", Anew: true, Reach: true,
 		Why: "What the token does is found by trying, on keys that are thrown away. A failed line stops here, and nothing has been written.",
@@ -46,7 +48,7 @@ func probe() Step {
 			if err != nil {
 				return nil, err
 			}
-			if err := s.sameAgain(about); err != nil {
+			if err := sameAgain(s, about); err != nil {
 				return nil, err
 			}
 			if err := comparePins(s, about); err != nil {
@@ -55,12 +57,12 @@ func probe() Step {
 			if err := checkCanaries(ctx, s, f); err != nil {
 				return nil, err
 			}
-			if f[transcript.FactKind] == Install {
+			if first {
 				if err := refuseUsedToken(ctx, s, f); err != nil {
 					return nil, err
 				}
 			}
-			s.reached = about
+			s.Reached = about
 			return about, nil
 		},
 	}
@@ -76,7 +78,7 @@ func runProbe(ctx context.Context, s *Site, d Desk) error {
 	d.Show(func(v *View) {
 		v.Probe, v.Details = nil, nil
 		for _, name := range slices.Sorted(maps.Keys(about)) {
-			v.Details = append(v.Details, Detail{name, about[name]})
+			v.Details = append(v.Details, Detail{Name: name, Value: about[name]})
 		}
 	})
 	var noteErr error
@@ -103,17 +105,14 @@ func withVerdict(lines []provider.Verdict, line provider.Verdict) []provider.Ver
 	return append(lines, line)
 }
 
-// pinned are the facts of a provider that stay the same from ceremony to ceremony.
-var pinned = []string{"provider", "module_sha256", "serial", "iv", "identity_sha256"}
-
 // moved lists what the last closed ceremony saw otherwise: another module, token or
 // IV mode. Vendors update modules, and HSMs are replaced by their clones.
-func moved(s *Site, about map[string]string) (all []*DeviationError) {
+func moved(s *Site, about map[string]string) (all []*engine.DeviationError) {
 	last := s.History.Last()
-	for _, name := range pinned {
+	for _, name := range history.Pins {
 		is, told := about[name]
 		if want, ok := last[name]; ok && told && is != want {
-			all = append(all, &DeviationError{name, want, is, ErrPins})
+			all = append(all, &engine.DeviationError{What: name, Expected: want, Seen: is, Err: ErrPins})
 		}
 	}
 	return all
@@ -121,10 +120,10 @@ func moved(s *Site, about map[string]string) (all []*DeviationError) {
 
 // sameAgain refuses another token, module or IV mode than this run saw before the
 // token or its module was lost. Who has attended approved with that one in sight.
-func (s *Site) sameAgain(about map[string]string) error {
-	for _, name := range pinned {
+func sameAgain(s *Site, about map[string]string) error {
+	for _, name := range history.Pins {
 		is, told := about[name]
-		if was, ok := s.reached[name]; ok && told && is != was {
+		if was, ok := s.Reached[name]; ok && told && is != was {
 			return fmt.Errorf("%s: was %s, is %s: %w", name, was, is, ErrOtherToken)
 		}
 	}
@@ -135,9 +134,9 @@ func (s *Site) sameAgain(about map[string]string) error {
 func comparePins(s *Site, about map[string]string) error {
 	for _, d := range moved(s, about) {
 		if d.What == "provider" {
-			return fmt.Errorf("%s: was %s, is %s: %w", d.What, d.Expected, d.Seen, ErrLockDiffers) // locked for ever
+			return fmt.Errorf("%s: was %s, is %s: %w", d.What, d.Expected, d.Seen, history.ErrLockDiffers) // locked for ever
 		}
-		if !s.decided(d) {
+		if !s.Decided(d) {
 			return d
 		}
 	}
@@ -178,7 +177,7 @@ func refuseUsedToken(ctx context.Context, s *Site, f Facts) error {
 	if err != nil {
 		return err
 	}
-	if len(ours) == 0 || f[transcript.FactBegun+stepGenerate] != "" {
+	if len(ours) == 0 || f[transcript.FactBegun+transcript.ActGenerate] != "" {
 		return nil
 	}
 	return fmt.Errorf("key %s: %w", ours[0], ErrTokenUsed)

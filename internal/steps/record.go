@@ -3,12 +3,11 @@ package steps
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -22,7 +21,7 @@ func place() Step {
 	return Step{
 		Name: "place", Title: "Place and people",
 		Why: "What only you can see. An auditor reads it beside everything else.",
-		Ask: &Form{[]Field{
+		Ask: &Form{Fields: []Field{
 			atPlace(),
 			told("authorised", "Who authorized this ceremony, and when?", "name, document or ticket", "Ann Example, ticket 4711"),
 			{Name: "people", Question: "Who is who?", Help: "NAME: ORGANISATION, ROLE; NAME: ...", Example: "alice: Example Ltd, operator",
@@ -39,11 +38,14 @@ func leaving() Step {
 	return Step{
 		Name: "leaving", Title: "Before you sign the end",
 		Why: "Report deviations from the script now. This is the last chance.",
-		Ask: &Form{[]Field{
+		Ask: &Form{Fields: []Field{
 			told("bags_out", "Tamper-evident bags closed again, with what in them?", "numbers, content", "100201, the token"),
 			wallClock("clock_out", "Time on the wall clock now, and who read it"),
 			{Name: transcript.FactDiffered, Question: "Did anything deviate from the script?", Help: "none, or: EXPECTED / SEEN / DECIDED / BY WHOM",
 				Example: "three operators / two came / went on with two / alice and bob", Check: checkDiffered, Propose: rehearsed("none")},
+		}, Reports: func(f Facts) (Facts, bool) {
+			d, err := reported(f[transcript.FactDiffered])
+			return d, err == nil
 		}},
 	}
 }
@@ -101,7 +103,7 @@ var reasoned = regexp.MustCompile(`(?i)^(?:n/a|not applicable): *(\S.{2,})$`)
 func orNot(name string, check func(*Site, string) error) func(*Site, string) (Facts, error) {
 	return func(s *Site, answer string) (Facts, error) {
 		if why := reasoned.FindStringSubmatch(answer); why != nil {
-			return Facts{name: notApplicable + printable.Text(why[1])}, checkText(why[1])
+			return Facts{name: notApplicable + printable.Text(why[1])}, engine.CheckText(why[1])
 		}
 		if err := check(s, answer); err != nil {
 			return nil, fmt.Errorf("%w; or answer n/a: REASON", err)
@@ -159,14 +161,14 @@ func checkDiffered(_ *Site, answer string) (Facts, error) {
 	if strings.EqualFold(answer, "none") {
 		return Facts{transcript.FactDiffered: "none"}, nil
 	}
-	if _, err := toldDeviation(answer); err != nil {
+	if _, err := reported(answer); err != nil {
 		return nil, err
 	}
 	return Facts{transcript.FactDiffered: printable.Text(answer)}, nil
 }
 
-// toldDeviation reads what people told.
-func toldDeviation(answer string) (Facts, error) {
+// reported reads what people report.
+func reported(answer string) (Facts, error) {
 	parts := strings.Split(answer, " / ")
 	if len(parts) != 4 {
 		return nil, errors.New(`want "none", or EXPECTED / SEEN / DECIDED / BY WHOM with " / " between`)
@@ -178,29 +180,4 @@ func toldDeviation(answer string) (Facts, error) {
 		}
 	}
 	return facts, nil
-}
-
-// DeviationError is a difference that people may go on with: then it is written down
-// with their reason, and stands in the plan that M of them sign.
-type DeviationError struct {
-	What, Expected, Seen string
-	Err                  error // the rule that it breaks
-}
-
-func (e *DeviationError) Error() string {
-	return fmt.Sprintf("%s: was %s, is %s: %s", e.What, printable.Text(e.Expected), printable.Text(e.Seen), e.Err)
-}
-func (e *DeviationError) Unwrap() error { return e.Err }
-
-// told reports whether the people have told of it already in this ceremony.
-func (s *Site) told(d Facts) bool {
-	return slices.ContainsFunc(s.Deviations, func(f Facts) bool { return maps.Equal(f, d) })
-}
-
-// decided reports whether people have already decided to go on with it in this
-// ceremony.
-func (s *Site) decided(d *DeviationError) bool {
-	return slices.ContainsFunc(s.Deviations, func(f Facts) bool {
-		return f[transcript.FactWhat] == d.What && f[transcript.FactExpected] == printable.Text(d.Expected) && f[transcript.FactSeen] == printable.Text(d.Seen)
-	})
 }

@@ -5,21 +5,21 @@ import (
 	"os"
 	"testing"
 
-	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/steps"
 )
 
-func rotateTwo(t *testing.T, s *steps.Site, parts rehearsal.Parts) error {
+func rotateTo(t *testing.T, s *engine.Parts, parts rehearsal.Parts, r steps.Rotation) error {
 	t.Helper()
-	return steps.Hold(t.Context(), s, nobody(parts), steps.Rotate, steps.OpenRotate(kek.Version(2)), steps.RotateSteps)
+	return engine.Run(t.Context(), *s, nobody(parts), steps.Rotate(r))
 }
 
 // otherwise are commands for other ceremonies than the rotation from 1 to 2 that was begun.
-var otherwise = map[string]func(*steps.Site){
-	"another from":     func(s *steps.Site) { s.From = 2 },
-	"another to":       func(s *steps.Site) { s.Want = 3 },
-	"another envelope": func(s *steps.Site) { s.Exclude = []string{"things/1.f"} },
+var otherwise = map[string]steps.Rotation{
+	"another from":     {To: 2, From: 2},
+	"another to":       {To: 3},
+	"another envelope": {To: 2, Exclude: []string{"things/1.f"}},
 }
 
 // TestOpenedOtherwise: a console without a bundle refuses a command that names other
@@ -27,15 +27,14 @@ var otherwise = map[string]func(*steps.Site){
 func TestOpenedOtherwise(t *testing.T) {
 	parts, s := installed(t)
 	s.Store = cutting{s.Store, `"kind":"roster"`}
-	if err := rotateTwo(t, s, parts); err == nil {
+	if err := rotateTo(t, s, parts, steps.Rotation{To: 2}); err == nil {
 		t.Fatal("the store was not gone")
 	}
-	for name, ask := range otherwise {
+	for name, r := range otherwise {
 		t.Run(name, func(t *testing.T) {
 			s := site(t, parts)
 			s.Bundles = t.TempDir()
-			ask(s)
-			if err := rotateTwo(t, s, parts); !errors.Is(err, steps.ErrUnfinished) {
+			if err := rotateTo(t, s, parts, r); !errors.Is(err, engine.ErrUnfinished) {
 				t.Errorf("got %v", err)
 			}
 			if list, err := os.ReadDir(s.Bundles); err != nil || len(list) > 0 {
@@ -47,16 +46,15 @@ func TestOpenedOtherwise(t *testing.T) {
 
 // TestOpenedOnDiskAlone: the same where the first line reached the disk and not the store.
 func TestOpenedOnDiskAlone(t *testing.T) {
-	for name, ask := range otherwise {
+	for name, r := range otherwise {
 		t.Run(name, func(t *testing.T) {
 			parts, s := installed(t)
 			s.Store = cutting{s.Store, `"kind":"opened"`}
-			if err := rotateTwo(t, s, parts); err == nil {
+			if err := rotateTo(t, s, parts, steps.Rotation{To: 2}); err == nil {
 				t.Fatal("the store was not gone")
 			}
 			s = site(t, parts)
-			ask(s)
-			if err := rotateTwo(t, s, parts); !errors.Is(err, steps.ErrUnfinished) {
+			if err := rotateTo(t, s, parts, r); !errors.Is(err, engine.ErrUnfinished) {
 				t.Errorf("got %v", err)
 			}
 		})

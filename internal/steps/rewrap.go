@@ -17,8 +17,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-const stepRewrap = "re-wrap"
-
 // scan counts what is to be done and refuses places that the catalogue lacks.
 func scan() Step {
 	return Step{
@@ -83,7 +81,7 @@ func countPlaces(ctx context.Context, s *Site, to kek.Version) (Facts, error) {
 // rewrapAll drains every version but the target.
 func rewrapAll() Step {
 	return Step{
-		Name: stepRewrap, Title: "Re-wrap every DEK",
+		Name: transcript.ActRewrap, Title: "Re-wrap every DEK",
 		Why: "Each DEK is unwrapped, wrapped with the target, unwrapped again and compared, inside the provider, before it is written.",
 		Act: &Act{
 			Plan: func(s *Site, f Facts) []Effect {
@@ -97,7 +95,7 @@ func rewrapAll() Step {
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 				left, err := leftovers(ctx, s, f.Version(transcript.FactTo), f.Excluded())
 				// What may be left must have been tried in this ceremony.
-				tried := len(f.Excluded()) == 0 || f["excluded"] != ""
+				tried := len(f.Excluded()) == 0 || f[transcript.FactLeftOut] != ""
 				if err != nil || left > 0 || !tried {
 					return Partly, nil, err
 				}
@@ -110,7 +108,7 @@ func rewrapAll() Step {
 
 func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 	to := f.Version(transcript.FactTo)
-	w, err := s.watch(ctx, to)
+	w, err := watchFleet(ctx, s, to)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +117,7 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 	counts, err := rewrap.Run(ctx, rewrap.Job{
 		Store: s.Store, Provider: s.Provider, Chain: s.Chain, To: to, Catalogue: s.Catalogue, Control: s.Control,
 		Excluded: f.Excluded(),
-		Mark:     rewrap.OpenMark(s.mark(), to),
+		Mark:     rewrap.OpenMark(markOf(s), to),
 		// The gate is a condition, not a moment (design section 3).
 		Gate: func(ctx context.Context) (string, error) {
 			if err := controlled(ctx, s.Control, d); err != nil {
@@ -132,12 +130,12 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			d.Show(func(v *View) { v.Fleet = &t })
 			return t.Behind(), nil
 		},
-		Canary: func(ctx context.Context, v kek.Version) error { return s.checkCanary(ctx, v) },
+		Canary: func(ctx context.Context, v kek.Version) error { return checkCanary(ctx, s, v) },
 		Report: func(p rewrap.Progress) { d.Show(func(v *View) { v.Progress = &p }) },
 	})
 	facts := Facts{
-		"scanned": strconv.Itoa(counts.Scanned), "rewrapped": strconv.Itoa(counts.Rewrapped), "current": strconv.Itoa(counts.Current),
-		"conflicts": strconv.Itoa(counts.Conflicts), "poison": strconv.Itoa(counts.Poison), "excluded": strconv.Itoa(counts.Excluded),
+		"scanned": strconv.Itoa(counts.Scanned), transcript.FactRewraps: strconv.Itoa(counts.Rewrapped), "current": strconv.Itoa(counts.Current),
+		"conflicts": strconv.Itoa(counts.Conflicts), "poison": strconv.Itoa(counts.Poison), transcript.FactLeftOut: strconv.Itoa(counts.Excluded),
 		"skipped": strconv.Itoa(counts.Skipped), "passes": strconv.Itoa(counts.Passes), "workers": s.Provider.Workers(),
 		"took": time.Since(began).Round(100 * time.Millisecond).String(),
 	}
@@ -163,11 +161,11 @@ func controlled(ctx context.Context, c *rewrap.Control, d Desk) error {
 
 // mark is the path of the low-water mark: beside the bundle, of which it is no
 // part, and hidden, so that no pattern takes it for one.
-func (s *Site) mark() string {
+func markOf(s *Site) string {
 	return filepath.Join(filepath.Dir(s.Bundle), "."+filepath.Base(s.Bundle)+".mark")
 }
 
-func (s *Site) checkCanary(ctx context.Context, v kek.Version) error {
+func checkCanary(ctx context.Context, s *Site, v kek.Version) error {
 	k, err := findKEK(ctx, s, v)
 	if err != nil {
 		return err

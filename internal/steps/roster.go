@@ -13,18 +13,12 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// Steps that others know by name.
-const (
-	stepRoster = "roster"
-	stepAttend = "attend"
-)
-
 // askRoster has the founders name the roster's file.
 func askRoster() Step {
 	return Step{
-		Name: stepRoster, Title: "Roster and quorum",
+		Name: "roster", Ends: transcript.Roster, Title: "Roster and quorum",
 		Why: "The roster says who may sign, and how many must. This ceremony locks the store to its digest.",
-		Ask: &Form{[]Field{{
+		Ask: &Form{Fields: []Field{{
 			Name: "roster", Question: "Path of the roster",
 			Help:    `an OpenSSH allowed_signers file whose first line is "# quorum: M"`,
 			Example: "/media/stick/roster",
@@ -35,15 +29,15 @@ func askRoster() Step {
 }
 
 func readRoster(s *Site, path string) (Facts, error) {
-	r, err := openRoster(path, s.Mode)
+	r, err := readRosterFile(path, s.Mode)
 	if err != nil {
 		return nil, err
 	}
 	return rosterFacts(r), nil
 }
 
-// openRoster reads a roster's file.
-func openRoster(path string, mode quorum.Mode) (quorum.Roster, error) {
+// readRosterFile reads a roster's file.
+func readRosterFile(path string, mode quorum.Mode) (quorum.Roster, error) {
 	text, err := rosterText(path)
 	var named *fs.PathError
 	if errors.As(err, &named) { // without the name: it was typed
@@ -87,7 +81,7 @@ func rosterFacts(r quorum.Roster) Facts {
 // chainRoster takes over the roster that the last ceremony left behind.
 func chainRoster() Step {
 	return Step{
-		Name: stepRoster, Title: "Roster and quorum",
+		Name: "roster", Ends: transcript.Roster, Title: "Roster and quorum",
 		Why: "The roster is the one that the last ceremony left behind.",
 		Look: func(ctx context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
 			lock, err := s.Store.Lock(ctx)
@@ -103,7 +97,7 @@ func chainRoster() Step {
 // attend has people show that they are here and hold their keys.
 func attend(all bool) Step {
 	return Step{
-		Name: stepAttend, Title: "Attendance", Anew: true,
+		Name: "attend", Title: "Attendance", Anew: true,
 		Why:    "Each of you compares the fingerprint, and the last final digest if there is one, with your own paper, and types your name to sign.",
 		Gather: &Gather{Purpose: quorum.Attend, All: all},
 	}

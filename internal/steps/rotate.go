@@ -2,25 +2,64 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// RotateSteps is the ceremony that moves everything to another version.
-func RotateSteps(f Facts) []Step {
-	steps := []Step{chainRoster(), attend(false), place(), pin(), probe()}
+// Rotation is what a command names of one.
+type Rotation struct {
+	To      kek.Version
+	From    kek.Version // the active one; 0: it named none
+	Exclude []string    // envelopes that may be left, by name
+}
+
+// Rotate moves everything to another version, and makes it if it is not there.
+func Rotate(r Rotation) Ceremony {
+	return Ceremony{
+		Kind: transcript.KindRotate, Open: r.open, Matches: r.matches, Steps: rotateSteps, Binds: bind,
+		Command: func(opened Facts) string {
+			return "kekceremony rotate --to-version " + opened.Version(transcript.FactTo).String()
+		},
+		Summary: func(f Facts) []string {
+			return []string{
+				"Version " + f[transcript.FactTo] + " is active. Every other version is retired: readable, written by nobody.",
+				f[transcript.FactRewraps] + " envelopes re-wrapped, each checked before it was written. 0 left at another version.",
+			}
+		},
+	}
+}
+
+// matches refuses a command that names other versions or exclusions than those that the
+// ceremony was opened with.
+func (r Rotation) matches(opened Facts) error {
+	from, to, excluded := opened.Version(transcript.FactFrom), opened.Version(transcript.FactTo), strings.Join(r.Exclude, "\n")
+	switch {
+	case r.From != 0 && from != r.From:
+		return fmt.Errorf("from version %d, asked for %d", from, r.From)
+	case r.To != 0 && to != r.To:
+		return fmt.Errorf("to version %d, asked for %d", to, r.To)
+	case excluded != "" && excluded != opened[transcript.FactExclude]:
+		return errors.New("was opened with other exclusions")
+	}
+	return nil
+}
+
+func rotateSteps(f Facts) []Step {
+	steps := []Step{chainRoster(), attend(false), place(), pin(), probe(false)}
 	if f[transcript.FactGenerate] == "yes" {
 		steps = append(steps, makeKey()...)
 	}
 	return append(steps,
 		verifyFleet(),
 		scan(),
-		approve("approve", stepSwitch, stepRewrap, stepRetire),
+		approve("approve", transcript.ActSwitch, transcript.ActRewrap, transcript.ActRetire),
 		switchWriters(),
 		acknowledge(),
 		rewrapAll(),
@@ -30,38 +69,36 @@ func RotateSteps(f Facts) []Step {
 	)
 }
 
-// OpenRotate decides from which version to rotate to which, and whether the
-// target must be made first.
-func OpenRotate(to kek.Version) Opening {
-	return func(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
-		keks, active, err := s.installed(ctx, lock)
-		if err != nil {
-			return nil, err
-		}
-		if s.From != 0 && s.From != active.Version {
-			return nil, fmt.Errorf("rotate from version %d: version %d is active: %w", s.From, active.Version, ErrFrom)
-		}
-		if to == active.Version {
-			if err := somethingDue(ctx, s, keks, to); err != nil {
-				return nil, err
-			}
-		}
-		exists, err := s.exists(keks, to)
-		if err != nil {
-			return nil, err
-		}
-		facts := Facts{transcript.FactFrom: active.Version.String(), transcript.FactTo: to.String(), transcript.FactGenerate: "no"}
-		if !exists {
-			facts[transcript.FactGenerate] = "yes"
-		}
-		if len(s.Exclude) > 0 {
-			facts[transcript.FactExclude] = strings.Join(s.Exclude, "\n")
-		}
-		return facts, nil
+// open decides from which version to rotate to which, and whether the target must be made
+// first.
+func (r Rotation) open(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
+	keks, active, err := installed(ctx, s, lock)
+	if err != nil {
+		return nil, err
 	}
+	if r.From != 0 && r.From != active.Version {
+		return nil, fmt.Errorf("rotate from version %d: version %d is active: %w", r.From, active.Version, ErrFrom)
+	}
+	if r.To == active.Version {
+		if err := somethingDue(ctx, s, keks, r.To); err != nil {
+			return nil, err
+		}
+	}
+	exists, err := exists(s, keks, r.To)
+	if err != nil {
+		return nil, err
+	}
+	facts := Facts{transcript.FactFrom: active.Version.String(), transcript.FactTo: r.To.String(), transcript.FactGenerate: "no"}
+	if !exists {
+		facts[transcript.FactGenerate] = "yes"
+	}
+	if len(r.Exclude) > 0 {
+		facts[transcript.FactExclude] = strings.Join(r.Exclude, "\n")
+	}
+	return facts, nil
 }
 
-// somethingDue returns ErrNothingDue when the active version is all there is. It
+// somethingDue returns engine.ErrNothingDue when the active version is all there is. It
 // is not after a rotation to it was given up, or when a forgotten writer wrote
 // with another one.
 func somethingDue(ctx context.Context, s *Site, keks []store.KEK, to kek.Version) error {
@@ -72,7 +109,7 @@ func somethingDue(ctx context.Context, s *Site, keks []store.KEK, to kek.Version
 	}
 	left, err := leftovers(ctx, s, to, nil)
 	if err == nil && left == 0 {
-		err = fmt.Errorf("version %d is active: %w", to, ErrNothingDue)
+		err = fmt.Errorf("version %d is active: %w", to, engine.ErrNothingDue)
 	}
 	return err
 }

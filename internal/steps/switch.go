@@ -8,12 +8,10 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-const stepSwitch = "switch"
-
 // switchWriters moves the pointer. Both versions stay readable throughout.
 func switchWriters() Step {
 	return Step{
-		Name: stepSwitch, Title: "Switch the writers",
+		Name: transcript.ActSwitch, Title: "Switch the writers",
 		Why: "From here on the applications write with the target version.",
 		Act: &Act{
 			Plan: func(_ *Site, f Facts) []Effect {

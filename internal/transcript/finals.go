@@ -47,18 +47,51 @@ func (v *verifier) final(core []byte, m quorum.Member) error {
 	if !signed { // laid down before an interruption, and never signed: it says nothing
 		return nil
 	}
-	p, err := v.Roster.Check(v.Mode().Namespace(quorum.Final), quorum.Signed{Name: m.Name, Statement: statement, Signature: sig, At: v.Events.End()})
-	if err == nil && !v.came[m.Name] {
-		err = fmt.Errorf("%s did not attend", m.Name)
-	}
-	if err == nil {
-		err = v.count(p)
-	}
-	if err != nil {
+	if err := v.State.takeFinal(m, statement, sig); err != nil {
 		return broken(RuleFinals, "%s.sig: %w", name, err)
 	}
 	v.Finals[m.Name], v.used[name+".sig"] = verdict, true
 	return nil
+}
+
+// takeFinal checks a person's signature of the end.
+func (s *State) takeFinal(m quorum.Member, statement, sig []byte) error {
+	signed := quorum.Signed{Name: m.Name, Statement: statement, Signature: sig, At: s.last.Clock()}
+	p, err := s.Roster.Check(s.Mode().Namespace(quorum.Final), signed)
+	if err == nil && !s.came[m.Name] {
+		err = fmt.Errorf("%s did not attend", m.Name)
+	}
+	if err == nil {
+		err = s.count(p)
+	}
+	return err
+}
+
+// Finals checks the finals among the files of a closed log and returns the verdicts by
+// name. A statement whose signature is not there yet says nothing.
+func (s State) Finals(files map[string][]byte) (map[string]Verdict, error) {
+	core, err := s.Core()
+	if err != nil {
+		return nil, err
+	}
+	s = s.clone() // of which the counters move on
+	verdicts := map[string]Verdict{}
+	for _, m := range s.Roster.Members {
+		name := FinalFile(m.Name)
+		statement, sig := files[name], files[name+".sig"]
+		if statement == nil || sig == nil {
+			continue
+		}
+		verdict, err := VerdictOf(core, m, statement)
+		if err == nil {
+			err = s.takeFinal(m, statement, sig)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("final of %s: %w", m.Name, err)
+		}
+		verdicts[m.Name] = verdict
+	}
+	return verdicts, nil
 }
 
 // Outcomes of a ceremony: every step was done, or it was given up before.

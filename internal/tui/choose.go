@@ -6,7 +6,7 @@ import (
 	"github.com/charmbracelet/bubbles/textinput"
 	tea "github.com/charmbracelet/bubbletea"
 
-	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/engine"
 )
 
 // choosePrompt is a step that failed. Of a deviation the reason to go on is typed.
@@ -37,7 +37,7 @@ func (p *choosePrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 	}
 	switch key.String() {
 	case "r", "s":
-		p.q.answer(steps.Choice{Retry: key.String() == "r"}, nil)
+		p.q.answer(engine.Choice{Retry: key.String() == "r"}, nil)
 		return nil, true
 	case "d":
 		if p.q.q.Deviation != nil {
@@ -57,7 +57,7 @@ func (p *choosePrompt) reasoning(msg tea.Msg, key string) (tea.Cmd, bool) {
 		return nil, false
 	case "enter":
 		if why := strings.TrimSpace(p.reason.Value()); why != "" {
-			p.q.answer(steps.Choice{Decided: why}, nil)
+			p.q.answer(engine.Choice{Decided: why}, nil)
 			return nil, true
 		}
 		return nil, false
@@ -67,7 +67,7 @@ func (p *choosePrompt) reasoning(msg tea.Msg, key string) (tea.Cmd, bool) {
 	return cmd, false
 }
 
-func (p *choosePrompt) body(v steps.View, width int) []string { return probe(v, width) }
+func (p *choosePrompt) body(v engine.View, width int) []string { return probe(v, width) }
 
 func (p *choosePrompt) act(int) []string {
 	lines := []string{alarm.Render(" REFUSED: ") + p.q.q.Err.Error(), ""}
@@ -97,4 +97,4 @@ func (p *choosePrompt) keys() string {
 	return "r try again   s stop   ctrl+o log"
 }
 
-func (p *choosePrompt) dismiss(err error) { p.q.answer(steps.Choice{}, err) }
+func (p *choosePrompt) dismiss(err error) { p.q.answer(engine.Choice{}, err) }

@@ -8,21 +8,19 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
-	"github.com/certautopilot/kekceremony/internal/rewrap"
-	"github.com/certautopilot/kekceremony/internal/steps"
-	"github.com/certautopilot/kekceremony/internal/term"
+	"github.com/certautopilot/kekceremony/internal/engine"
 )
 
 // model is the program's state. Only Update changes it.
 type model struct {
 	room     *room
-	control  *rewrap.Control
-	terminal *term.Terminal
+	control  *engine.Control
+	terminal *engine.Terminal
 	cancel   context.CancelCauseFunc
 	now      func() time.Time
 
 	width, height int
-	view          steps.View
+	view          engine.View
 	ask           prompt      // what waits for a person; nil when nobody need act
 	signed        *signPrompt // the last one answered on this page: what is being signed stays in sight
 	typed         *signPrompt // one that was taken away before it was answered: its successor keeps what was typed
@@ -40,13 +38,13 @@ type model struct {
 type prompt interface {
 	// update takes a key; done is true when the question was answered.
 	update(tea.Msg) (cmd tea.Cmd, done bool)
-	body(v steps.View, width int) []string
+	body(v engine.View, width int) []string
 	act(width int) []string // what a person must do: never scrolled away
 	keys() string
 	dismiss(error)
 }
 
-func newModel(r *room, c *rewrap.Control, t *term.Terminal, cancel context.CancelCauseFunc) *model {
+func newModel(r *room, c *engine.Control, t *engine.Terminal, cancel context.CancelCauseFunc) *model {
 	m := &model{room: r, control: c, terminal: t, cancel: cancel, now: time.Now}
 	m.width, m.height = t.Size()
 	return m
@@ -222,7 +220,7 @@ const lentRows = 6
 type lent struct {
 	page     string
 	use      lending
-	terminal *term.Terminal
+	terminal *engine.Terminal
 }
 
 // Run implements tea.ExecCommand.

@@ -8,8 +8,7 @@ import (
 	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/x/ansi"
 
-	"github.com/certautopilot/kekceremony/internal/quorum"
-	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/engine"
 )
 
 // View implements tea.Model.
@@ -63,7 +62,7 @@ func (m *model) notYet() []string {
 }
 
 // header says where we are.
-func header(v steps.View, width int) string {
+func header(v engine.View, width int) string {
 	left := " kekceremony  " + v.Kind
 	if v.From > 0 {
 		left += fmt.Sprintf(" %d -> %d", v.From, v.To)
@@ -71,7 +70,7 @@ func header(v steps.View, width int) string {
 		left += fmt.Sprintf(" %d", v.To)
 	}
 	var right string
-	if v.Mode == quorum.Rehearsal {
+	if v.Rehearsal {
 		right = "REHEARSAL   "
 	}
 	switch {
@@ -197,7 +196,7 @@ func para(style lipgloss.Style, head, text string, width int) []string {
 }
 
 // logPage shows the last events.
-func logPage(v steps.View) []string {
+func logPage(v engine.View) []string {
 	lines := []string{strong.Render(" The log so far, newest first"), ""}
 	for i := len(v.Log) - 1; i >= 0; i-- {
 		lines = append(lines, " "+v.Log[i])

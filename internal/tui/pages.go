@@ -7,13 +7,10 @@ import (
 
 	"github.com/charmbracelet/lipgloss"
 
-	"github.com/certautopilot/kekceremony/internal/fleet"
-	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/rewrap"
-	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/engine"
 )
 
-func details(v steps.View, width int) []string {
+func details(v engine.View, width int) []string {
 	var lines []string
 	for _, d := range v.Details {
 		lines = append(lines, para(past, fmt.Sprintf(" %-14s ", d.Name), d.Value, width)...)
@@ -22,9 +19,9 @@ func details(v steps.View, width int) []string {
 }
 
 // probe shows the verdicts line by line.
-func probe(v steps.View, width int) []string {
-	marks := map[provider.Outcome]string{provider.Trying: "[>>]", provider.Passed: "[ok]", provider.Failed: "[NO]"}
-	styles := map[provider.Outcome]lipgloss.Style{provider.Trying: accent, provider.Passed: lipgloss.NewStyle(), provider.Failed: alarm}
+func probe(v engine.View, width int) []string {
+	marks := map[engine.Outcome]string{engine.Trying: "[>>]", engine.Passed: "[ok]", engine.Failed: "[NO]"}
+	styles := map[engine.Outcome]lipgloss.Style{engine.Trying: accent, engine.Passed: lipgloss.NewStyle(), engine.Failed: alarm}
 	var lines []string
 	for _, p := range v.Probe {
 		head := fmt.Sprintf("   %s  %-12s ", marks[p.Outcome], p.Line)
@@ -34,7 +31,7 @@ func probe(v steps.View, width int) []string {
 }
 
 // fleetTable shows each process, and what it lacks.
-func fleetTable(v steps.View) []string {
+func fleetTable(v engine.View) []string {
 	if v.Fleet == nil {
 		return nil
 	}
@@ -58,7 +55,7 @@ func fleetTable(v steps.View) []string {
 	return lines
 }
 
-func processLine(p fleet.Process, t fleet.Table) string {
+func processLine(p engine.Process, t engine.Fleet) string {
 	state := alarm.Render("[needed]") + fmt.Sprintf("  has no version %d", t.Target)
 	switch {
 	case p.Silent:
@@ -76,7 +73,7 @@ func processLine(p fleet.Process, t fleet.Table) string {
 }
 
 // progress is the rotate screen.
-func progress(v steps.View, width int, now time.Time) []string {
+func progress(v engine.View, width int, now time.Time) []string {
 	p := v.Progress
 	if p == nil {
 		return nil
@@ -95,7 +92,7 @@ func progress(v steps.View, width int, now time.Time) []string {
 		rate = fmt.Sprintf("%.0f/s", p.Rate)
 	}
 	state := p.State
-	if state != rewrap.Running {
+	if state != engine.Running {
 		state = accent.Render(state)
 	}
 	return []string{
@@ -115,7 +112,7 @@ func bar(share float64, width int) string {
 	return "[" + strings.Repeat("#", full) + strings.Repeat(".", max(0, width-full)) + "]"
 }
 
-func eta(e rewrap.ETA, now time.Time) string {
+func eta(e engine.ETA, now time.Time) string {
 	switch {
 	case !e.Known:
 		return "unknown: " + e.Why
@@ -127,7 +124,7 @@ func eta(e rewrap.ETA, now time.Time) string {
 
 // ending is the last page: what was done, the digest to write down, and how to
 // check it with and without this program.
-func ending(v steps.View, width int) []string {
+func ending(v engine.View, width int) []string {
 	e := v.Ending
 	var lines []string
 	for _, s := range append(e.Summary, "Final signatures: "+strings.Join(e.Signed, ", ")+".") {
@@ -146,7 +143,7 @@ func ending(v steps.View, width int) []string {
 }
 
 // commands check a bundle, each by copying one line.
-func commands(e *steps.Ending) []string {
+func commands(e *engine.Ending) []string {
 	return []string{
 		" Check it      kekceremony transcript verify \\",
 		"                 " + e.Bundle,

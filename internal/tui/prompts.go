@@ -8,7 +8,7 @@ import (
 	"github.com/charmbracelet/huh"
 	"github.com/charmbracelet/lipgloss"
 
-	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/engine"
 )
 
 // formPrompt is a huh form of one field. Enter, back and ctrl+c are the host's.
@@ -45,7 +45,7 @@ func (p *formPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 			p.q.answer(p.value, nil)
 			return nil, true
 		case "esc":
-			p.q.answer("", steps.ErrBack)
+			p.q.answer("", engine.ErrBack)
 			return nil, true
 		case "ctrl+v", "tab", "shift+tab":
 			return nil, false
@@ -59,7 +59,7 @@ func (p *formPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 }
 
 // body shows what was answered on this page before.
-func (p *formPrompt) body(v steps.View, width int) []string { return details(v, width-1) }
+func (p *formPrompt) body(v engine.View, width int) []string { return details(v, width-1) }
 
 func (p *formPrompt) act(width int) []string {
 	var lines []string
@@ -89,7 +89,7 @@ func (p *leavePrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 	return nil, false
 }
 
-func (p *leavePrompt) body(steps.View, int) []string { return nil }
-func (p *leavePrompt) act(int) []string              { return nil }
-func (p *leavePrompt) keys() string                  { return "enter close   ctrl+o log" }
-func (p *leavePrompt) dismiss(err error)             { p.q.answer(struct{}{}, err) }
+func (p *leavePrompt) body(engine.View, int) []string { return nil }
+func (p *leavePrompt) act(int) []string               { return nil }
+func (p *leavePrompt) keys() string                   { return "enter close   ctrl+o log" }
+func (p *leavePrompt) dismiss(err error)              { p.q.answer(struct{}{}, err) }

@@ -6,28 +6,27 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
-	"github.com/certautopilot/kekceremony/internal/steps"
-	"github.com/certautopilot/kekceremony/internal/term"
+	"github.com/certautopilot/kekceremony/internal/engine"
 )
 
 // room is the engine's side of the screen. The engine never calls the program:
 // it leaves mail, which one waiting command picks up.
 type room struct {
 	mu    sync.Mutex
-	view  steps.View
+	view  engine.View
 	ask   any  // the one open question: asked, consent, lend, choose or leave
 	taken bool // the question that was asked last is not asked any more
 	ended bool
 	ring  chan struct{}
 }
 
-var _ steps.Room = (*room)(nil)
+var _ engine.Room = (*room)(nil)
 
 func newRoom() *room { return &room{ring: make(chan struct{}, 1)} }
 
 // mail is what the program finds in the room.
 type mail struct {
-	view  steps.View
+	view  engine.View
 	taken bool // what is asked on the screen is not asked any more
 	ask   any
 	ended bool
@@ -87,47 +86,47 @@ func (q question[Q, A]) answer(a A, err error) {
 
 // The questions a room can be asked.
 type (
-	lending func(*term.Terminal) error
+	lending func(*engine.Terminal) error
 	leaving struct{}
 
-	formQuestion    = question[steps.Question, string]
-	consentQuestion = question[steps.Request, steps.Consent]
+	formQuestion    = question[engine.Question, string]
+	consentQuestion = question[engine.Request, engine.Consent]
 	lendQuestion    = question[lending, struct{}]
-	chooseQuestion  = question[steps.Failure, steps.Choice]
+	chooseQuestion  = question[engine.Failure, engine.Choice]
 	leaveQuestion   = question[leaving, struct{}]
 )
 
-// Expect implements steps.Room: there are people to answer.
-func (r *room) Expect(string, []steps.Field) error { return nil }
+// Expect implements engine.Room: there are people to answer.
+func (r *room) Expect(string, []engine.Field) error { return nil }
 
-// Alone implements steps.Room.
+// Alone implements engine.Room.
 func (r *room) Alone() bool { return false }
 
-// Ask implements steps.Room.
-func (r *room) Ask(ctx context.Context, q steps.Question) (string, error) {
-	return put[steps.Question, string](ctx, r, q)
+// Ask implements engine.Room.
+func (r *room) Ask(ctx context.Context, q engine.Question) (string, error) {
+	return put[engine.Question, string](ctx, r, q)
 }
 
-// Consent implements steps.Room.
-func (r *room) Consent(ctx context.Context, req steps.Request) (steps.Consent, error) {
-	return put[steps.Request, steps.Consent](ctx, r, req)
+// Consent implements engine.Room.
+func (r *room) Consent(ctx context.Context, req engine.Request) (engine.Consent, error) {
+	return put[engine.Request, engine.Consent](ctx, r, req)
 }
 
-// Lend implements steps.Room. The program's reader is parked meanwhile.
-func (r *room) Lend(ctx context.Context, use func(*term.Terminal) error) error {
+// Lend implements engine.Room. The program's reader is parked meanwhile.
+func (r *room) Lend(ctx context.Context, use func(*engine.Terminal) error) error {
 	open := lendQuestion{use, make(chan answer[struct{}], 1)}
 	r.post(func() { r.ask = open })
 	// Not even the end of ctx takes the terminal back from whoever uses it.
 	return (<-open.reply).err
 }
 
-// Choose implements steps.Room.
-func (r *room) Choose(ctx context.Context, f steps.Failure) (steps.Choice, error) {
-	return put[steps.Failure, steps.Choice](ctx, r, f)
+// Choose implements engine.Room.
+func (r *room) Choose(ctx context.Context, f engine.Failure) (engine.Choice, error) {
+	return put[engine.Failure, engine.Choice](ctx, r, f)
 }
 
-// Show implements steps.Room.
-func (r *room) Show(v steps.View) { r.post(func() { r.view = v }) }
+// Show implements engine.Room.
+func (r *room) Show(v engine.View) { r.post(func() { r.view = v }) }
 
 // leave keeps the last page until somebody has read it.
 func (r *room) leave(ctx context.Context) {

@@ -7,8 +7,8 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
-	"github.com/certautopilot/kekceremony/internal/steps"
 )
 
 // TestTakenBack: the last signature comes from elsewhere while the page asks for
@@ -22,7 +22,7 @@ func TestTakenBack(t *testing.T) {
 	ctx, arrived := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {
-		_, err := r.Consent(ctx, steps.Request{Need: 1, Signers: []steps.Signer{{Name: "carol", Asked: true}}})
+		_, err := r.Consent(ctx, engine.Request{Need: 1, Signers: []engine.Signer{{Name: "carol", Asked: true}}})
 		ended <- err
 	}()
 	mailed := func() { m.take(r.wait().(mail)) }
@@ -40,7 +40,7 @@ func TestTakenBack(t *testing.T) {
 	if m.ask != nil {
 		t.Error("the page still asks")
 	}
-	r.Show(steps.View{Step: "re-wrap", Progress: &rewrap.Progress{}})
+	r.Show(engine.View{Step: "re-wrap", Progress: &engine.Progress{}})
 	mailed()
 	m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("p")})
 	m.view.Attended = "alice, bob"
@@ -48,7 +48,7 @@ func TestTakenBack(t *testing.T) {
 	if paused, _, _ := control.Now(); !paused {
 		t.Error("p does not pause")
 	}
-	if got := control.Changes(); len(got) != 1 || got[0] != (rewrap.Change{Action: rewrap.Pause, By: "bob"}) {
+	if got := control.Changes(); len(got) != 1 || got[0] != (rewrap.Change{Action: engine.Pause, By: "bob"}) {
 		t.Errorf("changes %v", got)
 	}
 	for _, key := range []string{"r", "2", "5", "0"} {
@@ -56,7 +56,7 @@ func TestTakenBack(t *testing.T) {
 	}
 	m.key(tea.KeyMsg{Type: tea.KeyEnter})
 	m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("1")})
-	if got := control.Changes(); len(got) != 1 || got[0] != (rewrap.Change{Action: rewrap.SetRate, By: "alice", Rate: 250}) {
+	if got := control.Changes(); len(got) != 1 || got[0] != (rewrap.Change{Action: engine.SetRate, By: "alice", Rate: 250}) {
 		t.Errorf("changes %v", got)
 	}
 	m.key(tea.KeyMsg{Type: tea.KeyCtrlC})

@@ -8,8 +8,7 @@ import (
 	"github.com/charmbracelet/bubbles/textinput"
 	tea "github.com/charmbracelet/bubbletea"
 
-	"github.com/certautopilot/kekceremony/internal/quorum"
-	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/engine"
 )
 
 // signPrompt shows who must sign and takes one person's typed word.
@@ -33,9 +32,9 @@ func newSignPrompt(q consentQuestion) *signPrompt {
 // then to those who sign elsewhere.
 func (p *signPrompt) next() {
 	n := len(p.q.q.Signers)
-	asked := func(s steps.Signer) bool { return s.Asked && !s.Signed && s.Elsewhere == "" }
-	for _, ok := range []func(steps.Signer) bool{
-		func(s steps.Signer) bool { return asked(s) && (s.Key != "" || p.who >= 0) },
+	asked := func(s engine.Signer) bool { return s.Asked && !s.Signed && s.Offline == "" }
+	for _, ok := range []func(engine.Signer) bool{
+		func(s engine.Signer) bool { return asked(s) && (s.Key != "" || p.who >= 0) },
 		asked,
 	} {
 		for i := 1; i <= n; i++ {
@@ -81,7 +80,7 @@ func (p *signPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 			if p.who < 0 {
 				return nil, false
 			}
-			p.q.answer(steps.Consent{Signer: p.q.q.Signers[p.who].Name, Word: strings.TrimSpace(p.input.Value()), Elsewhere: true}, nil)
+			p.q.answer(engine.Consent{Signer: p.q.q.Signers[p.who].Name, Word: strings.TrimSpace(p.input.Value()), Offline: true}, nil)
 			return nil, true
 		case "ctrl+d":
 			p.later = !p.enough()
@@ -107,7 +106,7 @@ func (p *signPrompt) leave(key string) bool {
 	if key != "y" && key != "ctrl+d" {
 		return false
 	}
-	p.q.answer(steps.Consent{}, steps.ErrLater)
+	p.q.answer(engine.Consent{}, engine.ErrLater)
 	return true
 }
 
@@ -115,21 +114,21 @@ func (p *signPrompt) enter() bool {
 	word := strings.TrimSpace(p.input.Value())
 	switch {
 	case word == "" && p.enough():
-		p.q.answer(steps.Consent{}, steps.ErrEnough)
+		p.q.answer(engine.Consent{}, engine.ErrEnough)
 		return true
 	case word == "" || p.who < 0:
 		p.note = "Enter alone signs nothing"
 		return false
 	}
-	p.q.answer(steps.Consent{Signer: p.q.q.Signers[p.who].Name, Word: word}, nil)
+	p.q.answer(engine.Consent{Signer: p.q.q.Signers[p.who].Name, Word: word}, nil)
 	return true
 }
 
-func (p *signPrompt) body(_ steps.View, width int) []string {
+func (p *signPrompt) body(_ engine.View, width int) []string {
 	r := p.q.q
 	lines := planLines(r, width)
 	for i, s := range r.Signers {
-		lines = append(lines, signerLine(s, i == p.who, r.Purpose == quorum.Attend || r.Purpose == quorum.Join))
+		lines = append(lines, signerLine(s, i == p.who, r.Purpose == engine.Attend || r.Purpose == engine.Join))
 	}
 	return lines
 }
@@ -160,12 +159,12 @@ func (p *signPrompt) standing() []string {
 }
 
 // wanted says what a person is to do now.
-func wanted(r steps.Request, s steps.Signer) string {
-	words := strings.Join(r.Word(s.Name), ", ")
+func wanted(r engine.Request, s engine.Signer) string {
+	words := strings.Join(s.Words, ", ")
 	switch {
 	case s.Key != "":
 		return fmt.Sprintf(" %s: type %s to sign ", s.Name, words)
-	case r.Purpose == quorum.Final:
+	case r.Purpose == engine.Final:
 		return fmt.Sprintf(" %s: no key on this console; type %s, then ctrl+e ", s.Name, words)
 	}
 	return fmt.Sprintf(" %s: no key on this console; ctrl+e to sign offline ", s.Name)
@@ -173,19 +172,19 @@ func wanted(r steps.Request, s steps.Signer) string {
 
 // elsewhere shows where the statements are that wait for an offline signature, and
 // how to sign them.
-func elsewhere(r steps.Request) (lines []string) {
+func elsewhere(r engine.Request) (lines []string) {
 	for _, s := range r.Signers {
-		if s.Elsewhere != "" {
-			lines = append(lines, accent.Render(" "+s.Name+": ")+s.Elsewhere)
+		if s.Offline != "" {
+			lines = append(lines, accent.Render(" "+s.Name+": ")+s.Offline)
 		}
 	}
 	if len(lines) == 0 {
 		return nil
 	}
-	return append([]string{" To sign offline, put the .sig beside its statement in", " " + r.Laid}, lines...)
+	return append([]string{" To sign offline, put the .sig beside its statement in", " " + r.Dir}, lines...)
 }
 
-func planLines(r steps.Request, width int) []string {
+func planLines(r engine.Request, width int) []string {
 	var lines []string
 	for i, e := range r.Plan {
 		line := fmt.Sprintf("   %d  %-9s %s", i+1, e.Verb, e.Object)
@@ -197,7 +196,7 @@ func planLines(r steps.Request, width int) []string {
 	if len(lines) > 0 {
 		lines = append(lines, "")
 	}
-	label, digest := map[quorum.Purpose]string{quorum.Approve: " Plan   ", quorum.Final: " Final  "}[r.Purpose], r.Digest
+	label, digest := map[engine.Purpose]string{engine.Approve: " Plan   ", engine.Final: " Final  "}[r.Purpose], r.Digest
 	if r.Last != "" {
 		label, digest = " Last   ", r.Last
 	}
@@ -214,14 +213,14 @@ func planLines(r steps.Request, width int) []string {
 }
 
 // signerLine shows a whole fingerprint where people compare it: at attendance.
-func signerLine(s steps.Signer, now, whole bool) string {
+func signerLine(s engine.Signer, now, whole bool) string {
 	mark := "[      ]"
 	switch {
 	case s.Signed:
 		mark = "[signed]"
 	case !s.Asked:
 		mark = "[   -  ]"
-	case s.Elsewhere != "":
+	case s.Offline != "":
 		mark = accent.Render("[>>    ]")
 	case now:
 		mark = accent.Render("[needed]")
@@ -236,9 +235,9 @@ func signerLine(s steps.Signer, now, whole bool) string {
 	switch {
 	case s.At != "":
 		line += "  " + s.At
-	case s.Elsewhere != "":
+	case s.Offline != "":
 		line += "  offline"
-	case s.Key == quorum.InAgent:
+	case s.Key == engine.InAgent:
 		line += "  " + s.Key
 	}
 	return line
@@ -258,4 +257,4 @@ func (p *signPrompt) keys() string {
 	return "enter sign  tab next  ctrl+e offline  ctrl+d later  ctrl+o log  ctrl+c stop"
 }
 
-func (p *signPrompt) dismiss(err error) { p.q.answer(steps.Consent{}, err) }
+func (p *signPrompt) dismiss(err error) { p.q.answer(engine.Consent{}, err) }

@@ -5,13 +5,13 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/engine"
 )
 
 // steering is an action on the re-wrap that is being asked for: it is done when
 // somebody has said who asks, since it becomes an event of the transcript.
 type steering struct {
-	action rewrap.Action
+	action engine.Action
 	typing bool   // the rate is being typed
 	digits string // of it
 }
@@ -43,15 +43,15 @@ func (m *model) wish(key string) *steering {
 	switch key {
 	case "p":
 		if paused, _, _ := m.control.Now(); paused {
-			return &steering{action: rewrap.Resume}
+			return &steering{action: engine.Resume}
 		}
-		return &steering{action: rewrap.Pause}
+		return &steering{action: engine.Pause}
 	case "-":
-		return &steering{action: rewrap.Slower}
+		return &steering{action: engine.Slower}
 	case "+", "=":
-		return &steering{action: rewrap.Faster}
+		return &steering{action: engine.Faster}
 	case "r":
-		return &steering{action: rewrap.SetRate, typing: true}
+		return &steering{action: engine.SetRate, typing: true}
 	}
 	return nil
 }
@@ -69,7 +69,7 @@ func (s *steering) typed(key string) {
 
 func (m *model) do(by string) {
 	rate := int(m.view.Progress.Rate)
-	if m.steering.action == rewrap.SetRate {
+	if m.steering.action == engine.SetRate {
 		rate, _ = strconv.Atoi(m.steering.digits) // digits only
 	}
 	m.control.Do(m.steering.action, by, rate)

@@ -13,21 +13,20 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
-	"github.com/certautopilot/kekceremony/internal/steps"
-	"github.com/certautopilot/kekceremony/internal/term"
+	"github.com/certautopilot/kekceremony/internal/engine"
 	_ "github.com/certautopilot/kekceremony/internal/tui/background" // before bubbletea asks the terminal
 )
 
 // Run shows hold's room on the terminal until hold returns, and leaves the
 // terminal as it was, whatever happens.
-func Run(ctx context.Context, t *term.Terminal, site *steps.Site, hold func(context.Context, steps.Room) error) (err error) {
+func Run(ctx context.Context, t *engine.Terminal, control *engine.Control, hold func(context.Context, engine.Room) error) (err error) {
 	defer func() { err = errors.Join(err, t.Restore()) }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r := newRoom()
 	held := make(chan error, 1)
 	go func() { held <- guarded(ctx, r, hold) }()
-	m := newModel(r, site.Control, t, cancel)
+	m := newModel(r, control, t, cancel)
 	p := tea.NewProgram(m, options()...)
 	_, err = p.Run()
 	cancel(err)
@@ -44,7 +43,7 @@ func Run(ctx context.Context, t *term.Terminal, site *steps.Site, hold func(cont
 
 // guarded holds the ceremony; a panic becomes an error, so that the terminal is
 // given back before anybody reads it.
-func guarded(ctx context.Context, r *room, hold func(context.Context, steps.Room) error) (err error) {
+func guarded(ctx context.Context, r *room, hold func(context.Context, engine.Room) error) (err error) {
 	defer r.end()
 	defer func() {
 		if p := recover(); p != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
@@ -51,7 +52,7 @@ func (c *console) try(meanwhile func()) error {
 		return err
 	}
 	return steps.Entry{
-		PIN: steps.PIN{Parts: 1, Tries: 3}, Dir: c.dir, Lend: lend, Say: func(string) {},
+		PIN: engine.PIN{Parts: 1, Tries: 3}, Dir: c.dir, Lend: lend, Say: func(string) {},
 		Final: func(provider.Tries) error { c.asked++; return provider.ErrFinalTry },
 	}.Login(c.t.Context(), c.p)
 }
@@ -78,7 +79,7 @@ func TestTwoConsolesAtThePIN(t *testing.T) {
 	if err := os.WriteFile(wrong, []byte("9999\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err = provider.LoginFromFile(t.Context(), open(t, c), wrong, steps.PIN{Tries: 3}.Count(dir))
+	err = provider.LoginFromFile(t.Context(), open(t, c), wrong, steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: dir}.Count())
 	if _, marked := os.Lstat(wrong + ".refused"); !errors.Is(err, provider.ErrFinalTry) || marked == nil || fault.Count("login") != 2 {
 		t.Errorf("%v, %d attempts", err, fault.Count("login"))
 	}
@@ -135,7 +136,7 @@ func TestLostLogin(t *testing.T) {
 	dir, path := t.TempDir(), pinFile(t)
 	fault.Set("Login+1:lost")
 	for range 4 {
-		if err := provider.LoginFromFile(t.Context(), open(t, c), path, steps.PIN{Tries: 3}.Count(dir)); err == nil {
+		if err := provider.LoginFromFile(t.Context(), open(t, c), path, steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: dir}.Count()); err == nil {
 			t.Error("it went through")
 		}
 	}
@@ -152,7 +153,7 @@ func TestStoppedInLogin(t *testing.T) {
 	ctx, stop := contextFor(t, 100*time.Millisecond)
 	defer stop()
 	path := pinFile(t)
-	if err := provider.LoginFromFile(ctx, open(t, c), path, steps.PIN{Tries: 3}.Count(t.TempDir())); err != nil {
+	if err := provider.LoginFromFile(ctx, open(t, c), path, steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: t.TempDir()}.Count()); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Lstat(path + ".refused"); err == nil {
@@ -170,7 +171,7 @@ func TestPINFile(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := provider.LoginFromFile(t.Context(), open(t, c), path, steps.PIN{Tries: 3}.Count(dir)); err != nil {
+		if err := provider.LoginFromFile(t.Context(), open(t, c), path, steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: dir}.Count()); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -180,7 +181,7 @@ func TestPINFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := pinFile(t)
-	err := provider.LoginFromFile(t.Context(), open(t, c), path, steps.PIN{Tries: 3}.Count(dir))
+	err := provider.LoginFromFile(t.Context(), open(t, c), path, steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: dir}.Count())
 	if _, marked := os.Lstat(path + ".refused"); !errors.Is(err, provider.ErrPINLocked) || marked == nil || fault.Count("login") != logins {
 		t.Errorf("%v, marked %t, %d attempts", err, marked == nil, fault.Count("login")-logins)
 	}

@@ -1,0 +1,229 @@
+// Package audit compares what transcripts tell with a store and a provider. It runs no
+// ceremony.
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// Store compares verified bundles with the store: each with the events there, and
+// the lock and the versions with what the transcripts tell. Of a whole chain, in
+// order, there is a bundle for every ceremony, and everything in the store follows
+// from them. It returns a *transcript.RuleError for the first difference.
+func Store(ctx context.Context, s store.Store, reports []transcript.Report, whole bool) error {
+	all, err := s.Ceremonies(ctx)
+	if err != nil {
+		return err
+	}
+	if n := len(all); whole && n > len(reports) {
+		return differs(fmt.Errorf("it has %d ceremonies, and there are bundles of %d: %w", n, len(reports), errDiffers))
+	}
+	for _, r := range reports {
+		if err := auditBundle(ctx, s, all, r); err != nil {
+			return differs(fmt.Errorf("%s: %w", printable.Text(r.Bundle.Name), err))
+		}
+	}
+	told := tell(reports)
+	if err := told.lock(ctx, s, whole); err != nil {
+		return differs(err)
+	}
+	return differs(told.versions(ctx, s, whole))
+}
+
+// differs marks what the store tells otherwise; an error of the store itself stays one.
+func differs(err error) error {
+	if errors.Is(err, errDiffers) {
+		return &transcript.RuleError{Rule: transcript.RuleStore, Err: err}
+	}
+	return err
+}
+
+var errDiffers = errors.New("the store tells otherwise")
+
+func auditBundle(ctx context.Context, s store.Store, all []store.Ceremony, r transcript.Report) error {
+	opened := r.Opened()
+	i := slices.IndexFunc(all, func(c store.Ceremony) bool { return strconv.Itoa(c.Seq) == opened[transcript.FactCeremony] })
+	if i < 0 {
+		return fmt.Errorf("ceremony %s is not there: %w", printable.Text(opened[transcript.FactCeremony]), errDiffers)
+	}
+	c := all[i]
+	stored, err := history.Rebuild(ctx, s, c)
+	if err != nil {
+		return err
+	}
+	if name := r.Bundle.Differs(stored); name != "" {
+		return fmt.Errorf("%s: %w", printable.Text(name), errDiffers)
+	}
+	if r.Outcome != "" && c.Outcome == "" {
+		return fmt.Errorf("it is closed, and the store does not know it yet: %w: %w", errDiffers, transcript.ErrIncomplete)
+	}
+	want := store.Ceremony{Seq: c.Seq, Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode], Bundle: r.Bundle.Name, Outcome: r.Outcome}
+	if want.Outcome != "" {
+		core, err := r.Core() // final.txt may not be there yet
+		if err != nil {
+			return err
+		}
+		want.Head, want.Final = r.Events[len(r.Events)-1].Head(), transcript.Digest(core)
+	}
+	if c != want {
+		return fmt.Errorf("kind, mode, outcome, head or final digest of ceremony %d: %w", c.Seq, errDiffers)
+	}
+	return nil
+}
+
+// toldStore is what a store must hold, as far as transcripts tell it.
+type toldStore struct {
+	chain     kek.Chain
+	founded   store.Lock // zero: no install is among them, or it has not come so far
+	install   bool       // its bundle is among them
+	made      map[kek.Version]store.KEK
+	current   kek.Version
+	open      bool         // the last ceremony: what it changed is not told yet
+	unsettled bool         // states and the pointer may be either way
+	bundles   map[int]bool // ceremonies that are known
+}
+
+// tell folds what the ceremonies did. Reports are in order.
+func tell(reports []transcript.Report) toldStore {
+	t := toldStore{made: map[kek.Version]store.KEK{}, bundles: map[int]bool{}}
+	for _, r := range reports {
+		facts := r.Facts
+		seq, _ := strconv.Atoi(facts[transcript.FactCeremony])
+		t.bundles[seq] = true
+		t.chain = kek.Chain(facts[transcript.FactChain])
+		t.open = r.Outcome == ""
+		t.install = t.install || facts[transcript.FactKind] == transcript.KindInstall
+		for _, e := range r.Events {
+			if e.Kind == transcript.Done {
+				t.did(e, seq, facts, r.Roster.Digest())
+			}
+		}
+		// An act that was begun when its ceremony was given up may have been done. The
+		// next rotation settles it.
+		if r.Outcome == transcript.OutcomeAborted && len(r.HalfDone()) > 0 {
+			t.unsettled = true
+		} else if facts[transcript.FactKind] == transcript.KindRotate && r.Outcome == transcript.OutcomeDone {
+			t.unsettled = false
+		}
+	}
+	return t
+}
+
+func (t *toldStore) did(e transcript.Event, seq int, facts transcript.Facts, roster string) {
+	if provider := e.Facts[transcript.FactLocked]; provider != "" {
+		t.founded = store.Lock{Provider: provider, Chain: t.chain, Ceremony: seq, Roster: roster}
+	}
+	v := facts.Version(transcript.FactTo)
+	if sum := e.Facts[transcript.FactCanary(v)]; sum != "" {
+		n := kek.NameOf(t.chain, v)
+		t.made[v] = store.KEK{Version: v, Provider: facts[transcript.FactProvider], State: store.Live, Label: n.Label, ID: n.HexID(), Canary: store.Canary{SHA256: sum}, Ceremony: seq}
+		if facts[transcript.FactKind] == transcript.KindInstall {
+			t.current = v
+		}
+	}
+	if e.Step == transcript.ActSwitch {
+		t.current = v
+		t.state(v, store.Live)
+	}
+	for old := range strings.FieldsSeq(e.Facts[transcript.FactRetired]) {
+		if v, err := kek.ParseVersion(old); err == nil {
+			t.state(v, store.Retired)
+		}
+	}
+}
+
+func (t *toldStore) state(v kek.Version, state store.State) {
+	if k, ok := t.made[v]; ok {
+		k.State = state
+		t.made[v] = k
+	}
+}
+
+func (t toldStore) lock(ctx context.Context, s store.Store, whole bool) error {
+	lock, err := s.Lock(ctx)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	switch {
+	case lock.Chain != "" && lock.Chain != t.chain:
+		return fmt.Errorf("the lock is of chain %s: %w", printable.Text(string(lock.Chain)), errDiffers)
+	case t.open && len(t.bundles) == 1:
+		return nil // an install that goes on: its last act may be ahead of its log
+	case t.install && lock.Roster != t.founded.Roster:
+		return fmt.Errorf("the lock names founding roster %s: %w", printable.Text(lock.Roster), errDiffers)
+	case (whole || t.install) && lock != t.founded:
+		return fmt.Errorf("the lock's provider or ceremony: %w", errDiffers)
+	}
+	return nil
+}
+
+// versions compares what the known ceremonies made; of a whole chain, everything. While
+// the last ceremony is open, states and the pointer may be ahead of its log.
+func (t toldStore) versions(ctx context.Context, s store.Store, whole bool) error {
+	keks, err := s.KEKs(ctx)
+	if err != nil {
+		return err
+	}
+	seen := map[kek.Version]bool{}
+	for _, k := range keks {
+		want, made := t.made[k.Version]
+		seen[k.Version] = true
+		switch {
+		case !made && (whole && !t.open || t.bundles[k.Ceremony] && !t.open):
+			return fmt.Errorf("version %d: no ceremony made it: %w", k.Version, errDiffers)
+		case !made:
+			continue
+		case k.Canary.SHA256 != want.Canary.SHA256:
+			return fmt.Errorf("version %d has another canary: %w", k.Version, errDiffers)
+		case k.Label != want.Label || k.ID != want.ID || k.Provider != want.Provider || k.Ceremony != want.Ceremony:
+			return fmt.Errorf("version %d: label, id, provider or ceremony: %w", k.Version, errDiffers)
+		case whole && !t.open && !t.unsettled && k.State != want.State:
+			return fmt.Errorf("version %d is %s, and should be %s: %w", k.Version, printable.Text(string(k.State)), want.State, errDiffers)
+		}
+	}
+	for v := range t.made {
+		if !seen[v] {
+			return fmt.Errorf("version %d is not there: %w", v, errDiffers)
+		}
+	}
+	active, err := s.Active(ctx)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if whole && !t.open && !t.unsettled && active.Version != t.current {
+		return fmt.Errorf("version %d is active, and should be %d: %w", active.Version, t.current, errDiffers)
+	}
+	return nil
+}
+
+// Provider compares what a provider says of itself, without a login, with the
+// newest of the ceremonies that told it.
+func Provider(ctx context.Context, p provider.Provider, reports []transcript.Report) error {
+	about, err := p.Describe(ctx)
+	if err != nil {
+		return err
+	}
+	last := transcript.Facts{}
+	for _, r := range reports {
+		maps.Copy(last, r.Facts)
+	}
+	for _, name := range history.Pins {
+		if now, told := about[name], last[name]; now != "" && told != "" && now != told {
+			return &transcript.RuleError{Rule: transcript.RuleToken, Err: fmt.Errorf("%s is %s, and was %s", name, printable.Text(now), printable.Text(told))}
+		}
+	}
+	return nil
+}

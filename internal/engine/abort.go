@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// Abort gives up the ceremony that is not finished: M people attend, it is closed
+// with outcome aborted, and M sign that end. What it did stays done, and the next
+// ceremony continues from there. It returns ErrNothingDue when none is open, and
+// ErrNoAbort for one of a kind that cannot be given up, or whose key is half made.
+func Abort(ctx context.Context, parts Parts, room Room, kinds []Ceremony) error {
+	all, err := parts.Store.Ceremonies(ctx)
+	if err != nil {
+		return err
+	}
+	none := fmt.Errorf("no ceremony is open: %w", ErrNothingDue)
+	if len(all) == 0 {
+		return none
+	}
+	kind := all[len(all)-1].Kind
+	i := slices.IndexFunc(kinds, func(c Ceremony) bool { return c.Kind == kind && !c.Final })
+	if i < 0 {
+		return fmt.Errorf("ceremony %d, %s: another store is founded instead: %w", len(all), printable.Text(kind), ErrNoAbort)
+	}
+	c := kinds[i]
+	c.Open = func(context.Context, *Site, store.Lock) (Facts, error) { return nil, none }
+	e := newEngine(parts, room, c)
+	e.aborts = true
+	return e.whole(ctx)
+}
+
+// givesUp leaves of the steps only those that gather the people. A key that was
+// begun must be whole, with its canary: nobody else would ever take it for ours.
+func (e *engine) givesUp() error {
+	var fresh, made []string
+	for _, s := range e.steps {
+		if s.Act != nil && s.Act.Fresh {
+			fresh = append(fresh, s.Name)
+			if e.log.State.Ended(s.Name) {
+				made = append(made, s.Name)
+			}
+		}
+	}
+	if slices.ContainsFunc(fresh, e.log.State.Begun) && len(made) < len(fresh) {
+		return fmt.Errorf("ceremony %d, %s: version %s is half made: %w", e.site.Seq, e.Kind, e.facts()[transcript.FactTo], ErrNoAbort)
+	}
+	e.did = e.acts()
+	i := slices.IndexFunc(e.steps, func(s Step) bool { return s.Gather != nil && s.Gather.Purpose == quorum.Attend })
+	e.steps = e.steps[:i+1]
+	return nil
+}
+
+// acts tells which acts were done, and which were begun and are not done.
+func (e *engine) acts() Facts {
+	var done, begun []string
+	for _, s := range e.steps {
+		switch {
+		case s.Act == nil:
+		case e.log.State.Ended(s.Name):
+			done = append(done, s.Name)
+		case e.log.State.Begun(s.Name):
+			begun = append(begun, s.Name)
+		}
+	}
+	said := func(names []string) string {
+		if len(names) == 0 {
+			return "none"
+		}
+		return strings.Join(names, ", ")
+	}
+	return Facts{transcript.FactDone: said(done), transcript.FactHalfDone: said(begun)}
+}
+
+// closing are the facts of the last line.
+func (e *engine) closing() Facts {
+	if !e.aborts {
+		return Facts{transcript.FactOutcome: transcript.OutcomeDone}
+	}
+	facts := Facts{transcript.FactOutcome: transcript.OutcomeAborted}
+	for name, value := range e.did {
+		facts[name] = value
+	}
+	return facts
+}

@@ -1,0 +1,55 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// Ceremony is everything that the engine knows of one kind of ceremony.
+type Ceremony struct {
+	Kind string
+	// Open decides on a new ceremony's first facts, or refuses it. It reads the store and
+	// touches no token.
+	Open func(context.Context, *Site, store.Lock) (Facts, error)
+	// Matches refuses a command that names something else than the ceremony opened with;
+	// nil: it names nothing.
+	Matches func(opened Facts) error
+	// Steps follow from the facts of the first line.
+	Steps func(opened Facts) []Step
+	// Binds is what a plan binds beside the ceremony and the effects of its acts. The
+	// same world gives the same lines.
+	Binds func(ctx context.Context, s *Site, f Facts, acts []string) ([]Detail, error)
+	// Summary says what a ceremony that is done has done.
+	Summary func(Facts) []string
+	// Command continues one.
+	Command func(opened Facts) string
+	// Final: it cannot be given up.
+	Final bool
+}
+
+// Questions lists everything that a ceremony asks which opens with these facts.
+func (c Ceremony) Questions(opened Facts) (fields []Field) {
+	for _, s := range c.Steps(opened) {
+		if s.Ask != nil {
+			fields = append(fields, s.Ask.Fields...)
+		}
+	}
+	return fields
+}
+
+// checkCovered refuses a ceremony with an act that no earlier approval covers.
+func (c Ceremony) checkCovered(opened Facts) error {
+	var covered []string
+	for _, s := range c.Steps(opened) {
+		if s.Gather != nil {
+			covered = append(covered, s.Gather.Acts...)
+		}
+		if s.Act != nil && !slices.Contains(covered, s.Name) {
+			return fmt.Errorf("ceremony %s: act %s: no approval covers it", c.Kind, s.Name)
+		}
+	}
+	return nil
+}

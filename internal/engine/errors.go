@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/signing"
+)
+
+// Refusals: a rule said no and nothing was changed.
+var (
+	ErrPlanted    = errors.New("it is there although this ceremony has not made it")
+	ErrMode       = errors.New("a rehearsal's chain and a production chain cannot be mixed")
+	ErrPlanMoved  = errors.New("the plan is not what was approved any more")
+	ErrUndone     = errors.New("something that was done is not done any more")
+	ErrUnfinished = errors.New("another ceremony is not finished")
+	ErrNoAbort    = errors.New("it cannot be given up")
+)
+
+// ErrDisagreed is returned when a ceremony ran to its end and too few say
+// that it went as its steps say.
+var ErrDisagreed = errors.New("too few agree that the script was followed")
+
+// ErrAnswer is returned for an answer that its question does not take, given by
+// a room that has no other.
+var ErrAnswer = errors.New("not an answer to the question")
+
+// ErrNothingDue is returned when the store already is what was asked for.
+var ErrNothingDue = errors.New("nothing is due")
+
+// ErrInterrupted is returned when the run was stopped from outside. What is in
+// the log is safe, and the same command continues.
+var ErrInterrupted = errors.New("interrupted")
+
+// ErrReach is what an error is after which the keys must be made reachable anew: another
+// token may be in by the time the step is tried again.
+var ErrReach = errors.New("the keys are out of reach")
+
+// Unreached is an error of this text that is also ErrReach.
+func Unreached(text string) error { return unreached(text) }
+
+type unreached string
+
+func (e unreached) Error() string        { return string(e) }
+func (e unreached) Is(target error) bool { return target == ErrReach }
+
+// MissingAnswers lists every question that nobody is there to answer.
+type MissingAnswers struct {
+	Step   string
+	Fields []Field
+}
+
+func (e *MissingAnswers) Error() string {
+	names := make([]string, len(e.Fields))
+	for i, f := range e.Fields {
+		names[i] = f.Name
+	}
+	return fmt.Sprintf("step %s: no answer to %s", e.Step, strings.Join(names, ", "))
+}
+
+// WaitingError is returned when people are missing.
+type WaitingError = signing.WaitingError
+
+// BundleError is any error of a ceremony that has a bundle.
+type BundleError struct {
+	Dir string
+	Err error
+}
+
+func (e *BundleError) Error() string { return e.Err.Error() }
+func (e *BundleError) Unwrap() error { return e.Err }

@@ -1,0 +1,99 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// perform does a step, and does it again as long as the room wants to after a failure.
+func (e *engine) perform(ctx context.Context, s Step) error {
+	for {
+		err := e.once(ctx, s)
+		if err == nil || errors.Is(err, ErrBack) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return e.interrupted(ctx, s)
+		}
+		var waiting *WaitingError
+		var answers *MissingAnswers
+		if errors.As(err, &waiting) || errors.As(err, &answers) || errors.Is(err, ErrAnswer) || errors.Is(err, transcript.ErrFenced) {
+			return err
+		}
+		if _, logErr := e.append(ctx, transcript.Failed, s.Name, Facts{transcript.FactError: printable.Text(err.Error())}); logErr != nil {
+			return errors.Join(err, logErr)
+		}
+		// Another token may be in by the time it is tried again.
+		anew := e.site.Provider != nil && (provider.Lost(err) || errors.Is(err, ErrReach))
+		failure := Failure{Step: s.Name, Err: err, Lost: anew}
+		_ = errors.As(err, &failure.Deviation)
+		choice, chooseErr := e.choose(ctx, failure)
+		if ctx.Err() != nil {
+			return e.interrupted(ctx, s)
+		}
+		if d := failure.Deviation; d != nil && choice.Decided != "" {
+			if err := e.deviate(ctx, s.Name, Facts{transcript.FactWhat: d.What, transcript.FactExpected: printable.Text(d.Expected), transcript.FactSeen: printable.Text(d.Seen),
+				transcript.FactDecided: printable.Text(choice.Decided), transcript.FactBy: "those who sign the plan"}); err != nil {
+				return err
+			}
+			continue
+		}
+		if chooseErr != nil || !choice.Retry {
+			return errors.Join(err, chooseErr)
+		}
+		if anew {
+			_ = e.site.Provider.Close()
+			e.site.Provider = nil
+			if err := e.reach(ctx, s); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// choose asks until a reason to go on says something.
+func (e *engine) choose(ctx context.Context, f Failure) (Choice, error) {
+	for {
+		choice, err := e.room.Choose(ctx, f)
+		if err != nil || choice.Decided == "" {
+			return choice, err
+		}
+		if f.Refused = CheckText(choice.Decided); f.Refused == nil {
+			return choice, nil
+		}
+	}
+}
+
+// reach makes the keys reachable again, for a step that lost them: PIN, probe, canaries.
+func (e *engine) reach(ctx context.Context, lost Step) error {
+	for i, s := range e.steps {
+		if s.Name == lost.Name {
+			e.enter(i)
+			return nil
+		}
+		if s.Reach {
+			e.enter(i)
+			if err := e.perform(ctx, s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// deviate writes down what is not as expected, and that it goes on all the same.
+func (e *engine) deviate(ctx context.Context, step string, facts Facts) error {
+	_, err := e.append(ctx, transcript.Deviation, step, facts)
+	return err
+}
+
+// interrupted writes down why a run ends: a signal, or somebody at the console.
+func (e *engine) interrupted(ctx context.Context, s Step) error {
+	_, err := e.append(ctx, transcript.Noted, s.Name, Facts{transcript.FactInterrupted: printable.Text(context.Cause(ctx).Error())})
+	return errors.Join(fmt.Errorf("step %s: %w", s.Name, ErrInterrupted), err)
+}

@@ -1,0 +1,50 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// facts are what the log tells so far.
+func (e *engine) facts() Facts { return e.log.State.Facts }
+
+// end writes the event that ends a step.
+func (e *engine) end(ctx context.Context, kind transcript.Kind, step string, facts Facts) error {
+	_, err := e.append(ctx, kind, step, facts)
+	return err
+}
+
+// append is the only way anything gets into the log.
+func (e *engine) append(ctx context.Context, kind transcript.Kind, step string, facts Facts) (transcript.Event, error) {
+	// What was done is written down even while the run is being stopped.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	ev, err := e.log.Append(ctx, kind, step, facts)
+	if err == nil {
+		e.follow()
+		e.show(func(v *View) { v.Log = lastOf(e.log.Events) })
+	}
+	return ev, err
+}
+
+// lastOf are the last events, for the screen.
+func lastOf(all transcript.Events) (lines []string) {
+	const last = 40
+	for _, ev := range all[max(0, len(all)-last):] {
+		lines = append(lines, strings.TrimRight(fmt.Sprintf("%4d  %s  %-8s  %s %s", ev.Seq, clock(ev), ev.Kind, ev.Step, ev.Facts["signer"]), " "))
+	}
+	return lines
+}
+
+// follow takes over from the log what steps know of a site.
+func (e *engine) follow() {
+	s := e.log.State
+	e.site.Roster, e.site.Next, e.site.Deviations = s.Roster, s.Next, nil
+	for _, d := range s.Deviations {
+		e.site.Deviations = append(e.site.Deviations, d.Facts)
+	}
+}

@@ -1,0 +1,76 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// Parts are what a ceremony runs with: real parts or a rehearsal's, never both. Nothing
+// changes them while it runs.
+type Parts struct {
+	Mode         quorum.Mode
+	Tool         Tool
+	Store        store.Store
+	Bundles      string    // directory of all bundles
+	PinnedChain  kek.Chain // by the configuration; install draws one
+	ProviderName string    // configured
+	// OpenProvider opens it once known, if it is given, has nothing against what can be
+	// told of it before a module of it runs.
+	OpenProvider func(ctx context.Context, known func(about map[string]string) error) (provider.Provider, error)
+	PIN          PIN
+	Keys         []quorum.Key // files; an agent's are looked up when they are needed
+	RosterPath   string       // of a rehearsal's own roster, which install proposes
+	Founding     string       // pinned by the configuration: digest of the first final.txt
+	Revoked      string       // file of revoked keys; empty: none
+	Exchange     string       // directory of what is signed offline; empty: beside the bundle
+	Catalogue    envelope.Catalogue
+	Fleet        FleetConfig
+	From         kek.Version // the active version, as the command named it; 0: it named none
+	Want         kek.Version // the target that the command named; 0: none
+	Exclude      []string    // envelopes that a rotation may leave, by name
+	Control      *rewrap.Control
+}
+
+// Tool is the running program.
+type Tool struct{ Version, SHA256 string }
+
+// PIN is how people log in.
+type PIN struct {
+	File  string // for an unattended run
+	Hint  string // a rehearsal's throwaway PIN, shown to the person who types it
+	Parts int    // custodians who each type a part, one after the other
+	Tries int    // that a token allows which does not report them; the last needs an approval
+}
+
+// FleetConfig says how often processes beat and who must be there.
+type FleetConfig struct {
+	Beat, Live time.Duration
+	Expect     map[string]int // live processes by role
+}
+
+// Site is where a ceremony runs: its parts, and what this run knows. The engine keeps it;
+// of a step's own is only the provider that it opens.
+type Site struct {
+	Parts
+	Chain      kek.Chain
+	Seq        int
+	Bundle     string // path of this ceremony's
+	History    history.History
+	Roster     quorum.Roster
+	Next       quorum.Roster // that a roster ceremony puts in its place
+	Deviations []Facts       // that were decided in this ceremony
+
+	Provider provider.Provider
+	Reached  map[string]string // what the provider said of itself when it was probed last in this run
+}
+
+// Name of a version's key in this chain.
+func (s *Site) Name(v kek.Version) kek.Name { return kek.NameOf(s.Chain, v) }

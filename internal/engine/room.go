@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/signing"
+)
+
+// Room is the people. It is called from the engine's goroutine only, and every
+// call but Show ends with its context.
+type Room interface {
+	// Expect says what a new ceremony will ask, before anything of it is
+	// written. A room that cannot answer returns *MissingAnswers.
+	Expect(kind string, fields []Field) error
+	// Alone reports that nobody is there who could sign.
+	Alone() bool
+	// Ask returns the answer to a question, or ErrBack. A room that has no other
+	// answer after a refusal returns ErrAnswer.
+	Ask(context.Context, Question) (string, error)
+	// Room of signing: Lend returns ErrNobody where there is no terminal.
+	signing.Room
+	// Choose says what becomes of a failed step.
+	Choose(context.Context, Failure) (Choice, error)
+	// Show never blocks; the newest view wins.
+	Show(View)
+}
+
+// Errors a room answers with.
+var (
+	ErrBack   = errors.New("back to the previous question")
+	ErrLater  = signing.ErrLater
+	ErrEnough = signing.ErrEnough
+	ErrNobody = errors.New("nobody is in the room")
+)
+
+// What a room is asked to sign.
+type (
+	Request = signing.Request
+	Signer  = signing.Signer
+	Consent = signing.Consent
+)
+
+// Question is one field that the room is asked.
+type Question struct {
+	Field   Field
+	Value   string // to begin with: the proposal, or after a refusal what was typed
+	Refused error  // why the last answer was not taken; nil at first
+}
+
+// Failure is a step that did not work. Nothing was lost; it may be tried again. With
+// a Deviation people may also go on.
+type Failure struct {
+	Step      string
+	Err       error
+	Deviation *DeviationError
+	Lost      bool  // the token or its module: PIN and probe come first when it is tried again
+	Refused   error // why the last reason to go on was not taken; nil at first
+}
+
+// Choice is what people want after a failure: to try again, to go on with a deviation
+// for a reason, or, the zero Choice, to stop.
+type Choice struct {
+	Retry   bool
+	Decided string
+}
+
+// Detail is a name and a value on a page.
+type Detail struct{ Name, Value string }
+
+// View is everything there is to see at one moment.
+type View struct {
+	Kind      string
+	From, To  kek.Version
+	Rehearsal bool
+	Step      string // name; empty before the first and after the last
+	Title     string
+	Why       string
+	N, Of     int
+	Started   time.Time
+	Attended  string
+	Quorum    string // "2 of 3"
+	Details   []Detail
+	Probe     []Verdict
+	Fleet     *Fleet
+	Progress  *Progress
+	Waiting   string   // why a Look waits
+	Log       []string // the last events, oldest first
+	Ending    *Ending
+}
+
+// Ending is the last page.
+type Ending struct {
+	Bundle  string
+	Digest  string // of final.txt
+	Summary []string
+	Signed  []string // who signed the end, with verdict
+	Signer  string   // one of them, for the command line
+	Space   string   // namespace of the finals
+}

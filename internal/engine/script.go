@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+	"github.com/certautopilot/kekceremony/internal/transcript/render"
+)
+
+// Script is a ceremony before it runs, made from the very steps that run it: who
+// does what, about how long it takes, and blanks to sign. The digest of its Markdown
+// stands in the first line of the transcript. made: the version that a rotation goes to
+// is there already.
+func (c Ceremony) Script(tool string, made bool) render.Document {
+	kind, all := c.Kind, c.Steps(Facts{transcript.FactGenerate: map[bool]string{true: "no", false: "yes"}[made]})
+	d := render.Document{Title: "Script of a ceremony: " + kind, Footer: "kekceremony " + tool + ", script of " + kind}
+	d.Sections = append(d.Sections, render.Section{Title: "Before you begin", Text: []string{
+		"Version of the program: " + tool + ". This script is made by: kekceremony script " + kind + flagOf(made) + ". The SHA-256 of its Markdown is script_sha256 in the first line of the transcript.",
+		"Bring: the roster, each operator's key, paper and pen for the final digest, and the final digest of the ceremony before.",
+	}, Head: []string{"role", "name", "organisation", "signature"}, Rows: [][]string{
+		{"operator", "", "", ""}, {"operator", "", "", ""}, {"operator", "", "", ""}, {"witness", "", "", ""}, {"who allowed it to be held", "", "", ""},
+	}})
+	minutes, rows := 0, [][]string{}
+	for i, s := range all {
+		minutes += s.minutes()
+		rows = append(rows, []string{fmt.Sprint(i + 1), s.Title + "\n" + s.Why, s.who(), fmt.Sprint(s.minutes()), ""})
+	}
+	rows = append(rows, []string{fmt.Sprint(len(all) + 1), "Sign the end\nEach of you says whether the ceremony went as its steps say, and writes the final digest down.", "everybody who attends signs", "3", ""})
+	d.Sections = append(d.Sections, render.Section{Title: "Steps", Head: []string{"step", "what and why", "who", "minutes", "time, initials"}, Rows: rows,
+		Text: []string{fmt.Sprintf("%d minutes are planned. Whatever differs is told at the end, or, where the program asks, at once.", minutes+3)}})
+	for _, s := range all {
+		if s.Ask == nil {
+			continue
+		}
+		q := render.Section{Title: "Questions of " + s.Name, Head: []string{"question", "form", "answer"}}
+		for _, f := range s.Ask.Fields {
+			q.Rows = append(q.Rows, []string{f.Question, f.Help, ""})
+		}
+		d.Sections = append(d.Sections, q)
+	}
+	d.Sections = append(d.Sections, render.Section{Title: "End", Head: []string{"final digest", "time", "signatures"}, Rows: [][]string{{"\n\n", "", ""}}})
+	return d
+}
+
+func flagOf(made bool) string {
+	if made {
+		return " --made"
+	}
+	return ""
+}
+
+// scriptSum is the digest of a script's Markdown.
+func (c Ceremony) scriptSum(tool string, opened Facts) string {
+	return transcript.Digest(render.Markdown(c.Script(tool, opened[transcript.FactGenerate] == "no")))
+}
+
+// minutes is about how long a step takes, with four people who read what they sign.
+func (s Step) minutes() int {
+	switch {
+	case s.Ask != nil:
+		return max(1, len(s.Ask.Fields))
+	case s.Gather != nil && s.Gather.Purpose == quorum.Approve:
+		return 10
+	case s.Gather != nil:
+		return 5
+	}
+	return 2
+}
+
+// who says who acts in a step.
+func (s Step) who() string {
+	switch {
+	case s.Who != "":
+		return s.Who
+	case s.Ask != nil:
+		names := make([]string, len(s.Ask.Fields))
+		for i, f := range s.Ask.Fields {
+			names[i] = f.Name
+		}
+		return "answer: " + strings.Join(names, ", ")
+	case s.Gather != nil && s.Gather.Purpose == quorum.Approve:
+		return "M operators read the plan and sign"
+	case s.Gather != nil && s.Gather.All:
+		return "everybody it is about signs"
+	case s.Gather != nil:
+		return "M operators at least, and witnesses, sign"
+	case s.Act != nil:
+		return "the program, as approved"
+	}
+	return "the program; all watch"
+}

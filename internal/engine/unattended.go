@@ -1,0 +1,100 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/term"
+)
+
+// Unattended is the room with nobody in it: answers come from a file, signatures
+// from elsewhere. In a rehearsal the keys on this console sign by themselves.
+type Unattended struct {
+	Answers map[string]string
+	Signs   bool // a rehearsal's keys sign
+	Say     func(string)
+	step    string
+}
+
+var _ Room = (*Unattended)(nil)
+
+// Gaps lists the questions that the answers leave open.
+func Gaps(fields []Field, answers map[string]string) (gaps []Field) {
+	for _, f := range fields {
+		if strings.TrimSpace(answers[f.Name]) == "" {
+			gaps = append(gaps, f)
+		}
+	}
+	return gaps
+}
+
+// Expect implements Room.
+func (n *Unattended) Expect(kind string, fields []Field) error {
+	if gaps := Gaps(fields, n.Answers); len(gaps) > 0 {
+		return &MissingAnswers{Step: kind, Fields: gaps}
+	}
+	return nil
+}
+
+// Alone implements Room.
+func (n *Unattended) Alone() bool { return !n.Signs }
+
+// Ask implements Room: there is the answer of the file, and no other. What people
+// are offered is never taken.
+func (n *Unattended) Ask(_ context.Context, q Question) (string, error) {
+	if q.Refused != nil {
+		return "", fmt.Errorf("%w: %w", q.Refused, ErrAnswer)
+	}
+	return n.Answers[q.Field.Name], n.Expect("", []Field{q.Field})
+}
+
+// Consent implements Room. An approval ends as soon as it has enough; attendance
+// and finals take every key on this console.
+func (n *Unattended) Consent(ctx context.Context, r Request) (Consent, error) {
+	if ctx.Err() != nil {
+		return Consent{}, ctx.Err()
+	}
+	if r.Note != "" {
+		n.Say(r.Note)
+	}
+	if r.Purpose == quorum.Approve && r.Have() >= r.Need {
+		return Consent{}, ErrEnough
+	}
+	for _, s := range r.Signers {
+		if n.Signs && r.Note == "" && s.Asked && s.Key != "" && !s.Signed {
+			return Consent{Signer: s.Name, Word: s.Words[0]}, nil
+		}
+	}
+	if r.Have() >= r.Need {
+		return Consent{}, ErrEnough
+	}
+	return Consent{}, ErrLater
+}
+
+// Lend implements Room.
+func (n *Unattended) Lend(context.Context, func(*term.Terminal) error) error { return ErrNobody }
+
+// AnswerDeviation and what deviates is the answer with the reason to go on with it.
+const AnswerDeviation = "deviation."
+
+// Choose implements Room: nobody decides to try again. To go on with a deviation was
+// decided by whoever wrote its reason among the answers.
+func (n *Unattended) Choose(_ context.Context, f Failure) (Choice, error) {
+	if f.Deviation == nil {
+		return Choice{}, nil
+	}
+	if f.Refused != nil {
+		return Choice{}, fmt.Errorf("%s%s: %w: %w", AnswerDeviation, f.Deviation.What, f.Refused, ErrAnswer)
+	}
+	return Choice{Decided: n.Answers[AnswerDeviation+f.Deviation.What]}, nil
+}
+
+// Show implements Room: a line per step.
+func (n *Unattended) Show(v View) {
+	if v.Step != n.step && v.Step != "" {
+		n.Say(fmt.Sprintf("step %d of %d: %s", v.N, v.Of, v.Title))
+	}
+	n.step = v.Step
+}

@@ -1,0 +1,168 @@
+// Package history reads the ceremonies that a store holds, and believes them as far as
+// they are signed. It runs none.
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// Errors of a history.
+var (
+	ErrHistory     = errors.New("the store's ceremonies do not follow from each other")
+	ErrLockDiffers = errors.New("the configuration does not match the kek_install lock")
+)
+
+// Pins are the facts of a provider that stay the same from ceremony to ceremony.
+var Pins = []string{transcript.FactProvider, "module_sha256", "serial", "iv", "identity_sha256"}
+
+// History is the closed ceremonies of a store, each rebuilt from it and verified, and
+// all of them as one chain.
+type History struct {
+	Logs  []transcript.State
+	Final string            // digest of the last final.txt, or NoDigest
+	Files map[string]string // digests of the finals of the last ceremony, by file
+	// Founding is the digest of the first final.txt.
+	Founding string
+	Counters quorum.Counters // of authenticators
+
+	first string // digest of the first roster
+}
+
+// Read rebuilds the bundles of the closed ceremonies and verifies each, and
+// that they follow from each other: whoever can write to the store can write logs.
+func Read(ctx context.Context, log store.Log, closed []store.Ceremony) (History, error) {
+	h := History{Final: transcript.NoDigest, Counters: quorum.Counters{}}
+	var reports []transcript.Report
+	for i, c := range closed {
+		if c.Seq != i+1 {
+			return h, fmt.Errorf("ceremony %d follows %d: %w", c.Seq, i, ErrHistory)
+		}
+		b, err := Rebuild(ctx, log, c)
+		if err != nil && !transcript.IsBroken(err) {
+			return h, err // of the store itself
+		}
+		var r transcript.Report
+		if err == nil {
+			r, err = b.Verify()
+		}
+		// M who have signed the end and disagree have ended it all the same.
+		if err != nil && !(errors.Is(err, transcript.ErrIncomplete) && r.Signed() >= r.Roster.M) {
+			return h, fmt.Errorf("ceremony %d: %w: %w", c.Seq, ErrHistory, err)
+		}
+		if r.FinalSum != c.Final {
+			return h, fmt.Errorf("ceremony %d: another final digest: %w", c.Seq, ErrHistory)
+		}
+		reports = append(reports, r)
+		h.Logs, h.Final, h.Files = append(h.Logs, r.State), c.Final, r.FinalFiles()
+		maps.Copy(h.Counters, r.Counters())
+	}
+	if len(reports) == 0 {
+		return h, nil
+	}
+	if err := transcript.VerifyChain(reports); err != nil {
+		return h, fmt.Errorf("%w: %w", ErrHistory, err)
+	}
+	h.Founding, h.first = reports[0].FinalSum, reports[0].Roster.Digest()
+	return h, nil
+}
+
+// Pinned compares the history with what the lock and the configuration pin: founding is
+// the first final digest, or empty.
+func (h History) Pinned(lock store.Lock, founding string) error {
+	switch {
+	case len(h.Logs) == 0:
+		return nil
+	case lock.Chain != "" && (h.first != lock.Roster || h.Logs[0].Facts[transcript.FactChain] != string(lock.Chain)):
+		return fmt.Errorf("the lock is of another chain or founding roster: %w", ErrHistory)
+	case founding != "" && h.Founding != founding:
+		return fmt.Errorf("founding: configured %s, the first ceremony's final digest is %s: %w", printable.Text(founding), h.Founding, ErrLockDiffers)
+	}
+	return nil
+}
+
+// CheckLock refuses a configured provider or chain that the lock disagrees
+// with. An empty chain is not pinned.
+func CheckLock(l store.Lock, provider string, chain kek.Chain) error {
+	if l.Provider != provider {
+		return fmt.Errorf("provider: configured %s, locked %s: %w", provider, printable.Text(l.Provider), ErrLockDiffers)
+	}
+	if chain != "" && l.Chain != chain {
+		return fmt.Errorf("chain: configured %s, locked %s: %w", chain, printable.Text(string(l.Chain)), ErrLockDiffers)
+	}
+	return nil
+}
+
+// RolledBack finds a bundle of a ceremony that the store does not know: somebody put an
+// older store in its place, or deleted from it.
+func RolledBack(dir string, all []store.Ceremony) error {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		known := slices.ContainsFunc(all, func(c store.Ceremony) bool { return c.Bundle == d.Name() })
+		if BundleName.MatchString(d.Name()) && !known {
+			return fmt.Errorf("bundle %s: the store does not know its ceremony; where another store is founded, move the old bundles away: %w", printable.Text(d.Name()), ErrHistory)
+		}
+	}
+	return nil
+}
+
+// Last is what the closed ceremonies left behind: of each fact the last value. One
+// that was given up may not have come to every fact, and pins none: nobody may have
+// approved what it saw.
+func (h History) Last() transcript.Facts {
+	facts := transcript.Facts{}
+	for _, log := range h.Logs {
+		these := maps.Clone(log.Facts)
+		if log.Outcome == transcript.OutcomeAborted {
+			for _, name := range Pins {
+				delete(these, name)
+			}
+		}
+		maps.Copy(facts, these)
+	}
+	return facts
+}
+
+// Roster is the one that the last ceremony left behind: the founding one, or the one
+// that a roster ceremony put in its place.
+func (h History) Roster(mode quorum.Mode, lock store.Lock) (quorum.Roster, error) {
+	want, text := lock.Roster, ""
+	for _, log := range h.Logs {
+		if have := log.Roster.Digest(); have != want {
+			return quorum.Roster{}, fmt.Errorf("ceremony %s: roster %s is not the chain's, %s: %w", log.Facts[transcript.FactCeremony], have, want, ErrHistory)
+		}
+		text = log.Facts[transcript.FactRoster]
+		if next := log.Changed(); next != "" {
+			want, text = next, log.Facts[transcript.FactNextRoster]
+		}
+	}
+	r, err := quorum.ParseRoster([]byte(text), mode)
+	if err == nil && r.Digest() != want {
+		err = fmt.Errorf("roster %s is not the chain's, %s: %w", r.Digest(), want, ErrHistory)
+	}
+	return r, err
+}
+
+// Canary is the digest that the ceremony which made a version wrote down. That
+// one is believed, not the store's.
+func (h History) Canary(v kek.Version) (sha256 string, ok bool) {
+	for _, log := range h.Logs {
+		if s, found := log.Facts.Canary(v); found {
+			sha256, ok = s, true
+		}
+	}
+	return sha256, ok
+}

@@ -1,0 +1,222 @@
+// Package status says how a store stands, and what is due. It runs no ceremony.
+package status
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// Status is what a store says of itself, printable throughout. No provider is
+// asked, so what processes say of the versions they hold is a claim.
+type Status struct {
+	Store     string          `json:"store"`
+	Installed bool            `json:"installed"`
+	Provider  string          `json:"provider,omitempty"` // locked
+	Chain     string          `json:"chain,omitempty"`
+	Roster    string          `json:"founding_roster,omitempty"` // SHA-256, hex
+	Active    kek.Version     `json:"active,omitempty"`
+	Versions  []VersionStatus `json:"versions"`
+	Envelopes []PlaceStatus   `json:"envelopes"`
+	Fleet     []ProcessStatus `json:"fleet"`
+	Missing   []string        `json:"fleet_missing,omitempty"` // roles with too few live processes
+	Last      *CeremonyStatus `json:"last_ceremony,omitempty"`
+	Due       []Due           `json:"due"`
+}
+
+// VersionStatus is one version of the KEK.
+type VersionStatus struct {
+	Version  kek.Version `json:"version"`
+	State    string      `json:"state"`
+	Label    string      `json:"label"`
+	Created  time.Time   `json:"created"`
+	Ceremony int         `json:"ceremony"`
+}
+
+// PlaceStatus counts the envelopes of one field at one version.
+type PlaceStatus struct {
+	Place   string      `json:"place"`
+	Version kek.Version `json:"version"`
+	N       int         `json:"n"`
+}
+
+// ProcessStatus is one process that has not said that it stopped.
+type ProcessStatus struct {
+	Process string        `json:"process"`
+	Role    string        `json:"role"`
+	Writes  kek.Version   `json:"writes"`
+	Claims  []kek.Version `json:"claims"`
+	Live    bool          `json:"live"`
+	Seconds int           `json:"seconds_ago"`
+	Trouble string        `json:"trouble,omitempty"`
+}
+
+// CeremonyStatus is the last ceremony.
+type CeremonyStatus struct {
+	Seq     int    `json:"seq"`
+	Kind    string `json:"kind"`
+	Outcome string `json:"outcome"` // empty while it is open
+	Final   string `json:"final,omitempty"`
+	Bundle  string `json:"bundle"`
+}
+
+// Due is something to be done, and the command that does it.
+type Due struct {
+	Why     string `json:"why"`
+	Command string `json:"command"`
+}
+
+// Site is what there is to look at.
+type Site struct {
+	Store     store.Store
+	Catalogue envelope.Catalogue
+	Live      time.Duration  // a process that was seen within it is live
+	Expect    map[string]int // live processes by role
+	// Resume is the command that continues a ceremony, by its first line; empty: none.
+	Resume func(opened transcript.Facts) string
+}
+
+// Look reads the status of a site's store.
+func Look(ctx context.Context, s Site) (Status, error) {
+	st := Status{Store: printable.Text(s.Store.Describe()), Versions: []VersionStatus{}, Envelopes: []PlaceStatus{}, Fleet: []ProcessStatus{}, Due: []Due{}}
+	for _, part := range []func(context.Context, Site) error{st.lock, st.keks, st.census, st.fleet, st.ceremony} {
+		if err := part(ctx, s); err != nil {
+			return st, err
+		}
+	}
+	st.due()
+	return st, nil
+}
+
+func (st *Status) lock(ctx context.Context, s Site) error {
+	l, err := s.Store.Lock(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	st.Installed, st.Provider, st.Chain, st.Roster = true, printable.Text(l.Provider), printable.Text(string(l.Chain)), printable.Text(l.Roster)
+	return err
+}
+
+func (st *Status) keks(ctx context.Context, s Site) error {
+	keks, err := s.Store.KEKs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range keks {
+		st.Versions = append(st.Versions, VersionStatus{k.Version, printable.Text(string(k.State)), printable.Text(k.Label), k.Created, k.Ceremony})
+	}
+	a, err := s.Store.Active(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	st.Active = a.Version
+	return err
+}
+
+func (st *Status) census(ctx context.Context, s Site) error {
+	counts, err := s.Store.Census(ctx, s.Catalogue)
+	for _, c := range counts {
+		st.Envelopes = append(st.Envelopes, PlaceStatus{c.Place.String(), c.Version, c.N})
+	}
+	return err
+}
+
+func (st *Status) fleet(ctx context.Context, s Site) error {
+	now, err := s.Store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	beats, err := s.Store.Beats(ctx)
+	live := map[string]int{}
+	for _, b := range beats {
+		if b.Stopped {
+			continue
+		}
+		age := now.Sub(b.Seen)
+		p := ProcessStatus{Process: printable.Text(b.Process), Role: printable.Text(b.Role), Writes: b.Current, Claims: slices.Sorted(maps.Keys(b.Proofs)),
+			Live: age <= s.Live, Seconds: int(age.Seconds()), Trouble: printable.Text(b.Trouble)}
+		if p.Live {
+			live[b.Role]++
+		}
+		st.Fleet = append(st.Fleet, p)
+	}
+	for _, role := range slices.Sorted(maps.Keys(s.Expect)) {
+		if live[role] < s.Expect[role] {
+			st.Missing = append(st.Missing, fmt.Sprintf("%d of %d %s", live[role], s.Expect[role], role))
+		}
+	}
+	return err
+}
+
+func (st *Status) ceremony(ctx context.Context, s Site) error {
+	all, err := s.Store.Ceremonies(ctx)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	c := all[len(all)-1]
+	st.Last = &CeremonyStatus{c.Seq, printable.Text(c.Kind), printable.Text(c.Outcome), printable.Text(c.Final), printable.Text(c.Bundle)}
+	enough, err := history.Finished(ctx, s.Store, c)
+	if c.Outcome == "" || !enough {
+		why := fmt.Sprintf("ceremony %d, %s, is not finished", c.Seq, st.Last.Kind)
+		if c.Outcome != "" {
+			why = fmt.Sprintf("ceremony %d, %s, lacks final signatures", c.Seq, st.Last.Kind)
+		}
+		st.Due = append(st.Due, Due{why, resume(ctx, s, c)})
+	}
+	return err
+}
+
+// resume is the command that continues a ceremony.
+func resume(ctx context.Context, s Site, c store.Ceremony) string {
+	log, _, _ := history.Fence{Log: s.Store, Seq: c.Seq}.State(ctx) // one that cannot be read has no target
+	opened := log.Opened()
+	if opened == nil {
+		opened = transcript.Facts{transcript.FactKind: c.Kind}
+	}
+	if command := s.Resume(opened); command != "" {
+		return command
+	}
+	return "kekceremony transcript list"
+}
+
+// due adds what follows from versions and envelopes.
+func (st *Status) due() {
+	if !st.Installed {
+		if st.Last == nil {
+			st.Due = append(st.Due, Due{"the store is not installed", "kekceremony install"})
+		}
+		return
+	}
+	if len(st.Due) > 0 {
+		return // first things first
+	}
+	if len(st.Versions) == 0 {
+		st.Due = append(st.Due, Due{"the store has a lock and no version: it was not restored whole", "kekceremony transcript list"})
+		return
+	}
+	newest := st.Versions[len(st.Versions)-1]
+	last := newest.Version
+	if last > st.Active && newest.State == string(store.Live) {
+		st.Due = append(st.Due, Due{fmt.Sprintf("version %d was made and is not in use", last), fmt.Sprintf("kekceremony rotate --to-version %d", last)})
+		return
+	}
+	left := 0
+	for _, p := range st.Envelopes {
+		if p.Version != st.Active {
+			left += p.N
+		}
+	}
+	if left > 0 {
+		st.Due = append(st.Due, Due{fmt.Sprintf("%d envelopes are not at the active version", left), fmt.Sprintf("kekceremony rotate --to-version %d", st.Active)})
+	}
+}
