@@ -136,7 +136,7 @@ func (p *signPrompt) body(_ steps.View, width int) []string {
 
 func (p *signPrompt) act(int) []string {
 	r := p.q.q
-	lines := append(elsewhere(r), p.standing()...)
+	lines := append(elsewhere(r), p.standing())
 	if p.note != "" {
 		lines = append(lines, alarm.Render(" refused: "+p.note))
 	}
@@ -146,17 +146,18 @@ func (p *signPrompt) act(int) []string {
 	return append(lines, accent.Render(wanted(r, r.Signers[p.who]))+p.input.View())
 }
 
-// standing says how many have signed, how many must and why, and how the page ends.
-func (p *signPrompt) standing() []string {
+// standing says how many have signed and what is still needed, and why, or how the
+// page ends.
+func (p *signPrompt) standing() string {
 	r := p.q.q
-	line := fmt.Sprintf(" Signed %d, needed %d (%s).", r.Have(), r.Need, r.Rule)
+	signed := fmt.Sprintf(" Signed %d, needed %d", r.Have(), r.Need)
 	switch {
 	case !p.enough():
-		return []string{line + fmt.Sprintf(" %d more must sign.", r.Need-r.Have())}
+		return fmt.Sprintf("%s (%s). %d more must sign.", signed, r.Rule, r.Need-r.Have())
 	case p.who < 0:
-		return []string{line, accent.Render(" Press Enter to continue.")}
+		return signed + "." + accent.Render(" Press Enter to continue.")
 	}
-	return []string{line, accent.Render(" Press Enter to continue") + ", or sign as well."}
+	return signed + "." + accent.Render(" Press Enter to continue") + ", or sign as well."
 }
 
 // wanted says what a person is to do now.
