@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"errors"
 	"os"
 	"testing"
 
@@ -41,9 +42,13 @@ func TestTypedWhileLent(t *testing.T) {
 // waiting reports whether a line is there to be read within so many milliseconds.
 func waiting(t *testing.T, tty *os.File, patience int) bool {
 	t.Helper()
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(tty.Fd()), Events: unix.POLLIN}}, patience)
-	if err != nil {
-		t.Fatal(err)
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(tty.Fd()), Events: unix.POLLIN}}, patience)
+		if err == nil {
+			return n > 0
+		}
+		if !errors.Is(err, unix.EINTR) {
+			t.Fatal(err)
+		}
 	}
-	return n > 0
 }

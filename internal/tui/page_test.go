@@ -21,7 +21,8 @@ type page struct {
 }
 
 func newPage(t *testing.T) page {
-	m := &model{room: newRoom(), control: rewrap.NewControl(0), cancel: func(error) {}, now: time.Now, width: 80, height: 24}
+	m := &model{room: newRoom(), control: rewrap.NewControl(0), cancel: func(error) {}, now: time.Now}
+	m.width, m.height = 80, 24
 	return page{m, t}
 }
 
@@ -33,7 +34,8 @@ func (p page) rest() { p.Update(rested(p.gate.n)) }
 
 // press takes keys by name, or a text as keys.
 func (p page) press(keys ...string) {
-	named := map[string]tea.KeyType{"enter": tea.KeyEnter, "ctrl+c": tea.KeyCtrlC, "ctrl+d": tea.KeyCtrlD, "ctrl+o": tea.KeyCtrlO, "backspace": tea.KeyBackspace}
+	named := map[string]tea.KeyType{"enter": tea.KeyEnter, "backspace": tea.KeyBackspace, "ctrl+c": tea.KeyCtrlC,
+		"ctrl+d": tea.KeyCtrlD, "ctrl+o": tea.KeyCtrlO}
 	for _, key := range keys {
 		if kind, ok := named[key]; ok {
 			p.Update(tea.KeyMsg{Type: kind})
@@ -102,7 +104,8 @@ func none[A any](p page, answers chan given[A]) {
 
 // rotation is a request for the approval of a rotation, which some have signed.
 func rotation(note string, signed ...string) steps.Request {
-	r := steps.Request{Purpose: quorum.Approve, Need: 2, Rule: "the plan needs 2 of 3: the quorum", Digest: strings.Repeat("ab", 32), Words: []string{"2"}, Note: note}
+	r := steps.Request{Purpose: quorum.Approve, Need: 2, Rule: "the plan needs 2 of 3: the quorum",
+		Digest: strings.Repeat("ab", 32), Words: []string{"2"}, Note: note}
 	for _, name := range []string{"alice", "bob", "carol"} {
 		s := steps.Signer{Name: name, Key: "key", Asked: true, Counts: true}
 		for _, n := range signed {

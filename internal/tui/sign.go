@@ -65,6 +65,9 @@ func (p *signPrompt) adopt(old *signPrompt) {
 	p.input.CursorEnd()
 }
 
+// word is what was typed.
+func (p *signPrompt) word() string { return strings.TrimSpace(p.input.Value()) }
+
 func (p *signPrompt) enough() bool { return p.q.q.Have() >= p.q.q.Need }
 
 func (p *signPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
@@ -81,7 +84,7 @@ func (p *signPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 			if p.who < 0 {
 				return nil, false
 			}
-			p.q.answer(steps.Consent{Signer: p.q.q.Signers[p.who].Name, Word: strings.TrimSpace(p.input.Value()), Elsewhere: true}, nil)
+			p.q.answer(steps.Consent{Signer: p.q.q.Signers[p.who].Name, Word: p.word(), Elsewhere: true}, nil)
 			return nil, true
 		case "ctrl+d":
 			p.later = !p.enough()
@@ -112,7 +115,7 @@ func (p *signPrompt) leave(key string) bool {
 }
 
 func (p *signPrompt) enter() bool {
-	word := strings.TrimSpace(p.input.Value())
+	word := p.word()
 	switch {
 	case word == "" && p.enough():
 		p.q.answer(steps.Consent{}, steps.ErrEnough)
