@@ -33,8 +33,9 @@ func TestWizardDeviation(t *testing.T) {
 		t.Errorf("the page of the deviation:\n%s", refused)
 	}
 	w.tmux("send-keys", "d")
-	w.enter("Why do you go on?", "2468 10")                                           // perhaps a PIN: it would be in the transcript
-	w.enter("refused: reason: digits alone may be a PIN", "vendor update, ticket 12") // before the module gets a PIN
+	w.enter("Why do you go on?", "2468 10") // perhaps a PIN: it would be in the transcript
+	// Before the module gets a PIN.
+	w.enter("refused: reason: digits alone may be a PIN", "vendor update, ticket 12")
 	w.enter("PIN of token", rehearsal.PIN)
 	sign(w, "3", "alice", "bob")
 	w.enter("Where else", "")

@@ -87,14 +87,16 @@ var prompts = []struct {
 }
 
 // questions are all that a rehearsal may ask, each with its field.
-var questions = regexp.MustCompile(`(Path of the roster|Provider to lock|Where does this|Who authorized|Who is who|Time on the wall clock,|bags opened|` +
-	`Independent witness|Where else|Planned end|bags closed|Time on the wall clock now|Did anything deviate)(?s:.*)\n > `)
+var questions = regexp.MustCompile(`(Path of the roster|Provider to lock|Where does this|Who authorized|Who is who|` +
+	`Time on the wall clock,|bags opened|Independent witness|Where else|Planned end|bags closed|` +
+	`Time on the wall clock now|Did anything deviate)(?s:.*)\n > `)
 
 // tell passes the questions of the first or the last such page.
 func (p *pane) tell(page string) {
 	p.t.Helper()
 	for _, question := range map[string][]string{
-		"place":   {"Where does this", "Who authorized", "Who is who", "Time on the wall clock", "bags opened", "Independent witness"},
+		"place": {"Where does this", "Who authorized", "Who is who", "Time on the wall clock", "bags opened",
+			"Independent witness"},
 		"leaving": {"bags closed", "Time on the wall clock now", "Did anything deviate"},
 	}[page] {
 		p.enter(question, "")

@@ -20,7 +20,7 @@ import (
 func approve(name string, acts ...string) Step {
 	return Step{
 		Name: name, Title: "Plan and approval",
-		Why:    "These changes will be made, and no others, after M operators approve.",
+		Why:    "These changes will be made, and no others, after the quorum approves them.",
 		Gather: &Gather{Purpose: quorum.Approve, Acts: acts},
 	}
 }

@@ -23,9 +23,11 @@ func place() Step {
 		Why: "What only you can see. An auditor reads it beside everything else.",
 		Ask: &Form{Fields: []Field{
 			atPlace(),
-			told("authorised", "Who authorized this ceremony, and when?", "name, document or ticket", "Ann Example, ticket 4711"),
-			{Name: "people", Question: "Who is who?", Help: "NAME: ORGANISATION, ROLE; NAME: ...", Example: "alice: Example Ltd, operator",
-				Check: orNot("people", checkPeople), Propose: rehearsed(notSeen)},
+			told("authorised", "Who authorized this ceremony, and when?", "name, document or ticket",
+				"Ann Example, ticket 4711"),
+			{Name: "people", Question: "Who is who?", Help: "NAME: ORGANISATION, ROLE; NAME: ...",
+				Example: "alice: Example Ltd, operator",
+				Check:   orNot("people", checkPeople), Propose: rehearsed(notSeen)},
 			wallClock("clock", "Time on the wall clock, and who read it"),
 			told("bags", "Tamper-evident bags opened, and who compared their numbers?", "numbers, name", "100200, bob"),
 			told("evidence", "Independent witness, or reference of the video?", "name or reference", "video 17"),
@@ -39,10 +41,13 @@ func leaving() Step {
 		Name: "leaving", Title: "Before you sign the end",
 		Why: "Report deviations from the script now. This is the last chance.",
 		Ask: &Form{Fields: []Field{
-			told("bags_out", "Tamper-evident bags closed again, with what in them?", "numbers, content", "100201, the token"),
+			told("bags_out", "Tamper-evident bags closed again, with what in them?", "numbers, content",
+				"100201, the token"),
 			wallClock("clock_out", "Time on the wall clock now, and who read it"),
-			{Name: transcript.FactDiffered, Question: "Did anything deviate from the script?", Help: "none, or: EXPECTED / SEEN / DECIDED / BY WHOM",
-				Example: "three operators / two came / went on with two / alice and bob", Check: checkDiffered, Propose: rehearsed("none")},
+			{Name: transcript.FactDiffered, Question: "Did anything deviate from the script?",
+				Help:    "none, or: EXPECTED / SEEN / DECIDED / BY WHOM",
+				Example: "three operators / two came / went on with two / alice and bob",
+				Check:   checkDiffered, Propose: rehearsed("none")},
 		}, Reports: func(f Facts) (Facts, bool) {
 			d, err := reported(f[transcript.FactDiffered])
 			return d, err == nil
@@ -72,7 +77,8 @@ func atPlace() Field {
 	f := told("place", "Where does this ceremony take place?", "room and site", "Vault 3, Example Street 5")
 	f.Propose = func(s *Site) string {
 		place := s.History.Last()[f.Name]
-		if place == "" || strings.HasPrefix(place, notApplicable) || strings.Contains(place, `\`) { // escaped: it would be escaped again
+		escaped := strings.Contains(place, `\`) // it would be escaped again
+		if place == "" || escaped || strings.HasPrefix(place, notApplicable) {
 			return rehearsed(notSeen)(s)
 		}
 		return place

@@ -13,17 +13,29 @@ import (
 
 // formPrompt is a huh form of one field. Enter, back and ctrl+c are the host's.
 type formPrompt struct {
-	q     formQuestion
-	form  *huh.Form
-	value string
+	q        formQuestion
+	form     *huh.Form
+	input    *huh.Input
+	value    string
+	proposed bool // the value is what was proposed: typing replaces it
 }
 
 func newFormPrompt(q formQuestion) *formPrompt {
-	p := &formPrompt{q: q, value: q.q.Value}
+	p := &formPrompt{q: q, value: q.q.Value, proposed: q.q.Value != "" && q.q.Refused == nil}
 	f := q.q.Field
-	input := huh.NewInput().Title(f.Question).Description(f.Help).Prompt("> ").Value(&p.value)
-	p.form = huh.NewForm(huh.NewGroup(input)).WithTheme(plainTheme()).WithShowHelp(false).WithShowErrors(false)
+	p.input = huh.NewInput().Title(f.Question).Description(f.Help).Prompt("> ").Value(&p.value)
+	p.form = huh.NewForm(huh.NewGroup(p.input)).WithTheme(plainTheme()).WithShowHelp(false).WithShowErrors(false)
 	return p
+}
+
+// replace has text take the place of a proposal: a PIN that is typed too early must
+// not become the end of an answer. Any other key edits the proposal.
+func (p *formPrompt) replace(key tea.KeyMsg) {
+	if p.proposed && !key.Alt && (key.Type == tea.KeyRunes || key.Type == tea.KeySpace) {
+		p.value = ""
+		p.input.Value(&p.value)
+	}
+	p.proposed = false
 }
 
 // plainTheme has no border and no glyph beyond ASCII.
@@ -50,6 +62,7 @@ func (p *formPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 		case "ctrl+v", "tab", "shift+tab":
 			return nil, false
 		}
+		p.replace(key)
 	}
 	next, cmd := p.form.Update(msg)
 	if f, ok := next.(*huh.Form); ok {
@@ -74,6 +87,9 @@ func (p *formPrompt) act(width int) []string {
 }
 
 func (p *formPrompt) keys() string {
+	if p.proposed {
+		return "enter accept, or type another  esc back  ctrl+o log  ctrl+c stop"
+	}
 	return "enter answer  ctrl+u clear  esc back  ctrl+o log  ctrl+c stop"
 }
 func (p *formPrompt) dismiss(err error) { p.q.answer("", err) }

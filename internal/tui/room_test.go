@@ -26,10 +26,12 @@ func TestTakenBack(t *testing.T) {
 		ended <- err
 	}()
 	mailed := func() { m.take(r.wait().(mail)) }
+	rested := func() { m.Update(rested(m.gate.n)) }
 	mailed()
 	if m.ask == nil {
 		t.Fatal("no page asks")
 	}
+	rested()
 	m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("x")})
 	old := m.ask
 	arrived()
@@ -42,6 +44,7 @@ func TestTakenBack(t *testing.T) {
 	}
 	r.Show(engine.View{Step: "re-wrap", Progress: &engine.Progress{}})
 	mailed()
+	rested()
 	m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("p")})
 	m.view.Attended = "alice, bob"
 	m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("2")})

@@ -64,6 +64,9 @@ func (p *signPrompt) adopt(old *signPrompt) {
 	p.input.CursorEnd()
 }
 
+// word is what was typed.
+func (p *signPrompt) word() string { return strings.TrimSpace(p.input.Value()) }
+
 func (p *signPrompt) enough() bool { return p.q.q.Have() >= p.q.q.Need }
 
 func (p *signPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
@@ -80,7 +83,7 @@ func (p *signPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 			if p.who < 0 {
 				return nil, false
 			}
-			p.q.answer(engine.Consent{Signer: p.q.q.Signers[p.who].Name, Word: strings.TrimSpace(p.input.Value()), Offline: true}, nil)
+			p.q.answer(engine.Consent{Signer: p.q.q.Signers[p.who].Name, Word: p.word(), Offline: true}, nil)
 			return nil, true
 		case "ctrl+d":
 			p.later = !p.enough()
@@ -111,7 +114,7 @@ func (p *signPrompt) leave(key string) bool {
 }
 
 func (p *signPrompt) enter() bool {
-	word := strings.TrimSpace(p.input.Value())
+	word := p.word()
 	switch {
 	case word == "" && p.enough():
 		p.q.answer(engine.Consent{}, engine.ErrEnough)
@@ -135,7 +138,7 @@ func (p *signPrompt) body(_ engine.View, width int) []string {
 
 func (p *signPrompt) act(int) []string {
 	r := p.q.q
-	lines := append(elsewhere(r), p.standing()...)
+	lines := append(elsewhere(r), p.standing())
 	if p.note != "" {
 		lines = append(lines, alarm.Render(" refused: "+p.note))
 	}
@@ -145,17 +148,18 @@ func (p *signPrompt) act(int) []string {
 	return append(lines, accent.Render(wanted(r, r.Signers[p.who]))+p.input.View())
 }
 
-// standing says how many have signed, how many must and why, and how the page ends.
-func (p *signPrompt) standing() []string {
+// standing says how many have signed and what is still needed, and why, or how the
+// page ends.
+func (p *signPrompt) standing() string {
 	r := p.q.q
-	line := fmt.Sprintf(" Signed %d, needed %d (%s).", r.Have(), r.Need, r.Rule)
+	signed := fmt.Sprintf(" Signed %d, needed %d", r.Have(), r.Need)
 	switch {
 	case !p.enough():
-		return []string{line + fmt.Sprintf(" %d more must sign.", r.Need-r.Have())}
+		return fmt.Sprintf("%s (%s). %d more must sign.", signed, r.Rule, r.Need-r.Have())
 	case p.who < 0:
-		return []string{line, accent.Render(" Press Enter to continue.")}
+		return signed + "." + accent.Render(" Press Enter to continue.")
 	}
-	return []string{line, accent.Render(" Press Enter to continue") + ", or sign as well."}
+	return signed + "." + accent.Render(" Press Enter to continue") + ", or sign as well."
 }
 
 // wanted says what a person is to do now.

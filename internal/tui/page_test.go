@@ -1,0 +1,249 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+)
+
+// page is a model with an engine's side that asks it.
+type page struct {
+	*model
+	t *testing.T
+}
+
+func newPage(t *testing.T) page {
+	m := &model{room: newRoom(), control: rewrap.NewControl(0), cancel: func(error) {}, now: time.Now}
+	m.width, m.height = 80, 24
+	return page{m, t}
+}
+
+// mailed has the model take what was posted.
+func (p page) mailed() { p.take(p.room.wait().(mail)) }
+
+// rest has the keyboard rest as long as a new page wants.
+func (p page) rest() { p.Update(rested(p.gate.n)) }
+
+// press takes keys by name, or a text as keys.
+func (p page) press(keys ...string) {
+	named := map[string]tea.KeyType{"enter": tea.KeyEnter, "backspace": tea.KeyBackspace, "ctrl+c": tea.KeyCtrlC,
+		"ctrl+d": tea.KeyCtrlD, "ctrl+o": tea.KeyCtrlO}
+	for _, key := range keys {
+		if kind, ok := named[key]; ok {
+			p.Update(tea.KeyMsg{Type: kind})
+			continue
+		}
+		for _, r := range key {
+			p.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}})
+		}
+	}
+}
+
+func (p page) shows(text string, want bool) {
+	p.t.Helper()
+	if strings.Contains(p.View(), text) != want {
+		p.t.Errorf("is %q in sight? want %t:\n%s", text, want, p.View())
+	}
+}
+
+// given is what came back to the engine.
+type given[A any] struct {
+	a   A
+	err error
+}
+
+// asking asks in the engine's place, and has the page come.
+func asking[A any](p page, ask func(context.Context) (A, error)) chan given[A] {
+	answers := make(chan given[A], 1)
+	go func() {
+		a, err := ask(p.t.Context())
+		answers <- given[A]{a, err}
+	}()
+	p.mailed()
+	return answers
+}
+
+func (p page) asked(q engine.Question) chan given[string] {
+	return asking(p, func(ctx context.Context) (string, error) { return p.room.Ask(ctx, q) })
+}
+
+func (p page) consents(r engine.Request) chan given[engine.Consent] {
+	return asking(p, func(ctx context.Context) (engine.Consent, error) { return p.room.Consent(ctx, r) })
+}
+
+// came waits for an answer and compares it.
+func came[A comparable](p page, answers chan given[A], want A, err error) {
+	p.t.Helper()
+	select {
+	case got := <-answers:
+		if got.a != want || !errors.Is(got.err, err) {
+			p.t.Errorf("%v, %v came, want %v, %v", got.a, got.err, want, err)
+		}
+	case <-time.After(5 * time.Second):
+		p.t.Fatalf("nothing came, want %v, %v:\n%s", want, err, p.View())
+	}
+}
+
+// none demands that nothing was answered yet.
+func none[A any](p page, answers chan given[A]) {
+	p.t.Helper()
+	select {
+	case got := <-answers:
+		p.t.Errorf("%v, %v came", got.a, got.err)
+	default:
+	}
+}
+
+// rotation is a request for the approval of a rotation, which some have signed.
+func rotation(note string, signed ...string) engine.Request {
+	r := engine.Request{Purpose: quorum.Approve, Need: 2, Rule: "the plan needs 2 of 3: the quorum",
+		Digest: strings.Repeat("ab", 32), Note: note}
+	for _, name := range []string{"alice", "bob", "carol"} {
+		s := engine.Signer{Name: name, Key: "key", Words: []string{"2"}, Asked: true, Counts: true}
+		for _, n := range signed {
+			s.Signed = s.Signed || n == name
+		}
+		r.Signers = append(r.Signers, s)
+	}
+	return r
+}
+
+var bags = engine.Question{Field: engine.Field{Name: "bags", Question: "Bags?"}, Value: "none"}
+
+// TestEarlyKeys: what was typed before a page came is no answer to it. Each key has the
+// page wait anew, and ctrl+c works all the time.
+func TestEarlyKeys(t *testing.T) {
+	p := newPage(t)
+	answers := p.asked(bags)
+	p.shows("Bags?", false)
+	first := p.gate.n
+	p.press("2468", "enter")
+	p.Update(rested(first))
+	p.shows("Bags?", false)
+	p.shows("This page is new", true)
+	p.press("ctrl+c")
+	p.shows("Stop here?", true)
+	p.press("n")
+	none(p, answers)
+	p.rest()
+	p.shows("Bags?", true)
+	p.shows("> none", true)
+	p.press("enter")
+	came(p, answers, "none", nil)
+
+	// After a refusal it is the same page, and what was typed stands in its field.
+	q := bags
+	q.Value, q.Refused = "gone", errors.New("bags: say more")
+	answers = p.asked(q)
+	p.shows("refused: bags: say more", true)
+	p.press("backspace", "enter")
+	came(p, answers, "gon", nil)
+
+	// Another question of the same form is another page.
+	answers = p.asked(bags)
+	p.press("enter")
+	none(p, answers)
+	p.rest()
+	p.press("enter")
+	came(p, answers, "none", nil)
+}
+
+// TestEarlyKeysOfAStep: a page without a question drops early keys as well: each of them
+// could hold the re-wrap.
+func TestEarlyKeysOfAStep(t *testing.T) {
+	p := newPage(t)
+	p.room.Show(engine.View{Step: "re-wrap", Attended: "alice, bob", Progress: &rewrap.Progress{}})
+	p.mailed()
+	p.press("p", "2")
+	p.shows("p pause", false)
+	p.rest()
+	p.shows("p pause", true)
+	if paused, _, _ := p.control.Now(); paused {
+		t.Error("an early key has paused the re-wrap")
+	}
+}
+
+// TestTypedOverProposal: typing replaces what is proposed, so that a PIN is never the end
+// of an answer; any other key edits it.
+func TestTypedOverProposal(t *testing.T) {
+	for _, c := range []struct {
+		keys []string
+		want string
+	}{
+		{[]string{"246810", "enter"}, "246810"},
+		{[]string{"backspace", "s", "enter"}, "nons"},
+	} {
+		p := newPage(t)
+		answers := p.asked(bags)
+		p.rest()
+		p.press(c.keys...)
+		came(p, answers, c.want, nil)
+	}
+}
+
+// TestApprovalEnds: enough have signed, and the page stays until somebody presses Enter.
+// The word of a third person is hers, and no answer to what comes next.
+func TestApprovalEnds(t *testing.T) {
+	p := newPage(t)
+	words := p.consents(rotation(""))
+	p.rest()
+	p.shows("Signed 0, needed 2 (the plan needs 2 of 3: the quorum). 2 more must sign.", true)
+	p.press("2", "enter")
+	came(p, words, engine.Consent{Signer: "alice", Word: "2"}, nil)
+
+	words = p.consents(rotation("", "alice")) // the next person types on
+	p.press("3", "enter")
+	came(p, words, engine.Consent{Signer: "bob", Word: "3"}, nil)
+	words = p.consents(rotation("not the word", "alice"))
+	p.shows("refused: not the word", true)
+	p.press("2")
+	p.shows("refused:", false)
+	p.press("enter")
+	came(p, words, engine.Consent{Signer: "bob", Word: "2"}, nil)
+
+	words = p.consents(rotation("", "alice", "bob"))
+	p.shows("Signed 2, needed 2. Press Enter to continue, or sign as well.", true)
+	p.press("2", "enter")
+	came(p, words, engine.Consent{Signer: "carol", Word: "2"}, nil)
+	words = p.consents(rotation("", "alice", "bob", "carol"))
+	p.shows("Signed 3, needed 2. Press Enter to continue.", true)
+	p.press("2", "enter")
+	came(p, words, engine.Consent{}, engine.ErrEnough)
+}
+
+// TestLaterAsks: ctrl+d ends the run only when somebody means it.
+func TestLaterAsks(t *testing.T) {
+	p := newPage(t)
+	words := p.consents(rotation("", "alice"))
+	p.rest()
+	p.press("ctrl+d")
+	p.shows("Sign later? The run ends; the same command continues.", true)
+	p.press("n")
+	p.shows("Sign later?", false)
+	none(p, words)
+	p.press("ctrl+d", "y")
+	came(p, words, engine.Consent{}, engine.ErrLater)
+
+	words = p.consents(rotation("", "alice", "bob")) // Enter does it
+	p.press("ctrl+d", "enter")
+	came(p, words, engine.Consent{}, engine.ErrEnough)
+}
+
+// TestLogCovers: while the log covers a page, no key answers its question.
+func TestLogCovers(t *testing.T) {
+	p := newPage(t)
+	answers := p.asked(bags)
+	p.rest()
+	p.press("ctrl+o", "enter")
+	none(p, answers)
+	p.press("ctrl+o", "enter")
+	came(p, answers, "none", nil)
+}
