@@ -85,6 +85,7 @@ func (l lab) installed(ctx context.Context, name string) (rehearsal.Parts, error
 	if err != nil {
 		return parts, err
 	}
+	parts.Use()
 	if err := edit(parts.Config(), fmt.Sprintf("%s: %d", rehearsal.Role, rehearsal.Processes), rehearsal.Role+": 1"); err != nil {
 		return parts, err
 	}

@@ -19,6 +19,7 @@ var firstFacts = transcript.Facts{"chain": "0123456789abcdef0123456789abcdef", "
 // on; the first one stops at its next event, and its bundle stays a beginning of
 // the other.
 func TestTwoConsoles(t *testing.T) {
+	t.Parallel()
 	ctx, dir := t.Context(), t.TempDir()
 	db, err := sqlite.Create(ctx, filepath.Join(dir, "s.db"))
 	if err != nil {
@@ -59,6 +60,7 @@ func TestTwoConsoles(t *testing.T) {
 
 // TestTornLine: a line cut by a crash is taken off, and its digest is told.
 func TestTornLine(t *testing.T) {
+	t.Parallel()
 	ctx, dir := t.Context(), t.TempDir()
 	db, err := sqlite.Create(ctx, filepath.Join(dir, "s.db"))
 	if err != nil {

@@ -101,7 +101,8 @@ func (p Parts) makeDirs(context.Context) error {
 
 func (p Parts) makeOperators(ctx context.Context) error {
 	for _, name := range Operators {
-		if err := run(ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", p.Key(name)); err != nil {
+		cmd := exec.CommandContext(ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", p.Key(name))
+		if err := run(cmd); err != nil {
 			return err
 		}
 	}
@@ -154,9 +155,10 @@ func (p Parts) makeToken(ctx context.Context) error {
 	if err := write(p.Token(), conf); err != nil {
 		return err
 	}
-	p.Use()
 	// This PIN guards nothing: it is in the configuration as well.
-	return run(ctx, "softhsm2-util", "--init-token", "--free", "--label", TokenLabel, "--pin", PIN, "--so-pin", PIN+PIN)
+	cmd := exec.CommandContext(ctx, "softhsm2-util", "--init-token", "--free", "--label", TokenLabel, "--pin", PIN, "--so-pin", PIN+PIN)
+	cmd.Env = append(os.Environ(), "SOFTHSM2_CONF="+p.Token())
+	return run(cmd)
 }
 
 // Use points this process and its children at the throw-away token.
@@ -205,10 +207,10 @@ func write(path, text string) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-func run(ctx context.Context, name string, args ...string) error {
-	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+func run(cmd *exec.Cmd) error {
+	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("%s: %w: %s", cmd.Args[0], err, strings.TrimSpace(string(out)))
 	}
 	return nil
 }

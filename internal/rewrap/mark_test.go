@@ -1,6 +1,7 @@
 package rewrap_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -35,6 +36,7 @@ func (d *dying) Swap(ctx context.Context, c envelope.Collection, swaps []store.S
 // mark, without one, with a spoilt one, and with one that claims too much, the
 // next run ends alike.
 func TestMark(t *testing.T) {
+	t.Parallel()
 	const n = 900
 	a, db := onSQLite(t, n)
 	path := filepath.Join(t.TempDir(), "mark")
@@ -134,6 +136,7 @@ func (s shuffling) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 
 // TestShuffled: no DEK gets into another record (promise 3).
 func TestShuffled(t *testing.T) {
+	t.Parallel()
 	const n = 600
 	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
 		counts, err := rewrap.Run(t.Context(), job(db, shuffling{a.Provider}))
@@ -150,12 +153,14 @@ type strange struct{ provider.Provider }
 func (s strange) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
 	answers, err := s.Provider.Rewrap(ctx, items, to)
 	if len(answers) > 0 {
-		answers[0].Old = append([]byte{1}, answers[0].Old[1:]...)
+		answers[0].Old = bytes.Clone(answers[0].Old)
+		answers[0].Old[0] ^= 1
 	}
 	return answers, err
 }
 
 func TestStrangeAnswer(t *testing.T) {
+	t.Parallel()
 	const n = 30
 	a, db := onSQLite(t, n)
 	if counts, err := rewrap.Run(t.Context(), job(db, strange{a.Provider})); err == nil || counts.Rewrapped != 0 {

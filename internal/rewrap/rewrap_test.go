@@ -38,6 +38,7 @@ func both(t *testing.T, n int, test func(*testing.T, database, rehearsal.Applica
 		"mongo": func(t *testing.T) (database, error) { return mongo.Open(t.Context(), mongotest.Start(t).Fresh(t)) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			db, err := open(t)
 			if err != nil {
 				t.Fatal(err)
@@ -97,6 +98,7 @@ func allAt(t *testing.T, a rehearsal.Application, n int, v kek.Version) {
 }
 
 func TestRewrap(t *testing.T) {
+	t.Parallel()
 	const n = 60
 	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
 		c, err := rewrap.Run(t.Context(), job(db, a.Provider))
@@ -127,6 +129,7 @@ func (s *stalled) Swap(ctx context.Context, c envelope.Collection, swaps []store
 // TestSealedAnew: the application encrypts a field anew under the same version
 // between our read and our write. That is a conflict, never an overwrite.
 func TestSealedAnew(t *testing.T) {
+	t.Parallel()
 	const n = 30
 	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
 		place, id := rehearsal.Record(0)
@@ -172,6 +175,7 @@ func seal(t *testing.T, a rehearsal.Application, place envelope.Place, id string
 // TestPoison: an envelope that no key opens is named and left as it is, and the
 // others are re-wrapped.
 func TestPoison(t *testing.T) {
+	t.Parallel()
 	const n = 12
 	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
 		place, id := rehearsal.Record(3)
@@ -196,6 +200,7 @@ func TestPoison(t *testing.T) {
 // TestNoSuchVersion: an envelope of a version that never was is poison, not the
 // end of the job.
 func TestNoSuchVersion(t *testing.T) {
+	t.Parallel()
 	const n = 12
 	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
 		place, id := rehearsal.Record(3)
@@ -228,6 +233,7 @@ func (s again) Swap(ctx context.Context, c envelope.Collection, swaps []store.Sw
 // TestRestless: an old writer that no gate sees writes the old version at every
 // pass. The job gives up and says why.
 func TestRestless(t *testing.T) {
+	t.Parallel()
 	const n = 4
 	a, db := onSQLite(t, n)
 	place, id := rehearsal.Record(0)
@@ -245,6 +251,7 @@ func TestRestless(t *testing.T) {
 // TestMended: what was poison in one pass and was mended before the next is not
 // reported.
 func TestMended(t *testing.T) {
+	t.Parallel()
 	const n = 12
 	a, db := onSQLite(t, n)
 	place, id := rehearsal.Record(3)

@@ -38,6 +38,7 @@ func (m meddler) Consent(ctx context.Context, r engine.Request) (engine.Consent,
 // TestPlanMoved: M people sign a plan, and when it is about to be carried out
 // the world is another one. Nothing is done (promise 1).
 func TestPlanMoved(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		meddle func(*testing.T, *engine.Parts)
@@ -122,6 +123,7 @@ func (c cutting) AppendEntry(ctx context.Context, e store.Entry) error {
 // TestPlanMovedLater: an act of a plan was done, and when another run goes on the world
 // is another one. The people are asked for the rest anew, and the end is good.
 func TestPlanMovedLater(t *testing.T) {
+	t.Parallel()
 	parts, err := makeParts(t)
 	if err != nil {
 		t.Fatal(err)

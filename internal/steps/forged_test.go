@@ -103,6 +103,7 @@ func toNewRoster(t *testing.T, parts rehearsal.Parts, signs bool) error {
 // TestForgedResume (S19): while a roster ceremony waits for its approval, somebody who
 // may write to the store writes lines into it. The same command does not go on.
 func TestForgedResume(t *testing.T) {
+	t.Parallel()
 	for name, lines := range map[string]func(f forger, add func(transcript.Kind, string, transcript.Facts)){
 		"proofs of the new keys taken for the approval": func(f forger, add func(transcript.Kind, string, transcript.Facts)) {
 			sum := transcript.Digest([]byte(f.roster()))
@@ -143,6 +144,7 @@ func TestForgedResume(t *testing.T) {
 // TestForgedHistory: a whole ceremony is written into the store that gives everything
 // to mallory. No next ceremony begins on it.
 func TestForgedHistory(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	parts, s := installed(t)
 	f := newForger(t, s)
@@ -210,6 +212,7 @@ func change(t *testing.T, parts rehearsal.Parts, statements ...string) {
 // TestRolledBack (C09): the store forgot a ceremony whose bundle is on this console, or
 // is not the one that was founded as the configuration says.
 func TestRolledBack(t *testing.T) {
+	t.Parallel()
 	parts, s := installed(t)
 	generate := func(s *engine.Parts) error {
 		return engine.Run(t.Context(), *s, nobody(parts), steps.Generate(2))
@@ -237,6 +240,7 @@ func TestRolledBack(t *testing.T) {
 // TestHalfFinals: a crash left a final's statement without its signature, or a final's
 // file empty. The same command goes on, and the chain is good in the end.
 func TestHalfFinals(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		signed int // finals before the interruption

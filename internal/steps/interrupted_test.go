@@ -61,6 +61,7 @@ func bundles(t *testing.T, parts rehearsal.Parts, kind string) []string {
 // order. Whatever is in the bundle, the verifier agrees with it, and in the end
 // the ceremony is done.
 func TestAnyInterruptions(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(25) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
@@ -130,6 +131,7 @@ func installed(t *testing.T) (rehearsal.Parts, *engine.Parts) {
 // true one and a first line that is not this ceremony's. No command takes it up
 // (promise 1).
 func TestPlantedCeremony(t *testing.T) {
+	t.Parallel()
 	for name, plant := range map[string]func(opened, roster transcript.Facts) (prev bool){
 		"its own roster": func(_, roster transcript.Facts) bool {
 			_, members, _ := strings.Cut(roster["roster"], "\n")
@@ -145,7 +147,7 @@ func TestPlantedCeremony(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			// A ceremony that is taken up waits for its fleet: that must end, too.
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 			defer cancel()
 			parts, s := installed(t)
 			all, err := s.Store.Ceremonies(ctx)
@@ -216,6 +218,7 @@ func rosterOf(t *testing.T, parts rehearsal.Parts) quorum.Roster {
 // TestFinalsAreChecked: a final in the store that nobody signed is not counted
 // for a person.
 func TestFinalsAreChecked(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	parts, err := makeParts(t)
 	if err != nil {
@@ -263,6 +266,7 @@ func TestFinalsAreChecked(t *testing.T) {
 // TestLookingOften: a run with nobody in the room that finds people still missing
 // writes nothing, and says again which lines sign.
 func TestLookingOften(t *testing.T) {
+	t.Parallel()
 	parts, err := makeParts(t)
 	if err != nil {
 		t.Fatal(err)
@@ -291,6 +295,7 @@ func TestLookingOften(t *testing.T) {
 // TestDisagreed: everybody signs the end, and too few say that the script was
 // followed. That is no good end.
 func TestDisagreed(t *testing.T) {
+	t.Parallel()
 	parts, err := makeParts(t)
 	if err != nil {
 		t.Fatal(err)

@@ -74,7 +74,7 @@ func TestTakenBack(t *testing.T) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("dismissing blocks")
 	}
 	if !stopped {

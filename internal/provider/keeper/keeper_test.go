@@ -2,14 +2,12 @@ package keeper_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -40,12 +38,19 @@ func config(module string) keeper.Config {
 
 func open(t testing.TB, c keeper.Config) *keeper.Provider {
 	t.Helper()
-	p, err := keeper.Open(t.Context(), c, nil, nil)
+	p, err := tryOpen(t, c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
 	return p
+}
+
+// tryOpen is keeper.Open with the variables of the test.
+func tryOpen(t testing.TB, c keeper.Config) (p *keeper.Provider, err error) {
+	t.Helper()
+	pkcs11test.Lend(t, func() { p, err = keeper.Open(t.Context(), c, nil, nil) })
+	return p, err
 }
 
 // pinFile is a file with the PIN of the test's tokens.
@@ -87,7 +92,8 @@ func keys(t testing.TB, p provider.Provider, n int) (deks [][]byte, items []prov
 
 // TestKeeper asks a kept provider everything, and gets what it gets in this process.
 func TestKeeper(t *testing.T) {
-	pkcs11test.NewTokens(t, pkcs11test.Label)
+	t.Parallel()
+	pkcs11test.TokensForPrograms(t, pkcs11test.Label)
 	p := open(t, config(pkcs11test.Module(t)))
 	tries, err := p.Tries(t.Context())
 	if err != nil || !tries.Ask || tries.Token != pkcs11test.Label || tries.Serial == "" {
@@ -136,14 +142,15 @@ func TestKeeper(t *testing.T) {
 
 // TestErrors: what callers decide by arrives.
 func TestErrors(t *testing.T) {
-	pkcs11test.NewTokens(t, pkcs11test.Label)
+	t.Parallel()
+	pkcs11test.TokensForPrograms(t, pkcs11test.Label)
 	c := config(pkcs11test.Module(t))
 	c.PKCS11.TokenLabel = "other"
-	if _, err := keeper.Open(t.Context(), c, nil, nil); !errors.Is(err, provider.ErrNoToken) || err.Error() != `find token "other": no such token` {
+	if _, err := tryOpen(t, c); !errors.Is(err, provider.ErrNoToken) || err.Error() != `find token "other": no such token` {
 		t.Errorf("%v", err)
 	}
 	c.Provider = "none"
-	if _, err := keeper.Open(t.Context(), c, nil, nil); err == nil || !strings.Contains(err.Error(), "no such provider") {
+	if _, err := tryOpen(t, c); err == nil || !strings.Contains(err.Error(), "no such provider") {
 		t.Errorf("%v", err)
 	}
 	p := open(t, config(pkcs11test.Module(t)))
@@ -179,8 +186,4 @@ func TestEnvironment(t *testing.T) {
 	if _, err := keeper.Open(t.Context(), c, nil, nil); err == nil {
 		t.Error("SOFTHSM2_CONF reached the module without leave")
 	}
-}
-
-func contextFor(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(t.Context(), d)
 }

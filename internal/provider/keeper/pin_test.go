@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -60,6 +59,7 @@ func (c *console) try(meanwhile func()) error {
 // TestTwoConsolesAtThePIN: what would be the final try by the time it is made is none
 // that anybody approved.
 func TestTwoConsolesAtThePIN(t *testing.T) {
+	t.Parallel()
 	fault, c := kept(t)
 	dir := t.TempDir()
 	if err := newConsole(t, c, dir, "1111").try(nil); !errors.Is(err, provider.ErrPINRefused) {
@@ -88,6 +88,7 @@ func TestTwoConsolesAtThePIN(t *testing.T) {
 // TestUntried: what never reached the token, or was called off at its keypad, is no
 // attempt; the right PIN is right afterwards.
 func TestUntried(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		pin   string
 		modes []string
@@ -97,6 +98,7 @@ func TestUntried(t *testing.T) {
 		"pulled": {pkcs11test.PIN, []string{"GetTokenInfo+3:e0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			fault, cfg := kept(t)
 			dir := t.TempDir()
 			for range 3 {
@@ -116,6 +118,7 @@ func TestUntried(t *testing.T) {
 // TestCountFails: when the count cannot be written there is no attempt, and what was
 // typed for it is not typed again with the next.
 func TestCountFails(t *testing.T) {
+	t.Parallel()
 	fault, c := kept(t)
 	dir := t.TempDir()
 	o := newConsole(t, c, filepath.Join(dir, "later"), pkcs11test.PIN)
@@ -132,6 +135,7 @@ func TestCountFails(t *testing.T) {
 
 // TestLostLogin: an attempt whose answer was lost is one that failed, for all one knows.
 func TestLostLogin(t *testing.T) {
+	t.Parallel()
 	fault, c := kept(t)
 	dir, path := t.TempDir(), pinFile(t)
 	fault.Set("Login+1:lost")
@@ -147,12 +151,10 @@ func TestLostLogin(t *testing.T) {
 
 // TestStoppedInLogin: whoever is told to stop in the middle of an attempt waits for it.
 func TestStoppedInLogin(t *testing.T) {
+	t.Parallel()
 	fault, c := kept(t)
-	c.Deadline = time.Minute
-	fault.Set("Login=1:sleep600")
-	ctx, stop := contextFor(t, 100*time.Millisecond)
-	defer stop()
-	path := pinFile(t)
+	fault.Set("Login=1:sleep1000")
+	ctx, path := calledOff(t, fault, "sleep"), pinFile(t)
 	if err := provider.LoginFromFile(ctx, open(t, c), path, steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: t.TempDir()}.Count()); err != nil {
 		t.Error(err)
 	}
@@ -164,6 +166,7 @@ func TestStoppedInLogin(t *testing.T) {
 // TestPINFile: the PIN is the first line, however its end is written. A file whose count
 // says that there is no try left is not marked: nothing was tried.
 func TestPINFile(t *testing.T) {
+	t.Parallel()
 	fault, c := kept(t)
 	dir := t.TempDir()
 	for _, text := range []string{"1234", "1234\n", "1234\r\n", "1234\nwhat follows\n", "1234\r\n\n"} {

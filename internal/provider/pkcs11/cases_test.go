@@ -194,10 +194,10 @@ func TestP01After(t *testing.T) {
 	fault := pkcs11test.NewFault(t)
 	p := open(t, fault.Module)
 	for mode, says := range map[string]string{"pin-final": "CKR_PIN_INCORRECT: PIN refused; the next wrong PIN locks it", "pin-locked": "CKR_PIN_INCORRECT: PIN refused; it is locked now"} {
-		fault.Set("Login=1:sleep1000")
-		turned, before := make(chan error, 1), fault.Count("sleep")
+		fault.Set("Login=1:wait")
+		turned, before := make(chan error, 1), fault.Count("wait")
 		go func() {
-			fault.Await("sleep", before) // the attempt is being made
+			fault.Await("wait", before) // the attempt is being made
 			turned <- pkcs11test.Configure(fault.Module, mode)
 		}()
 		err := login(t, p, "4321")

@@ -217,14 +217,15 @@ func TestFaultVendorGCM(t *testing.T) {
 // TestFaultBusy: C_Finalize while a call is inside is told apart.
 func TestFaultBusy(t *testing.T) {
 	pkcs11test.NewTokens(t, pkcs11test.Label)
-	fault := pkcs11test.NewFault(t, "GetInfo=1:sleep1000")
+	fault := pkcs11test.NewFault(t, "GetInfo=1:wait")
 	ctx := initialized(t, fault.Module)
 	var inside sync.WaitGroup
 	inside.Go(func() { _, _ = ctx.GetInfo() })
-	fault.Await("sleep", 0)
+	fault.Await("wait", 0)
 	if err := ctx.Finalize(); err != nil {
 		t.Fatal(err)
 	}
+	fault.Set()
 	inside.Wait()
 	if n, busy := fault.Count("finalize"), fault.Count("finalize while busy"); n != 0 || busy != 1 {
 		t.Errorf("finalized %d times, %d while busy", n, busy)

@@ -29,6 +29,7 @@ func faulty(t *testing.T) (*mongotest.Server, string, *mongo.Store) {
 // TestLostAnswers: the server carries a write out and the connection breaks
 // before the answer (case M01). The write counts once, whoever asks.
 func TestLostAnswers(t *testing.T) {
+	t.Parallel()
 	server, _, s := faulty(t)
 	ctx := t.Context()
 	one, two := store.Active{Version: 1, Epoch: 1}, store.Active{Version: 2, Epoch: 2}
@@ -67,6 +68,7 @@ func TestLostAnswers(t *testing.T) {
 // TestLostAnswerOfAnother: our insert never reached the server, another console
 // took the id, and our second attempt finds it taken: that is not ours.
 func TestLostAnswerOfAnother(t *testing.T) {
+	t.Parallel()
 	server, uri, s := faulty(t)
 	other := open(t, uri)
 	entry := store.Entry{Ceremony: 1, Name: "000000", Data: []byte("the very same bytes\n")}
@@ -85,6 +87,7 @@ func TestLostAnswerOfAnother(t *testing.T) {
 // TestLostSwap: the answer to a bulk of updates is lost, and one of the records
 // was sealed anew meanwhile: what was written counts, and nothing else.
 func TestLostSwap(t *testing.T) {
+	t.Parallel()
 	server, uri, s := faulty(t)
 	things := envelope.Collection{Name: "things", Fields: []string{"f"}}
 	for _, id := range []string{"a", "b", "c"} {
@@ -119,6 +122,7 @@ func renewals(docs []store.Document) (swaps []store.Swap) {
 // TestHalfASwap: the right to write is lost in the middle of a page. What was
 // written before is made known beside the error.
 func TestHalfASwap(t *testing.T) {
+	t.Parallel()
 	server, uri, s := faulty(t)
 	things := envelope.Collection{Name: "things", Fields: []string{"f"}}
 	const n = 100
@@ -155,6 +159,7 @@ func bytesOf(v bson.RawValue) []byte {
 
 // TestServerGone: every operation waits for a server that comes back.
 func TestServerGone(t *testing.T) {
+	t.Parallel()
 	server, _, s := faulty(t)
 	server.Down()
 	back := time.AfterFunc(time.Second, func() { server.Up(t) })
@@ -170,6 +175,7 @@ func TestServerGone(t *testing.T) {
 // TestOpenRefuses: what is wrong with a server or a name is told at once, and
 // no password with it.
 func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
 	server, uri, _ := faulty(t)
 	base := strings.TrimSuffix(server.URI("x"), "x")
 	for _, c := range []struct {
@@ -201,6 +207,7 @@ func TestOpenRefuses(t *testing.T) {
 // TestReadOnlyUser: a user who may not write can look, and is told what it lacks
 // before anything else happens.
 func TestReadOnlyUser(t *testing.T) {
+	t.Parallel()
 	server, _, s := faulty(t)
 	server.ReadOnly(true)
 	if _, err := s.KEKs(t.Context()); err != nil {
@@ -220,6 +227,7 @@ func TestReadOnlyUser(t *testing.T) {
 // TestStrangersAnywhere finds envelopes in whatever they are nested, and a field
 // of the catalogue that only looks like one is counted and named, not passed over.
 func TestStrangersAnywhere(t *testing.T) {
+	t.Parallel()
 	server := mongotest.Start(t)
 	uri := server.Fresh(t)
 	s := open(t, uri)
@@ -265,6 +273,7 @@ func TestStrangersAnywhere(t *testing.T) {
 // TestBrokenBeside: what is broken in one field keeps its bytes and does not keep
 // the field beside it from being re-wrapped.
 func TestBrokenBeside(t *testing.T) {
+	t.Parallel()
 	server := mongotest.Start(t)
 	uri := server.Fresh(t)
 	s := open(t, uri)
@@ -312,6 +321,7 @@ func TestBrokenBeside(t *testing.T) {
 // TestOddVersions: a version that is a list or a decimal is never taken for the
 // target by one question and for another one by the next.
 func TestOddVersions(t *testing.T) {
+	t.Parallel()
 	server := mongotest.Start(t)
 	uri := server.Fresh(t)
 	s := open(t, uri)

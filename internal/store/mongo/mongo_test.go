@@ -24,6 +24,7 @@ func open(t *testing.T, uri string) *mongo.Store {
 }
 
 func TestStore(t *testing.T) {
+	t.Parallel()
 	server := mongotest.Start(t)
 	uuid := func(b byte) bson.Binary {
 		return bson.Binary{Subtype: bson.TypeBinaryUUID, Data: []byte{b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}}

@@ -59,6 +59,9 @@ func Run(t *testing.T, b Backend) {
 		{"strangers", testStrangers},
 		{"something else in a field", testOdd},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(t, b) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, b)
+		})
 	}
 }

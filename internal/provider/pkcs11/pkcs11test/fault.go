@@ -52,7 +52,7 @@ func (f *Fault) Set(modes ...string) {
 
 // Count is how often the module noted something: "token" or "session" for a key made,
 // "login" for an attempt that reached the token, "finalize", "finalize while busy",
-// "sleep" for a call that is in its sleep, or was.
+// "hang", "wait" and "sleep" for a call that is in such a thing, or was.
 func (f *Fault) Count(kind string) int {
 	f.t.Helper()
 	n, err := Count(f.Module, kind)
@@ -65,8 +65,12 @@ func (f *Fault) Count(kind string) int {
 // Await waits until the module has noted something more often than before.
 func (f *Fault) Await(kind string, before int) {
 	f.t.Helper()
-	for guard := time.Now().Add(30 * time.Second); f.Count(kind) <= before; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(guard) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for guard := time.After(4 * time.Minute); f.Count(kind) <= before; {
+		select {
+		case <-tick.C:
+		case <-guard:
 			f.t.Errorf("the module never noted another %q", kind)
 			return
 		}

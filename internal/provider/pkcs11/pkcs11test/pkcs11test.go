@@ -52,9 +52,23 @@ func Module(t testing.TB) string {
 	return m
 }
 
-// NewTokens makes a fresh token directory with one token for each label, and
-// points this process at it.
+// NewTokens makes a fresh token directory with one token for each label, and points
+// this process at it. It is for tests that load the module themselves; they run alone.
 func NewTokens(t testing.TB, labels ...string) {
+	t.Helper()
+	t.Setenv("SOFTHSM2_CONF", tokenDir(t))
+	initTokens(t, labels)
+}
+
+// TokensForPrograms is NewTokens for the programs that the test starts.
+func TokensForPrograms(t testing.TB, labels ...string) {
+	t.Helper()
+	Setenv(t, "SOFTHSM2_CONF", tokenDir(t))
+	initTokens(t, labels)
+}
+
+// tokenDir makes an empty token directory, and returns the path of its configuration.
+func tokenDir(t testing.TB) string {
 	t.Helper()
 	Module(t)
 	dir := t.TempDir()
@@ -66,7 +80,11 @@ func NewTokens(t testing.TB, labels ...string) {
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("SOFTHSM2_CONF", conf)
+	return conf
+}
+
+func initTokens(t testing.TB, labels []string) {
+	t.Helper()
 	for _, label := range labels {
 		Run(t, "softhsm2-util", "--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "12345678")
 	}
@@ -85,6 +103,7 @@ func Run(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	Need(t, name)
 	cmd := exec.Command(name, args...)
+	cmd.Env = Environ(t)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -49,6 +49,7 @@
  *     RV         answer this value (hex), and do nothing
  *     lost       do what was asked, and answer CKR_DEVICE_ERROR
  *     hang       never come back
+ *     wait       come back when the file is another one
  *     sleepMS    take so many milliseconds longer
  *     segv, abort, exit, kill: the end of the process, by that; exit is with code 3,
  *                kill is SIGKILL
@@ -65,7 +66,8 @@
  * It appends to /x/proxy.so.log a line for each key generated, "token" or
  * "session", for each attempt that reached the token, "login", and for each
  * C_Finalize, "finalize" or, with another call inside the module, "finalize while
- * busy"; of a call that begins to sleep, "sleep"; of a line that it does not know, "bad line: " and the line. */
+ * busy"; of a call that begins to hang, wait or sleep, that word; of a line that it does
+ * not know, "bad line: " and the line. */
 #define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>
 #include <limits.h>
@@ -217,13 +219,13 @@ static void note(const char *what, const char *more) {
 
 /* ---- the configuration ---- */
 
-enum what { ANSWER, LOST, HANG, SLEEP, SEGV, ABORT, EXIT, KILL, NOISE, SIGNALS, THREADS, FORK, STOP, CLOSE, SCRIBBLE };
+enum what { ANSWER, LOST, HANG, WAIT, SLEEP, SEGV, ABORT, EXIT, KILL, NOISE, SIGNALS, THREADS, FORK, STOP, CLOSE, SCRIBBLE };
 
 static const struct {
 	const char *word;
 	enum what what;
 } whats[] = {
-	{ "lost", LOST }, { "hang", HANG }, { "segv", SEGV }, { "abort", ABORT }, { "exit", EXIT }, { "kill", KILL },
+	{ "lost", LOST }, { "hang", HANG }, { "wait", WAIT }, { "segv", SEGV }, { "abort", ABORT }, { "exit", EXIT }, { "kill", KILL },
 	{ "noise", NOISE }, { "signals", SIGNALS }, { "threads", THREADS }, { "fork", FORK },
 	{ "stop", STOP }, { "close", CLOSE }, { "scribble", SCRIBBLE },
 };
@@ -452,7 +454,13 @@ static void misbehave(struct call *c, const struct fault *f) {
 		c->lost = 1;
 		break;
 	case HANG:
+		note("hang", "");
 		idle(NULL);
+		break;
+	case WAIT:
+		note("wait", "");
+		while (now() == c->conf)
+			usleep(5000);
 		break;
 	case SLEEP:
 		note("sleep", "");
