@@ -4,6 +4,7 @@ package kekceremony_test
 import (
 	"encoding/json"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -48,6 +49,16 @@ func TestImportRulesRefuse(t *testing.T) {
 		{"internal/fleet", "github.com/miekg/pkcs11"},
 		{"cmd/kekceremony", "go.mongodb.org/mongo-driver/v2/bson"},
 		{"internal/tui", "internal/store"},
+		{"internal/tui", "internal/quorum"},
+		{"internal/tui", "internal/steps"},
+		{"internal/engine", "internal/steps"},
+		{"internal/engine", "internal/tui"},
+		{"internal/signing", "internal/engine"},
+		{"internal/signing", "internal/transcript"},
+		{"internal/audit", "internal/engine"},
+		{"internal/status", "internal/steps"},
+		{"internal/history", "internal/engine"},
+		{"internal/transcript", "internal/store"},
 		{"internal/printable", "internal/secret"},
 	} {
 		if forbidden(c[0], c[1]) == "" {
@@ -56,12 +67,28 @@ func TestImportRulesRefuse(t *testing.T) {
 	}
 }
 
+// allowed are the packages of the house that a package may import, where that is fewer than
+// the rules of forbidden leave.
+var allowed = map[string][]string{
+	"internal/tui":       {"internal/engine", "internal/transcript", "internal/tui/background"},
+	"internal/signing":   {"internal/quorum", "internal/term", "internal/printable"},
+	"internal/printable": {},
+}
+
+// runs are the packages that run a ceremony; those that only read do not know them.
+var runs = []string{"internal/engine", "internal/steps", "internal/tui", "internal/signing"}
+
 func forbidden(from, to string) string {
 	in := func(path, tree string) bool { return path == tree || strings.HasPrefix(path, tree+"/") }
 	child := func(path, tree string) bool { return strings.HasPrefix(path, tree+"/") }
-	core := in(from, "internal/steps") || in(from, "internal/rewrap") || in(from, "internal/fleet")
+	among := func(path string, all ...string) bool {
+		return slices.ContainsFunc(all, func(tree string) bool { return in(path, tree) })
+	}
+	only, bound := allowed[from]
 	switch {
-	case core && (child(to, "internal/provider") || child(to, "internal/store")):
+	case bound && strings.HasPrefix(to, "internal/") && !slices.Contains(only, to):
+		return "only " + strings.Join(only, ", ")
+	case !among(from, "cmd", "internal/provider", "internal/store", "internal/bench", "internal/rehearsal") && (child(to, "internal/provider") || child(to, "internal/store")):
 		return "only the root packages provider and store"
 	case in(from, "internal/provider") && in(to, "internal/store"), in(from, "internal/store") && in(to, "internal/provider"):
 		return "provider and store do not know each other"
@@ -71,10 +98,14 @@ func forbidden(from, to string) string {
 		return "only store/mongo"
 	case in(to, "github.com/charmbracelet") && !in(from, "internal/tui"):
 		return "only tui"
-	case in(from, "internal/tui") && (in(to, "internal/store") || in(to, "internal/quorum") && from != "internal/tui"):
-		return "tui knows steps' types and transcript's"
-	case in(from, "internal/printable") && strings.HasPrefix(to, "internal/"):
-		return "printable is a leaf"
+	case in(to, "internal/tui") && !among(from, "internal/tui", "cmd"):
+		return "only cmd shows the wizard"
+	case in(to, "internal/steps") && !among(from, "cmd"):
+		return "the engine runs ceremonies and knows none; only cmd puts them together"
+	case among(from, "internal/history", "internal/status", "internal/audit", "internal/transcript") && among(to, runs...):
+		return "readers run no ceremony"
+	case in(from, "internal/transcript") && among(to, "internal/store", "internal/provider", "internal/fleet"):
+		return "a transcript knows no store and no provider"
 	}
 	return ""
 }

@@ -52,6 +52,9 @@ func (e *engine) toTheEnd(ctx context.Context) error {
 	e.view = View{Kind: e.Kind, Rehearsal: e.site.Mode == quorum.Rehearsal, From: opened.Version(transcript.FactFrom), To: opened.Version(transcript.FactTo),
 		Started: time.Now(), Log: lastOf(e.log.Events)}
 	if e.log.State.Outcome == "" {
+		if err := e.checkCovered(opened); err != nil {
+			return err
+		}
 		if e.aborts {
 			if err := e.givesUp(); err != nil {
 				return err
@@ -156,6 +159,9 @@ func (e *engine) begin(ctx context.Context, seq int, lock store.Lock) error {
 // prepare decides on what the first line tells: a new ceremony's facts, and its chain.
 func (e *engine) prepare(ctx context.Context, lock store.Lock) (Facts, error) {
 	facts, err := e.Open(ctx, e.site, lock)
+	if err == nil {
+		err = e.checkCovered(facts)
+	}
 	if err == nil {
 		err = e.room.Expect(e.Kind, e.Questions(facts))
 	}
