@@ -18,8 +18,9 @@ import (
 // TestAttacksOnTheNextRotation: after a good rehearsal somebody plants the next
 // key on the token, or changes a canary in the store.
 func TestAttacksOnTheNextRotation(t *testing.T) {
+	t.Parallel()
 	parts, bundles := rehearse(t, "--provider", "pkcs11", "--records", "50")
-	t.Setenv("SOFTHSM2_CONF", parts.Token())
+	pkcs11test.Setenv(t, "SOFTHSM2_CONF", parts.Token())
 	rotate := func() (int, string) {
 		code, _, errs := run(t, "rotate", "--to-version", "3", "--config", parts.Config(), "--ui", "none", "--answers", parts.Answers("rotate"))
 		return code, errs

@@ -16,6 +16,7 @@ import (
 // bundles are compared with it, and what differs is named. From the store alone the
 // whole chain is rebuilt and judged.
 func TestAudit(t *testing.T) {
+	t.Parallel()
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
 	must(t, "rehearse", "--ui", "none", "--dir", parts.Dir, "--provider", "env", "--records", "20")
 	store := "sqlite:" + parts.Store()

@@ -1,51 +1,49 @@
 package main_test
 
 import (
-	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/store"
 )
 
 // killedAt starts a rotation and kills it with -9 when some, but not all,
 // envelopes are at the target.
 func killedAt(t *testing.T, parts rehearsal.Parts, to kek.Version) {
 	t.Helper()
-	cmd := exec.Command(binary, rotateTo(parts, to, "--rate", "60")...)
+	cmd := program(t, rotateTo(parts, to, "--rate", "20")...)
 	var said strings.Builder
 	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	db := openStore(t, parts)
-	for guard := time.Now().Add(90 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		counts, err := db.Census(t.Context(), envelope.DefaultCatalogue())
-		if err != nil || time.Now().After(guard) {
-			_ = cmd.Process.Kill()
-			t.Fatalf("the re-wrap never began: %v, %v\n%s", err, cmd.Wait(), said.String())
-		}
+	var err error
+	begun := func() bool {
+		var counts []store.Count
+		counts, err = db.Census(t.Context(), envelope.DefaultCatalogue())
 		at := map[kek.Version]int{}
 		for _, c := range counts {
 			at[c.Version] += c.N
 		}
-		if at[to] > 0 && len(at) > 1 {
-			break
-		}
+		return err != nil || at[to] > 0 && len(at) > 1
 	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
+	done := await(begun)
+	_ = cmd.Process.Kill()
+	killed := cmd.Wait()
+	if !done || err != nil {
+		t.Fatalf("the re-wrap never began: %v, %v\n%s", err, killed, said.String())
 	}
-	_ = cmd.Wait() // it was killed
 }
 
 // TestGoingBack goes back in mid-rotation: the rotation is given up by M people,
 // and the next one goes to the version that the first came from, or on to the
 // other one. It also goes back when a rotation is done.
 func TestGoingBack(t *testing.T) {
+	t.Parallel()
 	parts, a := swift(t, 600)
 	killedAt(t, parts, 2)
 	code, _, errs := run(t, rotateTo(parts, 1)...)

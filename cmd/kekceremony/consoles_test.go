@@ -16,11 +16,12 @@ import (
 // take a rotation over while the first waits for a signature: the first stops at
 // its next event, and its log is a beginning of the other's.
 func TestTwoConsoles(t *testing.T) {
+	t.Parallel()
 	pkcs11test.Module(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
 	p := newPane(t, fmt.Sprintf("%s rehearse --dir %s --provider pkcs11 --records 50; echo EXIT $?; cat", binary, parts.Dir))
 	p.goOn(parts, regexp.MustCompile(`approve-key(?s:.*)alice: type 2`))
-	t.Setenv("SOFTHSM2_CONF", parts.Token())
+	pkcs11test.Setenv(t, "SOFTHSM2_CONF", parts.Token())
 	rotate := func(config string) (int, string) {
 		code, _, errs := run(t, "rotate", "--to-version", "2", "--config", config, "--ui", "none", "--answers", parts.Answers("rotate"))
 		return code, errs

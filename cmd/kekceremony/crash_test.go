@@ -62,9 +62,11 @@ func eachEnd(i int) []struct{ how, says string } {
 // TestCrashInInstall ends the module in each step of an install. The run says how, its
 // transcript is sound so far, the same command goes on, and there is one key.
 func TestCrashInInstall(t *testing.T) {
+	t.Parallel()
 	for i, c := range installCalls {
 		for _, end := range eachEnd(i) {
 			t.Run(fmt.Sprintf("%d %s", i, end.how), func(t *testing.T) {
+				t.Parallel()
 				fault := pkcs11test.NewFault(t)
 				parts := partsWith(t, t.TempDir(), fault.Module)
 				crash(t, parts, fault, c, end, unattended(parts, "install"))
@@ -82,6 +84,7 @@ func TestCrashInInstall(t *testing.T) {
 // TestCrashInRotation does the same in each step of rotations, each to the next
 // version. Every envelope is readable before and after.
 func TestCrashInRotation(t *testing.T) {
+	t.Parallel()
 	const n = 120
 	fault := pkcs11test.NewFault(t)
 	parts, a := swiftWith(t, t.TempDir(), fault.Module, n)
@@ -148,7 +151,7 @@ func crash(t *testing.T, parts rehearsal.Parts, fault *pkcs11test.Fault, c calle
 // wizardOf runs a command of the wizard between two looks at the terminal's state.
 func wizardOf(t *testing.T, parts rehearsal.Parts, args ...string) *pane {
 	t.Helper()
-	return newPane(t, fmt.Sprintf("stty -g; %s %s; echo EXIT $?; stty -g; cat", binary, shell(append(args, "--config", parts.Config()))))
+	return newPane(t, fmt.Sprintf("stty -g; %s %s; echo EXIT $?; stty -g; echo LOOKED; cat", binary, shell(append(args, "--config", parts.Config()))))
 }
 
 // again waits for a failure, and tries the step once more with a module that works.
@@ -164,6 +167,7 @@ func (p *pane) again(parts rehearsal.Parts, fault *pkcs11test.Fault, says string
 // TestCrashInWizard ends the module in one wizard after the other step, and each time
 // somebody tries again: PIN, probe, and the step that it was in.
 func TestCrashInWizard(t *testing.T) {
+	t.Parallel()
 	fault := pkcs11test.NewFault(t, "Initialize=1:segv")
 	parts := partsWith(t, t.TempDir(), fault.Module)
 	patience(t, parts)
@@ -196,7 +200,7 @@ func TestCrashInWizard(t *testing.T) {
 		t.Fatal(err)
 	}
 	fleet(t, parts)
-	p = wizardOf(t, parts, "rotate", "--to-version", "2", "--rate", "50")
+	p = wizardOf(t, parts, "rotate", "--to-version", "2", "--rate", "25")
 	p.goOn(parts, regexp.MustCompile(`approve-key`))
 	fault.Set("EncryptInit=1:segv") // the canary
 	p.again(parts, fault, "SIGSEGV")
@@ -222,6 +226,7 @@ func TestCrashInWizard(t *testing.T) {
 // TestAbortAfterCrash: a ceremony that ended in its probe and was given up pins nothing:
 // the next one needs no deviation.
 func TestAbortAfterCrash(t *testing.T) {
+	t.Parallel()
 	fault := pkcs11test.NewFault(t)
 	parts, a := swiftWith(t, t.TempDir(), fault.Module, 12)
 	fault.Set("EncryptInit=5:segv")

@@ -14,8 +14,9 @@ import (
 // TestWizardDeviation: the module is another one than the last ceremony saw. The
 // wizard refuses it, takes a reason, and shows the plan in which it stands.
 func TestWizardDeviation(t *testing.T) {
+	t.Parallel()
 	parts, _ := rehearse(t, "--provider", "pkcs11", "--records", "6")
-	t.Setenv("SOFTHSM2_CONF", parts.Token())
+	pkcs11test.Setenv(t, "SOFTHSM2_CONF", parts.Token())
 	module, err := os.ReadFile(pkcs11test.Module(t))
 	if err != nil {
 		t.Fatal(err)

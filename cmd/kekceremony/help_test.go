@@ -12,6 +12,7 @@ var update = flag.Bool("update", false, "write the goldens of docs/ anew")
 
 // TestHelp compares docs/commands.txt with what --help says of each command.
 func TestHelp(t *testing.T) {
+	t.Parallel()
 	const path = "../../docs/commands.txt"
 	var text strings.Builder
 	listed := regexp.MustCompile(`(?m)^  ([a-z0-9-]+) +\S`)

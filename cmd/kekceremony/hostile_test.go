@@ -18,7 +18,8 @@ const hostileText = "kek\x1b[31m\x1b]0;owned\u009b2J\x9b2J\a\b\rx\u202eevil\u206
 // TestD01: a token's label, an operator's note, a path and an answer in a file are
 // hostile: whatever is printed or written is one line of printable ASCII for each.
 func TestD01(t *testing.T) {
-	pkcs11test.NewTokens(t, "kek\x1b[31m\x1b]0;owned\a\b")
+	t.Parallel()
+	pkcs11test.TokensForPrograms(t, "kek\x1b[31m\x1b]0;owned\a\b")
 	module := pkcs11test.Module(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
 	must(t, "rehearse", "--ui", "none", "--dir", parts.Dir, "--provider", "env", "--records", "6")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
@@ -21,7 +22,16 @@ import (
 // binary is the real program, built once for all tests.
 var binary string
 
+// TestMain is the keeper too: it is this very program.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == keeper.Command {
+		if err := keeper.Serve(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Unsetenv("SSH_AUTH_SOCK") // the keys of whoever runs the tests are nobody's here
 	dir, err := os.MkdirTemp("", "kekceremony-test-")
 	if err != nil {
 		panic(err)
@@ -37,10 +47,17 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// program is the program, with the environment of a test.
+func program(t testing.TB, args ...string) *exec.Cmd {
+	cmd := exec.Command(binary, args...)
+	cmd.Env = pkcs11test.Environ(t)
+	return cmd
+}
+
 // run runs the program and returns its exit code and what it said.
 func run(t testing.TB, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	cmd := exec.Command(binary, args...)
+	cmd := program(t, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
@@ -62,6 +79,7 @@ func must(t testing.TB, args ...string) string {
 
 func TestScripts(t *testing.T) {
 	pkcs11test.Need(t, "gcc")
+	t.Parallel()
 	server := mongotest.Start(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",

@@ -17,6 +17,7 @@ import (
 // TestSameCeremonyOnMongo holds the same rehearsal on MongoDB and on SQLite: the
 // events are the same but for ids and times.
 func TestSameCeremonyOnMongo(t *testing.T) {
+	t.Parallel()
 	server := mongotest.Start(t)
 	args := []string{"--provider", "pkcs11", "--records", "60"}
 	_, onSQLite := rehearse(t, args...)

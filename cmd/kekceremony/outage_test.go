@@ -23,9 +23,10 @@ var outage = 2 * time.Second
 // started starts a rotation to version 2 and waits until it re-wraps.
 func started(t *testing.T, parts rehearsal.Parts) (end func() (code int, said string)) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), hangs)
 	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, binary, rotateTo(parts, 2, "--rate", "60")...)
+	cmd := exec.CommandContext(ctx, binary, rotateTo(parts, 2, "--rate", "20")...)
+	cmd.Env = pkcs11test.Environ(t)
 	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGABRT) } // it says where it hangs
 	var errs strings.Builder
 	cmd.Stderr = &errs
@@ -59,6 +60,7 @@ func whole(t *testing.T, parts rehearsal.Parts, a rehearsal.Application, n int) 
 // TestTokenOut takes the token out in the middle of a re-wrap: the run ends and
 // says so, another one says so too, and with the token back the command goes on.
 func TestTokenOut(t *testing.T) {
+	t.Parallel()
 	const n = 600
 	fault := pkcs11test.NewFault(t)
 	parts, a := swiftWith(t, t.TempDir(), fault.Module, n)
@@ -79,6 +81,7 @@ func TestTokenOut(t *testing.T) {
 // TestDiskFull fills the file system that holds store and transcript in the middle
 // of a re-wrap: nothing is lost, and with room again the command goes on.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	const n = 600
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=16m"); err != nil {
@@ -125,12 +128,13 @@ func fill(t *testing.T, path string) {
 // TestStoreOut has the server gone for a while in the middle of a re-wrap: the
 // rotation waits and goes on, or ends with code 75 and the same command goes on.
 func TestStoreOut(t *testing.T) {
+	t.Parallel()
 	pkcs11test.Module(t)
 	server := mongotest.Start(t)
 	server.NeedProxy(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
-	args := []string{"rehearse", "--ui", "none", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "150", "--rate", "40", "--store", server.Absent(t)}
-	cmd := exec.Command(binary, args...)
+	args := []string{"rehearse", "--ui", "none", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "150", "--rate", "20", "--store", server.Absent(t)}
+	cmd := program(t, args...)
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	if err := cmd.Start(); err != nil {
@@ -156,16 +160,19 @@ func TestStoreOut(t *testing.T) {
 // awaitStep waits until an act of the second ceremony was begun.
 func awaitStep(t *testing.T, parts rehearsal.Parts, step string) {
 	t.Helper()
-	for guard := time.Now().Add(time.Minute); time.Now().Before(guard); time.Sleep(50 * time.Millisecond) {
+	begun := func() bool {
 		logs, _ := filepath.Glob(filepath.Join(parts.Bundles(), "*-0002-*", "events.jsonl"))
 		for _, path := range logs {
 			data, err := os.ReadFile(path)
 			for line := range strings.Lines(string(data)) {
 				if err == nil && strings.Contains(line, `"kind":"begun"`) && strings.Contains(line, `"step":"`+step+`"`) {
-					return
+					return true
 				}
 			}
 		}
+		return false
 	}
-	t.Fatalf("step %s never began", step)
+	if !await(begun) {
+		t.Fatalf("step %s never began", step)
+	}
 }

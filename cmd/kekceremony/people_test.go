@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +25,7 @@ const passphrase = "correct horse"
 
 func newPeople(t *testing.T) people {
 	t.Helper()
-	pkcs11test.NewTokens(t, "kek")
+	pkcs11test.TokensForPrograms(t, "kek")
 	p := people{t, t.TempDir()}
 	roster := "# quorum: 3\n"
 	for _, name := range []string{"op1", "op2", "op3"} {
@@ -70,8 +71,8 @@ func (p people) sshAgent() {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() { _ = agent.Process.Kill(); _ = agent.Wait() })
-	p.t.Setenv("SSH_AUTH_SOCK", socket)
-	awaitFile(p.t, socket)
+	pkcs11test.Setenv(p.t, "SSH_AUTH_SOCK", socket)
+	awaitSocket(p.t, socket)
 	pkcs11test.Run(p.t, "ssh-add", "-q", p.path("op1"))
 	if err := os.Remove(p.path("op1")); err != nil {
 		p.t.Fatal(err)
@@ -80,18 +81,20 @@ func (p people) sshAgent() {
 
 func awaitFile(t *testing.T, path string) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	guard := time.After(60 * time.Second)
-	for {
-		if found, _ := filepath.Glob(path); len(found) > 0 {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-guard:
-			t.Fatalf("%s never came", path)
-		}
+	if !await(func() bool { found, _ := filepath.Glob(path); return len(found) > 0 }) {
+		t.Fatalf("%s never came", path)
+	}
+}
+
+// awaitSocket waits until somebody listens: the socket is there a little earlier.
+func awaitSocket(t *testing.T, path string) {
+	t.Helper()
+	listens := func() bool {
+		c, err := net.Dial("unix", path)
+		return err == nil && c.Close() == nil
+	}
+	if !await(listens) {
+		t.Fatalf("nobody ever listened at %s", path)
 	}
 }
 
@@ -168,6 +171,7 @@ func (p *pane) correct(refusal, line string) {
 // ssh-agent, op2 with a passphrase on the terminal, op3 elsewhere; unattended to
 // exit code 75, and on.
 func TestPeople(t *testing.T) {
+	t.Parallel()
 	p := newPeople(t)
 	line := func(args string) string {
 		return fmt.Sprintf("%s %s --config %s; echo EXIT $?; cat", binary, args, p.path("config.yaml"))
@@ -189,7 +193,7 @@ func TestPeople(t *testing.T) {
 	}
 	w.until("EXIT 0")
 
-	agent := exec.Command(binary, "agent", "--role", "app", "--config", p.path("unattended.yaml"))
+	agent := program(t, "agent", "--role", "app", "--config", p.path("unattended.yaml"))
 	agent.Stderr = os.Stderr
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
@@ -27,6 +28,7 @@ func (p *pane) typeAs(text string) {
 // people have signed for it; no other command makes it (P01). The PIN is typed in two
 // parts, by two custodians who do not see each other's screen.
 func TestFinalTry(t *testing.T) {
+	t.Parallel()
 	fault := pkcs11test.NewFault(t)
 	parts := partsWith(t, t.TempDir(), fault.Module)
 	configure(t, parts, "  pkcs11:", "  pin_parts: 2\n  pkcs11:")
@@ -81,6 +83,7 @@ func TestFinalTry(t *testing.T) {
 // TestOwnCount: SoftHSM2 never says that a PIN is at its final try. Of three attempts
 // the third needs M signatures, in whichever run it comes; a right PIN begins anew.
 func TestOwnCount(t *testing.T) {
+	t.Parallel()
 	fault := pkcs11test.NewFault(t)
 	parts := partsWith(t, t.TempDir(), fault.Module)
 	p := wizardOf(t, parts, "install")
@@ -111,14 +114,16 @@ func TestOwnCount(t *testing.T) {
 
 // TestKeypad: a token with a keypad gets no PIN from here, and the page says so (P03).
 func TestKeypad(t *testing.T) {
+	t.Parallel()
 	fault := pkcs11test.NewFault(t)
 	parts := partsWith(t, t.TempDir(), fault.Module)
 	pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--login", "--pin", rehearsal.PIN, "--change-pin", "--new-pin", pkcs11test.PIN)
 	p := wizardOf(t, parts, "install")
 	p.goOn(parts, regexp.MustCompile(`Provider to lock`))
-	fault.Set("pin-path", "Login=1:sleep1500")
+	fault.Set("pin-path", "Login=1:wait")
 	p.tmux("send-keys", "Enter")
 	p.until("waiting: the PIN is entered at the keypad of token " + rehearsal.TokenLabel)
+	fault.Set("pin-path") // somebody entered it
 	if s := p.until("of 13  approve"); strings.Contains(s, "keypad") {
 		t.Errorf("it still waits:\n%s", s)
 	}
@@ -130,15 +135,24 @@ func TestKeypad(t *testing.T) {
 // TestKilledAtPIN: whatever ends the wizard while somebody types, the terminal echoes
 // afterwards: the keeper, which reads, puts it back.
 func TestKilledAtPIN(t *testing.T) {
+	t.Parallel()
 	parts := partsWith(t, t.TempDir(), pkcs11test.Module(t))
 	for name, code := range map[string]int{"KILL": 137, "QUIT": 75, "TERM": 75} {
-		// The keeper ends after the wizard.
 		dir := t.TempDir()
-		p := newPane(t, fmt.Sprintf("stty -g > %[1]s/before; %[2]s install --config %[3]s; echo EXIT $?; sleep 2; stty -g > %[1]s/after; echo LOOKED; cat", dir, binary, parts.Config()))
+		p := newPane(t, fmt.Sprintf("stty -g > %[1]s/before; %[2]s install --config %[3]s; echo EXIT $?; "+
+			"until [ -e %[1]s/ended ]; do sleep 0.1; done; stty -g > %[1]s/after; echo LOOKED; cat", dir, binary, parts.Config()))
 		p.goOn(parts, regexp.MustCompile(`PIN of token`))
-		pkcs11test.Run(t, "kill", "-"+name, strconv.Itoa(pidOf(t, "^"+binary+" install .*"+parts.Dir)))
-		p.until("LOOKED")
+		wizard := pidOf(t, "^"+binary+" install .*"+parts.Dir)
+		keeper := childOf(t, wizard)
+		pkcs11test.Run(t, "kill", "-"+name, strconv.Itoa(wizard))
 		p.until(fmt.Sprintf("EXIT %d", code))
+		if !await(func() bool { return syscall.Kill(keeper, 0) != nil }) { // it ends after the wizard
+			t.Fatalf("SIG%s: the keeper goes on", name)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "ended"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p.until("LOOKED")
 		before, err := os.ReadFile(filepath.Join(dir, "before"))
 		after, afterErr := os.ReadFile(filepath.Join(dir, "after"))
 		if err != nil || afterErr != nil || string(before) != string(after) {

@@ -12,6 +12,7 @@ import (
 // TestPoison: an envelope that no key opens blocks the retirement, and is named.
 // It may be left when M people approve that, by its name, in a rotation of its own.
 func TestPoison(t *testing.T) {
+	t.Parallel()
 	parts, a := swift(t, 60)
 	place, id := rehearsal.Record(7)
 	bad, err := a.Records.Get(t.Context(), place, id)
@@ -65,6 +66,7 @@ func TestPoison(t *testing.T) {
 
 // TestNothingDue: a second run opens no bundle and writes nothing.
 func TestNothingDue(t *testing.T) {
+	t.Parallel()
 	parts, _ := swift(t, 60)
 	must(t, rotateTo(parts, 2)...)
 	db := openStore(t, parts)
@@ -95,6 +97,7 @@ func TestNothingDue(t *testing.T) {
 // TestTwoExcluded: each name stands in the plan, and a sound envelope is re-wrapped all
 // the same.
 func TestTwoExcluded(t *testing.T) {
+	t.Parallel()
 	parts, _ := swift(t, 30)
 	flags := []string{}
 	var names []string

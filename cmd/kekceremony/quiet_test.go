@@ -46,6 +46,7 @@ func onPTY(t *testing.T, program string, args ...string) []byte {
 // background in every process that links it. The control program shows that the
 // check would see it.
 func TestVersionIsQuiet(t *testing.T) {
+	t.Parallel()
 	out := onPTY(t, binary, "version")
 	if !bytes.HasPrefix(out, []byte("kekceremony ")) || bytes.ContainsRune(out, 0x1b) {
 		t.Errorf("version wrote %q", out)

@@ -15,6 +15,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
@@ -25,6 +26,7 @@ import (
 // TestRehearsal holds install and rotate unattended on SoftHSM2, and checks the
 // transcripts with stock tools.
 func TestRehearsal(t *testing.T) {
+	t.Parallel()
 	parts, bundles := rehearse(t, "--provider", "pkcs11", "--records", "300")
 	if len(bundles) != 2 {
 		t.Fatalf("bundles: %v", bundles)
@@ -40,7 +42,7 @@ func TestRehearsal(t *testing.T) {
 	t.Run("one byte changed", func(t *testing.T) { flipBytes(t, bundles[1]) })
 	t.Run("finals removed", func(t *testing.T) { removeFinals(t, bundles[1]) })
 	t.Run("nothing due", func(t *testing.T) {
-		t.Setenv("SOFTHSM2_CONF", parts.Token())
+		pkcs11test.Setenv(t, "SOFTHSM2_CONF", parts.Token())
 		code, _, errs := run(t, "rotate", "--to-version", "2", "--config", parts.Config(), "--ui", "none")
 		if code != 0 || errs != "kekceremony: version 2 is active: nothing is due\n" {
 			t.Errorf("exit %d, %s", code, errs)
@@ -56,6 +58,7 @@ func TestRehearsal(t *testing.T) {
 }
 
 func TestRehearsalEnv(t *testing.T) {
+	t.Parallel()
 	parts, bundles := rehearse(t, "--provider", "env", "--records", "100")
 	for _, b := range bundles {
 		must(t, "transcript", "verify", b)
@@ -191,13 +194,23 @@ func removeFinals(t *testing.T, bundle string) {
 // application opens a rehearsal's store and token as an application does.
 func application(t *testing.T, parts rehearsal.Parts) rehearsal.Application {
 	t.Helper()
-	t.Setenv("SOFTHSM2_CONF", parts.Token())
+	pkcs11test.Setenv(t, "SOFTHSM2_CONF", parts.Token())
 	db := openStore(t, parts)
 	lock, err := db.Lock(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := pkcs11.Open(pkcs11.Config{ModulePath: pkcs11test.Module(t), TokenLabel: rehearsal.TokenLabel})
+	return rehearsal.Application{Records: db, Provider: openToken(t, parts, ""), Chain: lock.Chain}
+}
+
+// openToken opens a rehearsal's token and logs in. SoftHSM2 runs in a process of its own:
+// a process has one, and tests run side by side.
+func openToken(t *testing.T, parts rehearsal.Parts, serial string) (p provider.Provider) {
+	t.Helper()
+	c := keeper.Config{Provider: pkcs11.Name, Environment: []string{"SOFTHSM2_CONF"},
+		PKCS11: pkcs11.Config{ModulePath: pkcs11test.Module(t), TokenLabel: rehearsal.TokenLabel, TokenSerial: serial}}
+	var err error
+	pkcs11test.Lend(t, func() { p, err = keeper.Open(t.Context(), c, nil, nil) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +218,7 @@ func application(t *testing.T, parts rehearsal.Parts) rehearsal.Application {
 	if err := provider.LoginFromFile(t.Context(), p, filepath.Join(parts.Dir, "pin"), provider.Uncounted); err != nil {
 		t.Fatal(err)
 	}
-	return rehearsal.Application{Records: db, Provider: p, Chain: lock.Chain}
+	return p
 }
 
 // destroyKey destroys version 1 with a stock tool; every payload still decrypts.

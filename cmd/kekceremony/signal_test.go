@@ -63,9 +63,10 @@ func prepare(t *testing.T, page string, parts rehearsal.Parts, fault *pkcs11test
 // time the terminal is as it was and the transcript is sound as far as it goes;
 // the same command goes on, and at the end everything is at version 2.
 func TestStopOnEveryPage(t *testing.T) {
+	t.Parallel()
 	fault := pkcs11test.NewFault(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
-	args := []string{"rehearse", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "200", "--rate", "40"}
+	args := []string{"rehearse", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "200", "--rate", "20"}
 	for _, page := range []struct {
 		name, shows string
 		how         func(*pane, rehearsal.Parts)
@@ -95,7 +96,7 @@ func TestStopOnEveryPage(t *testing.T) {
 	} {
 		prepare(t, page.name, parts, fault)
 		ok := t.Run(page.name, func(t *testing.T) {
-			p := newPane(t, fmt.Sprintf("stty -g; %s %s; echo EXIT $?; stty -g; cat", binary, shell(args)))
+			p := newPane(t, fmt.Sprintf("stty -g; %s %s; echo EXIT $?; stty -g; echo LOOKED; cat", binary, shell(args)))
 			p.goOn(parts, regexp.MustCompile(page.shows))
 			page.how(p, parts)
 			restored(t, p, 75)
@@ -125,9 +126,19 @@ func shell(args []string) (line string) {
 func restored(t *testing.T, p *pane, code int) {
 	t.Helper()
 	p.until(fmt.Sprintf("EXIT %d", code))
-	modes := regexp.MustCompile(`(?m)^[0-9a-f]+:[0-9a-f:]+$`).FindAllString(p.tmux("capture-pane", "-p", "-J", "-S", "-200"), -1)
-	if len(modes) != 2 || modes[0] != modes[1] {
-		t.Errorf("the terminal's state before and after: %q\n%s", modes, p.screen())
-	}
+	p.sameState()
 	_ = exec.Command("tmux", "-L", p.server, "kill-server").Run()
+}
+
+var sttyState = regexp.MustCompile(`(?m)^[0-9a-f]+:[0-9a-f:]+$`)
+
+// sameState compares what stty printed of the terminal before the program and after it,
+// once the pane's line says that it looked.
+func (p *pane) sameState() {
+	p.t.Helper()
+	p.until("LOOKED")
+	states := sttyState.FindAllString(p.tmux("capture-pane", "-p", "-J", "-S", "-200"), -1)
+	if len(states) != 2 || states[0] != states[1] {
+		p.t.Errorf("the terminal's state before and after: %q\n%s", states, p.screen())
+	}
 }

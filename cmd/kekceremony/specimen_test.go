@@ -50,6 +50,7 @@ var blind = []string{
 
 // TestSpecimens runs our verifier and the second one on every specimen.
 func TestSpecimens(t *testing.T) {
+	t.Parallel()
 	if *update {
 		makeChain(t)
 	}
@@ -63,12 +64,15 @@ func TestSpecimens(t *testing.T) {
 		t.Fatalf("%d good specimens, %v", len(good), err)
 	}
 	for _, dir := range good {
-		if code, out, errs := run(t, "transcript", "verify", "--stock", dir); code != 0 {
-			t.Errorf("%s: exit %d\n%s%s", dir, code, out, errs)
-		}
-		if said := check(dir); said != "" {
-			t.Errorf("%s: the second verifier says\n%s", dir, said)
-		}
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			t.Parallel()
+			if code, out, errs := run(t, "transcript", "verify", "--stock", dir); code != 0 {
+				t.Errorf("exit %d\n%s%s", code, out, errs)
+			}
+			if said := check(dir); said != "" {
+				t.Errorf("the second verifier says\n%s", said)
+			}
+		})
 	}
 	if code, out, _ := run(t, "transcript", "verify", "--chain", filepath.Join(transcripts, "good")); code != 0 {
 		t.Errorf("the chain: exit %d\n%s", code, out)
@@ -85,20 +89,24 @@ func TestSpecimens(t *testing.T) {
 		}
 		n++
 		want, rule, dir := f[0], f[1], filepath.Join(transcripts, f[2])
-		args := []string{"transcript", "verify", "--json", dir}
-		if strings.Contains(dir, "/chains/") {
-			args = []string{"transcript", "verify", "--json", "--chain", dir}
-		}
-		code, out, errs := run(t, args...)
-		if fmt.Sprint(code) != want || brokenRule(t, out) != rule {
-			t.Errorf("%s: exit %d, rule %s, want %s and %s\n%s", dir, code, brokenRule(t, out), want, rule, errs)
-		}
-		if strings.Contains(dir, "/chains/") {
-			continue // the script reads one bundle
-		}
-		if told := check(dir) != ""; told == slices.Contains(blind, filepath.Base(dir)) {
-			t.Errorf("%s: the second verifier tells it: %t", dir, told)
-		}
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			t.Parallel()
+			args := []string{"transcript", "verify", "--json", dir}
+			chain := strings.Contains(dir, "/chains/")
+			if chain {
+				args = []string{"transcript", "verify", "--json", "--chain", dir}
+			}
+			code, out, errs := run(t, args...)
+			if fmt.Sprint(code) != want || brokenRule(t, out) != rule {
+				t.Errorf("exit %d, rule %s, want %s and %s\n%s", code, brokenRule(t, out), want, rule, errs)
+			}
+			if chain {
+				return // the script reads one bundle
+			}
+			if told := check(dir) != ""; told == slices.Contains(blind, filepath.Base(dir)) {
+				t.Errorf("the second verifier tells it: %t", told)
+			}
+		})
 	}
 	if n < 40 {
 		t.Errorf("only %d bad specimens", n)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -42,7 +41,7 @@ func swiftWith(t *testing.T, dir, module string, n int) (rehearsal.Parts, rehear
 // SoftHSM2 does not always bear two processes that open one token at once.
 func fleet(t *testing.T, parts rehearsal.Parts) {
 	t.Helper()
-	agent := exec.Command(binary, "agent", "--role", rehearsal.Role, "--config", filepath.Join(parts.Dir, "agent.yaml"))
+	agent := program(t, "agent", "--role", rehearsal.Role, "--config", filepath.Join(parts.Dir, "agent.yaml"))
 	agent.Stderr = os.Stderr
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)
@@ -65,7 +64,7 @@ func partsWith(t *testing.T, dir, module string) rehearsal.Parts {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("SOFTHSM2_CONF", parts.Token())
+	pkcs11test.Setenv(t, "SOFTHSM2_CONF", parts.Token())
 	config, err := os.ReadFile(parts.Config())
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
@@ -16,8 +15,9 @@ import (
 
 // pane is a real terminal of 80x24 in tmux.
 type pane struct {
-	t      *testing.T
-	server string
+	t       *testing.T
+	server  string
+	control *control
 }
 
 var panes atomic.Int32
@@ -27,39 +27,41 @@ func newPane(t *testing.T, line string) *pane {
 	t.Helper()
 	pkcs11test.Need(t, "tmux")
 	// Of its own name: a server of the same name may still be on its way out.
-	p := &pane{t, fmt.Sprintf("kek-%d-%d", os.Getpid(), panes.Add(1))}
+	p := &pane{t: t, server: fmt.Sprintf("kek-%d-%d", os.Getpid(), panes.Add(1))}
 	t.Cleanup(func() { _ = exec.Command("tmux", "-L", p.server, "kill-server").Run() })
 	p.tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "sh", "-c", line)
+	p.control = newControl(t, p.server)
 	return p
 }
 
 func (p *pane) tmux(args ...string) string {
 	p.t.Helper()
-	out, err := exec.Command("tmux", append([]string{"-L", p.server}, args...)...).CombinedOutput()
+	cmd := exec.Command("tmux", append([]string{"-L", p.server}, args...)...)
+	cmd.Env = pkcs11test.Environ(p.t) // the first one starts the server, and what is in the pane
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		p.t.Fatalf("tmux %v: %v\n%s", args, err, out)
 	}
 	return string(out)
 }
 
-func (p *pane) screen() string { p.t.Helper(); return p.tmux("capture-pane", "-p") }
+func (p *pane) screen() string {
+	p.t.Helper()
+	s, err := p.control.ask("capture-pane -p")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return s
+}
 
 // until polls the screen for a text.
 func (p *pane) until(text string) string {
 	p.t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	guard := time.After(90 * time.Second)
-	for {
-		if s := p.screen(); strings.Contains(s, text) {
-			return s
-		}
-		select {
-		case <-tick.C:
-		case <-guard:
-			p.t.Fatalf("never saw %q:\n%s", text, p.screen())
-		}
+	s := ""
+	if !await(func() bool { s = p.screen(); return strings.Contains(s, text) }) {
+		p.t.Fatalf("never saw %q:\n%s", text, s)
 	}
+	return s
 }
 
 // enter waits for a text and types a line.
@@ -108,14 +110,11 @@ var place = regexp.MustCompile(`kekceremony  (.*)`)
 // goOn types what is asked, page after page, until the screen shows a page.
 func (p *pane) goOn(parts rehearsal.Parts, page *regexp.Regexp) string {
 	p.t.Helper()
-	typed := ""
-	tick := time.NewTicker(30 * time.Millisecond)
-	defer tick.Stop()
-	guard := time.After(90 * time.Second)
-	for {
-		s := p.screen()
+	typed, s := "", ""
+	there := func() bool {
+		s = p.screen()
 		if page.MatchString(s) {
-			return s
+			return true
 		}
 		for _, q := range prompts {
 			m := q.asks.FindStringSubmatch(s)
@@ -131,10 +130,10 @@ func (p *pane) goOn(parts rehearsal.Parts, page *regexp.Regexp) string {
 			}
 			break
 		}
-		select {
-		case <-tick.C:
-		case <-guard:
-			p.t.Fatalf("never saw %s:\n%s", page, p.screen())
-		}
+		return false
 	}
+	if !await(there) {
+		p.t.Fatalf("never saw %s:\n%s", page, s)
+	}
+	return s
 }

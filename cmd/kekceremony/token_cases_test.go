@@ -2,17 +2,13 @@ package main_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
-	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 )
@@ -46,12 +42,13 @@ func secondToken(t *testing.T) (first, second string) {
 // TestP04 takes the token out in the middle of a re-wrap. Another one of the same label
 // in its place is refused by its serial; with the first one back the same run goes on.
 func TestP04(t *testing.T) {
+	t.Parallel()
 	const n = 300
 	fault := pkcs11test.NewFault(t)
 	parts, a := swiftWith(t, t.TempDir(), fault.Module, n)
 	first, second := secondToken(t)
 	fault.Set("hide " + second)
-	p := wizardOf(t, parts, "rotate", "--to-version", "2", "--rate", "60")
+	p := wizardOf(t, parts, "rotate", "--to-version", "2", "--rate", "30")
 	p.goOn(parts, regexp.MustCompile(`state      running`))
 	fault.Set("hide " + first)
 	p.goOn(parts, regexp.MustCompile(`REFUSED(?s:.*)the token is not there`))
@@ -94,6 +91,7 @@ func TestP04(t *testing.T) {
 // TestP04Agent: an agent comes back to the token it began with. Another one of that
 // label gets no PIN of it.
 func TestP04Agent(t *testing.T) {
+	t.Parallel()
 	fault := pkcs11test.NewFault(t)
 	parts, _ := swiftWith(t, t.TempDir(), fault.Module, 6)
 	first, second := secondToken(t)
@@ -104,7 +102,7 @@ func TestP04Agent(t *testing.T) {
 	}
 	defer said.Close()
 	logins := fault.Count("login")
-	agent := exec.Command(binary, "agent", "--role", "worker", "--config", parts.Config())
+	agent := program(t, "agent", "--role", "worker", "--config", parts.Config())
 	agent.Stderr = said
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)
@@ -116,14 +114,13 @@ func TestP04Agent(t *testing.T) {
 	fault.Await("login", logins)
 	logins = fault.Count("login")
 	fault.Set("hide " + first)
-	for guard := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	looked := func() bool {
 		text, err := os.ReadFile(said.Name())
-		if n := strings.Count(string(text), "of serial \""+first+"\": no such token"); n > 1 {
-			break
-		}
-		if err != nil || time.Now().After(guard) {
-			t.Fatalf("it looks for no other: %v\n%s", err, text)
-		}
+		return err == nil && strings.Count(string(text), "of serial \""+first+"\": no such token") > 1
+	}
+	if !await(looked) {
+		text, err := os.ReadFile(said.Name())
+		t.Fatalf("it looks for no other: %v\n%s", err, text)
 	}
 	if n := fault.Count("login"); n != logins {
 		t.Errorf("%d logins to the other token", n-logins)
@@ -135,17 +132,11 @@ func TestP04Agent(t *testing.T) {
 // TestP09P16: a substituted HSM has the label, the serial and a key of the same name
 // with the best of attributes. It does not open the canary, and nothing is done.
 func TestP09P16(t *testing.T) {
+	t.Parallel()
 	fault := pkcs11test.NewFault(t)
 	parts, a := swiftWith(t, t.TempDir(), fault.Module, 6)
 	first, second := secondToken(t)
-	_ = a.Provider.Close() // a process has the module once
-	p, err := pkcs11.Open(pkcs11.Config{ModulePath: pkcs11test.Module(t), TokenLabel: rehearsal.TokenLabel, TokenSerial: second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := provider.LoginFromFile(t.Context(), p, parts.Dir+"/pin", provider.Uncounted); err != nil {
-		t.Fatal(err)
-	}
+	p := openToken(t, parts, second)
 	if err := p.Generate(t.Context(), kek.NameOf(a.Chain, 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -165,6 +156,7 @@ func TestP09P16(t *testing.T) {
 
 // TestTokenConfigured: what the configuration says of a token reaches it.
 func TestTokenConfigured(t *testing.T) {
+	t.Parallel()
 	parts := partsWith(t, t.TempDir(), pkcs11test.Module(t))
 	const at = "    environment:"
 	was := at

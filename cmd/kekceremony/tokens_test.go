@@ -45,6 +45,7 @@ func probeOf(t *testing.T, module, label, pin, more string) (code int, out strin
 // TestRealTokens: tokens that nobody here wrote end at the line that tells why they
 // cannot be used. (SoftHSM2, which can, is in every other test.)
 func TestRealTokens(t *testing.T) {
+	t.Parallel()
 	t.Run("openCryptoki", func(t *testing.T) {
 		pkcs11test.Need(t, "pkcsslotd")
 		module := moduleOf(t, "opencryptoki/libopencryptoki.so.0")
@@ -72,15 +73,16 @@ func TestRealTokens(t *testing.T) {
 	t.Run("p11-kit, remote", func(t *testing.T) {
 		pkcs11test.Need(t, "p11-kit")
 		module := moduleOf(t, "pkcs11/p11-kit-client.so")
-		pkcs11test.NewTokens(t, "kek-test")
+		pkcs11test.TokensForPrograms(t, "kek-test")
 		socket := filepath.Join(t.TempDir(), "s")
 		server := exec.Command("p11-kit", "server", "-f", "--provider", pkcs11test.Module(t), "--name", socket, "pkcs11:token=kek-test")
+		server.Env = pkcs11test.Environ(t)
 		if err := server.Start(); err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
-		awaitFile(t, socket)
-		t.Setenv("P11_KIT_SERVER_ADDRESS", "unix:path="+socket)
+		awaitSocket(t, socket)
+		pkcs11test.Setenv(t, "P11_KIT_SERVER_ADDRESS", "unix:path="+socket)
 		code, out := probeOf(t, module, "kek-test", pkcs11test.PIN, "")
 		if code != 3 || !strings.Contains(out, "SoftHSM v2") || !strings.Contains(out, "failed  mechanism    CKM_AES_GCM: CKR_MECHANISM_INVALID") {
 			t.Errorf("exit %d\n%s", code, out)

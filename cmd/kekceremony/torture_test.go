@@ -17,6 +17,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/secret"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
@@ -27,6 +28,7 @@ import (
 // writer encrypts random records anew under the active version. At no instant is
 // a record unreadable, and no write is lost.
 func TestTorture(t *testing.T) {
+	t.Parallel()
 	torture(t, 3, 600)
 }
 
@@ -63,7 +65,9 @@ func rotateThroughKills(t *testing.T, parts rehearsal.Parts, to kek.Version) (ki
 	args := rotateTo(parts, to)
 	for range rand.IntN(6) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(2000))*time.Millisecond)
-		err := exec.CommandContext(ctx, binary, args...).Run() // the end of ctx kills it
+		cmd := exec.CommandContext(ctx, binary, args...) // the end of ctx kills it
+		cmd.Env = pkcs11test.Environ(t)
+		err := cmd.Run()
 		killed := ctx.Err() != nil
 		cancel()
 		runs++
@@ -120,20 +124,20 @@ func newUsers(t *testing.T, parts rehearsal.Parts, a rehearsal.Application, reco
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	u := &users{t: t, db: openStore(t, parts), chain: a.Chain, provider: a.Provider, cancel: cancel, written: map[int]int{}, trying: map[int]int{}}
-	u.running.Go(func() {
-		for ctx.Err() == nil && !t.Failed() {
-			u.read(rand.IntN(records))
-			time.Sleep(time.Millisecond)
-		}
-	})
-	u.running.Go(func() {
-		for n := 1; ctx.Err() == nil && !t.Failed(); n++ {
-			u.write(rand.IntN(records), n)
-			time.Sleep(2 * time.Millisecond)
-		}
-	})
+	u.running.Go(func() { u.often(ctx, time.Millisecond, func(int) { u.read(rand.IntN(records)) }) })
+	u.running.Go(func() { u.often(ctx, 2*time.Millisecond, func(n int) { u.write(rand.IntN(records), n) }) })
 	t.Cleanup(u.stop)
 	return u
+}
+
+// often does something again and again, and numbers it, until it is stopped.
+func (u *users) often(ctx context.Context, every time.Duration, do func(n int)) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for n := 1; ctx.Err() == nil && !u.t.Failed(); n++ {
+		do(n)
+		<-tick.C
+	}
 }
 
 func (u *users) stop() {

@@ -6,27 +6,29 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
 // TestWizard holds a whole rehearsal in an 80x24 terminal with typed keys, while
 // an application reads random payloads.
 func TestWizard(t *testing.T) {
+	t.Parallel()
 	pkcs11test.Module(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
-	p := newPane(t, fmt.Sprintf("stty -g; %s rehearse --dir %s --provider pkcs11 --records 10000 --rate 400; echo EXIT $?; stty -g; cat", binary, parts.Dir))
+	p := newPane(t, fmt.Sprintf("stty -g; %s rehearse --dir %s --provider pkcs11 --records 10000 --rate 400; echo EXIT $?; stty -g; echo LOOKED; cat", binary, parts.Dir))
 	recorded := p.record()
 	install(p)
 	last := p.enter("enter close", "")
@@ -40,11 +42,12 @@ func TestWizard(t *testing.T) {
 	sign(p, "2", "alice", "bob")
 
 	p.until("p pause")
-	read := readers(t, parts)
+	reader := newReader(t, parts)
 	p.tmux("send-keys", "p")
 	p.until("pause: who asks?  1 alice")
 	p.tmux("send-keys", "1")
 	p.until("state      paused")
+	reader.more(500) // at both versions
 	p.tmux("send-keys", "p")
 	p.until("resume: who asks?  1 alice")
 	p.tmux("send-keys", "2")
@@ -54,15 +57,16 @@ func TestWizard(t *testing.T) {
 		t.Errorf("no ETA:\n%s", estimate)
 	}
 	p.until("count 1")
-	reads, versions := read()
+	reader.more(500)
+	versions := reader.stop()
 	p.tell("leaving")
 	sign(p, "followed", "alice", "bob")
 	end := p.enter("enter close", "")
 	p.until("EXIT 0")
 	screens := recorded()
 
-	if reads < 1000 || len(versions) != 2 {
-		t.Errorf("%d reads met versions %v", reads, versions)
+	if versions[1] == 0 || versions[2] == 0 || versions[1]+versions[2] < 1000 {
+		t.Errorf("the reads met versions %v", versions)
 	}
 	bundles := bundlesOf(t, parts)
 	onScreen(t, last, sum(t, filepath.Join(bundles[0], "final.txt")))
@@ -80,10 +84,7 @@ func TestWizard(t *testing.T) {
 			b, sum(t, filepath.Join(b, "final.txt")), sum(t, filepath.Join(bundles[0], "final.txt")), fingerprints(t, parts), "400")
 	}
 	zeroAt(t, parts, 2)
-	modes := regexp.MustCompile(`(?m)^[0-9a-f]+:[0-9a-f:]+$`).FindAllString(strings.ReplaceAll(p.tmux("capture-pane", "-p", "-J", "-S", "-200"), "\r", ""), -1)
-	if len(modes) < 2 || modes[0] != modes[len(modes)-1] {
-		t.Errorf("the terminal's state before and after: %q", modes)
-	}
+	p.sameState()
 }
 
 // install types what install asks.
@@ -116,25 +117,49 @@ func sign(p *pane, word string, names ...string) {
 	p.enter(fmt.Sprintf("Signed %d, needed", len(names)), "")
 }
 
-// readers decrypts random payloads until stopped.
-func readers(t *testing.T, parts rehearsal.Parts) (stop func() (int, map[kek.Version]int)) {
-	a := application(t, parts)
-	ctx, cancel := context.WithCancel(t.Context())
-	versions := map[kek.Version]int{}
-	reads := 0
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for ctx.Err() == nil {
-			v, err := a.Read(context.WithoutCancel(ctx), rand.IntN(10000))
-			if err != nil {
-				t.Errorf("read %d: %v", reads, err)
-				return
-			}
-			reads++
-			versions[v]++
+// reader decrypts random payloads until it is stopped.
+type reader struct {
+	t       *testing.T
+	a       rehearsal.Application
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	reads   atomic.Int64
+	met     map[kek.Version]int // how often
+}
+
+func newReader(t *testing.T, parts rehearsal.Parts) *reader {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &reader{t: t, a: application(t, parts), cancel: cancel, met: map[kek.Version]int{}}
+	r.running.Go(func() { r.read(ctx) })
+	t.Cleanup(func() { r.stop() })
+	return r
+}
+
+func (r *reader) read(ctx context.Context) {
+	for ctx.Err() == nil {
+		v, err := r.a.Read(context.WithoutCancel(ctx), rand.IntN(10000))
+		if err != nil {
+			r.t.Errorf("read %d: %v", r.reads.Load(), err)
+			return
 		}
-	})
-	return func() (int, map[kek.Version]int) { cancel(); wg.Wait(); return reads, versions }
+		r.reads.Add(1)
+		r.met[v]++
+	}
+}
+
+// more waits until it has read so many more.
+func (r *reader) more(n int64) {
+	r.t.Helper()
+	until := r.reads.Load() + n
+	if !await(func() bool { return r.reads.Load() >= until || r.t.Failed() }) {
+		r.t.Errorf("%d reads, want %d", r.reads.Load(), until)
+	}
+}
+
+func (r *reader) stop() map[kek.Version]int {
+	r.cancel()
+	r.running.Wait()
+	return r.met
 }
 
 // onScreen looks for a digest in its groups (D04: it is that of the file on disk).
@@ -172,10 +197,11 @@ func event(t *testing.T, bundle, kind, step string) map[string]string {
 // TestKilledInRewrap kills the wizard's process in mid-re-wrap; the same command
 // goes on and ends at census zero.
 func TestKilledInRewrap(t *testing.T) {
+	t.Parallel()
 	pkcs11test.Module(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
 	args := []string{"rehearse", "--ui", "none", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "2000", "--rate", "200"}
-	cmd := exec.Command(binary, args...)
+	cmd := program(t, args...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -196,25 +222,16 @@ func TestKilledInRewrap(t *testing.T) {
 // awaitBegun waits until some, but not all, envelopes are at version 2.
 func awaitBegun(t *testing.T, parts rehearsal.Parts) {
 	t.Helper()
-	guard := time.After(60 * time.Second)
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-guard:
-			t.Fatal("the re-wrap never began")
-		case <-tick.C:
-		}
+	begun := func() bool {
 		db, err := sqlite.Open(t.Context(), parts.Store())
 		if err != nil {
-			continue // not there yet
+			return false // not there yet
 		}
+		defer db.Close()
 		counts, err := db.Census(t.Context(), envelope.DefaultCatalogue())
-		db.Close()
-		for _, c := range counts {
-			if err == nil && c.Version == 2 && c.N > 0 {
-				return
-			}
-		}
+		return err == nil && slices.ContainsFunc(counts, func(c store.Count) bool { return c.Version == 2 && c.N > 0 })
+	}
+	if !await(begun) {
+		t.Fatal("the re-wrap never began")
 	}
 }

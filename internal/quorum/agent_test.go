@@ -3,6 +3,7 @@ package quorum_test
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,8 +36,9 @@ func stockAgent(t *testing.T, args ...string) *exec.Cmd {
 	t.Setenv("SSH_AUTH_SOCK", socket)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for guard := time.After(30 * time.Second); ; {
-		if _, err := os.Stat(socket); err == nil {
+	for guard := time.After(4 * time.Minute); ; { // until it listens: the socket is there a little earlier
+		if c, err := net.Dial("unix", socket); err == nil {
+			c.Close()
 			break
 		}
 		select {

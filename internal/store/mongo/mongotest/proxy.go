@@ -1,6 +1,7 @@
 package mongotest
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
@@ -31,9 +31,13 @@ type Proxy struct {
 	seen     map[string]int
 }
 
+// startProxy listens at a loopback address that nobody else has: while it is down no
+// other server, and no connection of somebody's, takes the port.
 func startProxy(t testing.TB, server string) *Proxy {
 	t.Helper()
-	p := &Proxy{server: server, address: "127.0.0.1:0", open: map[net.Conn]bool{}, cut: map[string]int{},
+	host := []byte{127, 0, 0, 2}
+	rand.Read(host[1:3])
+	p := &Proxy{server: server, address: net.JoinHostPort(net.IP(host).String(), "0"), open: map[net.Conn]bool{}, cut: map[string]int{},
 		before: map[string]func(){}, seen: map[string]int{}}
 	p.Up(t)
 	p.address = p.listener.Addr().String()
@@ -80,9 +84,6 @@ func (p *Proxy) Down() {
 // Up takes connections again, at the same address.
 func (p *Proxy) Up(t testing.TB) {
 	l, err := net.Listen("tcp", p.address)
-	for guard := time.Now().Add(30 * time.Second); err != nil && time.Now().Before(guard); l, err = net.Listen("tcp", p.address) {
-		time.Sleep(50 * time.Millisecond) // somebody's connection has the port now
-	}
 	if err != nil {
 		t.Error(err)
 		return
