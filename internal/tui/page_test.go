@@ -92,13 +92,11 @@ func came[A comparable](p page, answers chan given[A], want A, err error) {
 	}
 }
 
-// none demands that nothing was answered yet.
-func none[A any](p page, answers chan given[A]) {
+// stillOpen demands that the question is still open.
+func (p page) stillOpen() {
 	p.t.Helper()
-	select {
-	case got := <-answers:
-		p.t.Errorf("%v, %v came", got.a, got.err)
-	default:
+	if p.ask == nil {
+		p.t.Errorf("it was answered:\n%s", p.View())
 	}
 }
 
@@ -132,7 +130,7 @@ func TestEarlyKeys(t *testing.T) {
 	p.press("ctrl+c")
 	p.shows("Stop here?", true)
 	p.press("n")
-	none(p, answers)
+	p.stillOpen()
 	p.rest()
 	p.shows("Bags?", true)
 	p.shows("> none", true)
@@ -150,7 +148,7 @@ func TestEarlyKeys(t *testing.T) {
 	// Another question of the same form is another page.
 	answers = p.asked(bags)
 	p.press("enter")
-	none(p, answers)
+	p.stillOpen()
 	p.rest()
 	p.press("enter")
 	came(p, answers, "none", nil)
@@ -228,7 +226,7 @@ func TestLaterAsks(t *testing.T) {
 	p.shows("Sign later? The run ends; the same command continues.", true)
 	p.press("n")
 	p.shows("Sign later?", false)
-	none(p, words)
+	p.stillOpen()
 	p.press("ctrl+d", "y")
 	came(p, words, steps.Consent{}, steps.ErrLater)
 
@@ -243,7 +241,7 @@ func TestLogCovers(t *testing.T) {
 	answers := p.asked(bags)
 	p.rest()
 	p.press("ctrl+o", "enter")
-	none(p, answers)
+	p.stillOpen()
 	p.press("ctrl+o", "enter")
 	came(p, answers, "none", nil)
 }
