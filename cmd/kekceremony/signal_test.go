@@ -80,7 +80,7 @@ func TestStopOnEveryPage(t *testing.T) {
 		{"approval", `of 13  approve(?s:.*)bob: type 1`, stop},
 		{"key generation", `of 13  generate`, stop},
 		{"copies", `Where else`, stop},
-		{"leaving", `Did anything differ`, stop},
+		{"leaving", `Did anything deviate`, stop},
 		{"finals", `of 13  finals(?s:.*)bob: type`, stop},
 		{"roster's rotation", `of \d+  attend(?s:.*)type alice`, stop},
 		{"approval of the key", `approve-key(?s:.*)bob: type 2`, stop},

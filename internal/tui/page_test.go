@@ -12,6 +12,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/term"
 )
 
 // page is a model with an engine's side that asks it.
@@ -167,6 +168,26 @@ func TestEarlyKeysOfAStep(t *testing.T) {
 	if paused, _, _ := p.control.Now(); paused {
 		t.Error("an early key has paused the re-wrap")
 	}
+}
+
+// TestEarlyKeysOfAPIN: the terminal is lent only when the keyboard rests: a word that comes
+// late would be an attempt at the PIN.
+func TestEarlyKeysOfAPIN(t *testing.T) {
+	p := newPage(t)
+	p.terminal = new(term.Terminal)
+	lent := asking(p, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, p.room.Lend(ctx, func(*term.Terminal) error { return nil })
+	})
+	early := p.gate.n
+	p.press("2", "enter")
+	if _, cmd := p.Update(rested(early)); cmd != nil {
+		t.Error("the terminal is lent while somebody types")
+	}
+	if _, cmd := p.Update(rested(p.gate.n)); cmd == nil {
+		t.Error("the terminal is not lent")
+	}
+	p.dismiss()
+	came(p, lent, struct{}{}, context.Canceled)
 }
 
 // TestTypedOverProposal: typing replaces what is proposed, so that a PIN is never the end
