@@ -39,8 +39,11 @@ func (g *gate) again() tea.Cmd {
 	return tea.Tick(rest, func(time.Time) tea.Msg { return n })
 }
 
-func (g *gate) open(r rested) {
-	if int(r) == g.n {
+// open reports whether the page takes keys from now on.
+func (g *gate) open(r rested) bool {
+	opens := g.shut && int(r) == g.n
+	if opens {
 		g.shut = false
 	}
+	return opens
 }

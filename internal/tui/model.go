@@ -30,6 +30,7 @@ type model struct {
 	stopped       bool
 	log           bool
 	scroll        int
+	lends         *lendQuestion // the terminal is lent as soon as the keyboard rests
 	lent          *lendQuestion // who has the terminal
 	lines, rows   int           // of the whole body and of its part in sight, as last drawn
 }
@@ -61,8 +62,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tick:
 		return m, everySecond()
 	case rested:
-		m.gate.open(msg)
-		return m, nil
+		return m, m.rested(msg)
 	case returned:
 		m.lent = nil
 		msg.question.answer(struct{}{}, msg.err)
@@ -137,11 +137,21 @@ func (m *model) asks(ask any, before *signPrompt) (fresh bool, cmd tea.Cmd) {
 		m.ask = &leavePrompt{q}
 		return true, nil
 	case lendQuestion:
-		m.ask, m.lent = nil, &q
-		lend := &lent{page: m.page(m.height - lentRows), use: q.q, terminal: m.terminal}
-		return false, tea.Exec(lend, func(err error) tea.Msg { return returned{q, err} })
+		m.ask, m.lends = nil, &q // a word that comes late would be an attempt at the PIN
+		return true, nil
 	}
 	return false, nil
+}
+
+// rested opens the page, and lends the terminal if it is to be lent.
+func (m *model) rested(r rested) tea.Cmd {
+	if !m.gate.open(r) || m.lends == nil {
+		return nil
+	}
+	q := *m.lends
+	m.lent, m.lends = m.lends, nil
+	lend := &lent{page: m.page(m.height - lentRows), use: q.q, terminal: m.terminal}
+	return tea.Exec(lend, func(err error) tea.Msg { return returned{q, err} })
 }
 
 func (m *model) key(key tea.KeyMsg) tea.Cmd {
@@ -202,8 +212,10 @@ func (m *model) dismiss() {
 	if m.ask != nil {
 		m.ask.dismiss(context.Canceled)
 	}
-	if m.lent != nil {
-		m.lent.answer(struct{}{}, context.Canceled)
+	for _, q := range []*lendQuestion{m.lends, m.lent} {
+		if q != nil {
+			q.answer(struct{}{}, context.Canceled)
+		}
 	}
 	m.room.mu.Lock()
 	defer m.room.mu.Unlock()

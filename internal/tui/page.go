@@ -55,7 +55,7 @@ func (m *model) act(width int) []string {
 
 // notYet says why keys do nothing on a page that is new.
 func (m *model) notYet() []string {
-	if m.ask == nil || !m.gate.shut || !m.gate.dropped {
+	if m.ask == nil && m.lends == nil || !m.gate.shut || !m.gate.dropped {
 		return nil
 	}
 	return []string{past.Render(" This page is new. It takes keys as soon as nobody types."), ""}

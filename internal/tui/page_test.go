@@ -12,6 +12,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/term"
 )
 
 // page is a model with an engine's side that asks it.
@@ -92,13 +93,11 @@ func came[A comparable](p page, answers chan given[A], want A, err error) {
 	}
 }
 
-// none demands that nothing was answered yet.
-func none[A any](p page, answers chan given[A]) {
+// stillOpen demands that the question is still open.
+func (p page) stillOpen() {
 	p.t.Helper()
-	select {
-	case got := <-answers:
-		p.t.Errorf("%v, %v came", got.a, got.err)
-	default:
+	if p.ask == nil {
+		p.t.Errorf("it was answered:\n%s", p.View())
 	}
 }
 
@@ -132,7 +131,7 @@ func TestEarlyKeys(t *testing.T) {
 	p.press("ctrl+c")
 	p.shows("Stop here?", true)
 	p.press("n")
-	none(p, answers)
+	p.stillOpen()
 	p.rest()
 	p.shows("Bags?", true)
 	p.shows("> none", true)
@@ -150,7 +149,7 @@ func TestEarlyKeys(t *testing.T) {
 	// Another question of the same form is another page.
 	answers = p.asked(bags)
 	p.press("enter")
-	none(p, answers)
+	p.stillOpen()
 	p.rest()
 	p.press("enter")
 	came(p, answers, "none", nil)
@@ -169,6 +168,26 @@ func TestEarlyKeysOfAStep(t *testing.T) {
 	if paused, _, _ := p.control.Now(); paused {
 		t.Error("an early key has paused the re-wrap")
 	}
+}
+
+// TestEarlyKeysOfAPIN: the terminal is lent only when the keyboard rests: a word that comes
+// late would be an attempt at the PIN.
+func TestEarlyKeysOfAPIN(t *testing.T) {
+	p := newPage(t)
+	p.terminal = new(term.Terminal)
+	lent := asking(p, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, p.room.Lend(ctx, func(*term.Terminal) error { return nil })
+	})
+	early := p.gate.n
+	p.press("2", "enter")
+	if _, cmd := p.Update(rested(early)); cmd != nil {
+		t.Error("the terminal is lent while somebody types")
+	}
+	if _, cmd := p.Update(rested(p.gate.n)); cmd == nil {
+		t.Error("the terminal is not lent")
+	}
+	p.dismiss()
+	came(p, lent, struct{}{}, context.Canceled)
 }
 
 // TestTypedOverProposal: typing replaces what is proposed, so that a PIN is never the end
@@ -228,7 +247,7 @@ func TestLaterAsks(t *testing.T) {
 	p.shows("Sign later? The run ends; the same command continues.", true)
 	p.press("n")
 	p.shows("Sign later?", false)
-	none(p, words)
+	p.stillOpen()
 	p.press("ctrl+d", "y")
 	came(p, words, engine.Consent{}, engine.ErrLater)
 
@@ -243,7 +262,7 @@ func TestLogCovers(t *testing.T) {
 	answers := p.asked(bags)
 	p.rest()
 	p.press("ctrl+o", "enter")
-	none(p, answers)
+	p.stillOpen()
 	p.press("ctrl+o", "enter")
 	came(p, answers, "none", nil)
 }
