@@ -40,7 +40,8 @@ func rotateCommand(o *options) *cobra.Command {
 		}),
 	}
 	f := cmd.Flags()
-	f.StringVar(&from, "from-version", "", "active version: any other is refused; to continue a rotation, the version it began with")
+	f.StringVar(&from, "from-version", "",
+		"active version: any other is refused; to continue a rotation, the version it began with")
 	f.StringVar(&to, "to-version", "", "version to rotate to")
 	f.IntVar(&rate, "rate", 0, "envelopes per second at most; 0 is no limit")
 	f.StringArrayVar(&exclude, "exclude", nil,
