@@ -1,27 +1,39 @@
-# make rehearse: the whole thing with throw-away parts. make test: every test.
-# make torture: 200 rotations killed at random, token and store gone for a minute,
-# the module ended in every way in every place; some 25 minutes.
+# make rehearse: the whole thing with throw-away parts.
+# make check: vet, and the tests of the packages that need no token, no server, no
+# terminal and not the whole program, with the fewest random draws; under a minute.
+# make test: every test; under five minutes.
+# make torture: the slow form of what make test has a short one of: 200 rotations killed
+# at random, token and store gone for a minute, the module ended in every way in every
+# place, the second verifier on every specimen; some 25 minutes. With BRIEF=1 less of
+# it, which is what .ci/run does.
 # make bench: writes docs/performance.md, some minutes.
 # make fuzz: each fuzz target for FUZZTIME.
 GO ?= go
 BIN := $(CURDIR)/bin/kekceremony
 RECORDS ?= 1000
 FUZZTIME ?= 10m
+# Tests mostly wait: so many run side by side in a package, also on two cores.
+PARALLEL ?= 6
+SLOW := cmd/kekceremony|provider/keeper|provider/pkcs11|rewrap|store/mongo
 
-.PHONY: rehearse test build deps testdeps mutate torture bench fuzz
+.PHONY: rehearse check test build deps testdeps mutate torture bench fuzz
 
 rehearse: deps build
 	$(BIN) rehearse --provider pkcs11 --records $(RECORDS)
 
+check:
+	$(GO) vet ./...
+	$(GO) test -short -parallel $(PARALLEL) $$($(GO) list ./... | grep -vE '/($(SLOW))$$')
+
 test: testdeps
 	$(GO) vet ./...
-	$(GO) test -timeout 60m ./...
+	$(GO) test -timeout 20m -parallel $(PARALLEL) ./...
 
 mutate: testdeps
 	$(GO) test -timeout 20m -tags mutate -run TestMutations -v ./cmd/kekceremony
 
 torture: testdeps
-	$(GO) test -timeout 4h -tags torture -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash' -v ./cmd/kekceremony
+	$(GO) test -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
 
 bench: deps
 	$(GO) run ./internal/bench

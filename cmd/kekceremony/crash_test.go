@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,8 +15,8 @@ import (
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 )
 
-// everyEnd tries every end of the module in every place; make torture does.
-var everyEnd = false
+// endsTried is how many ends of the module are tried in each place; make torture tries all.
+var endsTried = 1
 
 // ends are what becomes of the module in the middle of a call, and what is said of it.
 // An answer of a token that is not there is given for good (P04).
@@ -51,12 +52,10 @@ var rotateCalls = []called{
 	{"re-wrap", "after-key", "Decrypt=150"},
 }
 
-// eachEnd gives the ends to try in place i.
+// eachEnd gives the ends to try in place i: in the next place others are the first.
 func eachEnd(i int) []struct{ how, says string } {
-	if everyEnd {
-		return ends
-	}
-	return ends[i%len(ends):][:1]
+	i %= len(ends)
+	return slices.Concat(ends[i:], ends[:i])[:endsTried]
 }
 
 // TestCrashInInstall ends the module in each step of an install. The run says how, its

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,6 +23,9 @@ import (
 // binary is the real program, built once for all tests.
 var binary string
 
+// beforehand is called before the tests; make torture has it change what they try.
+var beforehand = func() {}
+
 // TestMain is the keeper too: it is this very program.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == keeper.Command {
@@ -32,6 +36,8 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	os.Unsetenv("SSH_AUTH_SOCK") // the keys of whoever runs the tests are nobody's here
+	flag.Parse()
+	beforehand()
 	dir, err := os.MkdirTemp("", "kekceremony-test-")
 	if err != nil {
 		panic(err)

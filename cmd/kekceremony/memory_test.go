@@ -125,7 +125,9 @@ func found(t *testing.T, pid int, keeper, text bool, secrets ...[]byte) (where [
 func written(data []byte) iter.Seq2[int, []byte] {
 	const page = 4096
 	var zeros [page]byte
-	empty := func(at int) bool { return bytes.Equal(data[at:min(at+page, len(data))], zeros[:min(page, len(data)-at)]) }
+	empty := func(at int) bool {
+		return bytes.Equal(data[at:min(at+page, len(data))], zeros[:min(page, len(data)-at)])
+	}
 	return func(yield func(int, []byte) bool) {
 		for from := 0; from < len(data); {
 			if empty(from) {

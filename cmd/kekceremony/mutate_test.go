@@ -37,6 +37,7 @@ func TestMutations(t *testing.T) {
 		for _, at := range doing.FindAllIndex(source, -1) {
 			mutants++
 			t.Run(filepath.Base(path), func(t *testing.T) {
+				t.Parallel()
 				body := string(source[:at[1]]) + "\n\tif true {\n\t\treturn nil, nil\n\t}" + string(source[at[1]:])
 				survives(t, path, body)
 			})

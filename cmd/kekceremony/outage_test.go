@@ -17,7 +17,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
 )
 
-// outage is how long something is gone; make torture has it gone for a minute.
+// outage is how long something is gone; with make torture it is a minute.
 var outage = 2 * time.Second
 
 // started starts a rotation to version 2 and waits until it re-wraps.
@@ -72,7 +72,7 @@ func TestTokenOut(t *testing.T) {
 	if code, _, errs := run(t, rotateTo(parts, 2)...); code != 75 || !strings.Contains(errs, "hint: bring the token back") {
 		t.Errorf("while it is out: exit %d\n%s", code, errs)
 	}
-	time.Sleep(outage)
+	<-time.After(outage)
 	fault.Set()
 	must(t, rotateTo(parts, 2)...)
 	whole(t, parts, a, n)
@@ -142,7 +142,7 @@ func TestStoreOut(t *testing.T) {
 	}
 	awaitStep(t, parts, "re-wrap")
 	server.Down()
-	time.Sleep(outage)
+	<-time.After(outage)
 	server.Up(t)
 	if err := cmd.Wait(); err != nil {
 		if code := cmd.ProcessState.ExitCode(); code != 75 {

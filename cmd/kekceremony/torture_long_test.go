@@ -3,11 +3,29 @@
 package main_test
 
 import (
+	"flag"
 	"testing"
 	"time"
 )
 
-func init() { outage, everyEnd = time.Minute, true }
+var brief = flag.Bool("brief", false, "the short form of make torture")
+
+// rotations is how many TestTortureLong makes.
+var rotations int
+
+func init() { beforehand = thorough }
+
+// thorough has the tests try everything, or with -brief more than they do otherwise.
+func thorough() {
+	everySpecimen = true
+	endsTried, outage, rotations = len(ends), time.Minute, 200
+	if *brief {
+		endsTried, outage, rotations = 2, 10*time.Second, 10
+	}
+}
 
 // TestTortureLong is TestTorture at its full length; make torture runs it.
-func TestTortureLong(t *testing.T) { torture(t, 200, 5000) }
+func TestTortureLong(t *testing.T) {
+	t.Parallel()
+	torture(t, rotations, 5000)
+}

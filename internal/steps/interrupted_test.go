@@ -62,7 +62,11 @@ func bundles(t *testing.T, parts rehearsal.Parts, kind string) []string {
 // the ceremony is done.
 func TestAnyInterruptions(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(25) {
+	seeds := uint64(25)
+	if testing.Short() {
+		seeds = 5
+	}
+	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			random := rand.New(rand.NewPCG(seed, 1))
