@@ -1,4 +1,5 @@
-# make rehearse: the whole thing with throw-away parts.
+# make rehearse: a whole key life with temporary parts, in the wizard; with UI=none
+# unattended; with DIR in that directory, which continues one that was stopped.
 # make check: vet, and the tests of the packages that need no token, no server, no
 # terminal and not the whole program, with the fewest random draws; under a minute.
 # make test: every test; under five minutes.
@@ -19,7 +20,7 @@ SLOW := cmd/kekceremony|provider/keeper|provider/pkcs11|rewrap|store/mongo
 .PHONY: rehearse check test build deps testdeps mutate torture bench fuzz
 
 rehearse: deps build
-	$(BIN) rehearse --provider pkcs11 --records $(RECORDS)
+	$(BIN) rehearse --provider pkcs11 --records $(RECORDS) $(if $(UI),--ui $(UI)) $(if $(DIR),--dir $(DIR))
 
 check:
 	$(GO) vet ./...
