@@ -194,7 +194,7 @@ func TestPeople(t *testing.T) {
 	w.until("EXIT 0")
 
 	agent := program(t, "agent", "--role", "app", "--config", p.path("unattended.yaml"))
-	agent.Stderr = os.Stderr
+	agent.Stderr = t.Output()
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)
 	}

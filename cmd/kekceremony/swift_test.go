@@ -42,7 +42,7 @@ func swiftWith(t *testing.T, dir, module string, n int) (rehearsal.Parts, rehear
 func fleet(t *testing.T, parts rehearsal.Parts) {
 	t.Helper()
 	agent := program(t, "agent", "--role", rehearsal.Role, "--config", filepath.Join(parts.Dir, "agent.yaml"))
-	agent.Stderr = os.Stderr
+	agent.Stderr = t.Output()
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 )
@@ -90,6 +91,19 @@ func TestRealTokens(t *testing.T) {
 	})
 }
 
+// onlyOne waits until no other run of the tests uses the daemon: a machine has one.
+func onlyOne(t *testing.T) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(os.TempDir(), "kekceremony-test-pkcsslotd"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // softToken has openCryptoki's daemon run and its soft token be ours. One that
 // somebody else uses is left alone.
 func softToken(t *testing.T, module string) {
@@ -97,23 +111,19 @@ func softToken(t *testing.T, module string) {
 	if os.Geteuid() != 0 {
 		pkcs11test.Missing(t, "root, for pkcsslotd")
 	}
+	onlyOne(t)
 	if exec.Command("pgrep", "-x", "pkcsslotd").Run() != nil {
 		pkcs11test.Run(t, "pkcsslotd")
 		t.Cleanup(func() { _ = exec.Command("pkill", "-x", "pkcsslotd").Run() })
 	}
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
 	about := ""
-	for guard := time.After(30 * time.Second); about == ""; {
-		if out, err := exec.Command("pkcsconf", "-t").Output(); err == nil {
-			about = string(out)
-			break
-		}
-		select {
-		case <-tick.C:
-		case <-guard:
-			t.Fatal("pkcsslotd never answered")
-		}
+	answers := func() bool {
+		out, err := exec.Command("pkcsconf", "-t").Output()
+		about = string(out)
+		return err == nil
+	}
+	if !await(answers) {
+		t.Fatal("pkcsslotd never answered")
 	}
 	if strings.Contains(about, "Label: kek-test ") {
 		return
