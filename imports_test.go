@@ -88,7 +88,8 @@ func forbidden(from, to string) string {
 	switch {
 	case bound && strings.HasPrefix(to, "internal/") && !slices.Contains(only, to):
 		return "only " + strings.Join(only, ", ")
-	case !among(from, "cmd", "internal/provider", "internal/store", "internal/bench", "internal/rehearsal") && (child(to, "internal/provider") || child(to, "internal/store")):
+	case !among(from, "cmd", "internal/provider", "internal/store", "internal/bench", "internal/rehearsal") &&
+		(child(to, "internal/provider") || child(to, "internal/store")):
 		return "only the root packages provider and store"
 	case in(from, "internal/provider") && in(to, "internal/store"), in(from, "internal/store") && in(to, "internal/provider"):
 		return "provider and store do not know each other"

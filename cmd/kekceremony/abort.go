@@ -15,9 +15,10 @@ func abortCommand(o *options) *cobra.Command {
 		Short: "Give up the ceremony that is not finished; what it did stays done",
 		Args:  cobra.NoArgs,
 		RunE: held(func(cmd *cobra.Command, _ []string) error {
-			return perform(cmd.Context(), o, ceremony{kind: "abort", run: func(ctx context.Context, parts engine.Parts, room engine.Room) error {
+			abort := func(ctx context.Context, parts engine.Parts, room engine.Room) error {
 				return engine.Abort(ctx, parts, room, steps.All())
-			}})
+			}
+			return perform(cmd.Context(), o, ceremony{kind: "abort", run: abort})
 		}),
 	}
 }

@@ -61,7 +61,8 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 			err = keepTo(ctx, p, &cfg.Encryption.PKCS11)
 		}
 		if err == nil && cfg.Encryption.PINFile != "" {
-			if err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile, steps.Entry{PIN: pinOf(cfg), Dir: cfg.Transcripts}.Count()); err != nil {
+			count := steps.Entry{PIN: pinOf(cfg), Dir: cfg.Transcripts}.Count()
+			if err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile, count); err != nil {
 				err = errors.Join(err, p.Close())
 			}
 		}

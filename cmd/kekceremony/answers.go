@@ -40,7 +40,8 @@ func readAnswers(path string) (a answers, err error) {
 	a.ceremony = a.texts["ceremony"]
 	delete(a.texts, "ceremony")
 	if !slices.Contains(kinds(), a.ceremony) {
-		return a, fmt.Errorf("read answers %s: ceremony: %s: want one of %s", a.path, printable.Quote(a.ceremony), strings.Join(kinds(), ", "))
+		return a, fmt.Errorf("read answers %s: ceremony: %s: want one of %s", a.path, printable.Quote(a.ceremony),
+			strings.Join(kinds(), ", "))
 	}
 	return a, nil
 }
@@ -55,7 +56,8 @@ func (a answers) questions() []engine.Field {
 func (a answers) unknown() []string {
 	fields := a.questions()
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(a.texts)), func(name string) bool {
-		return strings.HasPrefix(name, engine.AnswerDeviation) || slices.ContainsFunc(fields, func(f engine.Field) bool { return f.Name == name })
+		asked := slices.ContainsFunc(fields, func(f engine.Field) bool { return f.Name == name })
+		return asked || strings.HasPrefix(name, engine.AnswerDeviation)
 	})
 }
 

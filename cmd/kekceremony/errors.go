@@ -59,14 +59,16 @@ type outcome struct {
 // outcomes is looked through from the top; the first match decides.
 var outcomes = []outcome{
 	{engine.ErrNothingDue, exitDone, ""},
-	{engine.ErrDisagreed, exitIncomplete, "what was done is done, and each verdict is in the transcript; more signatures do not mend it"},
+	{engine.ErrDisagreed, exitIncomplete,
+		"what was done is done, and each verdict is in the transcript; more signatures do not mend it"},
 	{engine.ErrInterrupted, exitAgain, "everything up to here is in the transcript; the same command goes on"},
 	{transcript.ErrFenced, exitAgain, "nothing more is done here; end the other console before the same command is run here again"},
 	{transcript.ErrHeld, exitAgain, "end the other console, then run the same command"},
 	{term.ErrInterrupted, exitAgain, "the same command goes on"},
 	{term.ErrNone, exitUsage, "run it on a terminal, or with --ui none"},
 	{engine.ErrNobody, exitUsage, "set encryption.pin_file, or run it on a terminal"},
-	{history.ErrHistory, exitRefused, "compare the store with the bundles: kekceremony transcript verify --chain DIR --store URI"}, // before what is wrong in it
+	{history.ErrHistory, exitRefused, // before what is wrong in it
+		"compare the store with the bundles: kekceremony transcript verify --chain DIR --store URI"},
 	{transcript.ErrClosed, exitRefused, "the ceremony had enough final signatures before; this one is not kept"},
 	{transcript.ErrIncomplete, exitIncomplete, "the same ceremony's command goes on and gathers what is missing"},
 	{transcript.ErrForked, exitRefused, "move the bundle away and keep it; the same command builds it again from the store"},
@@ -116,7 +118,8 @@ var outcomes = []outcome{
 	{store.ErrName, exitUsage, ""},
 	{fs.ErrExist, exitUsage, "name one that is not there yet"},
 	{store.ErrExists, exitAgain, "another console was first; run the same command to go on with it"},
-	{store.ErrLock, exitRefused, "use an empty store; keep this one, and its bundles, for whoever finds out what happened"},
+	{store.ErrLock, exitRefused,
+		"use an empty store; keep this one, and its bundles, for whoever finds out what happened"},
 	{store.ErrNotFound, exitRefused, "kekceremony status lists what is there"},
 	{engine.ErrAnswer, exitUsage, "correct the file given with --answers"},
 	{fs.ErrNotExist, exitUsage, ""},

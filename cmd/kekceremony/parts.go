@@ -85,7 +85,8 @@ func parts(ctx context.Context, c config.Config, t *term.Terminal, rate int) (en
 		return engine.Parts{}, err
 	}
 	s := engine.Parts{
-		Mode: mode(c), Tool: tool, Bundles: c.Transcripts, PinnedChain: kek.Chain(c.Chain), ProviderName: c.Encryption.Provider,
+		Mode: mode(c), Tool: tool, Bundles: c.Transcripts, PinnedChain: kek.Chain(c.Chain),
+		ProviderName: c.Encryption.Provider,
 		OpenProvider: func(ctx context.Context, known func(map[string]string) error) (provider.Provider, error) {
 			return openProvider(ctx, c, t, known)
 		},

@@ -27,7 +27,8 @@ script_sha256 in the first line of the transcript.`,
 		RunE: held(func(cmd *cobra.Command, args []string) error {
 			c, ok := steps.Named(args[0])
 			if !ok {
-				return &usageError{fmt.Errorf("script of %s: want one of %s", printable.Quote(args[0]), strings.Join(kinds(), ", "))}
+				return &usageError{fmt.Errorf("script of %s: want one of %s", printable.Quote(args[0]),
+					strings.Join(kinds(), ", "))}
 			}
 			return write(cmd.OutOrStdout(), format, c.Script(version(), made))
 		}),

@@ -35,7 +35,8 @@ func showStatus(ctx context.Context, w io.Writer, o *options) error {
 		return err
 	}
 	defer s.Store.Close()
-	st, err := status.Look(ctx, status.Site{Store: s.Store, Catalogue: s.Catalogue, Live: s.Fleet.Live, Expect: s.Fleet.Expect, Resume: steps.Resume})
+	st, err := status.Look(ctx, status.Site{Store: s.Store, Catalogue: s.Catalogue, Live: s.Fleet.Live,
+		Expect: s.Fleet.Expect, Resume: steps.Resume})
 	if err != nil {
 		return err
 	}

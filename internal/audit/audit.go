@@ -70,7 +70,8 @@ func auditBundle(ctx context.Context, s store.Store, all []store.Ceremony, r tra
 	if r.Outcome != "" && c.Outcome == "" {
 		return fmt.Errorf("it is closed, and the store does not know it yet: %w: %w", errDiffers, transcript.ErrIncomplete)
 	}
-	want := store.Ceremony{Seq: c.Seq, Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode], Bundle: r.Bundle.Name, Outcome: r.Outcome}
+	want := store.Ceremony{Seq: c.Seq, Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode],
+		Bundle: r.Bundle.Name, Outcome: r.Outcome}
 	if want.Outcome != "" {
 		core, err := r.Core() // final.txt may not be there yet
 		if err != nil {
@@ -129,7 +130,8 @@ func (t *toldStore) did(e transcript.Event, seq int, facts transcript.Facts, ros
 	v := facts.Version(transcript.FactTo)
 	if sum := e.Facts[transcript.FactCanary(v)]; sum != "" {
 		n := kek.NameOf(t.chain, v)
-		t.made[v] = store.KEK{Version: v, Provider: facts[transcript.FactProvider], State: store.Live, Label: n.Label, ID: n.HexID(), Canary: store.Canary{SHA256: sum}, Ceremony: seq}
+		t.made[v] = store.KEK{Version: v, Provider: facts[transcript.FactProvider], State: store.Live, Label: n.Label,
+			ID: n.HexID(), Canary: store.Canary{SHA256: sum}, Ceremony: seq}
 		if facts[transcript.FactKind] == transcript.KindInstall {
 			t.current = v
 		}

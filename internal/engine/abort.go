@@ -50,7 +50,8 @@ func (e *engine) givesUp() error {
 		}
 	}
 	if slices.ContainsFunc(fresh, e.log.State.Begun) && len(made) < len(fresh) {
-		return fmt.Errorf("ceremony %d, %s: version %s is half made: %w", e.site.Seq, e.Kind, e.facts()[transcript.FactTo], ErrNoAbort)
+		return fmt.Errorf("ceremony %d, %s: version %s is half made: %w", e.site.Seq, e.Kind,
+			e.facts()[transcript.FactTo], ErrNoAbort)
 	}
 	e.did = e.acts()
 	i := slices.IndexFunc(e.steps, func(s Step) bool { return s.Gather != nil && s.Gather.Purpose == quorum.Attend })

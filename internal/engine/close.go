@@ -50,7 +50,8 @@ func (e *engine) core(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	closed := store.Ceremony{Seq: e.site.Seq, Outcome: e.log.State.Outcome, Head: e.log.Head(), Final: transcript.Digest(core)}
+	closed := store.Ceremony{Seq: e.site.Seq, Outcome: e.log.State.Outcome, Head: e.log.Head(),
+		Final: transcript.Digest(core)}
 	if err := e.site.Store.CloseCeremony(ctx, closed); err != nil {
 		return nil, err
 	}
@@ -75,7 +76,8 @@ func (e *engine) summary() []string {
 	if e.log.State.Outcome == transcript.OutcomeAborted {
 		closed := e.log.State.Last().Facts
 		return []string{
-			"Given up. Done before: " + closed[transcript.FactDone] + ". Begun and not done: " + closed[transcript.FactHalfDone] + ".",
+			"Given up. Done before: " + closed[transcript.FactDone] + ". Begun and not done: " +
+				closed[transcript.FactHalfDone] + ".",
 			"Next: kekceremony status says what is due.",
 		}
 	}

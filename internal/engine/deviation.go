@@ -30,6 +30,7 @@ func (s *Site) reported(d Facts) bool {
 // ceremony.
 func (s *Site) Decided(d *DeviationError) bool {
 	return slices.ContainsFunc(s.Deviations, func(f Facts) bool {
-		return f[transcript.FactWhat] == d.What && f[transcript.FactExpected] == printable.Text(d.Expected) && f[transcript.FactSeen] == printable.Text(d.Seen)
+		return f[transcript.FactWhat] == d.What && f[transcript.FactExpected] == printable.Text(d.Expected) &&
+			f[transcript.FactSeen] == printable.Text(d.Seen)
 	})
 }

@@ -25,7 +25,8 @@ func (e *engine) perform(ctx context.Context, s Step) error {
 		if errors.As(err, &waiting) || errors.As(err, &answers) || errors.Is(err, ErrAnswer) || errors.Is(err, transcript.ErrFenced) {
 			return err
 		}
-		if _, logErr := e.append(ctx, transcript.Failed, s.Name, Facts{transcript.FactError: printable.Text(err.Error())}); logErr != nil {
+		if _, logErr := e.append(ctx, transcript.Failed, s.Name,
+			Facts{transcript.FactError: printable.Text(err.Error())}); logErr != nil {
 			return errors.Join(err, logErr)
 		}
 		// Another token may be in by the time it is tried again.
@@ -37,7 +38,8 @@ func (e *engine) perform(ctx context.Context, s Step) error {
 			return e.interrupted(ctx, s)
 		}
 		if d := failure.Deviation; d != nil && choice.Decided != "" {
-			if err := e.deviate(ctx, s.Name, Facts{transcript.FactWhat: d.What, transcript.FactExpected: printable.Text(d.Expected), transcript.FactSeen: printable.Text(d.Seen),
+			if err := e.deviate(ctx, s.Name, Facts{transcript.FactWhat: d.What,
+				transcript.FactExpected: printable.Text(d.Expected), transcript.FactSeen: printable.Text(d.Seen),
 				transcript.FactDecided: printable.Text(choice.Decided), transcript.FactBy: "those who sign the plan"}); err != nil {
 				return err
 			}
@@ -94,6 +96,7 @@ func (e *engine) deviate(ctx context.Context, step string, facts Facts) error {
 
 // interrupted writes down why a run ends: a signal, or somebody at the console.
 func (e *engine) interrupted(ctx context.Context, s Step) error {
-	_, err := e.append(ctx, transcript.Noted, s.Name, Facts{transcript.FactInterrupted: printable.Text(context.Cause(ctx).Error())})
+	_, err := e.append(ctx, transcript.Noted, s.Name,
+		Facts{transcript.FactInterrupted: printable.Text(context.Cause(ctx).Error())})
 	return errors.Join(fmt.Errorf("step %s: %w", s.Name, ErrInterrupted), err)
 }

@@ -20,7 +20,8 @@ type finals struct {
 var _ signing.Paper = (*finals)(nil)
 
 func (f *finals) shown() Request {
-	return Request{Purpose: quorum.Final, Digest: transcript.Digest(f.core), Need: f.site.Roster.M, Rule: f.needs("the end")}
+	return Request{Purpose: quorum.Final, Digest: transcript.Digest(f.core), Need: f.site.Roster.M,
+		Rule: f.needs("the end")}
 }
 
 // File implements signing.Paper.

@@ -166,11 +166,16 @@ func (g *gathering) Statement(m quorum.Member, _ string) []byte { return g.req.S
 // May implements signing.Paper. Who did not attend cannot approve, and only who is new
 // proves a key.
 func (g *gathering) May(m quorum.Member) bool {
-	switch {
-	case g.req.Purpose == quorum.Approve && !g.log.State.Attends(m.Name):
-		return false
-	case g.req.Purpose == quorum.Join && !slices.ContainsFunc(g.roster.Joining(g.site.Roster), func(j quorum.Member) bool { return j.Name == m.Name }):
-		return false
+	switch g.req.Purpose {
+	case quorum.Approve:
+		if !g.log.State.Attends(m.Name) {
+			return false
+		}
+	case quorum.Join:
+		isNew := func(j quorum.Member) bool { return j.Name == m.Name }
+		if !slices.ContainsFunc(g.roster.Joining(g.site.Roster), isNew) {
+			return false
+		}
 	}
 	return m.May(g.req.Namespace())
 }
@@ -185,7 +190,8 @@ func (g *gathering) Counts(m quorum.Member) bool {
 func (g *gathering) Keep(ctx context.Context, p quorum.Proof, s quorum.Signed) (string, error) {
 	facts := Facts{
 		transcript.FactSigner: p.Name, transcript.FactKey: p.Fingerprint(), transcript.FactNamespace: g.req.Namespace(),
-		transcript.FactFile: g.req.File(p.Name), transcript.FactStatement: string(s.Statement), transcript.FactSignature: string(s.Signature),
+		transcript.FactFile: g.req.File(p.Name), transcript.FactStatement: string(s.Statement),
+		transcript.FactSignature: string(s.Signature),
 	}
 	if p.FIDO != nil {
 		facts[transcript.FactFIDO] = p.FIDO.String()

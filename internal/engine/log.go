@@ -35,7 +35,8 @@ func (e *engine) append(ctx context.Context, kind transcript.Kind, step string, 
 func lastOf(all transcript.Events) (lines []string) {
 	const last = 40
 	for _, ev := range all[max(0, len(all)-last):] {
-		lines = append(lines, strings.TrimRight(fmt.Sprintf("%4d  %s  %-8s  %s %s", ev.Seq, clock(ev), ev.Kind, ev.Step, ev.Facts["signer"]), " "))
+		line := fmt.Sprintf("%4d  %s  %-8s  %s %s", ev.Seq, clock(ev), ev.Kind, ev.Step, ev.Facts[transcript.FactSigner])
+		lines = append(lines, strings.TrimRight(line, " "))
 	}
 	return lines
 }

@@ -49,7 +49,8 @@ func (e *engine) whole(ctx context.Context) error {
 func (e *engine) toTheEnd(ctx context.Context) error {
 	opened := e.log.State.Opened()
 	e.site.Bundle, e.steps = e.log.Dir, e.Steps(opened)
-	e.view = View{Kind: e.Kind, Rehearsal: e.site.Mode == quorum.Rehearsal, From: opened.Version(transcript.FactFrom), To: opened.Version(transcript.FactTo),
+	e.view = View{Kind: e.Kind, Rehearsal: e.site.Mode == quorum.Rehearsal, From: opened.Version(transcript.FactFrom),
+		To:      opened.Version(transcript.FactTo),
 		Started: time.Now(), Log: lastOf(e.log.Events)}
 	if e.log.State.Outcome == "" {
 		if err := e.checkCovered(opened); err != nil {
@@ -144,8 +145,10 @@ func (e *engine) begin(ctx context.Context, seq int, lock store.Lock) error {
 		return err
 	}
 	e.site.Seq = seq
-	dir := filepath.Join(e.site.Bundles, fmt.Sprintf("%s-%04d-%s", time.Now().UTC().Format("2006-01-02T150405Z"), seq, e.Kind))
-	err = e.site.Store.OpenCeremony(ctx, store.Ceremony{Seq: seq, Kind: e.Kind, Mode: string(e.site.Mode), Bundle: filepath.Base(dir)})
+	opened := time.Now().UTC().Format("2006-01-02T150405Z")
+	dir := filepath.Join(e.site.Bundles, fmt.Sprintf("%s-%04d-%s", opened, seq, e.Kind))
+	err = e.site.Store.OpenCeremony(ctx, store.Ceremony{Seq: seq, Kind: e.Kind, Mode: string(e.site.Mode),
+		Bundle: filepath.Base(dir)})
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,8 @@ func (c Ceremony) Script(tool string, made bool) render.Document {
 	kind, all := c.Kind, c.Steps(Facts{transcript.FactGenerate: map[bool]string{true: "no", false: "yes"}[made]})
 	d := render.Document{Title: "Script of a ceremony: " + kind, Footer: "kekceremony " + tool + ", script of " + kind}
 	d.Sections = append(d.Sections, render.Section{Title: "Before you begin", Text: []string{
-		"Version of the program: " + tool + ". This script is made by: kekceremony script " + kind + flagOf(made) + ". The SHA-256 of its Markdown is script_sha256 in the first line of the transcript.",
+		"Version of the program: " + tool + ". This script is made by: kekceremony script " + kind + flagOf(made) +
+			". The SHA-256 of its Markdown is script_sha256 in the first line of the transcript.",
 		"Bring: the roster, each operator's key, paper and pen for the final digest, and the final digest of the ceremony before.",
 	}, Head: []string{"role", "name", "organisation", "signature"}, Rows: [][]string{
 		{"operator", "", "", ""}, {"operator", "", "", ""}, {"operator", "", "", ""}, {"witness", "", "", ""}, {"who allowed it to be held", "", "", ""},

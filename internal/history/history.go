@@ -86,7 +86,8 @@ func (h History) Pinned(lock store.Lock, founding string) error {
 	case lock.Chain != "" && (h.first != lock.Roster || h.Logs[0].Facts[transcript.FactChain] != string(lock.Chain)):
 		return fmt.Errorf("the lock is of another chain or founding roster: %w", ErrHistory)
 	case founding != "" && h.Founding != founding:
-		return fmt.Errorf("founding: configured %s, the first ceremony's final digest is %s: %w", printable.Text(founding), h.Founding, ErrLockDiffers)
+		return fmt.Errorf("founding: configured %s, the first ceremony's final digest is %s: %w",
+			printable.Text(founding), h.Founding, ErrLockDiffers)
 	}
 	return nil
 }
@@ -142,7 +143,8 @@ func (h History) Roster(mode quorum.Mode, lock store.Lock) (quorum.Roster, error
 	want, text := lock.Roster, ""
 	for _, log := range h.Logs {
 		if have := log.Roster.Digest(); have != want {
-			return quorum.Roster{}, fmt.Errorf("ceremony %s: roster %s is not the chain's, %s: %w", log.Facts[transcript.FactCeremony], have, want, ErrHistory)
+			return quorum.Roster{}, fmt.Errorf("ceremony %s: roster %s is not the chain's, %s: %w",
+				log.Facts[transcript.FactCeremony], have, want, ErrHistory)
 		}
 		text = log.Facts[transcript.FactRoster]
 		if next := log.Changed(); next != "" {

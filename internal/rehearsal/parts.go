@@ -156,7 +156,8 @@ func (p Parts) makeToken(ctx context.Context) error {
 		return err
 	}
 	// This PIN guards nothing: it is in the configuration as well.
-	cmd := exec.CommandContext(ctx, "softhsm2-util", "--init-token", "--free", "--label", TokenLabel, "--pin", PIN, "--so-pin", PIN+PIN)
+	cmd := exec.CommandContext(ctx, "softhsm2-util", "--init-token", "--free", "--label", TokenLabel, "--pin", PIN,
+		"--so-pin", PIN+PIN)
 	cmd.Env = append(os.Environ(), "SOFTHSM2_CONF="+p.Token())
 	return run(cmd)
 }

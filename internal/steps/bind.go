@@ -9,7 +9,8 @@ import (
 )
 
 // bound are the facts of a provider that a plan binds when they are known.
-var bound = []string{transcript.FactProvider, "module", "module_sha256", "token", "serial", "iv", "identity_sha256", "secrets_file", "host"}
+var bound = []string{transcript.FactProvider, "module", "module_sha256", "token", "serial", "iv",
+	"identity_sha256", "secrets_file", "host"}
 
 // bind lists what every plan binds: provider and token, people, places, keys, what differs
 // from the last ceremony, and who is gone.

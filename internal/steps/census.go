@@ -59,7 +59,8 @@ func retire() Step {
 		Why: "Retired versions stay readable, and nobody writes with them.",
 		Act: &Act{
 			Plan: func(_ *Site, f Facts) []Effect {
-				return []Effect{{Verb: "retire", Object: "every version but " + f[transcript.FactTo] + ", still readable", Undo: "rotate back"}}
+				return []Effect{{Verb: "retire", Object: "every version but " + f[transcript.FactTo] + ", still readable",
+					Undo: "rotate back"}}
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 				live, retired, err := others(ctx, s, f.Version(transcript.FactTo))

@@ -101,7 +101,8 @@ func canaryState(ctx context.Context, s *Site, v kek.Version, first bool) (State
 	}
 	n := s.Name(v)
 	if k.Label != n.Label || k.ID != n.HexID() || k.Provider != s.ProviderName {
-		return NotBegun, nil, fmt.Errorf("version %d names another key, %s: %w", v, printable.Text(k.Label), engine.ErrPlanted)
+		return NotBegun, nil, fmt.Errorf("version %d names another key, %s: %w", v, printable.Text(k.Label),
+			engine.ErrPlanted)
 	}
 	value, err := fleet.OpenCanary(ctx, s.Provider, n, k.Canary)
 	if err != nil {

@@ -29,7 +29,8 @@ func Generate(v kek.Version) Ceremony {
 		Summary: func(f Facts) []string {
 			to := f[transcript.FactTo]
 			return []string{
-				"Version " + to + " was made: " + f[transcript.FactLabel] + ". Nothing uses it yet: version " + f[transcript.FactActive] + " is active.",
+				"Version " + to + " was made: " + f[transcript.FactLabel] + ". Nothing uses it yet: version " +
+					f[transcript.FactActive] + " is active.",
 				"Next: have the fleet load it, then kekceremony rotate --to-version " + to + ".",
 			}
 		},
@@ -42,7 +43,8 @@ func generateSteps(Facts) []Step {
 
 // makeKey are the steps that make a version and its canary.
 func makeKey() []Step {
-	return []Step{approve("approve-key", transcript.ActGenerate, transcript.ActCanary), generate(), canary(false), copies()}
+	return []Step{approve("approve-key", transcript.ActGenerate, transcript.ActCanary), generate(), canary(false),
+		copies()}
 }
 
 // openGenerate decides whether a version may be made.

@@ -180,7 +180,8 @@ func reported(answer string) (Facts, error) {
 		return nil, errors.New(`want "none", or EXPECTED / SEEN / DECIDED / BY WHOM with " / " between`)
 	}
 	facts := Facts{transcript.FactWhat: "told by the people"}
-	for i, name := range []string{transcript.FactExpected, transcript.FactSeen, transcript.FactDecided, transcript.FactBy} {
+	for i, name := range []string{transcript.FactExpected, transcript.FactSeen, transcript.FactDecided,
+		transcript.FactBy} {
 		if facts[name] = printable.Text(strings.TrimSpace(parts[i])); facts[name] == "" {
 			return nil, fmt.Errorf("%s is empty", name)
 		}

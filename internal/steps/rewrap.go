@@ -85,7 +85,8 @@ func rewrapAll() Step {
 		Why: "Each DEK is unwrapped, wrapped with the target, unwrapped again and compared, inside the provider, before it is written.",
 		Act: &Act{
 			Plan: func(s *Site, f Facts) []Effect {
-				effects := []Effect{{Verb: "re-wrap", Object: fmt.Sprintf("every DEK of %d fields to version %s", len(s.Catalogue), f[transcript.FactTo]),
+				effects := []Effect{{Verb: "re-wrap", Object: fmt.Sprintf("every DEK of %d fields to version %s",
+					len(s.Catalogue), f[transcript.FactTo]),
 					Undo: "rotate back", Estimate: f["due"]}}
 				for _, name := range f.Excluded() {
 					effects = append(effects, Effect{Verb: "leave", Object: name + ", if no key opens it", Undo: "rotate again"})
@@ -134,9 +135,11 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 		Report: func(p rewrap.Progress) { d.Show(func(v *View) { v.Progress = &p }) },
 	})
 	facts := Facts{
-		"scanned": strconv.Itoa(counts.Scanned), transcript.FactRewraps: strconv.Itoa(counts.Rewrapped), "current": strconv.Itoa(counts.Current),
-		"conflicts": strconv.Itoa(counts.Conflicts), "poison": strconv.Itoa(counts.Poison), transcript.FactLeftOut: strconv.Itoa(counts.Excluded),
-		"skipped": strconv.Itoa(counts.Skipped), "passes": strconv.Itoa(counts.Passes), "workers": s.Provider.Workers(),
+		"scanned": strconv.Itoa(counts.Scanned), transcript.FactRewraps: strconv.Itoa(counts.Rewrapped),
+		"current":   strconv.Itoa(counts.Current),
+		"conflicts": strconv.Itoa(counts.Conflicts), "poison": strconv.Itoa(counts.Poison),
+		transcript.FactLeftOut: strconv.Itoa(counts.Excluded),
+		"skipped":              strconv.Itoa(counts.Skipped), "passes": strconv.Itoa(counts.Passes), "workers": s.Provider.Workers(),
 		"took": time.Since(began).Round(100 * time.Millisecond).String(),
 	}
 	if err != nil { // what was written until then is in the store

@@ -39,7 +39,8 @@ func Rotate(r Rotation) Ceremony {
 // matches refuses a command that names other versions or exclusions than those that the
 // ceremony was opened with.
 func (r Rotation) matches(opened Facts) error {
-	from, to, excluded := opened.Version(transcript.FactFrom), opened.Version(transcript.FactTo), strings.Join(r.Exclude, "\n")
+	from, to, excluded := opened.Version(transcript.FactFrom), opened.Version(transcript.FactTo),
+		strings.Join(r.Exclude, "\n")
 	switch {
 	case r.From != 0 && from != r.From:
 		return fmt.Errorf("from version %d, asked for %d", from, r.From)
@@ -88,7 +89,8 @@ func (r Rotation) open(ctx context.Context, s *Site, lock store.Lock) (Facts, er
 	if err != nil {
 		return nil, err
 	}
-	facts := Facts{transcript.FactFrom: active.Version.String(), transcript.FactTo: r.To.String(), transcript.FactGenerate: "no"}
+	facts := Facts{transcript.FactFrom: active.Version.String(), transcript.FactTo: r.To.String(),
+		transcript.FactGenerate: "no"}
 	if !exists {
 		facts[transcript.FactGenerate] = "yes"
 	}

@@ -51,7 +51,8 @@ func (s *State) takeChange(e Event, approval Requested, next string) error {
 	if !s.begunOf[approval.Event.Step] {
 		return broken(RuleOrder, "act %s: done before it was begun", printable.Text(e.Step))
 	}
-	if next != s.Next.Digest() || !strings.Contains(approval.Event.Facts[FactPlan], "\n"+FactNextRoster+"_sha256: "+next+"\n") {
+	plan := approval.Event.Facts[FactPlan]
+	if next != s.Next.Digest() || !strings.Contains(plan, "\n"+FactNextRoster+"_sha256: "+next+"\n") {
 		return broken(RuleRoster, "the next roster is not the one of the plan")
 	}
 	s.changed = next

@@ -101,7 +101,8 @@ func (s *State) count(p quorum.Proof) error {
 
 // SignedOf is the signature that a signed event embeds.
 func SignedOf(e Event) quorum.Signed {
-	return quorum.Signed{Name: e.Facts[FactSigner], Statement: []byte(e.Facts[FactStatement]), Signature: []byte(e.Facts[FactSignature]), At: e.Clock()}
+	return quorum.Signed{Name: e.Facts[FactSigner], Statement: []byte(e.Facts[FactStatement]),
+		Signature: []byte(e.Facts[FactSignature]), At: e.Clock()}
 }
 
 // takeGathered demands the quorum before what follows from it (promise 1).

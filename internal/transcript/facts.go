@@ -50,7 +50,7 @@ const (
 // Facts of people.
 const (
 	FactRoster     = "roster"      // of the roster line; with _sha256 its digest
-	FactNextRoster = "next_roster" // of the next-roster line; with _sha256 its digest, also of the act by which it takes effect
+	FactNextRoster = "next_roster" // of the next-roster line; with _sha256 its digest, also of its act
 	FactAttended   = "attended"    // of a gathered line: names, in the roster's order
 	FactJoined     = "joined"      // of a gathered line: who has proved a new key
 	FactChanged    = "changed"     // of the act by which the next roster takes effect

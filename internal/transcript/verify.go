@@ -26,7 +26,8 @@ func Verify(dir string) (Report, error) {
 // Verify checks a bundle by itself: chain of lines, embedded files, statements,
 // signatures, quorum before every act, finals.
 func (b Bundle) Verify() (Report, error) {
-	v := &verifier{Report: Report{Bundle: b, Finals: map[string]Verdict{}}, used: map[string]bool{logFile: true}, kept: map[Rule]bool{}}
+	v := &verifier{Report: Report{Bundle: b, Finals: map[string]Verdict{}}, used: map[string]bool{logFile: true},
+		kept: map[Rule]bool{}}
 	err := v.verify()
 	v.Judgements = judgements(v.kept, err)
 	return v.Report, err

@@ -21,7 +21,8 @@ func details(v engine.View, width int) []string {
 // probe shows the verdicts line by line.
 func probe(v engine.View, width int) []string {
 	marks := map[engine.Outcome]string{engine.Trying: "[>>]", engine.Passed: "[ok]", engine.Failed: "[NO]"}
-	styles := map[engine.Outcome]lipgloss.Style{engine.Trying: accent, engine.Passed: lipgloss.NewStyle(), engine.Failed: alarm}
+	styles := map[engine.Outcome]lipgloss.Style{engine.Trying: accent, engine.Passed: lipgloss.NewStyle(),
+		engine.Failed: alarm}
 	var lines []string
 	for _, p := range v.Probe {
 		head := fmt.Sprintf("   %s  %-12s ", marks[p.Outcome], p.Line)

@@ -19,7 +19,8 @@ import (
 
 // Run shows hold's room on the terminal until hold returns, and leaves the
 // terminal as it was, whatever happens.
-func Run(ctx context.Context, t *engine.Terminal, control *engine.Control, hold func(context.Context, engine.Room) error) (err error) {
+func Run(ctx context.Context, t *engine.Terminal, control *engine.Control,
+	hold func(context.Context, engine.Room) error) (err error) {
 	defer func() { err = errors.Join(err, t.Restore()) }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

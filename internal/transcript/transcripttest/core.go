@@ -62,7 +62,8 @@ func (d *Draft) core() ([]byte, bool) {
 	b.WriteString("kekceremony final v1\n")
 	for _, pair := range [][2]string{
 		{"chain", opened["chain"]}, {"ceremony", opened["ceremony"]}, {"kind", opened["kind"]}, {"mode", opened["mode"]},
-		{"events", fmt.Sprint(len(d.Events))}, {"head", last.Head()}, {"roster", facts["roster_sha256"]}, {"next-roster", next},
+		{"events", fmt.Sprint(len(d.Events))}, {"head", last.Head()}, {"roster", facts["roster_sha256"]},
+		{"next-roster", next},
 		{"deviations", fmt.Sprint(deviations)}, {"outcome", last.Facts["outcome"]}, {"attended", facts["attended"]},
 	} {
 		fmt.Fprintf(&b, "%s: %s\n", pair[0], pair[1])

@@ -39,7 +39,8 @@ func TakeUp(t testing.TB, fence transcript.Fence, prev string) *Pen {
 // Add writes the next line.
 func (p *Pen) Add(kind transcript.Kind, step string, facts transcript.Facts) {
 	p.T.Helper()
-	e := transcript.Event{Prev: p.Prev, Seq: len(p.Events), Time: time.Now().UTC().Format(time.RFC3339), Kind: kind, Step: step, Facts: facts}
+	e := transcript.Event{Prev: p.Prev, Seq: len(p.Events), Time: time.Now().UTC().Format(time.RFC3339), Kind: kind,
+		Step: step, Facts: facts}
 	line, err := e.Line()
 	if err == nil {
 		err = p.Fence.Append(p.T.Context(), transcript.EntryName(e.Seq), line)

@@ -37,7 +37,8 @@ func startProxy(t testing.TB, server string) *Proxy {
 	t.Helper()
 	host := []byte{127, 0, 0, 2}
 	rand.Read(host[1:3])
-	p := &Proxy{server: server, address: net.JoinHostPort(net.IP(host).String(), "0"), open: map[net.Conn]bool{}, cut: map[string]int{},
+	p := &Proxy{server: server, address: net.JoinHostPort(net.IP(host).String(), "0"), open: map[net.Conn]bool{},
+		cut:    map[string]int{},
 		before: map[string]func(){}, seen: map[string]int{}}
 	p.Up(t)
 	p.address = p.listener.Addr().String()
