@@ -135,12 +135,16 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 		Report: func(p rewrap.Progress) { d.Show(func(v *View) { v.Progress = &p }) },
 	})
 	facts := Facts{
-		"scanned": strconv.Itoa(counts.Scanned), transcript.FactRewraps: strconv.Itoa(counts.Rewrapped),
-		"current":   strconv.Itoa(counts.Current),
-		"conflicts": strconv.Itoa(counts.Conflicts), "poison": strconv.Itoa(counts.Poison),
+		"scanned":              strconv.Itoa(counts.Scanned),
+		transcript.FactRewraps: strconv.Itoa(counts.Rewrapped),
+		"current":              strconv.Itoa(counts.Current),
+		"conflicts":            strconv.Itoa(counts.Conflicts),
+		"poison":               strconv.Itoa(counts.Poison),
 		transcript.FactLeftOut: strconv.Itoa(counts.Excluded),
-		"skipped":              strconv.Itoa(counts.Skipped), "passes": strconv.Itoa(counts.Passes), "workers": s.Provider.Workers(),
-		"took": time.Since(began).Round(100 * time.Millisecond).String(),
+		"skipped":              strconv.Itoa(counts.Skipped),
+		"passes":               strconv.Itoa(counts.Passes),
+		"workers":              s.Provider.Workers(),
+		"took":                 time.Since(began).Round(100 * time.Millisecond).String(),
 	}
 	if err != nil { // what was written until then is in the store
 		return nil, errors.Join(err, d.Note(ctx, facts))
