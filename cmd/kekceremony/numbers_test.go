@@ -46,6 +46,7 @@ var (
 	trouble  = regexp.MustCompile(`conflicts +([\d,]+) +poison +([\d,]+)`)
 	numbered = regexp.MustCompile(`step \d+ of \d+`)
 	fixed    = regexp.MustCompile(` {2,}[1-9]  [a-z-]+ |count [12] |alarm|sha256sum|^ *\d+\. `)
+	grouped  = regexp.MustCompile(`^\d{1,3}(,\d{3})+$`)
 	number   = regexp.MustCompile(`[A-Za-z0-9:+_.,-]*\d[A-Za-z0-9:+_.,-]*`)
 )
 
@@ -78,7 +79,9 @@ func inTheLog(t *testing.T, screens []string, kind, bundle string, also ...strin
 				line = known.ReplaceAllString(line, " ")
 			}
 			for _, n := range number.FindAllString(line, -1) {
-				n = strings.ReplaceAll(strings.Trim(n, ".,:-"), ",", "")
+				if n = strings.Trim(n, ".,:-"); grouped.MatchString(n) {
+					n = strings.ReplaceAll(n, ",", "")
+				}
 				if !strings.Contains(facts, n) {
 					t.Errorf("%q is on the screen and not in the log:\n%s", n, s)
 					return

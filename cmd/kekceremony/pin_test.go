@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -158,6 +157,6 @@ func TestKilledAtPIN(t *testing.T) {
 		if err != nil || afterErr != nil || string(before) != string(after) {
 			t.Errorf("SIG%s: the terminal's state before and after: %q, %q, %v", name, before, after, errors.Join(err, afterErr))
 		}
-		_ = exec.Command("tmux", "-L", p.server, "kill-server").Run()
+		p.end()
 	}
 }

@@ -3,7 +3,6 @@ package main_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -127,7 +126,7 @@ func restored(t *testing.T, p *pane, code int) {
 	t.Helper()
 	p.until(fmt.Sprintf("EXIT %d", code))
 	p.sameState()
-	_ = exec.Command("tmux", "-L", p.server, "kill-server").Run()
+	p.end()
 }
 
 var sttyState = regexp.MustCompile(`(?m)^[0-9a-f]+:[0-9a-f:]+$`)

@@ -17,6 +17,7 @@ import (
 type pane struct {
 	t       *testing.T
 	server  string
+	session string // its number
 	control *control
 }
 
@@ -28,10 +29,20 @@ func newPane(t *testing.T, line string) *pane {
 	pkcs11test.Need(t, "tmux")
 	// Of its own name: a server of the same name may still be on its way out.
 	p := &pane{t: t, server: fmt.Sprintf("kek-%d-%d", os.Getpid(), panes.Add(1))}
-	t.Cleanup(func() { _ = exec.Command("tmux", "-L", p.server, "kill-server").Run() })
+	t.Cleanup(p.end)
 	p.tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "sh", "-c", line)
 	p.control = newControl(t, p.server)
+	p.session = strings.TrimSpace(p.tmux("display-message", "-p", "#{pane_pid}"))
 	return p
+}
+
+// end hangs up, and waits until whatever ran in the pane has ended: it may still write
+// into the directories of the test.
+func (p *pane) end() {
+	_ = exec.Command("tmux", "-L", p.server, "kill-server").Run() // or it has ended
+	if p.session != "" && !await(func() bool { return exec.Command("pgrep", "-s", p.session).Run() != nil }) {
+		p.t.Errorf("processes of session %s go on", p.session)
+	}
 }
 
 func (p *pane) tmux(args ...string) string {
