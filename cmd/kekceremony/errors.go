@@ -179,6 +179,9 @@ func judge(err error) (code int, hint string) {
 			return o.code, o.hint
 		}
 	}
+	if transcript.IsBroken(err) { // of a line that was not written
+		return exitRefused, "nothing more was done; keep the bundle, and run kekceremony transcript verify on it"
+	}
 	var usage *usageError
 	if errors.As(err, &usage) {
 		return exitUsage, `"kekceremony rehearse" shows everything with throw-away parts; --help lists the commands`

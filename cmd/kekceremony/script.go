@@ -30,6 +30,9 @@ script_sha256 in the first line of the transcript.`,
 				return &usageError{fmt.Errorf("script of %s: want one of %s", printable.Quote(args[0]),
 					strings.Join(kinds(), ", "))}
 			}
+			if made && c.Kind != transcript.KindRotate {
+				return &usageError{fmt.Errorf("script of %s: --made is of a rotation", c.Kind)}
+			}
 			return write(cmd.OutOrStdout(), format, c.Script(version(), made))
 		}),
 	}

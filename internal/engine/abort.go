@@ -44,7 +44,7 @@ func (e *engine) givesUp() error {
 	for _, s := range e.steps {
 		if s.Act != nil && s.Act.Fresh {
 			fresh = append(fresh, s.Name)
-			if e.log.State.Ended(s.Name) {
+			if e.log.State.Done(s.Name) {
 				made = append(made, s.Name)
 			}
 		}
@@ -65,7 +65,7 @@ func (e *engine) acts() Facts {
 	for _, s := range e.steps {
 		switch {
 		case s.Act == nil:
-		case e.log.State.Ended(s.Name):
+		case e.log.State.Done(s.Name):
 			done = append(done, s.Name)
 		case e.log.State.Begun(s.Name):
 			begun = append(begun, s.Name)

@@ -59,7 +59,7 @@ func (e *engine) approved(ctx context.Context, act string) error {
 	if err != nil {
 		return err
 	}
-	if then := approval.Event.Facts["sha256"]; now.digest() != then {
+	if then := approval.Event.Facts[transcript.FactSHA256]; now.digest() != then {
 		return fmt.Errorf("step %s: approved %s, now %s: %w", act, then, now.digest(), ErrPlanMoved)
 	}
 	return nil

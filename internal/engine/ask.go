@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
-	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // ask asks question by question. Back goes to the question before, at the first one
@@ -42,7 +41,7 @@ func (e *engine) ask(ctx context.Context, s Step) error {
 			}
 		}
 	}
-	return e.end(ctx, cmp.Or(s.Ends, transcript.Answered), s.Name, all)
+	return e.end(ctx, s.ends(), s.Name, all)
 }
 
 // question asks until an answer passes its check.

@@ -38,10 +38,10 @@ func (e *engine) close(ctx context.Context) error {
 
 // core closes the log, in the store too, and writes final.txt.
 func (e *engine) core(ctx context.Context) ([]byte, error) {
+	if err := e.done(); err != nil {
+		return nil, err
+	}
 	if e.log.State.Outcome == "" {
-		if lacks := e.log.State.Lacks(); len(lacks) > 0 && !e.aborts {
-			return nil, fmt.Errorf("end of %s: not done: %s: %w", e.Kind, strings.Join(lacks, ", "), ErrUndone)
-		}
 		if _, err := e.append(ctx, transcript.Closed, "", e.closing()); err != nil {
 			return nil, err
 		}
@@ -56,6 +56,19 @@ func (e *engine) core(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	return core, e.log.Final(ctx, transcript.CoreFile, core)
+}
+
+// done refuses an end that says done before every act of the kind is: one of ours, and one
+// that somebody wrote into the store.
+func (e *engine) done() error {
+	lacks := strings.Join(e.log.State.Lacks(), ", ")
+	switch outcome := e.log.State.Outcome; {
+	case lacks == "" || outcome == transcript.OutcomeAborted || outcome == "" && e.aborts:
+		return nil
+	case outcome == "":
+		return fmt.Errorf("end of %s: not done: %s: %w", e.Kind, lacks, ErrUndone)
+	}
+	return fmt.Errorf("ceremony %d is closed as done, and is not: %s: %w", e.site.Seq, lacks, history.ErrHistory)
 }
 
 // ending is the last page.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,7 +97,7 @@ func (e *engine) needs(what string) string {
 func (e *engine) settled(ctx context.Context, s Step) (bool, error) {
 	log := e.log.State
 	switch {
-	case !log.Ended(s.Name) || !e.resumed:
+	case !e.resumed:
 		return false, nil
 	case s.Gather != nil:
 		request, ok := log.Requested(s.Name)
@@ -107,21 +106,24 @@ func (e *engine) settled(ctx context.Context, s Step) (bool, error) {
 		}
 		if s.Gather.Purpose == quorum.Approve && !e.allDone(s.Gather.Acts) {
 			now, err := e.derive(ctx, s.Gather) // what moved is asked anew, also when an act was begun
-			return now.digest() == request.Event.Facts["sha256"], err
+			return now.digest() == request.Event.Facts[transcript.FactSHA256], err
 		}
 		return true, nil
 	case s.Act != nil:
+		if !log.Done(s.Name) {
+			return false, nil
+		}
 		state, _, err := s.Act.State(ctx, e.site, e.facts())
 		if err == nil && state != Done {
 			err = fmt.Errorf("step %s: %w", s.Name, ErrUndone)
 		}
 		return true, err
 	}
-	return !s.Anew, nil
+	return !s.Anew && log.Ended(s.Name, s.ends()), nil
 }
 
 func (e *engine) allDone(acts []string) bool {
-	return !slices.ContainsFunc(acts, func(act string) bool { return !e.log.State.Ended(act) })
+	return !slices.ContainsFunc(acts, func(act string) bool { return !e.log.State.Done(act) })
 }
 
 func (e *engine) once(ctx context.Context, s Step) error {
@@ -133,7 +135,7 @@ func (e *engine) once(ctx context.Context, s Step) error {
 		if err != nil {
 			return err
 		}
-		return e.end(ctx, cmp.Or(s.Ends, transcript.Found), s.Name, facts)
+		return e.end(ctx, s.ends(), s.Name, facts)
 	case s.Gather != nil:
 		return e.gather(ctx, s)
 	default:

@@ -71,7 +71,7 @@ func (e *engine) takeUp(ctx context.Context, c store.Ceremony, torn string, lock
 		return err
 	}
 	e.resumed = true
-	e.site.Chain = kek.Chain(e.facts()[transcript.FactChain])
+	e.site.Chain = kek.Chain(e.log.State.Opened()[transcript.FactChain])
 	e.follow()
 	if e.log.State.Outcome != "" {
 		return nil

@@ -38,6 +38,17 @@ type Step struct {
 	Act    *Act
 }
 
+// ends is the kind of the line that ends a step that asks or looks.
+func (s Step) ends() transcript.Kind {
+	switch {
+	case s.Ends != "":
+		return s.Ends
+	case s.Ask != nil:
+		return transcript.Answered
+	}
+	return transcript.Found
+}
+
 // Form is a run of questions.
 type Form struct {
 	Fields []Field

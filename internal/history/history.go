@@ -60,6 +60,9 @@ func Read(ctx context.Context, log store.Log, closed []store.Ceremony) (History,
 		if err != nil && !(errors.Is(err, transcript.ErrIncomplete) && r.Signed() >= r.Roster.M) {
 			return h, fmt.Errorf("ceremony %d: %w: %w", c.Seq, ErrHistory, err)
 		}
+		if opened := r.Opened(); opened[transcript.FactMode] != c.Mode || opened[transcript.FactKind] != c.Kind {
+			return h, fmt.Errorf("ceremony %d: its first line has another mode or kind: %w", c.Seq, ErrHistory)
+		}
 		if r.FinalSum != c.Final {
 			return h, fmt.Errorf("ceremony %d: another final digest: %w", c.Seq, ErrHistory)
 		}
@@ -83,7 +86,7 @@ func (h History) Pinned(lock store.Lock, founding string) error {
 	switch {
 	case len(h.Logs) == 0:
 		return nil
-	case lock.Chain != "" && (h.first != lock.Roster || h.Logs[0].Facts[transcript.FactChain] != string(lock.Chain)):
+	case lock.Chain != "" && (h.first != lock.Roster || h.Logs[0].Opened()[transcript.FactChain] != string(lock.Chain)):
 		return fmt.Errorf("the lock is of another chain or founding roster: %w", ErrHistory)
 	case founding != "" && h.Founding != founding:
 		return fmt.Errorf("founding: configured %s, the first ceremony's final digest is %s: %w",

@@ -68,19 +68,6 @@ func (r Roster) Check(namespace string, s Signed) (Proof, error) {
 	return Proof{m, fido}, nil
 }
 
-// CheckAll verifies each signature, and that they make a quorum.
-func (r Roster) CheckAll(namespace string, all []Signed) error {
-	var proofs []Proof
-	for _, s := range all {
-		p, err := r.Check(namespace, s)
-		if err != nil {
-			return err
-		}
-		proofs = append(proofs, p)
-	}
-	return r.Quorum(namespace, proofs)
-}
-
 // Quorum demands that M distinct people with distinct keys have signed.
 func (r Roster) Quorum(namespace string, all []Proof) error {
 	names, keys := map[string]bool{}, map[string]bool{}

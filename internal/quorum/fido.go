@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/hiddeco/sshsig"
 )
@@ -24,13 +23,6 @@ func (f FIDO) String() string {
 		text += ", user verified"
 	}
 	return fmt.Sprintf("%s, counter %d", text, f.Counter)
-}
-
-// counterOf reads the counter that String wrote.
-func counterOf(text string) (n uint32) {
-	_, after, _ := strings.Cut(text, "counter ")
-	_, _ = fmt.Sscan(after, &n)
-	return n
 }
 
 // Flags of an authenticator (PROTOCOL.u2f, from CTAP 2).
@@ -64,13 +56,6 @@ func (f FIDO) allowed(verified bool) error {
 
 // Counters are the last signature counters of authenticators, by key fingerprint.
 type Counters map[string]uint32
-
-// Tell takes over what an earlier signature of a key told.
-func (c Counters) Tell(fingerprint, fido string) {
-	if fido != "" {
-		c[fingerprint] = counterOf(fido)
-	}
-}
 
 // Next refuses a counter that did not grow: the same key is in two places, or the
 // signature is an old one.

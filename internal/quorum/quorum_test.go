@@ -12,9 +12,9 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
-// TestCheckAll: M signatures by fewer than M keys, and a witness's approval, are
+// TestQuorum: M signatures by fewer than M keys, and a witness's approval, are
 // no quorum. The signatures are made by stock ssh-keygen.
-func TestCheckAll(t *testing.T) {
+func TestQuorum(t *testing.T) {
 	dir := t.TempDir()
 	space := quorum.Production.Namespace(quorum.Approve)
 	text := "# quorum: 2\n"
@@ -53,13 +53,26 @@ func TestCheckAll(t *testing.T) {
 		return quorum.Signed{Name: name, Statement: []byte("the plan\n"), Signature: sig}
 	}
 	op1, op2, witness := signed("op1"), signed("op2"), signed("witness")
-	if err := r.CheckAll(space, []quorum.Signed{op1, op2}); err != nil {
+	if err := checkAll(r, space, []quorum.Signed{op1, op2}); err != nil {
 		t.Errorf("two of two: %v", err)
 	}
-	if err := r.CheckAll(space, []quorum.Signed{op1, op1}); !errors.Is(err, quorum.ErrQuorum) {
+	if err := checkAll(r, space, []quorum.Signed{op1, op1}); !errors.Is(err, quorum.ErrQuorum) {
 		t.Errorf("one key twice: %v", err)
 	}
-	if err := r.CheckAll(space, []quorum.Signed{op1, witness}); err == nil || !strings.Contains(err.Error(), "the roster does not allow it") {
+	if err := checkAll(r, space, []quorum.Signed{op1, witness}); err == nil || !strings.Contains(err.Error(), "the roster does not allow it") {
 		t.Errorf("a witness: %v", err)
 	}
+}
+
+// checkAll verifies each signature, and that they make a quorum.
+func checkAll(r quorum.Roster, namespace string, all []quorum.Signed) error {
+	var proofs []quorum.Proof
+	for _, s := range all {
+		p, err := r.Check(namespace, s)
+		if err != nil {
+			return err
+		}
+		proofs = append(proofs, p)
+	}
+	return r.Quorum(namespace, proofs)
 }

@@ -51,7 +51,9 @@ func (f forger) goOn(lines func(add func(transcript.Kind, string, transcript.Fac
 	w := transcripttest.TakeUp(f.t, stored{planter{f.s.Store}}, "")
 	lines(func(kind transcript.Kind, step string, facts transcript.Facts) {
 		if kind == transcript.Signed { // by mallory or mike, over what was asked last in the step
-			asked, _ := w.Events.Last(transcript.Of(transcript.Asked, step))
+			asked, _ := transcripttest.Last(w.Events, func(e transcript.Event) bool {
+				return e.Kind == transcript.Asked && e.Step == step
+			})
 			facts = f.sign(w.Events[0], asked, facts["signer"])
 		}
 		w.Add(kind, step, facts)
@@ -305,5 +307,63 @@ func TestHalfFinals(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestPlantedLines: while a version's making waits for its approval, somebody who may write
+// to the store writes a line into it that moves its target or its chain, calls an act done,
+// or ends it. The same command makes nothing, and nobody signs an end.
+func TestPlantedLines(t *testing.T) {
+	for name, plant := range map[string]func(*transcripttest.Pen){
+		"another target": func(p *transcripttest.Pen) { p.Add(transcript.Found, "probe", transcript.Facts{"to": "3"}) },
+		"another chain": func(p *transcripttest.Pen) {
+			p.Add(transcript.Found, "probe", transcript.Facts{"chain": strings.Repeat("f", 32)})
+		},
+		"an end":        func(p *transcripttest.Pen) { p.Add(transcript.Closed, "", transcript.Facts{"outcome": "done"}) },
+		"a second line": func(p *transcripttest.Pen) { p.Add(transcript.Opened, "", p.Events[0].Facts) },
+		"acts found, and an end": func(p *transcripttest.Pen) {
+			p.Add(transcript.Found, transcript.ActGenerate, nil)
+			p.Add(transcript.Found, transcript.ActCanary, nil)
+			p.Add(transcript.Closed, "", transcript.Facts{"outcome": "done"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			parts, s := installed(t)
+			room := consenting{Unattended: nobody(parts)}
+			room.consent = func(ctx context.Context, r engine.Request) (engine.Consent, error) {
+				if r.Purpose == quorum.Approve {
+					return engine.Consent{}, engine.ErrLater
+				}
+				return room.Unattended.Consent(ctx, r)
+			}
+			var waiting *engine.WaitingError
+			if err := engine.Run(t.Context(), *s, room, steps.Generate(2)); !errors.As(err, &waiting) {
+				t.Fatal(err)
+			}
+			plant(transcripttest.TakeUp(t, stored{planter{s.Store}}, ""))
+			err := engine.Run(t.Context(), *site(t, parts), nobody(parts), steps.Generate(2))
+			keks, _ := s.Store.KEKs(t.Context())
+			if !errors.Is(err, history.ErrHistory) || len(keks) != 1 {
+				t.Errorf("got %v, and %d versions", err, len(keks))
+			}
+			if all, _ := filepath.Glob(filepath.Join(parts.Bundles(), "*-generate", "final.*.sig")); len(all) > 0 {
+				t.Errorf("signed: %v", all)
+			}
+		})
+	}
+}
+
+// TestRehearsalTakenForProduction: a rehearsal's ceremony that the store calls one of
+// production is not believed.
+func TestRehearsalTakenForProduction(t *testing.T) {
+	parts, s := installed(t)
+	change(t, parts, `UPDATE kek_ceremonies SET mode = 'production'`)
+	all, err := s.Store.Ceremonies(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := history.Read(t.Context(), s.Store, all); !errors.Is(err, history.ErrHistory) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -133,7 +133,7 @@ func sameAgain(s *Site, about map[string]string) error {
 // comparePins refuses what moved, unless people have decided to go on with it.
 func comparePins(s *Site, about map[string]string) error {
 	for _, d := range moved(s, about) {
-		if d.What == "provider" {
+		if d.What == transcript.FactProvider {
 			return fmt.Errorf("%s: was %s, is %s: %w", d.What, d.Expected, d.Seen, history.ErrLockDiffers) // locked for ever
 		}
 		if !s.Decided(d) {

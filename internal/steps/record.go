@@ -47,7 +47,7 @@ func leaving() Step {
 			{Name: transcript.FactDiffered, Question: "Did anything deviate from the script?",
 				Help:    "none, or: EXPECTED / SEEN / DECIDED / BY WHOM",
 				Example: "three operators / two came / went on with two / alice and bob",
-				Check:   checkDiffered, Propose: rehearsed("none")},
+				Check:   checkDiffered, Propose: rehearsed(transcript.NothingDiffered)},
 		}, Reports: func(f Facts) (Facts, bool) {
 			d, err := reported(f[transcript.FactDiffered])
 			return d, err == nil
@@ -164,7 +164,7 @@ func checkClock(s *Site, answer string) error {
 }
 
 func checkDiffered(_ *Site, answer string) (Facts, error) {
-	if strings.EqualFold(answer, "none") {
+	if strings.EqualFold(answer, transcript.NothingDiffered) {
 		return Facts{transcript.FactDiffered: "none"}, nil
 	}
 	if _, err := reported(answer); err != nil {

@@ -13,11 +13,11 @@ import (
 func (s State) Approval(act string) (Requested, error) {
 	by, ok := s.approved[act]
 	if !ok {
-		return Requested{}, broken(RuleOrder, "act %s: no plan covers it", printable.Text(act))
+		return Requested{}, broken(RuleOrder, "act %s: no plan covers it: %w", printable.Text(act), quorum.ErrQuorum)
 	}
 	r := s.requests[by]
 	if len(r.Signed) > 0 && (r.Event.Kind != Plan || !slices.Contains(r.Acts(), act)) {
-		return r, broken(RuleOrder, "act %s: the plan that was signed does not name it", printable.Text(act))
+		return r, broken(RuleOrder, "act %s: the plan that was signed does not name it: %w", printable.Text(act), quorum.ErrQuorum)
 	}
 	if err := s.Roster.Quorum(s.Mode().Namespace(quorum.Approve), r.Signed); err != nil {
 		return r, broken(RuleQuorum, "act %s: %w", printable.Text(act), err)
@@ -38,6 +38,7 @@ func (s *State) takeDone(e Event) error {
 	if err != nil {
 		return err
 	}
+	s.done[e.Step] = true
 	delete(s.open, e.Step)
 	if next, ok := e.Facts[FactNextRoster+"_sha256"]; ok {
 		return s.takeChange(e, approval, next)

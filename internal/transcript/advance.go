@@ -32,8 +32,8 @@ func (s *State) advance(e Event) error {
 // opened takes the first line.
 func (s *State) opened(e Event) error {
 	*s = State{first: e, Facts: Facts{}, requests: map[string]Requested{}, purposes: map[string]quorum.Purpose{},
-		came: map[string]bool{}, attended: map[string]bool{}, approved: map[string]string{}, begun: map[string]bool{},
-		open: map[string]bool{}, begunOf: map[string]bool{}, ended: map[string]bool{},
+		came: map[string]bool{}, attended: map[string]bool{}, approved: map[string]string{}, begun: map[string]bool{}, done: map[string]bool{},
+		open: map[string]bool{}, begunOf: map[string]bool{}, ended: map[ending]bool{},
 		counters: quorum.Counters{}, firsts: quorum.Counters{}}
 	if e.Kind != Opened {
 		return broken(RuleLog, "the first line is %s, not %s", printable.Text(string(e.Kind)), Opened)
@@ -51,6 +51,12 @@ func (s *State) opened(e Event) error {
 func (s *State) allowed(e Event) error {
 	if s.Outcome != "" {
 		return broken(RuleLog, "it follows the closing line")
+	}
+	if s.lines > 0 && e.Kind == Opened {
+		return broken(RuleLog, "a second %s line", Opened)
+	}
+	if !slices.Contains(kinds, e.Kind) {
+		return broken(RuleLog, "kind %s", printable.Quote(string(e.Kind)))
 	}
 	if name := e.misplaced(); name != "" {
 		return broken(RuleOrder, "fact %s in a %s line", printable.Text(name), e.Kind)
@@ -102,7 +108,7 @@ func (s *State) fold(e Event) {
 		maps.Copy(s.Facts, e.Facts)
 	case Roster, NextRoster, Answered, Found, Gathered, Done:
 		maps.Copy(s.Facts, e.Facts)
-		s.ended[e.Step] = true
+		s.ended[ending{e.Step, e.Kind}] = true
 	case Begun:
 		s.Facts[FactBegun+e.Step] = "yes"
 	}

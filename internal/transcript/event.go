@@ -44,6 +44,10 @@ const (
 	Closed     Kind = "closed"      // the last line
 )
 
+// kinds are all there are.
+var kinds = []Kind{Opened, Roster, NextRoster, Deviation, Answered, Found, Noted, Asked, Plan, Signed, Gathered, Begun, Done,
+	Failed, Waiting, Resumed, Closed}
+
 // Event is one line of events.jsonl.
 type Event struct {
 	Prev  string `json:"prev"` // SHA-256 of the line before with its LF, hex
@@ -158,31 +162,10 @@ func ParseLog(data []byte) (Events, error) {
 		if n > 0 && e.Prev != prev {
 			return events, fmt.Errorf("events.jsonl line %d: prev is not the digest of line %d", n+1, n)
 		}
-		if (n == 0) != (e.Kind == Opened) {
-			return events, fmt.Errorf("events.jsonl line %d: kind %s", n+1, e.Kind)
-		}
-		if n > 0 && events[n-1].Kind == Closed {
-			return events, fmt.Errorf("events.jsonl line %d: it follows the closing line", n+1)
-		}
 		prev = Digest(line)
 		events = append(events, e)
 	}
 	return events, nil
-}
-
-// Last returns the last event for which is holds.
-func (es Events) Last(is func(Event) bool) (Event, bool) {
-	for i := len(es) - 1; i >= 0; i-- {
-		if is(es[i]) {
-			return es[i], true
-		}
-	}
-	return Event{}, false
-}
-
-// Of matches a kind and, unless it is empty, a step.
-func Of(kind Kind, step string) func(Event) bool {
-	return func(e Event) bool { return e.Kind == kind && (step == "" || e.Step == step) }
 }
 
 // Clock is when the event was written, as the console claims it.
@@ -208,9 +191,12 @@ func (e Event) Head() string {
 	return Digest(line)
 }
 
-// owned are facts on which people's rights hang, with the kinds that may tell them.
+// owned are facts on which people's rights or the ceremony itself hang, with the kinds that
+// may tell them.
 // Those of a name that ends in a dot or an underscore begin so.
 var owned = map[string][]Kind{
+	FactChain: {Opened}, FactCeremony: {Opened}, FactKind: {Opened}, FactMode: {Opened},
+	FactFrom: {Opened}, FactTo: {Opened}, FactGenerate: {Opened}, FactExclude: {Opened},
 	FactRoster: {Roster}, FactRoster + "_sha256": {Roster},
 	FactNextRoster: {NextRoster}, FactNextRoster + "_sha256": {NextRoster, Asked, Done},
 	FactAttended: {Gathered}, FactChanged: {Done}, FactLocked: {Done}, factCanary: {Done}, FactBegun: {},

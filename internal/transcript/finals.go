@@ -44,7 +44,7 @@ func (v *verifier) final(core []byte, m quorum.Member) error {
 		return &RuleError{RuleFinals, err}
 	}
 	v.used[name] = true
-	if !signed { // laid down before an interruption, and never signed: it says nothing
+	if !signed { // written before an interruption, and never signed: it says nothing
 		return nil
 	}
 	if err := v.State.takeFinal(m, statement, sig); err != nil {

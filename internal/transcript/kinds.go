@@ -41,5 +41,5 @@ func Required(opened Facts) []string {
 
 // Lacks lists the acts that the ceremony must have done and has not.
 func (s State) Lacks() []string {
-	return slices.DeleteFunc(slices.Clone(Required(s.Opened())), s.Ended)
+	return slices.DeleteFunc(slices.Clone(Required(s.Opened())), s.Done)
 }

@@ -30,12 +30,19 @@ type State struct {
 	joined   []string                  // who has proved to hold a key of the next roster
 	approved map[string]string         // step of an act -> step of its approval
 	begun    map[string]bool           // acts
+	done     map[string]bool           // acts
 	open     map[string]bool           // acts that are begun and not done
 	begunOf  map[string]bool           // approvals of which an act was begun
-	ended    map[string]bool           // steps that have the line which ends one
+	ended    map[ending]bool           // steps that have the line which ends one
 	changed  string                    // digest of the roster that took effect
 	counters quorum.Counters           // of authenticators, after the last signature
 	firsts   quorum.Counters           // at each key's first signature
+}
+
+// ending is a line that ends a step.
+type ending struct {
+	step string
+	kind Kind
 }
 
 // Requested is a request that still counts, and who has signed it, in order.
@@ -75,7 +82,7 @@ func (s State) clone() State {
 	s.joined = slices.Clone(s.joined)
 	s.approved = maps.Clone(s.approved)
 	s.begun, s.open, s.begunOf = maps.Clone(s.begun), maps.Clone(s.open), maps.Clone(s.begunOf)
-	s.ended = maps.Clone(s.ended)
+	s.done, s.ended = maps.Clone(s.done), maps.Clone(s.ended)
 	s.counters, s.firsts = maps.Clone(s.counters), maps.Clone(s.firsts)
 	return s
 }
@@ -95,11 +102,14 @@ func (s State) Requested(step string) (Requested, bool) {
 	return r, ok
 }
 
-// Ended reports whether the log holds the line that ends a step.
-func (s State) Ended(step string) bool { return s.ended[step] }
+// Ended reports whether the log holds the line of a kind that ends a step.
+func (s State) Ended(step string, kind Kind) bool { return s.ended[ending{step, kind}] }
 
 // Begun reports whether an act was begun at any time.
 func (s State) Begun(act string) bool { return s.begun[act] }
+
+// Done reports whether an act was done, under its approval.
+func (s State) Done(act string) bool { return s.done[act] }
 
 // HalfDone lists the acts that were begun and are not done, by name.
 func (s State) HalfDone() []string { return sorted(s.open) }

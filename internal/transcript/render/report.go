@@ -71,7 +71,7 @@ func participants(r transcript.Report) Section {
 	for _, m := range r.Roster.Members {
 		attended, approved := "", ""
 		for _, e := range r.Events {
-			if e.Kind != transcript.Signed || e.Facts["signer"] != m.Name {
+			if e.Kind != transcript.Signed || e.Facts[transcript.FactSigner] != m.Name {
 				continue
 			}
 			when := strings.TrimSpace(e.Time + " " + e.Facts[transcript.FactFIDO])
@@ -153,11 +153,11 @@ func plans(r transcript.Report) (all []Section) {
 				break
 			}
 			if s.Kind == transcript.Signed && s.Step == e.Step {
-				names = append(names, s.Facts["signer"])
+				names = append(names, s.Facts[transcript.FactSigner])
 			}
 		}
-		all = append(all, Section{Title: fmt.Sprintf("Plan of line %d", e.Seq), Code: e.Facts["plan"],
-			Text: []string{"Digest " + groups(e.Facts["sha256"]) + ". Signed by " + or(strings.Join(names, ", "), "nobody") + "."}})
+		all = append(all, Section{Title: fmt.Sprintf("Plan of line %d", e.Seq), Code: e.Facts[transcript.FactPlan],
+			Text: []string{"Digest " + groups(e.Facts[transcript.FactSHA256]) + ". Signed by " + or(strings.Join(names, ", "), "nobody") + "."}})
 	}
 	return all
 }

@@ -70,3 +70,13 @@ func (d *Draft) core() ([]byte, bool) {
 	}
 	return []byte(b.String()), true
 }
+
+// Last is the last of the events for which is holds.
+func Last(events transcript.Events, is func(transcript.Event) bool) (transcript.Event, bool) {
+	for i := len(events) - 1; i >= 0; i-- {
+		if is(events[i]) {
+			return events[i], true
+		}
+	}
+	return transcript.Event{}, false
+}

@@ -145,7 +145,7 @@ func (d *Draft) sign(i int) {
 	if order["keep"] != "" {
 		return
 	}
-	asked, ok := d.Events[:i].Last(func(a transcript.Event) bool {
+	asked, ok := Last(d.Events[:i], func(a transcript.Event) bool {
 		return (a.Kind == transcript.Asked || a.Kind == transcript.Plan) && a.Step == e.Step
 	})
 	if !ok {
