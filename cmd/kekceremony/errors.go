@@ -103,7 +103,7 @@ var outcomes = []outcome{
 	{provider.ErrAmbiguous, exitRefused, "find out who made the other key"},
 	{provider.ErrUnguarded, exitRefused, "give the module and every directory above it to root, and let nobody else write there"},
 	{provider.ErrKeeper, exitAgain, "the module crashed or hung, and took nothing with it; the same command starts it anew"},
-	{provider.ErrNoToken, exitUsage, "list the tokens with: pkcs11-tool --module MODULE -L; the module gets only the variables that encryption.pkcs11.environment names"},
+	{provider.ErrNoToken, exitUsage, "list the tokens with: pkcs11-tool --module MODULE -L; the module gets only the variables that encryption.pkcs11.environment names, as they are set here (of a rehearsal: SOFTHSM2_CONF=DIR/softhsm2.conf)"},
 	{provider.ErrTokens, exitUsage, "set encryption.pkcs11.token_serial"},
 	{provider.ErrNoFile, exitUsage, "set encryption.env.secrets_file"},
 	{rehearsal.ErrNoSoftHSM, exitUsage, "apt-get install softhsm2, or rehearse --provider env"},

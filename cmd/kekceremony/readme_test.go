@@ -25,8 +25,8 @@ func session(t *testing.T) (commands []command) {
 		t.Fatal(err)
 	}
 	block := regexp.MustCompile("(?s)```console\n(.*?)```").FindSubmatch(text)
-	if block == nil {
-		t.Fatal("the README shows no session")
+	if block == nil || strings.Contains(string(text), "\n<<<<<<<") {
+		t.Fatal("the README shows no session, or has two versions of a text")
 	}
 	for line := range strings.Lines(string(block[1])) {
 		line = strings.TrimSuffix(line, "\n")

@@ -58,6 +58,7 @@ func (r *rehearsed) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	fmt.Fprintf(os.Stderr, "kekceremony: rehearse: writing %d records\n", r.records)
 	if err := r.application(ctx, func(a rehearsal.Application) error { return a.Write(ctx, r.records) }); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 func (e *engine) ask(ctx context.Context, s Step) error {
 	given := make([]Facts, len(s.Ask.Fields))
 	for i := 0; i < len(given); i++ {
+		e.show(func(v *View) { v.Details = answered(s.Ask.Fields[:i], given) })
 		facts, err := e.question(ctx, s, s.Ask.Fields[i])
 		if errors.Is(err, ErrBack) && i > 0 {
 			i -= 2
@@ -26,9 +27,6 @@ func (e *engine) ask(ctx context.Context, s Step) error {
 			return err
 		}
 		given[i] = facts
-		if i+1 < len(given) { // after the last one comes another page
-			e.show(func(v *View) { v.Details = answered(s.Ask.Fields[:i+1], given) })
-		}
 	}
 	all := Facts{}
 	for _, facts := range given {
@@ -44,13 +42,15 @@ func (e *engine) ask(ctx context.Context, s Step) error {
 	return e.end(ctx, s.ends(), s.Name, all)
 }
 
-// question asks until an answer passes its check.
+// question asks until an answer passes its check. In the field stands what was answered
+// before somebody went back, else what is proposed; after a refusal what was typed, unless
+// it may be a PIN.
 func (e *engine) question(ctx context.Context, s Step, f Field) (Facts, error) {
-	q, example := Question{Field: f}, f.Example
+	q, proposed, pin := Question{Field: f}, "", ""
 	if f.Propose != nil {
-		q.Value = f.Propose(e.site)
-		example = cmp.Or(q.Value, example)
+		proposed = f.Propose(e.site)
 	}
+	q.Value = cmp.Or(e.answers[f.Name], proposed)
 	for {
 		answer, err := e.room.Ask(ctx, q)
 		if err != nil {
@@ -60,24 +60,37 @@ func (e *engine) question(ctx context.Context, s Step, f Field) (Facts, error) {
 			}
 			return nil, err
 		}
-		facts, err := f.accept(e.site, strings.TrimSpace(answer))
+		facts, err := f.accept(e.site, strings.TrimSpace(answer), pin)
 		if err == nil {
+			e.answers[f.Name] = answer
 			return facts, nil
 		}
-		q.Value, q.Refused = answer, fmt.Errorf("%s: %w; example: %s", f.Name, err, example)
+		q.Value, q.Refused = answer, fmt.Errorf("%s: %w; example: %s", f.Name, err, cmp.Or(f.Example, proposed))
+		if errors.Is(err, errPIN) {
+			q.Value, pin = proposed, cmp.Or(pin, digits.FindString(answer))
+		}
 	}
 }
 
-// accept checks what holds for every answer, and what holds for this one.
-func (f Field) accept(s *Site, answer string) (Facts, error) {
+// accept checks what holds for every answer, and what holds for this one. pin was typed
+// here before: what holds it is refused again.
+func (f Field) accept(s *Site, answer, pin string) (Facts, error) {
 	if err := CheckText(answer); err != nil {
 		return nil, err
+	}
+	if pin != "" && strings.Contains(answer, pin) {
+		return nil, errPIN
 	}
 	return f.Check(s, answer)
 }
 
-// onlyDigits matches what may be a PIN that was typed too early.
-var onlyDigits = regexp.MustCompile(`^[0-9]{4,}$`)
+// errPIN refuses what may be a PIN that was typed too early.
+var errPIN = errors.New("this may be a PIN, and was discarded")
+
+var (
+	digits     = regexp.MustCompile(`[0-9][0-9 ]{2,}[0-9]`)
+	onlyDigits = regexp.MustCompile(`^[0-9]{4,}$`)
+)
 
 // CheckText refuses a text that says nothing, and one that may be a PIN: what people
 // type freely becomes part of the transcript.
@@ -86,7 +99,7 @@ func CheckText(text string) error {
 	case strings.TrimSpace(text) == "":
 		return errors.New("an answer is needed")
 	case onlyDigits.MatchString(strings.Join(strings.Fields(text), "")):
-		return errors.New("digits alone may be a PIN; add a word")
+		return errPIN
 	}
 	return nil
 }

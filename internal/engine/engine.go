@@ -19,9 +19,10 @@ type engine struct {
 	log     *transcript.Writer
 	view    View
 	resumed bool
-	aborts  bool  // the ceremony is being given up
-	did     Facts // what it had done by then
-	asks    []int // the run of questions answered in this run, by step
+	aborts  bool              // the ceremony is being given up
+	did     Facts             // what it had done by then
+	answers map[string]string // of this run, by question: what was typed and taken
+	asks    []int             // the run of questions answered in this run, by step
 }
 
 // run goes through the steps that are left.

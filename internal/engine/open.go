@@ -23,7 +23,7 @@ func Run(ctx context.Context, parts Parts, room Room, c Ceremony) error {
 }
 
 func newEngine(parts Parts, room Room, c Ceremony) *engine {
-	return &engine{Ceremony: c, site: &Site{Parts: parts, Chain: parts.PinnedChain}, room: room}
+	return &engine{Ceremony: c, site: &Site{Parts: parts, Chain: parts.PinnedChain}, room: room, answers: map[string]string{}}
 }
 
 func (e *engine) whole(ctx context.Context) error {

@@ -16,6 +16,7 @@ type Unattended struct {
 	Signs   bool // a rehearsal's keys sign
 	Say     func(string)
 	step    string
+	waiting string
 }
 
 var _ Room = (*Unattended)(nil)
@@ -91,10 +92,13 @@ func (n *Unattended) Choose(_ context.Context, f Failure) (Choice, error) {
 	return Choice{Decided: n.Answers[AnswerDeviation+f.Deviation.What]}, nil
 }
 
-// Show implements Room: a line per step.
+// Show implements Room: a line per step, and one for what it waits for.
 func (n *Unattended) Show(v View) {
 	if v.Step != n.step && v.Step != "" {
 		n.Say(fmt.Sprintf("step %d of %d: %s", v.N, v.Of, v.Title))
 	}
-	n.step = v.Step
+	if v.Waiting != n.waiting && v.Waiting != "" {
+		n.Say("waiting: " + v.Waiting)
+	}
+	n.step, n.waiting = v.Step, v.Waiting
 }

@@ -36,7 +36,7 @@ func (r typing) Ask(_ context.Context, q engine.Question) (string, error) {
 		return wrong[0], nil
 	case strings.HasPrefix(refused, q.Field.Name+": an answer is needed; example: ") && q.Value == wrong[0]:
 		return wrong[1], nil
-	case strings.HasPrefix(refused, q.Field.Name+": digits alone may be a PIN; add a word; example: ") && q.Value == wrong[1]:
+	case strings.HasPrefix(refused, q.Field.Name+": this may be a PIN, and was discarded; example: ") && q.Value == r.asked[q.Field.Name]:
 		return r.asked[q.Field.Name], nil
 	}
 	r.t.Errorf("%s: value %q, refused: %s", q.Field.Name, q.Value, refused)
@@ -135,9 +135,9 @@ func TestWrongUnattended(t *testing.T) {
 	}
 	t.Setenv("HOME", parts.Dir)
 	for _, c := range []struct{ question, answer, want string }{
-		{"place", "246810", "place: digits alone may be a PIN; add a word; example: n/a: a rehearsal: not an answer to the question"},
-		{"place", "n/a: 246810", "place: digits alone may be a PIN; add a word; example: n/a: a rehearsal: not an answer to the question"},
-		{"planned_end", "soon", "planned_end: want YYYY-MM-DD; or answer n/a: REASON; example: n/a: a rehearsal: not an answer to the question"},
+		{"place", "246810", "place: this may be a PIN, and was discarded; example: Vault 3, Example Street 5: not an answer to the question"},
+		{"place", "n/a: 246810", "place: this may be a PIN, and was discarded; example: Vault 3, Example Street 5: not an answer to the question"},
+		{"planned_end", "soon", "planned_end: want YYYY-MM-DD; or answer n/a: REASON; example: 2028-12-31: not an answer to the question"},
 	} {
 		room := nobody(parts)
 		room.Answers["roster"] = "~/roster"

@@ -173,7 +173,7 @@ func wrap(lines []string, width int) []string {
 		if len(indent) > width/2 {
 			indent = ""
 		}
-		for i, part := range strings.Split(ansi.Wrap(line, width-len(indent), "/"), "\n") {
+		for i, part := range strings.Split(ansi.Wrap(line, width-1-len(indent), ""), "\n") {
 			if i > 0 {
 				part = indent + part
 			}
@@ -188,7 +188,7 @@ func wrap(lines []string, width int) []string {
 func para(style lipgloss.Style, head, text string, width int) []string {
 	room := max(16, width-len(head))
 	var lines []string
-	for line := range strings.SplitSeq(ansi.Wrap(text, room, "/,"), "\n") {
+	for line := range strings.SplitSeq(ansi.Wrap(text, room-1, ""), "\n") {
 		lines = append(lines, head+style.Render(line))
 		head = strings.Repeat(" ", len(head))
 	}
