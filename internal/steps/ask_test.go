@@ -199,3 +199,38 @@ func TestProposals(t *testing.T) {
 		}
 	}
 }
+
+// returning is a room in which somebody answers the first two questions of the place, goes
+// back from the third, and takes what stands in the field.
+type returning struct {
+	*engine.Unattended
+	shown map[string][]string // what stood in the field, by question
+}
+
+func (r returning) Ask(_ context.Context, q engine.Question) (string, error) {
+	name := q.Field.Name
+	r.shown[name] = append(r.shown[name], q.Value)
+	switch n := len(r.shown[name]); {
+	case name == "authorised" && n == 1:
+		return "the board, ticket 7", nil
+	case name == "people" && n == 1:
+		return "", engine.ErrBack
+	}
+	return q.Value, nil
+}
+
+// TestBack: whoever goes back finds what was answered, and Enter keeps it.
+func TestBack(t *testing.T) {
+	parts, s := installed(t)
+	room := returning{nobody(parts), map[string][]string{}}
+	if err := engine.Run(t.Context(), *s, room, steps.Generate(2)); err != nil {
+		t.Fatal(err)
+	}
+	if got := room.shown["authorised"]; len(got) != 2 || got[1] != "the board, ticket 7" {
+		t.Errorf("in the field stood %q", got)
+	}
+	r, err := transcript.Verify(bundles(t, parts, transcript.KindGenerate)[0])
+	if err != nil || r.Facts["authorised"] != "the board, ticket 7" {
+		t.Errorf("authorised: %q, %v", r.Facts["authorised"], err)
+	}
+}

@@ -1,0 +1,31 @@
+package tui
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// TestWrapKeepsAll: at no width a character is lost where a line breaks, and no line is
+// wider than the screen.
+func TestWrapKeepsAll(t *testing.T) {
+	const text = ` refused: differed: want "none", or EXPECTED / SEEN / DECIDED / BY WHOM with " / " between;` +
+		` example: /srv/rosters/2026-11/next-roster n/a: REASON SHA256:Zk3v/x+y`
+	bare := func(s string) string { return strings.Join(strings.Fields(s), "") }
+	for width := 20; width <= 130; width++ {
+		for name, lines := range map[string][]string{
+			"wrap": wrap([]string{text}, width),
+			"para": para(past, " ", text, width),
+		} {
+			if got := bare(ansi.Strip(strings.Join(lines, " "))); got != bare(text) {
+				t.Errorf("%s at %d: %q", name, width, got)
+			}
+			for _, line := range lines {
+				if n := ansi.StringWidth(line); n > width {
+					t.Errorf("%s at %d: a line of %d", name, width, n)
+				}
+			}
+		}
+	}
+}
