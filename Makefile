@@ -1,6 +1,9 @@
 # make rehearse: the whole thing with throw-away parts. make test: every test.
 # make torture: 200 rotations killed at random, token and store gone for a minute,
-# the module ended in every way in every place; some 25 minutes.
+# the module ended in every way in every place, every interrupted ceremony finished;
+# some 30 minutes.
+# make interrupted OLD=PROGRAM: interrupts the ceremonies of an older program again, for
+# TestInterrupted; docs/design.md says when.
 # make bench: writes docs/performance.md, some minutes.
 # make fuzz: each fuzz target for FUZZTIME.
 GO ?= go
@@ -8,7 +11,7 @@ BIN := $(CURDIR)/bin/kekceremony
 RECORDS ?= 1000
 FUZZTIME ?= 10m
 
-.PHONY: rehearse test build deps testdeps mutate torture bench fuzz
+.PHONY: rehearse test build deps testdeps mutate torture interrupted bench fuzz
 
 rehearse: deps build
 	$(BIN) rehearse --provider pkcs11 --records $(RECORDS)
@@ -21,7 +24,10 @@ mutate: testdeps
 	$(GO) test -timeout 20m -tags mutate -run TestMutations -v ./cmd/kekceremony
 
 torture: testdeps
-	$(GO) test -timeout 4h -tags torture -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash' -v ./cmd/kekceremony
+	$(GO) test -timeout 4h -tags torture -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash|TestInterrupted|TestAbortInterrupted' -v ./cmd/kekceremony
+
+interrupted: testdeps
+	$(GO) test -timeout 30m -run 'TestInterrupted$$' -v ./cmd/kekceremony -old $(OLD)
 
 bench: deps
 	$(GO) run ./internal/bench
