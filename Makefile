@@ -5,8 +5,10 @@
 # make test: every test; under five minutes.
 # make torture: the slow form of what make test has a short one of: 200 rotations killed
 # at random, token and store gone for a minute, the module ended in every way in every
-# place, the second verifier on every specimen; some 25 minutes. With BRIEF=1 less of
-# it, which is what .ci/run does.
+# place, the second verifier on every specimen, every interrupted ceremony finished; some
+# 30 minutes. With BRIEF=1 less of it, which is what .ci/run does.
+# make interrupted OLD=PROGRAM: interrupts the ceremonies of an older program again, for
+# TestInterrupted; docs/design.md says when.
 # make bench: writes docs/performance.md, some minutes.
 # make fuzz: each fuzz target for FUZZTIME.
 GO ?= go
@@ -17,7 +19,7 @@ FUZZTIME ?= 10m
 PARALLEL ?= 6
 SLOW := cmd/kekceremony|provider/keeper|provider/pkcs11|rewrap|store/mongo
 
-.PHONY: rehearse check test build deps testdeps mutate torture bench fuzz
+.PHONY: rehearse check test build deps testdeps mutate torture interrupted bench fuzz
 
 rehearse: deps build
 	$(BIN) rehearse --provider pkcs11 --records $(RECORDS) $(if $(UI),--ui $(UI)) $(if $(DIR),--dir $(DIR))
@@ -34,7 +36,10 @@ mutate: testdeps
 	$(GO) test -timeout 20m -tags mutate -run TestMutations -v ./cmd/kekceremony
 
 torture: testdeps
-	$(GO) test -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
+	$(GO) test -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
+
+interrupted: testdeps
+	$(GO) test -timeout 30m -run 'TestInterrupted$$' -v ./cmd/kekceremony -old $(OLD)
 
 bench: deps
 	$(GO) run ./internal/bench

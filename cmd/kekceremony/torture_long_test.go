@@ -17,10 +17,10 @@ func init() { beforehand = thorough }
 
 // thorough has the tests try everything, or with -brief more than they do otherwise.
 func thorough() {
-	everySpecimen = true
+	everySpecimen, everyCase = true, true
 	endsTried, outage, rotations = len(ends), time.Minute, 200
 	if *brief {
-		endsTried, outage, rotations = 2, 10*time.Second, 10
+		endsTried, outage, rotations, everyCase = 2, 10*time.Second, 10, false
 	}
 }
 

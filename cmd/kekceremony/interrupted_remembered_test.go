@@ -1,0 +1,93 @@
+package main_test
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// remembered is what an interrupted ceremony has, and must keep when it is finished.
+type remembered struct {
+	seq     int
+	log     []byte        // whole lines on the disk
+	entries []store.Entry // in the store
+	secrets []byte
+}
+
+// remember reads what the last ceremony of a scene has.
+func (s scene) remember() remembered {
+	s.t.Helper()
+	db, ctx := openStore(s.t, s.Parts), s.t.Context()
+	all, err := db.Ceremonies(ctx)
+	if err != nil || len(all) == 0 {
+		s.t.Fatalf("%d ceremonies, %v", len(all), err)
+	}
+	last := all[len(all)-1]
+	r := remembered{seq: last.Seq, secrets: s.read("secrets.env")}
+	log := s.read(filepath.Join("transcripts", last.Bundle, "events.jsonl"))
+	r.log = log[:bytes.LastIndexByte(log, '\n')+1]
+	if r.entries, err = db.Entries(ctx, last.Seq); err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+// read reads a file of the scene; one that is not there is empty.
+func (s scene) read(name string) []byte {
+	s.t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.Dir, name))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.t.Fatal(err)
+	}
+	return data
+}
+
+// keeps demands that the same ceremony went on: every line and final is there with its bytes, every key, one key a
+// version, and the approval of every act that had begun.
+func (s scene) keeps(before remembered) {
+	s.t.Helper()
+	after := s.remember()
+	if after.seq != before.seq {
+		s.t.Errorf("ceremony %d was finished, want %d", after.seq, before.seq)
+	}
+	if !bytes.HasPrefix(after.log, before.log) || !bytes.HasPrefix(after.secrets, before.secrets) {
+		s.t.Error("a line of the log or a key is gone")
+	}
+	for _, e := range before.entries {
+		same := func(a store.Entry) bool { return a.Name == e.Name && bytes.Equal(a.Data, e.Data) }
+		if !slices.ContainsFunc(after.entries, same) {
+			s.t.Errorf("%s is not in the store as it was", e.Name)
+		}
+	}
+	keks, err := openStore(s.t, s.Parts).KEKs(s.t.Context())
+	if n := bytes.Count(after.secrets, []byte("\n")); err != nil || n != len(keks) {
+		s.t.Errorf("%d keys of %d versions, %v", n, len(keks), err)
+	}
+	s.approvedOnce(before.log, after.log)
+}
+
+// approvedOnce demands that nobody was asked again for the approval of an act that had begun.
+func (s scene) approvedOnce(before, after []byte) {
+	s.t.Helper()
+	events, err := transcript.ParseLog(after)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	n := bytes.Count(before, []byte("\n"))
+	for _, plan := range events[n:] {
+		acts := strings.Fields(plan.Facts["acts"])
+		_, begun := events[:n].Last(func(e transcript.Event) bool {
+			return e.Kind == transcript.Begun && slices.Contains(acts, e.Step)
+		})
+		if plan.Kind == transcript.Plan && begun {
+			s.t.Errorf("step %s: the approval of %v is asked again", plan.Step, acts)
+		}
+	}
+}
