@@ -11,6 +11,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
+	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
 )
 
 // remembered is what an interrupted ceremony has, and must keep when it is finished.
@@ -83,7 +84,7 @@ func (s scene) approvedOnce(before, after []byte) {
 	n := bytes.Count(before, []byte("\n"))
 	for _, plan := range events[n:] {
 		acts := strings.Fields(plan.Facts["acts"])
-		_, begun := events[:n].Last(func(e transcript.Event) bool {
+		_, begun := transcripttest.Last(events[:n], func(e transcript.Event) bool {
 			return e.Kind == transcript.Begun && slices.Contains(acts, e.Step)
 		})
 		if plan.Kind == transcript.Plan && begun {
