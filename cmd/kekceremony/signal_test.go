@@ -23,6 +23,18 @@ func stop(p *pane, _ rehearsal.Parts) {
 	p.tmux("send-keys", "y")
 }
 
+// stopWriters stops while the writers are waited for: they are held up, for by themselves
+// they may be there before the page is.
+func stopWriters(p *pane, parts rehearsal.Parts) {
+	agents := "^kekceremony agent .*" + parts.Dir
+	pkcs11test.Run(p.t, "pkill", "-STOP", "-f", agents)
+	p.goOn(parts, regexp.MustCompile(`of \d+  acknowledge`))
+	p.tmux("send-keys", "C-c")
+	p.until("Stop here?")
+	pkcs11test.Run(p.t, "pkill", "-CONT", "-f", agents)
+	p.tmux("send-keys", "y")
+}
+
 // stopPIN: at the PIN the terminal is in other hands, and ctrl+c first gives it back.
 func stopPIN(p *pane, parts rehearsal.Parts) {
 	p.tmux("send-keys", "C-c")
@@ -58,18 +70,18 @@ func prepare(t *testing.T, page string, parts rehearsal.Parts, fault *pkcs11test
 	}
 }
 
-// TestStopOnEveryPage stops one rehearsal on each of its pages in turn. Each
-// time the terminal is as it was and the transcript is sound as far as it goes;
-// the same command goes on, and at the end everything is at version 2.
+// stopPage is a page on which a ceremony is stopped, and how.
+type stopPage struct {
+	name, shows string
+	how         func(*pane, rehearsal.Parts)
+}
+
+// TestStopOnEveryPage stops a rehearsal on each page of its install in turn, see stopOn.
 func TestStopOnEveryPage(t *testing.T) {
 	t.Parallel()
 	fault := pkcs11test.NewFault(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
-	args := []string{"rehearse", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "200", "--rate", "20"}
-	for _, page := range []struct {
-		name, shows string
-		how         func(*pane, rehearsal.Parts)
-	}{
+	stopOn(t, parts, fault, []stopPage{
 		{"roster", `Path of the roster`, stop},
 		{"attendance", `of \d+  attend(?s:.*)type bob`, stop},
 		{"place", `Who is who`, stop},
@@ -82,17 +94,37 @@ func TestStopOnEveryPage(t *testing.T) {
 		{"copies", `Where else`, stop},
 		{"leaving", `Did anything deviate`, stop},
 		{"finals", `of 13  finals(?s:.*)bob: type`, stop},
+	})
+}
+
+// TestStopOnEveryPageOfRotation stops a rehearsal on each page after its install.
+func TestStopOnEveryPageOfRotation(t *testing.T) {
+	t.Parallel()
+	fault := pkcs11test.NewFault(t)
+	parts := rehearsalWith(t, t.TempDir())
+	configure(t, parts, pkcs11test.Module(t), fault.Module)
+	must(t, unattended(parts, "install")...)
+	stopOn(t, parts, fault, []stopPage{
 		{"roster's rotation", `of \d+  attend(?s:.*)type alice`, stop},
 		{"approval of the key", `approve-key(?s:.*)bob: type 2`, stop},
 		{"second copies", `Where else`, stop},
 		{"fleet", `of \d+  fleet`, stop},
 		{"approval of the rotation", `of \d+  approve\n(?s:.*)bob: type 2`, stop},
-		{"writers", `of \d+  acknowledge`, stop},
+		{"writers", `of \d+  approve\n(?s:.*)alice: type 2`, stopWriters},
 		{"re-wrap, SIGHUP", `state      running`, hangUp},
 		{"re-wrap", `state      running`, stop},
 		{"census", `count 1`, stop},
 		{"finals of the rotation", `of \d+  finals(?s:.*)bob: type`, stop},
-	} {
+	})
+}
+
+// stopOn stops one rehearsal on pages in turn. Each time the terminal is as it was and
+// the transcript is sound as far as it goes; the same command goes on, and at the end
+// everything is at version 2.
+func stopOn(t *testing.T, parts rehearsal.Parts, fault *pkcs11test.Fault, pages []stopPage) {
+	t.Helper()
+	args := []string{"rehearse", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "200", "--rate", "20"}
+	for _, page := range pages {
 		prepare(t, page.name, parts, fault)
 		ok := t.Run(page.name, func(t *testing.T) {
 			p := newPane(t, fmt.Sprintf("stty -g; %s %s; echo EXIT $?; stty -g; echo LOOKED; cat", binary, shell(args)))

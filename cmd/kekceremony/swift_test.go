@@ -15,8 +15,8 @@ import (
 )
 
 // swift is a rehearsal's parts with an install held, n records written, a fleet
-// of one process that beats every tenth of a second, and that process running. The application
-// wrote with version 1.
+// of one process that beats four times a second, and that process running. The
+// application wrote with version 1.
 func swift(t *testing.T, n int) (rehearsal.Parts, rehearsal.Application) {
 	t.Helper()
 	return swiftWith(t, t.TempDir(), pkcs11test.Module(t), n)
@@ -50,8 +50,8 @@ func fleet(t *testing.T, parts rehearsal.Parts) {
 	beating(t, parts)
 }
 
-// partsWith is the parts of swiftWith, before anything is held with them.
-func partsWith(t *testing.T, dir, module string) rehearsal.Parts {
+// rehearsalWith makes a rehearsal's parts below a directory.
+func rehearsalWith(t *testing.T, dir string) rehearsal.Parts {
 	t.Helper()
 	parts := rehearsal.Parts{Dir: filepath.Join(dir, "r")}
 	parts, err := rehearsal.Make(t.Context(), parts.Dir, "pkcs11", "sqlite:"+parts.Store(), func(ctx context.Context) error {
@@ -65,11 +65,18 @@ func partsWith(t *testing.T, dir, module string) rehearsal.Parts {
 		t.Fatal(err)
 	}
 	pkcs11test.Setenv(t, "SOFTHSM2_CONF", parts.Token())
+	return parts
+}
+
+// partsWith is the parts of swiftWith, before anything is held with them.
+func partsWith(t *testing.T, dir, module string) rehearsal.Parts {
+	t.Helper()
+	parts := rehearsalWith(t, dir)
 	config, err := os.ReadFile(parts.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.NewReplacer("beat: 1s", "beat: 100ms", "live: 4s", "live: 1s", fmt.Sprintf("%s: %d", rehearsal.Role, rehearsal.Processes), rehearsal.Role+": 1").Replace(string(config))
+	text := strings.NewReplacer("beat: 1s", "beat: 250ms", "live: 4s", "live: 1s", fmt.Sprintf("%s: %d", rehearsal.Role, rehearsal.Processes), rehearsal.Role+": 1").Replace(string(config))
 	theirs := filepath.Join(parts.Dir, "agent.yaml")
 	for path, text := range map[string]string{theirs: text, parts.Config(): strings.ReplaceAll(text, pkcs11test.Module(t), module)} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

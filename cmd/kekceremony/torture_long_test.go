@@ -18,6 +18,7 @@ func init() { beforehand = thorough }
 // thorough has the tests try everything, or with -brief more than they do otherwise.
 func thorough() {
 	everySpecimen, everyCase = true, true
+	pace = time.Millisecond
 	endsTried, outage, rotations = len(ends), time.Minute, 200
 	if *brief {
 		endsTried, outage, rotations, everyCase = 2, 10*time.Second, 10, false

@@ -102,6 +102,10 @@ func addUp(t *testing.T, bundle string) {
 	}
 }
 
+// pace is how often something is read; something is written half as often. With make
+// torture it is a millisecond.
+var pace = 4 * time.Millisecond
+
 // users are the applications: they read and write while the ceremonies go on.
 type users struct {
 	t       *testing.T
@@ -124,8 +128,8 @@ func newUsers(t *testing.T, parts rehearsal.Parts, a rehearsal.Application, reco
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	u := &users{t: t, db: openStore(t, parts), chain: a.Chain, provider: a.Provider, cancel: cancel, written: map[int]int{}, trying: map[int]int{}}
-	u.running.Go(func() { u.often(ctx, time.Millisecond, func(int) { u.read(rand.IntN(records)) }) })
-	u.running.Go(func() { u.often(ctx, 2*time.Millisecond, func(n int) { u.write(rand.IntN(records), n) }) })
+	u.running.Go(func() { u.often(ctx, pace, func(int) { u.read(rand.IntN(records)) }) })
+	u.running.Go(func() { u.often(ctx, 2*pace, func(n int) { u.write(rand.IntN(records), n) }) })
 	t.Cleanup(u.stop)
 	return u
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -136,7 +137,9 @@ func newReader(t *testing.T, parts rehearsal.Parts) *reader {
 }
 
 func (r *reader) read(ctx context.Context) {
-	for ctx.Err() == nil {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for ; ctx.Err() == nil; <-tick.C {
 		v, err := r.a.Read(context.WithoutCancel(ctx), rand.IntN(10000))
 		if err != nil {
 			r.t.Errorf("read %d: %v", r.reads.Load(), err)

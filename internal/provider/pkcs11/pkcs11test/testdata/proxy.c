@@ -17,7 +17,7 @@
  *   short-key    keys are made with 16 bytes, whatever is asked for
  *   grant ATTRIBUTE  keys are made with this attribute (hex) true, whatever is asked
  *                for. Several may be granted
- *   slow         each wrap takes 2 ms longer, a key on the token a second
+ *   slow         each wrap takes 2 ms longer, a key on the token three seconds
  *   latency      each call of a cipher takes 1 ms longer, on every session by
  *                itself, as on a network
  *   busy         a cipher refuses a fourth call at one time (CKR_FUNCTION_FAILED)
@@ -875,7 +875,7 @@ static ck_ulong generate(const struct config *conf, ck_ulong session, struct ck_
 			copy[i].value = &no;
 	}
 	if (token && has(conf, SLOW))
-		usleep(1000000);
+		usleep(3000000);
 	ck_ulong rv = REAL(generate_key, GenerateKey)(session, m, copy, n, key);
 	if (rv == CKR_OK)
 		note(token ? "token" : "session", "");
