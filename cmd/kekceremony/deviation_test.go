@@ -36,7 +36,7 @@ func TestWizardDeviation(t *testing.T) {
 	w.tmux("send-keys", "d")
 	w.enter("Why do you go on?", "2468 10") // perhaps a PIN: it would be in the transcript
 	// Before the module gets a PIN.
-	w.enter("refused: reason: digits alone may be a PIN", "vendor update, ticket 12")
+	w.enter("refused: reason: this may be a PIN, and was discarded", "vendor update, ticket 12")
 	w.enter("PIN of token", rehearsal.PIN)
 	sign(w, "3", "alice", "bob")
 	w.enter("Where else", "")
