@@ -9,6 +9,7 @@
 # 30 minutes. With BRIEF=1 less of it, which is what .ci/run does.
 # make interrupted OLD=PROGRAM: interrupts the ceremonies of an older program again, for
 # TestInterrupted; docs/design.md says when.
+# make house: prints how long functions and files are, and how packages hang together.
 # make bench: writes docs/performance.md, some minutes.
 # make fuzz: each fuzz target for FUZZTIME.
 GO ?= go
@@ -16,10 +17,10 @@ BIN := $(CURDIR)/bin/kekceremony
 RECORDS ?= 1000
 FUZZTIME ?= 10m
 # Tests mostly wait: so many run side by side in a package, also on two cores.
-PARALLEL ?= 6
+PARALLEL ?= 10
 SLOW := cmd/kekceremony|provider/keeper|provider/pkcs11|rewrap|store/mongo
 
-.PHONY: rehearse check test build deps testdeps mutate torture interrupted bench fuzz
+.PHONY: rehearse check test build deps testdeps mutate torture interrupted house bench fuzz
 
 rehearse: deps build
 	$(BIN) rehearse --provider pkcs11 --records $(RECORDS) $(if $(UI),--ui $(UI)) $(if $(DIR),--dir $(DIR))
@@ -36,10 +37,14 @@ mutate: testdeps
 	$(GO) test -timeout 20m -tags mutate -run TestMutations -v ./cmd/kekceremony
 
 torture: testdeps
+	$(GO) test -run TestDifferential ./internal/quorum -args -signatures $(if $(BRIEF),1000,20000)
 	$(GO) test -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
 
 interrupted: testdeps
 	$(GO) test -timeout 30m -run 'TestInterrupted$$' -v ./cmd/kekceremony -old $(OLD)
+
+house:
+	$(GO) run ./internal/house
 
 bench: deps
 	$(GO) run ./internal/bench

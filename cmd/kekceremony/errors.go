@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 
+	"github.com/spf13/cobra"
+
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -188,3 +190,19 @@ func judge(err error) (code int, hint string) {
 	}
 	return exitFailed, ""
 }
+
+// held marks the errors of a command itself.
+func held(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := run(cmd, args); err != nil {
+			return &heldError{err}
+		}
+		return nil
+	}
+}
+
+type heldError struct{ err error }
+
+func (e *heldError) Error() string { return e.err.Error() }
+
+func (e *heldError) Unwrap() error { return e.err }

@@ -32,18 +32,6 @@ func run(args []string) int {
 	return report(os.Stderr, err)
 }
 
-// options are the flags that every command has.
-type options struct {
-	config  string
-	store   string
-	ui      string
-	answers string
-	keys    []string
-	json    bool
-
-	sessions int // of rotate
-}
-
 func root() *cobra.Command {
 	o := &options{}
 	var asksVersion bool
@@ -77,21 +65,6 @@ with ssh-keygen and sha256sum. To see it all with throw-away parts, run
 		probeCommand(o), transcriptCommand(o), scriptCommand(), answersCommand(), agentCommand(o), versionCommand(), keeperCommand())
 	return cmd
 }
-
-// held marks the errors of a command itself.
-func held(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := run(cmd, args); err != nil {
-			return &heldError{err}
-		}
-		return nil
-	}
-}
-
-type heldError struct{ err error }
-
-func (e *heldError) Error() string { return e.err.Error() }
-func (e *heldError) Unwrap() error { return e.err }
 
 // nothingAsked answers the bare command: with a configuration by the status,
 // which names the next command.

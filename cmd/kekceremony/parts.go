@@ -2,12 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/config"
@@ -20,34 +15,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/term"
-	"github.com/certautopilot/kekceremony/internal/tui"
 )
-
-func (o *options) configPath() string {
-	if o.config != "" {
-		return o.config
-	}
-	return config.Default
-}
-
-// readConfig reads the file and what the flags put in its place.
-func (o *options) readConfig() (config.Config, error) {
-	c, err := config.Read(o.configPath())
-	if err != nil {
-		return c, &usageError{err}
-	}
-	if o.store != "" {
-		if err := config.CheckStore(o.store); err != nil {
-			return c, &usageError{fmt.Errorf("--store: %w", err)}
-		}
-		c.Store = o.store
-	}
-	if o.sessions > 0 {
-		c.Encryption.PKCS11.Sessions = o.sessions
-	}
-	c.Keys = append(c.Keys, o.keys...)
-	return c, nil
-}
 
 // kept is the provider of a configuration.
 func kept(c config.Config) keeper.Config {
@@ -127,85 +95,4 @@ func mode(c config.Config) quorum.Mode {
 		return quorum.Rehearsal
 	}
 	return quorum.Production
-}
-
-func thisTool() (engine.Tool, error) {
-	t := engine.Tool{Version: version()}
-	f, err := os.Open("/proc/self/exe")
-	if err != nil {
-		return t, fmt.Errorf("digest this program: %w", err)
-	}
-	defer f.Close()
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	t.SHA256 = hex.EncodeToString(h.Sum(nil))
-	return t, err
-}
-
-// ceremony is one of the commands that run one.
-type ceremony struct {
-	kind string // as the answers' file calls it
-	run  func(context.Context, engine.Parts, engine.Room) error
-	rate int
-}
-
-// running runs a ceremony to its end.
-func running(c engine.Ceremony) ceremony {
-	return ceremony{kind: c.Kind, run: func(ctx context.Context, parts engine.Parts, room engine.Room) error {
-		return engine.Run(ctx, parts, room, c)
-	}}
-}
-
-// perform runs a ceremony in the room that --ui names.
-func perform(ctx context.Context, o *options, c ceremony) error {
-	cfg, err := o.readConfig()
-	if err != nil {
-		return err
-	}
-	terminal, err := o.terminal()
-	if err != nil {
-		return err
-	}
-	s, err := parts(ctx, cfg, terminal, c.rate)
-	if err != nil {
-		return err
-	}
-	defer s.Store.Close()
-	if s.ProviderName == env.Name { // no token is touched: a wrong key is told before anything begins
-		p, err := s.OpenProvider(ctx, nil)
-		if err != nil {
-			return err
-		}
-		if err := p.Close(); err != nil {
-			return err
-		}
-	}
-	if terminal != nil {
-		return tui.Run(ctx, terminal, s.Control, func(ctx context.Context, room engine.Room) error {
-			return c.run(ctx, s, room)
-		})
-	}
-	answers, err := o.answersFor(c.kind)
-	if err != nil {
-		return err
-	}
-	s.PIN.File = cfg.Encryption.PINFile
-	return unattended(ctx, s, c, answers)
-}
-
-// terminal is nil when nobody is in the room.
-func (o *options) terminal() (*term.Terminal, error) {
-	switch o.ui {
-	case "none":
-		return nil, nil
-	case "tui":
-		return term.Open()
-	case "auto":
-		t, err := term.Open()
-		if errors.Is(err, term.ErrNone) {
-			return nil, nil
-		}
-		return t, err
-	}
-	return nil, &usageError{fmt.Errorf("--ui %q: want auto, tui or none", o.ui)}
 }

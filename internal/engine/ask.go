@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -82,26 +81,6 @@ func (f Field) accept(s *Site, answer, pin string) (Facts, error) {
 		return nil, errPIN
 	}
 	return f.Check(s, answer)
-}
-
-// errPIN refuses what may be a PIN that was typed too early.
-var errPIN = errors.New("this may be a PIN, and was discarded")
-
-var (
-	digits     = regexp.MustCompile(`[0-9][0-9 ]{2,}[0-9]`)
-	onlyDigits = regexp.MustCompile(`^[0-9]{4,}$`)
-)
-
-// CheckText refuses a text that says nothing, and one that may be a PIN: what people
-// type freely becomes part of the transcript.
-func CheckText(text string) error {
-	switch {
-	case strings.TrimSpace(text) == "":
-		return errors.New("an answer is needed")
-	case onlyDigits.MatchString(strings.Join(strings.Fields(text), "")):
-		return errPIN
-	}
-	return nil
 }
 
 // answered are the answers so far, for the page.

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/signing"
@@ -198,14 +197,6 @@ func (g *gathering) Keep(ctx context.Context, p quorum.Proof, s quorum.Signed) (
 	}
 	ev, err := g.append(ctx, transcript.Signed, g.step.Name, facts)
 	return clock(ev), err
-}
-
-func clock(e transcript.Event) string {
-	t, err := time.Parse(time.RFC3339, e.Time)
-	if err != nil {
-		return e.Time
-	}
-	return t.Format("15:04:05")
 }
 
 // wait ends the run: people are missing.

@@ -9,9 +9,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// facts are what the log tells so far.
-func (e *engine) facts() Facts { return e.log.State.Facts }
-
 // end writes the event that ends a step.
 func (e *engine) end(ctx context.Context, kind transcript.Kind, step string, facts Facts) error {
 	_, err := e.append(ctx, kind, step, facts)
@@ -48,4 +45,18 @@ func (e *engine) follow() {
 	for _, d := range s.Deviations {
 		e.site.Deviations = append(e.site.Deviations, d.Facts)
 	}
+}
+
+func clock(e transcript.Event) string {
+	t, err := time.Parse(time.RFC3339, e.Time)
+	if err != nil {
+		return e.Time
+	}
+	return t.Format("15:04:05")
+}
+
+// deviate writes down what is not as expected, and that it goes on all the same.
+func (e *engine) deviate(ctx context.Context, step string, facts Facts) error {
+	_, err := e.append(ctx, transcript.Deviation, step, facts)
+	return err
 }

@@ -1,6 +1,7 @@
 package quorum_test
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -14,6 +15,9 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
 )
+
+// signatures is how many TestDifferential compares; make torture compares more.
+var signatures = flag.Int("signatures", 300, "how many signatures TestDifferential compares")
 
 // signedCase is a signature and what it is checked against.
 type signedCase struct {
@@ -199,7 +203,7 @@ func TestDifferential(t *testing.T) {
 			try(c, w)
 		}
 	}
-	for n < 600 && !testing.Short() {
+	for n < *signatures && !testing.Short() {
 		try(base[rand.IntN(len(base))], twists[rand.IntN(len(twists))], twists[rand.IntN(len(twists))])
 	}
 	t.Logf("%d cases; both accept %d; stricter: %v", n, both, stricter)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -95,4 +96,9 @@ func others(ctx context.Context, s *Site, but kek.Version) (live []kek.Version, 
 		}
 	}
 	return live, retired, err
+}
+
+func leftovers(ctx context.Context, s *Site, to kek.Version, excluded []string) (int, error) {
+	left, _, err := rewrap.Left(ctx, s.Store, s.Catalogue, to, excluded)
+	return left, err
 }

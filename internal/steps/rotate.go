@@ -8,7 +8,6 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/kek"
-	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -114,9 +113,4 @@ func somethingDue(ctx context.Context, s *Site, keks []store.KEK, to kek.Version
 		err = fmt.Errorf("version %d is active: %w", to, engine.ErrNothingDue)
 	}
 	return err
-}
-
-func leftovers(ctx context.Context, s *Site, to kek.Version, excluded []string) (int, error) {
-	left, _, err := rewrap.Left(ctx, s.Store, s.Catalogue, to, excluded)
-	return left, err
 }

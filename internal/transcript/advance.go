@@ -1,7 +1,6 @@
 package transcript
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -144,43 +143,29 @@ func (s *State) takeEnd(e Event) error {
 		return broken(RuleOrder, "closed with outcome %s", printable.Quote(outcome))
 	}
 	if len(s.open) > 0 && outcome == OutcomeDone {
-		return broken(RuleOrder, "closed as done, but %s is not", strings.Join(sorted(s.open), ", "))
+		return broken(RuleOrder, "closed as done, but %s is not", strings.Join(slices.Sorted(maps.Keys(s.open)), ", "))
 	}
 	s.Outcome = outcome
 	return nil
 }
 
-func (s *State) takeRoster(e Event) (err error) {
-	if len(s.Roster.Members) > 0 {
-		return broken(RuleRoster, "a second roster")
-	}
-	s.Roster, err = rosterOf(e, FactRoster, s.Mode())
-	s.Next = s.Roster
-	return err
-}
-
-// takeNextRoster takes the roster that is to be; a later one takes the place of it.
-func (s *State) takeNextRoster(e Event) (err error) {
-	if s.changed != "" {
-		return broken(RuleRoster, "a roster after the change")
-	}
-	s.Next, err = rosterOf(e, FactNextRoster, s.Mode())
-	s.joined = nil
-	for step, r := range s.requests {
-		if r.Purpose == quorum.Join {
-			delete(s.requests, step)
+// StateOf is the state of a whole log. A *RuleError says which line breaks which rule.
+func StateOf(events Events) (State, error) {
+	var s State
+	for _, e := range events {
+		if err := s.advance(e); err != nil {
+			return s, atLine(e, err)
 		}
 	}
-	return err
+	return s, nil
 }
 
-func rosterOf(e Event, fact string, mode quorum.Mode) (quorum.Roster, error) {
-	r, err := quorum.ParseRoster([]byte(e.Facts[fact]), mode)
-	if err == nil && e.Facts[fact+"_sha256"] != r.Digest() {
-		err = fmt.Errorf("%s_sha256 is not its digest", fact)
+// Advance returns the state after one more line, or a *RuleError when the line breaks a
+// rule. The state that it was called on stays as it is.
+func (s State) Advance(e Event) (State, error) {
+	next := s.clone()
+	if err := next.advance(e); err != nil {
+		return s, err
 	}
-	if err != nil {
-		err = &RuleError{RuleRoster, err}
-	}
-	return r, err
+	return next, nil
 }

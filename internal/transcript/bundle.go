@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -20,6 +22,8 @@ type Bundle struct {
 	Name  string // of the directory
 	files map[string][]byte
 }
+
+const rosterFile = "roster"
 
 // Limits of a bundle, so that a hostile one is refused early.
 const (
@@ -126,11 +130,27 @@ func Rebuild(name string, entries []Entry) (Bundle, error) {
 // Differs names the first file that two bundles do not have alike; empty: none.
 func (b Bundle) Differs(other Bundle) string {
 	for _, pair := range [][2]Bundle{{b, other}, {other, b}} {
-		for _, name := range sorted(pair[0].files) {
+		for _, name := range slices.Sorted(maps.Keys(pair[0].files)) {
 			if data, ok := pair[1].files[name]; !ok || string(data) != string(pair[0].files[name]) {
 				return name
 			}
 		}
 	}
 	return ""
+}
+
+// files are the bundle's files that e embeds, by name.
+func (e Event) files() map[string][]byte {
+	switch e.Kind {
+	case Roster:
+		return map[string][]byte{rosterFile: []byte(e.Facts[FactRoster])}
+	case NextRoster: // a later one takes its place, so each has a name of its own
+		return map[string][]byte{fmt.Sprintf("%04d-next-roster", e.Seq): []byte(e.Facts[FactNextRoster])}
+	case Plan:
+		return map[string][]byte{PlanFile(e.Seq): []byte(e.Facts[FactPlan])}
+	case Signed:
+		f := e.Facts[FactFile]
+		return map[string][]byte{f: []byte(e.Facts[FactStatement]), f + ".sig": []byte(e.Facts[FactSignature])}
+	}
+	return nil
 }

@@ -92,7 +92,7 @@ func (r Report) succeeds(before Report) error {
 		return broken(RuleChain, "its roster %s is not the one that ceremony %d left, %s", have, before.seq(), before.NextRoster())
 	}
 	finals := before.FinalFiles()
-	for _, name := range sorted(now) {
+	for _, name := range slices.Sorted(maps.Keys(now)) {
 		file, ok := strings.CutPrefix(name, "previous.")
 		if ok && finals[file] != now[name] {
 			return broken(RuleChain, "%s of ceremony %d is missing, or is another", printable.Text(file), before.seq())
@@ -112,7 +112,7 @@ func (r Report) late(next Facts) error {
 		}
 	}
 	finals := r.FinalFiles()
-	for _, file := range sorted(finals) {
+	for _, file := range slices.Sorted(maps.Keys(finals)) {
 		if next["previous."+file] == "" && (agree < r.Roster.M || file == CoreFile) {
 			return broken(RuleChain, "%s of ceremony %d was added after this one began", printable.Text(file), r.seq())
 		}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,6 +48,8 @@ const (
 // kinds are all there are.
 var kinds = []Kind{Opened, Roster, NextRoster, Deviation, Answered, Found, Noted, Asked, Plan, Signed, Gathered, Begun, Done,
 	Failed, Waiting, Resumed, Closed}
+
+const logFile = "events.jsonl"
 
 // Event is one line of events.jsonl.
 type Event struct {
@@ -215,7 +218,7 @@ func (e Event) may(name string) bool {
 
 // misplaced names a fact that the event's kind may not tell; empty: none.
 func (e Event) misplaced() string {
-	for _, name := range sorted(e.Facts) {
+	for _, name := range slices.Sorted(maps.Keys(e.Facts)) {
 		if !e.may(name) {
 			return name
 		}

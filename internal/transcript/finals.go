@@ -1,57 +1,77 @@
 package transcript
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
-// finals checks final.txt and what each person signed over it.
-func (v *verifier) finals() error {
-	core, ok := v.Bundle.files[CoreFile]
-	if !ok {
-		return nil
+// Outcomes of a ceremony: every step was done, or it was given up before.
+const (
+	OutcomeDone    = "done"
+	OutcomeAborted = "aborted"
+)
+
+// Core is final.txt: what everybody signs at the end. It follows from a closed log
+// alone.
+func (s State) Core() ([]byte, error) {
+	if s.Outcome == "" {
+		return nil, fmt.Errorf("final: the log of %d lines is not closed", s.lines)
 	}
-	want, err := v.Core()
-	if err != nil {
-		return broken(RuleFinals, "%s: no final matches the log's last line: %w", CoreFile, err)
-	}
-	if !bytes.Equal(core, want) {
-		return broken(RuleFinals, "%s: it does not follow from %s", CoreFile, logFile)
-	}
-	v.used[CoreFile], v.FinalSum = true, Digest(core)
-	for _, m := range v.Roster.Members {
-		if err := v.final(core, m); err != nil {
-			return err
-		}
-	}
-	return nil
+	opened := s.Opened()
+	return lines("kekceremony final v1",
+		"chain", opened[FactChain],
+		"ceremony", opened[FactCeremony],
+		"kind", opened[FactKind],
+		"mode", opened[FactMode],
+		"events", fmt.Sprint(s.lines),
+		"head", s.last.Head(),
+		"roster", s.Facts[FactRoster+"_sha256"],
+		"next-roster", s.NextRoster(),
+		"deviations", fmt.Sprint(len(s.Deviations)),
+		FactOutcome, s.Outcome,
+		"attended", s.Facts[FactAttended],
+	), nil
 }
 
-func (v *verifier) final(core []byte, m quorum.Member) error {
-	name := FinalFile(m.Name)
-	statement, ok := v.Bundle.files[name]
-	sig, signed := v.Bundle.files[name+".sig"]
-	if !ok && !signed {
-		return nil
-	}
-	if !ok {
-		return broken(RuleFinals, "%s: a signature without its statement: %w", name, ErrIncomplete)
-	}
-	verdict, err := VerdictOf(core, m, statement)
+// Finals checks what each person signed over final.txt, of the bundle's files by name, and
+// returns the verdicts by signer, as far as they were checked. A statement that nobody
+// signed was written before an interruption: it says nothing.
+func (s State) Finals(files map[string][]byte) (map[string]Verdict, error) {
+	after := s.clone()
+	return after.takeFinals(files)
+}
+
+// takeFinals is Finals, after which the counters of authenticators have moved.
+func (s *State) takeFinals(files map[string][]byte) (map[string]Verdict, error) {
+	verdicts := map[string]Verdict{}
+	core, err := s.Core()
 	if err != nil {
-		return &RuleError{RuleFinals, err}
+		return verdicts, err
 	}
-	v.used[name] = true
-	if !signed { // written before an interruption, and never signed: it says nothing
-		return nil
+	for _, m := range s.Roster.Members {
+		name := FinalFile(m.Name)
+		statement, stated := files[name]
+		sig, signed := files[name+".sig"]
+		if !stated && signed {
+			return verdicts, broken(RuleFinals, "%s: a signature without its statement: %w", name, ErrIncomplete)
+		}
+		if !stated {
+			continue
+		}
+		verdict, err := VerdictOf(core, m, statement)
+		if err != nil {
+			return verdicts, &RuleError{RuleFinals, err}
+		}
+		if !signed {
+			continue
+		}
+		if err := s.takeFinal(m, statement, sig); err != nil {
+			return verdicts, broken(RuleFinals, "%s.sig: %w", name, err)
+		}
+		verdicts[m.Name] = verdict
 	}
-	if err := v.State.takeFinal(m, statement, sig); err != nil {
-		return broken(RuleFinals, "%s.sig: %w", name, err)
-	}
-	v.Finals[m.Name], v.used[name+".sig"] = verdict, true
-	return nil
+	return verdicts, nil
 }
 
 // takeFinal checks a person's signature of the end.
@@ -65,51 +85,4 @@ func (s *State) takeFinal(m quorum.Member, statement, sig []byte) error {
 		err = s.count(p)
 	}
 	return err
-}
-
-// Finals checks the finals among the files of a closed log and returns the verdicts by
-// name. A statement whose signature is not there yet says nothing.
-func (s State) Finals(files map[string][]byte) (map[string]Verdict, error) {
-	core, err := s.Core()
-	if err != nil {
-		return nil, err
-	}
-	s = s.clone() // of which the counters move on
-	verdicts := map[string]Verdict{}
-	for _, m := range s.Roster.Members {
-		name := FinalFile(m.Name)
-		statement, sig := files[name], files[name+".sig"]
-		if statement == nil || sig == nil {
-			continue
-		}
-		verdict, err := VerdictOf(core, m, statement)
-		if err == nil {
-			err = s.takeFinal(m, statement, sig)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("final of %s: %w", m.Name, err)
-		}
-		verdicts[m.Name] = verdict
-	}
-	return verdicts, nil
-}
-
-// Outcomes of a ceremony: every step was done, or it was given up before.
-const (
-	OutcomeDone    = "done"
-	OutcomeAborted = "aborted"
-)
-
-// complete tells a finished bundle from one that only lacks something.
-func (v *verifier) complete() error {
-	if last := v.Last(); last.Kind != Closed {
-		return broken(RuleFinals, "%s: the last line is %s, not %s: %w", logFile, last.Kind, Closed, ErrIncomplete)
-	}
-	if v.FinalSum == "" {
-		return broken(RuleFinals, "%s is missing: %w", CoreFile, ErrIncomplete)
-	}
-	if agree := v.finalsOf(func(verdict Verdict) bool { return verdict != Disagree }); agree < v.Roster.M {
-		return broken(RuleFinals, "%d of %d agree: %w", agree, v.Roster.M, ErrIncomplete)
-	}
-	return nil
 }

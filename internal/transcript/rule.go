@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"errors"
+	"fmt"
 )
 
 // Rule is one thing that a transcript must keep. docs/transcript-format.md tells
@@ -90,3 +91,24 @@ func judgements(kept map[Rule]bool, err error) []Judgement {
 	}
 	return all
 }
+
+// broken is the error of a rule that is not kept.
+func broken(rule Rule, format string, args ...any) error {
+	return &RuleError{rule, fmt.Errorf(format, args...)}
+}
+
+// at puts the place before what a rule says.
+func at(place string, err error) error {
+	var r *RuleError
+	if errors.As(err, &r) {
+		return &RuleError{r.Rule, fmt.Errorf("%s: %w", place, r.Err)}
+	}
+	return fmt.Errorf("%s: %w", place, err)
+}
+
+// atLine names the line that breaks a rule.
+func atLine(e Event, err error) error { return at(fmt.Sprintf("%s line %d", logFile, e.Seq+1), err) }
+
+// ErrIncomplete is returned for a bundle that holds nothing wrong, but is not
+// finished: not closed, or signed at the end by fewer than M.
+var ErrIncomplete = errors.New("incomplete")

@@ -52,27 +52,6 @@ type Requested struct {
 	Gathered bool // enough have signed, and the line that says so is there
 }
 
-// StateOf is the state of a whole log. A *RuleError says which line breaks which rule.
-func StateOf(events Events) (State, error) {
-	var s State
-	for _, e := range events {
-		if err := s.advance(e); err != nil {
-			return s, atLine(e, err)
-		}
-	}
-	return s, nil
-}
-
-// Advance returns the state after one more line, or a *RuleError when the line breaks a
-// rule. The state that it was called on stays as it is.
-func (s State) Advance(e Event) (State, error) {
-	next := s.clone()
-	if err := next.advance(e); err != nil {
-		return s, err
-	}
-	return next, nil
-}
-
 func (s State) clone() State {
 	s.Facts = maps.Clone(s.Facts)
 	s.Deviations = slices.Clone(s.Deviations)
@@ -112,7 +91,7 @@ func (s State) Begun(act string) bool { return s.begun[act] }
 func (s State) Done(act string) bool { return s.done[act] }
 
 // HalfDone lists the acts that were begun and are not done, by name.
-func (s State) HalfDone() []string { return sorted(s.open) }
+func (s State) HalfDone() []string { return slices.Sorted(maps.Keys(s.open)) }
 
 // Attends reports whether somebody is among those who attend.
 func (s State) Attends(name string) bool {

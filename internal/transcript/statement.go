@@ -101,28 +101,6 @@ const (
 // Verdicts are the words a person may type at the end.
 var Verdicts = []Verdict{Followed, Deviations, Disagree}
 
-// Core is final.txt: what everybody signs at the end. It follows from a closed log
-// alone.
-func (s State) Core() ([]byte, error) {
-	if s.Outcome == "" {
-		return nil, fmt.Errorf("final: the log of %d lines is not closed", s.lines)
-	}
-	opened := s.Opened()
-	return lines("kekceremony final v1",
-		"chain", opened[FactChain],
-		"ceremony", opened[FactCeremony],
-		"kind", opened[FactKind],
-		"mode", opened[FactMode],
-		"events", fmt.Sprint(s.lines),
-		"head", s.last.Head(),
-		"roster", s.Facts[FactRoster+"_sha256"],
-		"next-roster", s.NextRoster(),
-		"deviations", fmt.Sprint(len(s.Deviations)),
-		FactOutcome, s.Outcome,
-		"attended", s.Facts[FactAttended],
-	), nil
-}
-
 // CoreFile is the name of the common core in the bundle.
 const CoreFile = "final.txt"
 

@@ -2,16 +2,11 @@ package transcript
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 )
-
-// ErrIncomplete is returned for a bundle that holds nothing wrong, but is not
-// finished: not closed, or signed at the end by fewer than M.
-var ErrIncomplete = errors.New("incomplete")
 
 // Verify reads a bundle directory and checks it by itself. A *RuleError says which
 // rule is broken and names the line or the file.
@@ -40,11 +35,6 @@ type verifier struct {
 	kept map[Rule]bool
 }
 
-// broken is the error of a rule that is not kept.
-func broken(rule Rule, format string, args ...any) error {
-	return &RuleError{rule, fmt.Errorf(format, args...)}
-}
-
 func (v *verifier) verify() error {
 	torn, err := v.log()
 	if err != nil {
@@ -66,7 +56,7 @@ func (v *verifier) verify() error {
 	if err := v.finals(); err != nil {
 		return err
 	}
-	for _, name := range sorted(v.Bundle.files) {
+	for _, name := range slices.Sorted(maps.Keys(v.Bundle.files)) {
 		if !v.used[name] {
 			return broken(RuleFiles, "%s: the log knows no such file", printable.Text(name))
 		}
@@ -77,18 +67,6 @@ func (v *verifier) verify() error {
 	}
 	return v.complete()
 }
-
-// at puts the place before what a rule says.
-func at(place string, err error) error {
-	var r *RuleError
-	if errors.As(err, &r) {
-		return &RuleError{r.Rule, fmt.Errorf("%s: %w", place, r.Err)}
-	}
-	return fmt.Errorf("%s: %w", place, err)
-}
-
-// atLine names the line that breaks a rule.
-func atLine(e Event, err error) error { return at(fmt.Sprintf("%s line %d", logFile, e.Seq+1), err) }
 
 // log parses the whole log. A torn last line is no more than incomplete, as long as
 // the ceremony is open.
@@ -114,7 +92,7 @@ func (v *verifier) log() (torn, err error) {
 // embedded compares the files that a line embeds with those of the bundle.
 func (v *verifier) embedded(e Event) error {
 	files := e.files()
-	for _, name := range sorted(files) {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		have, ok := v.Bundle.files[name]
 		if !ok {
 			return broken(RuleFiles, "%s is missing", printable.Text(name))
@@ -127,11 +105,38 @@ func (v *verifier) embedded(e Event) error {
 	return nil
 }
 
-func sorted[T any](m map[string]T) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
+// finals checks final.txt and what each person signed over it.
+func (v *verifier) finals() error {
+	core, ok := v.Bundle.files[CoreFile]
+	if !ok {
+		return nil
 	}
-	slices.Sort(names)
-	return names
+	want, err := v.Core()
+	if err != nil {
+		return broken(RuleFinals, "%s: no final matches the log's last line: %w", CoreFile, err)
+	}
+	if !bytes.Equal(core, want) {
+		return broken(RuleFinals, "%s: it does not follow from %s", CoreFile, logFile)
+	}
+	v.used[CoreFile], v.FinalSum = true, Digest(core)
+	v.Finals, err = v.State.takeFinals(v.Bundle.files)
+	for _, m := range v.Roster.Members {
+		name := FinalFile(m.Name)
+		v.used[name], v.used[name+".sig"] = true, true
+	}
+	return err
+}
+
+// complete tells a finished bundle from one that only lacks something.
+func (v *verifier) complete() error {
+	if last := v.Last(); last.Kind != Closed {
+		return broken(RuleFinals, "%s: the last line is %s, not %s: %w", logFile, last.Kind, Closed, ErrIncomplete)
+	}
+	if v.FinalSum == "" {
+		return broken(RuleFinals, "%s is missing: %w", CoreFile, ErrIncomplete)
+	}
+	if agree := v.finalsOf(func(verdict Verdict) bool { return verdict != Disagree }); agree < v.Roster.M {
+		return broken(RuleFinals, "%d of %d agree: %w", agree, v.Roster.M, ErrIncomplete)
+	}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,19 +15,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// Fence is the store's copy of a log: an insert-only list of named entries. Its
-// Append returns ErrFenced when the name is taken.
-type Fence interface {
-	Append(ctx context.Context, name string, data []byte) error
-	Entries(ctx context.Context) ([]Entry, error)
-}
-
-// Entry is a line by its EntryName, or a final's file by its name.
-type Entry struct {
-	Name string
-	Data []byte
-}
 
 // Errors of a log that somebody else writes too.
 var (
@@ -49,11 +37,6 @@ type Writer struct {
 	prev  string
 	ended error // after a failed Append nobody knows what the fence holds
 }
-
-const (
-	logFile    = "events.jsonl"
-	rosterFile = "roster"
-)
 
 // Create makes a new bundle directory, which must not exist. prev is the digest
 // of the previous ceremony's final.txt, or NoDigest.
@@ -144,26 +127,10 @@ func (w *Writer) append(ctx context.Context, e Event, line []byte) error {
 // embedded writes the files that an event carries, unless they are there.
 func (w *Writer) embedded(e Event) error {
 	files := e.files()
-	for _, name := range sorted(files) {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if err := w.ensure(name, files[name]); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// files are the bundle's files that e embeds, by name.
-func (e Event) files() map[string][]byte {
-	switch e.Kind {
-	case Roster:
-		return map[string][]byte{rosterFile: []byte(e.Facts[FactRoster])}
-	case NextRoster: // a later one takes its place, so each has a name of its own
-		return map[string][]byte{fmt.Sprintf("%04d-next-roster", e.Seq): []byte(e.Facts[FactNextRoster])}
-	case Plan:
-		return map[string][]byte{PlanFile(e.Seq): []byte(e.Facts[FactPlan])}
-	case Signed:
-		f := e.Facts[FactFile]
-		return map[string][]byte{f: []byte(e.Facts[FactStatement]), f + ".sig": []byte(e.Facts[FactSignature])}
 	}
 	return nil
 }

@@ -4,11 +4,8 @@ package pkcs11
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/miekg/pkcs11"
@@ -18,54 +15,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 )
-
-// Name is the provider's name in configuration, lock and envelopes.
-const Name = "pkcs11"
-
-// Config is encryption.pkcs11 of the configuration.
-type Config struct {
-	ModulePath  string // absolute
-	TokenLabel  string
-	TokenSerial string // tells tokens of one label apart; may be empty while there is one
-	// IVFromHSM is what the operators expect of the IV. nil: no expectation.
-	// The mode in use is always the one found by experiment.
-	IVFromHSM *bool
-	Sessions  int      // that re-wrap at once; 0: as many as are fastest
-	Identity  Identity // empty: none
-	// LoadByPath loads the module by its path, for those that look for their own files
-	// beside it. Else it is loaded from the descriptor that it was hashed through.
-	LoadByPath bool
-	// Digest is the SHA-256 in hex that the module's file must have; empty: any.
-	Digest string
-	// InitArgs goes to the module in CK_C_INITIALIZE_ARGS.pReserved, which NSS
-	// softokn wants; empty for any other.
-	InitArgs string
-}
-
-// maxSessions bounds the sessions that re-wrap at once: a thread each.
-const maxSessions = 64
-
-// Provider is one module, loaded, and one token in it.
-type Provider struct {
-	cfg      Config
-	ctx      *pkcs11.Ctx
-	call     functions
-	digest   string // SHA-256 of the module's file, hex
-	slot     uint
-	info     pkcs11.TokenInfo
-	*session            // the first: logs in, finds, makes, probes
-	workers  []*session // beside the first
-	tune     *tuner
-	entered  provider.Entered
-	loggedIn bool
-	iv       ivMode
-	handles  map[kek.Version]pkcs11.ObjectHandle
-	sources  map[kek.Version]source
-	refs     map[kek.Version]reference // for good
-	// sessionLost is set by a session that was lost: no handle is used any more.
-	sessionLost atomic.Bool
-	patience    sync.Mutex // of the sessions that try again
-}
 
 var _ provider.Provider = (*Provider)(nil)
 
@@ -207,30 +156,4 @@ func (p *Provider) Close() error {
 		return fmt.Errorf("finalize module: %w", named(err))
 	}
 	return nil
-}
-
-// named gives a PKCS#11 error by its name alone: "CKR_PIN_LOCKED".
-func named(err error) error {
-	var e pkcs11.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	if name := strings.TrimPrefix(e.Error(), fmt.Sprintf("pkcs11: 0x%X: ", uint(e))); name != "" {
-		return &Error{uint(e), name}
-	}
-	return &Error{uint(e), fmt.Sprintf("CKR 0x%08X", uint(e))}
-}
-
-// Error is a return value of the module.
-type Error struct {
-	Code uint
-	Name string // as in the standard
-}
-
-func (e *Error) Error() string { return e.Name }
-
-// Is makes every answer of a token that is not there provider.ErrGone, and of one that
-// is busy provider.ErrBusy.
-func (e *Error) Is(target error) bool {
-	return target == provider.ErrGone && (isGone(e) || isLost(e)) || target == provider.ErrBusy && isBusy(e)
 }

@@ -199,38 +199,6 @@ func (p *probe) ivs() (string, error) {
 // ivTime bounds the search for a repeated IV of a token that makes its own.
 const ivTime = 5 * time.Second
 
-// findIVMode runs the experiment on a throw-away key of its own.
-func (p *Provider) findIVMode() error {
-	h, err := p.generate(false, "kekceremony-probe", []byte("kekceremony-probe"))
-	if err != nil {
-		return err
-	}
-	defer p.ctx.DestroyObject(p.h, h)
-	return p.discoverIV(h, make([]byte, kek.Size))
-}
-
-// discoverIV offers a buffer of zeros: a token that makes its own IV writes it
-// there, or appends it to its answer. One that leaves the zeros, or refuses them,
-// takes the host's; whether it really uses what it is given, ivs shows.
-func (p *Provider) discoverIV(key pkcs11.ObjectHandle, sample []byte) error {
-	iv, out := make([]byte, envelope.IVSize), make([]byte, roomy)
-	n, err := p.call.encrypt(p.h, key, iv, nil, sample, out)
-	want := len(sample) + envelope.TagSize
-	switch {
-	case isBusy(err), isLost(err), isGone(err):
-		return named(err)
-	case err == nil && n == want+envelope.LongIVSize && bytes.Equal(iv, make([]byte, envelope.IVSize)):
-		p.iv = ivAppended
-	case err == nil && n != want:
-		return fmt.Errorf("the token answered %d bytes to %d, want %d: an IV mode this version does not speak", n, len(sample), want)
-	case err == nil && !bytes.Equal(iv, make([]byte, envelope.IVSize)):
-		p.iv = ivWritten
-	default:
-		p.iv = ivHost
-	}
-	return nil
-}
-
 // sizeQuery asks for the output's size, which some tokens get wrong (NSS says
 // 32 for 48). We never rely on it, so a wrong answer is only noted.
 func (p *probe) sizeQuery() (string, error) {

@@ -88,15 +88,26 @@ func (e *engine) reach(ctx context.Context, lost Step) error {
 	return nil
 }
 
-// deviate writes down what is not as expected, and that it goes on all the same.
-func (e *engine) deviate(ctx context.Context, step string, facts Facts) error {
-	_, err := e.append(ctx, transcript.Deviation, step, facts)
-	return err
-}
-
 // interrupted writes down why a run ends: a signal, or somebody at the console.
 func (e *engine) interrupted(ctx context.Context, s Step) error {
 	_, err := e.append(ctx, transcript.Noted, s.Name,
 		Facts{transcript.FactInterrupted: printable.Text(context.Cause(ctx).Error())})
 	return errors.Join(fmt.Errorf("step %s: %w", s.Name, ErrInterrupted), err)
+}
+
+func (e *engine) once(ctx context.Context, s Step) error {
+	switch {
+	case s.Ask != nil:
+		return e.ask(ctx, s)
+	case s.Look != nil:
+		facts, err := s.Look(ctx, e.site, e.facts(), e.desk(s))
+		if err != nil {
+			return err
+		}
+		return e.end(ctx, s.ends(), s.Name, facts)
+	case s.Gather != nil:
+		return e.gather(ctx, s)
+	default:
+		return e.act(ctx, s)
+	}
 }

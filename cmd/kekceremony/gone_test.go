@@ -1,0 +1,91 @@
+//go:build torture
+
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
+)
+
+// outage is how long something is gone.
+var outage = time.Minute
+
+// TestTokenOut takes the token out in the middle of a re-wrap: the run ends and
+// says so, another one says so too, and with the token back the command goes on.
+func TestTokenOut(t *testing.T) {
+	t.Parallel()
+	const n = 600
+	fault := pkcs11test.NewFault(t)
+	parts, a := swiftWith(t, t.TempDir(), fault.Module, n)
+	end := started(t, parts)
+	fault.Set("gone")
+	if code, said := end(); code != 75 || !strings.Contains(said, "the token is not there") || !strings.Contains(said, "hint: bring the token back") {
+		t.Errorf("exit %d\n%s", code, said)
+	}
+	if code, _, errs := run(t, rotateTo(parts, 2)...); code != 75 || !strings.Contains(errs, "hint: bring the token back") {
+		t.Errorf("while it is out: exit %d\n%s", code, errs)
+	}
+	<-time.After(outage)
+	fault.Set()
+	must(t, rotateTo(parts, 2)...)
+	whole(t, parts, a, n)
+}
+
+// TestStoreOut has the server gone for a while in the middle of a re-wrap: the
+// rotation waits and goes on, or ends with code 75 and the same command goes on.
+func TestStoreOut(t *testing.T) {
+	t.Parallel()
+	pkcs11test.Module(t)
+	server := mongotest.Start(t)
+	server.NeedProxy(t)
+	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
+	args := []string{"rehearse", "--ui", "none", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "150", "--rate", "20", "--store", server.Absent(t)}
+	cmd := program(t, args...)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	awaitStep(t, parts, "re-wrap")
+	server.Down()
+	<-time.After(outage)
+	server.Up(t)
+	if err := cmd.Wait(); err != nil {
+		if code := cmd.ProcessState.ExitCode(); code != 75 {
+			t.Errorf("exit %d\n%s", code, errs.String())
+		}
+		must(t, args...)
+	}
+	bundles := bundlesOf(t, parts)
+	must(t, append([]string{"transcript", "verify"}, bundles...)...)
+	if found := event(t, bundles[1], "found", "census"); len(bundles) != 2 || !strings.HasPrefix(found["census_2"], "0 at ") {
+		t.Errorf("bundles %v, census %v", bundles, found)
+	}
+}
+
+// awaitStep waits until an act of the second ceremony was begun.
+func awaitStep(t *testing.T, parts rehearsal.Parts, step string) {
+	t.Helper()
+	begun := func() bool {
+		logs, _ := filepath.Glob(filepath.Join(parts.Bundles(), "*-0002-*", "events.jsonl"))
+		for _, path := range logs {
+			data, err := os.ReadFile(path)
+			for line := range strings.Lines(string(data)) {
+				if err == nil && strings.Contains(line, `"kind":"begun"`) && strings.Contains(line, `"step":"`+step+`"`) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	if !await(begun) {
+		t.Fatalf("step %s never began", step)
+	}
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/config"
+	"github.com/certautopilot/kekceremony/internal/term"
+)
+
+// options are the flags that every command has.
+type options struct {
+	config  string
+	store   string
+	ui      string
+	answers string
+	keys    []string
+	json    bool
+
+	sessions int // of rotate
+}
+
+func (o *options) configPath() string {
+	if o.config != "" {
+		return o.config
+	}
+	return config.Default
+}
+
+// readConfig reads the file and what the flags put in its place.
+func (o *options) readConfig() (config.Config, error) {
+	c, err := config.Read(o.configPath())
+	if err != nil {
+		return c, &usageError{err}
+	}
+	if o.store != "" {
+		if err := config.CheckStore(o.store); err != nil {
+			return c, &usageError{fmt.Errorf("--store: %w", err)}
+		}
+		c.Store = o.store
+	}
+	if o.sessions > 0 {
+		c.Encryption.PKCS11.Sessions = o.sessions
+	}
+	c.Keys = append(c.Keys, o.keys...)
+	return c, nil
+}
+
+// terminal is nil when nobody is in the room.
+func (o *options) terminal() (*term.Terminal, error) {
+	switch o.ui {
+	case "none":
+		return nil, nil
+	case "tui":
+		return term.Open()
+	case "auto":
+		t, err := term.Open()
+		if errors.Is(err, term.ErrNone) {
+			return nil, nil
+		}
+		return t, err
+	}
+	return nil, &usageError{fmt.Errorf("--ui %q: want auto, tui or none", o.ui)}
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/provider/env"
+	"github.com/certautopilot/kekceremony/internal/tui"
+)
+
+// ceremony is one of the commands that run one.
+type ceremony struct {
+	kind string // as the answers' file calls it
+	run  func(context.Context, engine.Parts, engine.Room) error
+	rate int
+}
+
+// running runs a ceremony to its end.
+func running(c engine.Ceremony) ceremony {
+	return ceremony{kind: c.Kind, run: func(ctx context.Context, parts engine.Parts, room engine.Room) error {
+		return engine.Run(ctx, parts, room, c)
+	}}
+}
+
+// perform runs a ceremony in the room that --ui names.
+func perform(ctx context.Context, o *options, c ceremony) error {
+	cfg, err := o.readConfig()
+	if err != nil {
+		return err
+	}
+	terminal, err := o.terminal()
+	if err != nil {
+		return err
+	}
+	s, err := parts(ctx, cfg, terminal, c.rate)
+	if err != nil {
+		return err
+	}
+	defer s.Store.Close()
+	if s.ProviderName == env.Name { // no token is touched: a wrong key is told before anything begins
+		p, err := s.OpenProvider(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if err := p.Close(); err != nil {
+			return err
+		}
+	}
+	if terminal != nil {
+		return tui.Run(ctx, terminal, s.Control, func(ctx context.Context, room engine.Room) error {
+			return c.run(ctx, s, room)
+		})
+	}
+	answers, err := o.answersFor(c.kind)
+	if err != nil {
+		return err
+	}
+	s.PIN.File = cfg.Encryption.PINFile
+	return unattended(ctx, s, c, answers)
+}

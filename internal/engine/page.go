@@ -1,0 +1,38 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// enter shows the page of step i.
+func (e *engine) enter(i int) {
+	s := e.steps[i]
+	e.show(func(v *View) {
+		v.Step, v.Title, v.Why, v.N, v.Of = s.Name, s.Title, s.Why, i+1, len(e.steps)+1 // the finals are the last
+		v.Details, v.Probe, v.Fleet, v.Progress, v.Waiting = nil, nil, nil, nil, ""
+	})
+}
+
+func (e *engine) show(change func(*View)) {
+	change(&e.view)
+	e.view.Attended = e.facts()[transcript.FactAttended]
+	e.view.Quorum = e.quorum()
+	e.room.Show(e.view)
+}
+
+// quorum is how many of how many must approve; empty before the roster is known.
+func (e *engine) quorum() string {
+	n := len(e.site.Roster.Who(e.site.Mode.Namespace(quorum.Approve)))
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d", e.site.Roster.M, n)
+}
+
+// needs says that something needs the quorum.
+func (e *engine) needs(what string) string {
+	return fmt.Sprintf("%s needs %s: the quorum", what, e.quorum())
+}

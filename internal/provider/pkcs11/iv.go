@@ -1,0 +1,25 @@
+package pkcs11
+
+import "github.com/certautopilot/kekceremony/internal/envelope"
+
+// ivMode says who makes the IV. It is found by experiment, never configured:
+// a wrong guess would give a constant IV while every round trip passes.
+type ivMode string
+
+const (
+	ivHost     ivMode = "host"     // we pass 12 random bytes
+	ivWritten  ivMode = "written"  // we pass 12 zeros, the token overwrites them (CloudHSM, ProtectServer)
+	ivAppended ivMode = "appended" // we pass 16 zeros, the token appends 16 bytes of its own to the answer (Luna in FIPS mode)
+)
+
+// size is the IV's, in bytes.
+func (m ivMode) size() int {
+	if m == ivAppended {
+		return envelope.LongIVSize
+	}
+	return envelope.IVSize
+}
+
+// roomy is the one output buffer of every operation here, larger than any
+// answer to 32 bytes, so that no size query is needed.
+const roomy = 256
