@@ -7,7 +7,7 @@ const hangs = 4 * time.Minute
 
 // await looks again and again until done reports true. False: it never did.
 func await(done func() bool) bool {
-	tick := time.NewTicker(30 * time.Millisecond)
+	tick := time.NewTicker(60 * time.Millisecond)
 	defer tick.Stop()
 	for guard := time.After(hangs); !done(); {
 		select {
