@@ -13,8 +13,8 @@ import (
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/steps"
 )
 
 var roleForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
@@ -61,8 +61,9 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 			err = keepTo(ctx, p, &cfg.Encryption.PKCS11)
 		}
 		if err == nil && cfg.Encryption.PINFile != "" {
-			count := steps.Entry{PIN: pinOf(cfg), Dir: cfg.Transcripts}.Count()
-			if err = provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile, count); err != nil {
+			how := pinOf(cfg)
+			how.File = cfg.Encryption.PINFile
+			if err = (login.Login{PIN: how, Dir: cfg.Transcripts}).Into(ctx, p); err != nil {
 				err = errors.Join(err, p.Close())
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -30,7 +31,7 @@ func loggedIn(ctx context.Context, o *options, cfg config.Config) (provider.Prov
 	}
 	how := pinOf(cfg)
 	how.File = cfg.Encryption.PINFile
-	entry := steps.Entry{
+	entry := login.Login{
 		PIN: how, Dir: cfg.Transcripts,
 		Lend: func(_ context.Context, use func(*term.Terminal) error) error {
 			if t == nil {
@@ -43,7 +44,7 @@ func loggedIn(ctx context.Context, o *options, cfg config.Config) (provider.Prov
 			return fmt.Errorf("log in to token %s: %s: %w", t.Token, t.Warning, provider.ErrFinalTry)
 		},
 	}
-	if err := entry.Login(ctx, p); err != nil {
+	if err := entry.Into(ctx, p); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil

@@ -17,6 +17,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 // run is the whole program but its exit.
 func run(args []string) int {
+	registerProviders()
 	if err := secret.Harden(); err != nil {
 		return report(os.Stderr, err)
 	}

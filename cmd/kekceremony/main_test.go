@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/certautopilot/kekceremony/internal/provider/keeper"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
@@ -28,6 +29,7 @@ var beforehand = func() {}
 
 // TestMain is the keeper too: it is this very program.
 func TestMain(m *testing.M) {
+	keeper.Register(pkcs11.Config{})
 	if len(os.Args) > 1 && os.Args[1] == keeper.Command {
 		if err := keeper.Serve(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

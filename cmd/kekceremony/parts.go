@@ -2,45 +2,17 @@ package main
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/provider/env"
-	"github.com/certautopilot/kekceremony/internal/provider/keeper"
-	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/term"
 )
-
-// kept is the provider of a configuration.
-func kept(c config.Config) keeper.Config {
-	p := c.Encryption.PKCS11
-	return keeper.Config{
-		Provider: c.Encryption.Provider,
-		Env:      env.Config{SecretsFile: c.Encryption.Env.SecretsFile},
-		PKCS11: pkcs11.Config{ModulePath: p.ModulePath, TokenLabel: p.TokenLabel, TokenSerial: p.TokenSerial,
-			IVFromHSM: p.IVFromHSM, Sessions: p.Sessions, InitArgs: p.InitArgs, LoadByPath: p.LoadByPath, Identity: pkcs11.Identity{Label: p.Identity, Public: p.IdentityPublic}},
-		Environment: p.Environment, Deadline: p.Deadline,
-	}
-}
-
-// openProvider opens the provider in a process of its own, which may be lent the
-// terminal; nil: there is none.
-func openProvider(ctx context.Context, c config.Config, t *term.Terminal, known func(map[string]string) error) (provider.Provider, error) {
-	p, err := keeper.Open(ctx, kept(c), t, known)
-	if err == nil {
-		return p, nil
-	}
-	if c.Encryption.Provider == env.Name && !errors.Is(err, provider.ErrKeeper) {
-		err = &usageError{err} // the keys are configuration
-	}
-	return nil, err
-}
 
 // parts puts the real parts together.
 func parts(ctx context.Context, c config.Config, t *term.Terminal, rate int) (engine.Parts, error) {
@@ -82,8 +54,8 @@ func parts(ctx context.Context, c config.Config, t *term.Terminal, rate int) (en
 }
 
 // pinOf is how people log in.
-func pinOf(c config.Config) engine.PIN {
-	how := engine.PIN{Parts: c.Encryption.PINParts, Tries: c.Encryption.PINTries}
+func pinOf(c config.Config) login.PIN {
+	how := login.PIN{Parts: c.Encryption.PINParts, Tries: c.Encryption.PINTries}
 	if c.Rehearsal != nil {
 		how.Hint = c.Rehearsal.PIN
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
-	"github.com/certautopilot/kekceremony/internal/provider/env"
 	"github.com/certautopilot/kekceremony/internal/tui"
 )
 
@@ -37,7 +36,7 @@ func perform(ctx context.Context, o *options, c ceremony) error {
 		return err
 	}
 	defer s.Store.Close()
-	if s.ProviderName == env.Name { // no token is touched: a wrong key is told before anything begins
+	if !settingsOf(cfg.Encryption).OnToken() { // no token is touched: a wrong key is told before anything begins
 		p, err := s.OpenProvider(ctx, nil)
 		if err != nil {
 			return err

@@ -17,9 +17,8 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/printable"
-	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -255,13 +254,13 @@ func (r *rehearsed) application(ctx context.Context, do func(rehearsal.Applicati
 	if err != nil {
 		return err
 	}
-	p, err := keeper.Here(kept(cfg)) // an application has its DEKs itself
+	p, err := settingsOf(cfg.Encryption).Open() // an application has its DEKs itself
 	if err != nil {
 		return err
 	}
 	defer p.Close()
 	if cfg.Encryption.PINFile != "" {
-		if err := provider.LoginFromFile(ctx, p, cfg.Encryption.PINFile, provider.Uncounted); err != nil {
+		if err := (login.Login{PIN: login.PIN{File: cfg.Encryption.PINFile}}).Into(ctx, p); err != nil {
 			return err
 		}
 	}

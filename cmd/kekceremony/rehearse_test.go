@@ -14,6 +14,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
@@ -207,15 +208,15 @@ func application(t *testing.T, parts rehearsal.Parts) rehearsal.Application {
 // a process has one, and tests run side by side.
 func openToken(t *testing.T, parts rehearsal.Parts, serial string) (p provider.Provider) {
 	t.Helper()
-	c := keeper.Config{Provider: pkcs11.Name, Environment: []string{"SOFTHSM2_CONF"},
-		PKCS11: pkcs11.Config{ModulePath: pkcs11test.Module(t), TokenLabel: rehearsal.TokenLabel, TokenSerial: serial}}
+	settings := pkcs11.Config{ModulePath: pkcs11test.Module(t), TokenLabel: rehearsal.TokenLabel, TokenSerial: serial}
+	c := keeper.Config{Settings: settings, Environment: []string{"SOFTHSM2_CONF"}}
 	var err error
 	pkcs11test.Lend(t, func() { p, err = keeper.Open(t.Context(), c, nil, nil) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
-	if err := provider.LoginFromFile(t.Context(), p, filepath.Join(parts.Dir, "pin"), provider.Uncounted); err != nil {
+	if err := (login.Login{PIN: login.PIN{File: filepath.Join(parts.Dir, "pin")}}).Into(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	return p

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
@@ -33,9 +34,9 @@ func (l lab) isolated(ctx context.Context) (isolated, error) {
 	if err != nil {
 		return isolated{}, err
 	}
-	c := keeper.Config{Provider: pkcs11.Name, Environment: []string{"SOFTHSM2_CONF"},
-		PKCS11: pkcs11.Config{ModulePath: module, TokenLabel: rehearsal.TokenLabel, Sessions: 1}}
-	here, err := keeper.Here(c)
+	settings := pkcs11.Config{ModulePath: module, TokenLabel: rehearsal.TokenLabel, Sessions: 1}
+	c := keeper.Config{Settings: settings, Environment: []string{"SOFTHSM2_CONF"}}
+	here, err := settings.Open()
 	if err != nil {
 		return isolated{}, err
 	}
@@ -47,7 +48,7 @@ func (l lab) isolated(ctx context.Context) (isolated, error) {
 	defer kept.Close()
 	both := []provider.Provider{here, kept}
 	for _, p := range both {
-		if err := provider.LoginFromFile(ctx, p, filepath.Join(parts.Dir, "pin"), provider.Uncounted); err != nil {
+		if err := (login.Login{PIN: login.PIN{File: filepath.Join(parts.Dir, "pin")}}).Into(ctx, p); err != nil {
 			return isolated{}, err
 		}
 	}
@@ -79,6 +80,7 @@ func (l lab) isolated(ctx context.Context) (isolated, error) {
 
 // serveKeeper makes this program a keeper when it was started as one.
 func serveKeeper() {
+	keeper.Register(pkcs11.Config{})
 	if len(os.Args) > 1 && os.Args[1] == keeper.Command {
 		if keeper.Serve() != nil {
 			os.Exit(1)

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
@@ -172,7 +173,7 @@ func opened(ctx context.Context, parts rehearsal.Parts, cfg pkcs11.Config) (prov
 	if err != nil {
 		return nil, err
 	}
-	if err := provider.LoginFromFile(ctx, p, filepath.Join(parts.Dir, "pin"), provider.Uncounted); err != nil {
+	if err := (login.Login{PIN: login.PIN{File: filepath.Join(parts.Dir, "pin")}}).Into(ctx, p); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil

@@ -74,7 +74,7 @@ func (l lab) timed(ctx context.Context, parts rehearsal.Parts, db *sqlite.Store,
 	defer cancel()
 	began := time.Now()
 	counts, err := pipeline(timed, db, p)
-	s.rate, s.workers = float64(counts.Rewrapped)/time.Since(began).Seconds(), p.Workers()
+	s.rate, s.workers = float64(counts.Rewrapped)/time.Since(began).Seconds(), provider.Workers(p)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		err = nil
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
@@ -25,7 +26,7 @@ type Parts struct {
 	// OpenProvider opens it once known, if it is given, has nothing against what can be
 	// told of it before a module of it runs.
 	OpenProvider func(ctx context.Context, known func(about map[string]string) error) (provider.Provider, error)
-	PIN          PIN
+	PIN          login.PIN
 	Keys         []quorum.Key // files; an agent's are looked up when they are needed
 	RosterPath   string       // of a rehearsal's own roster, which install proposes
 	Founding     string       // pinned by the configuration: digest of the first final.txt
@@ -41,14 +42,6 @@ type Parts struct {
 
 // Tool is the running program.
 type Tool struct{ Version, SHA256 string }
-
-// PIN is how people log in.
-type PIN struct {
-	File  string // for an unattended run
-	Hint  string // a rehearsal's throwaway PIN, shown to the person who types it
-	Parts int    // custodians who each type a part, one after the other
-	Tries int    // that a token allows which does not report them; the last needs an approval
-}
 
 // FleetConfig says how often processes beat and who must be there.
 type FleetConfig struct {

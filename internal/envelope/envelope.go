@@ -7,7 +7,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
-	"errors"
 	"fmt"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -17,40 +16,11 @@ import (
 // provider}. Nonce and Ciphertext belong to the payload and are never touched
 // by a ceremony.
 type Envelope struct {
-	WrappedDEK []byte // IV || ciphertext || tag, see Wrapped
+	WrappedDEK []byte // in the form of its provider
 	Nonce      []byte // 12 bytes, of the payload
 	Ciphertext []byte // payload || 16 bytes of tag
 	KEKVersion kek.Version
 	Provider   string
-}
-
-// TagSize is the length of an AES-GCM tag in bytes (NIST SP 800-38D, 128 bits).
-const TagSize = 16
-
-// Lengths of the IV of a wrapped DEK in bytes: LongIVSize where the token makes it so.
-const (
-	IVSize     = 12
-	LongIVSize = 16
-)
-
-// ErrWrapped is returned for bytes that cannot be a wrapped DEK.
-var ErrWrapped = errors.New("not a wrapped DEK: want 60 bytes (12 of IV) or 64 bytes (16 of IV)")
-
-// Wrapped is a wrapped DEK taken apart: IV of 12 bytes, or 16 where the token
-// makes its own, then ciphertext || tag.
-type Wrapped struct {
-	IV     []byte
-	Sealed []byte // 32 bytes of ciphertext || 16 bytes of tag
-}
-
-// SplitWrapped finds the IV by the length of the whole, which is unambiguous
-// because a DEK is always 32 bytes. The parts share b's memory.
-func SplitWrapped(b []byte) (Wrapped, error) {
-	iv := len(b) - kek.Size - TagSize
-	if iv != IVSize && iv != LongIVSize {
-		return Wrapped{}, fmt.Errorf("%d bytes: %w", len(b), ErrWrapped)
-	}
-	return Wrapped{IV: b[:iv:iv], Sealed: b[iv:]}, nil
 }
 
 // Seal encrypts payload under dek with AES-256-GCM, a fresh 12-byte nonce and

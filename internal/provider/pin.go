@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -9,6 +10,20 @@ import (
 
 // MaxPIN bounds a PIN in bytes (PKCS#11 tokens allow up to 255).
 const MaxPIN = 255
+
+// PINLogin is a Provider whose keys are behind a PIN.
+type PINLogin interface {
+	// Tries says whether a PIN is to be entered, and what the token reports of it. It
+	// forgets what was entered before, and returns ErrPINLocked.
+	Tries(context.Context) (Tries, error)
+	// Enter has a PIN read, and keeps it for Login alone. Entered twice, it is the
+	// first half and the second.
+	Enter(context.Context, Source) error
+	// Login makes keys reachable, with what was entered, which is wiped whatever
+	// comes of it. It makes one attempt, and none where it is the token's final one
+	// and that was not allowed: ErrFinalTry. ErrUntried says that no PIN was compared.
+	Login(ctx context.Context, final bool) error
+}
 
 // Tries is what a token says of its PIN before anybody is asked for it.
 type Tries struct {
@@ -25,6 +40,20 @@ type Tries struct {
 type Source interface {
 	// Read returns the PIN. The caller wipes it.
 	Read(context.Context) (*secret.Buffer, error)
+}
+
+// File is the path of a file of mode 0600 whose first line is a PIN.
+type File string
+
+// Read implements Source.
+func (f File) Read(context.Context) (*secret.Buffer, error) {
+	b, err := secret.ReadFile(string(f), MaxPIN+1)
+	if err != nil {
+		return nil, err
+	}
+	line, _, _ := bytes.Cut(b.Bytes(), []byte("\n"))
+	b.SetLen(len(bytes.TrimSuffix(line, []byte("\r"))))
+	return b, nil
 }
 
 // Entered is the PIN between Enter and Login, in locked memory.

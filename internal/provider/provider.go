@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/secret"
 )
@@ -35,21 +34,13 @@ var (
 // its module is not there any more.
 func Lost(err error) bool { return errors.Is(err, ErrGone) || errors.Is(err, ErrKeeper) }
 
-// Provider is one place where KEKs live. It is used by one goroutine at a time.
+// Provider is one place where KEKs live: a store of keys that never leave it. It is used
+// by one goroutine at a time. What not every provider has is an interface of its own:
+// PINLogin, Parallel.
 type Provider interface {
 	// Describe says what is pinned, before any login. Keys are field names of
 	// the transcript; values are printable text.
 	Describe(context.Context) (map[string]string, error)
-	// Tries says whether a PIN is to be entered, and what the token reports of it. It
-	// forgets what was entered before, and returns ErrPINLocked.
-	Tries(context.Context) (Tries, error)
-	// Enter has a PIN read, and keeps it for Login alone. Entered twice, it is the
-	// first half and the second.
-	Enter(context.Context, Source) error
-	// Login makes keys reachable, with what was entered, which is wiped whatever
-	// comes of it. It makes one attempt, and none where it is the token's final one
-	// and that was not allowed: ErrFinalTry. ErrUntried says that no PIN was compared.
-	Login(ctx context.Context, final bool) error
 	// Probe finds out by experiment, on throw-away keys, whether the provider
 	// keeps the rules. It reports each line as it is known and stops at the
 	// first that fails, with a *ProbeError. It leaves nothing behind.
@@ -60,16 +51,29 @@ type Provider interface {
 	Find(context.Context, kek.Name) (Key, error)
 	// Generate makes the key. It does not look whether there is one: Find does.
 	Generate(context.Context, kek.Name) error
-	// Wrap returns IV || ciphertext || tag of a 32-byte DEK.
+	// Wrap returns a 32-byte DEK wrapped in the provider's own form, which nobody else
+	// takes apart. Two wraps of one DEK never give the same bytes.
 	Wrap(ctx context.Context, by kek.Name, dek []byte) ([]byte, error)
 	// Unwrap fills into, of 32 bytes, which the caller wipes.
 	Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte) error
-	// Rewrap answers every item, in any order. The end of ctx is an error, and
-	// ErrGone when the keys cannot be reached any more.
+	// Rewrap answers every item, in the order of the items. The end of ctx is an error,
+	// and ErrGone when the keys cannot be reached any more.
 	Rewrap(ctx context.Context, items []Item, to kek.Name) ([]Rewrapped, error)
-	// Workers says how many re-wrap at once and why, for people to read.
-	Workers() string
 	Close() error
+}
+
+// Parallel is a Provider that re-wraps in several sessions at once.
+type Parallel interface {
+	// Workers says how many and why, for people to read.
+	Workers() string
+}
+
+// Workers is what a Parallel provider says, or "1".
+func Workers(p Provider) string {
+	if w, ok := p.(Parallel); ok {
+		return w.Workers()
+	}
+	return "1"
 }
 
 // Key is what a provider says of a key it found.
@@ -131,17 +135,4 @@ func rewrap(ctx context.Context, p Provider, it Item, to kek.Name, dek, again []
 		return failed(errors.New("what was just wrapped unwraps to another value"))
 	}
 	return Rewrapped{Old: it.Wrapped, New: wrapped}
-}
-
-// CheckWrapped refuses what a provider must never return: a wrong length, or an
-// IV of zeros.
-func CheckWrapped(b []byte) error {
-	w, err := envelope.SplitWrapped(b)
-	if err != nil {
-		return err
-	}
-	if subtle.ConstantTimeCompare(w.IV, make([]byte, len(w.IV))) == 1 {
-		return errors.New("the IV is all zeros")
-	}
-	return nil
 }

@@ -1,6 +1,10 @@
 package rewrap
 
-import "time"
+import (
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/provider"
+)
 
 func (r *run) place(name string) {
 	r.mu.Lock()
@@ -35,7 +39,7 @@ func (r *run) account(b batch, took []bool) {
 		r.next = r.next.Add(time.Duration(float64(done) / float64(r.p.Limit) * float64(time.Second)))
 	}
 	r.p.Left = max(0, r.p.Left-done)
-	r.p.Workers = r.Provider.Workers()
+	r.p.Workers = provider.Workers(r.Provider)
 	r.p.Rate = r.meter.rate()
 	if r.p.State == Running {
 		r.p.ETA = r.meter.eta(r.p.Left, r.p.Total)

@@ -25,8 +25,7 @@ type batch struct {
 // item is one envelope of a page, by its place in it.
 type item struct{ doc, envelope int }
 
-// batch re-wraps a page. Answers are paired by the bytes they were made from,
-// not by their order.
+// batch re-wraps a page. Each answer must carry the bytes of the item in its place.
 func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Document) (batch, error) {
 	b := batch{last: docs[len(docs)-1].ID}
 	var items []provider.Item
@@ -45,8 +44,7 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 	if err != nil {
 		return b, err
 	}
-	answers, err = paired(items, answers)
-	if err != nil {
+	if err := inOrder(items, answers); err != nil {
 		return b, err
 	}
 	renewed := make([][]store.Held, len(docs))
@@ -103,35 +101,18 @@ func nameOf(c envelope.Collection, d store.Document, h store.Held) string {
 	return fmt.Sprintf("%s.%s %s", c.Name, h.Field, printable.Text(fmt.Sprint(d.ID)))
 }
 
-// paired puts the answers into the order of the items. Each wrapped DEK has an
-// IV of its own, so that its bytes tell which it is.
-func paired(items []provider.Item, answers []provider.Rewrapped) ([]provider.Rewrapped, error) {
+// inOrder refuses answers that were not made from the items, one from each. Each wrapped
+// DEK has an IV of its own, so that its bytes tell which it is (promise 3).
+func inOrder(items []provider.Item, answers []provider.Rewrapped) error {
 	if len(answers) != len(items) {
-		return nil, fmt.Errorf("the provider gave %d answers to %d envelopes", len(answers), len(items))
+		return fmt.Errorf("the provider gave %d answers to %d envelopes", len(answers), len(items))
 	}
-	by := make(map[string][]provider.Rewrapped, len(answers))
 	for i, a := range answers {
-		if bytes.Equal(a.Old, items[i].Wrapped) {
-			continue // in its place
+		if !bytes.Equal(a.Old, items[i].Wrapped) {
+			return errors.New("the provider answered for another envelope than it was asked")
 		}
-		by[string(a.Old)] = append(by[string(a.Old)], a)
 	}
-	if len(by) == 0 {
-		return answers, nil
-	}
-	out := make([]provider.Rewrapped, len(items))
-	for i, it := range items {
-		if bytes.Equal(answers[i].Old, it.Wrapped) {
-			out[i] = answers[i]
-			continue
-		}
-		some := by[string(it.Wrapped)]
-		if len(some) == 0 {
-			return nil, errors.New("the provider answered for another envelope than it was asked")
-		}
-		out[i], by[string(it.Wrapped)] = some[0], some[1:]
-	}
-	return out, nil
+	return nil
 }
 
 // blame returns nil when the envelope is at fault, also for a version that there

@@ -13,6 +13,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -143,7 +144,7 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 		transcript.FactLeftOut: strconv.Itoa(counts.Excluded),
 		"skipped":              strconv.Itoa(counts.Skipped),
 		"passes":               strconv.Itoa(counts.Passes),
-		"workers":              s.Provider.Workers(),
+		"workers":              provider.Workers(s.Provider),
 		"took":                 time.Since(began).Round(100 * time.Millisecond).String(),
 	}
 	if err != nil { // what was written until then is in the store

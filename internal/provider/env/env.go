@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -158,19 +157,6 @@ func (p *Provider) Describe(context.Context) (map[string]string, error) {
 	}
 	return map[string]string{"provider": Name, "secrets_file": file, "host": printable.Text(host)}, nil
 }
-
-// Tries implements provider.Provider: there is nothing to type.
-func (p *Provider) Tries(context.Context) (provider.Tries, error) {
-	return provider.Tries{In: true}, nil
-}
-
-// Enter implements provider.Provider.
-func (p *Provider) Enter(context.Context, provider.Source) error {
-	return errors.New("enter a PIN: environment variables have none")
-}
-
-// Login implements provider.Provider.
-func (p *Provider) Login(context.Context, bool) error { return nil }
 
 // Ours implements provider.Provider.
 func (p *Provider) Ours(context.Context) ([]string, error) {

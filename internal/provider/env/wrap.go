@@ -9,12 +9,10 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/gcm"
 )
-
-const ivSize = 12
 
 func (p *Provider) aead(n kek.Name) (cipher.AEAD, error) {
 	key, ok := p.keys[n.Version]
@@ -45,7 +43,7 @@ func (p *Provider) Wrap(_ context.Context, by kek.Name, dek []byte) ([]byte, err
 }
 
 func seal(aead cipher.AEAD, dek []byte) ([]byte, error) {
-	iv := make([]byte, ivSize, ivSize+len(dek)+envelope.TagSize)
+	iv := make([]byte, gcm.IVSize, gcm.IVSize+len(dek)+gcm.TagSize)
 	if _, err := rand.Read(iv); err != nil {
 		return nil, err
 	}
@@ -66,12 +64,12 @@ func (p *Provider) Unwrap(_ context.Context, by kek.Name, wrapped, into []byte) 
 
 // open decrypts in place: into is the only copy of the DEK.
 func open(aead cipher.AEAD, wrapped, into []byte) error {
-	w, err := envelope.SplitWrapped(wrapped)
+	w, err := gcm.Split(wrapped)
 	if err != nil {
 		return err
 	}
-	if len(w.IV) != ivSize {
-		return fmt.Errorf("IV of %d bytes, want %d", len(w.IV), ivSize)
+	if len(w.IV) != gcm.IVSize {
+		return fmt.Errorf("IV of %d bytes, want %d", len(w.IV), gcm.IVSize)
 	}
 	if len(into) != kek.Size {
 		return fmt.Errorf("room for %d bytes, want %d", len(into), kek.Size)
@@ -79,9 +77,6 @@ func open(aead cipher.AEAD, wrapped, into []byte) error {
 	_, err = aead.Open(into[:0], w.IV, w.Sealed, nil)
 	return err
 }
-
-// Workers implements provider.Provider.
-func (p *Provider) Workers() string { return "1, in this process" }
 
 // Rewrap implements provider.Provider.
 func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/provider/keeper"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 )
 
@@ -14,16 +14,15 @@ import (
 // keeper, one session each, and reports the second rate as a share of the first.
 func BenchmarkRewrap(b *testing.B) {
 	pkcs11test.NewTokens(b, pkcs11test.Label)
-	c := config(pkcs11test.Module(b))
-	c.PKCS11.Sessions = 1
+	c := config(pkcs11test.Module(b), func(c *pkcs11.Config) { c.Sessions = 1 })
 	kept := open(b, c)
-	login(b, kept)
-	here, err := keeper.Here(c)
+	logIn(b, kept)
+	here, err := c.Settings.Open()
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer here.Close()
-	login(b, here)
+	logIn(b, here)
 	_, items := keys(b, kept, 512)
 	var took [2]time.Duration
 	for b.Loop() {

@@ -23,11 +23,11 @@ import (
 )
 
 // kept is a token behind the fault module.
-func kept(t *testing.T) (*pkcs11test.Fault, keeper.Config) {
+func kept(t *testing.T, change ...func(*pkcs11.Config)) (*pkcs11test.Fault, keeper.Config) {
 	t.Helper()
 	pkcs11test.TokensForPrograms(t, pkcs11test.Label)
 	fault := pkcs11test.NewFault(t)
-	return fault, config(fault.Module)
+	return fault, config(fault.Module, change...)
 }
 
 // short is a deadline that a test can wait for, and that no call misses on a busy machine.
@@ -56,7 +56,7 @@ func everyCallEnds(t *testing.T, end, says string) {
 		c.Deadline = short
 	}
 	first := open(t, c)
-	login(t, first)
+	logIn(t, first)
 	_, items := keys(t, first, 4)
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
@@ -67,13 +67,13 @@ func everyCallEnds(t *testing.T, end, says string) {
 	rewrap := func(p provider.Provider) error { _, err := p.Rewrap(t.Context(), items, two); return err }
 	// The login is one of the things that are tried, and so not made before.
 	enter := func(p provider.Provider) error {
-		return errors.Join(p.Enter(t.Context(), provider.File(pinFile(t))), p.Login(t.Context(), false))
+		return errors.Join(pin(t, p).Enter(t.Context(), provider.File(pinFile(t))), pin(t, p).Login(t.Context(), false))
 	}
 	for _, at := range []struct {
 		call string
 		do   func(provider.Provider) error
 	}{
-		{"GetTokenInfo=1", func(p provider.Provider) error { _, err := p.Tries(t.Context()); return err }},
+		{"GetTokenInfo=1", func(p provider.Provider) error { _, err := pin(t, p).Tries(t.Context()); return err }},
 		{"Login=1", enter},
 		{"GenerateKey=1", probe}, {"EncryptInit=2", probe}, {"Encrypt=500", probe}, {"DecryptInit=3", probe},
 		{"FindObjectsInit=1", find}, {"GetAttributeValue=2", find},
@@ -83,7 +83,7 @@ func everyCallEnds(t *testing.T, end, says string) {
 		fault.Set()
 		p := open(t, c)
 		if !strings.HasPrefix(at.call, "Login") && !strings.HasPrefix(at.call, "GetTokenInfo") {
-			login(t, p)
+			logIn(t, p)
 		}
 		fault.Set(at.call + ":" + end)
 		err := at.do(p)
@@ -103,7 +103,7 @@ func everyCallEnds(t *testing.T, end, says string) {
 	}
 	fault.Set()
 	p := open(t, c)
-	login(t, p)
+	logIn(t, p)
 	if err := rewrap(p); err != nil {
 		t.Errorf("after all of it: %v", err)
 	}
@@ -132,7 +132,7 @@ func TestP12Rude(t *testing.T) {
 			fault.Set(mode)
 			said := captured(t, func() {
 				p := open(t, c)
-				login(t, p)
+				logIn(t, p)
 				_, items := keys(t, p, 3)
 				if _, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2)); err != nil {
 					t.Errorf("%s: %v", mode, err)
@@ -198,7 +198,7 @@ func TestP12Odd(t *testing.T) {
 			fault, cfg := kept(t)
 			cfg.Deadline = short
 			p := open(t, cfg)
-			login(t, p)
+			logIn(t, p)
 			_, items := keys(t, p, 3)
 			if _, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2)); err != nil {
 				t.Fatal(err)
@@ -226,7 +226,7 @@ func TestStoppedAndLarge(t *testing.T) {
 	_, c := kept(t)
 	c.Deadline = short
 	p := open(t, c)
-	login(t, p)
+	logIn(t, p)
 	_, items := keys(t, p, 10)
 	pid := strings.TrimSpace(pkcs11test.Run(t, "pgrep", "-P", fmt.Sprint(os.Getpid()), "-f", "kekceremony keeper"))
 	pkcs11test.Run(t, "kill", "-STOP", pid)
@@ -241,7 +241,7 @@ func TestSlowToken(t *testing.T) {
 	fault, c := kept(t)
 	c.Deadline = 5 * time.Second
 	p := open(t, c)
-	login(t, p)
+	logIn(t, p)
 	fault.Set("EncryptInit+1:sleep6")
 	progress := 0
 	err := p.Probe(t.Context(), func(v provider.Verdict) {
@@ -259,7 +259,7 @@ func TestBatchInWork(t *testing.T) {
 	t.Parallel()
 	_, c := kept(t)
 	p := open(t, c)
-	login(t, p)
+	logIn(t, p)
 	_, items := keys(t, p, 50)
 	stop := make(chan struct{})
 	var asking sync.WaitGroup
@@ -269,7 +269,7 @@ func TestBatchInWork(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				_ = p.Workers()
+				_ = provider.Workers(p)
 			}
 		}
 	})
@@ -335,7 +335,7 @@ func TestP15(t *testing.T) {
 	t.Parallel()
 	fault, c := kept(t)
 	p := open(t, c)
-	login(t, p)
+	logIn(t, p)
 	_, items := keys(t, p, 100)
 	fault.Set("Decrypt=20:sleep1000")
 	done := make(chan error, 1)
@@ -359,10 +359,10 @@ func TestP15(t *testing.T) {
 // ended with the keeper when it cannot.
 func TestCalledOff(t *testing.T) {
 	t.Parallel()
-	fault, c := kept(t)
-	c.PKCS11.Sessions = 2 // a batch is many chunks, and between two of them it stops
+	// A batch is many chunks, and between two of them it stops.
+	fault, c := kept(t, func(c *pkcs11.Config) { c.Sessions = 2 })
 	p := open(t, c)
-	login(t, p)
+	logIn(t, p)
 	_, items := keys(t, p, 400)
 	items = slices.Repeat(items, 20)
 	fault.Set("EncryptInit+1:sleep2")
@@ -415,8 +415,9 @@ func TestP14Known(t *testing.T) {
 	}); !errors.Is(err, unknown) || errors.Is(err, provider.ErrKeeper) {
 		t.Errorf("got %v", err)
 	}
-	c.PKCS11.Digest = strings.Repeat("0", 64) // it became another one since it was told
-	if _, err := keeper.Here(c); !errors.Is(err, provider.ErrUnguarded) {
+	another := c.Settings.(pkcs11.Config)
+	another.Digest = strings.Repeat("0", 64) // it became another one since it was told
+	if _, err := another.Open(); !errors.Is(err, provider.ErrUnguarded) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/provider/env"
 	"github.com/certautopilot/kekceremony/internal/term"
 )
 
@@ -76,7 +75,7 @@ func environment(c Config, all []string) []string {
 	out := []string{"GOTRACEBACK=none"}
 	for _, line := range all {
 		name, _, _ := strings.Cut(line, "=")
-		if slices.Contains(c.Environment, name) || c.Provider == env.Name && strings.HasPrefix(name, env.Prefix) {
+		if slices.Contains(c.Environment, name) || c.Settings.Inherits(name) {
 			out = append(out, line)
 		}
 	}

@@ -6,6 +6,7 @@ package keeper
 
 import (
 	"context"
+	"encoding/gob"
 	"errors"
 	"fmt"
 	"net"
@@ -16,8 +17,6 @@ import (
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/provider/env"
-	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/term"
 )
 
@@ -26,16 +25,19 @@ const Command = "keeper"
 
 const service = "Keeper"
 
-// moduleDigest is the fact that no child is asked for.
-const moduleDigest = "module_sha256"
+// Register names the kinds of providers that may be kept, once in a program, before
+// anything is opened or served: both processes must know them.
+func Register(kinds ...provider.Settings) {
+	for _, k := range kinds {
+		gob.RegisterName(k.Name(), k)
+	}
+}
 
 // Config says which provider to keep.
 type Config struct {
-	Provider string // env or pkcs11
-	Env      env.Config
-	PKCS11   pkcs11.Config
-	// Environment names the variables that the child gets. It gets no other, but for
-	// the keys of the env provider.
+	Settings provider.Settings // of a registered kind
+	// Environment names the variables that the child gets. It gets no other but those
+	// that the kind inherits.
 	Environment []string
 	// Deadline is how long a call into the module may take; 0: a minute. A token with
 	// a keypad is given five for a login: somebody must walk there.
@@ -60,8 +62,10 @@ type Provider struct {
 	words    *lastWords
 	call     uint64
 	keypad   bool
-	digest   string       // of the module's file; empty: there is none
-	workers  atomic.Value // string: asked for while a batch is in work
+	name     string
+	facts    []string          // that the provider may tell
+	pinned   map[string]string // facts that no child is asked for
+	workers  atomic.Value      // string: asked for while a batch is in work
 
 	exited chan struct{} // closed when the child has ended
 	once   sync.Once
@@ -72,33 +76,40 @@ type Provider struct {
 
 var _ provider.Provider = (*Provider)(nil)
 
-// Open starts a child and has it open the provider. It can read from the terminal
-// when that is lent; nil: there is none. The module's file is hashed here, told to
-// known, if there is such, and loaded by the child only if it is still that very file:
-// a module that runs can say of itself what it likes.
-func Open(ctx context.Context, c Config, t *term.Terminal, known func(about map[string]string) error) (*Provider, error) {
-	if c.Provider == pkcs11.Name {
-		var err error
-		if c.PKCS11.Digest, err = pkcs11.Digest(c.PKCS11.ModulePath); err != nil {
+// withPIN is a Provider whose keys are behind a PIN.
+type withPIN struct{ *Provider }
+
+var _ provider.PINLogin = withPIN{}
+
+// Open starts a child and has it open the provider, which is a provider.PINLogin when the
+// child's is. The child can read from the terminal when that is lent; nil: there is none.
+// What can be known before anything of the provider runs is told to known, if there is
+// such, and the child opens just that or nothing: a module that runs can say of itself what
+// it likes.
+func Open(ctx context.Context, c Config, t *term.Terminal, known func(map[string]string) error) (provider.Provider, error) {
+	settings, pinned, err := c.Settings.Pin()
+	if err != nil {
+		return nil, err
+	}
+	if c.Settings = settings; known != nil && len(pinned) > 0 {
+		if err := known(pinned); err != nil {
 			return nil, err
-		}
-		if known != nil {
-			if err := known(map[string]string{moduleDigest: c.PKCS11.Digest}); err != nil {
-				return nil, err
-			}
 		}
 	}
 	p, err := start(c, t)
 	if err != nil {
-		return nil, fmt.Errorf("open provider %s: %w: %w", c.Provider, provider.ErrKeeper, err)
+		return nil, fmt.Errorf("open provider %s: %w: %w", settings.Name(), provider.ErrKeeper, err)
 	}
-	p.digest = c.PKCS11.Digest
+	p.name, p.facts, p.pinned = settings.Name(), settings.Facts(), pinned
 	var a Answer
 	if err := p.do(ctx, "Open", Opening{c, t != nil}, &a, p.deadline); err != nil {
-		return nil, fmt.Errorf("open provider %s: %w", c.Provider, errors.Join(err, p.Close()))
+		return nil, fmt.Errorf("open provider %s: %w", p.name, errors.Join(err, p.Close()))
 	}
 	if err := a.Fault.err(); err != nil {
 		return nil, errors.Join(err, p.Close())
+	}
+	if a.PIN {
+		return withPIN{p}, nil
 	}
 	return p, nil
 }

@@ -10,9 +10,11 @@ import (
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/env"
 	"github.com/certautopilot/kekceremony/internal/provider/keeper"
+	"github.com/certautopilot/kekceremony/internal/provider/memorytest"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 )
@@ -21,6 +23,7 @@ const chain = kek.Chain("00112233445566778899aabbccddeeff")
 
 // TestMain is the keeper too: it is this very program.
 func TestMain(m *testing.M) {
+	keeper.Register(env.Config{}, pkcs11.Config{}, memorytest.Settings{})
 	if len(os.Args) > 1 && os.Args[1] == keeper.Command {
 		if err := keeper.Serve(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -31,12 +34,16 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// config is a token behind a module.
-func config(module string) keeper.Config {
-	return keeper.Config{Provider: pkcs11.Name, PKCS11: pkcs11.Config{ModulePath: module, TokenLabel: pkcs11test.Label}, Environment: []string{"SOFTHSM2_CONF"}}
+// config is a token behind a module, with some settings changed.
+func config(module string, change ...func(*pkcs11.Config)) keeper.Config {
+	settings := pkcs11.Config{ModulePath: module, TokenLabel: pkcs11test.Label}
+	for _, c := range change {
+		c(&settings)
+	}
+	return keeper.Config{Settings: settings, Environment: []string{"SOFTHSM2_CONF"}}
 }
 
-func open(t testing.TB, c keeper.Config) *keeper.Provider {
+func open(t testing.TB, c keeper.Config) provider.Provider {
 	t.Helper()
 	p, err := tryOpen(t, c)
 	if err != nil {
@@ -47,7 +54,7 @@ func open(t testing.TB, c keeper.Config) *keeper.Provider {
 }
 
 // tryOpen is keeper.Open with the variables of the test.
-func tryOpen(t testing.TB, c keeper.Config) (p *keeper.Provider, err error) {
+func tryOpen(t testing.TB, c keeper.Config) (p provider.Provider, err error) {
 	t.Helper()
 	pkcs11test.Lend(t, func() { p, err = keeper.Open(t.Context(), c, nil, nil) })
 	return p, err
@@ -63,11 +70,21 @@ func pinFile(t testing.TB) string {
 	return path
 }
 
-func login(t testing.TB, p provider.Provider) {
+func logIn(t testing.TB, p provider.Provider) {
 	t.Helper()
-	if err := provider.LoginFromFile(t.Context(), p, pinFile(t), provider.Uncounted); err != nil {
+	if err := (login.Login{PIN: login.PIN{File: pinFile(t)}}).Into(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// pin is the login of a provider that has one.
+func pin(t testing.TB, p provider.Provider) provider.PINLogin {
+	t.Helper()
+	in, ok := p.(provider.PINLogin)
+	if !ok {
+		t.Fatalf("%T has no PIN", p)
+	}
+	return in
 }
 
 // keys makes versions 1 and 2 and wraps n DEKs with the first.
@@ -95,11 +112,11 @@ func TestKeeper(t *testing.T) {
 	t.Parallel()
 	pkcs11test.TokensForPrograms(t, pkcs11test.Label)
 	p := open(t, config(pkcs11test.Module(t)))
-	tries, err := p.Tries(t.Context())
+	tries, err := pin(t, p).Tries(t.Context())
 	if err != nil || !tries.Ask || tries.Token != pkcs11test.Label || tries.Serial == "" {
 		t.Fatalf("%v, %+v", err, tries)
 	}
-	login(t, p)
+	logIn(t, p)
 	var lines []string
 	err = p.Probe(t.Context(), func(v provider.Verdict) {
 		if v.Outcome != provider.Trying {
@@ -129,7 +146,7 @@ func TestKeeper(t *testing.T) {
 			t.Fatalf("item %d: %v", i, err)
 		}
 	}
-	if p.Workers() == "" {
+	if provider.Workers(p) == "" {
 		t.Error("nobody works")
 	}
 	if err := p.Close(); err != nil {
@@ -144,13 +161,8 @@ func TestKeeper(t *testing.T) {
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	pkcs11test.TokensForPrograms(t, pkcs11test.Label)
-	c := config(pkcs11test.Module(t))
-	c.PKCS11.TokenLabel = "other"
+	c := config(pkcs11test.Module(t), func(c *pkcs11.Config) { c.TokenLabel = "other" })
 	if _, err := tryOpen(t, c); !errors.Is(err, provider.ErrNoToken) || err.Error() != `find token "other": no such token` {
-		t.Errorf("%v", err)
-	}
-	c.Provider = "none"
-	if _, err := tryOpen(t, c); err == nil || !strings.Contains(err.Error(), "no such provider") {
 		t.Errorf("%v", err)
 	}
 	p := open(t, config(pkcs11test.Module(t)))
@@ -158,14 +170,14 @@ func TestErrors(t *testing.T) {
 	if err := os.WriteFile(wrong, []byte("4321"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := provider.LoginFromFile(t.Context(), p, wrong, provider.Uncounted); err == nil || !strings.Contains(err.Error(), "mode 0644") {
+	if err := (login.Login{PIN: login.PIN{File: wrong}}).Into(t.Context(), p); err == nil || !strings.Contains(err.Error(), "mode 0644") {
 		t.Errorf("a file that others read: %v", err)
 	}
 	if err := os.Chmod(wrong, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := provider.LoginFromFile(t.Context(), p, wrong, provider.Uncounted); !errors.Is(err, provider.ErrPINRefused) {
+		if err := (login.Login{PIN: login.PIN{File: wrong}}).Into(t.Context(), p); !errors.Is(err, provider.ErrPINRefused) {
 			t.Errorf("%v", err)
 		}
 	}
@@ -175,7 +187,7 @@ func TestErrors(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	t.Setenv(env.Variable(1), strings.Repeat("42", kek.Size))
 	t.Setenv("LD_PRELOAD_NOT", "x")
-	p := open(t, keeper.Config{Provider: env.Name})
+	p := open(t, keeper.Config{Settings: env.Config{}})
 	if _, err := p.Find(t.Context(), kek.NameOf(chain, 1)); err != nil {
 		t.Error(err)
 	}

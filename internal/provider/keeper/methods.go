@@ -14,7 +14,10 @@ import (
 // Methods are what can be asked of the keeper.
 type Methods struct{ k *keeper }
 
-var errNotOpen = errors.New("the provider is not open")
+var (
+	errNotOpen = errors.New("the provider is not open")
+	errNoPIN   = errors.New("the provider has no PIN")
+)
 
 // ask is a job that needs the provider.
 func (m *Methods) ask(r Request, a *Answer, job func(context.Context, provider.Provider) error) error {
@@ -35,9 +38,10 @@ func (m *Methods) Open(o Opening, a *Answer) error {
 			unix.CloseOnExec(fdIn)
 			unix.CloseOnExec(fdOut)
 		}
-		p, err := Here(o.Config)
+		p, err := o.Settings.Open()
 		if err == nil { // else p may be a nil of its own type
 			m.k.provider = p
+			_, a.PIN = p.(provider.PINLogin)
 		}
 		return err
 	})
@@ -58,8 +62,19 @@ func (m *Methods) Describe(r Request, a *Answer) error {
 	})
 }
 
+// askPIN is a job that needs a provider with a PIN.
+func (m *Methods) askPIN(r Request, a *Answer, job func(context.Context, provider.PINLogin) error) error {
+	return m.ask(r, a, func(ctx context.Context, p provider.Provider) error {
+		in, ok := p.(provider.PINLogin)
+		if !ok {
+			return errNoPIN
+		}
+		return job(ctx, in)
+	})
+}
+
 func (m *Methods) Tries(r Request, a *Answer) error {
-	return m.ask(r, a, func(ctx context.Context, p provider.Provider) (err error) {
+	return m.askPIN(r, a, func(ctx context.Context, p provider.PINLogin) (err error) {
 		a.Tries, err = p.Tries(ctx)
 		return err
 	})
@@ -67,7 +82,7 @@ func (m *Methods) Tries(r Request, a *Answer) error {
 
 // Enter reads the PIN of a file, or from the terminal that is lent for it.
 func (m *Methods) Enter(r Request, a *Answer) error {
-	return m.ask(r, a, func(ctx context.Context, p provider.Provider) error {
+	return m.askPIN(r, a, func(ctx context.Context, p provider.PINLogin) error {
 		if r.File != "" {
 			return p.Enter(ctx, provider.File(r.File))
 		}
@@ -83,7 +98,7 @@ func (m *Methods) Enter(r Request, a *Answer) error {
 }
 
 func (m *Methods) Login(r Request, a *Answer) error {
-	return m.ask(r, a, func(ctx context.Context, p provider.Provider) error { return p.Login(ctx, r.Final) })
+	return m.askPIN(r, a, func(ctx context.Context, p provider.PINLogin) error { return p.Login(ctx, r.Final) })
 }
 
 // Probe begins; each Verdict is then asked for by itself, so that each line of the
@@ -174,7 +189,7 @@ func (m *Methods) Rewrap(b Batch, out *Rewrapped) error {
 		}
 		all, err := m.k.provider.Rewrap(ctx, items, b.To)
 		out.answer(all)
-		out.Workers = m.k.provider.Workers()
+		out.Workers = provider.Workers(m.k.provider)
 		return err
 	})
 	return nil

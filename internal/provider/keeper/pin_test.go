@@ -7,22 +7,22 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
-	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/term"
 )
 
 // typing is a kept provider; what is typed comes from a file.
 type typing struct {
 	provider.Provider
+	provider.PINLogin
 	file string
 }
 
 func (w typing) Enter(ctx context.Context, _ provider.Source) error {
-	return w.Provider.Enter(ctx, provider.File(w.file))
+	return w.PINLogin.Enter(ctx, provider.File(w.file))
 }
 
 // console is somebody who types a PIN at a console, and whether the final try was asked for.
@@ -33,12 +33,13 @@ type console struct {
 	asked int
 }
 
-func newConsole(t *testing.T, c keeper.Config, dir, pin string) *console {
+func newConsole(t *testing.T, c keeper.Config, dir, typed string) *console {
 	file := filepath.Join(t.TempDir(), "typed")
-	if err := os.WriteFile(file, []byte(pin+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(typed+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return &console{t, typing{open(t, c), file}, dir, 0}
+	p := open(t, c)
+	return &console{t, typing{p, pin(t, p), file}, dir, 0}
 }
 
 // try logs in; while the terminal is lent, meanwhile happens.
@@ -50,10 +51,10 @@ func (c *console) try(meanwhile func()) error {
 		}
 		return err
 	}
-	return steps.Entry{
-		PIN: engine.PIN{Parts: 1, Tries: 3}, Dir: c.dir, Lend: lend, Say: func(string) {},
+	return login.Login{
+		PIN: login.PIN{Parts: 1, Tries: 3}, Dir: c.dir, Lend: lend, Say: func(string) {},
 		Final: func(provider.Tries) error { c.asked++; return provider.ErrFinalTry },
-	}.Login(c.t.Context(), c.p)
+	}.Into(c.t.Context(), c.p)
 }
 
 // TestTwoConsolesAtThePIN: what would be the final try by the time it is made is none
@@ -79,7 +80,7 @@ func TestTwoConsolesAtThePIN(t *testing.T) {
 	if err := os.WriteFile(wrong, []byte("9999\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err = provider.LoginFromFile(t.Context(), open(t, c), wrong, steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: dir}.Count())
+	err = login.Login{PIN: login.PIN{File: wrong, Tries: 3}, Dir: dir}.Into(t.Context(), open(t, c))
 	if _, marked := os.Lstat(wrong + ".refused"); !errors.Is(err, provider.ErrFinalTry) || marked == nil || fault.Count("login") != 2 {
 		t.Errorf("%v, %d attempts", err, fault.Count("login"))
 	}
@@ -140,7 +141,7 @@ func TestLostLogin(t *testing.T) {
 	dir, path := t.TempDir(), pinFile(t)
 	fault.Set("Login+1:lost")
 	for range 4 {
-		if err := provider.LoginFromFile(t.Context(), open(t, c), path, steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: dir}.Count()); err == nil {
+		if err := (login.Login{PIN: login.PIN{File: path, Tries: 3}, Dir: dir}).Into(t.Context(), open(t, c)); err == nil {
 			t.Error("it went through")
 		}
 	}
@@ -155,7 +156,7 @@ func TestStoppedInLogin(t *testing.T) {
 	fault, c := kept(t)
 	fault.Set("Login=1:sleep1000")
 	ctx, path := calledOff(t, fault, "sleep"), pinFile(t)
-	if err := provider.LoginFromFile(ctx, open(t, c), path, steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: t.TempDir()}.Count()); err != nil {
+	if err := (login.Login{PIN: login.PIN{File: path, Tries: 3}, Dir: t.TempDir()}).Into(ctx, open(t, c)); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Lstat(path + ".refused"); err == nil {
@@ -174,7 +175,7 @@ func TestPINFile(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := provider.LoginFromFile(t.Context(), open(t, c), path, steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: dir}.Count()); err != nil {
+		if err := (login.Login{PIN: login.PIN{File: path, Tries: 3}, Dir: dir}).Into(t.Context(), open(t, c)); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -184,7 +185,7 @@ func TestPINFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := pinFile(t)
-	err := provider.LoginFromFile(t.Context(), open(t, c), path, steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: dir}.Count())
+	err := login.Login{PIN: login.PIN{File: path, Tries: 3}, Dir: dir}.Into(t.Context(), open(t, c))
 	if _, marked := os.Lstat(path + ".refused"); !errors.Is(err, provider.ErrPINLocked) || marked == nil || fault.Count("login") != logins {
 		t.Errorf("%v, marked %t, %d attempts", err, marked == nil, fault.Count("login")-logins)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -11,7 +12,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/secret"
-	"github.com/certautopilot/kekceremony/internal/term"
 )
 
 // ask is a call whose answer is an Answer.
@@ -37,62 +37,22 @@ func settled(ctx context.Context, f *Fault) error {
 // Describe implements provider.Provider.
 func (p *Provider) Describe(ctx context.Context) (map[string]string, error) {
 	a, err := p.ask(ctx, "Describe", Request{}, p.deadline)
-	about := cleaned(a.About)
-	if err == nil && p.digest != "" {
-		about[moduleDigest] = p.digest
+	about := p.cleaned(a.About)
+	if err == nil {
+		maps.Copy(about, p.pinned)
 	}
 	return about, err
 }
 
-// told are the facts that a provider tells of itself and of a key. The child runs a
-// module: it is not believed to tell no others, of which the transcript makes more.
-var told = []string{
-	"provider", "secrets_file", "host", "iv", "identity_sha256", "module", "module_loaded", "module_sha256", "token", "serial", "manufacturer", "model", "firmware",
-	"variable", "history", "local", "sensitive", "always_sensitive", "extractable", "never_extractable", "wrap", "unwrap", "derive", "modifiable", "copyable", "bytes",
-}
-
 // cleaned drops what no provider tells, and makes the rest printable.
-func cleaned(facts map[string]string) map[string]string {
+func (p *Provider) cleaned(facts map[string]string) map[string]string {
 	out := make(map[string]string, len(facts))
 	for name, value := range facts {
-		if slices.Contains(told, name) {
+		if slices.Contains(p.facts, name) {
 			out[name] = printable.Again(value)
 		}
 	}
 	return out
-}
-
-// Tries implements provider.Provider.
-func (p *Provider) Tries(ctx context.Context) (provider.Tries, error) {
-	a, err := p.ask(ctx, "Tries", Request{}, p.deadline)
-	a.Tries.Token, a.Tries.Serial, a.Tries.Warning = printable.Again(a.Tries.Token), printable.Again(a.Tries.Serial), printable.Again(a.Tries.Warning)
-	p.keypad = err == nil && !a.Tries.Ask && !a.Tries.In
-	return a.Tries, err
-}
-
-// Enter implements provider.Provider: the child reads the PIN, from the terminal that
-// this process lends it. Whatever state it leaves it in, this process puts it back.
-func (p *Provider) Enter(ctx context.Context, from provider.Source) (err error) {
-	switch from := from.(type) {
-	case provider.File:
-		_, err = p.ask(ctx, "Enter", Request{File: string(from)}, p.deadline)
-	case term.Prompt:
-		_, err = p.ask(ctx, "Enter", Request{Prompt: from.Text}, forever)
-		err = errors.Join(err, from.Terminal.Restore())
-	default:
-		err = fmt.Errorf("enter a PIN: the keeper cannot read a %T", from)
-	}
-	return err
-}
-
-// Login implements provider.Provider.
-func (p *Provider) Login(ctx context.Context, final bool) error {
-	deadline := p.deadline
-	if p.keypad {
-		deadline = max(deadline, keypadDeadline)
-	}
-	_, err := p.ask(ctx, "Login", Request{Final: final}, deadline)
-	return err
 }
 
 // Probe implements provider.Provider.
@@ -124,7 +84,7 @@ func (p *Provider) Ours(ctx context.Context) ([]string, error) {
 // Find implements provider.Provider.
 func (p *Provider) Find(ctx context.Context, n kek.Name) (provider.Key, error) {
 	a, err := p.ask(ctx, "Find", Request{Name: n}, p.deadline)
-	return provider.Key{Name: n, Attributes: cleaned(a.Key.Attributes), Doubt: a.Key.Doubt.err()}, err
+	return provider.Key{Name: n, Attributes: p.cleaned(a.Key.Attributes), Doubt: a.Key.Doubt.err()}, err
 }
 
 // Generate implements provider.Provider.
@@ -164,7 +124,7 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 	return out.unpack()
 }
 
-// Workers implements provider.Provider.
+// Workers implements provider.Parallel.
 func (p *Provider) Workers() string {
 	s, _ := p.workers.Load().(string) // none before the first batch
 	return s

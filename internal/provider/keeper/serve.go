@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/provider/env"
-	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 )
 
 // Descriptors that the child is started with.
@@ -24,18 +22,6 @@ const (
 	fdIn     = 4 // of the terminal, if there is one
 	fdOut    = 5
 )
-
-// Here opens a provider in this process: in the keeper, and where an application
-// uses its keys itself.
-func Here(c Config) (provider.Provider, error) {
-	switch c.Provider {
-	case env.Name:
-		return env.Open(c.Env, os.Environ())
-	case pkcs11.Name:
-		return pkcs11.Open(c.PKCS11)
-	}
-	return nil, fmt.Errorf("open provider %q: no such provider", c.Provider)
-}
 
 // Serve is the child: it answers until the other end of its socket is closed. What
 // is typed at the terminal is not for it, so it lets signals pass.

@@ -85,6 +85,7 @@ type (
 	Answer struct {
 		Fault   *Fault
 		About   map[string]string
+		PIN     bool // the provider has one
 		Tries   provider.Tries
 		Verdict *provider.Verdict
 		Names   []string

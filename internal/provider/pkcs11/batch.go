@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/gcm"
 )
 
 // rewrap does a chunk of items. Those that a busy token refused, or a lost session, are
@@ -79,7 +79,7 @@ func (s *session) once(items []provider.Item, places []int, keys *keyring, out [
 	iv := func(n int) []byte { return ivs[n*size : (n+1)*size] }
 	chunk, at := make([]item, 0, len(places)), make([]int, 0, len(places))
 	for n, i := range places {
-		w, err := envelope.SplitWrapped(items[i].Wrapped)
+		w, err := gcm.Split(items[i].Wrapped)
 		if f := keys.from[items[i].From.Version]; f.err != nil {
 			out[i].Err = f.err
 		} else if err != nil {

@@ -23,7 +23,7 @@ func faulty(t *testing.T, faults ...string) (*pkcs11.Provider, *pkcs11test.Fault
 	pkcs11test.NewTokens(t, pkcs11test.Label)
 	fault := pkcs11test.NewFault(t)
 	p := open(t, fault.Module)
-	if err := login(t, p, pkcs11test.PIN); err != nil {
+	if err := logIn(t, p, pkcs11test.PIN); err != nil {
 		t.Fatal(err)
 	}
 	fault.Set(faults...)
@@ -200,7 +200,7 @@ func TestP01After(t *testing.T) {
 			fault.Await("wait", before) // the attempt is being made
 			turned <- pkcs11test.Configure(fault.Module, mode)
 		}()
-		err := login(t, p, "4321")
+		err := logIn(t, p, "4321")
 		if err == nil || !strings.Contains(err.Error(), says) || !errors.Is(err, provider.ErrPINRefused) {
 			t.Errorf("%s: %v", mode, err)
 		}
@@ -442,7 +442,7 @@ func TestP05(t *testing.T) {
 	for _, renumber := range []string{"", "renumber 7", "renumber 1000"} {
 		fault.Set(renumber)
 		p := open(t, fault.Module)
-		if err := login(t, p, pkcs11test.PIN); err != nil {
+		if err := logIn(t, p, pkcs11test.PIN); err != nil {
 			t.Fatal(err)
 		}
 		if renumber == "" {

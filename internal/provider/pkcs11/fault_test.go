@@ -88,7 +88,7 @@ func TestFaultHide(t *testing.T) {
 	if err := p.Generate(t.Context(), kek.NameOf(chain, 1)); !errors.Is(err, provider.ErrGone) || !strings.Contains(err.Error(), "CKR_DEVICE_REMOVED") {
 		t.Errorf("on a session: %v", err)
 	}
-	if err := login(t, p, pkcs11test.PIN); err == nil || !strings.Contains(err.Error(), "CKR_TOKEN_NOT_PRESENT") {
+	if err := logIn(t, p, pkcs11test.PIN); err == nil || !strings.Contains(err.Error(), "CKR_TOKEN_NOT_PRESENT") {
 		t.Errorf("on its slot: %v", err)
 	}
 	if err := p.Close(); err != nil {
@@ -117,7 +117,7 @@ func TestFaultRenumber(t *testing.T) {
 		t.Errorf("serials %v, want %v", again, serials)
 	}
 	p := open(t, fault.Module)
-	if err := login(t, p, pkcs11test.PIN); err != nil {
+	if err := logIn(t, p, pkcs11test.PIN); err != nil {
 		t.Fatal(err)
 	}
 	all := items(t, p, 2)

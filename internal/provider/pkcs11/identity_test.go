@@ -47,7 +47,7 @@ func TestP16Identity(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := login(t, p, pkcs11test.PIN); err != nil {
+			if err := logIn(t, p, pkcs11test.PIN); err != nil {
 				t.Fatal(err)
 			}
 			about, err := p.Describe(t.Context())

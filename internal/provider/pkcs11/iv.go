@@ -1,6 +1,6 @@
 package pkcs11
 
-import "github.com/certautopilot/kekceremony/internal/envelope"
+import "github.com/certautopilot/kekceremony/internal/provider/gcm"
 
 // ivMode says who makes the IV. It is found by experiment, never configured:
 // a wrong guess would give a constant IV while every round trip passes.
@@ -15,9 +15,9 @@ const (
 // size is the IV's, in bytes.
 func (m ivMode) size() int {
 	if m == ivAppended {
-		return envelope.LongIVSize
+		return gcm.LongIVSize
 	}
-	return envelope.IVSize
+	return gcm.IVSize
 }
 
 // roomy is the one output buffer of every operation here, larger than any

@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/gcm"
 )
 
 // keyring finds the keys of a batch. A key that there is none of is the matter of its
@@ -76,7 +76,7 @@ func (p *Provider) settle(ctx context.Context, s *source) (err error) {
 
 // same demands that a key unwraps its reference.
 func (s *session) same(k source) error {
-	w, err := envelope.SplitWrapped(k.ref.wrapped)
+	w, err := gcm.Split(k.ref.wrapped)
 	if err != nil {
 		return err
 	}

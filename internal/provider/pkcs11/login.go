@@ -11,7 +11,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider"
 )
 
-// Tries implements provider.Provider.
+// Tries implements provider.PINLogin.
 func (p *Provider) Tries(context.Context) (provider.Tries, error) {
 	p.entered.Wipe()
 	return p.tries()
@@ -40,7 +40,7 @@ func (p *Provider) tries() (provider.Tries, error) {
 	return t, nil
 }
 
-// Enter implements provider.Provider.
+// Enter implements provider.PINLogin.
 func (p *Provider) Enter(ctx context.Context, from provider.Source) error {
 	if err := p.entered.Add(ctx, from); err != nil {
 		return fmt.Errorf("ask for the PIN of token %s: %w", printable.Quote(p.cfg.TokenLabel), err)
@@ -48,7 +48,7 @@ func (p *Provider) Enter(ctx context.Context, from provider.Source) error {
 	return nil
 }
 
-// Login implements provider.Provider. It reads the token's counter again: somebody
+// Login implements provider.PINLogin. It reads the token's counter again: somebody
 // else may have tried since it was asked for. No program ever retries a PIN.
 func (p *Provider) Login(_ context.Context, final bool) error {
 	defer p.entered.Wipe()

@@ -102,7 +102,7 @@ import (
 
 	"github.com/miekg/pkcs11"
 
-	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/provider/gcm"
 )
 
 // functions is the module's function list: the very one that miekg's Ctx
@@ -161,7 +161,7 @@ func (f functions) rewrap(s pkcs11.SessionHandle, to pkcs11.ObjectHandle, items 
 }
 
 // newItem lays out a wrapped DEK, taken apart, with the IV for the new one.
-func newItem(from pkcs11.ObjectHandle, w envelope.Wrapped, iv []byte, mode ivMode) item {
+func newItem(from pkcs11.ObjectHandle, w gcm.Wrapped, iv []byte, mode ivMode) item {
 	it := item{from: C.ck_ulong(from), iv_len: C.ck_ulong(len(w.IV)), in_len: C.ck_ulong(len(w.IV) + len(w.Sealed)), new_len: C.ck_ulong(len(iv))}
 	if mode == ivAppended {
 		it.appended = 1

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
@@ -29,7 +30,7 @@ func open(t testing.TB, module string) *pkcs11.Provider {
 	return p
 }
 
-func login(t testing.TB, p provider.Provider, pin string) error {
+func logIn(t testing.TB, p provider.PINLogin, pin string) error {
 	t.Helper()
 	if err := p.Enter(t.Context(), typed(pin)); err != nil {
 		return err
@@ -60,7 +61,7 @@ func probe(t *testing.T, p provider.Provider) (lines []string, err error) {
 func TestWrapOnSoftHSM(t *testing.T) {
 	pkcs11test.NewTokens(t, pkcs11test.Label)
 	p := open(t, pkcs11test.Module(t))
-	if err := login(t, p, pkcs11test.PIN); err != nil {
+	if err := logIn(t, p, pkcs11test.PIN); err != nil {
 		t.Fatal(err)
 	}
 	ctx, one, two := t.Context(), kek.NameOf(chain, 1), kek.NameOf(chain, 2)
@@ -101,7 +102,7 @@ func TestWrapOnSoftHSM(t *testing.T) {
 func TestProbeOnSoftHSM(t *testing.T) {
 	pkcs11test.NewTokens(t, pkcs11test.Label)
 	p := open(t, pkcs11test.Module(t))
-	if err := login(t, p, pkcs11test.PIN); err != nil {
+	if err := logIn(t, p, pkcs11test.PIN); err != nil {
 		t.Fatal(err)
 	}
 	lines, err := probe(t, p)
@@ -131,7 +132,7 @@ func TestProbeRefuses(t *testing.T) {
 			pkcs11test.NewTokens(t, pkcs11test.Label)
 			fault := pkcs11test.NewFault(t, c.mode)
 			p := open(t, fault.Module)
-			if err := login(t, p, pkcs11test.PIN); err != nil {
+			if err := logIn(t, p, pkcs11test.PIN); err != nil {
 				t.Fatal(err)
 			}
 			_, err := probe(t, p)
@@ -156,7 +157,7 @@ func TestPlantedKey(t *testing.T) {
 	n := kek.NameOf(chain, 1)
 	Plant(t, n, n.HexID())
 	p := open(t, pkcs11test.Module(t))
-	if err := login(t, p, pkcs11test.PIN); err != nil {
+	if err := logIn(t, p, pkcs11test.PIN); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p.Wrap(t.Context(), n, make([]byte, kek.Size)); err != nil {
@@ -177,7 +178,7 @@ func TestLookAlikes(t *testing.T) {
 			Plant(t, n, n.HexID())
 			Plant(t, n, c.id)
 			p := open(t, pkcs11test.Module(t))
-			if err := login(t, p, pkcs11test.PIN); err != nil {
+			if err := logIn(t, p, pkcs11test.PIN); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := p.Find(t.Context(), n); !errors.Is(err, provider.ErrAmbiguous) {
@@ -235,7 +236,7 @@ func TestWrongPIN(t *testing.T) {
 	pkcs11test.NewTokens(t, pkcs11test.Label)
 	p := open(t, pkcs11test.Module(t))
 	for _, pin := range []string{"4321", ""} {
-		if err := login(t, p, pin); !errors.Is(err, provider.ErrPINRefused) {
+		if err := logIn(t, p, pin); !errors.Is(err, provider.ErrPINRefused) {
 			t.Errorf("PIN %q: %v", pin, err)
 		}
 	}
@@ -244,21 +245,22 @@ func TestWrongPIN(t *testing.T) {
 	if err := os.WriteFile(file, []byte("4321\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	fromFile := login.Login{PIN: login.PIN{File: file}}
 	for range 2 {
-		if err := provider.LoginFromFile(t.Context(), p, file, provider.Uncounted); !errors.Is(err, provider.ErrPINRefused) {
+		if err := fromFile.Into(t.Context(), p); !errors.Is(err, provider.ErrPINRefused) {
 			t.Errorf("PIN of a file: %v", err)
 		}
 	}
 	if err := os.WriteFile(file, []byte(pkcs11test.PIN+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := provider.LoginFromFile(t.Context(), p, file, provider.Uncounted); !errors.Is(err, provider.ErrPINRefused) {
+	if err := fromFile.Into(t.Context(), p); !errors.Is(err, provider.ErrPINRefused) {
 		t.Errorf("the mark was not looked at: %v", err)
 	}
 	if err := os.Remove(file + ".refused"); err != nil {
 		t.Fatal(err)
 	}
-	if err := provider.LoginFromFile(t.Context(), p, file, provider.Uncounted); err != nil {
+	if err := fromFile.Into(t.Context(), p); err != nil {
 		t.Errorf("after the mark was cleared: %v", err)
 	}
 }

@@ -13,9 +13,9 @@ import (
 
 	"github.com/miekg/pkcs11"
 
-	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/gcm"
 )
 
 // probe is one run of the capability probe, on a session key of its own.
@@ -118,7 +118,7 @@ func (p *probe) roundTrip() (string, error) {
 }
 
 func (p *probe) open(b, aad []byte) ([]byte, error) {
-	w, err := envelope.SplitWrapped(b)
+	w, err := gcm.Split(b)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func (p *probe) tamper() (string, error) {
 	for _, c := range []struct {
 		name string
 		at   int // of the byte to alter in IV || ciphertext || tag; -1: the AAD
-	}{{"tag", len(b) - 1}, {"first byte of the tag", len(b) - envelope.TagSize}, {"IV", 0}, {"ciphertext", p.iv.size()}, {"AAD", -1}} {
+	}{{"tag", len(b) - 1}, {"first byte of the tag", len(b) - gcm.TagSize}, {"IV", 0}, {"ciphertext", p.iv.size()}, {"AAD", -1}} {
 		bad, badAAD := bytes.Clone(b), bytes.Clone(aad)
 		if c.at >= 0 {
 			bad[c.at] ^= 1
@@ -203,14 +203,14 @@ const ivTime = 5 * time.Second
 // 32 for 48). We never rely on it, so a wrong answer is only noted.
 func (p *probe) sizeQuery() (string, error) {
 	iv := make([]byte, p.iv.size())
-	want := len(p.sample) + envelope.TagSize
+	want := len(p.sample) + gcm.TagSize
 	switch p.iv {
 	case ivHost:
 		if _, err := rand.Read(iv); err != nil {
 			return "", err
 		}
 	case ivAppended:
-		want += envelope.LongIVSize
+		want += gcm.LongIVSize
 	}
 	size, n, err := p.call.size(p.h, p.key, iv, p.sample, make([]byte, roomy))
 	if err != nil {

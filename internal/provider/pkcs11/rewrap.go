@@ -112,5 +112,5 @@ func (p *Provider) share(n int, job func(*session)) {
 	all.Wait()
 }
 
-// Workers implements provider.Provider.
+// Workers implements provider.Parallel.
 func (p *Provider) Workers() string { return p.tune.String() }

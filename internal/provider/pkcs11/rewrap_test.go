@@ -70,7 +70,7 @@ func TestSessions(t *testing.T) {
 			pkcs11test.NewTokens(t, pkcs11test.Label)
 			fault := pkcs11test.NewFault(t)
 			p := open(t, fault.Module)
-			if err := login(t, p, pkcs11test.PIN); err != nil {
+			if err := logIn(t, p, pkcs11test.PIN); err != nil {
 				t.Fatal(err)
 			}
 			all := items(t, p, 200)
@@ -102,7 +102,7 @@ func TestTokenGone(t *testing.T) {
 	pkcs11test.NewTokens(t, pkcs11test.Label)
 	fault := pkcs11test.NewFault(t)
 	p := open(t, fault.Module)
-	if err := login(t, p, pkcs11test.PIN); err != nil {
+	if err := logIn(t, p, pkcs11test.PIN); err != nil {
 		t.Fatal(err)
 	}
 	all := items(t, p, 20)
@@ -124,7 +124,7 @@ func TestAnotherKeyAfterALostSession(t *testing.T) {
 	pkcs11test.NewTokens(t, pkcs11test.Label)
 	fault := pkcs11test.NewFault(t)
 	p := open(t, fault.Module)
-	if err := login(t, p, pkcs11test.PIN); err != nil {
+	if err := logIn(t, p, pkcs11test.PIN); err != nil {
 		t.Fatal(err)
 	}
 	all, two := items(t, p, 8), kek.NameOf(chain, 2)
@@ -152,7 +152,7 @@ func TestLostSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
-	if err := login(t, p, pkcs11test.PIN); err != nil {
+	if err := logIn(t, p, pkcs11test.PIN); err != nil {
 		t.Fatal(err)
 	}
 	all, two := items(t, p, 200), kek.NameOf(chain, 2)
@@ -192,7 +192,7 @@ func TestFewerSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
-	if err := login(t, p, pkcs11test.PIN); err != nil {
+	if err := logIn(t, p, pkcs11test.PIN); err != nil {
 		t.Fatal(err)
 	}
 	all := items(t, p, 100)
@@ -211,7 +211,7 @@ func TestFewerSessions(t *testing.T) {
 func BenchmarkRewrap(b *testing.B) {
 	pkcs11test.NewTokens(b, pkcs11test.Label)
 	p := open(b, pkcs11test.Module(b))
-	if err := login(b, p, pkcs11test.PIN); err != nil {
+	if err := logIn(b, p, pkcs11test.PIN); err != nil {
 		b.Fatal(err)
 	}
 	all := items(b, p, 1000)

@@ -9,8 +9,8 @@ import (
 
 	"github.com/miekg/pkcs11"
 
-	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider/gcm"
 	"github.com/certautopilot/kekceremony/internal/secret"
 )
 
@@ -65,8 +65,8 @@ func (s *session) wrap(key pkcs11.ObjectHandle, in, aad []byte) ([]byte, error) 
 // checkAnswer refuses what a token must never answer to a wrap.
 func checkAnswer(mode ivMode, given, iv []byte, n int) error {
 	switch {
-	case n != kek.Size+envelope.TagSize:
-		return fmt.Errorf("the token answered %d bytes, want %d", n, kek.Size+envelope.TagSize)
+	case n != kek.Size+gcm.TagSize:
+		return fmt.Errorf("the token answered %d bytes, want %d", n, kek.Size+gcm.TagSize)
 	case mode == ivHost && !bytes.Equal(iv, given):
 		return errors.New("the token changed the IV it was given")
 	case bytes.Equal(iv, make([]byte, len(iv))):
@@ -81,7 +81,7 @@ func (p *Provider) Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte
 	if err != nil {
 		return err
 	}
-	w, err := envelope.SplitWrapped(wrapped)
+	w, err := gcm.Split(wrapped)
 	if err != nil {
 		return fmt.Errorf("unwrap with %s: %w", by.Label, err)
 	}
@@ -93,7 +93,7 @@ func (p *Provider) Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte
 
 // unwrap decrypts into locked memory first: some tokens want room for the tag
 // as well (SoftHSM2), and a token is never given less than roomy.
-func (s *session) unwrap(key pkcs11.ObjectHandle, w envelope.Wrapped, aad, into []byte) error {
+func (s *session) unwrap(key pkcs11.ObjectHandle, w gcm.Wrapped, aad, into []byte) error {
 	room := s.scratch.Room()[:roomy]
 	defer secret.Zero(room)
 	n, err := s.p.call.decrypt(s.h, key, bytes.Clone(w.IV), aad, w.Sealed, room)

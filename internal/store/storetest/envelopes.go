@@ -185,9 +185,9 @@ func testSwap(t *testing.T, b Backend) {
 	same(t, "nothing", len(none), 0)
 }
 
-// testManySwaps: a page of hundreds is swapped at once.
+// testManySwaps: a page of many is swapped at once.
 func testManySwaps(t *testing.T, b Backend) {
-	const n = 300
+	const n = 120
 	var records []Record
 	for i := range n {
 		records = append(records, record(fmt.Sprintf("%03d", i), 1, "f"))

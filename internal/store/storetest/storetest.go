@@ -54,7 +54,7 @@ func Run(t *testing.T, b Backend) {
 		{"census", testCensus},
 		{"pages", testPages},
 		{"swap", testSwap},
-		{"swap of a page of hundreds", testManySwaps},
+		{"swap of a page of many", testManySwaps},
 		{"swap of a record with three envelopes", testThree},
 		{"strangers", testStrangers},
 		{"something else in a field", testOdd},

@@ -1,4 +1,4 @@
-package provider
+package login
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package provider
+package login
 
 import (
 	"context"
@@ -9,31 +9,33 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certautopilot/kekceremony/internal/provider"
 )
 
-// Attempts counts the attempts to log in to one token that did not succeed, for
+// attempts counts the attempts to log in to one token that did not succeed, for
 // tokens that do not report it: a byte each in a file, on disk before the attempt is
 // made. What becomes of the count is decided under a lock, so that two consoles do not
 // both make the attempt before the last.
-type Attempts struct {
+type attempts struct {
 	path    string
 	allowed int
 }
 
-// AttemptsOf counts those at a token, of which the one after allowed-1 failures is its
+// attemptsOf counts those at a token, of which the one after allowed-1 failures is its
 // final one. The file is .attempts-<hex> in a directory. Without a directory nothing
 // is counted.
-func AttemptsOf(dir string, t Tries, allowed int) Attempts {
+func attemptsOf(dir string, t provider.Tries, allowed int) attempts {
 	if dir == "" {
-		return Attempts{}
+		return attempts{}
 	}
 	sum := sha256.Sum256([]byte(t.Token + "\x00" + t.Serial))
-	return Attempts{filepath.Join(dir, fmt.Sprintf(".attempts-%x", sum[:8])), allowed}
+	return attempts{filepath.Join(dir, fmt.Sprintf(".attempts-%x", sum[:8])), allowed}
 }
 
-// Failed is how many attempts failed since the last that did not, and whether the
-// next is the final one. It returns ErrPINLocked when there is none left.
-func (a Attempts) Failed() (n int, final bool, err error) {
+// failed is how many attempts failed since the last that did not, and whether the
+// next is the final one. It returns provider.ErrPINLocked when there is none left.
+func (a attempts) failed() (n int, final bool, err error) {
 	if a.path == "" {
 		return 0, false, nil
 	}
@@ -47,24 +49,24 @@ func (a Attempts) Failed() (n int, final bool, err error) {
 	return a.left(int(info.Size()))
 }
 
-func (a Attempts) left(n int) (int, bool, error) {
+func (a attempts) left(n int) (int, bool, error) {
 	if n >= a.allowed {
-		return n, true, fmt.Errorf("%d attempts failed, by the count in %s: %w", n, a.path, ErrPINLocked)
+		return n, true, fmt.Errorf("%d attempts failed, by the count in %s: %w", n, a.path, provider.ErrPINLocked)
 	}
 	return n, n == a.allowed-1, nil
 }
 
-// Attempt makes one attempt to log in with what was entered. A final one must have been
+// attempt makes one attempt to log in with what was entered. A final one must have been
 // allowed, whoever else failed meanwhile. An attempt whose fate is not known stays
 // counted; one that was none does not. A person with a keypad may call it off; any
 // other attempt is waited for, as far as the provider waits.
-func (a Attempts) Attempt(ctx context.Context, p Provider, t Tries, final bool) (err error) {
+func (a attempts) attempt(ctx context.Context, in provider.PINLogin, t provider.Tries, final bool) (err error) {
 	waiting := ctx
 	if t.Ask {
 		ctx = context.WithoutCancel(ctx)
 	}
 	if a.path == "" {
-		return p.Login(ctx, final)
+		return in.Login(ctx, final)
 	}
 	f, err := os.OpenFile(a.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
@@ -80,25 +82,25 @@ func (a Attempts) Attempt(ctx context.Context, p Provider, t Tries, final bool) 
 	}
 	n := info.Size()
 	if _, last, err := a.left(int(n)); err != nil {
-		return errors.Join(err, ErrUntried)
+		return errors.Join(err, provider.ErrUntried)
 	} else if last && !final {
-		return fmt.Errorf("%d attempts failed, by the count in %s: %w", n, a.path, errors.Join(ErrFinalTry, ErrUntried))
+		return fmt.Errorf("%d attempts failed, by the count in %s: %w", n, a.path, errors.Join(provider.ErrFinalTry, provider.ErrUntried))
 	}
 	if err := a.begin(f); err != nil {
 		return fmt.Errorf("count the attempt: %w", errors.Join(err, f.Truncate(n)))
 	}
-	err = p.Login(ctx, final)
+	err = in.Login(ctx, final)
 	switch {
 	case err == nil:
 		err = f.Truncate(0)
-	case errors.Is(err, ErrUntried):
+	case errors.Is(err, provider.ErrUntried):
 		err = errors.Join(err, f.Truncate(n))
 	}
 	return err
 }
 
 // begin writes the byte, and has it and its file on disk.
-func (a Attempts) begin(f *os.File) error {
+func (a attempts) begin(f *os.File) error {
 	if _, err := f.Write([]byte{'.'}); err != nil {
 		return err
 	}

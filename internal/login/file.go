@@ -1,0 +1,49 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
+)
+
+// fromFile logs in with the PIN of the file, but never as a token's final try. A PIN that
+// was refused is marked in PATH.refused, and nobody tries this file again until the mark
+// is removed by hand: a fleet that starts together makes one attempt, not one each. Where
+// no mark can be made the count alone ends the attempts.
+func (l Login) fromFile(ctx context.Context, in provider.PINLogin) error {
+	path := l.File
+	lock, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("read the PIN: %w", err)
+	}
+	defer lock.Close()
+	if err := lockFile(ctx, lock); err != nil {
+		return err
+	}
+	mark := path + ".refused"
+	if _, err := os.Lstat(mark); err == nil {
+		return fmt.Errorf("%s: this PIN was refused before (%s is there): %w", printable.Text(path), printable.Text(mark), provider.ErrPINRefused)
+	}
+	tries, err := in.Tries(ctx)
+	if err != nil || tries.In {
+		return err
+	}
+	if tries.Ask {
+		if err := in.Enter(ctx, provider.File(path)); err != nil {
+			return err
+		}
+	}
+	err = attemptsOf(l.Dir, tries, l.PIN.Tries).attempt(ctx, in, tries, false)
+	if tried := !errors.Is(err, provider.ErrUntried); tried && (errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrPINLocked)) {
+		f, markErr := os.OpenFile(mark, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if markErr == nil {
+			markErr = errors.Join(f.Sync(), f.Close())
+		}
+		err = errors.Join(err, markErr)
+	}
+	return err
+}

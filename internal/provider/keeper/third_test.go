@@ -1,0 +1,39 @@
+package keeper_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/keeper"
+	"github.com/certautopilot/kekceremony/internal/provider/memorytest"
+)
+
+// TestThirdProvider: a provider that the keeper does not know is kept once it is registered,
+// with what it has and no more: it has no PIN, and its wrapped DEKs have another length.
+func TestThirdProvider(t *testing.T) {
+	t.Parallel()
+	p := open(t, keeper.Config{Settings: memorytest.Settings{Host: "console1"}})
+	if _, ok := p.(provider.PINLogin); ok {
+		t.Error("it has a PIN")
+	}
+	about, err := p.Describe(t.Context())
+	if err != nil || about["provider"] != memorytest.Name || about["host"] != "console1" {
+		t.Errorf("%v, %v", about, err)
+	}
+	deks, items := keys(t, p, 20)
+	out, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, dek := range deks {
+		if !bytes.Equal(out[i].Old, items[i].Wrapped) || len(out[i].New) != 79 {
+			t.Fatalf("item %d: %d bytes, from other bytes than it was asked for: %v", i, len(out[i].New), out[i].Err)
+		}
+		into := make([]byte, kek.Size)
+		if err := p.Unwrap(t.Context(), kek.NameOf(chain, 2), out[i].New, into); err != nil || !bytes.Equal(into, dek) {
+			t.Fatalf("item %d: %v", i, err)
+		}
+	}
+}

@@ -1,0 +1,149 @@
+// Package memorytest is a third provider, for tests: keys in the memory of one process, and a
+// form of wrapped DEKs that no other provider has. It shows what a new provider needs: this
+// package, its line where a program registers its kinds, and what its configuration makes.
+package memorytest
+
+import (
+	"context"
+	"crypto/cipher"
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+)
+
+// Name is the provider's name in configuration, lock and envelopes.
+const Name = "memory"
+
+// Settings open an empty provider. Host is where its process says that it runs.
+type Settings struct{ Host string }
+
+var _ provider.Settings = Settings{}
+
+// Name implements provider.Settings, as do those that follow.
+func (s Settings) Name() string { return Name }
+
+func (s Settings) Open() (provider.Provider, error) {
+	return &memory{host: s.Host, keys: map[kek.Version][]byte{}}, nil
+}
+
+func (s Settings) Pin() (provider.Settings, map[string]string, error) { return s, nil, nil }
+
+func (s Settings) Facts() []string { return []string{"provider", "host", "history"} }
+
+func (s Settings) Inherits(string) bool { return false }
+
+func (s Settings) OnToken() bool { return false }
+
+// memory has no PIN and re-wraps one by one: it is a provider.Provider and nothing more.
+// The processes of a fleet are goroutines here, which share it.
+type memory struct {
+	host string
+	mu   sync.Mutex // over keys
+	keys map[kek.Version][]byte
+}
+
+// key is that of a name, or provider.ErrNoKey.
+func (m *memory) key(n kek.Name) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key, ok := m.keys[n.Version]
+	if !ok {
+		return nil, fmt.Errorf("find %s: %w", n.Label, provider.ErrNoKey)
+	}
+	return key, nil
+}
+
+// Describe implements provider.Provider, as do those that follow.
+func (m *memory) Describe(context.Context) (map[string]string, error) {
+	return map[string]string{"provider": Name, "host": m.host}, nil
+}
+
+func (m *memory) Probe(ctx context.Context, report func(provider.Verdict)) error {
+	return provider.RunChecks(ctx, []provider.Check{{Line: "random", Try: func() (string, error) {
+		a, b := make([]byte, kek.Size), make([]byte, kek.Size)
+		rand.Read(a)
+		rand.Read(b)
+		if slices.Equal(a, b) {
+			return "", fmt.Errorf("two keys are the same")
+		}
+		return "two keys are not the same", nil
+	}}}, report)
+}
+
+func (m *memory) Ours(context.Context) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var names []string
+	for _, v := range slices.Sorted(maps.Keys(m.keys)) {
+		names = append(names, "version "+v.String())
+	}
+	return names, nil
+}
+
+func (m *memory) Find(_ context.Context, n kek.Name) (provider.Key, error) {
+	if _, err := m.key(n); err != nil {
+		return provider.Key{}, err
+	}
+	return provider.Key{Name: n, Attributes: map[string]string{"history": "made here"}}, nil
+}
+
+func (m *memory) Generate(_ context.Context, n kek.Name) error {
+	key := make([]byte, chacha20poly1305.KeySize)
+	rand.Read(key)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.keys[n.Version] = key
+	return nil
+}
+
+// mark begins each wrapped DEK; a nonce of 24 bytes, 32 bytes and a tag of 16 follow.
+const mark = "memory:"
+
+func (m *memory) aead(n kek.Name) (cipher.AEAD, error) {
+	key, err := m.key(n)
+	if err != nil {
+		return nil, err
+	}
+	return chacha20poly1305.NewX(key)
+}
+
+func (m *memory) Wrap(_ context.Context, by kek.Name, dek []byte) ([]byte, error) {
+	aead, err := m.aead(by)
+	if err != nil {
+		return nil, err
+	}
+	nonce := make([]byte, aead.NonceSize())
+	rand.Read(nonce)
+	return aead.Seal(append([]byte(mark), nonce...), nonce, dek, []byte(by.Label)), nil
+}
+
+func (m *memory) Unwrap(_ context.Context, by kek.Name, wrapped, into []byte) error {
+	aead, err := m.aead(by)
+	if err != nil {
+		return err
+	}
+	head := len(mark) + aead.NonceSize()
+	if len(wrapped) != head+len(into)+aead.Overhead() || string(wrapped[:len(mark)]) != mark {
+		return fmt.Errorf("unwrap with %s: %d bytes: not wrapped here", by.Label, len(wrapped))
+	}
+	_, err = aead.Open(into[:0], wrapped[len(mark):head], wrapped[head:], []byte(by.Label))
+	return err
+}
+
+func (m *memory) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
+	return provider.Each(ctx, m, items, to)
+}
+
+func (m *memory) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.keys)
+	return nil
+}
