@@ -47,8 +47,10 @@ func TestCheckLayoutRefuses(t *testing.T) {
 		"no list":             reflect.TypeFor[struct{ ctx *struct{ handle uintptr } }](),
 		"untyped list":        reflect.TypeFor[struct{ ctx *struct{ sym unsafe.Pointer } }](),
 		"list of a list":      reflect.TypeFor[struct{ ctx *struct{ sym **list } }](),
-		"other functions":     reflect.TypeFor[struct{ ctx *struct{ sym *struct{ version uint16 } } }](),
-		"other places":        reflect.TypeFor[struct{ ctx *struct{ sym *list } }](),
+		"other functions": reflect.TypeFor[struct {
+			ctx *struct{ sym *struct{ version uint16 } }
+		}](),
+		"other places": reflect.TypeFor[struct{ ctx *struct{ sym *list } }](),
 	} {
 		if err := pkcs11.CheckLayout(ctx); err == nil || !strings.Contains(err.Error(), refusal) {
 			t.Errorf("%s: %v", name, err)
