@@ -28,7 +28,8 @@ func target(uri string) (*options.ClientOptions, string, error) {
 	}
 	// A password that is not escaped reads as hosts and a database: neither is shown.
 	if strings.ContainsAny(database, "/\\. \"$*<>:|?@") {
-		return nil, "", fmt.Errorf("the MongoDB URI names a database that none can be named; escape the password: %w", store.ErrName)
+		return nil, "", fmt.Errorf("the MongoDB URI names a database that none can be named; escape the password: %w",
+			store.ErrName)
 	}
 	switch {
 	case lookup != nil:
