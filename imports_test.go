@@ -13,7 +13,7 @@ const module = "github.com/certautopilot/kekceremony/"
 
 // TestImports keeps the direct imports of design section 2.
 func TestImports(t *testing.T) {
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	cmd := exec.Command("go", "list", "-tags=torture,mutate", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
@@ -21,8 +21,8 @@ func TestImports(t *testing.T) {
 	seen := 0
 	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); seen++ {
 		var p struct {
-			ImportPath string
-			Imports    []string
+			ImportPath                         string
+			Imports, TestImports, XTestImports []string
 		}
 		if err := dec.Decode(&p); err != nil {
 			t.Fatal(err)
@@ -31,6 +31,11 @@ func TestImports(t *testing.T) {
 		for _, to := range p.Imports {
 			if why := forbidden(from, strings.TrimPrefix(to, module)); why != "" {
 				t.Errorf("%s imports %s: %s", from, to, why)
+			}
+		}
+		for _, to := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			if unstable(to) {
+				t.Errorf("%s, or a test of it, imports %s, which its makers may change at any time", from, to)
 			}
 		}
 	}
@@ -63,6 +68,20 @@ func TestImportRulesRefuse(t *testing.T) {
 	} {
 		if forbidden(c[0], c[1]) == "" {
 			t.Errorf("%s may import %s", c[0], c[1])
+		}
+	}
+}
+
+// unstable reports a package that the makers of the MongoDB driver keep for themselves.
+func unstable(path string) bool { return strings.Contains(path+"/", "/x/mongo/") }
+
+func TestUnstable(t *testing.T) {
+	const driver = "go.mongodb.org/mongo-driver/v2/"
+	for path, want := range map[string]bool{
+		driver + "x/mongo/driver/topology": true, driver + "x/mongo": true, driver + "mongo": false, driver + "event": false,
+	} {
+		if unstable(path) != want {
+			t.Errorf("%s: %v, want %v", path, !want, want)
 		}
 	}
 }

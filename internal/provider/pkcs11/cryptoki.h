@@ -46,10 +46,4 @@ typedef ck_ulong (*ck_login)(ck_ulong session, ck_ulong user, ck_byte *pin, ck_u
 typedef ck_ulong (*ck_crypt_init)(ck_ulong session, struct ck_mechanism *, ck_ulong key);
 typedef ck_ulong (*ck_crypt)(ck_ulong session, ck_byte *in, ck_ulong in_len, ck_byte *out, ck_ulong *out_len);
 
-/* What github.com/miekg/pkcs11 v1.1.2 keeps behind its Ctx (pkcs11.go). */
-struct miekg_ctx {
-	void *handle;
-	struct ck_function_list *functions;
-};
-
 #endif

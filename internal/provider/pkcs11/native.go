@@ -105,16 +105,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider/gcm"
 )
 
-// functions is the module's function list: the very one that miekg's Ctx
-// holds. Asking C_GetFunctionList again would be another instance on p11-kit.
-type functions struct{ list *C.struct_ck_function_list }
-
-func functionsOf(ctx *pkcs11.Ctx) functions {
-	// Ctx is a struct whose only field is a pointer to the C struct.
-	inner := *(**C.struct_miekg_ctx)(unsafe.Pointer(ctx))
-	return functions{inner.functions}
-}
-
 // login is C_Login with a PIN that stays where it is: no Go string, no copy of
 // ours (promise 4). An empty pin is the protected authentication path.
 func (f functions) login(session pkcs11.SessionHandle, pin []byte) error {

@@ -9,8 +9,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	wire "go.mongodb.org/mongo-driver/v2/x/mongo/driver"
-	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -30,7 +28,7 @@ var testOnlyPatience = 60 * time.Second
 // again does an operation until the server gives an answer, each attempt within
 // a bound. do is called again after an error that leaves open whether it
 // happened: it must find out.
-func again(ctx context.Context, bound time.Duration, do func(ctx context.Context, first bool) error) error {
+func (s *Store) again(ctx context.Context, bound time.Duration, do func(ctx context.Context, first bool) error) error {
 	var ends time.Time
 	for first := true; ; first = false {
 		once, cancel := context.WithTimeout(ctx, bound)
@@ -40,11 +38,11 @@ func again(ctx context.Context, bound time.Duration, do func(ctx context.Context
 			ends = time.Now().Add(testOnlyPatience)
 		}
 		if err == nil || !open(err) || ctx.Err() != nil || time.Now().After(ends) {
-			return told(err)
+			return s.told(err)
 		}
 		select {
 		case <-ctx.Done():
-			return told(err)
+			return s.told(err)
 		case <-time.After(pause):
 		}
 	}
@@ -54,11 +52,11 @@ func again(ctx context.Context, bound time.Duration, do func(ctx context.Context
 // connection broke (this operation's, or another one's that cleared the pool),
 // nobody answered, the majority was not waited for, or the primary moved.
 func open(err error) bool {
-	if driver.IsNetworkError(err) || driver.IsTimeout(err) || silent(err) {
+	if driver.IsNetworkError(err) || driver.IsTimeout(err) {
 		return true
 	}
-	var cleared wire.RetryablePoolError
-	if errors.As(err, &cleared) {
+	var cleared interface{ Retryable() bool }
+	if errors.As(err, &cleared) && cleared.Retryable() {
 		return true
 	}
 	var w driver.WriteException
@@ -73,11 +71,6 @@ func open(err error) bool {
 	return errors.As(err, &labeled) && labeled.HasErrorLabel("RetryableWriteError")
 }
 
-func silent(err error) bool {
-	var s topology.ServerSelectionError
-	return errors.As(err, &s)
-}
-
 // Codes of MongoDB's error_codes.yml.
 const (
 	codeUnauthorized         = 13
@@ -86,7 +79,7 @@ const (
 
 // told makes an error of the driver safe to show and gives it the store's own
 // name. The driver's texts quote the server.
-func told(err error) error {
+func (s *Store) told(err error) error {
 	switch {
 	case err == nil, errors.Is(err, store.ErrExists), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound),
 		errors.Is(err, store.ErrNoDatabase), errors.Is(err, store.ErrServer), errors.Is(err, store.ErrSilent), errors.Is(err, store.ErrDenied),
@@ -94,28 +87,14 @@ func told(err error) error {
 		return err
 	case errors.Is(err, driver.ErrNoDocuments):
 		return store.ErrNotFound
-	case silent(err), open(err):
-		return fmt.Errorf("%w: %s", store.ErrSilent, printable.Text(cause(err)))
+	case open(err):
+		return fmt.Errorf("%w: %s", store.ErrSilent, printable.Text(s.health.cause(err)))
 	}
 	var server driver.ServerError
 	if errors.As(err, &server) && (server.HasErrorCode(codeUnauthorized) || server.HasErrorCode(codeAuthenticationFailed)) {
 		return fmt.Errorf("%w: %s", store.ErrDenied, printable.Text(err.Error()))
 	}
 	return errors.New(printable.Text(err.Error()))
-}
-
-// cause is the last error of a server that could not be reached, if one is known.
-func cause(err error) string {
-	var s topology.ServerSelectionError
-	if errors.As(err, &s) {
-		for _, server := range s.Desc.Servers {
-			if server.LastError != nil {
-				return server.LastError.Error()
-			}
-		}
-		return "no server that can be written to was found"
-	}
-	return err.Error()
 }
 
 // insert inserts a document under an id that nobody may have. An insert whose
@@ -126,7 +105,7 @@ func (s *Store) insert(ctx context.Context, collection string, id any, fields bs
 	mine := bson.NewObjectID()
 	doc := append(byID(id), fields...)
 	doc = append(doc, bson.E{Key: "insert", Value: mine})
-	return again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	return s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
 		_, err := c.InsertOne(ctx, doc)
 		if !driver.IsDuplicateKeyError(err) {
 			return err
@@ -148,7 +127,7 @@ func (s *Store) insert(ctx context.Context, collection string, id any, fields bs
 func (s *Store) swap(ctx context.Context, collection string, from, to bson.D) error {
 	c := s.db.Collection(collection)
 	id := from[0]
-	return again(ctx, attempt, func(ctx context.Context, first bool) error {
+	return s.again(ctx, attempt, func(ctx context.Context, first bool) error {
 		r, err := c.UpdateOne(ctx, from, set(to))
 		if err != nil || r.MatchedCount == 1 {
 			return err
@@ -166,15 +145,15 @@ func (s *Store) swap(ctx context.Context, collection string, from, to bson.D) er
 
 // find decodes one document.
 func (s *Store) find(ctx context.Context, collection string, id, into any) error {
-	return again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	return s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
 		return s.db.Collection(collection).FindOne(ctx, byID(id)).Decode(into)
 	})
 }
 
 // list decodes all documents that match, by _id.
-func list[T any](ctx context.Context, c *driver.Collection, filter bson.D) (all []T, err error) {
-	err = again(ctx, attempt, func(ctx context.Context, _ bool) error {
-		cursor, err := c.Find(ctx, filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
+func list[T any](ctx context.Context, s *Store, collection string, filter bson.D) (all []T, err error) {
+	err = s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+		cursor, err := s.db.Collection(collection).Find(ctx, filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
 		if err != nil {
 			return err
 		}

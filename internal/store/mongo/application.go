@@ -8,7 +8,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -24,15 +23,11 @@ func Create(ctx context.Context, uri string) (*Store, error) {
 	if !errors.Is(err, store.ErrNoDatabase) {
 		return nil, err
 	}
-	where, err := connstring.ParseAndValidate(uri)
-	if err != nil {
-		return nil, err
-	}
-	if s, err = connect(uri, where); err != nil {
-		return nil, fmt.Errorf("create store: %w", told(err))
+	if s, err = connect(uri); err != nil {
+		return nil, fmt.Errorf("create store: %w", err)
 	}
 	if err := s.db.CreateCollection(ctx, heartbeats); err != nil {
-		return nil, errors.Join(fmt.Errorf("create store %s: %w", s.about, told(err)), s.Close())
+		return nil, errors.Join(fmt.Errorf("create store %s: %w", s.about, s.told(err)), s.Close())
 	}
 	return s, nil
 }
@@ -45,7 +40,7 @@ func (s *Store) CreateCollection(ctx context.Context, c envelope.Collection) err
 		err = s.db.CreateCollection(ctx, c.Name)
 	}
 	if err != nil {
-		return fmt.Errorf("create %s: %w", c.Name, told(err))
+		return fmt.Errorf("create %s: %w", c.Name, s.told(err))
 	}
 	return nil
 }
@@ -67,7 +62,7 @@ func (s *Store) Put(ctx context.Context, p envelope.Place, records map[string]en
 		models = append(models, driver.NewUpdateOneModel().SetFilter(byID(id)).SetUpdate(set(fields)).SetUpsert(true))
 	}
 	if _, err := s.db.Collection(p.Collection).BulkWrite(ctx, models); err != nil {
-		return fmt.Errorf("put %d records of %s: %w", len(records), p, told(err))
+		return fmt.Errorf("put %d records of %s: %w", len(records), p, s.told(err))
 	}
 	return nil
 }
@@ -81,7 +76,7 @@ func (s *Store) Get(ctx context.Context, p envelope.Place, id string) (envelope.
 		err = record.Lookup(p.Field).Unmarshal(&d)
 	}
 	if err != nil {
-		return envelope.Envelope{}, fmt.Errorf("get %s/%s: %w", p, id, told(err))
+		return envelope.Envelope{}, fmt.Errorf("get %s/%s: %w", p, id, s.told(err))
 	}
 	return envelope.Envelope{WrappedDEK: d.WrappedDEK, Nonce: d.Nonce, Ciphertext: d.Ciphertext,
 		KEKVersion: kek.Version(d.KEKVersion), Provider: d.Provider}, nil

@@ -32,7 +32,7 @@ func (s *Store) Census(ctx context.Context, cat envelope.Catalogue) ([]store.Cou
 	var out []store.Count
 	for _, p := range cat {
 		var counts map[kek.Version]int
-		err := again(ctx, long, func(ctx context.Context, _ bool) (err error) {
+		err := s.again(ctx, long, func(ctx context.Context, _ bool) (err error) {
 			counts, err = s.count(ctx, p)
 			return err
 		})
@@ -81,14 +81,14 @@ func (s *Store) count(ctx context.Context, p envelope.Place) (map[kek.Version]in
 func (s *Store) Strangers(ctx context.Context, cat envelope.Catalogue) ([]envelope.Place, error) {
 	specs, err := s.db.ListCollectionSpecifications(ctx, bson.D{})
 	if err != nil {
-		return nil, fmt.Errorf("list collections: %w", told(err))
+		return nil, fmt.Errorf("list collections: %w", s.told(err))
 	}
 	places := map[envelope.Place]bool{}
 	for _, c := range specs {
 		if c.Type == "view" || ours(c.Name) { // a view shows what another collection holds
 			continue
 		}
-		err := again(ctx, forever, func(ctx context.Context, _ bool) error { return s.scan(ctx, c.Name, places) })
+		err := s.again(ctx, forever, func(ctx context.Context, _ bool) error { return s.scan(ctx, c.Name, places) })
 		if err != nil {
 			return nil, fmt.Errorf("look for envelopes in %s: %w", c.Name, err)
 		}
@@ -206,7 +206,7 @@ func (s *Store) page(ctx context.Context, bound time.Duration, c envelope.Collec
 		fields = append(fields, bson.E{Key: f + "." + wrappedDEK, Value: 1}, bson.E{Key: f + "." + kekVersion, Value: 1})
 	}
 	find := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetBatchSize(int32(limit) + 1).SetProjection(fields)
-	err = again(ctx, bound, func(ctx context.Context, _ bool) error {
+	err = s.again(ctx, bound, func(ctx context.Context, _ bool) error {
 		docs = nil
 		cursor, err := s.db.Collection(c.Name).Find(ctx, filter, find)
 		if err != nil {
@@ -248,7 +248,7 @@ func (s *Store) bulk(ctx context.Context, c envelope.Collection, swaps []store.S
 		models[i] = driver.NewUpdateOneModel().SetFilter(unchanged(c, sw.Old)).SetUpdate(set(renewed(sw)))
 	}
 	var matched int64
-	err := again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
 		r, err := s.db.Collection(c.Name).BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
 		if refused := (driver.BulkWriteException{}); errors.As(err, &refused) && len(refused.WriteErrors) > 0 && !open(err) {
 			w := refused.WriteErrors[0]

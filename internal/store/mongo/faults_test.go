@@ -2,8 +2,12 @@ package mongo_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -178,6 +182,11 @@ func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
 	server, uri, _ := faulty(t)
 	base := strings.TrimSuffix(server.URI("x"), "x")
+	const silent = "the store does not answer: "
+	other := httptest.NewUnstartedServer(nil)
+	other.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that the client refuses
+	other.StartTLS()
+	t.Cleanup(other.Close)
 	for _, c := range []struct {
 		name, uri, want string
 		is              error
@@ -185,9 +194,17 @@ func TestOpenRefuses(t *testing.T) {
 		{"wrong database name", server.URI("nowhere"), "/nowhere, standalone: it survives what this one server survives: no such database", store.ErrNoDatabase},
 		{"no database", base, "the MongoDB URI names no database, want mongodb://HOST/DATABASE", nil},
 		{"not a URI", "mongodb://user:hunter2@/db", "not a MongoDB URI, mongodb://HOST/DATABASE", nil},
-		{"nobody listens", "mongodb://user:hunter2@127.0.0.1:1/db", "open store mongodb:127.0.0.1:1/db: the store does not answer", store.ErrSilent},
+		{"nobody listens", "mongodb://user:hunter2@127.0.0.1:1/db", "open store mongodb:127.0.0.1:1/db: " +
+			silent + "dial tcp 127.0.0.1:1: connect: connection refused", store.ErrSilent},
+		{"unknown authority", "mongodb://user:hunter2@" + other.Listener.Addr().String() + "/db?tls=true",
+			silent + "tls: failed to verify certificate: x509: certificate signed by unknown authority", store.ErrSilent},
+		{"no primary there", uri + "?replicaSet=other",
+			silent + "no server that can be written to was found", store.ErrSilent},
+		{"unknown user", strings.Replace(uri, "://", "://user:hunter2@", 1),
+			"the store's user may not do this: ", store.ErrDenied},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			s, err := mongo.Open(t.Context(), c.uri)
 			if err == nil {
 				s.Close()
@@ -201,6 +218,20 @@ func TestOpenRefuses(t *testing.T) {
 	if s, err := mongo.Create(t.Context(), uri); err == nil {
 		s.Close()
 		t.Error("a database that is there was made anew")
+	}
+}
+
+// TestSlowServer: the server is there, and one answer takes too long. That is what is
+// told, not that no server was found.
+func TestSlowServer(t *testing.T) {
+	t.Parallel()
+	server, _, s := faulty(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	server.Before("insert", func() { <-ctx.Done() })
+	err := s.OpenCeremony(ctx, store.Ceremony{Seq: 1})
+	if !errors.Is(err, store.ErrSilent) || !strings.Contains(err.Error(), "deadline exceeded") {
+		t.Error(err)
 	}
 }
 

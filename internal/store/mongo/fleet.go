@@ -15,7 +15,7 @@ import (
 
 // Now implements store.Fleet: the clock of the primary.
 func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
-	err = again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	err = s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
 		h, err := s.hello(ctx)
 		now = h.LocalTime.UTC()
 		return err
@@ -57,14 +57,14 @@ func (s *Store) Beat(ctx context.Context, b store.Beat) error {
 		{Key: "$currentDate", Value: bson.D{{Key: "seen", Value: true}}},
 	}, options.UpdateOne().SetUpsert(true))
 	if err != nil {
-		return fmt.Errorf("write beat of %s: %w", b.Process, told(err))
+		return fmt.Errorf("write beat of %s: %w", b.Process, s.told(err))
 	}
 	return nil
 }
 
 // Beats implements store.Fleet.
 func (s *Store) Beats(ctx context.Context) ([]store.Beat, error) {
-	docs, err := list[beatDoc](ctx, s.db.Collection(heartbeats), bson.D{})
+	docs, err := list[beatDoc](ctx, s, heartbeats, bson.D{})
 	if err != nil {
 		return nil, fmt.Errorf("read process_heartbeats: %w", err)
 	}

@@ -59,7 +59,7 @@ type kekDoc struct {
 
 // KEKs implements store.Keys.
 func (s *Store) KEKs(ctx context.Context) ([]store.KEK, error) {
-	docs, err := list[kekDoc](ctx, s.db.Collection(versions), bson.D{{Key: "_id", Value: bson.D{{Key: "$ne", Value: active}}}})
+	docs, err := list[kekDoc](ctx, s, versions, bson.D{{Key: "_id", Value: bson.D{{Key: "$ne", Value: active}}}})
 	if err != nil {
 		return nil, fmt.Errorf("read kek_versions: %w", err)
 	}

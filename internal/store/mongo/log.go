@@ -22,7 +22,7 @@ type ceremonyDoc struct {
 
 // Ceremonies implements store.Log.
 func (s *Store) Ceremonies(ctx context.Context) ([]store.Ceremony, error) {
-	docs, err := list[ceremonyDoc](ctx, s.db.Collection(ceremonies), bson.D{})
+	docs, err := list[ceremonyDoc](ctx, s, ceremonies, bson.D{})
 	if err != nil {
 		return nil, fmt.Errorf("read kek_ceremonies: %w", err)
 	}
@@ -76,7 +76,7 @@ func (s *Store) Entries(ctx context.Context, ceremony int) ([]store.Entry, error
 	docs, err := list[struct {
 		ID   string `bson:"_id"`
 		Data string
-	}](ctx, s.db.Collection(events), bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: first}, {Key: "$lt", Value: last}}}})
+	}](ctx, s, events, bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: first}, {Key: "$lt", Value: last}}}})
 	if err != nil {
 		return nil, fmt.Errorf("read kek_events of ceremony %d: %w", ceremony, err)
 	}

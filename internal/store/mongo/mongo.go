@@ -13,11 +13,9 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
-	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -40,6 +38,7 @@ type Store struct {
 	client *driver.Client
 	db     *driver.Database
 	about  string
+	health *health
 }
 
 var _ store.Store = (*Store)(nil)
@@ -49,39 +48,34 @@ var _ store.Store = (*Store)(nil)
 // server that does not answer within some seconds store.ErrSilent. No error
 // holds the URI, which may hold a password.
 func Open(ctx context.Context, uri string) (*Store, error) {
-	where, err := connstring.ParseAndValidate(uri)
+	s, err := connect(uri)
 	if err != nil {
-		return nil, fmt.Errorf("open store: not a MongoDB URI, mongodb://HOST/DATABASE: %w", store.ErrName)
-	}
-	if where.Database == "" {
-		return nil, fmt.Errorf("open store: the MongoDB URI names no database, want mongodb://HOST/DATABASE: %w", store.ErrName)
-	}
-	// A password that is not escaped reads as hosts and a database: neither is shown.
-	if strings.ContainsAny(where.Database, "/\\. \"$*<>:|?@") {
-		return nil, fmt.Errorf("open store: the MongoDB URI names a database that none can be named; escape the password: %w", store.ErrName)
-	}
-	s, err := connect(uri, where)
-	if err != nil {
-		return nil, fmt.Errorf("open store: %w", told(err))
+		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if err := s.look(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %s: %w", s.about, told(err)), s.Close())
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", s.about, s.told(err)), s.Close())
 	}
 	return s, nil
 }
 
-func connect(uri string, where *connstring.ConnString) (*Store, error) {
-	journaled := true
-	majority := writeconcern.Majority()
-	majority.Journal = &journaled
-	client, err := driver.Connect(options.Client().ApplyURI(uri).SetAppName("kekceremony").
-		SetReadConcern(readconcern.Majority()).SetWriteConcern(majority).SetReadPreference(readpref.Primary()).
-		SetServerSelectionTimeout(selection))
+// connect makes the client, which connects when it is asked something.
+func connect(uri string) (*Store, error) {
+	o, database, err := target(uri)
 	if err != nil {
 		return nil, err
 	}
-	about := printable.Text("mongodb:" + strings.Join(where.Hosts, ",") + "/" + where.Database)
-	return &Store{client, client.Database(where.Database), about}, nil
+	journaled := true
+	majority := writeconcern.Majority()
+	majority.Journal = &journaled
+	s := &Store{about: printable.Text("mongodb:" + strings.Join(o.Hosts, ",") + "/" + database), health: new(health)}
+	s.client, err = driver.Connect(o.SetAppName("kekceremony").
+		SetReadConcern(readconcern.Majority()).SetWriteConcern(majority).SetReadPreference(readpref.Primary()).
+		SetServerSelectionTimeout(selection).SetServerMonitor(s.health.monitor()))
+	if err != nil {
+		return nil, errors.New(printable.Text(err.Error()))
+	}
+	s.db = s.client.Database(database)
+	return s, nil
 }
 
 // look refuses a server that is too old and a database that is not there, and

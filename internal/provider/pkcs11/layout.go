@@ -1,0 +1,63 @@
+package pkcs11
+
+// #include "cryptoki.h"
+import "C"
+
+import (
+	"errors"
+	"reflect"
+	"unsafe"
+
+	"github.com/miekg/pkcs11"
+)
+
+// functions is the module's function list: the very one that miekg's Ctx
+// holds. Asking C_GetFunctionList again would be another instance on p11-kit.
+type functions struct{ list *C.struct_ck_function_list }
+
+// The fields that lead from a Ctx to its function list. They are private to miekg,
+// so nothing is assumed of them: checkLayout looks for them by name.
+const (
+	fieldCtx  = "ctx"
+	fieldList = "sym"
+)
+
+var errLayout = errors.New("this program was built with a github.com/miekg/pkcs11 that it does not know; " +
+	"build it with the version in its go.mod")
+
+// checkLayout refuses a Ctx that does not lead to a function list, or to one that is
+// not the standard's at the places that are called here. It needs no module.
+func checkLayout(ctx reflect.Type) error {
+	list, ok := pointee(ctx, fieldCtx)
+	if ok {
+		list, ok = pointee(list, fieldList)
+	}
+	if !ok {
+		return errLayout
+	}
+	const size = unsafe.Sizeof(uintptr(0))
+	for name, place := range map[string]uintptr{"C_Login": C.PLACE_C_LOGIN,
+		"C_EncryptInit": C.PLACE_C_ENCRYPT_INIT, "C_Encrypt": C.PLACE_C_ENCRYPT,
+		"C_DecryptInit": C.PLACE_C_DECRYPT_INIT, "C_Decrypt": C.PLACE_C_DECRYPT} {
+		f, ok := list.FieldByName(name)
+		if !ok || f.Offset != unsafe.Offsetof(C.struct_ck_function_list{}.place)+place*size {
+			return errLayout
+		}
+	}
+	return nil
+}
+
+// pointee is the struct that a field of a struct points to.
+func pointee(t reflect.Type, field string) (reflect.Type, bool) {
+	f, ok := t.FieldByName(field)
+	if !ok || f.Type.Kind() != reflect.Pointer || f.Type.Elem().Kind() != reflect.Struct {
+		return nil, false
+	}
+	return f.Type.Elem(), true
+}
+
+// functionsOf is for a Ctx of which checkLayout was asked.
+func functionsOf(ctx *pkcs11.Ctx) functions {
+	list := reflect.ValueOf(ctx).Elem().FieldByName(fieldCtx).Elem().FieldByName(fieldList)
+	return functions{(*C.struct_ck_function_list)(list.UnsafePointer())}
+}

@@ -1,0 +1,82 @@
+package mongo_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/store/mongo"
+)
+
+func TestTarget(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, uri, hosts, database string }{
+		{"one host", "mongodb://a/db", "a", "db"},
+		{"port", "mongodb://a:27018/db", "a:27018", "db"},
+		{"several hosts", "mongodb://a:1,b:2,c/db", "a:1 b:2 c", "db"},
+		{"options", "mongodb://a:1,b:2/db?replicaSet=rs&appName=x/y?z", "a:1 b:2", "db"},
+		{"no option", "mongodb://a/db?", "a", "db"},
+		{"user and password", "mongodb://user:hunter2@a:1,b:2/db", "a:1 b:2", "db"},
+		{"escaped password", "mongodb://user:hunter%2F2%40@a/db", "a", "db"},
+		{"question mark in the password", "mongodb://user:hunter?2@a/db", "a", "db"},
+		{"escaped database", "mongodb://a/d%62%2D1", "a", "db-1"},
+		{"database of another alphabet", "mongodb://a/%C3%BC", "a", "ü"},
+		{"IPv6", "mongodb://[::1]:1,[fe80::1]/db", "[::1]:1 [fe80::1]", "db"},
+		{"socket", "mongodb://%2Ftmp%2Fmongodb-27017.sock/db", "/tmp/mongodb-27017.sock", "db"},
+		{"users of another database", "mongodb://user:hunter2@a/db?authSource=admin", "a", "db"},
+	} {
+		hosts, database, err := mongo.Target(c.uri)
+		if err != nil || !slices.Equal(hosts, strings.Fields(c.hosts)) || database != c.database {
+			t.Errorf("%s: %q, %q, %v", c.name, hosts, database, err)
+		}
+	}
+}
+
+// TestTargetRefuses: what is wrong is told, and no part of what may be the password.
+func TestTargetRefuses(t *testing.T) {
+	t.Parallel()
+	const (
+		notURI   = "not a MongoDB URI, mongodb://HOST/DATABASE: not the name of a store"
+		noName   = "the MongoDB URI names no database, want mongodb://HOST/DATABASE: not the name of a store"
+		badName  = "the MongoDB URI names a database that none can be named; escape the password: not the name of a store"
+		noAnswer = "the store does not answer: lookup "
+	)
+	for _, c := range []struct{ name, uri, want string }{
+		{"empty", "", notURI},
+		{"another scheme", "http://user:hunter2@a/db", notURI},
+		{"no host", "mongodb://user:hunter2@/db", notURI},
+		{"no slash before the options", "mongodb://user:hunter2@a?tls=true", notURI},
+		{"port", "mongodb://user:hunter2@a:b/db", notURI},
+		{"escape in the password", "mongodb://user:hunter2%zz@a/db", notURI},
+		{"escape in an option", "mongodb://user:hunter2@a/db?appName=hunter2%zz", notURI},
+		{"slash in the password", "mongodb://user:hunter2/2@a/db", notURI},
+		{"two passwords", "mongodb://user:hunter2@hunter2@a/db", notURI},
+		{"at sign and slash in the password", "mongodb://user:hunter2@hunter2/hunter2@a/db", badName},
+		{"no database", "mongodb://user:hunter2@a", noName},
+		{"no database but a slash", "mongodb://user:hunter2@a:1,b:2/", noName},
+		{"no database but options", "mongodb://user:hunter2@a/?authSource=admin", noName},
+		{"database with a slash", "mongodb://user:hunter2@a/db/more", badName},
+		{"database with a space", "mongodb://user:hunter2@a/d+b", badName},
+		{"authority that is not there", "mongodb://user:hunter2@a/db?tls=true&tlsCAFile=/nowhere/ca.pem",
+			"open /nowhere/ca.pem: no such file or directory"},
+		{"authority that is none", "mongodb://user:hunter2@a/db?tls=true&tlsCAFile=/dev/null",
+			"the specified CA file does not contain any valid certificates"},
+		{"unknown service", "mongodb+srv://user:hunter2@nowhere.invalid/db", noAnswer},
+		{"unknown service, no database", "mongodb+srv://user:hunter2@nowhere.invalid", noName},
+		{"unknown service, port", "mongodb+srv://user:hunter2@nowhere.invalid:1/db", notURI},
+	} {
+		_, _, err := mongo.Target(c.uri)
+		switch {
+		case err == nil:
+			t.Errorf("%s: taken", c.name)
+		case strings.Contains(err.Error(), "hunter2"):
+			t.Errorf("%s: it tells the password: %v", c.name, err)
+		case err.Error() != c.want && (c.want != noAnswer || !strings.HasPrefix(err.Error(), noAnswer)):
+			t.Errorf("%s: got %v\nwant %s", c.name, err, c.want)
+		case c.want == noAnswer && !errors.Is(err, store.ErrSilent):
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
