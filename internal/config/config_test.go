@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/config"
-	"github.com/certautopilot/kekceremony/internal/secret"
+	"github.com/certautopilot/kekceremony/internal/file"
 )
 
 // write makes a configuration file, with TR for a good transcripts directory.
@@ -95,7 +95,7 @@ func TestPassword(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := config.Read(write(t, text, 0o640))
-	if !errors.Is(err, secret.ErrMode) || strings.Contains(err.Error(), "hunter2") {
+	if !errors.Is(err, file.ErrMode) || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := config.Read(write(t, strings.Replace(text, "u:hunter2@", "", 1), 0o644)); err != nil {

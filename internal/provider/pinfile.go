@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/secret"
 )
@@ -31,12 +32,12 @@ func (f File) Read(context.Context) (*secret.Buffer, error) {
 // together makes one attempt, not one each. Where no mark can be made the count alone
 // ends the attempts.
 func LoginFromFile(ctx context.Context, p Provider, path string, count func(Tries) Attempts) error {
-	lock, err := os.Open(path)
+	lock, err := file.Open(path, file.Rules{Max: MaxPIN + 1})
 	if err != nil {
 		return fmt.Errorf("read the PIN: %w", err)
 	}
 	defer lock.Close()
-	if err := lockFile(ctx, lock); err != nil {
+	if err := file.Lock(ctx, lock); err != nil {
 		return err
 	}
 	mark := path + ".refused"
@@ -54,11 +55,7 @@ func LoginFromFile(ctx context.Context, p Provider, path string, count func(Trie
 	}
 	err = count(tries).Attempt(ctx, p, tries, false)
 	if tried := !errors.Is(err, ErrUntried); tried && (errors.Is(err, ErrPINRefused) || errors.Is(err, ErrPINLocked)) {
-		f, markErr := os.OpenFile(mark, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if markErr == nil {
-			markErr = errors.Join(f.Sync(), f.Close())
-		}
-		err = errors.Join(err, markErr)
+		err = errors.Join(err, file.Create(mark, nil))
 	}
 	return err
 }
