@@ -117,7 +117,7 @@ func (p Parts) makeRoster(context.Context) error {
 	}
 	text := "# quorum: 2\n"
 	for _, name := range Operators {
-		public, err := os.ReadFile(p.Key(name) + ".pub")
+		public, err := file.Read(p.Key(name)+".pub", file.Rules{Max: 64 << 10})
 		if err != nil {
 			return err
 		}
