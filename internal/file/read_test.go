@@ -31,29 +31,35 @@ func TestRead(t *testing.T) {
 	put("twice", "text", 0o600)
 	must(t, os.Link(at("twice"), at("second")))
 	me := os.Geteuid()
+	const irregular = ": not a regular file"
 	for name, c := range map[string]struct {
 		path  string
 		rules file.Rules
 		want  error
 		says  string
 	}{
-		"a file":                       {good, file.Rules{Max: 4, Owners: []int{me}, Private: true, OneName: true}, nil, ""},
-		"one byte too large":           {good, file.Rules{Max: 3}, file.ErrTooLarge, "read " + good + ": too large: more than 3 bytes"},
-		"no limit is given":            {good, file.Rules{}, file.ErrTooLarge, "read " + good + ": too large: more than 0 bytes"},
-		"no file":                      {at("none"), file.Rules{Max: 9}, os.ErrNotExist, "open " + at("none") + ": no such file or directory"},
-		"a link":                       {at("link"), file.Rules{Max: 9}, file.ErrLink, "open " + at("link") + ": a link"},
-		"a link that leads nowhere":    {at("dangling"), file.Rules{Max: 9}, file.ErrLink, "open " + at("dangling") + ": a link"},
-		"a link that is allowed":       {at("link"), file.Rules{Max: 9, Follow: true}, nil, ""},
-		"a FIFO":                       {at("fifo"), file.Rules{Max: 9}, file.ErrNotRegular, "read " + at("fifo") + ": not a regular file"},
-		"a FIFO behind a link":         {at("link to fifo"), file.Rules{Max: 9, Follow: true}, file.ErrNotRegular, "read " + at("link to fifo") + ": not a regular file"},
-		"a directory":                  {at("dir"), file.Rules{Max: 9}, file.ErrNotRegular, "read " + at("dir") + ": not a regular file"},
-		"a device":                     {"/dev/zero", file.Rules{Max: 9}, file.ErrNotRegular, "read /dev/zero: not a regular file"},
-		"no end, by its size of 0":     {"/proc/self/smaps", file.Rules{Max: 9}, file.ErrTooLarge, "read /proc/self/smaps: too large: more than 9 bytes"},
-		"others may read it":           {open, file.Rules{Max: 9, Private: true}, file.ErrMode, "read " + open + ": mode 0640: want a regular file of mode 0600 or stricter"},
+		"a file": {good, file.Rules{Max: 4, Owners: []int{me}, Private: true, OneName: true},
+			nil, ""},
+		"one byte too large":        {good, file.Rules{Max: 3}, file.ErrTooLarge, "read " + good + ": too large: more than 3 bytes"},
+		"no limit is given":         {good, file.Rules{}, file.ErrTooLarge, "read " + good + ": too large: more than 0 bytes"},
+		"no file":                   {at("none"), file.Rules{Max: 9}, os.ErrNotExist, "open " + at("none") + ": no such file or directory"},
+		"a link":                    {at("link"), file.Rules{Max: 9}, file.ErrLink, "open " + at("link") + ": a link"},
+		"a link that leads nowhere": {at("dangling"), file.Rules{Max: 9}, file.ErrLink, "open " + at("dangling") + ": a link"},
+		"a link that is allowed":    {at("link"), file.Rules{Max: 9, Follow: true}, nil, ""},
+		"a FIFO":                    {at("fifo"), file.Rules{Max: 9}, file.ErrNotRegular, "read " + at("fifo") + irregular},
+		"a FIFO behind a link": {at("link to fifo"), file.Rules{Max: 9, Follow: true}, file.ErrNotRegular,
+			"read " + at("link to fifo") + irregular},
+		"a directory": {at("dir"), file.Rules{Max: 9}, file.ErrNotRegular, "read " + at("dir") + irregular},
+		"a device":    {"/dev/zero", file.Rules{Max: 9}, file.ErrNotRegular, "read /dev/zero" + irregular},
+		"no end, by its size of 0": {"/proc/self/smaps", file.Rules{Max: 9}, file.ErrTooLarge,
+			"read /proc/self/smaps: too large: more than 9 bytes"},
+		"others may read it": {open, file.Rules{Max: 9, Private: true}, file.ErrMode,
+			"read " + open + ": mode 0640: want a regular file of mode 0600 or stricter"},
 		"others may, and that is fine": {open, file.Rules{Max: 9}, nil, ""},
-		"a second name":                {at("twice"), file.Rules{Max: 9, OneName: true}, file.ErrSecondName, "read " + at("twice") + ": it has a second name elsewhere"},
-		"another owner than wanted":    {good, file.Rules{Max: 9, Owners: []int{me + 1}}, file.ErrOwner, "read " + good + ": it has another owner"},
-		"one of two owners":            {good, file.Rules{Max: 9, Owners: []int{me + 1, me}}, nil, ""},
+		"a second name": {at("twice"), file.Rules{Max: 9, OneName: true}, file.ErrSecondName,
+			"read " + at("twice") + ": it has a second name elsewhere"},
+		"another owner than wanted": {good, file.Rules{Max: 9, Owners: []int{me + 1}}, file.ErrOwner, "read " + good + ": it has another owner"},
+		"one of two owners":         {good, file.Rules{Max: 9, Owners: []int{me + 1, me}}, nil, ""},
 	} {
 		data, err := file.Read(c.path, c.rules)
 		switch {
