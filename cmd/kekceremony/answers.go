@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -27,10 +27,13 @@ type answers struct {
 	texts    map[string]string
 }
 
+// maxAnswers bounds the file in bytes.
+const maxAnswers = 1 << 20
+
 // readAnswers reads names and texts, nothing nested, each name once.
 func readAnswers(path string) (a answers, err error) {
 	a.path = printable.Text(path)
-	data, err := os.ReadFile(path)
+	data, err := file.Read(path, file.Rules{Max: maxAnswers, Follow: true})
 	if err != nil {
 		return a, fmt.Errorf("read answers: %w", err)
 	}

@@ -10,13 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
-	"github.com/certautopilot/kekceremony/internal/secret"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/term"
@@ -109,8 +109,8 @@ var outcomes = []outcome{
 	{provider.ErrTokens, exitUsage, "set encryption.pkcs11.token_serial"},
 	{provider.ErrNoFile, exitUsage, "set encryption.env.secrets_file"},
 	{rehearsal.ErrNoSoftHSM, exitUsage, "apt-get install softhsm2, or rehearse --provider env"},
-	{secret.ErrMode, exitUsage, "chmod 0600 the file"},
-	{secret.ErrOwner, exitUsage, "run it as the owner of the file, or give the file to this user"},
+	{file.ErrMode, exitUsage, "chmod 0600 the file"},
+	{file.ErrOwner, exitUsage, "run it as the owner of the file, or give the file to this user"},
 	{quorum.ErrRoster, exitRefused, "correct the roster, then run the same command"},
 	{quorum.ErrQuorum, exitRefused, "have the missing people sign"},
 	{store.ErrSilent, exitAgain, "start the store, then run the same command; a ceremony that was begun goes on"},
@@ -124,6 +124,8 @@ var outcomes = []outcome{
 		"use an empty store; keep this one, and its bundles, for whoever finds out what happened"},
 	{store.ErrNotFound, exitRefused, "kekceremony status lists what is there"},
 	{engine.ErrAnswer, exitUsage, "correct the file given with --answers"},
+	{file.ErrLink, exitUsage, "put the file itself where the link is"},
+	{file.ErrNotRegular, exitUsage, "name a regular file"},
 	{fs.ErrNotExist, exitUsage, ""},
 	{context.Canceled, exitAgain, "it was interrupted; run it again"},
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
-	"github.com/certautopilot/kekceremony/internal/secret"
 )
 
 // Default is where the configuration lies unless --config says otherwise.
@@ -94,12 +94,12 @@ const maxConfig = 1 << 20
 // Read reads and checks a file.
 func Read(path string) (Config, error) {
 	c := Config{Fleet: Fleet{Beat: 30 * time.Second, Live: 120 * time.Second}, Encryption: Encryption{PINParts: 1, PINTries: 3}}
-	f, err := os.Open(path)
+	f, err := file.Open(path, file.Rules{Max: maxConfig, Follow: true})
 	if err != nil {
 		return c, fmt.Errorf("read configuration: %w", err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxConfig))
+	data, err := file.All(f, maxConfig)
 	if err != nil {
 		return c, fmt.Errorf("read configuration: %w", err)
 	}
@@ -207,7 +207,7 @@ func (c Config) private(mode os.FileMode) error {
 	_, rest, _ := strings.Cut(c.Store, "://")
 	credentials, _, found := strings.Cut(rest, "@")
 	if found && strings.Contains(credentials, ":") && mode.Perm()&0o077 != 0 {
-		return fmt.Errorf("it holds the store's password and has mode %04o: %w", mode.Perm(), secret.ErrMode)
+		return fmt.Errorf("it holds the store's password and has mode %04o: %w", mode.Perm(), file.ErrMode)
 	}
 	return nil
 }

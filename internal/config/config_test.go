@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/certautopilot/kekceremony/internal/config"
-	"github.com/certautopilot/kekceremony/internal/secret"
+	"github.com/certautopilot/kekceremony/internal/file"
 )
 
 // write makes a configuration file, with TR for a good transcripts directory.
@@ -95,10 +97,31 @@ func TestPassword(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := config.Read(write(t, text, 0o640))
-	if !errors.Is(err, secret.ErrMode) || strings.Contains(err.Error(), "hunter2") {
+	if !errors.Is(err, file.ErrMode) || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := config.Read(write(t, strings.Replace(text, "u:hunter2@", "", 1), 0o644)); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFile: the administrator may link the file, as Kubernetes does. What is larger than
+// the limit is refused, not cut, and what is no file does not stop the command.
+func TestFile(t *testing.T) {
+	const text = "store: mongodb://h/db\ntranscripts: TR\nencryption: {provider: env}\n"
+	path := write(t, text, 0o644)
+	link, fifo := path+".link", path+".fifo"
+	if err := errors.Join(os.Symlink(path, link), unix.Mkfifo(fifo, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Read(link); err != nil {
+		t.Error(err)
+	}
+	if _, err := config.Read(fifo); !errors.Is(err, file.ErrNotRegular) {
+		t.Errorf("a FIFO: %v", err)
+	}
+	large := write(t, text+strings.Repeat("#\n", 1<<20), 0o644)
+	if _, err := config.Read(large); !errors.Is(err, file.ErrTooLarge) {
+		t.Errorf("2 MB: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -96,5 +97,56 @@ func TestTornLine(t *testing.T) {
 	data, _ := os.ReadFile(path)
 	if _, err := transcript.ParseLog(data); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTornFile: a file that a crash cut is written anew from the store. Another one is
+// refused, and so is a link, which would have somebody else's file read.
+func TestTornFile(t *testing.T) {
+	t.Parallel()
+	ctx, dir := t.Context(), t.TempDir()
+	db, err := sqlite.Create(ctx, filepath.Join(dir, "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	log, bundle := history.Fence{Log: db, Seq: 1}, filepath.Join(dir, "b")
+	w, err := transcript.Create(bundle, transcript.NoDigest, log, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Append(ctx, transcript.Opened, "", firstFacts); err != nil {
+		t.Fatal(err)
+	}
+	const whole = "the core\n"
+	path := filepath.Join(bundle, "final.txt")
+	if err := w.Final(ctx, "final.txt", []byte(whole)); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	for name, c := range map[string]struct {
+		spoil func() error
+		want  error
+	}{
+		"cut":     {func() error { return os.WriteFile(path, []byte("the"), 0o600) }, nil},
+		"empty":   {func() error { return os.WriteFile(path, nil, 0o600) }, nil},
+		"missing": {func() error { return nil }, nil},
+		"another": {func() error { return os.WriteFile(path, []byte("The core\n"), 0o600) }, transcript.ErrForked},
+		"a link":  {func() error { return os.Symlink(filepath.Join(dir, "elsewhere"), path) }, file.ErrLink},
+	} {
+		if err := errors.Join(os.Remove(path), c.spoil()); err != nil {
+			t.Fatal(err)
+		}
+		again, _, err := transcript.Resume(ctx, bundle, transcript.NoDigest, log, time.Now)
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+		if err != nil {
+			continue
+		}
+		again.Close()
+		if data, err := os.ReadFile(path); err != nil || string(data) != whole {
+			t.Errorf("%s: %q, %v", name, data, err)
+		}
 	}
 }

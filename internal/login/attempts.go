@@ -8,8 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/provider"
 )
 
@@ -68,12 +67,12 @@ func (a attempts) attempt(ctx context.Context, in provider.PINLogin, t provider.
 	if a.path == "" {
 		return in.Login(ctx, final)
 	}
-	f, err := os.OpenFile(a.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
+	f, err := file.OpenLog(a.path)
 	if err != nil {
 		return fmt.Errorf("count the attempt: %w", err)
 	}
 	defer f.Close()
-	if err := lockFile(waiting, f); err != nil {
+	if err := file.Lock(waiting, f); err != nil {
 		return fmt.Errorf("count the attempt: %w", err)
 	}
 	info, err := f.Stat()
@@ -86,8 +85,8 @@ func (a attempts) attempt(ctx context.Context, in provider.PINLogin, t provider.
 	} else if last && !final {
 		return fmt.Errorf("%d attempts failed, by the count in %s: %w", n, a.path, errors.Join(provider.ErrFinalTry, provider.ErrUntried))
 	}
-	if err := a.begin(f); err != nil {
-		return fmt.Errorf("count the attempt: %w", errors.Join(err, f.Truncate(n)))
+	if _, err := file.Append(f, []byte{'.'}); err != nil {
+		return fmt.Errorf("count the attempt: %w", err)
 	}
 	err = in.Login(ctx, final)
 	switch {
@@ -97,19 +96,4 @@ func (a attempts) attempt(ctx context.Context, in provider.PINLogin, t provider.
 		err = errors.Join(err, f.Truncate(n))
 	}
 	return err
-}
-
-// begin writes the byte, and has it and its file on disk.
-func (a attempts) begin(f *os.File) error {
-	if _, err := f.Write([]byte{'.'}); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(a.path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 )
@@ -16,12 +17,12 @@ import (
 // no mark can be made the count alone ends the attempts.
 func (l Login) fromFile(ctx context.Context, in provider.PINLogin) error {
 	path := l.File
-	lock, err := os.Open(path)
+	lock, err := file.Open(path, file.Rules{Max: provider.MaxPIN + 1})
 	if err != nil {
 		return fmt.Errorf("read the PIN: %w", err)
 	}
 	defer lock.Close()
-	if err := lockFile(ctx, lock); err != nil {
+	if err := file.Lock(ctx, lock); err != nil {
 		return err
 	}
 	mark := path + ".refused"
@@ -39,11 +40,7 @@ func (l Login) fromFile(ctx context.Context, in provider.PINLogin) error {
 	}
 	err = attemptsOf(l.Dir, tries, l.PIN.Tries).attempt(ctx, in, tries, false)
 	if tried := !errors.Is(err, provider.ErrUntried); tried && (errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrPINLocked)) {
-		f, markErr := os.OpenFile(mark, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if markErr == nil {
-			markErr = errors.Join(f.Sync(), f.Close())
-		}
-		err = errors.Join(err, markErr)
+		err = errors.Join(err, file.Create(mark, nil))
 	}
 	return err
 }

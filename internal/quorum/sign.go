@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
@@ -42,6 +43,9 @@ func (k Key) String() string {
 // IsOf reports whether the key is the member's.
 func (k Key) IsOf(m Member) bool { return bytes.Equal(k.Public.Marshal(), m.Key.Marshal()) }
 
+// maxKey bounds the file of a public key, and that of a signature, in bytes.
+const maxKey = 64 << 10
+
 // OpenKeyFile asks ssh-keygen for the public key. The file's mode must be 0600
 // or stricter. Of an encrypted key the public half must lie beside it.
 func OpenKeyFile(ctx context.Context, path string) (Key, error) {
@@ -56,7 +60,7 @@ func OpenKeyFile(ctx context.Context, path string) (Key, error) {
 	out, err := exec.CommandContext(ctx, "ssh-keygen", "-y", "-P", "", "-f", path).Output()
 	if err != nil {
 		k.Asks = true
-		if out, err = os.ReadFile(path + ".pub"); err != nil {
+		if out, err = file.Read(path+".pub", file.Rules{Max: maxKey, Follow: true}); err != nil {
 			return k, fmt.Errorf("open key file %s: %w", printable.Text(path), err)
 		}
 	}
@@ -138,6 +142,6 @@ func (k Key) Sign(ctx context.Context, namespace, path string, tty *os.File) (_ 
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("ssh-keygen: %w: %s", err, printable.Text(strings.TrimSpace(said.String())))
 	}
-	sig, err := os.ReadFile(path + ".sig")
+	sig, err := file.Read(path+".sig", file.Rules{Max: maxKey})
 	return sig, errors.Join(err, os.Remove(path+".sig"))
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
@@ -116,7 +117,7 @@ func (p Parts) makeRoster(context.Context) error {
 	}
 	text := "# quorum: 2\n"
 	for _, name := range Operators {
-		public, err := os.ReadFile(p.Key(name) + ".pub")
+		public, err := file.Read(p.Key(name)+".pub", file.Rules{Max: 64 << 10})
 		if err != nil {
 			return err
 		}
@@ -199,14 +200,7 @@ func (p Parts) writeConfig(provider, store string) error {
 	return write(p.Config(), b.String())
 }
 
-func write(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	return errors.Join(err, f.Sync(), f.Close())
-}
+func write(path, text string) error { return file.Create(path, []byte(text)) }
 
 func run(cmd *exec.Cmd) error {
 	out, err := cmd.CombinedOutput()

@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
 )
@@ -33,12 +34,15 @@ type markFile struct {
 	Reached map[string]reached `json:"reached"`
 }
 
+// maxMark bounds the file in bytes.
+const maxMark = 1 << 20
+
 // OpenMark reads a mark that an earlier run to the same version left; what
 // cannot be read is none.
 func OpenMark(path string, to kek.Version) *Mark {
 	m := &Mark{path: path, to: to, reached: map[string]reached{}}
 	var f markFile
-	data, err := os.ReadFile(path)
+	data, err := file.Read(path, file.Rules{Max: maxMark})
 	if err == nil && json.Unmarshal(data, &f) == nil && f.To == to && f.Reached != nil {
 		m.reached = f.Reached
 	}
@@ -80,8 +84,8 @@ func (m *Mark) write() {
 	}
 	m.written = time.Now()
 	data, err := json.Marshal(markFile{m.to, m.reached})
-	if err == nil && os.WriteFile(m.path+".new", data, 0o600) == nil {
-		_ = os.Rename(m.path+".new", m.path)
+	if err == nil {
+		_ = file.Replace(m.path, data)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/secret"
 )
@@ -61,10 +62,10 @@ func TestReadFile(t *testing.T) {
 		t.Fatalf("got %v, %v", b, err)
 	}
 	b.Wipe()
-	if _, err := secret.ReadFile(write("open", 0o640), 16); !errors.Is(err, secret.ErrMode) {
+	if _, err := secret.ReadFile(write("open", 0o640), 16); !errors.Is(err, file.ErrMode) {
 		t.Errorf("mode 0640: %v", err)
 	}
-	if _, err := secret.ReadFile(dir, 16); !errors.Is(err, secret.ErrMode) {
+	if _, err := secret.ReadFile(dir, 16); !errors.Is(err, file.ErrNotRegular) {
 		t.Errorf("directory: %v", err)
 	}
 	link := filepath.Join(dir, "link")
@@ -83,7 +84,7 @@ func TestReadFile(t *testing.T) {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := secret.ReadFile(theirs, 16); !errors.Is(err, secret.ErrOwner) {
+	if _, err := secret.ReadFile(theirs, 16); !errors.Is(err, file.ErrOwner) {
 		t.Errorf("somebody else's: %v", err)
 	}
 }

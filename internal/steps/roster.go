@@ -2,13 +2,12 @@ package steps
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -39,29 +38,21 @@ func readRoster(s *Site, path string) (Facts, error) {
 // readRosterFile reads a roster's file.
 func readRosterFile(path string, mode quorum.Mode) (quorum.Roster, error) {
 	text, err := rosterText(path)
-	var named *fs.PathError
-	if errors.As(err, &named) { // without the name: it was typed
-		err = named.Err
-	}
 	if err != nil {
-		return quorum.Roster{}, fmt.Errorf("read roster: %w", err)
+		return quorum.Roster{}, fmt.Errorf("read roster: %w", file.Cause(err)) // without the name: it was typed
 	}
 	return quorum.ParseRoster(text, mode)
 }
+
+// maxRoster bounds the file in bytes.
+const maxRoster = 1 << 20
 
 func rosterText(path string) ([]byte, error) {
 	path, err := expandHome(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > 1<<20 {
-		return nil, errors.New("not a file of at most 1 MB")
-	}
-	return os.ReadFile(path)
+	return file.Read(path, file.Rules{Max: maxRoster})
 }
 
 // expandHome puts the home directory in the place of ~, as a shell does.

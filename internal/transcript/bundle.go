@@ -3,7 +3,6 @@ package transcript
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -12,8 +11,7 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
@@ -49,9 +47,9 @@ func ReadBundle(dir string) (Bundle, error) {
 	}
 	left := int64(maxBundle)
 	for _, d := range list {
-		data, err := readFile(filepath.Join(dir, d.Name()), owner(about), left)
+		data, err := file.Read(filepath.Join(dir, d.Name()), file.Rules{Max: left, Owners: owner(about), OneName: true})
 		if err != nil {
-			return b, &RuleError{RuleFiles, fmt.Errorf("%s: %w", printable.Text(d.Name()), err)}
+			return b, &RuleError{RuleFiles, fmt.Errorf("%s: %s", printable.Text(d.Name()), refusal(err))}
 		}
 		left -= int64(len(data))
 		b.files[d.Name()] = data
@@ -62,39 +60,20 @@ func ReadBundle(dir string) (Bundle, error) {
 	return b, nil
 }
 
-// readFile reads a regular file with one name and the given owner, of at most n bytes.
-func readFile(path string, uid uint32, n int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if errors.Is(err, unix.ELOOP) {
-		return nil, errors.New("a link")
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	stat, _ := info.Sys().(*syscall.Stat_t)
+// refusal says what a file of a bundle is refused for.
+func refusal(err error) string {
 	switch {
-	case !info.Mode().IsRegular():
-		return nil, errors.New("not a regular file")
-	case stat.Nlink > 1:
-		return nil, errors.New("it has a second name elsewhere")
-	case stat.Uid != uid:
-		return nil, errors.New("it has another owner than the bundle")
+	case errors.Is(err, file.ErrOwner):
+		return "it has another owner than the bundle"
+	case errors.Is(err, file.ErrTooLarge):
+		return fmt.Sprintf("a bundle of more than %d bytes", maxBundle)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, n+1))
-	if err == nil && int64(len(data)) > n {
-		err = fmt.Errorf("a bundle of more than %d bytes", maxBundle)
-	}
-	return data, err
+	return file.Cause(err).Error()
 }
 
-func owner(info fs.FileInfo) uint32 {
+func owner(info fs.FileInfo) []int {
 	stat, _ := info.Sys().(*syscall.Stat_t)
-	return stat.Uid
+	return []int{int(stat.Uid)}
 }
 
 // Rebuild makes a bundle from the entries of a store alone.

@@ -11,19 +11,18 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/certautopilot/kekceremony/internal/file"
 )
 
 // Resume opens the bundle of an unfinished ceremony, or builds it from the
 // fence where this console has none. A torn last line is cut off; its digest is
 // returned. Lines that only the disk or only the fence has are copied over.
 func Resume(ctx context.Context, dir, prev string, fence Fence, now func() time.Time) (w *Writer, torn string, err error) {
-	f, err := os.OpenFile(filepath.Join(dir, logFile), os.O_RDWR, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-			return nil, "", fmt.Errorf("create bundle: %w", err)
-		}
-		f, err = os.OpenFile(filepath.Join(dir, logFile), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err := file.Mkdir(dir); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, "", fmt.Errorf("create bundle: %w", err)
 	}
+	f, err := file.OpenLog(filepath.Join(dir, logFile))
 	if err != nil {
 		return nil, "", fmt.Errorf("open bundle: %w", err)
 	}
@@ -56,7 +55,7 @@ func (w *Writer) recover(ctx context.Context) (torn string, err error) {
 	}
 	switch {
 	case bytes.HasPrefix(stored, disk):
-		if err := w.write(stored[len(disk):]); err != nil {
+		if _, err := file.Append(w.log, stored[len(disk):]); err != nil {
 			return "", err
 		}
 		disk = stored
@@ -125,11 +124,5 @@ func (w *Writer) cutTorn() (whole []byte, torn string, err error) {
 	if end == len(data) {
 		return data, "", nil
 	}
-	if err := w.log.Truncate(int64(end)); err != nil {
-		return nil, "", err
-	}
-	if _, err := w.log.Seek(int64(end), io.SeekStart); err != nil {
-		return nil, "", err
-	}
-	return data[:end], Digest(data[end:]), w.log.Sync()
+	return data[:end], Digest(data[end:]), file.Cut(w.log, int64(end))
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -13,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/certautopilot/kekceremony/internal/file"
 )
 
 // Errors of a log that somebody else writes too.
@@ -41,13 +40,10 @@ type Writer struct {
 // Create makes a new bundle directory, which must not exist. prev is the digest
 // of the previous ceremony's final.txt, or NoDigest.
 func Create(dir, prev string, fence Fence, now func() time.Time) (*Writer, error) {
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	if err := file.Mkdir(dir); err != nil {
 		return nil, fmt.Errorf("create bundle: %w", err)
 	}
-	if err := syncDir(filepath.Dir(dir)); err != nil {
-		return nil, fmt.Errorf("create bundle: %w", err)
-	}
-	f, err := os.OpenFile(filepath.Join(dir, logFile), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := file.CreateLog(filepath.Join(dir, logFile))
 	if err != nil {
 		return nil, fmt.Errorf("create bundle: %w", err)
 	}
@@ -56,28 +52,15 @@ func Create(dir, prev string, fence Fence, now func() time.Time) (*Writer, error
 
 // hold takes the exclusive lock, which ends with the process.
 func hold(w *Writer) (*Writer, error) {
-	err := unix.Flock(int(w.log.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
+	err := file.TryLock(w.log)
+	if errors.Is(err, file.ErrLocked) {
 		err = ErrHeld
-	}
-	if err == nil {
-		err = syncDir(w.Dir)
 	}
 	if err != nil {
 		w.log.Close()
 		return nil, fmt.Errorf("bundle %s: %w", w.Dir, err)
 	}
 	return w, nil
-}
-
-func (w *Writer) write(b []byte) error {
-	if len(b) == 0 {
-		return nil
-	}
-	if _, err := w.log.Write(b); err != nil {
-		return err
-	}
-	return w.log.Sync()
 }
 
 // Append writes the next event: to disk, synced, then to the fence (promise 5). A line
@@ -108,16 +91,13 @@ func (w *Writer) Append(ctx context.Context, kind Kind, step string, facts Facts
 
 // append puts a line on the disk and into the fence.
 func (w *Writer) append(ctx context.Context, e Event, line []byte) error {
-	at, err := w.log.Seek(0, io.SeekEnd)
+	at, err := file.Append(w.log, line)
 	if err != nil {
 		return fmt.Errorf("write event %d: %w", e.Seq, err)
 	}
-	if err := w.write(line); err != nil {
-		return fmt.Errorf("write event %d: %w", e.Seq, errors.Join(err, w.log.Truncate(at)))
-	}
 	if err := w.fence.Append(ctx, EntryName(e.Seq), line); err != nil {
 		if errors.Is(err, ErrFenced) {
-			err = errors.Join(err, w.log.Truncate(at), w.log.Sync())
+			err = errors.Join(err, file.Cut(w.log, at))
 		}
 		return fmt.Errorf("write event %d: %w", e.Seq, err)
 	}
@@ -161,47 +141,27 @@ func (w *Writer) ensure(name string, data []byte) error {
 		return fmt.Errorf("write %q: not a name for a file of a bundle", name)
 	}
 	path := filepath.Join(w.Dir, name)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	err := file.Create(path, data)
 	if errors.Is(err, os.ErrExist) {
-		return sameFile(path, data)
+		err = sameFile(path, data)
 	}
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return syncDir(w.Dir)
+	return err
 }
 
-// sameFile accepts the very bytes; a beginning of them, left by a crash, is
-// written anew.
+// sameFile accepts the very bytes; a beginning of them, left by a crash, is written anew.
+// It is taken away first: a new file beside it would be one that the log does not know.
 func sameFile(path string, data []byte) error {
-	have, err := os.ReadFile(path)
+	have, err := file.Read(path, file.Rules{Max: maxBundle})
 	if err != nil || bytes.Equal(have, data) {
 		return err
 	}
 	if !bytes.HasPrefix(data, have) {
 		return fmt.Errorf("%s: %w", path, ErrForked)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
-	if err != nil {
+	if err := os.Remove(path); err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return file.Create(path, data)
 }
 
 // Head is the digest of the last line.

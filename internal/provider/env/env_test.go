@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/env"
-	"github.com/certautopilot/kekceremony/internal/secret"
 )
 
 const chain = kek.Chain("00112233445566778899aabbccddeeff")
@@ -80,7 +80,7 @@ func TestSecretsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = env.Open(env.Config{SecretsFile: path}, nil)
-	if !errors.Is(err, secret.ErrMode) || err.Error() != "read "+path+": mode 0644: want a regular file of mode 0600 or stricter" {
+	if !errors.Is(err, file.ErrMode) || err.Error() != "read "+path+": mode 0644: want a regular file of mode 0600 or stricter" {
 		t.Errorf("mode 0644: %v", err)
 	}
 }

@@ -7,11 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/secret"
@@ -40,7 +37,7 @@ func (p *Provider) Generate(_ context.Context, n kek.Name) error {
 		return err
 	}
 	defer text.Wipe()
-	if err := replace(p.cfg.SecretsFile, text.Bytes()); err != nil {
+	if err := file.Replace(p.cfg.SecretsFile, text.Bytes()); err != nil {
 		return fmt.Errorf("generate %s: %w", Variable(n.Version), err)
 	}
 	return p.load()
@@ -75,32 +72,4 @@ func (p *Provider) withLine(v kek.Version) (*secret.Buffer, error) {
 	at += copy(text.Room()[at:], "\n")
 	text.SetLen(at)
 	return text, nil
-}
-
-// replace puts data at path with mode 0600: a new file, fsync, rename, fsync
-// of the directory.
-func replace(path string, data []byte) error {
-	next := path + ".new"
-	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(next, path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

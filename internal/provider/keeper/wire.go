@@ -6,9 +6,9 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/secret"
 	"github.com/certautopilot/kekceremony/internal/term"
 )
 
@@ -17,7 +17,8 @@ import (
 var known = []error{
 	provider.ErrNoKey, provider.ErrAmbiguous, provider.ErrGone, provider.ErrBusy, provider.ErrKeeper, provider.ErrPINRefused, provider.ErrPINLocked, provider.ErrUntried,
 	provider.ErrFinalTry, provider.ErrNoToken, provider.ErrTokens, provider.ErrUnguarded, provider.ErrNoFile,
-	term.ErrInterrupted, term.ErrNone, secret.ErrMode, secret.ErrOwner, fs.ErrNotExist, context.Canceled, context.DeadlineExceeded,
+	term.ErrInterrupted, term.ErrNone, file.ErrMode, file.ErrOwner, file.ErrLink, file.ErrNotRegular,
+	fs.ErrNotExist, context.Canceled, context.DeadlineExceeded,
 }
 
 // Fault is an error on its way: what it says, and which of known it is.

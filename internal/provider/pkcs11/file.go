@@ -12,9 +12,13 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 )
+
+// maxModule bounds the file in bytes.
+const maxModule = 1 << 30
 
 // openModule opens the module's file and hashes it. Whoever could change it, or put
 // another in its place, could have the PIN: its owner, and that of every directory
@@ -23,14 +27,11 @@ func openModule(path string) (*os.File, string, error) {
 	if !filepath.IsAbs(path) {
 		return nil, "", fmt.Errorf("load module %s: the path must be absolute", printable.Quote(path))
 	}
-	f, err := os.Open(path)
+	f, err := file.Open(path, file.Rules{Max: maxModule, Follow: true})
 	if err != nil {
 		return nil, "", fmt.Errorf("load module: %w", err)
 	}
 	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
 	if err == nil {
 		err = guarded(info)
 	}

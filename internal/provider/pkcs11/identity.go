@@ -6,8 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
-	"os"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
@@ -24,14 +24,7 @@ const maxPublic = 16 << 10
 
 // public reads the key and its SHA-256, hex, over the SPKI.
 func (i Identity) public() (key any, digest string, err error) {
-	info, err := os.Stat(i.Public)
-	if err != nil {
-		return nil, "", err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxPublic {
-		return nil, "", fmt.Errorf("%s: want a file of at most %d bytes", printable.Text(i.Public), maxPublic)
-	}
-	text, err := os.ReadFile(i.Public)
+	text, err := file.Read(i.Public, file.Rules{Max: maxPublic, Follow: true})
 	if err != nil {
 		return nil, "", err
 	}

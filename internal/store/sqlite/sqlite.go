@@ -16,6 +16,7 @@ import (
 
 	sqlite3 "github.com/mattn/go-sqlite3"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
@@ -59,12 +60,8 @@ func Open(ctx context.Context, path string) (*Store, error) {
 
 // Create makes the file, which must not exist, and opens it.
 func Create(ctx context.Context, path string) (*Store, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if err != nil {
+	if err := file.Create(path, nil); err != nil {
 		return nil, fmt.Errorf("create store: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("create store %s: %w", path, err)
 	}
 	return Open(ctx, path)
 }
