@@ -28,6 +28,7 @@ import (
 type scene struct {
 	Ceremony string
 	Made     bool   // a rotation's target is there already
+	Abort    bool   // it is given up
 	Step     string // empty: the end, whose title stands in View
 	View     engine.View
 	Fleet    *sceneFleet
@@ -37,7 +38,7 @@ type scene struct {
 	Sign   *engine.Request
 	Choose *sceneFailure
 	Leave  bool
-	Lend   string // what whoever has the terminal writes
+	Lend   *string // what whoever has the terminal writes
 
 	Early []string // keys before the keyboard has rested; the page then stays new
 	Keys  []string // keys after that
@@ -77,12 +78,20 @@ func (s scene) ceremony() ([]engine.Step, error) {
 	if !ok {
 		return nil, fmt.Errorf("no ceremony %q", s.Ceremony)
 	}
-	return c.Steps(engine.Facts{transcript.FactGenerate: map[bool]string{true: "no", false: "yes"}[s.Made]}), nil
+	all := c.Steps(engine.Facts{transcript.FactGenerate: map[bool]string{true: "no", false: "yes"}[s.Made]})
+	if s.Abort {
+		attend := slices.IndexFunc(all, func(s engine.Step) bool { return s.Name == "attend" })
+		all = all[:attend+1]
+	}
+	return all, nil
 }
 
 // shown is the view as the engine fills it at this step.
 func (s scene) shown() (engine.View, error) {
 	v := s.View
+	if s.Ceremony == "" {
+		return v, nil
+	}
 	all, err := s.ceremony()
 	if err != nil {
 		return v, err
@@ -156,17 +165,33 @@ func (s scene) draw(t *testing.T, width, height int) string {
 	}
 	p.room.Show(v)
 	p.mailed()
+	p.rest()
 	s.puts(p)
-	if p.press(s.Early...); s.Early == nil {
-		p.rest()
-		p.press(s.Keys...)
+	if s.Lend == nil || s.Sign != nil {
+		s.types(p)
 	}
-	if s.Lend == "" {
+	if s.Lend == nil {
 		return screen(p.View(), width, height)
 	}
 	asking(p, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.room.Lend(ctx, nil) })
+	if s.Early != nil {
+		s.types(p)
+		return screen(p.View(), width, height)
+	}
 	p.rest()
-	return screen(p.lentTo(s.Lend), width, height)
+	return screen(p.lentTo(*s.Lend), width, height)
+}
+
+// types has somebody press the keys.
+func (s scene) types(p page) {
+	if p.press(s.Early...); s.Early != nil {
+		return
+	}
+	p.rest()
+	for _, key := range s.Keys {
+		p.View() // scrolling goes by what was drawn last
+		p.press(key)
+	}
 }
 
 // puts has the engine's side ask.
