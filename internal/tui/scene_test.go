@@ -171,6 +171,9 @@ func (s scene) draw(t *testing.T, width, height int) string {
 		s.types(p)
 	}
 	if s.Lend == nil {
+		if rows := strings.Count(p.View(), "\n") + 1; rows > height && height >= 24 {
+			t.Errorf("%dx%d: it has %d rows", width, height, rows)
+		}
 		return screen(p.View(), width, height)
 	}
 	asking(p, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.room.Lend(ctx, nil) })
@@ -207,7 +210,8 @@ func (s scene) puts(p page) {
 	case s.Sign != nil:
 		p.consents(*s.Sign)
 	case s.Choose != nil:
-		f := engine.Failure{Step: s.Step, Err: errors.New(s.Choose.Err), Lost: s.Choose.Lost, Refused: refusal(s.Choose.Refused)}
+		f := engine.Failure{Step: s.Step, Err: errors.New(s.Choose.Err), Lost: s.Choose.Lost,
+			Refused: refusal(s.Choose.Refused)}
 		if s.Choose.Deviation {
 			f.Deviation = &engine.DeviationError{}
 		}
