@@ -160,27 +160,42 @@ func (m *model) keyLine() string {
 }
 
 // wrap breaks what is still too long, so that nothing is cut at any width. What
-// follows is indented as its line is.
+// follows is indented as its line is. Each line that it returns is one row: an error
+// may come as several.
 func wrap(lines []string, width int) []string {
 	var out []string
 	for _, line := range lines {
-		if ansi.StringWidth(line) <= width {
-			out = append(out, line)
-			continue
-		}
-		plain := ansi.Strip(line)
-		indent := plain[:len(plain)-len(strings.TrimLeft(plain, " "))]
-		if len(indent) > width/2 {
-			indent = ""
-		}
-		for i, part := range strings.Split(ansi.Wrap(line, width-1-len(indent), ""), "\n") {
+		for i, row := range strings.Split(line, "\n") {
 			if i > 0 {
-				part = indent + part
+				row = indentOf(line) + row
 			}
-			out = append(out, part)
+			out = append(out, wrapRow(row, width)...)
 		}
 	}
 	return out
+}
+
+func wrapRow(row string, width int) (out []string) {
+	if ansi.StringWidth(row) <= width {
+		return []string{row}
+	}
+	indent := indentOf(row)
+	if len(indent) > width/2 {
+		indent = ""
+	}
+	for i, part := range strings.Split(ansi.Wrap(row, width-1-len(indent), ""), "\n") {
+		if i > 0 {
+			part = indent + part
+		}
+		out = append(out, part)
+	}
+	return out
+}
+
+// indentOf is the blanks that a line begins with.
+func indentOf(line string) string {
+	plain := ansi.Strip(line)
+	return plain[:len(plain)-len(strings.TrimLeft(plain, " "))]
 }
 
 // para sets a text in lines of one style: the first after head, the others

@@ -36,7 +36,8 @@ func (p page) rest() { p.Update(rested(p.gate.n)) }
 // press takes keys by name, or a text as keys.
 func (p page) press(keys ...string) {
 	named := map[string]tea.KeyType{"enter": tea.KeyEnter, "backspace": tea.KeyBackspace, "ctrl+c": tea.KeyCtrlC,
-		"ctrl+d": tea.KeyCtrlD, "ctrl+o": tea.KeyCtrlO}
+		"ctrl+d": tea.KeyCtrlD, "ctrl+e": tea.KeyCtrlE, "ctrl+o": tea.KeyCtrlO, "esc": tea.KeyEsc, "tab": tea.KeyTab,
+		"pgdown": tea.KeyPgDown}
 	for _, key := range keys {
 		if kind, ok := named[key]; ok {
 			p.Update(tea.KeyMsg{Type: kind})

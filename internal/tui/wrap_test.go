@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,5 +28,18 @@ func TestWrapKeepsAll(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestWrapCountsRows: a text of two lines is two rows at any width, or a page would be higher
+// than the screen and lose its head.
+func TestWrapCountsRows(t *testing.T) {
+	for width := 20; width <= 130; width++ {
+		if got := wrap([]string{" refused: a\nb", "c"}, width); !slices.Equal(got, []string{" refused: a", " b", "c"}) {
+			t.Errorf("at %d: %q", width, got)
+		}
+	}
+	if got := wrap(nil, 80); len(got) > 0 {
+		t.Errorf("of nothing: %q", got)
 	}
 }

@@ -1,0 +1,261 @@
+package tui
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/creack/pty"
+	"github.com/goccy/go-yaml"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/term"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// scene is what stands in page.yaml: what the engine shows and asks at one moment, and
+// what somebody then presses. Titles and questions are not repeated in it: they are those
+// of the step that it names.
+type scene struct {
+	Ceremony string
+	Made     bool   // a rotation's target is there already
+	Abort    bool   // it is given up
+	Step     string // empty: the end, whose title stands in View
+	View     engine.View
+	Fleet    *sceneFleet
+
+	// At most one of them waits for a person, after Sign perhaps another.
+	Ask    *sceneQuestion
+	Sign   *engine.Request
+	Choose *sceneFailure
+	Leave  bool
+	Lend   *string // what whoever has the terminal writes
+
+	Early []string // keys before the keyboard has rested; the page then stays new
+	Keys  []string // keys after that
+}
+
+// sceneFleet is engine.Fleet with the ages, which its JSON leaves out.
+type sceneFleet struct {
+	Target    kek.Version
+	Processes []struct {
+		Name, Role, Trouble string
+		Current             kek.Version
+		Has, Writes, Silent bool
+		Age                 time.Duration
+	}
+	Missing []string
+}
+
+// sceneQuestion is a field of the step, by name.
+type sceneQuestion struct{ Name, Value, Refused string }
+
+type sceneFailure struct {
+	Err, Refused    string
+	Deviation, Lost bool
+}
+
+// sceneTime is the time of every page.
+var sceneTime = time.Date(2026, 11, 23, 14, 17, 30, 0, time.UTC)
+
+func sceneOf(text []byte) (s scene, err error) {
+	err = yaml.UnmarshalWithOptions(text, &s, yaml.Strict())
+	return s, err
+}
+
+// ceremony is the steps of the scene's ceremony.
+func (s scene) ceremony() ([]engine.Step, error) {
+	c, ok := steps.Named(s.Ceremony)
+	if !ok {
+		return nil, fmt.Errorf("no ceremony %q", s.Ceremony)
+	}
+	all := c.Steps(engine.Facts{transcript.FactGenerate: map[bool]string{true: "no", false: "yes"}[s.Made]})
+	if s.Abort {
+		attend := slices.IndexFunc(all, func(s engine.Step) bool { return s.Name == "attend" })
+		all = all[:attend+1]
+	}
+	return all, nil
+}
+
+// shown is the view as the engine fills it at this step.
+func (s scene) shown() (engine.View, error) {
+	v := s.View
+	if s.Ceremony == "" {
+		return v, nil
+	}
+	all, err := s.ceremony()
+	if err != nil {
+		return v, err
+	}
+	at := len(all)
+	if s.Step != "" {
+		at = slices.IndexFunc(all, func(step engine.Step) bool { return step.Name == s.Step })
+		if at < 0 {
+			return v, fmt.Errorf("%s has no step %q", s.Ceremony, s.Step)
+		}
+		v.Step, v.Title, v.Why = all[at].Name, all[at].Title, all[at].Why
+	}
+	v.Kind, v.N, v.Of, v.Started = s.Ceremony, at+1, len(all)+1, sceneTime.Add(-754*time.Second)
+	switch s.Ceremony {
+	case transcript.KindRotate:
+		v.From, v.To = 1, 2
+	case transcript.KindGenerate:
+		v.To = 2
+	case transcript.KindInstall:
+		v.To = 1
+	}
+	if at > 0 { // the first step is the roster, the second attendance
+		v.Quorum = cmp.Or(v.Quorum, "2 of 3")
+	}
+	if at > 1 {
+		v.Attended = cmp.Or(v.Attended, "alice, bob")
+	}
+	if s.Fleet != nil {
+		v.Fleet = &engine.Fleet{Target: s.Fleet.Target, Missing: s.Fleet.Missing}
+		for _, p := range s.Fleet.Processes {
+			v.Fleet.Processes = append(v.Fleet.Processes, engine.Process{Name: p.Name, Role: p.Role, Current: p.Current,
+				Has: p.Has, Writes: p.Writes, Silent: p.Silent, Age: p.Age, Trouble: p.Trouble})
+		}
+	}
+	return v, nil
+}
+
+func (s scene) field() (engine.Field, error) {
+	all, err := s.ceremony()
+	if err != nil {
+		return engine.Field{}, err
+	}
+	for _, step := range all {
+		if step.Name == s.Step && step.Ask != nil {
+			for _, f := range step.Ask.Fields {
+				if f.Name == s.Ask.Name {
+					return f, nil
+				}
+			}
+		}
+	}
+	return engine.Field{}, fmt.Errorf("step %q of %s does not ask %q", s.Step, s.Ceremony, s.Ask.Name)
+}
+
+func refusal(text string) error {
+	if text == "" {
+		return nil
+	}
+	return errors.New(text)
+}
+
+// draw is the screen of so many columns and rows on which the scene is seen.
+func (s scene) draw(t *testing.T, width, height int) string {
+	t.Helper()
+	p := newPage(t)
+	p.now = func() time.Time { return sceneTime }
+	p.width, p.height = width, height
+	v, err := s.shown()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.room.Show(v)
+	p.mailed()
+	p.rest()
+	s.puts(p)
+	if s.Lend == nil || s.Sign != nil {
+		s.types(p)
+	}
+	if s.Lend == nil {
+		if rows := strings.Count(p.View(), "\n") + 1; rows > height && height >= 24 {
+			t.Errorf("%dx%d: it has %d rows", width, height, rows)
+		}
+		return screen(p.View(), width, height)
+	}
+	asking(p, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.room.Lend(ctx, nil) })
+	if s.Early != nil {
+		s.types(p)
+		return screen(p.View(), width, height)
+	}
+	p.rest()
+	return screen(p.lentTo(*s.Lend), width, height)
+}
+
+// types has somebody press the keys.
+func (s scene) types(p page) {
+	if p.press(s.Early...); s.Early != nil {
+		return
+	}
+	p.rest()
+	for _, key := range s.Keys {
+		p.View() // scrolling goes by what was drawn last
+		p.press(key)
+	}
+}
+
+// puts has the engine's side ask.
+func (s scene) puts(p page) {
+	p.t.Helper()
+	switch {
+	case s.Ask != nil:
+		f, err := s.field()
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		p.asked(engine.Question{Field: f, Value: s.Ask.Value, Refused: refusal(s.Ask.Refused)})
+	case s.Sign != nil:
+		p.consents(*s.Sign)
+	case s.Choose != nil:
+		f := engine.Failure{Step: s.Step, Err: errors.New(s.Choose.Err), Lost: s.Choose.Lost,
+			Refused: refusal(s.Choose.Refused)}
+		if s.Choose.Deviation {
+			f.Deviation = &engine.DeviationError{}
+		}
+		asking(p, func(ctx context.Context) (engine.Choice, error) { return p.room.Choose(ctx, f) })
+	case s.Leave:
+		asking(p, func(ctx context.Context) (struct{}, error) { p.room.leave(ctx); return struct{}{}, nil })
+	}
+}
+
+// lentTo is what a terminal shows that was lent to somebody who writes a text.
+func (p page) lentTo(text string) string {
+	p.t.Helper()
+	keyboard, tty, err := pty.Open()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer keyboard.Close()
+	terminal, err := term.Of(tty, tty)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	output := make(chan []byte)
+	go func() {
+		all, _ := io.ReadAll(keyboard) // it ends with an error when the terminal is closed
+		output <- all
+	}()
+	l := lent{page: p.page(p.height - lentRows), terminal: terminal, use: func(t *term.Terminal) error {
+		_, err := io.WriteString(t.Out, text)
+		return err
+	}}
+	if err := errors.Join(l.Run(), tty.Close()); err != nil {
+		p.t.Fatal(err)
+	}
+	_, seen, _ := strings.Cut(string(<-output), "\x1b[H")
+	seen, _, _ = strings.Cut(seen, "\x1b[2J")
+	return strings.ReplaceAll(seen, "\r", "")
+}
+
+// screen is what a terminal shows of a page: plain, without blanks at the ends of lines,
+// and of one that is too high the last rows, as Bubble Tea draws it.
+func screen(page string, width, height int) string {
+	lines := strings.Split(ansi.Hardwrap(ansi.Strip(page), width, true), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
+	}
+	return strings.Join(lines[max(0, len(lines)-height):], "\n") + "\n"
+}
