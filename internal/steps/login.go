@@ -58,8 +58,11 @@ func login(ctx context.Context, s *Site, d Desk) error {
 		PIN: s.PIN, Dir: s.Bundles, Lend: d.Lend,
 		Say: func(what string) { d.Show(func(v *View) { v.Waiting = what }) },
 		Final: func(t provider.Tries) error {
-			return d.Approve(ctx, "approve-pin", Effect{Verb: "log in", Object: fmt.Sprintf("token %s, serial %s: its final try", t.Token, t.Serial),
-				Undo: "none: " + t.Warning})
+			return d.Approve(ctx, "approve-pin", Effect{
+				Verb:   "log in",
+				Object: fmt.Sprintf("token %s, serial %s: its final try", t.Token, t.Serial),
+				Undo:   "none: " + t.Warning,
+			})
 		},
 	}.Login(ctx, s.Provider)
 }
@@ -67,10 +70,14 @@ func login(ctx context.Context, s *Site, d Desk) error {
 // Entry is how a PIN is entered, and by whom.
 type Entry struct {
 	engine.PIN
-	Dir   string                                                  // attempts are counted in it; empty: nowhere
-	Lend  func(context.Context, func(*term.Terminal) error) error // the terminal, for one part of the PIN
-	Say   func(string)                                            // what people must do elsewhere
-	Final func(provider.Tries) error                              // allows what may be a token's last attempt, or refuses it
+	// Dir is where attempts are counted; empty: nowhere.
+	Dir string
+	// Lend lends the terminal for one part of the PIN.
+	Lend func(context.Context, func(*term.Terminal) error) error
+	// Say tells what people must do elsewhere.
+	Say func(string)
+	// Final allows what may be a token's last attempt, or refuses it.
+	Final func(provider.Tries) error
 }
 
 // Login makes one attempt, with the PIN of the file or with what people type, each
@@ -89,7 +96,8 @@ func (e Entry) Login(ctx context.Context, p provider.Provider) error {
 		return fmt.Errorf("log in to token %s: %w", printable.Quote(tries.Token), err)
 	}
 	if last && !tries.Final {
-		tries.Final, tries.Warning = true, fmt.Sprintf("%d attempts failed; a token may allow no more than %d", failed, e.Tries)
+		tries.Final = true
+		tries.Warning = fmt.Sprintf("%d attempts failed; a token may allow no more than %d", failed, e.Tries)
 	}
 	if tries.Final {
 		if err := e.Final(tries); err != nil {
