@@ -91,7 +91,8 @@ func forbidden(from, to string) string {
 	case !among(from, "cmd", "internal/provider", "internal/store", "internal/bench", "internal/rehearsal") &&
 		(child(to, "internal/provider") || child(to, "internal/store")):
 		return "only the root packages provider and store"
-	case in(from, "internal/provider") && in(to, "internal/store"), in(from, "internal/store") && in(to, "internal/provider"):
+	case in(from, "internal/provider") && in(to, "internal/store"),
+		in(from, "internal/store") && in(to, "internal/provider"):
 		return "provider and store do not know each other"
 	case in(to, "github.com/miekg/pkcs11") && from != "internal/provider/pkcs11":
 		return "only provider/pkcs11"

@@ -23,15 +23,26 @@ func kept(c config.Config) keeper.Config {
 	return keeper.Config{
 		Provider: c.Encryption.Provider,
 		Env:      env.Config{SecretsFile: c.Encryption.Env.SecretsFile},
-		PKCS11: pkcs11.Config{ModulePath: p.ModulePath, TokenLabel: p.TokenLabel, TokenSerial: p.TokenSerial,
-			IVFromHSM: p.IVFromHSM, Sessions: p.Sessions, InitArgs: p.InitArgs, LoadByPath: p.LoadByPath, Identity: pkcs11.Identity{Label: p.Identity, Public: p.IdentityPublic}},
-		Environment: p.Environment, Deadline: p.Deadline,
+		PKCS11: pkcs11.Config{
+			ModulePath:  p.ModulePath,
+			TokenLabel:  p.TokenLabel,
+			TokenSerial: p.TokenSerial,
+			IVFromHSM:   p.IVFromHSM,
+			Sessions:    p.Sessions,
+			InitArgs:    p.InitArgs,
+			LoadByPath:  p.LoadByPath,
+			Identity:    pkcs11.Identity{Label: p.Identity, Public: p.IdentityPublic},
+		},
+		Environment: p.Environment,
+		Deadline:    p.Deadline,
 	}
 }
 
 // openProvider opens the provider in a process of its own, which may be lent the
 // terminal; nil: there is none.
-func openProvider(ctx context.Context, c config.Config, t *term.Terminal, known func(map[string]string) error) (provider.Provider, error) {
+func openProvider(
+	ctx context.Context, c config.Config, t *term.Terminal, known func(map[string]string) error,
+) (provider.Provider, error) {
 	p, err := keeper.Open(ctx, kept(c), t, known)
 	if err == nil {
 		return p, nil
