@@ -33,7 +33,11 @@ func TestMain(m *testing.M) {
 
 // config is a token behind a module.
 func config(module string) keeper.Config {
-	return keeper.Config{Provider: pkcs11.Name, PKCS11: pkcs11.Config{ModulePath: module, TokenLabel: pkcs11test.Label}, Environment: []string{"SOFTHSM2_CONF"}}
+	return keeper.Config{
+		Provider:    pkcs11.Name,
+		PKCS11:      pkcs11.Config{ModulePath: module, TokenLabel: pkcs11test.Label},
+		Environment: []string{"SOFTHSM2_CONF"},
+	}
 }
 
 func open(t testing.TB, c keeper.Config) *keeper.Provider {
@@ -106,7 +110,9 @@ func TestKeeper(t *testing.T) {
 			lines = append(lines, v.Line+" "+string(v.Outcome))
 		}
 	})
-	if got := strings.Join(lines, ", "); err != nil || got != "mechanism ok, key ok, IV ok, round trip ok, tamper ok, identity ok, size query ok, key wrap ok, throughput ok" {
+	const want = "mechanism ok, key ok, IV ok, round trip ok, tamper ok, identity ok, size query ok, " +
+		"key wrap ok, throughput ok"
+	if got := strings.Join(lines, ", "); err != nil || got != want {
 		t.Fatalf("%v, %s", err, got)
 	}
 	one, two := kek.NameOf(chain, 1), kek.NameOf(chain, 2)
@@ -125,7 +131,8 @@ func TestKeeper(t *testing.T) {
 	}
 	into := make([]byte, kek.Size)
 	for i, dek := range deks {
-		if err := p.Unwrap(t.Context(), two, out[i].New, into); err != nil || !bytes.Equal(into, dek) || !bytes.Equal(out[i].Old, items[i].Wrapped) {
+		if err := p.Unwrap(t.Context(), two, out[i].New, into); err != nil || !bytes.Equal(into, dek) ||
+			!bytes.Equal(out[i].Old, items[i].Wrapped) {
 			t.Fatalf("item %d: %v", i, err)
 		}
 	}
@@ -146,7 +153,8 @@ func TestErrors(t *testing.T) {
 	pkcs11test.TokensForPrograms(t, pkcs11test.Label)
 	c := config(pkcs11test.Module(t))
 	c.PKCS11.TokenLabel = "other"
-	if _, err := tryOpen(t, c); !errors.Is(err, provider.ErrNoToken) || err.Error() != `find token "other": no such token` {
+	if _, err := tryOpen(t, c); !errors.Is(err, provider.ErrNoToken) ||
+		err.Error() != `find token "other": no such token` {
 		t.Errorf("%v", err)
 	}
 	c.Provider = "none"
@@ -158,7 +166,8 @@ func TestErrors(t *testing.T) {
 	if err := os.WriteFile(wrong, []byte("4321"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := provider.LoginFromFile(t.Context(), p, wrong, provider.Uncounted); err == nil || !strings.Contains(err.Error(), "mode 0644") {
+	if err := provider.LoginFromFile(t.Context(), p, wrong, provider.Uncounted); err == nil ||
+		!strings.Contains(err.Error(), "mode 0644") {
 		t.Errorf("a file that others read: %v", err)
 	}
 	if err := os.Chmod(wrong, 0o600); err != nil {

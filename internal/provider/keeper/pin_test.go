@@ -80,7 +80,8 @@ func TestTwoConsolesAtThePIN(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = provider.LoginFromFile(t.Context(), open(t, c), wrong, steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: dir}.Count())
-	if _, marked := os.Lstat(wrong + ".refused"); !errors.Is(err, provider.ErrFinalTry) || marked == nil || fault.Count("login") != 2 {
+	if _, marked := os.Lstat(wrong + ".refused"); !errors.Is(err, provider.ErrFinalTry) || marked == nil ||
+		fault.Count("login") != 2 {
 		t.Errorf("%v, %d attempts", err, fault.Count("login"))
 	}
 }
@@ -140,7 +141,8 @@ func TestLostLogin(t *testing.T) {
 	dir, path := t.TempDir(), pinFile(t)
 	fault.Set("Login+1:lost")
 	for range 4 {
-		if err := provider.LoginFromFile(t.Context(), open(t, c), path, steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: dir}.Count()); err == nil {
+		count := steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: dir}.Count()
+		if err := provider.LoginFromFile(t.Context(), open(t, c), path, count); err == nil {
 			t.Error("it went through")
 		}
 	}
@@ -155,7 +157,8 @@ func TestStoppedInLogin(t *testing.T) {
 	fault, c := kept(t)
 	fault.Set("Login=1:sleep1000")
 	ctx, path := calledOff(t, fault, "sleep"), pinFile(t)
-	if err := provider.LoginFromFile(ctx, open(t, c), path, steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: t.TempDir()}.Count()); err != nil {
+	count := steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: t.TempDir()}.Count()
+	if err := provider.LoginFromFile(ctx, open(t, c), path, count); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Lstat(path + ".refused"); err == nil {
@@ -174,7 +177,8 @@ func TestPINFile(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := provider.LoginFromFile(t.Context(), open(t, c), path, steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: dir}.Count()); err != nil {
+		count := steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: dir}.Count()
+		if err := provider.LoginFromFile(t.Context(), open(t, c), path, count); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -185,7 +189,8 @@ func TestPINFile(t *testing.T) {
 	}
 	path := pinFile(t)
 	err := provider.LoginFromFile(t.Context(), open(t, c), path, steps.Entry{PIN: engine.PIN{Tries: 3}, Dir: dir}.Count())
-	if _, marked := os.Lstat(path + ".refused"); !errors.Is(err, provider.ErrPINLocked) || marked == nil || fault.Count("login") != logins {
+	if _, marked := os.Lstat(path + ".refused"); !errors.Is(err, provider.ErrPINLocked) || marked == nil ||
+		fault.Count("login") != logins {
 		t.Errorf("%v, marked %t, %d attempts", err, marked == nil, fault.Count("login")-logins)
 	}
 }
