@@ -50,7 +50,8 @@ func (s *Store) OpenCeremony(ctx context.Context, c store.Ceremony) error {
 // CloseCeremony implements store.Log.
 func (s *Store) CloseCeremony(ctx context.Context, c store.Ceremony) error {
 	is := func(c store.Ceremony) bson.D { return ending(c) }
-	err := s.swap(ctx, ceremonies, append(byID(c.Seq), bson.E{Key: "$or", Value: bson.A{is(store.Ceremony{}), is(c)}}), ending(c))
+	err := s.swap(ctx, ceremonies,
+		append(byID(c.Seq), bson.E{Key: "$or", Value: bson.A{is(store.Ceremony{}), is(c)}}), ending(c))
 	if err != nil {
 		return fmt.Errorf("close ceremony %d: %w", c.Seq, err)
 	}
@@ -76,7 +77,8 @@ func (s *Store) Entries(ctx context.Context, ceremony int) ([]store.Entry, error
 	docs, err := list[struct {
 		ID   string `bson:"_id"`
 		Data string
-	}](ctx, s.db.Collection(events), bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: first}, {Key: "$lt", Value: last}}}})
+	}](ctx, s.db.Collection(events),
+		bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: first}, {Key: "$lt", Value: last}}}})
 	if err != nil {
 		return nil, fmt.Errorf("read kek_events of ceremony %d: %w", ceremony, err)
 	}

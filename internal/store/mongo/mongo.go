@@ -54,11 +54,13 @@ func Open(ctx context.Context, uri string) (*Store, error) {
 		return nil, fmt.Errorf("open store: not a MongoDB URI, mongodb://HOST/DATABASE: %w", store.ErrName)
 	}
 	if where.Database == "" {
-		return nil, fmt.Errorf("open store: the MongoDB URI names no database, want mongodb://HOST/DATABASE: %w", store.ErrName)
+		return nil, fmt.Errorf("open store: the MongoDB URI names no database, want mongodb://HOST/DATABASE: %w",
+			store.ErrName)
 	}
 	// A password that is not escaped reads as hosts and a database: neither is shown.
 	if strings.ContainsAny(where.Database, "/\\. \"$*<>:|?@") {
-		return nil, fmt.Errorf("open store: the MongoDB URI names a database that none can be named; escape the password: %w", store.ErrName)
+		return nil, fmt.Errorf("open store: the MongoDB URI names a database that none can be named; escape the password: %w",
+			store.ErrName)
 	}
 	s, err := connect(uri, where)
 	if err != nil {
