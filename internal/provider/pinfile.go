@@ -41,7 +41,8 @@ func LoginFromFile(ctx context.Context, p Provider, path string, count func(Trie
 	}
 	mark := path + ".refused"
 	if _, err := os.Lstat(mark); err == nil {
-		return fmt.Errorf("%s: this PIN was refused before (%s is there): %w", printable.Text(path), printable.Text(mark), ErrPINRefused)
+		return fmt.Errorf("%s: this PIN was refused before (%s is there): %w",
+			printable.Text(path), printable.Text(mark), ErrPINRefused)
 	}
 	tries, err := p.Tries(ctx)
 	if err != nil || tries.In {

@@ -76,7 +76,9 @@ var _ provider.Provider = (*Provider)(nil)
 // when that is lent; nil: there is none. The module's file is hashed here, told to
 // known, if there is such, and loaded by the child only if it is still that very file:
 // a module that runs can say of itself what it likes.
-func Open(ctx context.Context, c Config, t *term.Terminal, known func(about map[string]string) error) (*Provider, error) {
+func Open(
+	ctx context.Context, c Config, t *term.Terminal, known func(about map[string]string) error,
+) (*Provider, error) {
 	if c.Provider == pkcs11.Name {
 		var err error
 		if c.PKCS11.Digest, err = pkcs11.Digest(c.PKCS11.ModulePath); err != nil {

@@ -47,8 +47,10 @@ func (p *Provider) Describe(ctx context.Context) (map[string]string, error) {
 // told are the facts that a provider tells of itself and of a key. The child runs a
 // module: it is not believed to tell no others, of which the transcript makes more.
 var told = []string{
-	"provider", "secrets_file", "host", "iv", "identity_sha256", "module", "module_loaded", "module_sha256", "token", "serial", "manufacturer", "model", "firmware",
-	"variable", "history", "local", "sensitive", "always_sensitive", "extractable", "never_extractable", "wrap", "unwrap", "derive", "modifiable", "copyable", "bytes",
+	"provider", "secrets_file", "host", "iv", "identity_sha256", "module", "module_loaded", "module_sha256",
+	"token", "serial", "manufacturer", "model", "firmware",
+	"variable", "history", "local", "sensitive", "always_sensitive", "extractable", "never_extractable",
+	"wrap", "unwrap", "derive", "modifiable", "copyable", "bytes",
 }
 
 // cleaned drops what no provider tells, and makes the rest printable.
@@ -65,7 +67,8 @@ func cleaned(facts map[string]string) map[string]string {
 // Tries implements provider.Provider.
 func (p *Provider) Tries(ctx context.Context) (provider.Tries, error) {
 	a, err := p.ask(ctx, "Tries", Request{}, p.deadline)
-	a.Tries.Token, a.Tries.Serial, a.Tries.Warning = printable.Again(a.Tries.Token), printable.Again(a.Tries.Serial), printable.Again(a.Tries.Warning)
+	a.Tries.Token, a.Tries.Serial = printable.Again(a.Tries.Token), printable.Again(a.Tries.Serial)
+	a.Tries.Warning = printable.Again(a.Tries.Warning)
 	p.keypad = err == nil && !a.Tries.Ask && !a.Tries.In
 	return a.Tries, err
 }
@@ -108,7 +111,11 @@ func (p *Provider) Probe(ctx context.Context, report func(provider.Verdict)) err
 		if a.Verdict == nil {
 			return settled(ctx, a.Fault)
 		}
-		report(provider.Verdict{Line: printable.Again(a.Verdict.Line), Outcome: a.Verdict.Outcome, Detail: printable.Again(a.Verdict.Detail)})
+		report(provider.Verdict{
+			Line:    printable.Again(a.Verdict.Line),
+			Outcome: a.Verdict.Outcome,
+			Detail:  printable.Again(a.Verdict.Detail),
+		})
 	}
 }
 
