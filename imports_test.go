@@ -1,4 +1,4 @@
-// Package kekceremony_test holds the rules of the house: who may import whom.
+// Package kekceremony_test holds the rules of the house: who may import whom, how long a line may be.
 package kekceremony_test
 
 import (
