@@ -1,4 +1,4 @@
-// Package kekceremony_test holds the rules of the house: who may import whom.
+// Package kekceremony_test holds the rules of the house: who may import whom, how long a line may be.
 package kekceremony_test
 
 import (
@@ -112,7 +112,8 @@ func forbidden(from, to string) string {
 	case !among(from, "cmd", "internal/provider", "internal/store", "internal/bench", "internal/rehearsal") &&
 		(child(to, "internal/provider") || child(to, "internal/store")):
 		return "only the root packages provider and store"
-	case in(from, "internal/provider") && in(to, "internal/store"), in(from, "internal/store") && in(to, "internal/provider"):
+	case in(from, "internal/provider") && in(to, "internal/store"),
+		in(from, "internal/store") && in(to, "internal/provider"):
 		return "provider and store do not know each other"
 	case in(to, "github.com/miekg/pkcs11") && from != "internal/provider/pkcs11":
 		return "only provider/pkcs11"

@@ -97,7 +97,9 @@ func keepTo(ctx context.Context, p provider.Provider, c *config.PKCS11) error {
 
 // await opens the provider. A token that is not there yet is tried again at each
 // beat; wrong configuration and a refused PIN never are.
-func await(ctx context.Context, every time.Duration, open func(context.Context) (provider.Provider, error), say func(string)) (provider.Provider, error) {
+func await(
+	ctx context.Context, every time.Duration, open func(context.Context) (provider.Provider, error), say func(string),
+) (provider.Provider, error) {
 	for {
 		p, err := open(ctx)
 		if err == nil || hopeless(err) {
@@ -117,5 +119,6 @@ func await(ctx context.Context, every time.Duration, open func(context.Context) 
 // hopeless reports an error that waiting does not mend.
 func hopeless(err error) bool {
 	var usage *usageError
-	return errors.As(err, &usage) || errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrPINLocked) || errors.Is(err, provider.ErrFinalTry)
+	return errors.As(err, &usage) || errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrPINLocked) ||
+		errors.Is(err, provider.ErrFinalTry)
 }

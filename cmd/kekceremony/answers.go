@@ -110,7 +110,8 @@ func checkAnswers(w io.Writer, path string) error {
 		fmt.Fprintf(w, "open     %-10s %s (%s)\n", f.Name, f.Question, f.Help)
 	}
 	if len(unknown)+len(gaps) > 0 {
-		return &usageError{fmt.Errorf("answers %s for %s: %d unknown, %d open: %w", a.path, a.ceremony, len(unknown), len(gaps), errAnswers)}
+		return &usageError{fmt.Errorf("answers %s for %s: %d unknown, %d open: %w",
+			a.path, a.ceremony, len(unknown), len(gaps), errAnswers)}
 	}
 	fmt.Fprintf(w, "good: %s answers every question of %s\n", a.path, a.ceremony)
 	return nil

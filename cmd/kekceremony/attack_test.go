@@ -22,7 +22,8 @@ func TestAttacksOnTheNextRotation(t *testing.T) {
 	parts, bundles := rehearse(t, "--provider", "pkcs11", "--records", "50")
 	pkcs11test.Setenv(t, "SOFTHSM2_CONF", parts.Token())
 	rotate := func() (int, string) {
-		code, _, errs := run(t, "rotate", "--to-version", "3", "--config", parts.Config(), "--ui", "none", "--answers", parts.Answers("rotate"))
+		code, _, errs := run(t, "rotate", "--to-version", "3", "--config", parts.Config(), "--ui", "none",
+			"--answers", parts.Answers("rotate"))
 		return code, errs
 	}
 	chain := kek.Chain(event(t, bundles[0], "opened", "")["chain"])
@@ -33,13 +34,15 @@ func TestAttacksOnTheNextRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--login", "--pin", rehearsal.PIN,
-		"--write-object", known, "--type", "secrkey", "--key-type", "AES:32", "--label", three.Label, "--id", three.HexID(), "--usage-decrypt")
+		"--write-object", known, "--type", "secrkey", "--key-type", "AES:32", "--label", three.Label, "--id", three.HexID(),
+		"--usage-decrypt")
 	if code, errs := rotate(); code != 3 || !strings.Contains(errs, "the key may have been outside the token") {
 		t.Errorf("planted key: exit %d, %s", code, errs)
 	}
 
 	// The unfinished rotation to 3 is not taken for one to 4.
-	code, _, errs := run(t, "rotate", "--to-version", "4", "--config", parts.Config(), "--ui", "none", "--answers", parts.Answers("rotate"))
+	code, _, errs := run(t, "rotate", "--to-version", "4", "--config", parts.Config(), "--ui", "none",
+		"--answers", parts.Answers("rotate"))
 	if code != 3 || !strings.Contains(errs, "rotate to version 3, asked for 4: another ceremony is not finished") {
 		t.Errorf("another target: exit %d, %s", code, errs)
 	}
@@ -49,7 +52,8 @@ func TestAttacksOnTheNextRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Exec(`UPDATE kek_versions SET canary_sha256 = ? WHERE id = 2`, hex.EncodeToString(bytes.Repeat([]byte{1}, 32))); err != nil {
+	if _, err := db.Exec(`UPDATE kek_versions SET canary_sha256 = ? WHERE id = 2`,
+		hex.EncodeToString(bytes.Repeat([]byte{1}, 32))); err != nil {
 		t.Fatal(err)
 	}
 	if code, errs := rotate(); code != 3 || !strings.Contains(errs, "the canary is not the one the transcript tells") {

@@ -26,35 +26,50 @@ func TestAudit(t *testing.T) {
 	must(t, alone...)
 	paper := sum(t, filepath.Join(bundlesOf(t, parts)[1], "final.txt"))
 	must(t, append(alone, "--expect", paper)...)
-	if code, out, _ := run(t, append(alone, "--expect", strings.Repeat("0", 64))...); code != 4 || !strings.Contains(out, "expect      bad: no final digest and no chain is 000") {
+	if code, out, _ := run(t, append(alone, "--expect", strings.Repeat("0", 64))...); code != 4 ||
+		!strings.Contains(out, "expect      bad: no final digest and no chain is 000") {
 		t.Errorf("another digest on paper: exit %d\n%s", code, out)
 	}
 	good, err := os.ReadFile(parts.Store())
 	if err != nil {
 		t.Fatal(err)
 	}
+	const edited = `UPDATE kek_events SET data = CAST(replace(CAST(data AS TEXT), ` +
+		`'not applicable: a rehearsal', 'Vault 3') AS BLOB) WHERE ceremony = 2`
 	for _, c := range []struct {
 		name, change string
 		args         []string
 		says         string
 	}{
-		{"an event edited", `UPDATE kek_events SET data = CAST(replace(CAST(data AS TEXT), 'not applicable: a rehearsal', 'Vault 3') AS BLOB) WHERE ceremony = 2`, both, "prev is not the digest"},
-		{"an event edited, rebuilt", `UPDATE kek_events SET data = CAST(replace(CAST(data AS TEXT), 'not applicable: a rehearsal', 'Vault 3') AS BLOB) WHERE ceremony = 2`, alone, "prev is not the digest"},
-		{"a final gone", `DELETE FROM kek_events WHERE ceremony = 2 AND name = 'final.carol.txt.sig'`, both, "final.carol.txt.sig: the store tells otherwise"},
-		{"a final digest rewritten", `UPDATE kek_ceremonies SET final = '0' WHERE id = 2`, both, "final digest of ceremony 2: the store tells otherwise"},
-		{"the newest ceremony gone", `DELETE FROM kek_ceremonies WHERE id = 2`, both, "ceremony 2 is not there: the store tells otherwise"},
-		{"another chain in the lock", `UPDATE kek_install SET chain = 'ffffffffffffffffffffffffffffffff'`, both, "the lock is of chain ffffffffffffffffffffffffffffffff"},
+		{"an event edited", edited, both, "prev is not the digest"},
+		{"an event edited, rebuilt", edited, alone, "prev is not the digest"},
+		{"a final gone", `DELETE FROM kek_events WHERE ceremony = 2 AND name = 'final.carol.txt.sig'`, both,
+			"final.carol.txt.sig: the store tells otherwise"},
+		{"a final digest rewritten", `UPDATE kek_ceremonies SET final = '0' WHERE id = 2`, both,
+			"final digest of ceremony 2: the store tells otherwise"},
+		{"the newest ceremony gone", `DELETE FROM kek_ceremonies WHERE id = 2`, both,
+			"ceremony 2 is not there: the store tells otherwise"},
+		{"another chain in the lock", `UPDATE kek_install SET chain = 'ffffffffffffffffffffffffffffffff'`, both,
+			"the lock is of chain ffffffffffffffffffffffffffffffff"},
 		{"another founding roster", `UPDATE kek_install SET roster = '0'`, both, "the lock names founding roster 0"},
 		{"another canary", `UPDATE kek_versions SET canary_sha256 = '0' WHERE id = 2`, both, "version 2 has another canary"},
 		{"the pointer moved back", `UPDATE kek_active SET version = 1`, both, "version 1 is active, and should be 2"},
-		{"a version that nobody made", `INSERT INTO kek_versions SELECT 3, provider, state, label, key_id, canary_wrapped, canary_sha256, 99, created FROM kek_versions WHERE id = 2`, both, "version 3: no ceremony made it"},
+		{"a version that nobody made",
+			`INSERT INTO kek_versions SELECT 3, provider, state, label, key_id, canary_wrapped, canary_sha256, 99, ` +
+				`created FROM kek_versions WHERE id = 2`, both, "version 3: no ceremony made it"},
 		{"a version gone", `DELETE FROM kek_versions WHERE id = 1`, both, "version 1 is not there"},
-		{"a version of another ceremony", `UPDATE kek_versions SET ceremony = 99 WHERE id = 2`, both, "version 2: label, id, provider or ceremony"},
-		{"a version retired no more", `UPDATE kek_versions SET state = 'live'`, both, "version 1 is live, and should be retired"},
-		{"another provider in the lock", `UPDATE kek_install SET provider = 'pkcs11'`, both, "the lock's provider or ceremony"},
-		{"another outcome", `UPDATE kek_ceremonies SET outcome = 'aborted' WHERE id = 2`, both, "kind, mode, outcome, head or final digest of ceremony 2"},
-		{"another final.txt", `UPDATE kek_events SET data = CAST('x' AS BLOB) WHERE ceremony = 2 AND name = 'final.txt'`, both, "final.txt: the store tells otherwise"},
-		{"an entry that is none", `INSERT INTO kek_events VALUES (2, 'events.jsonl', CAST('x' AS BLOB))`, both, "neither a line nor a final"},
+		{"a version of another ceremony", `UPDATE kek_versions SET ceremony = 99 WHERE id = 2`, both,
+			"version 2: label, id, provider or ceremony"},
+		{"a version retired no more", `UPDATE kek_versions SET state = 'live'`, both,
+			"version 1 is live, and should be retired"},
+		{"another provider in the lock", `UPDATE kek_install SET provider = 'pkcs11'`, both,
+			"the lock's provider or ceremony"},
+		{"another outcome", `UPDATE kek_ceremonies SET outcome = 'aborted' WHERE id = 2`, both,
+			"kind, mode, outcome, head or final digest of ceremony 2"},
+		{"another final.txt", `UPDATE kek_events SET data = CAST('x' AS BLOB) WHERE ceremony = 2 AND name = 'final.txt'`,
+			both, "final.txt: the store tells otherwise"},
+		{"an entry that is none", `INSERT INTO kek_events VALUES (2, 'events.jsonl', CAST('x' AS BLOB))`, both,
+			"neither a line nor a final"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, suffix := range []string{"-wal", "-shm"} {
@@ -85,7 +100,8 @@ func TestAudit(t *testing.T) {
 	if err := os.RemoveAll(bundlesOf(t, parts)[1]); err != nil {
 		t.Fatal(err)
 	}
-	if code, out, _ := run(t, both...); code != 4 || !strings.Contains(out, "it has 2 ceremonies, and there are bundles of 1") {
+	if code, out, _ := run(t, both...); code != 4 ||
+		!strings.Contains(out, "it has 2 ceremonies, and there are bundles of 1") {
 		t.Errorf("the newest bundle dropped: exit %d\n%s", code, out)
 	}
 }

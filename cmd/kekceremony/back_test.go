@@ -47,11 +47,13 @@ func TestGoingBack(t *testing.T) {
 	parts, a := swift(t, 600)
 	killedAt(t, parts, 2)
 	code, _, errs := run(t, rotateTo(parts, 1)...)
-	if code != 3 || !strings.Contains(errs, "hint: finish it first, with its own command, or give it up with kekceremony abort") {
+	if code != 3 ||
+		!strings.Contains(errs, "hint: finish it first, with its own command, or give it up with kekceremony abort") {
 		t.Fatalf("exit %d\n%s", code, errs)
 	}
 	must(t, unattended(parts, "abort")...)
-	if code, _, errs := run(t, unattended(parts, "abort")...); code != 0 || !strings.Contains(errs, "no ceremony is open: nothing is due") {
+	if code, _, errs := run(t, unattended(parts, "abort")...); code != 0 ||
+		!strings.Contains(errs, "no ceremony is open: nothing is due") {
 		t.Errorf("again: exit %d\n%s", code, errs)
 	}
 	status := must(t, "status", "--config", parts.Config())
@@ -71,7 +73,8 @@ func TestGoingBack(t *testing.T) {
 
 	bundles := bundlesOf(t, parts)
 	must(t, append([]string{"transcript", "verify"}, bundles...)...)
-	if closed := event(t, bundles[1], "closed", ""); closed["outcome"] != "aborted" || closed["begun"] != "re-wrap" || closed["done"] != "generate, canary, switch" {
+	if closed := event(t, bundles[1], "closed", ""); closed["outcome"] != "aborted" || closed["begun"] != "re-wrap" ||
+		closed["done"] != "generate, canary, switch" {
 		t.Errorf("the end of what was given up: %v", closed)
 	}
 	for i := range 600 {

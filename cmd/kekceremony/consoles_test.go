@@ -19,11 +19,13 @@ func TestTwoConsoles(t *testing.T) {
 	t.Parallel()
 	pkcs11test.Module(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
-	p := newPane(t, fmt.Sprintf("%s rehearse --dir %s --provider pkcs11 --records 50; echo EXIT $?; cat", binary, parts.Dir))
+	p := newPane(t, fmt.Sprintf("%s rehearse --dir %s --provider pkcs11 --records 50; echo EXIT $?; cat",
+		binary, parts.Dir))
 	p.goOn(parts, regexp.MustCompile(`approve-key(?s:.*)alice: type 2`))
 	pkcs11test.Setenv(t, "SOFTHSM2_CONF", parts.Token())
 	rotate := func(config string) (int, string) {
-		code, _, errs := run(t, "rotate", "--to-version", "2", "--config", config, "--ui", "none", "--answers", parts.Answers("rotate"))
+		code, _, errs := run(t, "rotate", "--to-version", "2", "--config", config, "--ui", "none",
+			"--answers", parts.Answers("rotate"))
 		return code, errs
 	}
 	if code, errs := rotate(parts.Config()); code != 75 || !strings.Contains(errs, "another console") {
@@ -39,7 +41,8 @@ func TestTwoConsoles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(other, []byte(strings.Replace(string(text), parts.Bundles(), elsewhere, 1)), 0o600); err != nil {
+	moved := strings.Replace(string(text), parts.Bundles(), elsewhere, 1)
+	if err := os.WriteFile(other, []byte(moved), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if code, errs := rotate(other); code != 0 {

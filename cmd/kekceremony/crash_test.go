@@ -23,8 +23,11 @@ var endsTried = len(ends)
 // ends are what becomes of the module in the middle of a call, and what is said of it.
 // An answer of a token that is not there is given for good (P04).
 var ends = []struct{ how, says string }{
-	{"segv", "the provider's process has ended: SIGSEGV"}, {"abort", "the provider's process has ended: SIGABRT"}, {"kill", "the provider's process has ended: signal: killed"},
-	{"exit", "the provider's process has ended: exit status 3"}, {"hang", "the provider's process has ended: it did not answer for 5s"},
+	{"segv", "the provider's process has ended: SIGSEGV"},
+	{"abort", "the provider's process has ended: SIGABRT"},
+	{"kill", "the provider's process has ended: signal: killed"},
+	{"exit", "the provider's process has ended: exit status 3"},
+	{"hang", "the provider's process has ended: it did not answer for 5s"},
 	{"32", "CKR_DEVICE_REMOVED"}, {"e0", "CKR_TOKEN_NOT_PRESENT"}, {"b3", "CKR_SESSION_HANDLE_INVALID"},
 }
 
@@ -43,14 +46,17 @@ func (c called) faults(how string) []string {
 func isAnswer(how string) bool { return len(how) == 2 }
 
 var installCalls = []called{
-	{"opening the token", "", "Initialize=1"}, {"finding it", "", "GetTokenInfo=1"}, {"PIN", "", "Login=1"}, {"probe", "", "EncryptInit=700"},
-	{"looking for other keys", "", "FindObjectsInit=1"}, {"key generation", "", "GenerateKey=2"}, {"reading it back", "after-key", "GetAttributeValue=1"},
+	{"opening the token", "", "Initialize=1"}, {"finding it", "", "GetTokenInfo=1"}, {"PIN", "", "Login=1"},
+	{"probe", "", "EncryptInit=700"}, {"looking for other keys", "", "FindObjectsInit=1"},
+	{"key generation", "", "GenerateKey=2"},
+	{"reading it back", "after-key", "GetAttributeValue=1"},
 	{"canary", "after-key", "EncryptInit=1"}, {"its check", "after-key", "DecryptInit=1"},
 }
 
 var rotateCalls = []called{
-	{"PIN", "", "Login=1"}, {"probe", "", "DecryptInit=3"}, {"canary of the old key", "", "FindObjectsInit=1"}, {"key generation", "", "GenerateKey=2"},
-	{"canary", "after-key", "EncryptInit=1"}, {"fleet", "after-key", "DecryptInit=3"}, {"first re-wrap", "after-key", "EncryptInit=2"},
+	{"PIN", "", "Login=1"}, {"probe", "", "DecryptInit=3"}, {"canary of the old key", "", "FindObjectsInit=1"},
+	{"key generation", "", "GenerateKey=2"}, {"canary", "after-key", "EncryptInit=1"},
+	{"fleet", "after-key", "DecryptInit=3"}, {"first re-wrap", "after-key", "EncryptInit=2"},
 	{"re-wrap", "after-key", "Decrypt=150"},
 }
 
@@ -117,7 +123,10 @@ func patience(t *testing.T, parts rehearsal.Parts) (back func()) {
 
 // crash runs a command with the fault, looks at what is left, and runs it again
 // without. Meanwhile is tried in between and at the end.
-func crash(t *testing.T, parts rehearsal.Parts, fault *pkcs11test.Fault, c called, end struct{ how, says string }, args []string, meanwhile ...func()) {
+func crash(
+	t *testing.T, parts rehearsal.Parts, fault *pkcs11test.Fault, c called, end struct{ how, says string }, args []string,
+	meanwhile ...func(),
+) {
 	t.Helper()
 	back := func() {}
 	if end.how == "hang" {

@@ -30,7 +30,8 @@ func TestWizardDeviation(t *testing.T) {
 	attend(w, "alice", "bob")
 	w.tell("place")
 	refused := w.until("d deviation")
-	if !strings.Contains(refused, "REFUSED: module_sha256: was") || !strings.Contains(refused, "your reason is written down") {
+	if !strings.Contains(refused, "REFUSED: module_sha256: was") ||
+		!strings.Contains(refused, "your reason is written down") {
 		t.Errorf("the page of the deviation:\n%s", refused)
 	}
 	w.tmux("send-keys", "d")
@@ -52,7 +53,8 @@ func TestWizardDeviation(t *testing.T) {
 	}
 	bundles := bundlesOf(t, parts)
 	out := must(t, "transcript", "verify", bundles[2])
-	if !strings.Contains(out, "decided: vendor update, ticket 12") || !strings.Contains(out, "alice (deviations), bob (deviations)") {
+	if !strings.Contains(out, "decided: vendor update, ticket 12") ||
+		!strings.Contains(out, "alice (deviations), bob (deviations)") {
 		t.Errorf("the verdict:\n%s", out)
 	}
 }

@@ -26,10 +26,12 @@ func TestTokenOut(t *testing.T) {
 	parts, a := swiftWith(t, t.TempDir(), fault.Module, n)
 	end := started(t, parts)
 	fault.Set("gone")
-	if code, said := end(); code != 75 || !strings.Contains(said, "the token is not there") || !strings.Contains(said, "hint: bring the token back") {
+	if code, said := end(); code != 75 || !strings.Contains(said, "the token is not there") ||
+		!strings.Contains(said, "hint: bring the token back") {
 		t.Errorf("exit %d\n%s", code, said)
 	}
-	if code, _, errs := run(t, rotateTo(parts, 2)...); code != 75 || !strings.Contains(errs, "hint: bring the token back") {
+	if code, _, errs := run(t, rotateTo(parts, 2)...); code != 75 ||
+		!strings.Contains(errs, "hint: bring the token back") {
 		t.Errorf("while it is out: exit %d\n%s", code, errs)
 	}
 	<-time.After(outage)
@@ -46,7 +48,8 @@ func TestStoreOut(t *testing.T) {
 	server := mongotest.Start(t)
 	server.NeedProxy(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
-	args := []string{"rehearse", "--ui", "none", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "150", "--rate", "20", "--store", server.Absent(t)}
+	args := []string{"rehearse", "--ui", "none", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "150",
+		"--rate", "20", "--store", server.Absent(t)}
 	cmd := program(t, args...)
 	var errs strings.Builder
 	cmd.Stderr = &errs
@@ -65,7 +68,8 @@ func TestStoreOut(t *testing.T) {
 	}
 	bundles := bundlesOf(t, parts)
 	must(t, append([]string{"transcript", "verify"}, bundles...)...)
-	if found := event(t, bundles[1], "found", "census"); len(bundles) != 2 || !strings.HasPrefix(found["census_2"], "0 at ") {
+	if found := event(t, bundles[1], "found", "census"); len(bundles) != 2 ||
+		!strings.HasPrefix(found["census_2"], "0 at ") {
 		t.Errorf("bundles %v, census %v", bundles, found)
 	}
 }

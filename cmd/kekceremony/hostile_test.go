@@ -47,7 +47,18 @@ func TestD01(t *testing.T) {
 	}
 	db := filepath.Join(t.TempDir(), "s\u202e.db")
 	pin := filepath.Join(t.TempDir(), "pin")
-	text := fmt.Sprintf("store: %q\ntranscripts: %q\nencryption:\n  provider: pkcs11\n  pin_file: %s\n  pkcs11:\n    module_path: %s\n    token_label: %q\n    environment: [SOFTHSM2_CONF]\nkeys: [%s, %s]\nrehearsal: {}\n",
+	text := fmt.Sprintf(`store: %q
+transcripts: %q
+encryption:
+  provider: pkcs11
+  pin_file: %s
+  pkcs11:
+    module_path: %s
+    token_label: %q
+    environment: [SOFTHSM2_CONF]
+keys: [%s, %s]
+rehearsal: {}
+`,
 		"sqlite:"+db, dir, pin, module, "kek\x1b[31m\x1b]0;owned\a\b", parts.Key("alice"), parts.Key("bob"))
 	for path, data := range map[string]string{config: text, pin: pkcs11test.PIN + "\n", db: ""} {
 		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
@@ -65,7 +76,9 @@ func TestD01(t *testing.T) {
 		t.Fatal(err)
 	}
 	note := strings.ReplaceAll(strings.ToValidUTF8(hostileText, "?"), "\r", " ")
-	told := fmt.Sprintf("ceremony: install\nroster: %s\nprovider: pkcs11\ncopies: %q\nplanned_end: 2030-01-01\n", two, note) + strings.Replace(record, `place: "n/a: a test"`, fmt.Sprintf("place: %q", note), 1)
+	told := fmt.Sprintf("ceremony: install\nroster: %s\nprovider: pkcs11\ncopies: %q\nplanned_end: 2030-01-01\n",
+		two, note)
+	told += strings.Replace(record, `place: "n/a: a test"`, fmt.Sprintf("place: %q", note), 1)
 	if err := os.WriteFile(answers, []byte(told), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -90,10 +103,12 @@ func TestD01(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{
-		{"transcript", "verify", bundle}, {"transcript", "verify", "--json", bundle}, {"transcript", "show", bundle}, {"transcript", "list", "--config", config},
+		{"transcript", "verify", bundle}, {"transcript", "verify", "--json", bundle},
+		{"transcript", "show", bundle}, {"transcript", "list", "--config", config},
 		{"transcript", "render", bundle}, {"transcript", "render", "--format", "html", bundle},
 		{"status", "--config", config}, {"status", "--json", "--config", config},
-		{"transcript", "verify", bundle + hostileText}, {"install", "--store", "sqlite:" + hostileText}, {"rotate", "--to-version", hostileText}, {"script", hostileText},
+		{"transcript", "verify", bundle + hostileText}, {"install", "--store", "sqlite:" + hostileText},
+		{"rotate", "--to-version", hostileText}, {"script", hostileText},
 	} {
 		all(args...)
 	}

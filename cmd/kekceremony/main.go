@@ -21,7 +21,8 @@ func run(args []string) int {
 	if err := secret.Harden(); err != nil {
 		return report(os.Stderr, err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM,
+		syscall.SIGHUP, syscall.SIGQUIT)
 	defer stop()
 	cmd := root()
 	cmd.SetArgs(args)
@@ -62,8 +63,9 @@ with ssh-keygen and sha256sum. To see it all with throw-away parts, run
 	f.StringVar(&o.answers, "answers", "", "file of answers, for --ui none")
 	f.StringSliceVar(&o.keys, "key", nil, "operator's private key file on this console; may be repeated")
 	f.BoolVar(&o.json, "json", false, "print JSON: status, verify, probe, transcript verify")
-	cmd.AddCommand(rehearseCommand(o), statusCommand(o), installCommand(o), initCommand(o), verifyCommand(o), rotateCommand(o), rosterCommand(o), abortCommand(o),
-		probeCommand(o), transcriptCommand(o), scriptCommand(), answersCommand(), agentCommand(o), versionCommand(), keeperCommand())
+	cmd.AddCommand(rehearseCommand(o), statusCommand(o), installCommand(o), initCommand(o), verifyCommand(o),
+		rotateCommand(o), rosterCommand(o), abortCommand(o), probeCommand(o), transcriptCommand(o),
+		scriptCommand(), answersCommand(), agentCommand(o), versionCommand(), keeperCommand())
 	return cmd
 }
 

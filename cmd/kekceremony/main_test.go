@@ -101,7 +101,8 @@ func TestScripts(t *testing.T) {
 			}
 			e.Setenv("RECORD", record)
 			e.Setenv("ROSTER_LINE", `namespaces="attend-v1@kekceremony,approve-v1@kekceremony,final-v1@kekceremony"`)
-			e.Setenv("JOIN_LINE", `namespaces="attend-v1@kekceremony,approve-v1@kekceremony,final-v1@kekceremony,roster-v1@kekceremony"`)
+			e.Setenv("JOIN_LINE",
+				`namespaces="attend-v1@kekceremony,approve-v1@kekceremony,final-v1@kekceremony,roster-v1@kekceremony"`)
 			return faultModule(e.Getenv("PROXY"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -159,7 +160,8 @@ func tokens(ts *testscript.TestScript, _ bool, labels []string) {
 	ts.Check(os.WriteFile(conf, []byte("directories.tokendir = "+ts.MkAbs("tokens")+"\nlog.level = ERROR\n"), 0o600))
 	ts.Setenv("SOFTHSM2_CONF", conf)
 	for _, label := range labels {
-		ts.Check(ts.Exec("softhsm2-util", "--init-token", "--free", "--label", label, "--pin", "1234", "--so-pin", "12345678"))
+		ts.Check(ts.Exec("softhsm2-util", "--init-token", "--free", "--label", label, "--pin", "1234",
+			"--so-pin", "12345678"))
 	}
 }
 

@@ -176,7 +176,8 @@ func TestSecretsInMemory(t *testing.T) {
 	const n = 1200
 	parts, a := swift(t, n)
 	pin := []byte(fmt.Sprintf("%x", func() []byte { b := make([]byte, 9); rand.Read(b); return b }()))
-	pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--login", "--pin", rehearsal.PIN, "--change-pin", "--new-pin", string(pin))
+	pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--login", "--pin", rehearsal.PIN, "--change-pin",
+		"--new-pin", string(pin))
 	configure(t, parts, fmt.Sprintf("  pin: %q\n", rehearsal.PIN), "")
 	var deks [][]byte
 	for i := range 20 {
@@ -191,7 +192,8 @@ func TestSecretsInMemory(t *testing.T) {
 		}
 		deks = append(deks, dek)
 	}
-	p := newPane(t, shell(append([]string{binary}, "rotate", "--to-version", "2", "--rate", "20", "--config", parts.Config())))
+	rotate := []string{binary, "rotate", "--to-version", "2", "--rate", "20", "--config", parts.Config()}
+	p := newPane(t, shell(rotate))
 	p.goOn(parts, regexp.MustCompile(`PIN of token`))
 	wizard := pidOf(t, "^"+binary+" rotate .*"+parts.Dir)
 	keeper := childOf(t, wizard)
@@ -262,7 +264,8 @@ func onDisk(t *testing.T, dir string, secrets ...[]byte) (where []string) {
 					where = append(where, form+" in "+path)
 				}
 			}
-			if bytes.Contains(data, []byte(hex.EncodeToString(secret))) || bytes.Contains(data, []byte(base64.StdEncoding.EncodeToString(secret))) {
+			if bytes.Contains(data, []byte(hex.EncodeToString(secret))) ||
+				bytes.Contains(data, []byte(base64.StdEncoding.EncodeToString(secret))) {
 				where = append(where, "encoded in "+path)
 			}
 		}

@@ -85,11 +85,15 @@ const notSeen = "n/a: a rehearsal"
 var (
 	placeQuestions = []question{
 		{"place", "Where does this", notSeen}, {"authorised", "Who authorized", notSeen}, {"people", "Who is who", notSeen},
-		{"clock", "Time on the wall clock", notSeen}, {"bags", "bags opened", notSeen}, {"evidence", "Independent witness", notSeen},
+		{"clock", "Time on the wall clock", notSeen},
+		{"bags", "bags opened", notSeen}, {"evidence", "Independent witness", notSeen},
 	}
 	copiesQuestions  = []question{{"copies", "Where else", "none"}, {"planned_end", "Planned end", notSeen}}
-	leavingQuestions = []question{{"bags_out", "bags closed", notSeen}, {"clock_out", "Time on the wall clock now", notSeen}, {"differed", "Did anything deviate", "none"}}
-	lockQuestion     = question{"provider", "Provider to lock", "pkcs11"}
+	leavingQuestions = []question{
+		{"bags_out", "bags closed", notSeen}, {"clock_out", "Time on the wall clock now", notSeen},
+		{"differed", "Did anything deviate", "none"},
+	}
+	lockQuestion = question{"provider", "Provider to lock", "pkcs11"}
 )
 
 // TestNewcomer types a whole rehearsal as somebody does who sees it for the first time.
@@ -99,7 +103,8 @@ var (
 func TestNewcomer(t *testing.T) {
 	pkcs11test.Module(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
-	n := newcomer{newPane(t, fmt.Sprintf("%s rehearse --dir %s --provider pkcs11 --records 12; echo EXIT $?; cat", binary, parts.Dir))}
+	n := newcomer{newPane(t, fmt.Sprintf("%s rehearse --dir %s --provider pkcs11 --records 12; echo EXIT $?; cat",
+		binary, parts.Dir))}
 
 	n.until(filepath.Base(parts.Dir) + "/roster")
 	n.answer(question{"roster", "Path of the roster", parts.Roster()})
@@ -126,8 +131,10 @@ func TestNewcomer(t *testing.T) {
 
 	bundles := bundlesOf(t, parts)
 	must(t, append([]string{"transcript", "verify"}, bundles...)...)
-	meant(t, bundles[0], []string{"attend", "approve"}, slices.Concat(placeQuestions, []question{lockQuestion}, copiesQuestions, leavingQuestions))
-	meant(t, bundles[1], []string{"attend", "approve-key", "approve"}, slices.Concat(placeQuestions, copiesQuestions, leavingQuestions))
+	meant(t, bundles[0], []string{"attend", "approve"},
+		slices.Concat(placeQuestions, []question{lockQuestion}, copiesQuestions, leavingQuestions))
+	meant(t, bundles[1], []string{"attend", "approve-key", "approve"},
+		slices.Concat(placeQuestions, copiesQuestions, leavingQuestions))
 	for _, b := range bundles {
 		free(t, b, rehearsal.PIN)
 	}

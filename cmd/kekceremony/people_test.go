@@ -35,7 +35,8 @@ func newPeople(t *testing.T) people {
 		if err != nil {
 			t.Fatal(err)
 		}
-		roster += fmt.Sprintf("%s namespaces=\"attend-v1@kekceremony,approve-v1@kekceremony,final-v1@kekceremony\" %s", name, public)
+		roster += fmt.Sprintf("%s namespaces=\"attend-v1@kekceremony,approve-v1@kekceremony,final-v1@kekceremony\" %s",
+			name, public)
 	}
 	for _, d := range []string{"tr", "stick"} {
 		if err := os.Mkdir(p.path(d), 0o700); err != nil {
@@ -45,8 +46,19 @@ func newPeople(t *testing.T) people {
 	p.write("roster", roster)
 	p.write("answers.yaml", "ceremony: rotate\ncopies: none\nplanned_end: 2030-01-01\n"+record)
 	p.write("pin", pkcs11test.PIN+"\n")
-	config := fmt.Sprintf("store: %s\ntranscripts: %s\nexchange: %s\nencryption:\n  provider: pkcs11\nPIN  pkcs11:\n    module_path: %s\n    token_label: kek\n    environment: [SOFTHSM2_CONF]\n"+
-		"fleet: {beat: 1s, live: 4s, expect: {app: 1}}\nkeys: [%s]\n", mongotest.Start(t).Fresh(t), p.path("tr"), p.path("stick"), pkcs11test.Module(t), p.path("op2"))
+	config := fmt.Sprintf(`store: %s
+transcripts: %s
+exchange: %s
+encryption:
+  provider: pkcs11
+PIN  pkcs11:
+    module_path: %s
+    token_label: kek
+    environment: [SOFTHSM2_CONF]
+fleet: {beat: 1s, live: 4s, expect: {app: 1}}
+keys: [%s]
+`,
+		mongotest.Start(t).Fresh(t), p.path("tr"), p.path("stick"), pkcs11test.Module(t), p.path("op2"))
 	p.write("config.yaml", strings.Replace(config, "PIN", "", 1))
 	p.write("unattended.yaml", strings.Replace(config, "PIN", "  pin_file: "+p.path("pin")+"\n", 1))
 	p.sshAgent()
@@ -201,9 +213,11 @@ func TestPeople(t *testing.T) {
 	defer func() { _ = agent.Process.Signal(os.Interrupt); _ = agent.Wait() }()
 
 	// Attendance begins with nobody in the room, and the wizard takes it up.
-	unattended := []string{"rotate", "--to-version", "2", "--ui", "none", "--config", p.path("unattended.yaml"), "--answers", p.path("answers.yaml")}
+	unattended := []string{"rotate", "--to-version", "2", "--ui", "none", "--config", p.path("unattended.yaml"),
+		"--answers", p.path("answers.yaml")}
 	code, _, errs := run(t, unattended...)
-	if code != 75 || !strings.Contains(errs, "missing: op3: ssh-keygen -Y sign -n attend-v1@kekceremony -f KEY "+p.path("stick")) {
+	if code != 75 ||
+		!strings.Contains(errs, "missing: op3: ssh-keygen -Y sign -n attend-v1@kekceremony -f KEY "+p.path("stick")) {
 		t.Fatalf("exit %d\n%s", code, errs)
 	}
 	p.signElsewhere("attend", "*-attend.op3.txt")

@@ -61,7 +61,8 @@ func TestFinalTry(t *testing.T) {
 	p.goOn(parts, regexp.MustCompile(`EXIT 0`))
 	bundle := bundlesOf(t, parts)[0]
 	must(t, "transcript", "verify", bundle)
-	if plan := event(t, bundle, "plan", "approve-pin")["plan"]; !strings.Contains(plan, "its final try; undo: none: the next wrong PIN locks it\n") {
+	plan := event(t, bundle, "plan", "approve-pin")["plan"]
+	if !strings.Contains(plan, "its final try; undo: none: the next wrong PIN locks it\n") {
 		t.Errorf("the plan of the try:\n%s", plan)
 	}
 	if swap := event(t, bundle, "found", "pin")["swap"]; swap != secret.Swap() {
@@ -69,8 +70,13 @@ func TestFinalTry(t *testing.T) {
 	}
 
 	fault.Set("pin-final")
-	for _, args := range [][]string{{"probe", "--config", parts.Config(), "--ui", "none"}, unattended(parts, "rotate", "--to-version", "2")} {
-		if code, _, errs := run(t, args...); code != 3 || !strings.Contains(errs, "CKF_USER_PIN_FINAL_TRY: the next wrong PIN locks it") || !strings.Contains(errs, "hint: it takes a ceremony") {
+	for _, args := range [][]string{
+		{"probe", "--config", parts.Config(), "--ui", "none"},
+		unattended(parts, "rotate", "--to-version", "2"),
+	} {
+		if code, _, errs := run(t, args...); code != 3 ||
+			!strings.Contains(errs, "CKF_USER_PIN_FINAL_TRY: the next wrong PIN locks it") ||
+			!strings.Contains(errs, "hint: it takes a ceremony") {
 			t.Errorf("%s: exit %d\n%s", args[0], code, errs)
 		}
 	}
@@ -116,7 +122,8 @@ func TestKeypad(t *testing.T) {
 	t.Parallel()
 	fault := pkcs11test.NewFault(t)
 	parts := partsWith(t, t.TempDir(), fault.Module)
-	pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--login", "--pin", rehearsal.PIN, "--change-pin", "--new-pin", pkcs11test.PIN)
+	pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--login", "--pin", rehearsal.PIN, "--change-pin",
+		"--new-pin", pkcs11test.PIN)
 	p := wizardOf(t, parts, "install")
 	p.goOn(parts, regexp.MustCompile(`Provider to lock`))
 	fault.Set("pin-path", "Login=1:wait")
@@ -139,7 +146,8 @@ func TestKilledAtPIN(t *testing.T) {
 	for name, code := range map[string]int{"KILL": 137, "QUIT": 75, "TERM": 75} {
 		dir := t.TempDir()
 		p := newPane(t, fmt.Sprintf("stty -g > %[1]s/before; %[2]s install --config %[3]s; echo EXIT $?; "+
-			"until [ -e %[1]s/ended ]; do sleep 0.1; done; stty -g > %[1]s/after; echo LOOKED; cat", dir, binary, parts.Config()))
+			"until [ -e %[1]s/ended ]; do sleep 0.1; done; stty -g > %[1]s/after; echo LOOKED; cat",
+			dir, binary, parts.Config()))
 		p.goOn(parts, regexp.MustCompile(`PIN of token`))
 		wizard := pidOf(t, "^"+binary+" install .*"+parts.Dir)
 		keeper := childOf(t, wizard)

@@ -26,7 +26,8 @@ func TestPoison(t *testing.T) {
 	name := place.String() + " " + id
 	for range 2 { // again, to the same end
 		code, _, errs := run(t, rotateTo(parts, 2)...)
-		if code != 1 || !strings.Contains(errs, "envelopes left that no key opens: "+name) || !strings.Contains(errs, "nothing was retired") {
+		if code != 1 || !strings.Contains(errs, "envelopes left that no key opens: "+name) ||
+			!strings.Contains(errs, "nothing was retired") {
 			t.Fatalf("exit %d\n%s", code, errs)
 		}
 	}

@@ -42,7 +42,8 @@ no attempts to log in: the token may be locked by a few wrong PINs.`,
 	f.StringVar(&token.TokenSerial, "serial", "", "serial of the token, where two have one label")
 	f.StringVar(&token.InitArgs, "init-args", "", "what the module wants in C_Initialize, if it wants anything")
 	f.StringVar(&pinFile, "pin-file", "", "file of mode 0600 with the PIN; else it is asked for")
-	f.StringSliceVar(&token.Environment, "env", nil, "name of a variable that the module gets; it gets no other; may be repeated")
+	f.StringSliceVar(&token.Environment, "env", nil,
+		"name of a variable that the module gets; it gets no other; may be repeated")
 	f.DurationVar(&token.Deadline, "deadline", 0, "longest time of a call into the module (default 1m)")
 	cmd.MarkFlagsRequiredTogether("module", "token")
 	return cmd

@@ -31,7 +31,9 @@ func settingsOf(c config.Encryption) provider.Settings {
 
 // openProvider opens the provider in a process of its own, which may be lent the
 // terminal; nil: there is none.
-func openProvider(ctx context.Context, c config.Config, t *term.Terminal, known func(map[string]string) error) (provider.Provider, error) {
+func openProvider(
+	ctx context.Context, c config.Config, t *term.Terminal, known func(map[string]string) error,
+) (provider.Provider, error) {
 	settings := settingsOf(c.Encryption)
 	kept := keeper.Config{
 		Settings: settings, Environment: c.Encryption.PKCS11.Environment, Deadline: c.Encryption.PKCS11.Deadline,

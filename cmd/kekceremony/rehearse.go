@@ -67,7 +67,8 @@ func (r *rehearsed) run(ctx context.Context) (err error) {
 	}
 	err = r.awaitBeats(ctx, fleet)
 	if err == nil && !r.finished(2) {
-		err = r.child(ctx, "rotate", "--to-version", "2", "--rate", strconv.Itoa(r.rate), "--answers", r.parts.Answers("rotate"))
+		err = r.child(ctx, "rotate", "--to-version", "2", "--rate", strconv.Itoa(r.rate),
+			"--answers", r.parts.Answers("rotate"))
 	}
 	if err := errors.Join(err, fleet.end()); err != nil {
 		return err

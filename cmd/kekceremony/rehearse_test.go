@@ -100,7 +100,8 @@ func finalBySSH(t *testing.T, bundle, name string) {
 		t.Fatal(err)
 	}
 	defer final.Close()
-	cmd := exec.Command("ssh-keygen", "-Y", "verify", "-f", "roster", "-I", name, "-n", "final-rehearsal-v1@kekceremony", "-s", "final."+name+".txt.sig")
+	cmd := exec.Command("ssh-keygen", "-Y", "verify", "-f", "roster", "-I", name, "-n", "final-rehearsal-v1@kekceremony",
+		"-s", "final."+name+".txt.sig")
 	cmd.Dir, cmd.Stdin = bundle, final
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%s: %v\n%s", name, err, out)

@@ -227,5 +227,6 @@ func (s scene) readable(at kek.Version) {
 // wizardOf runs a command of the wizard between two looks at the terminal's state.
 func wizardOf(t *testing.T, parts rehearsal.Parts, args ...string) *pane {
 	t.Helper()
-	return newPane(t, fmt.Sprintf("stty -g; %s %s; echo EXIT $?; stty -g; echo LOOKED; cat", binary, shell(append(args, "--config", parts.Config()))))
+	return newPane(t, fmt.Sprintf("stty -g; %s %s; echo EXIT $?; stty -g; echo LOOKED; cat",
+		binary, shell(append(args, "--config", parts.Config()))))
 }

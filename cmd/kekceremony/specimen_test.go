@@ -136,7 +136,8 @@ func brokenRule(t *testing.T, out string) string {
 	return rule
 }
 
-// makeChain holds an install, a rotation and a change of people, in production, by people with throw-away keys, as transcripts/README.md says.
+// makeChain holds an install, a rotation and a change of people, in production, by people
+// with throw-away keys, as transcripts/README.md says.
 func makeChain(t *testing.T) {
 	const home = "/srv/kek" // its name is in the transcripts
 	if err := os.MkdirAll(home, 0o700); err != nil {
@@ -156,17 +157,26 @@ func makeChain(t *testing.T) {
 		t.Fatal(err)
 	}
 	put("store.db", "")
-	put("config.yaml", "store: sqlite:"+home+"/store.db\ntranscripts: "+home+"/transcripts\nencryption:\n  provider: env\n  env:\n    secrets_file: "+home+"/secrets.env\n"+
+	put("config.yaml", "store: sqlite:"+home+"/store.db\ntranscripts: "+home+"/transcripts\n"+
+		"encryption:\n  provider: env\n  env:\n    secrets_file: "+home+"/secrets.env\n"+
 		"fleet: {beat: 1s, live: 4s, expect: {app: 1}}\n")
 	now := time.Now().UTC().Format("2006-01-02 15:04")
 	told := "place: \"Vault 3, Example Street 1\"\nauthorised: security officer, ticket 4711\n" +
-		"people: \"alice: Example Ltd, operator; bob: Example Ltd, operator; dora: Example Ltd, operator; wendy: Audit Ltd, witness\"\n" +
-		"clock: \"" + now + ", wendy\"\nbags: 100200 with the console's disk, wendy\nevidence: wendy, and video 2026/17\nbags_out: 100201, the console's disk\nclock_out: \"" + now + ", wendy\"\n"
-	put("install.yaml", "ceremony: install\nroster: "+home+"/roster\nprovider: env\ncopies: sealed envelope 7 in safe B, alice and bob\nplanned_end: 2028-12-31\n"+told+"differed: none\n")
-	put("rotate.yaml", "ceremony: rotate\ncopies: sealed envelope 8 in safe B, alice and bob\nplanned_end: 2028-12-31\n"+told+"differed: four people / carol was ill / went on with three operators / all who attended\n")
+		"people: \"alice: Example Ltd, operator; bob: Example Ltd, operator; " +
+		"dora: Example Ltd, operator; wendy: Audit Ltd, witness\"\n" +
+		"clock: \"" + now + ", wendy\"\nbags: 100200 with the console's disk, wendy\n" +
+		"evidence: wendy, and video 2026/17\nbags_out: 100201, the console's disk\n" +
+		"clock_out: \"" + now + ", wendy\"\n"
+	put("install.yaml", "ceremony: install\nroster: "+home+"/roster\nprovider: env\n"+
+		"copies: sealed envelope 7 in safe B, alice and bob\nplanned_end: 2028-12-31\n"+
+		told+"differed: none\n")
+	put("rotate.yaml", "ceremony: rotate\n"+
+		"copies: sealed envelope 8 in safe B, alice and bob\nplanned_end: 2028-12-31\n"+
+		told+"differed: four people / carol was ill / went on with three operators / all who attended\n")
 	put("roster.yaml", "ceremony: roster\nnext_roster: "+home+"/next\n"+told+"differed: none\n")
 	h.hold("install", "--answers", home+"/install.yaml")
-	agent := exec.Command("unshare", "-u", "sh", "-c", "hostname app1; exec "+binary+" agent --role app --config "+home+"/config.yaml")
+	agent := exec.Command("unshare", "-u", "sh", "-c",
+		"hostname app1; exec "+binary+" agent --role app --config "+home+"/config.yaml")
 	agent.Stderr = os.Stderr
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)

@@ -70,7 +70,8 @@ func writeStatus(w io.Writer, st status.Status) error {
 		if v.Version == st.Active {
 			state = "active"
 		}
-		row(heads(), fmt.Sprintf("%d  %-8s  %s  made %s by ceremony %d", v.Version, state, v.Label, v.Created.Format("2006-01-02"), v.Ceremony))
+		row(heads(), fmt.Sprintf("%d  %-8s  %s  made %s by ceremony %d",
+			v.Version, state, v.Label, v.Created.Format("2006-01-02"), v.Ceremony))
 	}
 	heads = heading("envelopes")
 	for _, p := range st.Envelopes {
@@ -118,7 +119,8 @@ func processRow(p status.ProcessStatus) string {
 	if !p.Live {
 		state = "silent"
 	}
-	line := fmt.Sprintf("%s  %s  writes %d, says it has %s, %d s ago", state, p.Process, p.Writes, strings.Trim(fmt.Sprint(p.Claims), "[]"), p.Seconds)
+	line := fmt.Sprintf("%s  %s  writes %d, says it has %s, %d s ago",
+		state, p.Process, p.Writes, strings.Trim(fmt.Sprint(p.Claims), "[]"), p.Seconds)
 	if p.Trouble != "" {
 		line += ": " + p.Trouble
 	}

@@ -54,13 +54,14 @@ func fleet(t *testing.T, parts rehearsal.Parts) {
 func rehearsalWith(t *testing.T, dir string) rehearsal.Parts {
 	t.Helper()
 	parts := rehearsal.Parts{Dir: filepath.Join(dir, "r")}
-	parts, err := rehearsal.Make(t.Context(), parts.Dir, "pkcs11", "sqlite:"+parts.Store(), func(ctx context.Context) error {
-		db, err := sqlite.Create(ctx, parts.Store())
-		if err != nil {
-			return err
-		}
-		return db.Close()
-	})
+	parts, err := rehearsal.Make(t.Context(), parts.Dir, "pkcs11", "sqlite:"+parts.Store(),
+		func(ctx context.Context) error {
+			db, err := sqlite.Create(ctx, parts.Store())
+			if err != nil {
+				return err
+			}
+			return db.Close()
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,9 +77,13 @@ func partsWith(t *testing.T, dir, module string) rehearsal.Parts {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.NewReplacer("beat: 1s", "beat: 250ms", "live: 4s", "live: 1s", fmt.Sprintf("%s: %d", rehearsal.Role, rehearsal.Processes), rehearsal.Role+": 1").Replace(string(config))
+	text := strings.NewReplacer("beat: 1s", "beat: 250ms", "live: 4s", "live: 1s",
+		fmt.Sprintf("%s: %d", rehearsal.Role, rehearsal.Processes), rehearsal.Role+": 1").Replace(string(config))
 	theirs := filepath.Join(parts.Dir, "agent.yaml")
-	for path, text := range map[string]string{theirs: text, parts.Config(): strings.ReplaceAll(text, pkcs11test.Module(t), module)} {
+	for path, text := range map[string]string{
+		theirs:         text,
+		parts.Config(): strings.ReplaceAll(text, pkcs11test.Module(t), module),
+	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -31,7 +31,8 @@ func serials(t *testing.T) (all []string) {
 func secondToken(t *testing.T) (first, second string) {
 	t.Helper()
 	first = serials(t)[0]
-	pkcs11test.Run(t, "softhsm2-util", "--init-token", "--free", "--label", rehearsal.TokenLabel, "--pin", rehearsal.PIN, "--so-pin", rehearsal.PIN)
+	pkcs11test.Run(t, "softhsm2-util", "--init-token", "--free", "--label", rehearsal.TokenLabel, "--pin", rehearsal.PIN,
+		"--so-pin", rehearsal.PIN)
 	all := slices.DeleteFunc(serials(t), func(s string) bool { return s == first })
 	if len(all) != 1 {
 		t.Fatalf("serials beside %s: %v", first, all)
@@ -72,7 +73,8 @@ func TestP04(t *testing.T) {
 
 	// A new run compares with the last ceremony.
 	fault.Set("hide " + first)
-	if code, _, errs := run(t, rotateTo(parts, 3)...); code != 3 || !strings.Contains(errs, "serial: ") || !strings.Contains(errs, "that of the last ceremony") {
+	if code, _, errs := run(t, rotateTo(parts, 3)...); code != 3 || !strings.Contains(errs, "serial: ") ||
+		!strings.Contains(errs, "that of the last ceremony") {
 		t.Errorf("exit %d\n%s", code, errs)
 	}
 	if made := fault.Count("token"); made != 2 {
@@ -169,7 +171,8 @@ func TestTokenConfigured(t *testing.T) {
 		now := "    " + c.line + "\n" + at
 		configure(t, parts, was, now)
 		was = now
-		if code, out, errs := run(t, "probe", "--config", parts.Config(), "--ui", "none"); !strings.Contains(out+errs, c.says) || (code == 0) != (c.line == "load_by_path: true") {
+		code, out, errs := run(t, "probe", "--config", parts.Config(), "--ui", "none")
+		if !strings.Contains(out+errs, c.says) || (code == 0) != (c.line == "load_by_path: true") {
 			t.Errorf("%s: exit %d\n%s%s", c.line, code, out, errs)
 		}
 	}

@@ -29,7 +29,16 @@ func moduleOf(t *testing.T, pattern string) string {
 func probeOf(t *testing.T, module, label, pin, more string) (code int, out string) {
 	t.Helper()
 	dir := t.TempDir()
-	config := fmt.Sprintf("store: sqlite:%[1]s/none.db\ntranscripts: %[1]s\nencryption:\n  provider: pkcs11\n  pin_file: %[1]s/pin\n  pkcs11:\n    module_path: %s\n    token_label: %s\n    environment: [SOFTHSM2_CONF, P11_KIT_SERVER_ADDRESS]\n%s",
+	config := fmt.Sprintf(`store: sqlite:%[1]s/none.db
+transcripts: %[1]s
+encryption:
+  provider: pkcs11
+  pin_file: %[1]s/pin
+  pkcs11:
+    module_path: %s
+    token_label: %s
+    environment: [SOFTHSM2_CONF, P11_KIT_SERVER_ADDRESS]
+%s`,
 		dir, module, label, more)
 	for name, text := range map[string]string{"config.yaml": config, "pin": pin + "\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -67,7 +76,8 @@ func TestRealTokens(t *testing.T) {
 		pkcs11test.Run(t, "certutil", "-N", "-d", "sql:"+dir, "-f", pin)
 		code, out := probeOf(t, module, "NSS Certificate DB", "nsspin12",
 			fmt.Sprintf("    init_args: \"configdir='sql:%s' certPrefix='' keyPrefix='' secmod='secmod.db' flags=\"\n", dir))
-		if code != 3 || !strings.Contains(out, "ok      mechanism") || !strings.Contains(out, "failed  key          key of the probe: local is false, want true") {
+		if code != 3 || !strings.Contains(out, "ok      mechanism") ||
+			!strings.Contains(out, "failed  key          key of the probe: local is false, want true") {
 			t.Errorf("exit %d\n%s", code, out)
 		}
 	})
@@ -76,7 +86,8 @@ func TestRealTokens(t *testing.T) {
 		module := moduleOf(t, "pkcs11/p11-kit-client.so")
 		pkcs11test.TokensForPrograms(t, "kek-test")
 		socket := filepath.Join(t.TempDir(), "s")
-		server := exec.Command("p11-kit", "server", "-f", "--provider", pkcs11test.Module(t), "--name", socket, "pkcs11:token=kek-test")
+		server := exec.Command("p11-kit", "server", "-f", "--provider", pkcs11test.Module(t), "--name", socket,
+			"pkcs11:token=kek-test")
 		server.Env = pkcs11test.Environ(t)
 		if err := server.Start(); err != nil {
 			t.Fatal(err)
@@ -85,7 +96,8 @@ func TestRealTokens(t *testing.T) {
 		awaitSocket(t, socket)
 		pkcs11test.Setenv(t, "P11_KIT_SERVER_ADDRESS", "unix:path="+socket)
 		code, out := probeOf(t, module, "kek-test", pkcs11test.PIN, "")
-		if code != 3 || !strings.Contains(out, "SoftHSM v2") || !strings.Contains(out, "failed  mechanism    CKM_AES_GCM: CKR_MECHANISM_INVALID") {
+		if code != 3 || !strings.Contains(out, "SoftHSM v2") ||
+			!strings.Contains(out, "failed  mechanism    CKM_AES_GCM: CKR_MECHANISM_INVALID") {
 			t.Errorf("exit %d\n%s", code, out)
 		}
 	})

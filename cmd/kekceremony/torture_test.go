@@ -127,7 +127,15 @@ type users struct {
 func newUsers(t *testing.T, parts rehearsal.Parts, a rehearsal.Application, records int) *users {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	u := &users{t: t, db: openStore(t, parts), chain: a.Chain, provider: a.Provider, cancel: cancel, written: map[int]int{}, trying: map[int]int{}}
+	u := &users{
+		t:        t,
+		db:       openStore(t, parts),
+		chain:    a.Chain,
+		provider: a.Provider,
+		cancel:   cancel,
+		written:  map[int]int{},
+		trying:   map[int]int{},
+	}
 	u.running.Go(func() { u.often(ctx, pace, func(int) { u.read(rand.IntN(records)) }) })
 	u.running.Go(func() { u.often(ctx, 2*pace, func(n int) { u.write(rand.IntN(records), n) }) })
 	t.Cleanup(u.stop)

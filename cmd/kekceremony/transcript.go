@@ -36,7 +36,8 @@ func transcriptCommand(o *options) *cobra.Command {
 func show(w io.Writer, dir string) error {
 	report, err := transcript.Verify(dir)
 	for _, e := range report.Events {
-		fmt.Fprintf(w, "%4d  %s  %-8s  %s\n", e.Seq, printable.Text(e.Time), printable.Text(string(e.Kind)), printable.Text(e.Step))
+		fmt.Fprintf(w, "%4d  %s  %-8s  %s\n",
+			e.Seq, printable.Text(e.Time), printable.Text(string(e.Kind)), printable.Text(e.Step))
 		for _, name := range slices.Sorted(maps.Keys(e.Facts)) {
 			showFact(w, name, e.Facts[name])
 		}

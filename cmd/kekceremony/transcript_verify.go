@@ -259,7 +259,8 @@ func tell(w io.Writer, all []finding) error {
 			tellRules(&b, f.Rules)
 			continue
 		case f.Standing == transcript.Good:
-			fmt.Fprintf(&b, "good: %s: %s %s of chain %s, %s, %s\n", printable.Text(f.Bundle), printable.Text(f.Kind), printable.Text(f.Ceremony), printable.Text(f.Chain), f.Mode, f.Outcome)
+			fmt.Fprintf(&b, "good: %s: %s %s of chain %s, %s, %s\n", printable.Text(f.Bundle), printable.Text(f.Kind),
+				printable.Text(f.Ceremony), printable.Text(f.Chain), f.Mode, f.Outcome)
 			fmt.Fprintf(&b, "  lines   %d, final digest %s\n", f.Lines, f.Final)
 			fmt.Fprintf(&b, "  finals  %s; quorum %d\n", verdicts(f.Finals), f.Quorum)
 		default:
@@ -267,7 +268,8 @@ func tell(w io.Writer, all []finding) error {
 			tellRules(&b, f.Rules)
 		}
 		for _, d := range f.Deviations {
-			fmt.Fprintf(&b, "  deviation  %s: expected %s, seen %s, decided: %s\n", printable.Text(d["what"]), printable.Text(d["expected"]), printable.Text(d["seen"]), printable.Text(d["decided"]))
+			fmt.Fprintf(&b, "  deviation  %s: expected %s, seen %s, decided: %s\n",
+				printable.Text(d["what"]), printable.Text(d["expected"]), printable.Text(d["seen"]), printable.Text(d["decided"]))
 		}
 	}
 	_, err := io.WriteString(w, b.String())

@@ -29,7 +29,8 @@ func TestWizard(t *testing.T) {
 	t.Parallel()
 	pkcs11test.Module(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
-	p := newPane(t, fmt.Sprintf("stty -g; %s rehearse --dir %s --provider pkcs11 --records 10000 --rate 400; echo EXIT $?; stty -g; echo LOOKED; cat", binary, parts.Dir))
+	p := newPane(t, fmt.Sprintf("stty -g; %s rehearse --dir %s --provider pkcs11 --records 10000 --rate 400; "+
+		"echo EXIT $?; stty -g; echo LOOKED; cat", binary, parts.Dir))
 	recorded := p.record()
 	install(p)
 	last := p.enter("enter close", "")
@@ -73,16 +74,19 @@ func TestWizard(t *testing.T) {
 	onScreen(t, last, sum(t, filepath.Join(bundles[0], "final.txt")))
 	onScreen(t, end, sum(t, filepath.Join(bundles[1], "final.txt")))
 	onScreen(t, plan, event(t, bundles[1], "plan", "approve")["sha256"])
-	if n := event(t, bundles[1], "done", "re-wrap")["rewrapped"]; n != "10000" || !strings.Contains(end, n+" envelopes re-wrapped") {
+	if n := event(t, bundles[1], "done", "re-wrap")["rewrapped"]; n != "10000" ||
+		!strings.Contains(end, n+" envelopes re-wrapped") {
 		t.Errorf("re-wrapped %s:\n%s", n, end)
 	}
-	if asked := event(t, bundles[1], "noted", "re-wrap"); asked["control"] != "resume" || asked["by"] != "bob" || asked["limit"] != "400" {
+	if asked := event(t, bundles[1], "noted", "re-wrap"); asked["control"] != "resume" || asked["by"] != "bob" ||
+		asked["limit"] != "400" {
 		t.Errorf("what was asked for at the console: %v", asked)
 	}
 	for i, b := range bundles {
 		must(t, "transcript", "verify", b)
 		inTheLog(t, screens, []string{"install", "rotate"}[i], b,
-			b, sum(t, filepath.Join(b, "final.txt")), sum(t, filepath.Join(bundles[0], "final.txt")), fingerprints(t, parts), "400")
+			b, sum(t, filepath.Join(b, "final.txt")), sum(t, filepath.Join(bundles[0], "final.txt")),
+			fingerprints(t, parts), "400")
 	}
 	zeroAt(t, parts, 2)
 	p.sameState()
@@ -203,7 +207,8 @@ func TestKilledInRewrap(t *testing.T) {
 	t.Parallel()
 	pkcs11test.Module(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
-	args := []string{"rehearse", "--ui", "none", "--dir", parts.Dir, "--provider", "pkcs11", "--records", "2000", "--rate", "200"}
+	args := []string{"rehearse", "--ui", "none", "--dir", parts.Dir, "--provider", "pkcs11",
+		"--records", "2000", "--rate", "200"}
 	cmd := program(t, args...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -55,7 +55,8 @@ var errDiffers = errors.New("the store tells otherwise")
 
 func auditBundle(ctx context.Context, s store.Store, all []store.Ceremony, r transcript.Report) error {
 	opened := r.Opened()
-	i := slices.IndexFunc(all, func(c store.Ceremony) bool { return strconv.Itoa(c.Seq) == opened[transcript.FactCeremony] })
+	i := slices.IndexFunc(all,
+		func(c store.Ceremony) bool { return strconv.Itoa(c.Seq) == opened[transcript.FactCeremony] })
 	if i < 0 {
 		return fmt.Errorf("ceremony %s is not there: %w", printable.Text(opened[transcript.FactCeremony]), errDiffers)
 	}
@@ -193,7 +194,8 @@ func (t toldStore) versions(ctx context.Context, s store.Store, whole bool) erro
 		case k.Label != want.Label || k.ID != want.ID || k.Provider != want.Provider || k.Ceremony != want.Ceremony:
 			return fmt.Errorf("version %d: label, id, provider or ceremony: %w", k.Version, errDiffers)
 		case whole && !t.open && !t.unsettled && k.State != want.State:
-			return fmt.Errorf("version %d is %s, and should be %s: %w", k.Version, printable.Text(string(k.State)), want.State, errDiffers)
+			return fmt.Errorf("version %d is %s, and should be %s: %w",
+				k.Version, printable.Text(string(k.State)), want.State, errDiffers)
 		}
 	}
 	for v := range t.made {
@@ -224,7 +226,8 @@ func Provider(ctx context.Context, p provider.Provider, reports []transcript.Rep
 	}
 	for _, name := range history.Pins {
 		if now, told := about[name], last[name]; now != "" && told != "" && now != told {
-			return &transcript.RuleError{Rule: transcript.RuleToken, Err: fmt.Errorf("%s is %s, and was %s", name, printable.Text(now), printable.Text(told))}
+			err := fmt.Errorf("%s is %s, and was %s", name, printable.Text(now), printable.Text(told))
+			return &transcript.RuleError{Rule: transcript.RuleToken, Err: err}
 		}
 	}
 	return nil

@@ -43,7 +43,12 @@ func run(ctx context.Context, out string, most int) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	l := lab{dir: dir, binary: filepath.Join(dir, "kekceremony"), loop: filepath.Join(dir, "loop"), proxy: filepath.Join(dir, "proxy.so")}
+	l := lab{
+		dir:    dir,
+		binary: filepath.Join(dir, "kekceremony"),
+		loop:   filepath.Join(dir, "loop"),
+		proxy:  filepath.Join(dir, "proxy.so"),
+	}
 	for _, line := range []string{
 		"go build -o " + l.binary + " ./cmd/kekceremony",
 		"gcc -O2 -o " + l.loop + " internal/bench/testdata/loop.c -ldl -lpthread",

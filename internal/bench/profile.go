@@ -64,7 +64,10 @@ func top(ctx context.Context, path string) (string, error) {
 	var lines []string
 	for line := range strings.Lines(string(out)) {
 		f := strings.Fields(line)
-		for _, name := range []string{"Duration:", "pkcs11._Cfunc_rewrap", "sqlite.(*Store).Swap", "sqlite.(*Store).Page", "runtime.gcBgMarkWorker", "rewrap.(*run).batch"} {
+		for _, name := range []string{
+			"Duration:", "pkcs11._Cfunc_rewrap", "sqlite.(*Store).Swap", "sqlite.(*Store).Page", "runtime.gcBgMarkWorker",
+			"rewrap.(*run).batch",
+		} {
 			if strings.HasPrefix(line, name) {
 				lines = append(lines, strings.TrimSpace(line))
 			} else if len(f) == 6 && strings.HasSuffix(f[5], name) {

@@ -30,7 +30,8 @@ re-wrap step of a whole `+"`kekceremony rotate --ui none`"+`, with one process o
 the fleet beating beside it. The share is (c) by the slower of (a) and (b). Peak memory
 is that of the process that reads and writes; its keeper holds a page at a time.
 
-| envelopes | (a) re-wraps/s | (a) with an idle thread | (b) updates/s | (c) envelopes/s | share | peak memory | sessions |
+| envelopes | (a) re-wraps/s | (a) with an idle thread | (b) updates/s | (c) envelopes/s `+
+		`| share | peak memory | sessions |
 |---:|---:|---:|---:|---:|---:|---:|---|
 `, machine())
 	var all []rotated
@@ -50,7 +51,8 @@ is that of the process that reads and writes; its keeper holds a page at a time.
 Wanted: a share of at least 0.85 at the most envelopes: %.2f, %s. Less than 96 MiB:
 %s. Memory at most 10 %% apart between the fewest and the most: %.1f %%, %s.
 
-`, last.share(), met(last.share() >= 0.85), met(last.peak < 96<<10), 100*apart(first.peak, last.peak), met(apart(first.peak, last.peak) < 0.10))
+`, last.share(), met(last.share() >= 0.85), met(last.peak < 96<<10), 100*apart(first.peak, last.peak),
+		met(apart(first.peak, last.peak) < 0.10))
 	if err := l.bound(ctx, w, last); err != nil {
 		return err
 	}
@@ -122,7 +124,8 @@ longer, on each session by itself: six calls to a re-wrap.
 		fmt.Fprintf(w, "| %s | %.0f |\n", name, s.rate)
 	}
 	adaptive := all[len(all)-1].rate
-	fmt.Fprintf(w, "\nWanted: at least 0.90 of the best fixed count: %.2f, %s.\n", adaptive/best, met(adaptive >= 0.9*best))
+	fmt.Fprintf(w, "\nWanted: at least 0.90 of the best fixed count: %.2f, %s.\n",
+		adaptive/best, met(adaptive >= 0.9*best))
 	return nil
 }
 

@@ -87,7 +87,8 @@ func (l lab) installed(ctx context.Context, name string) (rehearsal.Parts, error
 		return parts, err
 	}
 	parts.Use()
-	if err := edit(parts.Config(), fmt.Sprintf("%s: %d", rehearsal.Role, rehearsal.Processes), rehearsal.Role+": 1"); err != nil {
+	expected := fmt.Sprintf("%s: %d", rehearsal.Role, rehearsal.Processes)
+	if err := edit(parts.Config(), expected, rehearsal.Role+": 1"); err != nil {
 		return parts, err
 	}
 	return parts, l.hold(ctx, parts, nil, "install")
@@ -103,7 +104,8 @@ func edit(path, old, text string) error {
 
 // hold holds a ceremony with nobody in the room; r gets its peak memory.
 func (l lab) hold(ctx context.Context, parts rehearsal.Parts, r *rotated, args ...string) error {
-	cmd := exec.CommandContext(ctx, l.binary, append(args, "--ui", "none", "--config", parts.Config(), "--answers", parts.Answers(args[0]))...)
+	cmd := exec.CommandContext(ctx, l.binary,
+		append(args, "--ui", "none", "--config", parts.Config(), "--answers", parts.Answers(args[0]))...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	if err := cmd.Run(); err != nil {

@@ -93,7 +93,15 @@ func pipeline(ctx context.Context, db *sqlite.Store, p provider.Provider) (rewra
 	if err != nil {
 		return rewrap.Counts{}, err
 	}
-	return rewrap.Run(ctx, rewrap.Job{Store: db, Provider: p, Chain: lock.Chain, To: 2, Catalogue: envelope.DefaultCatalogue(),
-		Control: rewrap.NewControl(0), Gate: func(context.Context) (string, error) { return "", nil },
-		Canary: func(context.Context, kek.Version) error { return nil }, Report: func(rewrap.Progress) {}})
+	return rewrap.Run(ctx, rewrap.Job{
+		Store:     db,
+		Provider:  p,
+		Chain:     lock.Chain,
+		To:        2,
+		Catalogue: envelope.DefaultCatalogue(),
+		Control:   rewrap.NewControl(0),
+		Gate:      func(context.Context) (string, error) { return "", nil },
+		Canary:    func(context.Context, kek.Version) error { return nil },
+		Report:    func(rewrap.Progress) {},
+	})
 }

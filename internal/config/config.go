@@ -93,7 +93,10 @@ const maxConfig = 1 << 20
 
 // Read reads and checks a file.
 func Read(path string) (Config, error) {
-	c := Config{Fleet: Fleet{Beat: 30 * time.Second, Live: 120 * time.Second}, Encryption: Encryption{PINParts: 1, PINTries: 3}}
+	c := Config{
+		Fleet:      Fleet{Beat: 30 * time.Second, Live: 120 * time.Second},
+		Encryption: Encryption{PINParts: 1, PINTries: 3},
+	}
 	f, err := file.Open(path, file.Rules{Max: maxConfig, Follow: true})
 	if err != nil {
 		return c, fmt.Errorf("read configuration: %w", err)

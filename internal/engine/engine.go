@@ -27,7 +27,12 @@ func (e *engine) step(name string) Step {
 }
 
 func newEngine(parts Parts, room Room, c Ceremony) *engine {
-	return &engine{Ceremony: c, site: &Site{Parts: parts, Chain: parts.PinnedChain}, room: room, answers: map[string]string{}}
+	return &engine{
+		Ceremony: c,
+		site:     &Site{Parts: parts, Chain: parts.PinnedChain},
+		room:     room,
+		answers:  map[string]string{},
+	}
 }
 
 // facts are what the log tells so far.

@@ -22,7 +22,8 @@ func (e *engine) perform(ctx context.Context, s Step) error {
 		}
 		var waiting *WaitingError
 		var answers *MissingAnswers
-		if errors.As(err, &waiting) || errors.As(err, &answers) || errors.Is(err, ErrAnswer) || errors.Is(err, transcript.ErrFenced) {
+		if errors.As(err, &waiting) || errors.As(err, &answers) || errors.Is(err, ErrAnswer) ||
+			errors.Is(err, transcript.ErrFenced) {
 			return err
 		}
 		if _, logErr := e.append(ctx, transcript.Failed, s.Name,

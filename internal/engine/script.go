@@ -19,18 +19,29 @@ func (c Ceremony) Script(tool string, made bool) render.Document {
 	d.Sections = append(d.Sections, render.Section{Title: "Before you begin", Text: []string{
 		"Version of the program: " + tool + ". This script is made by: kekceremony script " + kind + flagOf(made) +
 			". The SHA-256 of its Markdown is script_sha256 in the first line of the transcript.",
-		"Bring: the roster, each operator's key, paper and pen for the final digest, and the final digest of the ceremony before.",
+		"Bring: the roster, each operator's key, paper and pen for the final digest, " +
+			"and the final digest of the ceremony before.",
 	}, Head: []string{"role", "name", "organisation", "signature"}, Rows: [][]string{
-		{"operator", "", "", ""}, {"operator", "", "", ""}, {"operator", "", "", ""}, {"witness", "", "", ""}, {"who allowed it to be held", "", "", ""},
+		{"operator", "", "", ""}, {"operator", "", "", ""}, {"operator", "", "", ""},
+		{"witness", "", "", ""}, {"who allowed it to be held", "", "", ""},
 	}})
 	minutes, rows := 0, [][]string{}
 	for i, s := range all {
 		minutes += s.minutes()
 		rows = append(rows, []string{fmt.Sprint(i + 1), s.Title + "\n" + s.Why, s.who(), fmt.Sprint(s.minutes()), ""})
 	}
-	rows = append(rows, []string{fmt.Sprint(len(all) + 1), "Sign the end\nEach of you says whether the ceremony went as its steps say, and writes the final digest down.", "everybody who attends signs", "3", ""})
-	d.Sections = append(d.Sections, render.Section{Title: "Steps", Head: []string{"step", "what and why", "who", "minutes", "time, initials"}, Rows: rows,
-		Text: []string{fmt.Sprintf("%d minutes are planned. Whatever differs is told at the end, or, where the program asks, at once.", minutes+3)}})
+	rows = append(rows, []string{
+		fmt.Sprint(len(all) + 1),
+		"Sign the end\nEach of you says whether the ceremony went as its steps say, and writes the final digest down.",
+		"everybody who attends signs", "3", "",
+	})
+	d.Sections = append(d.Sections, render.Section{
+		Title: "Steps",
+		Head:  []string{"step", "what and why", "who", "minutes", "time, initials"},
+		Rows:  rows,
+		Text: []string{fmt.Sprintf("%d minutes are planned. "+
+			"Whatever differs is told at the end, or, where the program asks, at once.", minutes+3)},
+	})
 	for _, s := range all {
 		if s.Ask == nil {
 			continue
@@ -41,7 +52,11 @@ func (c Ceremony) Script(tool string, made bool) render.Document {
 		}
 		d.Sections = append(d.Sections, q)
 	}
-	d.Sections = append(d.Sections, render.Section{Title: "End", Head: []string{"final digest", "time", "signatures"}, Rows: [][]string{{"\n\n", "", ""}}})
+	d.Sections = append(d.Sections, render.Section{
+		Title: "End",
+		Head:  []string{"final digest", "time", "signatures"},
+		Rows:  [][]string{{"\n\n", "", ""}},
+	})
 	return d
 }
 

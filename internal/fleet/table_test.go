@@ -34,7 +34,13 @@ func TestClockBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	rule := fleet.Rule{Chain: "c", Target: 2, Canary: []byte("the canary"), Live: 4 * time.Second, Expect: map[string]int{"app": 1}}
+	rule := fleet.Rule{
+		Chain:  "c",
+		Target: 2,
+		Canary: []byte("the canary"),
+		Live:   4 * time.Second,
+		Expect: map[string]int{"app": 1},
+	}
 	beat := store.Beat{Process: "host/app/1/1", Role: "app", Current: 1, Number: 1}
 	if err := db.Beat(ctx, beat); err != nil {
 		t.Fatal(err)
@@ -53,7 +59,8 @@ func TestClockBack(t *testing.T) {
 	}
 	s.by = -time.Hour
 	table := look()
-	if why := table.Lacking(); why != "only 0 of 1 app" || !strings.Contains(table.Processes[0].Trouble, "ahead of the store's clock") || table.Processes[0].Silent {
+	if why := table.Lacking(); why != "only 0 of 1 app" ||
+		!strings.Contains(table.Processes[0].Trouble, "ahead of the store's clock") || table.Processes[0].Silent {
 		t.Errorf("an hour back: %s, %+v", why, table.Processes[0])
 	}
 	s.by = time.Hour // forward: it is silent until it beats
@@ -61,7 +68,9 @@ func TestClockBack(t *testing.T) {
 		t.Errorf("an hour on: %+v", p)
 	}
 	s.by = 0
-	beat.Number, beat.Proofs = 2, map[kek.Version]string{2: fleet.Proof(rule.Canary, rule.Chain, 2, store.Beat{Process: beat.Process, Number: 2})}
+	beat.Number = 2
+	proof := fleet.Proof(rule.Canary, rule.Chain, 2, store.Beat{Process: beat.Process, Number: 2})
+	beat.Proofs = map[kek.Version]string{2: proof}
 	if err := db.Beat(ctx, beat); err != nil {
 		t.Fatal(err)
 	}

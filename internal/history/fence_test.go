@@ -36,7 +36,8 @@ func TestTwoConsoles(t *testing.T) {
 	if _, err := first.Append(ctx, transcript.Opened, "", firstFacts); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := transcript.Resume(ctx, first.Dir, transcript.NoDigest, log, time.Now); !errors.Is(err, transcript.ErrHeld) {
+	_, _, err = transcript.Resume(ctx, first.Dir, transcript.NoDigest, log, time.Now)
+	if !errors.Is(err, transcript.ErrHeld) {
 		t.Errorf("the same directory: %v", err)
 	}
 	second, torn, err := transcript.Resume(ctx, filepath.Join(dir, "second"), transcript.NoDigest, log, time.Now)
@@ -86,7 +87,8 @@ func TestTornLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
-	again, torn, err := transcript.Resume(ctx, filepath.Join(dir, "b"), transcript.NoDigest, history.Fence{Log: db, Seq: 1}, time.Now)
+	again, torn, err := transcript.Resume(ctx, filepath.Join(dir, "b"), transcript.NoDigest,
+		history.Fence{Log: db, Seq: 1}, time.Now)
 	if err != nil || torn != transcript.Digest([]byte(half)) || len(again.Events) != 1 {
 		t.Fatalf("got %v, torn %s", err, torn)
 	}

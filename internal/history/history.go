@@ -117,7 +117,8 @@ func RolledBack(dir string, all []store.Ceremony) error {
 	for _, d := range list {
 		known := slices.ContainsFunc(all, func(c store.Ceremony) bool { return c.Bundle == d.Name() })
 		if BundleName.MatchString(d.Name()) && !known {
-			return fmt.Errorf("bundle %s: the store does not know its ceremony; where another store is founded, move the old bundles away: %w", printable.Text(d.Name()), ErrHistory)
+			return fmt.Errorf("bundle %s: the store does not know its ceremony; "+
+				"where another store is founded, move the old bundles away: %w", printable.Text(d.Name()), ErrHistory)
 		}
 	}
 	return nil

@@ -83,7 +83,8 @@ func (a attempts) attempt(ctx context.Context, in provider.PINLogin, t provider.
 	if _, last, err := a.left(int(n)); err != nil {
 		return errors.Join(err, provider.ErrUntried)
 	} else if last && !final {
-		return fmt.Errorf("%d attempts failed, by the count in %s: %w", n, a.path, errors.Join(provider.ErrFinalTry, provider.ErrUntried))
+		return fmt.Errorf("%d attempts failed, by the count in %s: %w", n, a.path,
+			errors.Join(provider.ErrFinalTry, provider.ErrUntried))
 	}
 	if _, err := file.Append(f, []byte{'.'}); err != nil {
 		return fmt.Errorf("count the attempt: %w", err)

@@ -27,7 +27,8 @@ func (l Login) fromFile(ctx context.Context, in provider.PINLogin) error {
 	}
 	mark := path + ".refused"
 	if _, err := os.Lstat(mark); err == nil {
-		return fmt.Errorf("%s: this PIN was refused before (%s is there): %w", printable.Text(path), printable.Text(mark), provider.ErrPINRefused)
+		return fmt.Errorf("%s: this PIN was refused before (%s is there): %w", printable.Text(path),
+			printable.Text(mark), provider.ErrPINRefused)
 	}
 	tries, err := in.Tries(ctx)
 	if err != nil || tries.In {
@@ -39,7 +40,8 @@ func (l Login) fromFile(ctx context.Context, in provider.PINLogin) error {
 		}
 	}
 	err = attemptsOf(l.Dir, tries, l.PIN.Tries).attempt(ctx, in, tries, false)
-	if tried := !errors.Is(err, provider.ErrUntried); tried && (errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrPINLocked)) {
+	refused := errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrPINLocked)
+	if refused && !errors.Is(err, provider.ErrUntried) {
 		err = errors.Join(err, file.Create(mark, nil))
 	}
 	return err

@@ -23,10 +23,11 @@ type PIN struct {
 // Login is one way past a PIN: who enters it, and where failed attempts are counted.
 type Login struct {
 	PIN
-	Dir   string                                                  // attempts are counted in it; empty: nowhere
-	Lend  func(context.Context, func(*term.Terminal) error) error // the terminal, for one part of the PIN
-	Say   func(string)                                            // what people must do elsewhere
-	Final func(provider.Tries) error                              // allows what may be a token's last attempt, or refuses it
+	Dir  string                                                  // attempts are counted in it; empty: nowhere
+	Lend func(context.Context, func(*term.Terminal) error) error // the terminal, for one part of the PIN
+	Say  func(string)                                            // what people must do elsewhere
+	// Final allows what may be a token's last attempt, or refuses it.
+	Final func(provider.Tries) error
 }
 
 // Into makes one attempt, with the PIN of the file or with what people type, each part on
@@ -49,7 +50,8 @@ func (l Login) Into(ctx context.Context, p provider.Provider) error {
 		return fmt.Errorf("log in to token %s: %w", printable.Quote(tries.Token), err)
 	}
 	if last && !tries.Final {
-		tries.Final, tries.Warning = true, fmt.Sprintf("%d attempts failed; a token may allow no more than %d", failed, l.PIN.Tries)
+		tries.Final = true
+		tries.Warning = fmt.Sprintf("%d attempts failed; a token may allow no more than %d", failed, l.PIN.Tries)
 	}
 	if tries.Final {
 		if err := l.Final(tries); err != nil {

@@ -111,7 +111,8 @@ func TestS16(t *testing.T) {
 				t.Fatal(err)
 			}
 			sig, err := keys[0].Sign(t.Context(), approveSpace, path, nil)
-			if c.says == "" && (err != nil || !bytes.HasPrefix(sig, []byte("-----BEGIN SSH SIGNATURE"))) || c.says != "" && (err == nil || !strings.Contains(fmt.Sprint(err), c.says)) {
+			if c.says == "" && (err != nil || !bytes.HasPrefix(sig, []byte("-----BEGIN SSH SIGNATURE"))) ||
+				c.says != "" && (err == nil || !strings.Contains(fmt.Sprint(err), c.says)) {
 				t.Errorf("got %q, %v, want %q", sig, err, c.says)
 			}
 			if left, _ := filepath.Glob(path + ".*"); len(left) > 0 {

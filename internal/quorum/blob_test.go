@@ -96,12 +96,18 @@ func TestS10Blob(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.Signature = string(ssh.Marshal(*sig))
-			roster := transcripttest.RosterOf(1, quorum.Production, transcripttest.Person{Name: "alice", Spaces: quorum.Purposes(), Signer: signer})
+			roster := transcripttest.RosterOf(1, quorum.Production,
+				transcripttest.Person{Name: "alice", Spaces: quorum.Purposes(), Signer: signer})
 			r, err := quorum.ParseRoster([]byte(roster), quorum.Production)
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = r.Check(approveSpace, quorum.Signed{Name: "alice", Statement: statement, Signature: transcripttest.Armor(ssh.Marshal(b)), At: time.Now()})
+			_, err = r.Check(approveSpace, quorum.Signed{
+				Name:      "alice",
+				Statement: statement,
+				Signature: transcripttest.Armor(ssh.Marshal(b)),
+				At:        time.Now(),
+			})
 			if good := c.name == "good"; good != (err == nil) || err != nil && !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v, want %q", err, c.says)
 			}

@@ -41,7 +41,8 @@ func swap(field *string, old, text string) { *field = strings.Replace(*field, ol
 // twists, of which any two are combined.
 var twists = []twist{
 	{"nothing", func(*signedCase) {}, ""},
-	{"the statement is longer", func(c *signedCase) { c.signed.Statement = append(slices.Clone(c.signed.Statement), 'x') }, ""},
+	{"the statement is longer",
+		func(c *signedCase) { c.signed.Statement = append(slices.Clone(c.signed.Statement), 'x') }, ""},
 	{"the statement is empty", func(c *signedCase) { c.signed.Statement = nil }, ""},
 	{"CRLF in the statement", func(c *signedCase) {
 		c.signed.Statement = []byte(strings.ReplaceAll(string(c.signed.Statement), "\n", "\r\n"))
@@ -50,9 +51,13 @@ var twists = []twist{
 	{"an unknown namespace", func(c *signedCase) { c.namespace = "git" }, ""},
 	{"another name", func(c *signedCase) { c.signed.Name = "zoe" }, ""},
 	{"a pattern for a name", func(c *signedCase) { c.signed.Name = "*" }, ""},
-	{"two signatures", func(c *signedCase) { c.signed.Signature = slices.Repeat(c.signed.Signature, 2) }, "one signature to a file"},
-	{"text after the signature", func(c *signedCase) { c.signed.Signature = append(slices.Clone(c.signed.Signature), "x\n"...) }, "one signature to a file"},
-	{"text before the signature", func(c *signedCase) { c.signed.Signature = append([]byte("x\n"), c.signed.Signature...) }, ""},
+	{"two signatures", func(c *signedCase) { c.signed.Signature = slices.Repeat(c.signed.Signature, 2) },
+		"one signature to a file"},
+	{"text after the signature",
+		func(c *signedCase) { c.signed.Signature = append(slices.Clone(c.signed.Signature), "x\n"...) },
+		"one signature to a file"},
+	{"text before the signature",
+		func(c *signedCase) { c.signed.Signature = append([]byte("x\n"), c.signed.Signature...) }, ""},
 	{"CRLF in the armor", func(c *signedCase) {
 		c.signed.Signature = []byte(strings.ReplaceAll(string(c.signed.Signature), "\n", "\r\n"))
 	}, "one form of the armor"},
@@ -62,8 +67,11 @@ var twists = []twist{
 			c.signed.Signature = []byte(l[0] + "\n" + strings.Join(l[1:len(l)-2], "") + "\n" + l[len(l)-2] + "\n")
 		}
 	}, "one form of the armor"},
-	{"no line feed at the end of the armor", func(c *signedCase) { c.signed.Signature = []byte(strings.TrimSuffix(string(c.signed.Signature), "\n")) }, "one form of the armor"},
-	{"a letter of the armor", func(c *signedCase) { c.signed.Signature = flip(c.signed.Signature, rand.IntN) }, "one version, and no stray bits"},
+	{"no line feed at the end of the armor",
+		func(c *signedCase) { c.signed.Signature = []byte(strings.TrimSuffix(string(c.signed.Signature), "\n")) },
+		"one form of the armor"},
+	{"a letter of the armor", func(c *signedCase) { c.signed.Signature = flip(c.signed.Signature, rand.IntN) },
+		"one version, and no stray bits"},
 	{"the armor cut", func(c *signedCase) { c.signed.Signature = c.signed.Signature[:len(c.signed.Signature)/2] }, ""},
 	{"no signature", func(c *signedCase) { c.signed.Signature = nil }, ""},
 	{"a comma list of names", func(c *signedCase) { swap(&c.roster, "alice ", "alice,zoe ") }, "one name to a line"},
@@ -72,7 +80,8 @@ var twists = []twist{
 		swap(&c.roster, `namespaces="attend-v1@kekceremony,approve-v1`, `namespaces="*,approve-v1`)
 	}, "namespaces by their names"},
 	{"no namespaces", func(c *signedCase) { c.roster = noNamespaces(c.roster) }, "namespaces by their names"},
-	{"dates without Z", func(c *signedCase) { swap(&c.roster, `" ssh-`, `",valid-after="20200101" ssh-`) }, "dates with Z"},
+	{"dates without Z",
+		func(c *signedCase) { swap(&c.roster, `" ssh-`, `",valid-after="20200101" ssh-`) }, "dates with Z"},
 	{"not valid yet", func(c *signedCase) { swap(&c.roster, `" `, `",valid-after="20300101000000Z" `) }, ""},
 	{"valid", func(c *signedCase) {
 		swap(&c.roster, `" `, `",valid-after="20200101000000Z",valid-before="20300101000000Z" `)
@@ -81,14 +90,16 @@ var twists = []twist{
 	{"a certificate authority", func(c *signedCase) { swap(&c.roster, `namespaces=`, `cert-authority,namespaces=`) }, ""},
 	{"an empty line", func(c *signedCase) { c.roster += "\n" }, ""},
 	{"the quorum is not told", func(c *signedCase) { swap(&c.roster, "# quorum: 1\n", "") }, "a quorum line"},
-	{"CRLF in the roster", func(c *signedCase) { c.roster = strings.ReplaceAll(c.roster, "\n", "\r\n") }, "one form of the roster"},
+	{"CRLF in the roster", func(c *signedCase) { c.roster = strings.ReplaceAll(c.roster, "\n", "\r\n") },
+		"one form of the roster"},
 	{"tabs in the roster", func(c *signedCase) { swap(&c.roster, " ", "\t") }, "one form of the roster"},
 	{"the key twice", func(c *signedCase) {
 		l := strings.SplitAfter(c.roster, "\n")
 		c.roster += strings.Replace(l[1], "alice", "bob", 1)
 	}, "one key to a person"},
 	{"the name twice", func(c *signedCase) { c.roster += strings.SplitAfter(c.roster, "\n")[1] }, "one line to a person"},
-	{"a capital in the name", func(c *signedCase) { swap(&c.roster, "alice", "Alice"); c.signed.Name = "Alice" }, "lower-case names"},
+	{"a capital in the name", func(c *signedCase) { swap(&c.roster, "alice", "Alice"); c.signed.Name = "Alice" },
+		"lower-case names"},
 	{"a letter of the key", func(c *signedCase) {
 		i := strings.Index(c.roster, " AAAA") + 60
 		c.roster = c.roster[:i] + string(flip([]byte(c.roster[i:]), func(int) int { return 0 }))
@@ -147,12 +158,14 @@ func bases(t *testing.T) (all []signedCase) {
 			t.Fatal(err)
 		}
 		roster := fmt.Sprintf("# quorum: 1\nalice namespaces=\"attend-v1@kekceremony,approve-v1@kekceremony\" %s", public)
-		all = append(all, signedCase{roster, approveSpace, quorum.Signed{Name: "alice", Statement: statement, Signature: sig, At: at}})
+		all = append(all,
+			signedCase{roster, approveSpace, quorum.Signed{Name: "alice", Statement: statement, Signature: sig, At: at}})
 	}
 	dora := transcripttest.Touching(t, "alice")
 	roster := transcripttest.RosterOf(1, quorum.Production, dora)
-	all = append(all, signedCase{roster, approveSpace, quorum.Signed{Name: "alice", Statement: statement, Signature: dora.Sign(t, approveSpace, statement), At: at}})
-	return all
+	sig := dora.Sign(t, approveSpace, statement)
+	return append(all,
+		signedCase{roster, approveSpace, quorum.Signed{Name: "alice", Statement: statement, Signature: sig, At: at}})
 }
 
 func (c signedCase) ours() error {
@@ -182,7 +195,8 @@ func TestDifferential(t *testing.T) {
 		ours, stock := c.ours(), c.stock(t)
 		switch {
 		case ours == nil && stock != nil:
-			t.Errorf("%s and %s: accepted, but stock says: %v\n%s\n%s", twists[0].name, twists[len(twists)-1].name, stock, c.roster, c.signed.Signature)
+			t.Errorf("%s and %s: accepted, but stock says: %v\n%s\n%s",
+				twists[0].name, twists[len(twists)-1].name, stock, c.roster, c.signed.Signature)
 		case ours == nil:
 			both++
 		case stock == nil:
@@ -194,7 +208,8 @@ func TestDifferential(t *testing.T) {
 				}
 			}
 			if why == "" {
-				t.Errorf("%s and %s: refused, and nothing says why it is stricter: %v", twists[0].name, twists[len(twists)-1].name, ours)
+				t.Errorf("%s and %s: refused, and nothing says why it is stricter: %v",
+					twists[0].name, twists[len(twists)-1].name, ours)
 			}
 		}
 	}
@@ -247,7 +262,13 @@ func TestRevoked(t *testing.T) {
 	if out, err := exec.Command("ssh-keygen", "-q", "-k", "-f", krl, list).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for path, revoked := range map[string]bool{"": false, other: false, list: true, krl: true, filepath.Join(dir, "nowhere"): true} {
+	for path, revoked := range map[string]bool{
+		"":                            false,
+		other:                         false,
+		list:                          true,
+		krl:                           true,
+		filepath.Join(dir, "nowhere"): true,
+	} {
 		if err := r.Stock(t.Context(), c.namespace, c.signed, path); (err != nil) != revoked {
 			t.Errorf("%s: %v", path, err)
 		}

@@ -66,7 +66,8 @@ func FuzzRoster(f *testing.F) {
 	k := knownSignature(f)
 	f.Add(k.roster.Text)
 	f.Add([]byte("# quorum: 1\n# user-verification: required\n" + string(k.roster.Text[12:])))
-	f.Add([]byte(strings.Replace(string(k.roster.Text), `" sk`, `",valid-after="20200101000000Z",valid-before="20300101000000Z" sk`, 1)))
+	f.Add([]byte(strings.Replace(string(k.roster.Text), `" sk`,
+		`",valid-after="20200101000000Z",valid-before="20300101000000Z" sk`, 1)))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r, err := quorum.ParseRoster(text, quorum.Production)
 		if err != nil {

@@ -59,7 +59,8 @@ func TestQuorum(t *testing.T) {
 	if err := checkAll(r, space, []quorum.Signed{op1, op1}); !errors.Is(err, quorum.ErrQuorum) {
 		t.Errorf("one key twice: %v", err)
 	}
-	if err := checkAll(r, space, []quorum.Signed{op1, witness}); err == nil || !strings.Contains(err.Error(), "the roster does not allow it") {
+	if err := checkAll(r, space, []quorum.Signed{op1, witness}); err == nil ||
+		!strings.Contains(err.Error(), "the roster does not allow it") {
 		t.Errorf("a witness: %v", err)
 	}
 }

@@ -240,8 +240,10 @@ func validTime(text string) (time.Time, error) {
 }
 
 // keyTypes are the kinds of keys that people sign with (PROTOCOL.sshsig, 2).
-var keyTypes = []string{ssh.KeyAlgoED25519, ssh.KeyAlgoSKED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
-	ssh.KeyAlgoSKECDSA256, ssh.KeyAlgoRSA}
+var keyTypes = []string{
+	ssh.KeyAlgoED25519, ssh.KeyAlgoSKED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384,
+	ssh.KeyAlgoECDSA521, ssh.KeyAlgoSKECDSA256, ssh.KeyAlgoRSA,
+}
 
 // minRSA is the shortest RSA key that may sign, in bits (NIST SP 800-57 part 1).
 const minRSA = 2048

@@ -34,8 +34,10 @@ func TestOneKeyTwoNames(t *testing.T) {
 	keygen("-t", "ed25519", "-N", "", "-f", key)
 	keygen("-s", key, "-I", "bob", "-n", "bob", key+".pub")
 	space := quorum.Production.Namespace(quorum.Approve)
-	text := "# quorum: 2\nalice namespaces=\"" + space + "\" " + read("key.pub") + "bob namespaces=\"" + space + "\" " + read("key-cert.pub")
-	if _, err := quorum.ParseRoster([]byte(text), quorum.Production); err == nil || !strings.Contains(err.Error(), "cannot sign here") {
+	text := "# quorum: 2\nalice namespaces=\"" + space + "\" " + read("key.pub") + "bob namespaces=\"" + space + "\" " +
+		read("key-cert.pub")
+	if _, err := quorum.ParseRoster([]byte(text), quorum.Production); err == nil ||
+		!strings.Contains(err.Error(), "cannot sign here") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -45,7 +47,8 @@ func TestOneKeyTwoNames(t *testing.T) {
 func TestHostileKeyType(t *testing.T) {
 	kind := "\x1b]0;owned\a"
 	blob := append([]byte{0, 0, 0, byte(len(kind))}, kind...)
-	text := "# quorum: 1\nalice namespaces=\"" + quorum.Production.Namespace(quorum.Approve) + "\" ssh-ed25519 " + base64.StdEncoding.EncodeToString(blob) + "\n"
+	text := "# quorum: 1\nalice namespaces=\"" + quorum.Production.Namespace(quorum.Approve) + "\" ssh-ed25519 " +
+		base64.StdEncoding.EncodeToString(blob) + "\n"
 	if _, err := quorum.ParseRoster([]byte(text), quorum.Production); err == nil || strings.Contains(err.Error(), "\x1b") {
 		t.Errorf("got %q", err)
 	}
@@ -68,15 +71,19 @@ func TestRosterLint(t *testing.T) {
 		{"S06 one person with two keys", "# quorum: 2\n" + line + again(bob, "alice"), "name alice is repeated"},
 		{"S13 a time without Z", "# quorum: 1\n" + option(`valid-after="20260101000000"`), "with the Z"},
 		{"S13 a day", "# quorum: 1\n" + option(`valid-before="20260101"`), "with the Z"},
-		{"S13 never valid", "# quorum: 1\n" + option(`valid-after="20270101000000Z",valid-before="20260101000000Z"`), "valid-after is not before valid-before"},
-		{"an authority", "# quorum: 1\n" + strings.Replace(line, "namespaces", "cert-authority,namespaces", 1), "after the name want namespaces"},
+		{"S13 never valid", "# quorum: 1\n" + option(`valid-after="20270101000000Z",valid-before="20260101000000Z"`),
+			"valid-after is not before valid-before"},
+		{"an authority", "# quorum: 1\n" + strings.Replace(line, "namespaces", "cert-authority,namespaces", 1),
+			"after the name want namespaces"},
 		{"no quorum", line, `want "# quorum: M"`},
 		{"a quorum of none", "# quorum: 0\n" + line, `want "# quorum: M"`},
 		{"a quorum that nobody can meet", "# quorum: 2\n" + line, "quorum is 2, but only 1 may sign"},
-		{"a quorum of witnesses", "# quorum: 1\n" + transcripttest.Witness(t, "wendy").Line(quorum.Production), "only 0 may sign"},
+		{"a quorum of witnesses", "# quorum: 1\n" + transcripttest.Witness(t, "wendy").Line(quorum.Production),
+			"only 0 may sign"},
 		{"a policy misspelt", "# quorum: 1\n# user-verification: require\n" + line, "want \"# user-verification: required\""},
 		{"the end is missing", "# quorum: 1\n" + strings.TrimSuffix(line, "\n"), "ending in a line feed"},
-		{"a key that is too short", "# quorum: 1\nalice namespaces=\"approve-v1@kekceremony\" " + shortRSA(t), "an RSA key of 1024 bits, want 2048"},
+		{"a key that is too short", "# quorum: 1\nalice namespaces=\"approve-v1@kekceremony\" " + shortRSA(t),
+			"an RSA key of 1024 bits, want 2048"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := quorum.ParseRoster([]byte(c.text), quorum.Production)

@@ -152,7 +152,8 @@ func (p Parts) makeToken(ctx context.Context) error {
 	if _, err := Module(); err != nil {
 		return err
 	}
-	conf := fmt.Sprintf("directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", filepath.Join(p.Dir, "tokens"))
+	conf := fmt.Sprintf("directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n",
+		filepath.Join(p.Dir, "tokens"))
 	if err := write(p.Token(), conf); err != nil {
 		return err
 	}
@@ -171,11 +172,15 @@ func (p Parts) writeConfig(provider, store string) error {
 		return err
 	}
 	text := "copies: none, this is a rehearsal\ndiffered: none\n"
-	for _, question := range []string{"place", "authorised", "people", "clock", "bags", "evidence", "bags_out", "clock_out", "planned_end"} {
+	for _, question := range []string{
+		"place", "authorised", "people", "clock", "bags", "evidence", "bags_out", "clock_out", "planned_end",
+	} {
 		text += question + ": \"n/a: a rehearsal\"\n"
 	}
 	for kind, first := range map[string]string{
-		"install": fmt.Sprintf("ceremony: install\nroster: %s\nprovider: %s\n", p.Roster(), provider), "rotate": "ceremony: rotate\n", "generate": "ceremony: generate\n",
+		"install":  fmt.Sprintf("ceremony: install\nroster: %s\nprovider: %s\n", p.Roster(), provider),
+		"rotate":   "ceremony: rotate\n",
+		"generate": "ceremony: generate\n",
 	} {
 		if err := write(p.Answers(kind), first+text); err != nil {
 			return err
@@ -188,7 +193,9 @@ func (p Parts) writeConfig(provider, store string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&b, "  pin_file: %s\n  pkcs11:\n    module_path: %s\n    token_label: %s\n    environment: [SOFTHSM2_CONF]\n", p.pinFile(), module, TokenLabel)
+		fmt.Fprintf(&b,
+			"  pin_file: %s\n  pkcs11:\n    module_path: %s\n    token_label: %s\n    environment: [SOFTHSM2_CONF]\n",
+			p.pinFile(), module, TokenLabel)
 	} else {
 		fmt.Fprintf(&b, "  env:\n    secrets_file: %s\n", filepath.Join(p.Dir, "secrets.env"))
 	}

@@ -10,7 +10,9 @@ import (
 
 // Left is the census: how many envelopes are not at a version. Those of excluded,
 // named as poison is, do not count; met lists which of them there are.
-func Left(ctx context.Context, s store.Envelopes, cat envelope.Catalogue, to kek.Version, excluded []string) (left int, met []string, err error) {
+func Left(
+	ctx context.Context, s store.Envelopes, cat envelope.Catalogue, to kek.Version, excluded []string,
+) (left int, met []string, err error) {
 	counts, err := s.Census(ctx, cat)
 	if err != nil {
 		return 0, nil, err
@@ -47,7 +49,9 @@ func Left(ctx context.Context, s store.Envelopes, cat envelope.Catalogue, to kek
 
 // counted is what the census counts of a record that only excluded envelopes keep
 // from the target, and their names.
-func counted(c envelope.Collection, d store.Document, to kek.Version, excluded map[string]bool) (n int, names []string) {
+func counted(
+	c envelope.Collection, d store.Document, to kek.Version, excluded map[string]bool,
+) (n int, names []string) {
 	for _, h := range d.Envelopes {
 		if h.Version != to {
 			name := nameOf(c, d, h)

@@ -72,7 +72,9 @@ func (r *run) read(ctx context.Context, c envelope.Collection, after any, pages 
 	}
 }
 
-func (r *run) rewrap(ctx context.Context, c envelope.Collection, pages <-chan []store.Document, batches chan<- batch) error {
+func (r *run) rewrap(
+	ctx context.Context, c envelope.Collection, pages <-chan []store.Document, batches chan<- batch,
+) error {
 	// Always on one thread: a module in C finds its memory where it left it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -107,8 +107,16 @@ type run struct {
 // Run works until a pass finds nothing to do. It is safe to run again after
 // any interruption, and beside another one.
 func Run(ctx context.Context, job Job) (Counts, error) {
-	r := &run{Job: job, p: Progress{State: Running}, next: time.Now(), excluded: setOf(job.Excluded), names: map[kek.Version]kek.Name{},
-		poison: map[string]bool{}, passed: map[string]bool{}, began: time.Now()}
+	r := &run{
+		Job:      job,
+		p:        Progress{State: Running},
+		next:     time.Now(),
+		excluded: setOf(job.Excluded),
+		names:    map[kek.Version]kek.Name{},
+		poison:   map[string]bool{},
+		passed:   map[string]bool{},
+		began:    time.Now(),
+	}
 	if err := r.count(ctx); err != nil {
 		return r.p.Counts, err
 	}

@@ -63,7 +63,8 @@ func onSQLite(t *testing.T, n int) (rehearsal.Application, database) {
 // written is the application, with n records at version 1.
 func written(t *testing.T, db rehearsal.Records, n int) rehearsal.Application {
 	t.Helper()
-	p, err := env.Open(env.Config{}, []string{env.Variable(1) + "=" + strings.Repeat("11", 32), env.Variable(2) + "=" + strings.Repeat("22", 32)})
+	p, err := env.Open(env.Config{},
+		[]string{env.Variable(1) + "=" + strings.Repeat("11", 32), env.Variable(2) + "=" + strings.Repeat("22", 32)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,15 +77,22 @@ func written(t *testing.T, db rehearsal.Records, n int) rehearsal.Application {
 }
 
 func job(s store.Envelopes, p provider.Provider) rewrap.Job {
-	return rewrap.Job{Store: s, Provider: p, Chain: chain, To: 2, Catalogue: envelope.DefaultCatalogue(), Control: rewrap.NewControl(0),
-		Gate: func(context.Context) (string, error) { return "", nil },
+	return rewrap.Job{
+		Store:     s,
+		Provider:  p,
+		Chain:     chain,
+		To:        2,
+		Catalogue: envelope.DefaultCatalogue(),
+		Control:   rewrap.NewControl(0),
+		Gate:      func(context.Context) (string, error) { return "", nil },
 		Canary: func(_ context.Context, v kek.Version) error {
 			if v > 2 {
 				return store.ErrNotFound // there is no such version
 			}
 			return nil
 		},
-		Report: func(rewrap.Progress) {}}
+		Report: func(rewrap.Progress) {},
+	}
 }
 
 // allAt demands that every record decrypts, at a version.
@@ -169,7 +177,14 @@ func seal(t *testing.T, a rehearsal.Application, place envelope.Place, id string
 	if err != nil {
 		return err
 	}
-	return a.Records.Put(t.Context(), place, map[string]envelope.Envelope{id: {WrappedDEK: wrapped, Nonce: nonce, Ciphertext: ciphertext, KEKVersion: 1, Provider: env.Name}})
+	e := envelope.Envelope{
+		WrappedDEK: wrapped,
+		Nonce:      nonce,
+		Ciphertext: ciphertext,
+		KEKVersion: 1,
+		Provider:   env.Name,
+	}
+	return a.Records.Put(t.Context(), place, map[string]envelope.Envelope{id: e})
 }
 
 // TestPoison: an envelope that no key opens is named and left as it is, and the
@@ -188,10 +203,12 @@ func TestPoison(t *testing.T) {
 			t.Fatal(err)
 		}
 		c, err := rewrap.Run(t.Context(), job(db, a.Provider))
-		if !errors.Is(err, rewrap.ErrPoison) || !strings.Contains(fmt.Sprint(err), place.String()+" "+id) || c.Rewrapped != n-1 || c.Poison != 1 {
+		if !errors.Is(err, rewrap.ErrPoison) || !strings.Contains(fmt.Sprint(err), place.String()+" "+id) ||
+			c.Rewrapped != n-1 || c.Poison != 1 {
 			t.Errorf("%+v, %v", c, err)
 		}
-		if left, err := a.Records.Get(t.Context(), place, id); err != nil || !bytes.Equal(left.WrappedDEK, e.WrappedDEK) || left.KEKVersion != 1 {
+		if left, err := a.Records.Get(t.Context(), place, id); err != nil || !bytes.Equal(left.WrappedDEK, e.WrappedDEK) ||
+			left.KEKVersion != 1 {
 			t.Errorf("it was touched: %+v, %v", left, err)
 		}
 	})
@@ -213,7 +230,8 @@ func TestNoSuchVersion(t *testing.T) {
 			t.Fatal(err)
 		}
 		c, err := rewrap.Run(t.Context(), job(db, a.Provider))
-		if !errors.Is(err, rewrap.ErrPoison) || !strings.Contains(fmt.Sprint(err), id) || c.Rewrapped != n-1 || c.Poison != 1 {
+		if !errors.Is(err, rewrap.ErrPoison) || !strings.Contains(fmt.Sprint(err), id) || c.Rewrapped != n-1 ||
+			c.Poison != 1 {
 			t.Errorf("%+v, %v", c, err)
 		}
 	})

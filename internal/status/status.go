@@ -88,7 +88,13 @@ type Site struct {
 
 // Look reads the status of a site's store.
 func Look(ctx context.Context, s Site) (Status, error) {
-	st := Status{Store: printable.Text(s.Store.Describe()), Versions: []VersionStatus{}, Envelopes: []PlaceStatus{}, Fleet: []ProcessStatus{}, Due: []Due{}}
+	st := Status{
+		Store:     printable.Text(s.Store.Describe()),
+		Versions:  []VersionStatus{},
+		Envelopes: []PlaceStatus{},
+		Fleet:     []ProcessStatus{},
+		Due:       []Due{},
+	}
 	for _, part := range []func(context.Context, Site) error{st.lock, st.keks, st.census, st.fleet, st.ceremony} {
 		if err := part(ctx, s); err != nil {
 			return st, err
@@ -103,7 +109,8 @@ func (st *Status) lock(ctx context.Context, s Site) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
-	st.Installed, st.Provider, st.Chain, st.Roster = true, printable.Text(l.Provider), printable.Text(string(l.Chain)), printable.Text(l.Roster)
+	st.Installed, st.Provider = true, printable.Text(l.Provider)
+	st.Chain, st.Roster = printable.Text(string(l.Chain)), printable.Text(l.Roster)
 	return err
 }
 
@@ -113,7 +120,8 @@ func (st *Status) keks(ctx context.Context, s Site) error {
 		return err
 	}
 	for _, k := range keks {
-		st.Versions = append(st.Versions, VersionStatus{k.Version, printable.Text(string(k.State)), printable.Text(k.Label), k.Created, k.Ceremony})
+		st.Versions = append(st.Versions,
+			VersionStatus{k.Version, printable.Text(string(k.State)), printable.Text(k.Label), k.Created, k.Ceremony})
 	}
 	a, err := s.Store.Active(ctx)
 	if errors.Is(err, store.ErrNotFound) {
@@ -143,8 +151,15 @@ func (st *Status) fleet(ctx context.Context, s Site) error {
 			continue
 		}
 		age := now.Sub(b.Seen)
-		p := ProcessStatus{Process: printable.Text(b.Process), Role: printable.Text(b.Role), Writes: b.Current, Claims: slices.Sorted(maps.Keys(b.Proofs)),
-			Live: age <= s.Live, Seconds: int(age.Seconds()), Trouble: printable.Text(b.Trouble)}
+		p := ProcessStatus{
+			Process: printable.Text(b.Process),
+			Role:    printable.Text(b.Role),
+			Writes:  b.Current,
+			Claims:  slices.Sorted(maps.Keys(b.Proofs)),
+			Live:    age <= s.Live,
+			Seconds: int(age.Seconds()),
+			Trouble: printable.Text(b.Trouble),
+		}
 		if p.Live {
 			live[b.Role]++
 		}
@@ -164,7 +179,8 @@ func (st *Status) ceremony(ctx context.Context, s Site) error {
 		return err
 	}
 	c := all[len(all)-1]
-	st.Last = &CeremonyStatus{c.Seq, printable.Text(c.Kind), printable.Text(c.Outcome), printable.Text(c.Final), printable.Text(c.Bundle)}
+	st.Last = &CeremonyStatus{c.Seq, printable.Text(c.Kind), printable.Text(c.Outcome), printable.Text(c.Final),
+		printable.Text(c.Bundle)}
 	enough, err := history.Finished(ctx, s.Store, c)
 	if c.Outcome == "" || !enough {
 		why := fmt.Sprintf("ceremony %d, %s, is not finished", c.Seq, st.Last.Kind)
@@ -201,13 +217,17 @@ func (st *Status) due() {
 		return // first things first
 	}
 	if len(st.Versions) == 0 {
-		st.Due = append(st.Due, Due{"the store has a lock and no version: it was not restored whole", "kekceremony transcript list"})
+		st.Due = append(st.Due,
+			Due{"the store has a lock and no version: it was not restored whole", "kekceremony transcript list"})
 		return
 	}
 	newest := st.Versions[len(st.Versions)-1]
 	last := newest.Version
 	if last > st.Active && newest.State == string(store.Live) {
-		st.Due = append(st.Due, Due{fmt.Sprintf("version %d was made and is not in use", last), fmt.Sprintf("kekceremony rotate --to-version %d", last)})
+		st.Due = append(st.Due, Due{
+			fmt.Sprintf("version %d was made and is not in use", last),
+			fmt.Sprintf("kekceremony rotate --to-version %d", last),
+		})
 		return
 	}
 	left := 0
@@ -217,6 +237,9 @@ func (st *Status) due() {
 		}
 	}
 	if left > 0 {
-		st.Due = append(st.Due, Due{fmt.Sprintf("%d envelopes are not at the active version", left), fmt.Sprintf("kekceremony rotate --to-version %d", st.Active)})
+		st.Due = append(st.Due, Due{
+			fmt.Sprintf("%d envelopes are not at the active version", left),
+			fmt.Sprintf("kekceremony rotate --to-version %d", st.Active),
+		})
 	}
 }

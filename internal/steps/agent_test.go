@@ -69,7 +69,8 @@ func TestLyingAgent(t *testing.T) {
 		lie  func(agent.Agent, ssh.PublicKey, []byte) (*ssh.Signature, error)
 		want string // of what is said; empty: it signs
 	}{
-		{"honest", func(a agent.Agent, key ssh.PublicKey, data []byte) (*ssh.Signature, error) { return a.Sign(key, data) }, ""},
+		{"honest",
+			func(a agent.Agent, key ssh.PublicKey, data []byte) (*ssh.Signature, error) { return a.Sign(key, data) }, ""},
 		{"another key", func(_ agent.Agent, _ ssh.PublicKey, data []byte) (*ssh.Signature, error) {
 			_, other, err := ed25519.GenerateKey(rand.Reader)
 			return &ssh.Signature{Format: ssh.KeyAlgoED25519, Blob: ed25519.Sign(other, data)}, err
@@ -96,7 +97,8 @@ func TestLyingAgent(t *testing.T) {
 			if !errors.As(err, &waiting) {
 				t.Fatal(err)
 			}
-			if kept := waiting.Have == 1; kept != (c.want == "") || c.want != "" && !strings.Contains(strings.Join(said, "\n"), c.want) {
+			if kept := waiting.Have == 1; kept != (c.want == "") ||
+				c.want != "" && !strings.Contains(strings.Join(said, "\n"), c.want) {
 				t.Errorf("%d signatures were kept; said %q", waiting.Have, said)
 			}
 			log, err := filepath.Glob(filepath.Join(parts.Bundles(), "*-install", "*-attend.alice.txt.sig"))

@@ -46,7 +46,12 @@ func TestPlanMoved(t *testing.T) {
 	}{
 		{"nothing happens", func(*testing.T, *engine.Parts) {}, nil},
 		{"the store has another version", func(t *testing.T, s *engine.Parts) {
-			if err := s.Store.InsertKEK(t.Context(), store.KEK{Version: 2, Provider: "env", State: store.Live, Canary: store.Canary{Wrapped: []byte{1}}}); err != nil {
+			if err := s.Store.InsertKEK(t.Context(), store.KEK{
+				Version:  2,
+				Provider: "env",
+				State:    store.Live,
+				Canary:   store.Canary{Wrapped: []byte{1}},
+			}); err != nil {
 				t.Error(err)
 			}
 		}, engine.ErrPlanMoved},
@@ -58,7 +63,8 @@ func TestPlanMoved(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := site(t, parts)
-			room := meddler{&engine.Unattended{Signs: true, Say: func(string) {}, Answers: answers(parts)}, func() { c.meddle(t, s) }}
+			room := meddler{&engine.Unattended{Signs: true, Say: func(string) {}, Answers: answers(parts)},
+				func() { c.meddle(t, s) }}
 			err = engine.Run(ctx, *s, room, steps.Install())
 			if !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)

@@ -36,7 +36,8 @@ func (r typing) Ask(_ context.Context, q engine.Question) (string, error) {
 		return wrong[0], nil
 	case strings.HasPrefix(refused, q.Field.Name+": an answer is needed; example: ") && q.Value == wrong[0]:
 		return wrong[1], nil
-	case strings.HasPrefix(refused, q.Field.Name+": this may be a PIN, and was discarded; example: ") && q.Value == r.asked[q.Field.Name]:
+	case strings.HasPrefix(refused, q.Field.Name+": this may be a PIN, and was discarded; example: ") &&
+		q.Value == r.asked[q.Field.Name]:
 		return r.asked[q.Field.Name], nil
 	}
 	r.t.Errorf("%s: value %q, refused: %s", q.Field.Name, q.Value, refused)
@@ -65,7 +66,8 @@ func TestWrongTwice(t *testing.T) {
 	if err := install(t.Context(), s, room); err != nil {
 		t.Fatal(err)
 	}
-	if got := room.asked; got["roster"] != parts.Roster() || got["provider"] != "env" || got["copies"] != "none" || got["differed"] != "none" || got["clock"] != "n/a: a rehearsal" {
+	if got := room.asked; got["roster"] != parts.Roster() || got["provider"] != "env" || got["copies"] != "none" ||
+		got["differed"] != "none" || got["clock"] != "n/a: a rehearsal" {
 		t.Errorf("proposed: %v", got)
 	}
 	r, err := transcript.Verify(bundles(t, parts, transcript.KindInstall)[0])
@@ -135,9 +137,12 @@ func TestWrongUnattended(t *testing.T) {
 	}
 	t.Setenv("HOME", parts.Dir)
 	for _, c := range []struct{ question, answer, want string }{
-		{"place", "246810", "place: this may be a PIN, and was discarded; example: Vault 3, Example Street 5: not an answer to the question"},
-		{"place", "n/a: 246810", "place: this may be a PIN, and was discarded; example: Vault 3, Example Street 5: not an answer to the question"},
-		{"planned_end", "soon", "planned_end: want YYYY-MM-DD; or answer n/a: REASON; example: 2028-12-31: not an answer to the question"},
+		{"place", "246810",
+			"place: this may be a PIN, and was discarded; example: Vault 3, Example Street 5: not an answer to the question"},
+		{"place", "n/a: 246810",
+			"place: this may be a PIN, and was discarded; example: Vault 3, Example Street 5: not an answer to the question"},
+		{"planned_end", "soon",
+			"planned_end: want YYYY-MM-DD; or answer n/a: REASON; example: 2028-12-31: not an answer to the question"},
 	} {
 		room := nobody(parts)
 		room.Answers["roster"] = "~/roster"
@@ -147,7 +152,8 @@ func TestWrongUnattended(t *testing.T) {
 		}
 	}
 	var missing *engine.MissingAnswers
-	if answer, err := new(engine.Unattended).Ask(t.Context(), engine.Question{Field: steps.Field{Name: "place"}, Value: "Vault 3"}); answer != "" || !errors.As(err, &missing) {
+	place := engine.Question{Field: steps.Field{Name: "place"}, Value: "Vault 3"}
+	if answer, err := new(engine.Unattended).Ask(t.Context(), place); answer != "" || !errors.As(err, &missing) {
 		t.Errorf("what was proposed is taken: %q, %v", answer, err)
 	}
 }
@@ -159,7 +165,10 @@ var production = engine.Parts{Mode: quorum.Production, ProviderName: "env"}
 func TestNotRepeated(t *testing.T) {
 	for _, c := range steps.All() {
 		for _, f := range c.Questions(steps.Facts{transcript.FactGenerate: "yes"}) {
-			for _, answer := range []string{"xyzzy", "~/xyzzy", "xyzzy: Example Ltd, operator", "2026-11-23 14:05, xyzzy", "xyzzy-11-23", "xyzzy / / decided / by", "n/a: xyzzy"} {
+			for _, answer := range []string{
+				"xyzzy", "~/xyzzy", "xyzzy: Example Ltd, operator", "2026-11-23 14:05, xyzzy", "xyzzy-11-23",
+				"xyzzy / / decided / by", "n/a: xyzzy",
+			} {
 				_, err := f.Check(&steps.Site{Parts: production}, answer)
 				if err != nil && strings.Contains(err.Error(), "xyzzy") {
 					t.Errorf("%s: %v", f.Name, err)

@@ -27,7 +27,14 @@ func watchFleet(ctx context.Context, s *Site, target kek.Version) (*watch, error
 	if err != nil {
 		return nil, err
 	}
-	return &watch{s, fleet.Rule{Chain: s.Chain, Target: target, Canary: value.Bytes(), Live: s.Fleet.Live, Expect: s.Fleet.Expect}, value}, nil
+	rule := fleet.Rule{
+		Chain:  s.Chain,
+		Target: target,
+		Canary: value.Bytes(),
+		Live:   s.Fleet.Live,
+		Expect: s.Fleet.Expect,
+	}
+	return &watch{s, rule, value}, nil
 }
 
 func (w *watch) close() { w.value.Wipe() }

@@ -111,8 +111,15 @@ func TestForgedResume(t *testing.T) {
 			sum := transcript.Digest([]byte(f.roster()))
 			plan := "kekceremony plan v1\nnext_roster_sha256: " + sum + "\n"
 			add(transcript.NextRoster, "next-roster", transcript.Facts{"next_roster": f.roster(), "next_roster_sha256": sum})
-			add(transcript.Plan, "approve", transcript.Facts{"plan": plan, "sha256": transcript.Digest([]byte(plan)), "acts": "change"})
-			add(transcript.Asked, "approve", transcript.Facts{"purpose": "roster", "next_roster_sha256": sum, "plan": plan, "nonce.mallory": "a", "nonce.mike": "b"})
+			add(transcript.Plan, "approve",
+				transcript.Facts{"plan": plan, "sha256": transcript.Digest([]byte(plan)), "acts": "change"})
+			add(transcript.Asked, "approve", transcript.Facts{
+				"purpose":            "roster",
+				"next_roster_sha256": sum,
+				"plan":               plan,
+				"nonce.mallory":      "a",
+				"nonce.mike":         "b",
+			})
 			add(transcript.Signed, "approve", transcript.Facts{"signer": "mallory"})
 			add(transcript.Signed, "approve", transcript.Facts{"signer": "mike"})
 			add(transcript.Begun, "change", nil)
@@ -124,7 +131,8 @@ func TestForgedResume(t *testing.T) {
 			add(transcript.Waiting, "leaving", nil)
 		},
 		"facts in a line of another kind": func(f forger, add func(transcript.Kind, string, transcript.Facts)) {
-			add(transcript.Found, "probe", transcript.Facts{"changed": transcript.Digest([]byte(f.roster())), "next_roster": f.roster()})
+			add(transcript.Found, "probe",
+				transcript.Facts{"changed": transcript.Digest([]byte(f.roster())), "next_roster": f.roster()})
 			add(transcript.Waiting, "approve", nil)
 		},
 	} {
@@ -159,7 +167,12 @@ func TestForgedHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	const bundle = "2026-01-01T000000Z-0002-roster"
-	if err := s.Store.OpenCeremony(ctx, store.Ceremony{Seq: 2, Kind: transcript.KindRoster, Mode: "rehearsal", Bundle: bundle}); err != nil {
+	if err := s.Store.OpenCeremony(ctx, store.Ceremony{
+		Seq:    2,
+		Kind:   transcript.KindRoster,
+		Mode:   "rehearsal",
+		Bundle: bundle,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	w := transcripttest.TakeUp(t, stored{planter{s.Store}}, all[0].Final)
@@ -169,7 +182,8 @@ func TestForgedHistory(t *testing.T) {
 		step  string
 		facts transcript.Facts
 	}{
-		{transcript.Opened, "", transcript.Facts{"chain": string(lock.Chain), "ceremony": "2", "kind": "roster", "mode": "rehearsal"}},
+		{transcript.Opened, "",
+			transcript.Facts{"chain": string(lock.Chain), "ceremony": "2", "kind": "roster", "mode": "rehearsal"}},
 		{transcript.Roster, "roster", transcript.Facts{"roster": f.roster(), "roster_sha256": lock.Roster}},
 		{transcript.Done, "change", transcript.Facts{"changed": sum, "next_roster_sha256": sum}},
 		{transcript.Closed, "", transcript.Facts{"outcome": "done"}},
@@ -182,12 +196,21 @@ func TestForgedHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	final := transcript.FinalStatement(core, r.Members[0], transcript.Followed)
-	for name, data := range map[string][]byte{"final.txt": core, "final.mallory.txt": final, "final.mallory.txt.sig": f.keys[0].Sign(t, "final-rehearsal-v1@kekceremony", final)} {
+	for name, data := range map[string][]byte{
+		"final.txt":             core,
+		"final.mallory.txt":     final,
+		"final.mallory.txt.sig": f.keys[0].Sign(t, "final-rehearsal-v1@kekceremony", final),
+	} {
 		if err := s.Store.AppendEntry(ctx, store.Entry{Ceremony: 2, Name: name, Data: data}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Store.CloseCeremony(ctx, store.Ceremony{Seq: 2, Outcome: "done", Head: w.Prev, Final: transcript.Digest(core)}); err != nil {
+	if err := s.Store.CloseCeremony(ctx, store.Ceremony{
+		Seq:     2,
+		Outcome: "done",
+		Head:    w.Prev,
+		Final:   transcript.Digest(core),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	err = engine.Run(ctx, *site(t, parts), nobody(parts), steps.Generate(2))
@@ -233,8 +256,10 @@ func TestRolledBack(t *testing.T) {
 	if err := generate(pinned); err != nil {
 		t.Fatal(err)
 	}
-	change(t, parts, "DELETE FROM kek_ceremonies WHERE id = 2", "DELETE FROM kek_events WHERE ceremony = 2", "DELETE FROM kek_versions WHERE id = 2")
-	if err := generate(site(t, parts)); !errors.Is(err, history.ErrHistory) || !strings.Contains(err.Error(), "the store does not know its ceremony") {
+	change(t, parts, "DELETE FROM kek_ceremonies WHERE id = 2", "DELETE FROM kek_events WHERE ceremony = 2",
+		"DELETE FROM kek_versions WHERE id = 2")
+	if err := generate(site(t, parts)); !errors.Is(err, history.ErrHistory) ||
+		!strings.Contains(err.Error(), "the store does not know its ceremony") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -255,7 +280,8 @@ func TestHalfFinals(t *testing.T) {
 			}
 			r := rosterOf(t, parts)
 			text := transcript.FinalStatement(core, r.Members[2], transcript.Followed)
-			if err := site(t, parts).Store.AppendEntry(t.Context(), store.Entry{Ceremony: 1, Name: "final.carol.txt", Data: text}); err != nil {
+			entry := store.Entry{Ceremony: 1, Name: "final.carol.txt", Data: text}
+			if err := site(t, parts).Store.AppendEntry(t.Context(), entry); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.WriteFile(filepath.Join(dir, "final.carol.txt"), text, 0o600); err != nil {
@@ -296,7 +322,8 @@ func TestHalfFinals(t *testing.T) {
 				t.Fatal("the next ceremony: ", err)
 			}
 			var reports []transcript.Report
-			for _, dir := range append(bundles(t, parts, transcript.KindInstall), bundles(t, parts, transcript.KindGenerate)...) {
+			dirs := append(bundles(t, parts, transcript.KindInstall), bundles(t, parts, transcript.KindGenerate)...)
+			for _, dir := range dirs {
 				r, err := transcript.Verify(dir)
 				if err != nil {
 					t.Error(err)

@@ -35,7 +35,11 @@ func generate() Step {
 			Fresh: true,
 			Plan: func(s *Site, f Facts) []Effect {
 				n := s.Name(f.Version(transcript.FactTo))
-				return []Effect{{Verb: "generate", Object: fmt.Sprintf("version %d, AES-256, label %s", n.Version, n.Label), Undo: "destroy the key"}}
+				return []Effect{{
+					Verb:   "generate",
+					Object: fmt.Sprintf("version %d, AES-256, label %s", n.Version, n.Label),
+					Undo:   "destroy the key",
+				}}
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 				return keyState(ctx, s, f.Version(transcript.FactTo))

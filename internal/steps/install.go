@@ -46,7 +46,8 @@ func installSteps(Facts) []Step {
 // openInstall refuses a store that is not empty.
 func openInstall(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
 	if lock.Chain != "" {
-		return nil, fmt.Errorf("provider %s, chain %s: %w", printable.Text(lock.Provider), printable.Text(string(lock.Chain)), ErrInstalled)
+		return nil, fmt.Errorf("provider %s, chain %s: %w",
+			printable.Text(lock.Provider), printable.Text(string(lock.Chain)), ErrInstalled)
 	}
 	keks, err := s.Store.KEKs(ctx)
 	if err != nil {
@@ -82,7 +83,11 @@ func lock() Step {
 		Why: "The store is locked to this provider, this chain and this roster.",
 		Act: &Act{
 			Plan: func(s *Site, f Facts) []Effect {
-				return []Effect{{Verb: "lock", Object: fmt.Sprintf("the store to provider %s, chain %.8s", s.ProviderName, s.Chain), Undo: "none: a lock is for ever"}}
+				return []Effect{{
+					Verb:   "lock",
+					Object: fmt.Sprintf("the store to provider %s, chain %.8s", s.ProviderName, s.Chain),
+					Undo:   "none: a lock is for ever",
+				}}
 			},
 			State: func(ctx context.Context, s *Site, _ Facts) (State, Facts, error) {
 				have, err := s.Store.Lock(ctx)

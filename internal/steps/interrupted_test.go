@@ -28,7 +28,9 @@ func nobody(parts rehearsal.Parts) *engine.Unattended {
 
 func answers(parts rehearsal.Parts) map[string]string {
 	all := map[string]string{"roster": parts.Roster(), "provider": "env", "copies": "none", "differed": "none"}
-	for _, question := range []string{"place", "authorised", "people", "clock", "bags", "evidence", "bags_out", "clock_out", "planned_end"} {
+	for _, question := range []string{
+		"place", "authorised", "people", "clock", "bags", "evidence", "bags_out", "clock_out", "planned_end",
+	} {
 		all[question] = "n/a: a test"
 	}
 	return all
@@ -175,7 +177,12 @@ func TestPlantedCeremony(t *testing.T) {
 			}
 			facts["roster_sha256"] = transcript.Digest([]byte(facts["roster"]))
 			const bundle = "2026-01-01T000000Z-0002-rotate"
-			if err := s.Store.OpenCeremony(ctx, store.Ceremony{Seq: 2, Kind: transcript.KindRotate, Mode: "rehearsal", Bundle: bundle}); err != nil {
+			if err := s.Store.OpenCeremony(ctx, store.Ceremony{
+				Seq:    2,
+				Kind:   transcript.KindRotate,
+				Mode:   "rehearsal",
+				Bundle: bundle,
+			}); err != nil {
 				t.Fatal(err)
 			}
 			w, err := transcript.Create(filepath.Join(t.TempDir(), bundle), prev, planter{s.Store}, time.Now)
@@ -241,7 +248,8 @@ func TestFinalsAreChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = site(t, parts)
-	if st, err := status.Look(ctx, status.Site{Store: s.Store, Catalogue: s.Catalogue, Resume: steps.Resume}); err != nil || len(st.Due) != 1 {
+	looked := status.Site{Store: s.Store, Catalogue: s.Catalogue, Resume: steps.Resume}
+	if st, err := status.Look(ctx, looked); err != nil || len(st.Due) != 1 {
 		t.Fatalf("due %v, %v", st.Due, err)
 	}
 	core, err := os.ReadFile(filepath.Join(bundles(t, parts, transcript.KindInstall)[0], transcript.CoreFile))
@@ -258,7 +266,7 @@ func TestFinalsAreChecked(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := status.Look(ctx, status.Site{Store: s.Store, Catalogue: s.Catalogue, Resume: steps.Resume}); !errors.Is(err, history.ErrHistory) {
+	if _, err := status.Look(ctx, looked); !errors.Is(err, history.ErrHistory) {
 		t.Errorf("status: %v", err)
 	}
 	err = engine.Run(ctx, *s, nobody(parts), steps.Rotate(steps.Rotation{To: 2}))
@@ -287,7 +295,8 @@ func TestLookingOften(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if err := install(t.Context(), site(t, parts), room); !errors.As(err, &again) || again.Error() != first.Error() || !slices.Equal(again.Sign, first.Sign) {
+		if err := install(t.Context(), site(t, parts), room); !errors.As(err, &again) || again.Error() != first.Error() ||
+			!slices.Equal(again.Sign, first.Sign) {
 			t.Errorf("%v, lines %v, want %v", err, again, first.Sign)
 		}
 	}
@@ -327,7 +336,12 @@ func TestFirstLineNeverWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := site(t, parts)
-	number := store.Ceremony{Seq: 1, Kind: transcript.KindInstall, Mode: "rehearsal", Bundle: "2026-01-01T000000Z-0001-install"}
+	number := store.Ceremony{
+		Seq:    1,
+		Kind:   transcript.KindInstall,
+		Mode:   "rehearsal",
+		Bundle: "2026-01-01T000000Z-0001-install",
+	}
 	if err := s.Store.OpenCeremony(ctx, number); err != nil {
 		t.Fatal(err)
 	}

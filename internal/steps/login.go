@@ -56,8 +56,11 @@ func logIn(ctx context.Context, s *Site, d Desk) error {
 		PIN: s.PIN, Dir: s.Bundles, Lend: d.Lend,
 		Say: func(what string) { d.Show(func(v *View) { v.Waiting = what }) },
 		Final: func(t provider.Tries) error {
-			return d.Approve(ctx, "approve-pin", Effect{Verb: "log in", Object: fmt.Sprintf("token %s, serial %s: its final try", t.Token, t.Serial),
-				Undo: "none: " + t.Warning})
+			return d.Approve(ctx, "approve-pin", Effect{
+				Verb:   "log in",
+				Object: fmt.Sprintf("token %s, serial %s: its final try", t.Token, t.Serial),
+				Undo:   "none: " + t.Warning,
+			})
 		},
 	}.Into(ctx, s.Provider)
 }

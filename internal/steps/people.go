@@ -94,7 +94,8 @@ func change() Step {
 				if f[transcript.FactChanged] == "" {
 					return NotBegun, nil, nil
 				}
-				return Done, Facts{transcript.FactChanged: f[transcript.FactChanged], transcript.FactNextRoster + "_sha256": f[transcript.FactChanged]}, nil
+				sum := f[transcript.FactChanged]
+				return Done, Facts{transcript.FactChanged: sum, transcript.FactNextRoster + "_sha256": sum}, nil
 			},
 			Do: func(_ context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
 				return Facts{transcript.FactChanged: s.Next.Digest()}, nil

@@ -39,7 +39,8 @@ func askProvider() Step {
 func probe(first bool) Step {
 	return Step{
 		Name: "probe", Title: "Capability probe", Anew: true, Reach: true,
-		Why: "What the token does is found by trying, on keys that are thrown away. A failed line stops here, and nothing has been written.",
+		Why: "What the token does is found by trying, on keys that are thrown away. " +
+			"A failed line stops here, and nothing has been written.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			if err := runProbe(ctx, s, d); err != nil {
 				return nil, err

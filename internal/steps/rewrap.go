@@ -83,7 +83,8 @@ func countPlaces(ctx context.Context, s *Site, to kek.Version) (Facts, error) {
 func rewrapAll() Step {
 	return Step{
 		Name: transcript.ActRewrap, Title: "Re-wrap every DEK",
-		Why: "Each DEK is unwrapped, wrapped with the target, unwrapped again and compared, inside the provider, before it is written.",
+		Why: "Each DEK is unwrapped, wrapped with the target, unwrapped again and compared, inside the provider, " +
+			"before it is written.",
 		Act: &Act{
 			Plan: func(s *Site, f Facts) []Effect {
 				effects := []Effect{{Verb: "re-wrap", Object: fmt.Sprintf("every DEK of %d fields to version %s",

@@ -89,7 +89,8 @@ func chainRoster() Step {
 func attend(all bool) Step {
 	return Step{
 		Name: "attend", Title: "Attendance", Anew: true,
-		Why:    "Each of you compares the fingerprint, and the last final digest if there is one, with your own paper, and types your name to sign.",
+		Why: "Each of you compares the fingerprint, and the last final digest if there is one, with your own paper, " +
+			"and types your name to sign.",
 		Gather: &Gather{Purpose: quorum.Attend, All: all},
 	}
 }

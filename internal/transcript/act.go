@@ -17,7 +17,8 @@ func (s State) Approval(act string) (Requested, error) {
 	}
 	r := s.requests[by]
 	if len(r.Signed) > 0 && (r.Event.Kind != Plan || !slices.Contains(r.Acts(), act)) {
-		return r, broken(RuleOrder, "act %s: the plan that was signed does not name it: %w", printable.Text(act), quorum.ErrQuorum)
+		return r, broken(RuleOrder, "act %s: the plan that was signed does not name it: %w",
+			printable.Text(act), quorum.ErrQuorum)
 	}
 	if err := s.Roster.Quorum(s.Mode().Namespace(quorum.Approve), r.Signed); err != nil {
 		return r, broken(RuleQuorum, "act %s: %w", printable.Text(act), err)

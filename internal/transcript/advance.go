@@ -30,10 +30,22 @@ func (s *State) advance(e Event) error {
 
 // opened takes the first line.
 func (s *State) opened(e Event) error {
-	*s = State{first: e, Facts: Facts{}, requests: map[string]Requested{}, purposes: map[string]quorum.Purpose{},
-		came: map[string]bool{}, attended: map[string]bool{}, approved: map[string]string{}, begun: map[string]bool{}, done: map[string]bool{},
-		open: map[string]bool{}, begunOf: map[string]bool{}, ended: map[ending]bool{},
-		counters: quorum.Counters{}, firsts: quorum.Counters{}}
+	*s = State{
+		first:    e,
+		Facts:    Facts{},
+		requests: map[string]Requested{},
+		purposes: map[string]quorum.Purpose{},
+		came:     map[string]bool{},
+		attended: map[string]bool{},
+		approved: map[string]string{},
+		begun:    map[string]bool{},
+		done:     map[string]bool{},
+		open:     map[string]bool{},
+		begunOf:  map[string]bool{},
+		ended:    map[ending]bool{},
+		counters: quorum.Counters{},
+		firsts:   quorum.Counters{},
+	}
 	if e.Kind != Opened {
 		return broken(RuleLog, "the first line is %s, not %s", printable.Text(string(e.Kind)), Opened)
 	}

@@ -68,9 +68,12 @@ func armor(change func(string) string) func(*draft) {
 
 // attacks are the C and S cases that one bundle shows.
 var attacks = []attack{
-	{name: "C01 a byte of a line changed", after: replace(`"Vault 3"`, `"Vault 4"`), want: transcript.Bad, rule: transcript.RuleLog, says: "line 10: prev is not the digest of line 9"},
-	{name: "C02 two lines swapped", after: lines(func(l [][]byte) [][]byte { l[7], l[8] = l[8], l[7]; return l }), want: transcript.Bad, rule: transcript.RuleLog, says: "line 8: seq is 8, want 7"},
-	{name: "C03 the last lines deleted", after: lines(func(l [][]byte) [][]byte { return l[:len(l)-3] }), want: transcript.Bad, rule: transcript.RuleFinals, says: "no final matches the log's last line"},
+	{name: "C01 a byte of a line changed", after: replace(`"Vault 3"`, `"Vault 4"`),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "line 10: prev is not the digest of line 9"},
+	{name: "C02 two lines swapped", after: lines(func(l [][]byte) [][]byte { l[7], l[8] = l[8], l[7]; return l }),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "line 8: seq is 8, want 7"},
+	{name: "C03 the last lines deleted", after: lines(func(l [][]byte) [][]byte { return l[:len(l)-3] }),
+		want: transcript.Bad, rule: transcript.RuleFinals, says: "no final matches the log's last line"},
 	{name: "C04 the finals deleted", after: func(d *draft) {
 		maps.DeleteFunc(d.Files, func(name string, _ []byte) bool {
 			return strings.HasPrefix(name, "final.") && name != transcript.CoreFile
@@ -82,23 +85,42 @@ var attacks = []attack{
 			delete(d.Files, "final."+n+".txt.sig")
 		}
 	}, want: transcript.Incomplete, rule: transcript.RuleFinals, says: "1 of 2 agree"},
-	{name: "C05 bytes after the last line feed", after: edit(func(b []byte) []byte { return append(b, ' ') }), want: transcript.Bad, rule: transcript.RuleLog, says: "bytes after the last line feed"},
-	{name: "C06 CRLF", after: replace("\n", "\r\n"), want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
-	{name: "C06 BOM", after: edit(func(b []byte) []byte { return append([]byte("\xef\xbb\xbf"), b...) }), want: transcript.Bad, rule: transcript.RuleLog, says: "line 1"},
-	{name: "C06 NUL", after: replace("Vault 3", "Vault\x003"), want: transcript.Bad, rule: transcript.RuleLog, says: "line 9"},
-	{name: "C07 a name twice", after: replace(`"kind":"opened"`, `"kind":"opened","kind":"opened"`), want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
-	{name: "C07 Seq for seq", after: replace(`"seq":3`, `"Seq":3`), want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
-	{name: "C07 Seq beside seq", after: replace(`"seq":3`, `"seq":3,"Seq":3`), want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
-	{name: "C07 1e0", after: replace(`"seq":1,`, `"seq":1e0,`), want: transcript.Bad, rule: transcript.RuleLog, says: "line 2"},
-	{name: "C07 -0", after: replace(`"seq":0,`, `"seq":-0,`), want: transcript.Bad, rule: transcript.RuleLog, says: "line 1"},
-	{name: "C07 an unknown name", after: replace(`"seq":0,`, `"seq":0,"x":1,`), want: transcript.Bad, rule: transcript.RuleLog, says: "unknown field"},
-	{name: "C07 an escaped letter", after: replace("Vault 3", "\\u0056ault 3"), want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
-	{name: "C07 a space", after: replace(`"seq":0,`, `"seq": 0,`), want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
-	{name: "C07 null", after: replace(`"place":"Vault 3"`, `"place":null`), want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
-	{name: "C12 a file that nothing names", after: func(d *draft) { d.Files["note.txt"] = []byte("x") }, want: transcript.Bad, rule: transcript.RuleFiles, says: "note.txt: the log knows no such file"},
-	{name: "C12 a file missing", after: func(d *draft) { delete(d.Files, "roster") }, want: transcript.Bad, rule: transcript.RuleFiles, says: "roster is missing"},
-	{name: "C14 a line of 50 MB", after: edit(func(b []byte) []byte { return append(b, bytes.Repeat([]byte("x"), 50<<20)...) }), want: transcript.Bad, rule: transcript.RuleFiles, says: "more than 8388608 bytes"},
-	{name: "C14 a million lines", after: edit(func(b []byte) []byte { return append(b, bytes.Repeat([]byte("{\"seq\":1}\n"), 1_000_000)...) }), want: transcript.Bad, rule: transcript.RuleFiles, says: "more than 8388608 bytes"},
+	{name: "C05 bytes after the last line feed", after: edit(func(b []byte) []byte { return append(b, ' ') }),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "bytes after the last line feed"},
+	{name: "C06 CRLF", after: replace("\n", "\r\n"),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
+	{name: "C06 BOM", after: edit(func(b []byte) []byte { return append([]byte("\xef\xbb\xbf"), b...) }),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "line 1"},
+	{name: "C06 NUL", after: replace("Vault 3", "Vault\x003"),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "line 9"},
+	{name: "C07 a name twice", after: replace(`"kind":"opened"`, `"kind":"opened","kind":"opened"`),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
+	{name: "C07 Seq for seq", after: replace(`"seq":3`, `"Seq":3`),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
+	{name: "C07 Seq beside seq", after: replace(`"seq":3`, `"seq":3,"Seq":3`),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
+	{name: "C07 1e0", after: replace(`"seq":1,`, `"seq":1e0,`),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "line 2"},
+	{name: "C07 -0", after: replace(`"seq":0,`, `"seq":-0,`),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "line 1"},
+	{name: "C07 an unknown name", after: replace(`"seq":0,`, `"seq":0,"x":1,`),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "unknown field"},
+	{name: "C07 an escaped letter", after: replace("Vault 3", "\\u0056ault 3"),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
+	{name: "C07 a space", after: replace(`"seq":0,`, `"seq": 0,`),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
+	{name: "C07 null", after: replace(`"place":"Vault 3"`, `"place":null`),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "not in the one form"},
+	{name: "C12 a file that nothing names", after: func(d *draft) { d.Files["note.txt"] = []byte("x") },
+		want: transcript.Bad, rule: transcript.RuleFiles, says: "note.txt: the log knows no such file"},
+	{name: "C12 a file missing", after: func(d *draft) { delete(d.Files, "roster") },
+		want: transcript.Bad, rule: transcript.RuleFiles, says: "roster is missing"},
+	{name: "C14 a line of 50 MB",
+		after: edit(func(b []byte) []byte { return append(b, bytes.Repeat([]byte("x"), 50<<20)...) }),
+		want:  transcript.Bad, rule: transcript.RuleFiles, says: "more than 8388608 bytes"},
+	{name: "C14 a million lines",
+		after: edit(func(b []byte) []byte { return append(b, bytes.Repeat([]byte("{\"seq\":1}\n"), 1_000_000)...) }),
+		want:  transcript.Bad, rule: transcript.RuleFiles, says: "more than 8388608 bytes"},
 	{name: "C14 ten thousand signatures", after: func(d *draft) {
 		for i := range 10_000 {
 			d.Files[fmt.Sprintf("%04d-approve.alice.txt.sig", i)] = []byte("x")
@@ -157,10 +179,14 @@ var attacks = []attack{
 	{name: "S09 the counter went back", before: func(d *draft) {
 		a := d.Person("dora").Signer.(*transcripttest.Authenticator)
 		a.Counter, a.Step = 100, ^uint32(0)
-	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "the authenticator's counter is 98, and was 99 before"},
-	{name: "S10 two signatures in one file", before: armor(func(s string) string { return s + s }), want: transcript.Bad, rule: transcript.RuleSignatures},
-	{name: "S10 text before", before: armor(func(s string) string { return "x\n" + s }), want: transcript.Bad, rule: transcript.RuleSignatures},
-	{name: "S10 text after", before: armor(func(s string) string { return s + "x\n" }), want: transcript.Bad, rule: transcript.RuleSignatures},
+	}, want: transcript.Bad, rule: transcript.RuleSignatures,
+		says: "the authenticator's counter is 98, and was 99 before"},
+	{name: "S10 two signatures in one file", before: armor(func(s string) string { return s + s }),
+		want: transcript.Bad, rule: transcript.RuleSignatures},
+	{name: "S10 text before", before: armor(func(s string) string { return "x\n" + s }),
+		want: transcript.Bad, rule: transcript.RuleSignatures},
+	{name: "S10 text after", before: armor(func(s string) string { return s + "x\n" }),
+		want: transcript.Bad, rule: transcript.RuleSignatures},
 	{name: "S10 PEM headers", before: armor(func(s string) string {
 		return strings.Replace(s, "SIGNATURE-----\n", "SIGNATURE-----\nComment: x\n\n", 1)
 	}), want: transcript.Bad, rule: transcript.RuleSignatures},
@@ -168,10 +194,13 @@ var attacks = []attack{
 		l := strings.SplitAfter(s, "\n")
 		return l[0] + strings.TrimSuffix(l[1], "\n") + strings.Join(l[2:], "")
 	}), want: transcript.Bad, rule: transcript.RuleSignatures, says: "the armor is not as ssh-keygen writes it"},
-	{name: "S11 a statement without its last line feed", before: func(d *draft) { restate(d, func(s string) string { return strings.TrimSuffix(s, "\n") }) },
-		want: transcript.Bad, rule: transcript.RuleSignatures, says: "not the statement that was asked"},
-	{name: "S13 a key not valid yet", before: func(d *draft) { valid(d, `valid-after="20270101000000Z"`) }, want: transcript.Bad, rule: transcript.RuleSignatures, says: "the key is valid from 2027-01-01"},
-	{name: "S13 a key not valid any more", before: func(d *draft) { valid(d, `valid-before="20260101000000Z"`) }, want: transcript.Bad, rule: transcript.RuleSignatures, says: "the key was valid until 2026-01-01"},
+	{name: "S11 a statement without its last line feed",
+		before: func(d *draft) { restate(d, func(s string) string { return strings.TrimSuffix(s, "\n") }) },
+		want:   transcript.Bad, rule: transcript.RuleSignatures, says: "not the statement that was asked"},
+	{name: "S13 a key not valid yet", before: func(d *draft) { valid(d, `valid-after="20270101000000Z"`) },
+		want: transcript.Bad, rule: transcript.RuleSignatures, says: "the key is valid from 2027-01-01"},
+	{name: "S13 a key not valid any more", before: func(d *draft) { valid(d, `valid-before="20260101000000Z"`) },
+		want: transcript.Bad, rule: transcript.RuleSignatures, says: "the key was valid until 2026-01-01"},
 	{name: "S15 a signature over other bytes", before: func(d *draft) {
 		d.Events[d.Find(transcript.Signed, "approve", "alice")].Facts["forge.statement"] = "something else\n"
 	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "not the statement that was asked"},
@@ -183,7 +212,8 @@ var attacks = []attack{
 		d.Events[d.Find(transcript.Signed, "approve", "alice")].Facts["signer"] = "wendy"
 	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "the roster does not allow it"},
 
-	{name: "too few for the act", before: func(d *draft) { d.Drop(transcript.Signed, "approve", "dora") }, want: transcript.Bad, rule: transcript.RuleQuorum, says: "1 of 2"},
+	{name: "too few for the act", before: func(d *draft) { d.Drop(transcript.Signed, "approve", "dora") },
+		want: transcript.Bad, rule: transcript.RuleQuorum, says: "1 of 2"},
 	{name: "an act that no plan covers", before: func(d *draft) {
 		d.Insert(d.Find(transcript.Closed, "", ""), transcript.Begun, "destroy", nil)
 	}, want: transcript.Bad, rule: transcript.RuleOrder, says: "no plan covers it"},
@@ -194,13 +224,15 @@ var attacks = []attack{
 	{name: "an approval that outlived its run", before: func(d *draft) {
 		d.Insert(d.Find(transcript.Begun, "switch", ""), transcript.Resumed, "", nil)
 	}, want: transcript.Bad, rule: transcript.RuleQuorum, says: "0 of 2"},
-	{name: "closed with an act half done", before: func(d *draft) { d.Drop(transcript.Done, "switch", "") }, want: transcript.Bad, rule: transcript.RuleOrder, says: "closed as done, but switch is not"},
+	{name: "closed with an act half done", before: func(d *draft) { d.Drop(transcript.Done, "switch", "") },
+		want: transcript.Bad, rule: transcript.RuleOrder, says: "closed as done, but switch is not"},
 	{name: "a second roster", before: func(d *draft) {
 		again := d.Events[d.Find(transcript.Roster, "roster", "")]
 		d.Insert(2, transcript.Roster, "roster", maps.Clone(again.Facts))
 	}, want: transcript.Bad, rule: transcript.RuleRoster, says: "a second roster"},
 	{name: "too many disagree", before: func(d *draft) {
-		d.Verdicts = map[string]transcript.Verdict{"alice": transcript.Disagree, "bob": transcript.Disagree, "wendy": transcript.Disagree}
+		d.Verdicts = map[string]transcript.Verdict{"alice": transcript.Disagree, "bob": transcript.Disagree,
+			"wendy": transcript.Disagree}
 	}, want: transcript.Incomplete, rule: transcript.RuleFinals, says: "1 of 2 agree"},
 	{name: "no roster, and so nobody to sign", before: func(d *draft) {
 		plan := d.Events[d.Find(transcript.Plan, "approve", "")].Facts
@@ -234,10 +266,12 @@ var attacks = []attack{
 	}, want: transcript.Bad, rule: transcript.RuleOrder, says: "act switch: no plan covers it"},
 	{name: "a plan replaced after the act was begun", before: func(d *draft) {
 		plan := "kekceremony plan v1\nanother\n"
-		d.Insert(d.Find(transcript.Done, "switch", ""), transcript.Plan, "approve", transcript.Facts{"plan": plan, "sha256": transcript.Digest([]byte(plan)), "acts": "switch"})
+		d.Insert(d.Find(transcript.Done, "switch", ""), transcript.Plan, "approve",
+			transcript.Facts{"plan": plan, "sha256": transcript.Digest([]byte(plan)), "acts": "switch"})
 	}, want: transcript.Bad, rule: transcript.RuleQuorum, says: "0 of 2"},
 	{name: "a fact in a line of another kind", before: func(d *draft) {
-		d.Insert(d.Find(transcript.Closed, "", ""), transcript.Found, "x", transcript.Facts{"roster_sha256": transcript.NoDigest})
+		d.Insert(d.Find(transcript.Closed, "", ""), transcript.Found, "x",
+			transcript.Facts{"roster_sha256": transcript.NoDigest})
 	}, want: transcript.Bad, rule: transcript.RuleOrder, says: "fact roster_sha256 in a found line"},
 	{name: "others attended than signed", before: func(d *draft) {
 		d.Events[d.Find(transcript.Gathered, "attend", "")].Facts["attended"] = "alice, bob, dora, wendy, zoe"
@@ -251,12 +285,16 @@ var attacks = []attack{
 	{name: "a final of somebody who did not attend", before: func(d *draft) {
 		d.Drop(transcript.Signed, "attend", "bob")
 		d.Events[d.Find(transcript.Gathered, "attend", "")].Facts["attended"] = "alice, dora, wendy"
-	}, after: func(d *draft) { addFinal(d, "bob") }, want: transcript.Bad, rule: transcript.RuleFinals, says: "bob did not attend"},
+	}, after: func(d *draft) { addFinal(d, "bob") },
+		want: transcript.Bad, rule: transcript.RuleFinals, says: "bob did not attend"},
 	{name: "only witnesses agree", before: func(d *draft) {
-		d.Verdicts = map[string]transcript.Verdict{"alice": transcript.Disagree, "bob": transcript.Disagree, "dora": transcript.Disagree}
+		d.Verdicts = map[string]transcript.Verdict{"alice": transcript.Disagree, "bob": transcript.Disagree,
+			"dora": transcript.Disagree}
 	}, want: transcript.Incomplete, rule: transcript.RuleFinals, says: "0 of 2 agree"},
-	{name: "a line feed in a fact of one line", after: replace(`"Vault 3"`, `"Vault\n3"`), want: transcript.Bad, rule: transcript.RuleLog, says: "fact place: byte 0x0a"},
-	{name: "a name that is not ASCII", after: replace(`"place":"Vault 3"`, `"pl\u009bce":"Vault 3"`), want: transcript.Bad, rule: transcript.RuleLog, says: "fact pl"},
+	{name: "a line feed in a fact of one line", after: replace(`"Vault 3"`, `"Vault\n3"`),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "fact place: byte 0x0a"},
+	{name: "a name that is not ASCII", after: replace(`"place":"Vault 3"`, `"pl\u009bce":"Vault 3"`),
+		want: transcript.Bad, rule: transcript.RuleLog, says: "fact pl"},
 	{name: "another verdict than was signed", after: func(d *draft) {
 		d.Files["final.alice.txt"] = bytes.Replace(d.Files["final.alice.txt"], []byte("followed"), []byte("disagree"), 1)
 	}, want: transcript.Bad, rule: transcript.RuleFinals},

@@ -52,7 +52,8 @@ func forked(reports []Report) error {
 		}
 		prev := r.Events[0].Prev
 		if other, ok := by[prev]; ok {
-			return broken(RuleChain, "a fork: %s and %s follow the same final digest", printable.Text(other), printable.Text(r.Bundle.Name))
+			return broken(RuleChain, "a fork: %s and %s follow the same final digest",
+				printable.Text(other), printable.Text(r.Bundle.Name))
 		}
 		by[prev] = r.Bundle.Name
 	}
@@ -65,7 +66,8 @@ func (r Report) follows(seq int, prev string, counters quorum.Counters) error {
 	case len(r.Events) == 0:
 		return broken(RuleChain, "it has no line: %w", ErrIncomplete)
 	case r.seq() != seq:
-		return broken(RuleChain, "a gap: ceremony %d is missing, the next one there is %s", seq, printable.Text(r.Opened()[FactCeremony]))
+		return broken(RuleChain, "a gap: ceremony %d is missing, the next one there is %s",
+			seq, printable.Text(r.Opened()[FactCeremony]))
 	case prev == "":
 		return broken(RuleChain, "the ceremony before it has no final digest")
 	case r.Events[0].Prev != prev:
@@ -73,7 +75,8 @@ func (r Report) follows(seq int, prev string, counters quorum.Counters) error {
 	}
 	for key, first := range r.firsts {
 		if last := counters[key]; last > 0 && first <= last {
-			return broken(RuleChain, "key %s: the authenticator's counter is %d, and was %d in an earlier ceremony", key, first, last)
+			return broken(RuleChain, "key %s: the authenticator's counter is %d, and was %d in an earlier ceremony",
+				key, first, last)
 		}
 	}
 	maps.Copy(counters, r.counters)
@@ -89,7 +92,8 @@ func (r Report) succeeds(before Report) error {
 		}
 	}
 	if have := r.Roster.Digest(); r.Roster.M > 0 && have != before.NextRoster() {
-		return broken(RuleChain, "its roster %s is not the one that ceremony %d left, %s", have, before.seq(), before.NextRoster())
+		return broken(RuleChain, "its roster %s is not the one that ceremony %d left, %s",
+			have, before.seq(), before.NextRoster())
 	}
 	finals := before.FinalFiles()
 	for _, name := range slices.Sorted(maps.Keys(now)) {

@@ -29,7 +29,8 @@ func TestC12(t *testing.T) {
 			}
 			return os.Symlink(to, path)
 		}, "roster: a link"},
-		{"hard link", func(t *testing.T, dir, path string) error { return os.Link(path, filepath.Join(dir, "..", "second")) }, "roster: it has a second name elsewhere"},
+		{"hard link", func(t *testing.T, dir, path string) error { return os.Link(path, filepath.Join(dir, "..", "second")) },
+			"roster: it has a second name elsewhere"},
 		{"FIFO", func(_ *testing.T, _, path string) error {
 			if err := os.Remove(path); err != nil {
 				return err
@@ -100,16 +101,25 @@ func brokenChains(t testing.TB) []brokenChain {
 	divided.Build()
 	three := two.Next().Build()
 	return []brokenChain{
-		{"C08 a fork", []*draft{one, two, next(func(d *draft) { d.Events[5].Facts["signer"] = "wendy"; d.Events[6].Facts["signer"] = "dora" })}, "a fork"},
+		{"C08 a fork", []*draft{one, two, next(func(d *draft) {
+			d.Events[5].Facts["signer"] = "wendy"
+			d.Events[6].Facts["signer"] = "dora"
+		})}, "a fork"},
 		{"C09 a middle one dropped", []*draft{one, three}, "a gap: ceremony 2 is missing"},
 		{"C09 the first one dropped", []*draft{two, three}, "a gap: ceremony 1 is missing"},
-		{"C09 the middle one replaced", []*draft{one, next(func(d *draft) { d.Events[0].Facts["tool"] = "another" }), three}, "does not follow the final digest of ceremony 2"},
-		{"C09 one open in the middle", []*draft{one, next(func(d *draft) { d.Drop(transcript.Closed, "", "") }), three}, "no final digest"},
-		{"C11 another chain", []*draft{one, next(func(d *draft) { d.Events[0].Facts["chain"] = "ffffffffffffffffffffffffffffffff" })}, `chain is "ffffffffffffffffffffffffffffffff"`},
+		{"C09 the middle one replaced", []*draft{one, next(func(d *draft) { d.Events[0].Facts["tool"] = "another" }), three},
+			"does not follow the final digest of ceremony 2"},
+		{"C09 one open in the middle", []*draft{one, next(func(d *draft) { d.Drop(transcript.Closed, "", "") }), three},
+			"no final digest"},
+		{"C11 another chain",
+			[]*draft{one, next(func(d *draft) { d.Events[0].Facts["chain"] = "ffffffffffffffffffffffffffffffff" })},
+			`chain is "ffffffffffffffffffffffffffffffff"`},
 		{"another mode", []*draft{one, next(func(d *draft) { rehearsed(d) })}, `mode is "rehearsal", and was "production"`},
-		{"a roster that nobody put there", []*draft{one, next(func(d *draft) { demand(d, "# quorum: 1\n") })}, "is not the one that ceremony 1 left"},
+		{"a roster that nobody put there", []*draft{one, next(func(d *draft) { demand(d, "# quorum: 1\n") })},
+			"is not the one that ceremony 1 left"},
 		{"a dissenter's final vanished", []*draft{without(one, "bob"), two}, "final.bob.txt of ceremony 1 is missing"},
-		{"a final that makes the quorum, added after the next one began", []*draft{divided, late(divided)}, "final.bob.txt of ceremony 1 was added after this one began"},
+		{"a final that makes the quorum, added after the next one began", []*draft{divided, late(divided)},
+			"final.bob.txt of ceremony 1 was added after this one began"},
 		{"S09 a counter that an earlier ceremony had passed", []*draft{one, next(func(d *draft) {
 			d.Person("dora").Signer.(*transcripttest.Authenticator).Counter = 1
 		})}, "counter is 2, and was 3 in an earlier ceremony"},
@@ -208,7 +218,8 @@ func changing(t *testing.T) *draft {
 	sum := transcript.Digest([]byte(roster))
 	at := d.Find(transcript.Plan, "approve", "")
 	d.Insert(at, transcript.NextRoster, "next-roster", transcript.Facts{"next_roster": roster, "next_roster_sha256": sum})
-	d.Insert(at+1, transcript.Asked, "prove", transcript.Facts{"purpose": "roster", "next_roster_sha256": sum, "nonce.erin": "f1"})
+	d.Insert(at+1, transcript.Asked, "prove",
+		transcript.Facts{"purpose": "roster", "next_roster_sha256": sum, "nonce.erin": "f1"})
 	d.Insert(at+2, transcript.Signed, "prove", transcript.Facts{"signer": "erin"})
 	d.Insert(at+3, transcript.Gathered, "prove", transcript.Facts{"joined": "erin"})
 	plan := d.Events[d.Find(transcript.Plan, "approve", "")].Facts
@@ -234,7 +245,8 @@ func TestRosterChange(t *testing.T) {
 		{"S19 signed by the new people only", func(d *draft) {
 			d.Events[d.Find(transcript.Signed, "approve", "alice")].Facts["signer"] = "erin"
 		}, transcript.RuleSignatures, "the roster has no such person"},
-		{"nobody proved the new key", func(d *draft) { d.Drop(transcript.Signed, "prove", "erin") }, transcript.RuleQuorum, "erin has not proved"},
+		{"nobody proved the new key", func(d *draft) { d.Drop(transcript.Signed, "prove", "erin") }, transcript.RuleQuorum,
+			"erin has not proved"},
 		{"S19 the proofs of the new keys taken for the approval", func(d *draft) {
 			d.Drop(transcript.Signed, "approve", "alice")
 			d.Drop(transcript.Signed, "approve", "dora")
@@ -247,7 +259,8 @@ func TestRosterChange(t *testing.T) {
 		{"a proof for another roster", func(d *draft) {
 			roster := transcripttest.RosterOf(1, d.Mode, d.People[1], d.People[len(d.People)-1])
 			sum := transcript.Digest([]byte(roster))
-			d.Insert(d.Find(transcript.Signed, "prove", "erin"), transcript.NextRoster, "next-roster", transcript.Facts{"next_roster": roster, "next_roster_sha256": sum})
+			d.Insert(d.Find(transcript.Signed, "prove", "erin"), transcript.NextRoster, "next-roster",
+				transcript.Facts{"next_roster": roster, "next_roster_sha256": sum})
 		}, transcript.RuleOrder, "nothing was asked"},
 		{"nobody was asked to", func(d *draft) {
 			d.Drop(transcript.Signed, "prove", "erin")
@@ -259,7 +272,8 @@ func TestRosterChange(t *testing.T) {
 		{"swapped after the approval", func(d *draft) {
 			roster := transcripttest.RosterOf(1, d.Mode, d.People[1])
 			sum := transcript.Digest([]byte(roster))
-			d.Insert(d.Find(transcript.Done, "switch", ""), transcript.NextRoster, "next-roster", transcript.Facts{"next_roster": roster, "next_roster_sha256": sum})
+			d.Insert(d.Find(transcript.Done, "switch", ""), transcript.NextRoster, "next-roster",
+				transcript.Facts{"next_roster": roster, "next_roster_sha256": sum})
 			d.Events[d.Find(transcript.Done, "switch", "")].Facts["next_roster_sha256"] = sum
 		}, transcript.RuleRoster, "not the one of the plan"},
 	} {
@@ -282,7 +296,8 @@ func TestRosterChange(t *testing.T) {
 	if err := chainOf(t, good, next.Build()); err != nil {
 		t.Error(err)
 	}
-	if err := chainOf(t, good, good.Next().Build()); err == nil || !strings.Contains(err.Error(), "is not the one that ceremony 1 left") {
+	if err := chainOf(t, good, good.Next().Build()); err == nil ||
+		!strings.Contains(err.Error(), "is not the one that ceremony 1 left") {
 		t.Errorf("the old people went on: %v", err)
 	}
 }

@@ -46,8 +46,10 @@ const (
 )
 
 // kinds are all there are.
-var kinds = []Kind{Opened, Roster, NextRoster, Deviation, Answered, Found, Noted, Asked, Plan, Signed, Gathered, Begun, Done,
-	Failed, Waiting, Resumed, Closed}
+var kinds = []Kind{
+	Opened, Roster, NextRoster, Deviation, Answered, Found, Noted, Asked, Plan, Signed,
+	Gathered, Begun, Done, Failed, Waiting, Resumed, Closed,
+}
 
 const logFile = "events.jsonl"
 

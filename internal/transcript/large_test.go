@@ -54,7 +54,8 @@ func TestTooLarge(t *testing.T) {
 	if n := size(d); n < 8<<20 {
 		t.Fatalf("only %d bytes", n)
 	}
-	if _, err := transcript.Verify(d.Write(t.TempDir())); err == nil || !strings.Contains(err.Error(), "a bundle of more than 8388608 bytes") {
+	if _, err := transcript.Verify(d.Write(t.TempDir())); err == nil ||
+		!strings.Contains(err.Error(), "a bundle of more than 8388608 bytes") {
 		t.Errorf("got %.200v", err)
 	}
 }

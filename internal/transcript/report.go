@@ -51,8 +51,13 @@ func (r Report) Signatures() (all []Signature) {
 	}
 	for name := range r.Finals {
 		file := FinalFile(name)
-		all = append(all, Signature{quorum.Signed{Name: name, Statement: r.Bundle.files[file], Signature: r.Bundle.files[file+".sig"], At: r.Events.End()},
-			r.Mode().Namespace(quorum.Final), r.Roster})
+		signed := quorum.Signed{
+			Name:      name,
+			Statement: r.Bundle.files[file],
+			Signature: r.Bundle.files[file+".sig"],
+			At:        r.Events.End(),
+		}
+		all = append(all, Signature{signed, r.Mode().Namespace(quorum.Final), r.Roster})
 	}
 	return all
 }

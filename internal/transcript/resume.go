@@ -18,7 +18,9 @@ import (
 // Resume opens the bundle of an unfinished ceremony, or builds it from the
 // fence where this console has none. A torn last line is cut off; its digest is
 // returned. Lines that only the disk or only the fence has are copied over.
-func Resume(ctx context.Context, dir, prev string, fence Fence, now func() time.Time) (w *Writer, torn string, err error) {
+func Resume(
+	ctx context.Context, dir, prev string, fence Fence, now func() time.Time,
+) (w *Writer, torn string, err error) {
 	if err := file.Mkdir(dir); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, "", fmt.Errorf("create bundle: %w", err)
 	}

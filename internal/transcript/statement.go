@@ -109,7 +109,8 @@ func FinalFile(name string) string { return "final." + name + ".txt" }
 
 // FinalStatement is what m signs at the end.
 func FinalStatement(core []byte, m quorum.Member, v Verdict) []byte {
-	return append(append([]byte{}, core...), lines("", "final", Digest(core), "signer", m.Name, "key", m.Fingerprint(), "verdict", string(v))[1:]...)
+	return append(append([]byte{}, core...),
+		lines("", "final", Digest(core), "signer", m.Name, "key", m.Fingerprint(), "verdict", string(v))[1:]...)
 }
 
 // VerdictOf finds the verdict with which a person's final was made.

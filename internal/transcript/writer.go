@@ -73,7 +73,14 @@ func (w *Writer) Append(ctx context.Context, kind Kind, step string, facts Facts
 	if w.State.Outcome != "" {
 		return Event{}, fmt.Errorf("write event %d: %w", len(w.Events), ErrClosed)
 	}
-	e := Event{Prev: w.prev, Seq: len(w.Events), Time: w.now().UTC().Format(time.RFC3339), Kind: kind, Step: step, Facts: facts}
+	e := Event{
+		Prev:  w.prev,
+		Seq:   len(w.Events),
+		Time:  w.now().UTC().Format(time.RFC3339),
+		Kind:  kind,
+		Step:  step,
+		Facts: facts,
+	}
 	line, err := e.Line()
 	if err != nil {
 		return e, err

@@ -82,7 +82,8 @@ func (p *choosePrompt) act(int) []string {
 			" deviation: your reason is written down, and stands in the plan you sign.")
 	}
 	if p.q.q.Lost {
-		return append(lines, " The transcript holds it, and nothing is lost. Bring the token back if it is", " away. Try again, PIN and probe first, or stop: the same command goes on.")
+		return append(lines, " The transcript holds it, and nothing is lost. Bring the token back if it is",
+			" away. Try again, PIN and probe first, or stop: the same command goes on.")
 	}
 	return append(lines, " The transcript holds it. Try the step again, or stop: the same command goes on.")
 }

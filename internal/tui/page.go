@@ -103,7 +103,9 @@ func (m *model) body() []string {
 	case m.signed != nil:
 		return append(lines, m.signed.body(v, m.width)...)
 	}
-	for _, part := range [][]string{details(v, m.width-1), probe(v, m.width-1), progress(v, m.width, m.now()), fleetTable(v)} {
+	for _, part := range [][]string{
+		details(v, m.width-1), probe(v, m.width-1), progress(v, m.width, m.now()), fleetTable(v),
+	} {
 		if len(part) > 0 {
 			lines = append(append(lines, part...), "")
 		}

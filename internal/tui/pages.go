@@ -46,7 +46,8 @@ func fleetTable(v engine.View) []string {
 			newest = p.Age
 		}
 	}
-	lines := []string{fmt.Sprintf(" Fleet   %d of %d live processes write %d, newest beat %.0f s ago", writes, len(t.Live()), t.Target, max(0, newest).Seconds())}
+	lines := []string{fmt.Sprintf(" Fleet   %d of %d live processes write %d, newest beat %.0f s ago",
+		writes, len(t.Live()), t.Target, max(0, newest).Seconds())}
 	if v.Progress != nil {
 		return lines
 	}
@@ -139,7 +140,8 @@ func ending(v engine.View, width int) []string {
 		}
 		lines = append(lines, label+strong.Render(g))
 	}
-	lines = append(lines, accent.Render(" Write it down now: each of you, on your own paper."), "", " Transcript    "+e.Bundle)
+	lines = append(lines, accent.Render(" Write it down now: each of you, on your own paper."), "",
+		" Transcript    "+e.Bundle)
 	return append(lines, commands(e)...)
 }
 

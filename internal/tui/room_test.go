@@ -59,7 +59,8 @@ func TestTakenBack(t *testing.T) {
 	}
 	m.key(tea.KeyMsg{Type: tea.KeyEnter})
 	m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("1")})
-	if got := control.Changes(); len(got) != 1 || got[0] != (rewrap.Change{Action: engine.SetRate, By: "alice", Rate: 250}) {
+	if got := control.Changes(); len(got) != 1 ||
+		got[0] != (rewrap.Change{Action: engine.SetRate, By: "alice", Rate: 250}) {
 		t.Errorf("changes %v", got)
 	}
 	m.key(tea.KeyMsg{Type: tea.KeyCtrlC})

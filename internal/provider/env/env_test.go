@@ -24,12 +24,18 @@ func TestOpenRefuses(t *testing.T) {
 		environ []string
 		want    string
 	}{
-		{"62 characters", []string{v1 + good[:62]}, "read the environment: " + env.Variable(1) + " has 62 characters, want 64 of hex"},
-		{"63 characters", []string{v1 + good[:63]}, "read the environment: " + env.Variable(1) + " has 63 characters, want 64 of hex"},
-		{"65 characters", []string{v1 + good + "a"}, "read the environment: " + env.Variable(1) + " has 65 characters, want 64 of hex"},
-		{"not hex", []string{v1 + good[:63] + "g"}, "read the environment: " + env.Variable(1) + " holds a character that is not hex"},
-		{"equal keys", []string{v1 + good, v2 + strings.ToUpper(good)}, env.Variable(1) + " and " + env.Variable(2) + " hold the same key"},
-		{"given twice", []string{v1 + good, v1 + strings.Repeat("b2", 32)}, "read the environment: " + env.Variable(1) + " is given twice with different values"},
+		{"62 characters", []string{v1 + good[:62]},
+			"read the environment: " + env.Variable(1) + " has 62 characters, want 64 of hex"},
+		{"63 characters", []string{v1 + good[:63]},
+			"read the environment: " + env.Variable(1) + " has 63 characters, want 64 of hex"},
+		{"65 characters", []string{v1 + good + "a"},
+			"read the environment: " + env.Variable(1) + " has 65 characters, want 64 of hex"},
+		{"not hex", []string{v1 + good[:63] + "g"},
+			"read the environment: " + env.Variable(1) + " holds a character that is not hex"},
+		{"equal keys", []string{v1 + good, v2 + strings.ToUpper(good)},
+			env.Variable(1) + " and " + env.Variable(2) + " hold the same key"},
+		{"given twice", []string{v1 + good, v1 + strings.Repeat("b2", 32)},
+			"read the environment: " + env.Variable(1) + " is given twice with different values"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := env.Open(env.Config{}, c.environ)
@@ -80,7 +86,8 @@ func TestSecretsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = env.Open(env.Config{SecretsFile: path}, nil)
-	if !errors.Is(err, file.ErrMode) || err.Error() != "read "+path+": mode 0644: want a regular file of mode 0600 or stricter" {
+	want := "read " + path + ": mode 0644: want a regular file of mode 0600 or stricter"
+	if !errors.Is(err, file.ErrMode) || err.Error() != want {
 		t.Errorf("mode 0644: %v", err)
 	}
 }

@@ -90,7 +90,8 @@ func everyCallEnds(t *testing.T, end, says string) {
 		if !errors.Is(err, provider.ErrKeeper) || errors.Is(err, provider.ErrGone) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", at.call, err)
 		}
-		if _, again := p.Describe(t.Context()); !errors.Is(again, provider.ErrKeeper) || !strings.Contains(again.Error(), says) {
+		if _, again := p.Describe(t.Context()); !errors.Is(again, provider.ErrKeeper) ||
+			!strings.Contains(again.Error(), says) {
 			t.Errorf("%s, the call after: %v", at.call, again)
 		}
 		if err := p.Close(); err != nil {
@@ -118,7 +119,8 @@ func TestP12Killed(t *testing.T) {
 	p := open(t, c)
 	pid := strings.TrimSpace(pkcs11test.Run(t, "pgrep", "-P", fmt.Sprint(os.Getpid()), "-f", "kekceremony keeper"))
 	pkcs11test.Run(t, "kill", "-9", pid)
-	if _, err := p.Describe(t.Context()); !errors.Is(err, provider.ErrKeeper) || !strings.Contains(err.Error(), "signal: killed") {
+	if _, err := p.Describe(t.Context()); !errors.Is(err, provider.ErrKeeper) ||
+		!strings.Contains(err.Error(), "signal: killed") {
 		t.Errorf("%v", err)
 	}
 }
@@ -126,7 +128,9 @@ func TestP12Killed(t *testing.T) {
 // TestP12Rude: a module that prints, takes over signals, starts threads or is slow
 // does its work all the same, and what it prints is nowhere.
 func TestP12Rude(t *testing.T) {
-	for i, mode := range []string{"Login=1:noise", "Login=1:signals", "Login=1:threads", "latency", "EncryptInit=1:sleep300"} {
+	for i, mode := range []string{
+		"Login=1:noise", "Login=1:signals", "Login=1:threads", "latency", "EncryptInit=1:sleep300",
+	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			fault, c := kept(t)
 			fault.Set(mode)
@@ -230,7 +234,8 @@ func TestStoppedAndLarge(t *testing.T) {
 	_, items := keys(t, p, 10)
 	pid := strings.TrimSpace(pkcs11test.Run(t, "pgrep", "-P", fmt.Sprint(os.Getpid()), "-f", "kekceremony keeper"))
 	pkcs11test.Run(t, "kill", "-STOP", pid)
-	if _, err := p.Rewrap(t.Context(), slices.Repeat(items, 1000), kek.NameOf(chain, 2)); !errors.Is(err, provider.ErrKeeper) {
+	_, err := p.Rewrap(t.Context(), slices.Repeat(items, 1000), kek.NameOf(chain, 2))
+	if !errors.Is(err, provider.ErrKeeper) {
 		t.Errorf("%v", err)
 	}
 }
@@ -299,7 +304,8 @@ func TestAgentWithoutKeeper(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	opened := 0
-	a := fleet.Agent{Store: db, Provider: gone, Chain: chain, Role: "app", Every: 50 * time.Millisecond, Say: func(string) {},
+	a := fleet.Agent{Store: db, Provider: gone, Chain: chain, Role: "app", Every: 50 * time.Millisecond,
+		Say: func(string) {},
 		Open: func(context.Context) (provider.Provider, error) {
 			if opened++; opened == 1 {
 				return nil, provider.ErrGone
@@ -379,7 +385,8 @@ func TestCalledOff(t *testing.T) {
 		t.Errorf("the call after: %v", err)
 	}
 	fault.Set("EncryptInit=1:hang")
-	if _, err := p.Rewrap(calledOff(t, fault, "hang"), items, kek.NameOf(chain, 2)); !errors.Is(err, provider.ErrKeeper) || !strings.Contains(err.Error(), "did not stop") {
+	if _, err := p.Rewrap(calledOff(t, fault, "hang"), items, kek.NameOf(chain, 2)); !errors.Is(err, provider.ErrKeeper) ||
+		!strings.Contains(err.Error(), "did not stop") {
 		t.Errorf("%v", err)
 	}
 }

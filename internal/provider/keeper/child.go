@@ -49,7 +49,14 @@ func start(c Config, t *term.Terminal) (*Provider, error) {
 		conn.Close()
 		return nil, err
 	}
-	p := &Provider{deadline: cmp.Or(c.Deadline, usualDeadline), conn: conn, client: rpc.NewClient(conn), cmd: cmd, words: words, exited: make(chan struct{})}
+	p := &Provider{
+		deadline: cmp.Or(c.Deadline, usualDeadline),
+		conn:     conn,
+		client:   rpc.NewClient(conn),
+		cmd:      cmd,
+		words:    words,
+		exited:   make(chan struct{}),
+	}
 	go func() {
 		_ = cmd.Wait() // how it ended is in its state
 		close(p.exited)

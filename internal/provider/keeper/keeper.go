@@ -86,7 +86,9 @@ var _ provider.PINLogin = withPIN{}
 // What can be known before anything of the provider runs is told to known, if there is
 // such, and the child opens just that or nothing: a module that runs can say of itself what
 // it likes.
-func Open(ctx context.Context, c Config, t *term.Terminal, known func(map[string]string) error) (provider.Provider, error) {
+func Open(
+	ctx context.Context, c Config, t *term.Terminal, known func(map[string]string) error,
+) (provider.Provider, error) {
 	settings, pinned, err := c.Settings.Pin()
 	if err != nil {
 		return nil, err

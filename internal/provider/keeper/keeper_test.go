@@ -123,7 +123,9 @@ func TestKeeper(t *testing.T) {
 			lines = append(lines, v.Line+" "+string(v.Outcome))
 		}
 	})
-	if got := strings.Join(lines, ", "); err != nil || got != "mechanism ok, key ok, IV ok, round trip ok, tamper ok, identity ok, size query ok, key wrap ok, throughput ok" {
+	const want = "mechanism ok, key ok, IV ok, round trip ok, tamper ok, identity ok, size query ok, " +
+		"key wrap ok, throughput ok"
+	if got := strings.Join(lines, ", "); err != nil || got != want {
 		t.Fatalf("%v, %s", err, got)
 	}
 	one, two := kek.NameOf(chain, 1), kek.NameOf(chain, 2)
@@ -142,7 +144,8 @@ func TestKeeper(t *testing.T) {
 	}
 	into := make([]byte, kek.Size)
 	for i, dek := range deks {
-		if err := p.Unwrap(t.Context(), two, out[i].New, into); err != nil || !bytes.Equal(into, dek) || !bytes.Equal(out[i].Old, items[i].Wrapped) {
+		if err := p.Unwrap(t.Context(), two, out[i].New, into); err != nil || !bytes.Equal(into, dek) ||
+			!bytes.Equal(out[i].Old, items[i].Wrapped) {
 			t.Fatalf("item %d: %v", i, err)
 		}
 	}
@@ -162,7 +165,8 @@ func TestErrors(t *testing.T) {
 	t.Parallel()
 	pkcs11test.TokensForPrograms(t, pkcs11test.Label)
 	c := config(pkcs11test.Module(t), func(c *pkcs11.Config) { c.TokenLabel = "other" })
-	if _, err := tryOpen(t, c); !errors.Is(err, provider.ErrNoToken) || err.Error() != `find token "other": no such token` {
+	const none = `find token "other": no such token`
+	if _, err := tryOpen(t, c); !errors.Is(err, provider.ErrNoToken) || err.Error() != none {
 		t.Errorf("%v", err)
 	}
 	p := open(t, config(pkcs11test.Module(t)))
@@ -170,14 +174,15 @@ func TestErrors(t *testing.T) {
 	if err := os.WriteFile(wrong, []byte("4321"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := (login.Login{PIN: login.PIN{File: wrong}}).Into(t.Context(), p); err == nil || !strings.Contains(err.Error(), "mode 0644") {
+	refused := login.Login{PIN: login.PIN{File: wrong}}
+	if err := refused.Into(t.Context(), p); err == nil || !strings.Contains(err.Error(), "mode 0644") {
 		t.Errorf("a file that others read: %v", err)
 	}
 	if err := os.Chmod(wrong, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := (login.Login{PIN: login.PIN{File: wrong}}).Into(t.Context(), p); !errors.Is(err, provider.ErrPINRefused) {
+		if err := refused.Into(t.Context(), p); !errors.Is(err, provider.ErrPINRefused) {
 			t.Errorf("%v", err)
 		}
 	}

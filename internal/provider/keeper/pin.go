@@ -13,7 +13,9 @@ import (
 // Tries implements provider.PINLogin.
 func (p withPIN) Tries(ctx context.Context) (provider.Tries, error) {
 	a, err := p.ask(ctx, "Tries", Request{}, p.deadline)
-	a.Tries.Token, a.Tries.Serial, a.Tries.Warning = printable.Again(a.Tries.Token), printable.Again(a.Tries.Serial), printable.Again(a.Tries.Warning)
+	for _, text := range []*string{&a.Tries.Token, &a.Tries.Serial, &a.Tries.Warning} {
+		*text = printable.Again(*text)
+	}
 	p.keypad = err == nil && !a.Tries.Ask && !a.Tries.In
 	return a.Tries, err
 }

@@ -81,7 +81,8 @@ func TestTwoConsolesAtThePIN(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = login.Login{PIN: login.PIN{File: wrong, Tries: 3}, Dir: dir}.Into(t.Context(), open(t, c))
-	if _, marked := os.Lstat(wrong + ".refused"); !errors.Is(err, provider.ErrFinalTry) || marked == nil || fault.Count("login") != 2 {
+	_, marked := os.Lstat(wrong + ".refused")
+	if !errors.Is(err, provider.ErrFinalTry) || marked == nil || fault.Count("login") != 2 {
 		t.Errorf("%v, %d attempts", err, fault.Count("login"))
 	}
 }
@@ -186,7 +187,8 @@ func TestPINFile(t *testing.T) {
 	}
 	path := pinFile(t)
 	err := login.Login{PIN: login.PIN{File: path, Tries: 3}, Dir: dir}.Into(t.Context(), open(t, c))
-	if _, marked := os.Lstat(path + ".refused"); !errors.Is(err, provider.ErrPINLocked) || marked == nil || fault.Count("login") != logins {
+	_, marked := os.Lstat(path + ".refused")
+	if !errors.Is(err, provider.ErrPINLocked) || marked == nil || fault.Count("login") != logins {
 		t.Errorf("%v, marked %t, %d attempts", err, marked == nil, fault.Count("login")-logins)
 	}
 }

@@ -68,7 +68,11 @@ func (p *Provider) Probe(ctx context.Context, report func(provider.Verdict)) err
 		if a.Verdict == nil {
 			return settled(ctx, a.Fault)
 		}
-		report(provider.Verdict{Line: printable.Again(a.Verdict.Line), Outcome: a.Verdict.Outcome, Detail: printable.Again(a.Verdict.Detail)})
+		report(provider.Verdict{
+			Line:    printable.Again(a.Verdict.Line),
+			Outcome: a.Verdict.Outcome,
+			Detail:  printable.Again(a.Verdict.Detail),
+		})
 	}
 }
 

@@ -26,7 +26,8 @@ const (
 // Serve is the child: it answers until the other end of its socket is closed. What
 // is typed at the terminal is not for it, so it lets signals pass.
 func Serve() error {
-	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT,
+		syscall.SIGPIPE, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
 	file := os.NewFile(fdSocket, "keeper")
 	conn, err := net.FileConn(file)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 // known are the errors that keep their identity on the way from the child; a place
 // in this list is what is sent.
 var known = []error{
-	provider.ErrNoKey, provider.ErrAmbiguous, provider.ErrGone, provider.ErrBusy, provider.ErrKeeper, provider.ErrPINRefused, provider.ErrPINLocked, provider.ErrUntried,
+	provider.ErrNoKey, provider.ErrAmbiguous, provider.ErrGone, provider.ErrBusy, provider.ErrKeeper,
+	provider.ErrPINRefused, provider.ErrPINLocked, provider.ErrUntried,
 	provider.ErrFinalTry, provider.ErrNoToken, provider.ErrTokens, provider.ErrUnguarded, provider.ErrNoFile,
 	term.ErrInterrupted, term.ErrNone, file.ErrMode, file.ErrOwner, file.ErrLink, file.ErrNotRegular,
 	fs.ErrNotExist, context.Canceled, context.DeadlineExceeded,
@@ -120,7 +121,13 @@ type (
 )
 
 func pack(call uint64, items []provider.Item, to kek.Name) Batch {
-	b := Batch{Call: call, To: to, Of: make([]int, len(items)), Lengths: make([]int, len(items)), Bytes: make([]byte, 0, 64*len(items))}
+	b := Batch{
+		Call:    call,
+		To:      to,
+		Of:      make([]int, len(items)),
+		Lengths: make([]int, len(items)),
+		Bytes:   make([]byte, 0, 64*len(items)),
+	}
 	for i, it := range items {
 		k := slices.IndexFunc(b.Keys, func(n kek.Name) bool { return n.Version == it.From.Version })
 		if k < 0 {

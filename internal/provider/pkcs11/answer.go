@@ -39,17 +39,20 @@ func (e *Error) Is(target error) bool {
 // isBusy reports an answer that a token gives when it has too much to do
 // (CloudHSM answers CKR_FUNCTION_FAILED or CKR_OPERATION_ACTIVE).
 func isBusy(err error) bool {
-	return is(err, pkcs11.CKR_FUNCTION_FAILED, pkcs11.CKR_OPERATION_ACTIVE, pkcs11.CKR_DEVICE_MEMORY, pkcs11.CKR_HOST_MEMORY)
+	return is(err, pkcs11.CKR_FUNCTION_FAILED, pkcs11.CKR_OPERATION_ACTIVE, pkcs11.CKR_DEVICE_MEMORY,
+		pkcs11.CKR_HOST_MEMORY)
 }
 
 // isLost reports that a session is gone while the token is there, or a key's handle.
 func isLost(err error) bool {
-	return is(err, pkcs11.CKR_SESSION_HANDLE_INVALID, pkcs11.CKR_SESSION_CLOSED, pkcs11.CKR_KEY_HANDLE_INVALID, pkcs11.CKR_OBJECT_HANDLE_INVALID)
+	return is(err, pkcs11.CKR_SESSION_HANDLE_INVALID, pkcs11.CKR_SESSION_CLOSED, pkcs11.CKR_KEY_HANDLE_INVALID,
+		pkcs11.CKR_OBJECT_HANDLE_INVALID)
 }
 
 // isGone reports that the token is not there.
 func isGone(err error) bool {
-	return is(err, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_TOKEN_NOT_PRESENT, pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_USER_NOT_LOGGED_IN)
+	return is(err, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_TOKEN_NOT_PRESENT, pkcs11.CKR_DEVICE_ERROR,
+		pkcs11.CKR_USER_NOT_LOGGED_IN)
 }
 
 func is(err error, codes ...uint) bool {

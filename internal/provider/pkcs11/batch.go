@@ -38,7 +38,9 @@ func (s *session) rewrap(items []provider.Item, keys *keyring, out []provider.Re
 
 // patiently is once on a new session. Of the sessions that are patient one tries at a
 // time: a busy token is not asked by all of them at the same instant.
-func (s *session) patiently(items []provider.Item, places []int, why error, keys *keyring, out []provider.Rewrapped) ([]int, error, error) {
+func (s *session) patiently(
+	items []provider.Item, places []int, why error, keys *keyring, out []provider.Rewrapped,
+) ([]int, error, error) {
 	s.p.patience.Lock()
 	defer s.p.patience.Unlock()
 	if err := s.again(why, keys); isBusy(err) || isLost(err) {
@@ -68,7 +70,9 @@ func (s *session) again(why error, keys *keyring) error {
 
 // once does the items at some places in one call. It returns the places of those that
 // are worth another try, and provider.ErrBusy, or ErrGone when one of them lost the session.
-func (s *session) once(items []provider.Item, places []int, keys *keyring, out []provider.Rewrapped) (left []int, why, err error) {
+func (s *session) once(
+	items []provider.Item, places []int, keys *keyring, out []provider.Rewrapped,
+) (left []int, why, err error) {
 	size := s.p.iv.size()
 	ivs := make([]byte, size*len(places))
 	if s.p.iv == ivHost {

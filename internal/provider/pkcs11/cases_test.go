@@ -69,7 +69,11 @@ func TestP10(t *testing.T) {
 // TestP10Refused: an IV that is constant, or all zeros, is refused by the probe and by
 // every wrap.
 func TestP10Refused(t *testing.T) {
-	for mode, says := range map[string]string{"zero-iv": "an IV was used twice in 2 wraps", "constant-iv": "an IV was used twice in 2 wraps", "cycle-iv": "an IV was used twice in 3001 wraps"} {
+	for mode, says := range map[string]string{
+		"zero-iv":     "an IV was used twice in 2 wraps",
+		"constant-iv": "an IV was used twice in 2 wraps",
+		"cycle-iv":    "an IV was used twice in 3001 wraps",
+	} {
 		p, _ := faulty(t, mode)
 		var failed *provider.ProbeError
 		if _, err := probe(t, p); !errors.As(err, &failed) || failed.Line != "IV" || failed.Detail != says {
@@ -93,7 +97,8 @@ func TestProbeLines(t *testing.T) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) { // SoftHSM2 takes a # in a path for a comment
 			p, fault := faulty(t, c.mode)
 			var failed *provider.ProbeError
-			if _, err := probe(t, p); !errors.As(err, &failed) || failed.Line != c.line || !strings.Contains(failed.Detail, c.detail) {
+			if _, err := probe(t, p); !errors.As(err, &failed) || failed.Line != c.line ||
+				!strings.Contains(failed.Detail, c.detail) {
 				t.Errorf("got %v, want line %s: %s", err, c.line, c.detail)
 			}
 			fault.Set()
@@ -151,7 +156,8 @@ func TestP01P02P03(t *testing.T) {
 			if err == nil {
 				err = p.Login(t.Context(), false)
 			}
-			if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) || c.want != nil && !errors.Is(err, c.want) {
+			if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) ||
+				c.want != nil && !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %s", err, c.says)
 			}
 			if c.want == nil && (errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrPINLocked)) {
@@ -193,7 +199,10 @@ func TestP01After(t *testing.T) {
 	pkcs11test.NewTokens(t, pkcs11test.Label)
 	fault := pkcs11test.NewFault(t)
 	p := open(t, fault.Module)
-	for mode, says := range map[string]string{"pin-final": "CKR_PIN_INCORRECT: PIN refused; the next wrong PIN locks it", "pin-locked": "CKR_PIN_INCORRECT: PIN refused; it is locked now"} {
+	for mode, says := range map[string]string{
+		"pin-final":  "CKR_PIN_INCORRECT: PIN refused; the next wrong PIN locks it",
+		"pin-locked": "CKR_PIN_INCORRECT: PIN refused; it is locked now",
+	} {
 		fault.Set("Login=1:wait")
 		turned, before := make(chan error, 1), fault.Count("wait")
 		go func() {
@@ -233,7 +242,8 @@ func TestP08(t *testing.T) {
 	}
 	for mode, says := range map[string]string{"mute": "local is unknown", "not-local": "local is false"} {
 		fault.Set(mode)
-		if k, err := p.Find(t.Context(), n); err != nil || k.Doubt == nil || !strings.Contains(k.Doubt.Error(), says) || k.Attributes["sensitive"] != "true" {
+		if k, err := p.Find(t.Context(), n); err != nil || k.Doubt == nil || !strings.Contains(k.Doubt.Error(), says) ||
+			k.Attributes["sensitive"] != "true" {
 			t.Errorf("%s: %v, %v", mode, err, k)
 		}
 	}
@@ -243,8 +253,13 @@ func TestP08(t *testing.T) {
 // refused by the probe.
 func TestP08More(t *testing.T) {
 	for mode, says := range map[string]string{
-		"grant 106": "wrap is true, want false", "grant 107": "unwrap is true, want false", "grant 10c": "derive is true, want false",
-		"grant 162": "extractable is true, want false", "grant 170": "modifiable is true, want false", "grant 171": "copyable is true, want false", "short-key": "bytes is 16, want 32",
+		"grant 106": "wrap is true, want false",
+		"grant 107": "unwrap is true, want false",
+		"grant 10c": "derive is true, want false",
+		"grant 162": "extractable is true, want false",
+		"grant 170": "modifiable is true, want false",
+		"grant 171": "copyable is true, want false",
+		"short-key": "bytes is 16, want 32",
 	} {
 		p, _ := faulty(t, mode)
 		var failed *provider.ProbeError
@@ -265,7 +280,8 @@ func TestP08More(t *testing.T) {
 func TestP06Strangers(t *testing.T) {
 	p, _ := faulty(t)
 	stranger := func(id []byte, label string) {
-		pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--token-label", pkcs11test.Label, "--login", "--pin", pkcs11test.PIN,
+		pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--token-label", pkcs11test.Label,
+			"--login", "--pin", pkcs11test.PIN,
 			"--keygen", "--key-type", "AES:32", "--id", fmt.Sprintf("%x", id), "--label", label)
 	}
 	one, two, three := kek.NameOf(chain, 1), kek.NameOf(chain, 2), kek.NameOf(chain, 3)
@@ -288,7 +304,10 @@ func TestP06Strangers(t *testing.T) {
 func TestRewrapCompared(t *testing.T) {
 	p, fault := faulty(t)
 	all := items(t, p, 5)
-	for _, c := range []struct{ modes, says string }{{"corrupt", "unwrap what was just wrapped: "}, {"corrupt,ignore-tag", "what was just wrapped unwraps to another value"}} {
+	for _, c := range []struct{ modes, says string }{
+		{"corrupt", "unwrap what was just wrapped: "},
+		{"corrupt,ignore-tag", "what was just wrapped unwraps to another value"},
+	} {
 		modes, says := c.modes, c.says
 		fault.Set(strings.Split(modes, ",")...)
 		answers, err := p.Rewrap(t.Context(), all, kek.NameOf(chain, 2))
@@ -336,8 +355,11 @@ func TestP11(t *testing.T) {
 // TestP13: what the module says when it is opened, and of sessions.
 func TestP13(t *testing.T) {
 	for mode, says := range map[string]string{
-		"Initialize=1:a": "initialize module", "Initialize=1:9": "CKR_NEED_TO_CREATE_THREADS", "OpenSession=1:b1": "CKR_SESSION_COUNT",
-		"GetTokenInfo=1:30": "CKR_DEVICE_ERROR", "OpenSession=1:e0": "CKR_TOKEN_NOT_PRESENT",
+		"Initialize=1:a":    "initialize module",
+		"Initialize=1:9":    "CKR_NEED_TO_CREATE_THREADS",
+		"OpenSession=1:b1":  "CKR_SESSION_COUNT",
+		"GetTokenInfo=1:30": "CKR_DEVICE_ERROR",
+		"OpenSession=1:e0":  "CKR_TOKEN_NOT_PRESENT",
 	} {
 		pkcs11test.NewTokens(t, pkcs11test.Label)
 		fault := pkcs11test.NewFault(t, mode)
@@ -352,7 +374,8 @@ func TestP13(t *testing.T) {
 	// An operation that was left active does not outlive its session.
 	p, fault := faulty(t)
 	all := items(t, p, 4)
-	for _, rv := range []string{"90", "6", "b3", "31"} { // OPERATION_ACTIVE, FUNCTION_FAILED, SESSION_HANDLE_INVALID, DEVICE_MEMORY
+	// OPERATION_ACTIVE, FUNCTION_FAILED, SESSION_HANDLE_INVALID, DEVICE_MEMORY
+	for _, rv := range []string{"90", "6", "b3", "31"} {
 		fault.Set("EncryptInit=1:" + rv)
 		answers, err := p.Rewrap(t.Context(), all, kek.NameOf(chain, 2))
 		if err != nil {
@@ -410,6 +433,7 @@ func TestP14(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	const list = "unsigned long C_GetFunctionList(void **l) "
 	for name, c := range map[string]struct{ path, says string }{
 		"another user's":             {theirs, "its owner is neither root nor this user"},
 		"below another user's":       {under, "under: its owner is neither root nor this user"},
@@ -420,8 +444,8 @@ func TestP14(t *testing.T) {
 		"another machine":            {put("other.so", other, 0o644), "not a PKCS#11 module for this machine"},
 		"cut short":                  {put("short.so", good[:len(good)/2], 0o644), "the file is cut short"},
 		"no C_GetFunctionList":       {build("none.so", "int nothing;\n"), "not a PKCS#11 module for this machine"},
-		"it refuses the list":        {build("refuses.so", "unsigned long C_GetFunctionList(void **l) { *l = 0; return 5; }\n"), "no function list"},
-		"an empty list":              {build("empty.so", "unsigned long C_GetFunctionList(void **l) { *l = 0; return 0; }\n"), "no function list"},
+		"it refuses the list":        {build("refuses.so", list+"{ *l = 0; return 5; }\n"), "no function list"},
+		"an empty list":              {build("empty.so", list+"{ *l = 0; return 0; }\n"), "no function list"},
 		"a directory":                {dir, "not a regular file"},
 	} {
 		p, err := pkcs11.Open(pkcs11.Config{ModulePath: c.path, TokenLabel: pkcs11test.Label})

@@ -24,7 +24,8 @@ func (p *probe) identity() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	all, err := p.find(pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY), pkcs11.NewAttribute(pkcs11.CKA_LABEL, p.cfg.Identity.Label))
+	all, err := p.find(pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY),
+		pkcs11.NewAttribute(pkcs11.CKA_LABEL, p.cfg.Identity.Label))
 	if err != nil {
 		return "", err
 	}

@@ -33,7 +33,8 @@ func (p *Provider) discoverIV(key pkcs11.ObjectHandle, sample []byte) error {
 	case err == nil && n == want+gcm.LongIVSize && bytes.Equal(iv, make([]byte, gcm.IVSize)):
 		p.iv = ivAppended
 	case err == nil && n != want:
-		return fmt.Errorf("the token answered %d bytes to %d, want %d: an IV mode this version does not speak", n, len(sample), want)
+		return fmt.Errorf("the token answered %d bytes to %d, want %d: an IV mode this version does not speak",
+			n, len(sample), want)
 	case err == nil && !bytes.Equal(iv, make([]byte, gcm.IVSize)):
 		p.iv = ivWritten
 	default:

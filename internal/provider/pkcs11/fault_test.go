@@ -85,7 +85,8 @@ func TestFaultHide(t *testing.T) {
 		t.Errorf("serial %s", about["serial"])
 	}
 	fault.Set("hide "+serials[0], "hide "+serials[1])
-	if err := p.Generate(t.Context(), kek.NameOf(chain, 1)); !errors.Is(err, provider.ErrGone) || !strings.Contains(err.Error(), "CKR_DEVICE_REMOVED") {
+	if err := p.Generate(t.Context(), kek.NameOf(chain, 1)); !errors.Is(err, provider.ErrGone) ||
+		!strings.Contains(err.Error(), "CKR_DEVICE_REMOVED") {
 		t.Errorf("on a session: %v", err)
 	}
 	if err := logIn(t, p, pkcs11test.PIN); err == nil || !strings.Contains(err.Error(), "CKR_TOKEN_NOT_PRESENT") {
@@ -94,7 +95,8 @@ func TestFaultHide(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pkcs11.Open(pkcs11.Config{ModulePath: fault.Module, TokenLabel: pkcs11test.Label}); !errors.Is(err, provider.ErrNoToken) {
+	hidden := pkcs11.Config{ModulePath: fault.Module, TokenLabel: pkcs11test.Label}
+	if _, err := pkcs11.Open(hidden); !errors.Is(err, provider.ErrNoToken) {
 		t.Errorf("found: %v", err)
 	}
 	fault.Set()
@@ -158,7 +160,8 @@ func TestFaultVendorGCM(t *testing.T) {
 	if err != nil || info.Flags != miekg.CKF_ENCRYPT|miekg.CKF_DECRYPT || info.MaxKeySize != kek.Size {
 		t.Errorf("%+v, %v", info, err)
 	}
-	if _, err := ctx.GetMechanismInfo(slot, []*miekg.Mechanism{miekg.NewMechanism(miekg.CKM_AES_GCM, nil)}); err != miekg.Error(miekg.CKR_MECHANISM_INVALID) {
+	gcm := []*miekg.Mechanism{miekg.NewMechanism(miekg.CKM_AES_GCM, nil)}
+	if _, err := ctx.GetMechanismInfo(slot, gcm); err != miekg.Error(miekg.CKR_MECHANISM_INVALID) {
 		t.Errorf("CKM_AES_GCM: %v", err)
 	}
 	s, err := ctx.OpenSession(slot, miekg.CKF_SERIAL_SESSION|miekg.CKF_RW_SESSION)
@@ -169,17 +172,22 @@ func TestFaultVendorGCM(t *testing.T) {
 		t.Fatal(err)
 	}
 	key, err := ctx.GenerateKey(s, []*miekg.Mechanism{miekg.NewMechanism(miekg.CKM_AES_KEY_GEN, nil)}, []*miekg.Attribute{
-		miekg.NewAttribute(miekg.CKA_VALUE_LEN, kek.Size), miekg.NewAttribute(miekg.CKA_ENCRYPT, true), miekg.NewAttribute(miekg.CKA_DECRYPT, true)})
+		miekg.NewAttribute(miekg.CKA_VALUE_LEN, kek.Size),
+		miekg.NewAttribute(miekg.CKA_ENCRYPT, true),
+		miekg.NewAttribute(miekg.CKA_DECRYPT, true),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	by := func(m uint, iv []byte) []*miekg.Mechanism {
 		return []*miekg.Mechanism{miekg.NewMechanism(m, miekg.NewGCMParams(iv, []byte("aad"), 128))}
 	}
-	if err := ctx.EncryptInit(s, by(miekg.CKM_AES_GCM, make([]byte, 12)), key); err != miekg.Error(miekg.CKR_MECHANISM_INVALID) {
+	err = ctx.EncryptInit(s, by(miekg.CKM_AES_GCM, make([]byte, 12)), key)
+	if err != miekg.Error(miekg.CKR_MECHANISM_INVALID) {
 		t.Errorf("CKM_AES_GCM: %v", err)
 	}
-	if err := ctx.EncryptInit(s, by(vendor, make([]byte, 12)), key); err != miekg.Error(miekg.CKR_MECHANISM_PARAM_INVALID) {
+	err = ctx.EncryptInit(s, by(vendor, make([]byte, 12)), key)
+	if err != miekg.Error(miekg.CKR_MECHANISM_PARAM_INVALID) {
 		t.Errorf("with an IV: %v", err)
 	}
 	var sealed [2][]byte

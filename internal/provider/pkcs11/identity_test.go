@@ -43,7 +43,11 @@ func TestP16Identity(t *testing.T) {
 			"other":  {mine, "this is another token"},
 			"absent": {other, `0 private keys are labelled "absent", want 1`},
 		} {
-			p, err := pkcs11.Open(pkcs11.Config{ModulePath: pkcs11test.Module(t), TokenLabel: pkcs11test.Label, Identity: pkcs11.Identity{Label: label, Public: c.public}})
+			p, err := pkcs11.Open(pkcs11.Config{
+				ModulePath: pkcs11test.Module(t),
+				TokenLabel: pkcs11test.Label,
+				Identity:   pkcs11.Identity{Label: label, Public: c.public},
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -64,7 +68,8 @@ func TestP16Identity(t *testing.T) {
 			switch {
 			case c.says == "" && (err != nil || line != "it has the private key of "+about["identity_sha256"]):
 				t.Errorf("%s, %s: %v, %q", kind, label, err, line)
-			case c.says != "" && (!errors.As(err, &failed) || failed.Line != "identity" || !strings.Contains(failed.Detail, c.says)):
+			case c.says != "" &&
+				(!errors.As(err, &failed) || failed.Line != "identity" || !strings.Contains(failed.Detail, c.says)):
 				t.Errorf("%s, %s: %v", kind, label, err)
 			}
 			if err := p.Close(); err != nil {

@@ -7,9 +7,12 @@ import "github.com/certautopilot/kekceremony/internal/provider/gcm"
 type ivMode string
 
 const (
-	ivHost     ivMode = "host"     // we pass 12 random bytes
-	ivWritten  ivMode = "written"  // we pass 12 zeros, the token overwrites them (CloudHSM, ProtectServer)
-	ivAppended ivMode = "appended" // we pass 16 zeros, the token appends 16 bytes of its own to the answer (Luna in FIPS mode)
+	// We pass 12 random bytes.
+	ivHost ivMode = "host"
+	// We pass 12 zeros, the token overwrites them (CloudHSM, ProtectServer).
+	ivWritten ivMode = "written"
+	// We pass 16 zeros, the token appends 16 bytes of its own to the answer (Luna in FIPS mode).
+	ivAppended ivMode = "appended"
 )
 
 // size is the IV's, in bytes.

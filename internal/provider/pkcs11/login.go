@@ -28,7 +28,8 @@ func (p *Provider) tries() (provider.Tries, error) {
 		return t, fmt.Errorf("read the PIN's counter of token %s: %w", printable.Quote(p.cfg.TokenLabel), named(err))
 	}
 	if info.Flags&pkcs11.CKF_USER_PIN_LOCKED != 0 {
-		return t, fmt.Errorf("log in to token %s: CKF_USER_PIN_LOCKED: %w", printable.Quote(p.cfg.TokenLabel), provider.ErrPINLocked)
+		return t, fmt.Errorf("log in to token %s: CKF_USER_PIN_LOCKED: %w",
+			printable.Quote(p.cfg.TokenLabel), provider.ErrPINLocked)
 	}
 	t.Ask = info.Flags&pkcs11.CKF_PROTECTED_AUTHENTICATION_PATH == 0
 	switch {
@@ -68,11 +69,13 @@ func (p *Provider) Login(_ context.Context, final bool) error {
 		return untried(fmt.Errorf("log in to token %s: empty PIN: %w", token, provider.ErrPINRefused))
 	case tries.Ask && len(pin) < p.shortest():
 		// Nobody's PIN, but perhaps an answer to another question, typed too late.
-		return untried(fmt.Errorf("log in to token %s: no PIN of it is shorter than %d bytes: %w", token, p.shortest(), provider.ErrPINRefused))
+		return untried(fmt.Errorf("log in to token %s: no PIN of it is shorter than %d bytes: %w",
+			token, p.shortest(), provider.ErrPINRefused))
 	case !tries.Ask:
 		pin = nil // the token has a keypad
 	}
-	if err := p.call.login(p.h, pin); err != nil && !is(err, pkcs11.CKR_USER_ALREADY_LOGGED_IN) { // the login is of the whole application
+	// Another login is ours as well: it is of the whole application.
+	if err := p.call.login(p.h, pin); err != nil && !is(err, pkcs11.CKR_USER_ALREADY_LOGGED_IN) {
 		return fmt.Errorf("log in to token %s: %w%s", token, refusedPIN(err), p.after(err))
 	}
 	p.loggedIn = true
@@ -129,8 +132,10 @@ func refusedPIN(err error) error {
 		return fmt.Errorf("%w: %w", named(err), provider.ErrPINLocked)
 	case pkcs11.CKR_FUNCTION_CANCELED: // at the keypad
 		return untried(fmt.Errorf("%w: %w", named(err), provider.ErrPINRefused))
-	case pkcs11.CKR_USER_PIN_NOT_INITIALIZED, pkcs11.CKR_USER_ANOTHER_ALREADY_LOGGED_IN, pkcs11.CKR_USER_TOO_MANY_TYPES, pkcs11.CKR_USER_TYPE_INVALID,
-		pkcs11.CKR_TOKEN_NOT_PRESENT, pkcs11.CKR_SESSION_HANDLE_INVALID, pkcs11.CKR_SESSION_CLOSED, pkcs11.CKR_OPERATION_ACTIVE, pkcs11.CKR_ARGUMENTS_BAD, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED:
+	case pkcs11.CKR_USER_PIN_NOT_INITIALIZED, pkcs11.CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
+		pkcs11.CKR_USER_TOO_MANY_TYPES, pkcs11.CKR_USER_TYPE_INVALID, pkcs11.CKR_TOKEN_NOT_PRESENT,
+		pkcs11.CKR_SESSION_HANDLE_INVALID, pkcs11.CKR_SESSION_CLOSED, pkcs11.CKR_OPERATION_ACTIVE,
+		pkcs11.CKR_ARGUMENTS_BAD, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED:
 		return untried(named(err))
 	}
 	return named(err)

@@ -31,7 +31,8 @@ func Open(cfg Config) (*Provider, error) {
 	}
 	defer f.Close()
 	if cfg.Digest != "" && digest != cfg.Digest {
-		return nil, fmt.Errorf("load module %s: it is not the file that was looked at before: %w", printable.Quote(cfg.ModulePath), provider.ErrUnguarded)
+		return nil, fmt.Errorf("load module %s: it is not the file that was looked at before: %w",
+			printable.Quote(cfg.ModulePath), provider.ErrUnguarded)
 	}
 	// This descriptor is never closed: the loader knows a library by its name,
 	// and would take the next file of the same number for this one.
@@ -52,7 +53,14 @@ func Open(cfg Config) (*Provider, error) {
 			return nil, err
 		}
 	}
-	p := &Provider{cfg: cfg, ctx: ctx, digest: digest, handles: map[kek.Version]pkcs11.ObjectHandle{}, sources: map[kek.Version]source{}, refs: map[kek.Version]reference{}}
+	p := &Provider{
+		cfg:     cfg,
+		ctx:     ctx,
+		digest:  digest,
+		handles: map[kek.Version]pkcs11.ObjectHandle{},
+		sources: map[kek.Version]source{},
+		refs:    map[kek.Version]reference{},
+	}
 	if p.call = functionsOf(ctx); p.call.list == nil {
 		return nil, fmt.Errorf("load module %s: it has no function list", printable.Quote(cfg.ModulePath))
 	}

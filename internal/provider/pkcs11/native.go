@@ -34,12 +34,14 @@ static void wipe(ck_byte *b, ck_ulong n) {
 		*v++ = 0;
 }
 
-static void rewrap_one(struct ck_function_list *f, ck_ulong session, ck_ulong to, struct rewrap_item *it, ck_byte *scratch) {
+static void rewrap_one(struct ck_function_list *f, ck_ulong session, ck_ulong to, struct rewrap_item *it,
+                       ck_byte *scratch) {
 	ck_byte *dek = scratch + REWRAP_ROOM, iv[REWRAP_IV_MAX], differ = 0;
 	ck_ulong n = REWRAP_ROOM;
 	memcpy(iv, it->in, it->iv_len);
 	it->step = REWRAP_UNWRAP;
-	it->rv = gcm(f, session, it->from, 0, iv, it->iv_len, NULL, 0, it->in + it->iv_len, it->in_len - it->iv_len, scratch, &n);
+	it->rv = gcm(f, session, it->from, 0, iv, it->iv_len, NULL, 0,
+	             it->in + it->iv_len, it->in_len - it->iv_len, scratch, &n);
 	if (it->rv != CKR_OK)
 		return;
 	if (n != REWRAP_DEK) {
@@ -67,7 +69,8 @@ static void rewrap_one(struct ck_function_list *f, ck_ulong session, ck_ulong to
 	it->step = n != REWRAP_DEK || differ ? REWRAP_DIFFERS : REWRAP_DONE;
 }
 
-static void rewrap(struct ck_function_list *f, ck_ulong session, ck_ulong to, struct rewrap_item *items, ck_ulong n, ck_byte *scratch) {
+static void rewrap(struct ck_function_list *f, ck_ulong session, ck_ulong to, struct rewrap_item *items, ck_ulong n,
+                   ck_byte *scratch) {
 	for (ck_ulong i = 0; i < n; i++) {
 		rewrap_one(f, session, to, items + i, scratch);
 		wipe(scratch, REWRAP_ROOM + REWRAP_DEK);
@@ -125,7 +128,9 @@ func (f functions) decrypt(s pkcs11.SessionHandle, key pkcs11.ObjectHandle, iv, 
 	return f.gcm(s, key, 0, iv, aad, in, out)
 }
 
-func (f functions) gcm(s pkcs11.SessionHandle, key pkcs11.ObjectHandle, encrypt C.int, iv, aad, in, out []byte) (int, error) {
+func (f functions) gcm(
+	s pkcs11.SessionHandle, key pkcs11.ObjectHandle, encrypt C.int, iv, aad, in, out []byte,
+) (int, error) {
 	n := C.ck_ulong(len(out))
 	err := asError(C.gcm(f.list, C.ck_ulong(s), C.ck_ulong(key), encrypt,
 		pointer(iv), C.ck_ulong(len(iv)), pointer(aad), C.ck_ulong(len(aad)),
@@ -147,12 +152,16 @@ type item = C.struct_rewrap_item
 // rewrap does a chunk of items in one call; each tells by itself what came of
 // it. scratch is locked memory of scratchSize bytes.
 func (f functions) rewrap(s pkcs11.SessionHandle, to pkcs11.ObjectHandle, items []item, scratch []byte) {
-	C.rewrap(f.list, C.ck_ulong(s), C.ck_ulong(to), unsafe.SliceData(items), C.ck_ulong(len(items)), pointer(scratch[:scratchSize]))
+	C.rewrap(f.list, C.ck_ulong(s), C.ck_ulong(to), unsafe.SliceData(items), C.ck_ulong(len(items)),
+		pointer(scratch[:scratchSize]))
 }
 
 // newItem lays out a wrapped DEK, taken apart, with the IV for the new one.
 func newItem(from pkcs11.ObjectHandle, w gcm.Wrapped, iv []byte, mode ivMode) item {
-	it := item{from: C.ck_ulong(from), iv_len: C.ck_ulong(len(w.IV)), in_len: C.ck_ulong(len(w.IV) + len(w.Sealed)), new_len: C.ck_ulong(len(iv))}
+	it := item{
+		from: C.ck_ulong(from), iv_len: C.ck_ulong(len(w.IV)),
+		in_len: C.ck_ulong(len(w.IV) + len(w.Sealed)), new_len: C.ck_ulong(len(iv)),
+	}
 	if mode == ivAppended {
 		it.appended = 1
 	}

@@ -197,7 +197,8 @@ func Plant(t *testing.T, n kek.Name, id string) {
 		t.Fatal(err)
 	}
 	pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--login", "--pin", pkcs11test.PIN,
-		"--write-object", file, "--type", "secrkey", "--key-type", "AES:32", "--label", n.Label, "--id", id, "--usage-decrypt")
+		"--write-object", file, "--type", "secrkey", "--key-type", "AES:32", "--label", n.Label, "--id", id,
+		"--usage-decrypt")
 }
 
 func TestOpenRefuses(t *testing.T) {
@@ -212,12 +213,16 @@ func TestOpenRefuses(t *testing.T) {
 		cfg  pkcs11.Config
 		want string
 	}{
-		{"no such module", pkcs11.Config{ModulePath: "/nowhere.so", TokenLabel: pkcs11test.Label}, "load module: open /nowhere.so: no such file or directory"},
+		{"no such module", pkcs11.Config{ModulePath: "/nowhere.so", TokenLabel: pkcs11test.Label},
+			"load module: open /nowhere.so: no such file or directory"},
 		{"relative path", pkcs11.Config{ModulePath: "x.so"}, `load module "x.so": the path must be absolute`},
-		{"not a module", pkcs11.Config{ModulePath: text}, `load module "` + text + `": not a PKCS#11 module for this machine`},
+		{"not a module", pkcs11.Config{ModulePath: text},
+			`load module "` + text + `": not a PKCS#11 module for this machine`},
 		{"no such label", pkcs11.Config{ModulePath: module, TokenLabel: "other"}, `find token "other": no such token`},
-		{"no such serial", pkcs11.Config{ModulePath: module, TokenLabel: pkcs11test.Label, TokenSerial: "00"}, `find token "kek-test" of serial "00": no such token`},
-		{"two of one label", pkcs11.Config{ModulePath: module, TokenLabel: "twice"}, `find token "twice": more than one token has this label: serials `},
+		{"no such serial", pkcs11.Config{ModulePath: module, TokenLabel: pkcs11test.Label, TokenSerial: "00"},
+			`find token "kek-test" of serial "00": no such token`},
+		{"two of one label", pkcs11.Config{ModulePath: module, TokenLabel: "twice"},
+			`find token "twice": more than one token has this label: serials `},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := pkcs11.Open(c.cfg)

@@ -136,7 +136,10 @@ func (p *probe) tamper() (string, error) {
 	for _, c := range []struct {
 		name string
 		at   int // of the byte to alter in IV || ciphertext || tag; -1: the AAD
-	}{{"tag", len(b) - 1}, {"first byte of the tag", len(b) - gcm.TagSize}, {"IV", 0}, {"ciphertext", p.iv.size()}, {"AAD", -1}} {
+	}{
+		{"tag", len(b) - 1}, {"first byte of the tag", len(b) - gcm.TagSize}, {"IV", 0},
+		{"ciphertext", p.iv.size()}, {"AAD", -1},
+	} {
 		bad, badAAD := bytes.Clone(b), bytes.Clone(aad)
 		if c.at >= 0 {
 			bad[c.at] ^= 1
@@ -192,7 +195,11 @@ func (p *probe) ivs() (string, error) {
 			seen[part] = true
 		}
 	}
-	by := map[ivMode]string{ivHost: "made by the host", ivWritten: "made by the token, written over the one it is given", ivAppended: "made by the token, appended to its answer"}[p.iv]
+	by := map[ivMode]string{
+		ivHost:     "made by the host",
+		ivWritten:  "made by the token, written over the one it is given",
+		ivAppended: "made by the token, appended to its answer",
+	}[p.iv]
 	return fmt.Sprintf("%s, %d bytes, none repeated in %d wraps", by, size, wraps), nil
 }
 

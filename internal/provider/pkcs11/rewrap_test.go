@@ -131,7 +131,8 @@ func TestAnotherKeyAfterALostSession(t *testing.T) {
 	if _, err := p.Rewrap(t.Context(), all, two); err != nil {
 		t.Fatal(err)
 	}
-	pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--login", "--pin", pkcs11test.PIN, "--delete-object", "--type", "secrkey", "--label", two.Label)
+	pkcs11test.Run(t, "pkcs11-tool", "--module", pkcs11test.Module(t), "--login", "--pin", pkcs11test.PIN,
+		"--delete-object", "--type", "secrkey", "--label", two.Label)
 	Plant(t, two, two.HexID())
 	fault.Set("EncryptInit=1:b3")
 	for range 2 { // also when it is asked again

@@ -82,8 +82,8 @@ const (
 func (s *Store) told(err error) error {
 	switch {
 	case err == nil, errors.Is(err, store.ErrExists), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound),
-		errors.Is(err, store.ErrNoDatabase), errors.Is(err, store.ErrServer), errors.Is(err, store.ErrSilent), errors.Is(err, store.ErrDenied),
-		errors.Is(err, context.Canceled):
+		errors.Is(err, store.ErrNoDatabase), errors.Is(err, store.ErrServer), errors.Is(err, store.ErrSilent),
+		errors.Is(err, store.ErrDenied), errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, driver.ErrNoDocuments):
 		return store.ErrNotFound
@@ -91,7 +91,8 @@ func (s *Store) told(err error) error {
 		return fmt.Errorf("%w: %s", store.ErrSilent, printable.Text(s.health.cause(err)))
 	}
 	var server driver.ServerError
-	if errors.As(err, &server) && (server.HasErrorCode(codeUnauthorized) || server.HasErrorCode(codeAuthenticationFailed)) {
+	if errors.As(err, &server) &&
+		(server.HasErrorCode(codeUnauthorized) || server.HasErrorCode(codeAuthenticationFailed)) {
 		return fmt.Errorf("%w: %s", store.ErrDenied, printable.Text(err.Error()))
 	}
 	return errors.New(printable.Text(err.Error()))
@@ -111,7 +112,8 @@ func (s *Store) insert(ctx context.Context, collection string, id any, fields bs
 			return err
 		}
 		var there struct{ Insert bson.RawValue }
-		if err := c.FindOne(ctx, byID(id), options.FindOne().SetProjection(bson.D{{Key: "insert", Value: 1}})).Decode(&there); err != nil {
+		only := options.FindOne().SetProjection(bson.D{{Key: "insert", Value: 1}})
+		if err := c.FindOne(ctx, byID(id), only).Decode(&there); err != nil {
 			return err
 		}
 		if have, ok := there.Insert.ObjectIDOK(); !ok || have != mine {

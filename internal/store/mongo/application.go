@@ -58,7 +58,12 @@ func (s *Store) Put(ctx context.Context, p envelope.Place, records map[string]en
 	var models []driver.WriteModel
 	for id, e := range records {
 		fields := bson.D{{Key: kekVersion, Value: int(e.KEKVersion)}, {Key: p.Field, Value: envelopeDoc{
-			WrappedDEK: e.WrappedDEK, Nonce: e.Nonce, Ciphertext: e.Ciphertext, KEKVersion: int(e.KEKVersion), Provider: e.Provider}}}
+			WrappedDEK: e.WrappedDEK,
+			Nonce:      e.Nonce,
+			Ciphertext: e.Ciphertext,
+			KEKVersion: int(e.KEKVersion),
+			Provider:   e.Provider,
+		}}}
 		models = append(models, driver.NewUpdateOneModel().SetFilter(byID(id)).SetUpdate(set(fields)).SetUpsert(true))
 	}
 	if _, err := s.db.Collection(p.Collection).BulkWrite(ctx, models); err != nil {

@@ -51,7 +51,10 @@ func (s *Store) count(ctx context.Context, p envelope.Place) (map[kek.Version]in
 	cursor, err := s.db.Collection(p.Collection).Aggregate(ctx, driver.Pipeline{
 		{{Key: "$match", Value: there(p.Field)}},
 		{{Key: "$group", Value: bson.D{
-			{Key: "_id", Value: bson.D{{Key: "inner", Value: "$" + p.Field + "." + kekVersion}, {Key: "outer", Value: "$" + kekVersion}}},
+			{Key: "_id", Value: bson.D{
+				{Key: "inner", Value: "$" + p.Field + "." + kekVersion},
+				{Key: "outer", Value: "$" + kekVersion},
+			}},
 			{Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}},
 		}}},
 	})
@@ -101,7 +104,8 @@ func (s *Store) Strangers(ctx context.Context, cat envelope.Catalogue) ([]envelo
 
 // ours are the collections in which no application keeps records.
 func ours(name string) bool {
-	return strings.HasPrefix(name, "system.") || slices.Contains([]string{install, versions, ceremonies, events, heartbeats}, name)
+	return strings.HasPrefix(name, "system.") ||
+		slices.Contains([]string{install, versions, ceremonies, events, heartbeats}, name)
 }
 
 // forever bounds a scan, whose steps have bounds of their own.
@@ -155,7 +159,9 @@ func placeOf(t bson.Type) int {
 }
 
 // Page implements store.Envelopes. It goes by _id, type by type.
-func (s *Store) Page(ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int) ([]store.Document, error) {
+func (s *Store) Page(
+	ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int,
+) ([]store.Document, error) {
 	from, bound := 0, bson.D(nil)
 	if r, ok := after.(ref); ok {
 		from = placeOf(r.id.Type)
@@ -163,7 +169,10 @@ func (s *Store) Page(ctx context.Context, c envelope.Collection, to kek.Version,
 	}
 	var docs []store.Document
 	for _, t := range idTypes[from:] {
-		filter := bson.D{{Key: "_id", Value: append(bson.D{{Key: "$type", Value: t.alias}}, bound...)}, {Key: "$or", Value: due(c, to)}}
+		filter := bson.D{
+			{Key: "_id", Value: append(bson.D{{Key: "$type", Value: t.alias}}, bound...)},
+			{Key: "$or", Value: due(c, to)},
+		}
 		// Where little is due, the server reads all that is left before it answers.
 		some, err := s.page(ctx, long, c, filter, limit-len(docs))
 		if err != nil {
@@ -200,12 +209,15 @@ func not(version string, to kek.Version) bson.A {
 var isArray = bson.D{{Key: "$type", Value: "array"}}
 
 // page reads one answer of the server: with room for one more, no cursor outlives it.
-func (s *Store) page(ctx context.Context, bound time.Duration, c envelope.Collection, filter bson.D, limit int) (docs []store.Document, err error) {
+func (s *Store) page(
+	ctx context.Context, bound time.Duration, c envelope.Collection, filter bson.D, limit int,
+) (docs []store.Document, err error) {
 	fields := bson.D{{Key: kekVersion, Value: 1}}
 	for _, f := range c.Fields {
 		fields = append(fields, bson.E{Key: f + "." + wrappedDEK, Value: 1}, bson.E{Key: f + "." + kekVersion, Value: 1})
 	}
-	find := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetBatchSize(int32(limit) + 1).SetProjection(fields)
+	find := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetProjection(fields).
+		SetLimit(int64(limit)).SetBatchSize(int32(limit) + 1)
 	err = s.again(ctx, bound, func(ctx context.Context, _ bool) error {
 		docs = nil
 		cursor, err := s.db.Collection(c.Name).Find(ctx, filter, find)
@@ -303,7 +315,8 @@ func renewed(sw store.Swap) bson.D {
 	fields := bson.D{{Key: kekVersion, Value: like(r.version, sw.To)}}
 	for _, n := range sw.New {
 		part := r.parts[n.Field]
-		fields = append(fields, bson.E{Key: n.Field + "." + wrappedDEK, Value: bson.Binary{Subtype: part.subtype, Data: n.WrappedDEK}},
+		fields = append(fields,
+			bson.E{Key: n.Field + "." + wrappedDEK, Value: bson.Binary{Subtype: part.subtype, Data: n.WrappedDEK}},
 			bson.E{Key: n.Field + "." + kekVersion, Value: like(part.version, n.Version)})
 	}
 	return fields

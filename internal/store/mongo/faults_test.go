@@ -47,10 +47,12 @@ func TestLostAnswers(t *testing.T) {
 	}{
 		{"open a ceremony", "insert", func() error { return s.OpenCeremony(ctx, ceremony) }, store.ErrExists},
 		{"append an entry", "insert", func() error { return s.AppendEntry(ctx, entry) }, store.ErrExists},
-		{"insert a version", "insert", func() error { return s.InsertKEK(ctx, store.KEK{Version: 1, State: store.Live}) }, store.ErrExists},
+		{"insert a version", "insert",
+			func() error { return s.InsertKEK(ctx, store.KEK{Version: 1, State: store.Live}) }, store.ErrExists},
 		{"first pointer", "insert", func() error { return s.MoveActive(ctx, store.Active{}, one) }, store.ErrConflict},
 		{"move the pointer", "update", func() error { return s.MoveActive(ctx, one, two) }, store.ErrConflict},
-		{"retire a version", "update", func() error { return s.MoveKEK(ctx, 1, store.Live, store.Retired) }, store.ErrConflict},
+		{"retire a version", "update", func() error { return s.MoveKEK(ctx, 1, store.Live, store.Retired) },
+			store.ErrConflict},
 		{"close a ceremony", "update", func() error { return s.CloseCeremony(ctx, closed) }, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -118,7 +120,11 @@ func TestLostSwap(t *testing.T) {
 
 func renewals(docs []store.Document) (swaps []store.Swap) {
 	for _, d := range docs {
-		swaps = append(swaps, store.Swap{Old: d, To: 2, New: []store.Held{{Field: "f", Version: 2, WrappedDEK: append([]byte("new "), d.Envelopes[0].WrappedDEK...)}}})
+		swaps = append(swaps, store.Swap{
+			Old: d,
+			To:  2,
+			New: []store.Held{{Field: "f", Version: 2, WrappedDEK: append([]byte("new "), d.Envelopes[0].WrappedDEK...)}},
+		})
 	}
 	return swaps
 }
@@ -191,7 +197,8 @@ func TestOpenRefuses(t *testing.T) {
 		name, uri, want string
 		is              error
 	}{
-		{"wrong database name", server.URI("nowhere"), "/nowhere, standalone: it survives what this one server survives: no such database", store.ErrNoDatabase},
+		{"wrong database name", server.URI("nowhere"),
+			"/nowhere, standalone: it survives what this one server survives: no such database", store.ErrNoDatabase},
 		{"no database", base, "the MongoDB URI names no database, want mongodb://HOST/DATABASE", nil},
 		{"not a URI", "mongodb://user:hunter2@/db", "not a MongoDB URI, mongodb://HOST/DATABASE", nil},
 		{"nobody listens", "mongodb://user:hunter2@127.0.0.1:1/db", "open store mongodb:127.0.0.1:1/db: " +
@@ -210,7 +217,8 @@ func TestOpenRefuses(t *testing.T) {
 				s.Close()
 				t.Fatal("opened")
 			}
-			if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") || c.is != nil && !errors.Is(err, c.is) {
+			if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") ||
+				c.is != nil && !errors.Is(err, c.is) {
 				t.Errorf("got %v\nwant %s", err, c.want)
 			}
 		})
@@ -263,11 +271,16 @@ func TestStrangersAnywhere(t *testing.T) {
 	uri := server.Fresh(t)
 	s := open(t, uri)
 	inner := bson.D{{Key: "wrapped_dek", Value: []byte("w")}, {Key: "kek_version", Value: int32(1)}}
-	server.Replace(t, uri, "deep", bson.D{{Key: "_id", Value: 1}, {Key: "settings", Value: bson.D{{Key: "smtp", Value: inner}}},
-		{Key: "list", Value: bson.A{"x", bson.D{{Key: "key", Value: inner}}}}, {Key: "top", Value: append(bson.D{{Key: "previous", Value: inner}}, inner...)}})
+	server.Replace(t, uri, "deep", bson.D{
+		{Key: "_id", Value: 1},
+		{Key: "settings", Value: bson.D{{Key: "smtp", Value: inner}}},
+		{Key: "list", Value: bson.A{"x", bson.D{{Key: "key", Value: inner}}}},
+		{Key: "top", Value: append(bson.D{{Key: "previous", Value: inner}}, inner...)},
+	})
 	server.Replace(t, uri, "kek_events", bson.D{{Key: "_id", Value: "1/x"}, {Key: "data", Value: inner}})
 	got, err := s.Strangers(t.Context(), envelope.Catalogue{{Collection: "deep", Field: "top"}})
-	if err != nil || len(got) != 3 || got[0].String() != "deep.list[].key" || got[1].String() != "deep.settings.smtp" || got[2].String() != "deep.top.previous" {
+	if err != nil || len(got) != 3 || got[0].String() != "deep.list[].key" || got[1].String() != "deep.settings.smtp" ||
+		got[2].String() != "deep.top.previous" {
 		t.Errorf("%v, %v", got, err)
 	}
 
@@ -277,7 +290,8 @@ func TestStrangersAnywhere(t *testing.T) {
 		bson.D{{Key: "kek_version", Value: 1.5}},
 		bson.A{inner},
 	} {
-		server.Replace(t, uri, "odd", bson.D{{Key: "_id", Value: i}, {Key: "kek_version", Value: int32(1)}, {Key: "f", Value: odd}})
+		server.Replace(t, uri, "odd",
+			bson.D{{Key: "_id", Value: i}, {Key: "kek_version", Value: int32(1)}, {Key: "f", Value: odd}})
 	}
 	odd := envelope.Collection{Name: "odd", Fields: []string{"f"}}
 	docs, err := s.Page(t.Context(), odd, 2, nil, 10)
@@ -321,7 +335,9 @@ func TestBrokenBeside(t *testing.T) {
 	}
 	c := envelope.Collection{Name: "broken", Fields: []string{"f", "g"}}
 	for i, g := range broken {
-		server.Replace(t, uri, c.Name, bson.D{{Key: "_id", Value: i}, {Key: "kek_version", Value: int32(1)}, {Key: "f", Value: good(1)}, {Key: "g", Value: g}})
+		server.Replace(t, uri, c.Name, bson.D{
+			{Key: "_id", Value: i}, {Key: "kek_version", Value: int32(1)}, {Key: "f", Value: good(1)}, {Key: "g", Value: g},
+		})
 	}
 	docs, err := s.Page(t.Context(), c, 2, nil, 10)
 	if err != nil || len(docs) != len(broken) {
@@ -331,7 +347,8 @@ func TestBrokenBeside(t *testing.T) {
 		if len(d.Envelopes) != 2 { // both are named, whatever they are
 			t.Errorf("%d: %+v", i, d)
 		}
-		took, err := s.Swap(t.Context(), c, []store.Swap{{Old: d, To: 2, New: []store.Held{{Field: "f", Version: 2, WrappedDEK: []byte("anew")}}}})
+		took, err := s.Swap(t.Context(), c,
+			[]store.Swap{{Old: d, To: 2, New: []store.Held{{Field: "f", Version: 2, WrappedDEK: []byte("anew")}}}})
 		if err != nil || !took[0] {
 			t.Errorf("%d: took %v, %v", i, took, err)
 		}
@@ -358,8 +375,12 @@ func TestOddVersions(t *testing.T) {
 	s := open(t, uri)
 	c := envelope.Collection{Name: "odd", Fields: []string{"f"}}
 	for i, outer := range []any{bson.A{int32(2)}, "2", 2.5, nil} {
-		server.Replace(t, uri, c.Name, bson.D{{Key: "_id", Value: i}, {Key: "kek_version", Value: outer},
-			{Key: "f", Value: bson.D{{Key: "wrapped_dek", Value: bson.Binary{Data: []byte("wrapped")}}, {Key: "kek_version", Value: int32(2)}}}})
+		f := bson.D{
+			{Key: "wrapped_dek", Value: bson.Binary{Data: []byte("wrapped")}},
+			{Key: "kek_version", Value: int32(2)},
+		}
+		server.Replace(t, uri, c.Name,
+			bson.D{{Key: "_id", Value: i}, {Key: "kek_version", Value: outer}, {Key: "f", Value: f}})
 	}
 	docs, err := s.Page(t.Context(), c, 2, nil, 10)
 	if err != nil || len(docs) != 4 {
@@ -371,7 +392,8 @@ func TestOddVersions(t *testing.T) {
 		}
 	}
 	counts, err := s.Census(t.Context(), envelope.Catalogue{{Collection: c.Name, Field: "f"}})
-	if want := []store.Count{{Place: envelope.Place{Collection: c.Name, Field: "f"}, Version: 2, N: 4}}; err != nil || !slices.Equal(counts, want) {
+	want := []store.Count{{Place: envelope.Place{Collection: c.Name, Field: "f"}, Version: 2, N: 4}}
+	if err != nil || !slices.Equal(counts, want) {
 		t.Errorf("counts %v, %v", counts, err)
 	}
 }

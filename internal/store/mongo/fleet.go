@@ -52,8 +52,9 @@ func (s *Store) Beat(ctx context.Context, b store.Beat) error {
 	_, err := s.db.Collection(heartbeats).UpdateOne(ctx, byID(b.Process), bson.D{
 		{Key: "$set", Value: bson.D{{Key: "role", Value: b.Role}, {Key: "host", Value: b.Host}, {Key: "pid", Value: b.PID},
 			{Key: "provider", Value: b.Provider}, {Key: "current", Value: int(b.Current)}, {Key: "proofs", Value: proofs},
-			{Key: "number", Value: b.Number}, {Key: "refusals", Value: b.Refusals}, {Key: "started", Value: b.Started.UnixNano()},
-			{Key: "stopped", Value: b.Stopped}, {Key: "trouble", Value: b.Trouble}}},
+			{Key: "number", Value: b.Number}, {Key: "refusals", Value: b.Refusals},
+			{Key: "started", Value: b.Started.UnixNano()}, {Key: "stopped", Value: b.Stopped},
+			{Key: "trouble", Value: b.Trouble}}},
 		{Key: "$currentDate", Value: bson.D{{Key: "seen", Value: true}}},
 	}, options.UpdateOne().SetUpsert(true))
 	if err != nil {
@@ -70,9 +71,21 @@ func (s *Store) Beats(ctx context.Context) ([]store.Beat, error) {
 	}
 	beats := make([]store.Beat, len(docs))
 	for i, d := range docs {
-		beats[i] = store.Beat{Process: d.Process, Role: d.Role, Host: d.Host, PID: d.PID, Provider: d.Provider, Current: kek.Version(d.Current),
-			Proofs: map[kek.Version]string{}, Number: d.Number, Refusals: d.Refusals, Started: time.Unix(0, d.Started).UTC(),
-			Seen: d.Seen.UTC(), Stopped: d.Stopped, Trouble: d.Trouble}
+		beats[i] = store.Beat{
+			Process:  d.Process,
+			Role:     d.Role,
+			Host:     d.Host,
+			PID:      d.PID,
+			Provider: d.Provider,
+			Current:  kek.Version(d.Current),
+			Proofs:   map[kek.Version]string{},
+			Number:   d.Number,
+			Refusals: d.Refusals,
+			Started:  time.Unix(0, d.Started).UTC(),
+			Seen:     d.Seen.UTC(),
+			Stopped:  d.Stopped,
+			Trouble:  d.Trouble,
+		}
 		for text, proof := range d.Proofs {
 			if v, err := strconv.Atoi(text); err == nil {
 				beats[i].Proofs[kek.Version(v)] = proof

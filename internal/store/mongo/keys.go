@@ -35,8 +35,12 @@ func (s *Store) Lock(ctx context.Context) (store.Lock, error) {
 
 // InsertLock implements store.Keys.
 func (s *Store) InsertLock(ctx context.Context, l store.Lock) error {
-	err := s.insert(ctx, install, singleton, bson.D{{Key: "provider", Value: l.Provider}, {Key: "chain", Value: string(l.Chain)},
-		{Key: "ceremony", Value: l.Ceremony}, {Key: "roster", Value: l.Roster}})
+	err := s.insert(ctx, install, singleton, bson.D{
+		{Key: "provider", Value: l.Provider},
+		{Key: "chain", Value: string(l.Chain)},
+		{Key: "ceremony", Value: l.Ceremony},
+		{Key: "roster", Value: l.Roster},
+	})
 	if err != nil {
 		return fmt.Errorf("insert kek_install: %w", err)
 	}
@@ -65,18 +69,31 @@ func (s *Store) KEKs(ctx context.Context) ([]store.KEK, error) {
 	}
 	keks := make([]store.KEK, len(docs))
 	for i, d := range docs {
-		keks[i] = store.KEK{Version: kek.Version(d.Version), Provider: d.Provider, State: store.State(d.State), Label: d.Label, ID: d.KeyID,
-			Canary: store.Canary{Wrapped: d.Canary.Wrapped, SHA256: d.Canary.SHA256}, Ceremony: d.Ceremony, Created: d.Created.UTC()}
+		keks[i] = store.KEK{
+			Version:  kek.Version(d.Version),
+			Provider: d.Provider,
+			State:    store.State(d.State),
+			Label:    d.Label,
+			ID:       d.KeyID,
+			Canary:   store.Canary{Wrapped: d.Canary.Wrapped, SHA256: d.Canary.SHA256},
+			Ceremony: d.Ceremony,
+			Created:  d.Created.UTC(),
+		}
 	}
 	return keks, nil
 }
 
 // InsertKEK implements store.Keys.
 func (s *Store) InsertKEK(ctx context.Context, k store.KEK) error {
-	err := s.insert(ctx, versions, int(k.Version), bson.D{{Key: "provider", Value: k.Provider}, {Key: "state", Value: string(k.State)},
-		{Key: "label", Value: k.Label}, {Key: "key_id", Value: k.ID},
+	err := s.insert(ctx, versions, int(k.Version), bson.D{
+		{Key: "provider", Value: k.Provider},
+		{Key: "state", Value: string(k.State)},
+		{Key: "label", Value: k.Label},
+		{Key: "key_id", Value: k.ID},
 		{Key: "canary", Value: bson.D{{Key: "wrapped", Value: k.Canary.Wrapped}, {Key: "sha256", Value: k.Canary.SHA256}}},
-		{Key: "ceremony", Value: k.Ceremony}, {Key: "created", Value: k.Created.UTC()}})
+		{Key: "ceremony", Value: k.Ceremony},
+		{Key: "created", Value: k.Created.UTC()},
+	})
 	if err != nil {
 		return fmt.Errorf("insert version %d: %w", k.Version, err)
 	}
@@ -85,7 +102,8 @@ func (s *Store) InsertKEK(ctx context.Context, k store.KEK) error {
 
 // MoveKEK implements store.Keys.
 func (s *Store) MoveKEK(ctx context.Context, v kek.Version, from, to store.State) error {
-	err := s.swap(ctx, versions, append(byID(int(v)), bson.E{Key: "state", Value: string(from)}), bson.D{{Key: "state", Value: string(to)}})
+	err := s.swap(ctx, versions, append(byID(int(v)), bson.E{Key: "state", Value: string(from)}),
+		bson.D{{Key: "state", Value: string(to)}})
 	if err != nil {
 		return fmt.Errorf("move version %d from %s to %s: %w", v, from, to, err)
 	}

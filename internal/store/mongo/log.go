@@ -50,7 +50,8 @@ func (s *Store) OpenCeremony(ctx context.Context, c store.Ceremony) error {
 // CloseCeremony implements store.Log.
 func (s *Store) CloseCeremony(ctx context.Context, c store.Ceremony) error {
 	is := func(c store.Ceremony) bson.D { return ending(c) }
-	err := s.swap(ctx, ceremonies, append(byID(c.Seq), bson.E{Key: "$or", Value: bson.A{is(store.Ceremony{}), is(c)}}), ending(c))
+	err := s.swap(ctx, ceremonies,
+		append(byID(c.Seq), bson.E{Key: "$or", Value: bson.A{is(store.Ceremony{}), is(c)}}), ending(c))
 	if err != nil {
 		return fmt.Errorf("close ceremony %d: %w", c.Seq, err)
 	}

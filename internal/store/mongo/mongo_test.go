@@ -59,8 +59,13 @@ func (a application) Put(t *testing.T, r storetest.Record) {
 		record = append(record, bson.E{Key: "kek_version", Value: int64(r.Version)})
 	}
 	for f, e := range r.Envelopes {
-		record = append(record, bson.E{Key: f, Value: bson.D{{Key: "wrapped_dek", Value: e.WrappedDEK}, {Key: "nonce", Value: e.Nonce},
-			{Key: "ciphertext", Value: e.Ciphertext}, {Key: "kek_version", Value: int32(e.KEKVersion)}, {Key: "provider", Value: e.Provider}}})
+		record = append(record, bson.E{Key: f, Value: bson.D{
+			{Key: "wrapped_dek", Value: e.WrappedDEK},
+			{Key: "nonce", Value: e.Nonce},
+			{Key: "ciphertext", Value: e.Ciphertext},
+			{Key: "kek_version", Value: int32(e.KEKVersion)},
+			{Key: "provider", Value: e.Provider},
+		}})
 	}
 	for _, f := range r.Odd {
 		record = append(record, bson.E{Key: f, Value: "odd"})
@@ -93,7 +98,13 @@ func (a application) Get(t *testing.T, collection string, id any, fields ...stri
 		if err := field.Unmarshal(&e); err != nil {
 			t.Fatal(err)
 		}
-		r.Envelopes[f] = envelope.Envelope{WrappedDEK: e.WrappedDEK, Nonce: e.Nonce, Ciphertext: e.Ciphertext, KEKVersion: kek.Version(e.KEKVersion), Provider: e.Provider}
+		r.Envelopes[f] = envelope.Envelope{
+			WrappedDEK: e.WrappedDEK,
+			Nonce:      e.Nonce,
+			Ciphertext: e.Ciphertext,
+			KEKVersion: kek.Version(e.KEKVersion),
+			Provider:   e.Provider,
+		}
 	}
 	return r
 }

@@ -18,7 +18,8 @@ import (
 func (s *Store) CreateCollection(ctx context.Context, c envelope.Collection) error {
 	cols := []string{"id NOT NULL PRIMARY KEY", "kek_version INTEGER"}
 	for _, f := range c.Fields {
-		cols = append(cols, f+"_wrapped_dek BLOB", f+"_nonce BLOB", f+"_ciphertext BLOB", f+"_kek_version INTEGER", f+"_provider TEXT")
+		cols = append(cols, f+"_wrapped_dek BLOB", f+"_nonce BLOB", f+"_ciphertext BLOB", f+"_kek_version INTEGER",
+			f+"_provider TEXT")
 	}
 	_, err := s.db.ExecContext(ctx, fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (%s)`, c.Name, strings.Join(cols, ", ")))
 	if err != nil {
@@ -31,7 +32,8 @@ func (s *Store) CreateCollection(ctx context.Context, c envelope.Collection) err
 func (s *Store) Put(ctx context.Context, p envelope.Place, records map[string]envelope.Envelope) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		stmt, err := tx.PrepareContext(ctx, fmt.Sprintf(
-			`INSERT INTO %[1]s (id, kek_version, %[2]s_wrapped_dek, %[2]s_nonce, %[2]s_ciphertext, %[2]s_kek_version, %[2]s_provider)
+			`INSERT INTO %[1]s (id, kek_version, %[2]s_wrapped_dek, %[2]s_nonce, %[2]s_ciphertext, `+
+				`%[2]s_kek_version, %[2]s_provider)
 			 VALUES (?1, ?2, ?3, ?4, ?5, ?2, ?6)
 			 ON CONFLICT (id) DO UPDATE SET kek_version = ?2, %[2]s_wrapped_dek = ?3, %[2]s_nonce = ?4, %[2]s_ciphertext = ?5,
 			 %[2]s_kek_version = ?2, %[2]s_provider = ?6`, p.Collection, p.Field))
@@ -39,7 +41,8 @@ func (s *Store) Put(ctx context.Context, p envelope.Place, records map[string]en
 			return err
 		}
 		for id, e := range records {
-			if _, err := stmt.ExecContext(ctx, id, int(e.KEKVersion), e.WrappedDEK, e.Nonce, e.Ciphertext, e.Provider); err != nil {
+			_, err := stmt.ExecContext(ctx, id, int(e.KEKVersion), e.WrappedDEK, e.Nonce, e.Ciphertext, e.Provider)
+			if err != nil {
 				return fmt.Errorf("put %s/%s: %w", p, id, err)
 			}
 		}
@@ -88,7 +91,8 @@ func (s *Store) count(ctx context.Context, p envelope.Place) (counts []store.Cou
 	query := fmt.Sprintf(`SELECT count(*) FILTER (WHERE v = ?1), min(v) FILTER (WHERE v > ?1) FROM (
 		  SELECT coalesce(%[2]s_kek_version, 0) v FROM %[1]s WHERE %[2]s_wrapped_dek IS NOT NULL
 		  UNION ALL
-		  SELECT coalesce(kek_version, 0) FROM %[1]s WHERE %[2]s_wrapped_dek IS NOT NULL AND kek_version IS NOT %[2]s_kek_version
+		  SELECT coalesce(kek_version, 0) FROM %[1]s WHERE %[2]s_wrapped_dek IS NOT NULL `+
+		`AND kek_version IS NOT %[2]s_kek_version
 		)`, p.Collection, p.Field)
 	for at := int64(-1); ; {
 		var n int
@@ -152,7 +156,9 @@ func (s *Store) fields(ctx context.Context) (map[envelope.Place]bool, error) {
 }
 
 // Page implements store.Envelopes.
-func (s *Store) Page(ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int) ([]store.Document, error) {
+func (s *Store) Page(
+	ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int,
+) ([]store.Document, error) {
 	have, err := s.fields(ctx)
 	if err != nil {
 		return nil, err
@@ -165,7 +171,8 @@ func (s *Store) Page(ctx context.Context, c envelope.Collection, to kek.Version,
 		}
 		fields = append(fields, f)
 		cols = append(cols, fmt.Sprintf("%[1]s_wrapped_dek, coalesce(%[1]s_kek_version, 0)", f))
-		old = append(old, fmt.Sprintf("(%[1]s_wrapped_dek IS NOT NULL AND (%[1]s_kek_version IS NOT ?1 OR kek_version IS NOT ?1))", f))
+		old = append(old,
+			fmt.Sprintf("(%[1]s_wrapped_dek IS NOT NULL AND (%[1]s_kek_version IS NOT ?1 OR kek_version IS NOT ?1))", f))
 	}
 	if len(fields) == 0 {
 		return nil, nil

@@ -44,7 +44,8 @@ func (s *Store) KEKs(ctx context.Context) ([]store.KEK, error) {
 			k.Created, err = time.Parse(time.RFC3339, created)
 		}
 		return k, err
-	}, `SELECT id, provider, state, label, key_id, canary_wrapped, canary_sha256, ceremony, created FROM kek_versions ORDER BY id`)
+	}, `SELECT id, provider, state, label, key_id, canary_wrapped, canary_sha256, ceremony, created `+
+		`FROM kek_versions ORDER BY id`)
 	if err != nil {
 		return nil, fmt.Errorf("read kek_versions: %w", err)
 	}
@@ -64,7 +65,8 @@ func (s *Store) InsertKEK(ctx context.Context, k store.KEK) error {
 
 // MoveKEK implements store.Keys.
 func (s *Store) MoveKEK(ctx context.Context, v kek.Version, from, to store.State) error {
-	err := one(s.db.ExecContext(ctx, `UPDATE kek_versions SET state = ? WHERE id = ? AND state = ?`, string(to), int(v), string(from)))
+	err := one(s.db.ExecContext(ctx, `UPDATE kek_versions SET state = ? WHERE id = ? AND state = ?`,
+		string(to), int(v), string(from)))
 	if err != nil {
 		return fmt.Errorf("move version %d from %s to %s: %w", v, from, to, err)
 	}

@@ -22,7 +22,8 @@ func (s *Store) Ceremonies(ctx context.Context) ([]store.Ceremony, error) {
 
 // OpenCeremony implements store.Log.
 func (s *Store) OpenCeremony(ctx context.Context, c store.Ceremony) error {
-	_, err := s.db.ExecContext(ctx, `INSERT INTO kek_ceremonies VALUES (?, ?, ?, ?, '', '', '')`, c.Seq, c.Kind, c.Mode, c.Bundle)
+	_, err := s.db.ExecContext(ctx, `INSERT INTO kek_ceremonies VALUES (?, ?, ?, ?, '', '', '')`,
+		c.Seq, c.Kind, c.Mode, c.Bundle)
 	if err != nil {
 		return fmt.Errorf("open ceremony %d: %w", c.Seq, asExists(err))
 	}

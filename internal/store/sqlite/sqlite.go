@@ -75,7 +75,8 @@ func (s *Store) Close() error { return s.db.Close() }
 // asExists turns the database's word for a taken id into ErrExists.
 func asExists(err error) error {
 	var e sqlite3.Error
-	if errors.As(err, &e) && (e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey || e.ExtendedCode == sqlite3.ErrConstraintUnique) {
+	if errors.As(err, &e) &&
+		(e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey || e.ExtendedCode == sqlite3.ErrConstraintUnique) {
 		return store.ErrExists
 	}
 	return err
@@ -95,7 +96,9 @@ func one(res sql.Result, err error) error {
 }
 
 // collect scans every row of a query.
-func collect[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+func collect[T any](
+	ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, error), query string, args ...any,
+) ([]T, error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

@@ -45,10 +45,12 @@ func (a application) exec(t *testing.T, query string, args ...any) {
 
 func (a application) Put(t *testing.T, r storetest.Record) {
 	t.Helper()
-	a.exec(t, fmt.Sprintf(`INSERT OR REPLACE INTO %s (id, kek_version) VALUES (?, nullif(?, 0))`, r.Collection), r.ID, int(r.Version))
+	a.exec(t, fmt.Sprintf(`INSERT OR REPLACE INTO %s (id, kek_version) VALUES (?, nullif(?, 0))`, r.Collection),
+		r.ID, int(r.Version))
 	for f, e := range r.Envelopes {
-		a.exec(t, fmt.Sprintf(`UPDATE %[1]s SET %[2]s_wrapped_dek = ?, %[2]s_nonce = ?, %[2]s_ciphertext = ?, %[2]s_kek_version = ?, %[2]s_provider = ? WHERE id = ?`,
-			r.Collection, f), e.WrappedDEK, e.Nonce, e.Ciphertext, int(e.KEKVersion), e.Provider, r.ID)
+		a.exec(t, fmt.Sprintf(`UPDATE %[1]s SET %[2]s_wrapped_dek = ?, %[2]s_nonce = ?, %[2]s_ciphertext = ?, `+
+			`%[2]s_kek_version = ?, %[2]s_provider = ? WHERE id = ?`, r.Collection, f),
+			e.WrappedDEK, e.Nonce, e.Ciphertext, int(e.KEKVersion), e.Provider, r.ID)
 	}
 	for _, f := range r.Odd {
 		a.exec(t, fmt.Sprintf(`UPDATE %s SET %s_ciphertext = 'odd' WHERE id = ?`, r.Collection, f), r.ID)
@@ -62,8 +64,9 @@ func (a application) Get(t *testing.T, collection string, id any, fields ...stri
 		var e envelope.Envelope
 		var version sql.NullInt64
 		var provider sql.NullString
-		err := a.s.db.QueryRow(fmt.Sprintf(`SELECT coalesce(kek_version, 0), %[2]s_wrapped_dek, %[2]s_nonce, %[2]s_ciphertext, %[2]s_kek_version, %[2]s_provider FROM %[1]s WHERE id = ?`,
-			collection, f), id).Scan(&r.Version, &e.WrappedDEK, &e.Nonce, &e.Ciphertext, &version, &provider)
+		err := a.s.db.QueryRow(fmt.Sprintf(`SELECT coalesce(kek_version, 0), %[2]s_wrapped_dek, %[2]s_nonce, `+
+			`%[2]s_ciphertext, %[2]s_kek_version, %[2]s_provider FROM %[1]s WHERE id = ?`, collection, f), id).
+			Scan(&r.Version, &e.WrappedDEK, &e.Nonce, &e.Ciphertext, &version, &provider)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,8 +90,10 @@ func TestTablesOfOthers(t *testing.T) {
 	t.Cleanup(func() { s.Close() })
 	a := application{s}
 	c := envelope.Collection{Name: "theirs", Fields: []string{"f", "g"}}
-	a.exec(t, `CREATE TABLE theirs (id TIMESTAMP PRIMARY KEY, kek_version INTEGER, f_wrapped_dek BLOB, f_kek_version INTEGER, g_wrapped_dek TEXT, g_kek_version INTEGER)`)
-	a.exec(t, `INSERT INTO theirs VALUES (NULL, 1, 'w', 1, NULL, NULL), (1700000000, 1, x'01', 1, 'text', 1), (1700000001, 1, x'02', 1, NULL, NULL)`)
+	a.exec(t, `CREATE TABLE theirs (id TIMESTAMP PRIMARY KEY, kek_version INTEGER, `+
+		`f_wrapped_dek BLOB, f_kek_version INTEGER, g_wrapped_dek TEXT, g_kek_version INTEGER)`)
+	a.exec(t, `INSERT INTO theirs VALUES (NULL, 1, 'w', 1, NULL, NULL), `+
+		`(1700000000, 1, x'01', 1, 'text', 1), (1700000001, 1, x'02', 1, NULL, NULL)`)
 	var after any
 	taken := 0
 	for range 5 {
@@ -99,7 +104,8 @@ func TestTablesOfOthers(t *testing.T) {
 		if len(docs) == 0 {
 			break
 		}
-		took, err := s.Swap(t.Context(), c, []store.Swap{{Old: docs[0], To: 2, New: []store.Held{{Field: "f", Version: 2, WrappedDEK: []byte{9}}}}})
+		took, err := s.Swap(t.Context(), c,
+			[]store.Swap{{Old: docs[0], To: 2, New: []store.Held{{Field: "f", Version: 2, WrappedDEK: []byte{9}}}}})
 		if err != nil || !took[0] {
 			t.Errorf("%v: %v, %v", docs[0].ID, took, err)
 		}

@@ -88,7 +88,8 @@ func testCensus(t *testing.T, b Backend) {
 	got, err := s.Census(t.Context(), catalogue(three))
 	want(t, "census", err, nil)
 	// g of mixed is at 2, its record says 1: it counts at both.
-	same(t, "counts", got, []store.Count{counted("f", 1, 2), counted("f", 2, 1), counted("g", 1, 1), counted("g", 2, 1), counted("h", 2, 1)})
+	same(t, "counts", got,
+		[]store.Count{counted("f", 1, 2), counted("f", 2, 1), counted("g", 1, 1), counted("g", 2, 1), counted("h", 2, 1)})
 	none, err := s.Census(t.Context(), envelope.Catalogue{{Collection: "nowhere", Field: "f"}})
 	want(t, "census of nothing", err, nil)
 	same(t, "nothing", len(none), 0)
@@ -218,7 +219,8 @@ func testThree(t *testing.T, b Backend) {
 	got := a.Get(t, three.Name, "three", three.Fields...)
 	same(t, "untouched", got.Envelopes["g"], r.Envelopes["g"])
 	for _, f := range []string{"f", "h"} {
-		if e := got.Envelopes[f]; e.KEKVersion != 2 || !bytes.HasPrefix(e.WrappedDEK, []byte("new wrapped")) || !bytes.Equal(e.Nonce, r.Envelopes[f].Nonce) {
+		if e := got.Envelopes[f]; e.KEKVersion != 2 || !bytes.HasPrefix(e.WrappedDEK, []byte("new wrapped")) ||
+			!bytes.Equal(e.Nonce, r.Envelopes[f].Nonce) {
 			t.Errorf("%s: %+v", f, e)
 		}
 	}
@@ -233,7 +235,12 @@ func testStrangers(t *testing.T, b Backend) {
 	got, err := s.Strangers(t.Context(), known)
 	want(t, "strangers", err, nil)
 	same(t, "strangers", got, []envelope.Place{{Collection: three.Name, Field: "g"}})
-	a.Put(t, Record{Collection: "others", ID: "o", Version: 1, Envelopes: map[string]envelope.Envelope{"x": sealed(1, "o")}})
+	a.Put(t, Record{
+		Collection: "others",
+		ID:         "o",
+		Version:    1,
+		Envelopes:  map[string]envelope.Envelope{"x": sealed(1, "o")},
+	})
 	got, err = s.Strangers(t.Context(), known)
 	want(t, "strangers", err, nil)
 	same(t, "strangers", got, []envelope.Place{{Collection: "others", Field: "x"}, {Collection: three.Name, Field: "g"}})

@@ -52,8 +52,16 @@ func testBadLock(t *testing.T, b Backend) {
 }
 
 func version(v kek.Version) store.KEK {
-	return store.KEK{Version: v, Provider: "env", State: store.Live, Label: "kek-1-v" + v.String(), ID: "abcd",
-		Canary: store.Canary{Wrapped: []byte{0, 1, 255}, SHA256: "cc"}, Ceremony: int(v), Created: time.Date(2026, 11, 24, 8, 0, int(v), 0, time.UTC)}
+	return store.KEK{
+		Version:  v,
+		Provider: "env",
+		State:    store.Live,
+		Label:    "kek-1-v" + v.String(),
+		ID:       "abcd",
+		Canary:   store.Canary{Wrapped: []byte{0, 1, 255}, SHA256: "cc"},
+		Ceremony: int(v),
+		Created:  time.Date(2026, 11, 24, 8, 0, int(v), 0, time.UTC),
+	}
 }
 
 func testVersions(t *testing.T, b Backend) {
@@ -85,7 +93,8 @@ func testPointer(t *testing.T, b Backend) {
 	want(t, "first again", s.MoveActive(ctx, store.Active{}, one), store.ErrConflict)
 	want(t, "move", s.MoveActive(ctx, one, two), nil)
 	want(t, "a late console", s.MoveActive(ctx, one, store.Active{Version: 3, Epoch: 2}), store.ErrConflict)
-	want(t, "the same version, another epoch", s.MoveActive(ctx, store.Active{Version: 2, Epoch: 1}, one), store.ErrConflict)
+	want(t, "the same version, another epoch", s.MoveActive(ctx, store.Active{Version: 2, Epoch: 1}, one),
+		store.ErrConflict)
 	got, err := s.Active(ctx)
 	want(t, "after", err, nil)
 	same(t, "pointer", got, two)
@@ -105,7 +114,8 @@ func testCeremonies(t *testing.T, b Backend) {
 	other := one
 	other.Final = "cc"
 	want(t, "close otherwise", s.CloseCeremony(ctx, other), store.ErrConflict)
-	want(t, "close one that is not there", s.CloseCeremony(ctx, store.Ceremony{Seq: 9, Outcome: "done"}), store.ErrConflict)
+	want(t, "close one that is not there", s.CloseCeremony(ctx, store.Ceremony{Seq: 9, Outcome: "done"}),
+		store.ErrConflict)
 	got, err := s.Ceremonies(ctx)
 	want(t, "list", err, nil)
 	same(t, "ceremonies", got, []store.Ceremony{one, two})
@@ -118,7 +128,10 @@ func entry(ceremony int, name, text string) store.Entry {
 func testEntries(t *testing.T, b Backend) {
 	s, _ := b.Open(t)
 	ctx := t.Context()
-	for _, e := range []store.Entry{entry(1, "final.txt", "f"), entry(1, "000001", "b"), entry(10, "000000", "x"), entry(1, "000000", "a"), entry(11, "000000", "y")} {
+	for _, e := range []store.Entry{
+		entry(1, "final.txt", "f"), entry(1, "000001", "b"), entry(10, "000000", "x"), entry(1, "000000", "a"),
+		entry(11, "000000", "y"),
+	} {
 		want(t, "append", s.AppendEntry(ctx, e), nil)
 	}
 	want(t, "taken", s.AppendEntry(ctx, entry(1, "000001", "other")), store.ErrExists)
@@ -168,8 +181,19 @@ func testBeats(t *testing.T, b Backend) {
 	ctx := t.Context()
 	before, err := s.Now(ctx)
 	want(t, "clock", err, nil)
-	beat := store.Beat{Process: "host/app/1/x", Role: "app", Host: "host", PID: 1, Provider: "env", Current: 1,
-		Proofs: map[kek.Version]string{1: "p1", 2: "p2"}, Number: 1, Refusals: 3, Started: time.Unix(0, 1_700_000_000_123_456_789).UTC(), Trouble: "none"}
+	beat := store.Beat{
+		Process:  "host/app/1/x",
+		Role:     "app",
+		Host:     "host",
+		PID:      1,
+		Provider: "env",
+		Current:  1,
+		Proofs:   map[kek.Version]string{1: "p1", 2: "p2"},
+		Number:   1,
+		Refusals: 3,
+		Started:  time.Unix(0, 1_700_000_000_123_456_789).UTC(),
+		Trouble:  "none",
+	}
 	want(t, "beat", s.Beat(ctx, store.Beat{Process: "host/app/2/x"}), nil)
 	want(t, "beat", s.Beat(ctx, beat), nil)
 	beat.Number, beat.Current, beat.Proofs, beat.Seen = 2, 2, map[kek.Version]string{2: "p3"}, time.Unix(0, 0)

@@ -18,7 +18,8 @@ func HTML(d Document) []byte {
 		Document
 		Style  template.CSS
 		Policy string
-	}{d, template.CSS(style), "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"})
+	}{d, template.CSS(style), "default-src 'none'; base-uri 'none'; form-action 'none'; " +
+		"style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"})
 	if err != nil {
 		panic(err) // the template and its data are ours
 	}
@@ -36,12 +37,14 @@ func cssText(s string) string {
 }
 
 const styles = `
-@page { size: A4; margin: 20mm 16mm 22mm; @bottom-left { content: "FOOTER"; font: 7pt monospace; } @bottom-right { content: "page " counter(page) " of " counter(pages); font: 7pt monospace; } }
+@page { size: A4; margin: 20mm 16mm 22mm; @bottom-left { content: "FOOTER"; font: 7pt monospace; } ` +
+	`@bottom-right { content: "page " counter(page) " of " counter(pages); font: 7pt monospace; } }
 body { font: 10pt/1.4 serif; max-width: 178mm; margin: 0 auto; padding: 1em; color: #000; background: #fff; }
 h1 { font-size: 16pt; } h2 { font-size: 12pt; margin: 1.4em 0 .3em; break-after: avoid; }
 .notice { border: 2px solid #000; padding: .4em .6em; font-weight: bold; }
 table { border-collapse: collapse; width: 100%; } thead { display: table-header-group; } tr { break-inside: avoid; }
-th, td { border: 1px solid #888; padding: .2em .4em; text-align: left; vertical-align: top; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8.5pt; }
+th, td { border: 1px solid #888; padding: .2em .4em; text-align: left; vertical-align: top; ` +
+	`white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8.5pt; }
 th, td:first-child { white-space: nowrap; }
 td:empty { min-width: 6.5em; height: 1.9em; }
 pre { border: 1px solid #888; padding: .4em; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8.5pt; }

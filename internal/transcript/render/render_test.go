@@ -19,15 +19,24 @@ import (
 
 // hostile are texts that would be something else than text.
 var hostile = []string{
-	`<script>alert(1)</script>`, `</pre></td><img src=x onerror=alert(1)>`, "a | b | c", "`code` ``", "[x](javascript:alert(1))", "![x](http://evil.example/x.png)",
-	"https://evil.example/", "www.evil.example", "<https://evil.example>", "mail@evil.example", "*a* _b_ ~~c~~", "# heading", "- item", "+ item", "1. item", "1) item", "> quote",
-	"| a |\n|---|\n| b |", "```\ncode\n```", "a\n===", "---", "&lt;b&gt; &#60;", `\`, "[ref]: http://evil.example", "<!-- x", "|", "a\n\n# b\n\n<b>c</b>", "$(touch x)", "x://y",
+	`<script>alert(1)</script>`, `</pre></td><img src=x onerror=alert(1)>`, "a | b | c", "`code` ``",
+	"[x](javascript:alert(1))", "![x](http://evil.example/x.png)",
+	"https://evil.example/", "www.evil.example", "<https://evil.example>", "mail@evil.example", "*a* _b_ ~~c~~",
+	"# heading", "- item", "+ item", "1. item", "1) item", "> quote",
+	"| a |\n|---|\n| b |", "```\ncode\n```", "a\n===", "---", "&lt;b&gt; &#60;", `\`, "[ref]: http://evil.example",
+	"<!-- x", "|", "a\n\n# b\n\n<b>c</b>", "$(touch x)", "x://y",
 }
 
 func document() render.Document {
 	d := render.Document{Title: hostile[0], Notice: hostile[1], Footer: `" } body { display: none } \ </style><script>`}
 	for _, h := range hostile {
-		d.Sections = append(d.Sections, render.Section{Title: h, Text: []string{h}, Head: []string{h, "b"}, Rows: [][]string{{h, "x"}, {"x", h}}, Code: h})
+		d.Sections = append(d.Sections, render.Section{
+			Title: h,
+			Text:  []string{h},
+			Head:  []string{h, "b"},
+			Rows:  [][]string{{h, "x"}, {"x", h}},
+			Code:  h,
+		})
 	}
 	return d
 }
@@ -86,7 +95,8 @@ func TestD02HTML(t *testing.T) {
 	}
 	style := page[strings.Index(page, "<style>")+7 : strings.Index(page, "</style>")]
 	sum := sha256.Sum256([]byte(style))
-	if policy := "style-src &#39;sha256-" + base64.StdEncoding.EncodeToString(sum[:]); !strings.Contains(page, policy) && !strings.Contains(page, strings.ReplaceAll(policy, "+", "&#43;")) {
+	policy := "style-src &#39;sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+	if !strings.Contains(page, policy) && !strings.Contains(page, strings.ReplaceAll(policy, "+", "&#43;")) {
 		t.Errorf("the policy does not allow the page's own style:\n%s", page[:700])
 	}
 	if !strings.Contains(page, "default-src &#39;none&#39;") || !strings.Contains(style, "counter(page)") {
@@ -98,14 +108,19 @@ func TestD02HTML(t *testing.T) {
 // bundle before them.
 func TestReport(t *testing.T) {
 	d := transcripttest.Rotation(t)
-	d.Insert(d.Find(transcript.Closed, "", ""), transcript.Deviation, "leaving", transcript.Facts{"what": "told by the people", "expected": hostile[0], "seen": "s", "decided": "d", "by": "b"})
+	d.Insert(d.Find(transcript.Closed, "", ""), transcript.Deviation, "leaving",
+		transcript.Facts{"what": "told by the people", "expected": hostile[0], "seen": "s", "decided": "d", "by": "b"})
 	good := d.Build().Write(t.TempDir())
 	r, err := transcript.Verify(good)
 	if err != nil {
 		t.Fatal(err)
 	}
 	md := string(render.Markdown(render.Report(r, nil)))
-	order := []string{"# Ceremony 1: rotate", "## Deviations", `\<script\>alert\(1\)\</script\>`, "## Participants", "| dora |", "touched, counter 1", "## Digests", r.FinalSum[:8] + " " + r.FinalSum[8:16], "## Rules", "Vault 3", "## Plan of line 9"}
+	order := []string{
+		"# Ceremony 1: rotate", "## Deviations", `\<script\>alert\(1\)\</script\>`, "## Participants", "| dora |",
+		"touched, counter 1", "## Digests", r.FinalSum[:8] + " " + r.FinalSum[8:16], "## Rules", "Vault 3",
+		"## Plan of line 9",
+	}
 	at := 0
 	for _, want := range order {
 		i := strings.Index(md[at:], want)
@@ -116,7 +131,8 @@ func TestReport(t *testing.T) {
 	}
 	d.Files["events.jsonl"][100] ^= 1
 	r, err = transcript.Verify(d.Write(t.TempDir()))
-	if md := string(render.Markdown(render.Report(r, err))); !strings.HasPrefix(md, "# Ceremony 1: rotate\n\n**BAD: do not rely on this transcript") {
+	md = string(render.Markdown(render.Report(r, err)))
+	if !strings.HasPrefix(md, "# Ceremony 1: rotate\n\n**BAD: do not rely on this transcript") {
 		t.Errorf("%v\n%.300s", err, md)
 	}
 }

@@ -86,7 +86,10 @@ func participants(r transcript.Report) Section {
 		if m.May(quorum.Mode(r.Opened()[transcript.FactMode]).Namespace(quorum.Approve)) {
 			may = "approve"
 		}
-		s.Rows = append(s.Rows, []string{m.Name, m.Fingerprint(), may, or(attended, "no"), or(approved, "no"), or(string(r.Finals[m.Name]), "not signed")})
+		s.Rows = append(s.Rows, []string{
+			m.Name, m.Fingerprint(), may,
+			or(attended, "no"), or(approved, "no"), or(string(r.Finals[m.Name]), "not signed"),
+		})
 	}
 	return s
 }
@@ -157,7 +160,8 @@ func plans(r transcript.Report) (all []Section) {
 			}
 		}
 		all = append(all, Section{Title: fmt.Sprintf("Plan of line %d", e.Seq), Code: e.Facts[transcript.FactPlan],
-			Text: []string{"Digest " + groups(e.Facts[transcript.FactSHA256]) + ". Signed by " + or(strings.Join(names, ", "), "nobody") + "."}})
+			Text: []string{"Digest " + groups(e.Facts[transcript.FactSHA256]) + ". Signed by " +
+				or(strings.Join(names, ", "), "nobody") + "."}})
 	}
 	return all
 }
@@ -192,5 +196,6 @@ func log(r transcript.Report) Section {
 func checking(r transcript.Report) Section {
 	return Section{Title: "To check it", Text: []string{
 		"Times are the console's clock, as it claims. This document proves nothing: the bundle does."},
-		Code: "kekceremony transcript verify " + printable.Text(r.Bundle.Name) + "\nsha256sum " + printable.Text(r.Bundle.Name) + "/final.txt\n"}
+		Code: "kekceremony transcript verify " + printable.Text(r.Bundle.Name) + "\nsha256sum " +
+			printable.Text(r.Bundle.Name) + "/final.txt\n"}
 }

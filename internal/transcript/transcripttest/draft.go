@@ -37,14 +37,29 @@ func Rotation(t testing.TB) *Draft {
 		People: []Person{Operator(t, "alice"), Operator(t, "bob"), Touching(t, "dora"), Witness(t, "wendy")}}
 	roster := RosterOf(2, d.Mode, d.People...)
 	plan := "kekceremony plan v1\nkind: rotate\neffect: 1 switch: writers to version 2; undo: switch back\n"
-	d.Add(transcript.Opened, "", transcript.Facts{"format": "kekceremony transcript v1", "chain": "0123456789abcdef0123456789abcdef", "ceremony": "1", "kind": "rotate",
-		"mode": string(d.Mode), "tool": "test", "store": "a test"})
-	d.Add(transcript.Roster, "roster", transcript.Facts{"roster": roster, "roster_sha256": transcript.Digest([]byte(roster))})
-	d.Add(transcript.Asked, "attend", transcript.Facts{"last_final": transcript.NoDigest, "nonce.alice": "a1", "nonce.bob": "b1", "nonce.dora": "d1", "nonce.wendy": "e1"})
+	d.Add(transcript.Opened, "", transcript.Facts{
+		"format":   "kekceremony transcript v1",
+		"chain":    "0123456789abcdef0123456789abcdef",
+		"ceremony": "1",
+		"kind":     "rotate",
+		"mode":     string(d.Mode),
+		"tool":     "test",
+		"store":    "a test",
+	})
+	d.Add(transcript.Roster, "roster",
+		transcript.Facts{"roster": roster, "roster_sha256": transcript.Digest([]byte(roster))})
+	d.Add(transcript.Asked, "attend", transcript.Facts{
+		"last_final":  transcript.NoDigest,
+		"nonce.alice": "a1",
+		"nonce.bob":   "b1",
+		"nonce.dora":  "d1",
+		"nonce.wendy": "e1",
+	})
 	d.Signed("attend", "alice", "bob", "dora", "wendy")
 	d.Add(transcript.Gathered, "attend", transcript.Facts{"attended": "alice, bob, dora, wendy"})
 	d.Add(transcript.Answered, "place", transcript.Facts{"place": "Vault 3"})
-	d.Add(transcript.Plan, "approve", transcript.Facts{"plan": plan, "sha256": transcript.Digest([]byte(plan)), "acts": "switch"})
+	d.Add(transcript.Plan, "approve",
+		transcript.Facts{"plan": plan, "sha256": transcript.Digest([]byte(plan)), "acts": "switch"})
 	d.Signed("approve", "alice", "dora")
 	d.Add(transcript.Gathered, "approve", transcript.Facts{"approve_signed": "alice, dora"})
 	d.Add(transcript.Begun, "switch", nil)
@@ -84,7 +99,8 @@ func (d *Draft) Drop(kind transcript.Kind, step, signer string) {
 
 // Insert puts an event before place i.
 func (d *Draft) Insert(i int, kind transcript.Kind, step string, facts transcript.Facts) {
-	d.Events = slices.Insert(d.Events, i, transcript.Event{Time: "2026-11-24T10:00:00Z", Kind: kind, Step: step, Facts: facts})
+	d.Events = slices.Insert(d.Events, i,
+		transcript.Event{Time: "2026-11-24T10:00:00Z", Kind: kind, Step: step, Facts: facts})
 }
 
 // Person by name.

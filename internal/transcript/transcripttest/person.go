@@ -72,7 +72,8 @@ func (p Person) Line(mode quorum.Mode) string {
 	for _, s := range p.Spaces {
 		spaces = append(spaces, mode.Namespace(s))
 	}
-	return fmt.Sprintf("%s namespaces=%q %s", p.Name, strings.Join(spaces, ","), ssh.MarshalAuthorizedKey(p.Signer.PublicKey()))
+	return fmt.Sprintf("%s namespaces=%q %s",
+		p.Name, strings.Join(spaces, ","), ssh.MarshalAuthorizedKey(p.Signer.PublicKey()))
 }
 
 // RosterOf is the text of a roster.

@@ -90,7 +90,8 @@ func (s *Server) URI(name string) string {
 // Replace writes a whole record, as an application does.
 func (s *Server) Replace(t testing.TB, uri, collection string, record bson.D) {
 	t.Helper()
-	_, err := s.collection(uri, collection).ReplaceOne(context.Background(), bson.D{record[0]}, record, options.Replace().SetUpsert(true))
+	_, err := s.collection(uri, collection).ReplaceOne(context.Background(), bson.D{record[0]}, record,
+		options.Replace().SetUpsert(true))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,14 +100,16 @@ func (s *Server) Replace(t testing.TB, uri, collection string, record bson.D) {
 // ReplaceEnvelope writes a record with an envelope at version 1 in a field.
 func (s *Server) ReplaceEnvelope(t testing.TB, uri, collection, field string) {
 	t.Helper()
-	s.Replace(t, uri, collection, bson.D{{Key: "_id", Value: "one"}, {Key: "kek_version", Value: 1}, {Key: field, Value: bson.D{
-		{Key: "wrapped_dek", Value: []byte("wrapped")}, {Key: "kek_version", Value: 1}}}})
+	e := bson.D{{Key: "wrapped_dek", Value: []byte("wrapped")}, {Key: "kek_version", Value: 1}}
+	s.Replace(t, uri, collection,
+		bson.D{{Key: "_id", Value: "one"}, {Key: "kek_version", Value: 1}, {Key: field, Value: e}})
 }
 
 // Find reads a whole record.
 func (s *Server) Find(t testing.TB, uri, collection string, id any) (record bson.Raw) {
 	t.Helper()
-	if err := s.collection(uri, collection).FindOne(context.Background(), bson.D{{Key: "_id", Value: id}}).Decode(&record); err != nil {
+	found := s.collection(uri, collection).FindOne(context.Background(), bson.D{{Key: "_id", Value: id}})
+	if err := found.Decode(&record); err != nil {
 		t.Fatal(err)
 	}
 	return record

@@ -159,7 +159,8 @@ func (p *Proxy) happens(name string) func() {
 func (p *Proxy) refuses(name string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.readOnly && slices.Contains([]string{"insert", "update", "delete", "create", "createIndexes", "findAndModify"}, name)
+	return p.readOnly &&
+		slices.Contains([]string{"insert", "update", "delete", "create", "createIndexes", "findAndModify"}, name)
 }
 
 func (p *Proxy) cuts(name string) bool {
@@ -210,8 +211,12 @@ func commandOf(request []byte) string {
 
 // refusal is MongoDB's answer to a command that the user may not run.
 func refusal(request []byte) []byte {
-	doc, err := bson.Marshal(bson.D{{Key: "ok", Value: 0.0}, {Key: "errmsg", Value: "not authorized on the database to execute this command"},
-		{Key: "code", Value: int32(13)}, {Key: "codeName", Value: "Unauthorized"}})
+	doc, err := bson.Marshal(bson.D{
+		{Key: "ok", Value: 0.0},
+		{Key: "errmsg", Value: "not authorized on the database to execute this command"},
+		{Key: "code", Value: int32(13)},
+		{Key: "codeName", Value: "Unauthorized"},
+	})
 	if err != nil {
 		panic(err)
 	}
