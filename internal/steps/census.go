@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
-	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -51,51 +49,6 @@ func census() Step {
 			return facts, nil
 		},
 	}
-}
-
-// retire marks every version but the target as read-only.
-func retire() Step {
-	return Step{
-		Name: transcript.ActRetire, Title: "Retire the old versions",
-		Why: "Retired versions stay readable, and nobody writes with them.",
-		Act: &Act{
-			Plan: func(_ *Site, f Facts) []Effect {
-				return []Effect{{Verb: "retire", Object: "every version but " + f[transcript.FactTo] + ", still readable",
-					Undo: "rotate back"}}
-			},
-			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
-				live, retired, err := others(ctx, s, f.Version(transcript.FactTo))
-				if err != nil || len(live) > 0 {
-					return NotBegun, nil, err
-				}
-				return Done, Facts{transcript.FactRetired: strings.Join(retired, " ")}, nil
-			},
-			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
-				live, _, err := others(ctx, s, f.Version(transcript.FactTo))
-				for _, v := range live {
-					if err == nil {
-						err = s.Store.MoveKEK(ctx, v, store.Live, store.Retired)
-					}
-				}
-				return nil, err
-			},
-		},
-	}
-}
-
-// others lists the versions but one, by state.
-func others(ctx context.Context, s *Site, but kek.Version) (live []kek.Version, retired []string, err error) {
-	keks, err := s.Store.KEKs(ctx)
-	for _, k := range keks {
-		switch {
-		case k.Version == but:
-		case k.State == store.Live:
-			live = append(live, k.Version)
-		default:
-			retired = append(retired, k.Version.String())
-		}
-	}
-	return live, retired, err
 }
 
 func leftovers(ctx context.Context, s *Site, to kek.Version, excluded []string) (int, error) {

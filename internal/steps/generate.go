@@ -2,188 +2,93 @@ package steps
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
+	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
-	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
-	"github.com/certautopilot/kekceremony/internal/printable"
-	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// approve gathers M signatures over the joined plan of acts.
-func approve(name string, acts ...string) Step {
-	return Step{
-		Name: name, Title: "Plan and approval",
-		Why:    "These changes will be made, and no others, after the quorum approves them.",
-		Gather: &Gather{Purpose: quorum.Approve, Acts: acts},
-	}
-}
-
-// generate makes the key. One that is there before this act was begun was
-// planted, whatever it looks like.
-func generate() Step {
-	return Step{
-		Name: transcript.ActGenerate, Title: "Generate the key",
-		Why: "The key is made inside the provider and read back.",
-		Act: &Act{
-			Fresh: true,
-			Plan: func(s *Site, f Facts) []Effect {
-				n := s.Name(f.Version(transcript.FactTo))
-				return []Effect{{
-					Verb:   "generate",
-					Object: fmt.Sprintf("version %d, AES-256, label %s", n.Version, n.Label),
-					Undo:   "destroy the key",
-				}}
-			},
-			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
-				return keyState(ctx, s, f.Version(transcript.FactTo))
-			},
-			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
-				return nil, s.Provider.Generate(ctx, s.Name(f.Version(transcript.FactTo)))
-			},
+// Generate makes the next version ahead of the rotation to it, so that the fleet can load it
+// in the meantime. v is the version that the command names; 0: none.
+func Generate(v kek.Version) Ceremony {
+	return Ceremony{
+		Kind: transcript.KindGenerate, Open: openGenerate(v), Steps: generateSteps, Binds: bind,
+		Matches: func(opened Facts) error {
+			if to := opened.Version(transcript.FactTo); v != 0 && to != v {
+				return fmt.Errorf("to version %d, asked for %d", to, v)
+			}
+			return nil
+		},
+		Command: func(opened Facts) string {
+			return "kekceremony pkcs11-init --version " + opened.Version(transcript.FactTo).String()
+		},
+		Summary: func(f Facts) []string {
+			to := f[transcript.FactTo]
+			return []string{
+				"Version " + to + " was made: " + f[transcript.FactLabel] + ". Nothing uses it yet: version " +
+					f[transcript.FactActive] + " is active.",
+				"Next: have the fleet load it, then kekceremony rotate --to-version " + to + ".",
+			}
 		},
 	}
 }
 
-func keyState(ctx context.Context, s *Site, v kek.Version) (State, Facts, error) {
-	n := s.Name(v)
-	key, err := s.Provider.Find(ctx, n)
-	if errors.Is(err, provider.ErrNoKey) {
-		return NotBegun, nil, nil
-	}
-	if err != nil {
-		return NotBegun, nil, err
-	}
-	if key.Doubt != nil {
-		return NotBegun, nil, fmt.Errorf("%w: %w", ErrDoubtfulKey, key.Doubt)
-	}
-	facts := Facts{transcript.FactLabel: n.Label, "key_id": n.HexID()}
-	for name, value := range key.Attributes {
-		facts["key_"+name] = printable.Text(value)
-	}
-	return Done, facts, nil
+func generateSteps(Facts) []Step {
+	return slices.Concat([]Step{chainRoster(), attend(false), place(), pin(), probe(false)}, makeKey(), []Step{leaving()})
 }
 
-// canary wraps a random value with the new key and enters the version in the
-// store; install also makes it the active one.
-func canary(first bool) Step {
-	return Step{
-		Name: transcript.ActCanary, Title: "Canary",
-		Why: "A random value wrapped by the new key. Whoever unwraps it holds this very key.",
-		Act: &Act{
-			Fresh: true,
-			Plan: func(_ *Site, f Facts) []Effect {
-				object := "version " + f[transcript.FactTo] + " entered in the store as live"
-				if first {
-					object += " and active"
-				}
-				return []Effect{{Verb: "canary", Object: object, Undo: "none needed: nothing uses it yet"}}
-			},
-			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
-				return canaryState(ctx, s, f.Version(transcript.FactTo), first)
-			},
-			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
-				return nil, enter(ctx, s, f.Version(transcript.FactTo), first)
-			},
-		},
-	}
+// makeKey are the steps that make a version and its canary.
+func makeKey() []Step {
+	return []Step{approve("approve-key", transcript.ActGenerate, transcript.ActCanary), generate(), canary(false),
+		copies()}
 }
 
-func canaryState(ctx context.Context, s *Site, v kek.Version, first bool) (State, Facts, error) {
-	k, err := findKEK(ctx, s, v)
-	if errors.Is(err, store.ErrNotFound) {
-		return NotBegun, nil, nil
-	}
-	if err != nil {
-		return NotBegun, nil, err
-	}
-	n := s.Name(v)
-	if k.Label != n.Label || k.ID != n.HexID() || k.Provider != s.ProviderName {
-		return NotBegun, nil, fmt.Errorf("version %d names another key, %s: %w", v, printable.Text(k.Label),
-			engine.ErrPlanted)
-	}
-	value, err := fleet.OpenCanary(ctx, s.Provider, n, k.Canary)
-	if err != nil {
-		return NotBegun, nil, otherCanary(err)
-	}
-	value.Wipe()
-	facts := Facts{transcript.FactCanary(v): k.Canary.SHA256}
-	if !first {
-		return Done, facts, nil
-	}
-	_, err = s.Store.Active(ctx)
-	if errors.Is(err, store.ErrNotFound) {
-		return Partly, nil, nil
-	}
-	return Done, facts, err
-}
-
-func findKEK(ctx context.Context, s *Site, v kek.Version) (store.KEK, error) {
-	keks, err := s.Store.KEKs(ctx)
-	if err != nil {
-		return store.KEK{}, err
-	}
-	for _, k := range keks {
-		if k.Version == v {
-			return k, nil
+// openGenerate decides whether a version may be made.
+func openGenerate(v kek.Version) func(context.Context, *Site, store.Lock) (Facts, error) {
+	return func(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
+		keks, active, err := installed(ctx, s, lock)
+		if err != nil {
+			return nil, err
 		}
+		exists, err := exists(s, keks, v)
+		if exists {
+			return nil, fmt.Errorf("version %d is there: %w", v, engine.ErrNothingDue)
+		}
+		return Facts{transcript.FactActive: active.Version.String(), transcript.FactTo: v.String()}, err
 	}
-	return store.KEK{}, fmt.Errorf("version %d: %w", v, store.ErrNotFound)
 }
 
-func enter(ctx context.Context, s *Site, v kek.Version, first bool) error {
-	_, err := findKEK(ctx, s, v)
-	if errors.Is(err, store.ErrNotFound) {
-		err = insertKEK(ctx, s, v)
+// installed reads what a rotation or generation starts from.
+func installed(ctx context.Context, s *Site, lock store.Lock) ([]store.KEK, store.Active, error) {
+	if lock.Chain == "" {
+		return nil, store.Active{}, ErrNotInstalled
 	}
-	if err != nil || !first {
-		return err
-	}
-	return s.Store.MoveActive(ctx, store.Active{}, store.Active{Version: v, Epoch: 1})
-}
-
-func insertKEK(ctx context.Context, s *Site, v kek.Version) error {
-	n := s.Name(v)
-	c, err := fleet.MakeCanary(ctx, s.Provider, n)
+	active, err := s.Store.Active(ctx)
 	if err != nil {
-		return err
+		return nil, active, err
 	}
-	now, err := s.Store.Now(ctx)
-	if err != nil {
-		return err
+	keks, err := s.Store.KEKs(ctx)
+	if err == nil && len(keks) == 0 {
+		err = fmt.Errorf("a lock and no version: %w", history.ErrHistory)
 	}
-	return s.Store.InsertKEK(ctx, store.KEK{Version: v, Provider: s.ProviderName, State: store.Live, Label: n.Label,
-		ID: n.HexID(), Canary: c, Ceremony: s.Seq, Created: now.Truncate(time.Second)})
+	return keks, active, err
 }
 
-// copies has people say where else the new key exists.
-func copies() Step {
-	return Step{
-		Name: "copies", Title: "Copies of the key",
-		Why: "A key that exists once is lost with its device.",
-		Ask: &Form{Fields: []Field{{
-			Name: "copies", Question: "Where else does the key exist?",
-			Help:    "device serial, who, when; or: none",
-			Example: "HSM 5b1f in safe B, bob, 2026-11-23",
-			Check: func(_ *Site, answer string) (Facts, error) {
-				return Facts{"copies": printable.Text(answer)}, nil
-			},
-			Propose: rehearsed("none"),
-		}, {
-			Name: "planned_end", Question: "Planned end of use for this key", Help: "YYYY-MM-DD", Example: "2028-12-31",
-			Check: orNot("planned_end", func(_ *Site, answer string) error {
-				if _, err := time.Parse(time.DateOnly, answer); err != nil {
-					return errors.New("want YYYY-MM-DD")
-				}
-				return nil
-			}),
-			Propose: rehearsed(notSeen),
-		}}},
+// exists tells a version that a closed ceremony made from the next one. Any
+// other is refused.
+func exists(s *Site, keks []store.KEK, v kek.Version) (bool, error) {
+	_, made := s.History.Canary(v)
+	exists := slices.ContainsFunc(keks, func(k store.KEK) bool { return k.Version == v })
+	next := keks[len(keks)-1].Version + 1
+	switch {
+	case exists && !made:
+		return false, fmt.Errorf("version %d: no closed ceremony made it: %w", v, engine.ErrPlanted)
+	case !exists && v != next:
+		return false, fmt.Errorf("version %d: the next one is %d: %w", v, next, ErrVersion)
 	}
+	return exists, nil
 }

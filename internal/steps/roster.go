@@ -2,95 +2,138 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
+	"slices"
 
-	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// askRoster has the founders name the roster's file.
-func askRoster() Step {
-	return Step{
-		Name: "roster", Ends: transcript.Roster, Title: "Roster and quorum",
-		Why: "The roster says who may sign, and how many must. This ceremony locks the store to its digest.",
-		Ask: &Form{Fields: []Field{{
-			Name: "roster", Question: "Path of the roster",
-			Help:    `an OpenSSH allowed_signers file whose first line is "# quorum: M"`,
-			Example: "/media/stick/roster",
-			Check:   readRoster,
-			Propose: func(s *Site) string { return s.RosterPath },
-		}}},
-	}
-}
-
-func readRoster(s *Site, path string) (Facts, error) {
-	r, err := readRosterFile(path, s.Mode)
-	if err != nil {
-		return nil, err
-	}
-	return rosterFacts(r), nil
-}
-
-// readRosterFile reads a roster's file.
-func readRosterFile(path string, mode quorum.Mode) (quorum.Roster, error) {
-	text, err := rosterText(path)
-	if err != nil {
-		return quorum.Roster{}, fmt.Errorf("read roster: %w", file.Cause(err)) // without the name: it was typed
-	}
-	return quorum.ParseRoster(text, mode)
-}
-
-// maxRoster bounds the file in bytes.
-const maxRoster = 1 << 20
-
-func rosterText(path string) ([]byte, error) {
-	path, err := expandHome(path)
-	if err != nil {
-		return nil, err
-	}
-	return file.Read(path, file.Rules{Max: maxRoster})
-}
-
-// expandHome puts the home directory in the place of ~, as a shell does.
-func expandHome(path string) (string, error) {
-	rest, found := strings.CutPrefix(path, "~")
-	if !found || rest != "" && rest[0] != '/' {
-		return path, nil
-	}
-	home, err := os.UserHomeDir()
-	return filepath.Join(home, rest), err
-}
-
-func rosterFacts(r quorum.Roster) Facts {
-	return Facts{transcript.FactRoster: string(r.Text), transcript.FactRoster + "_sha256": r.Digest()}
-}
-
-// chainRoster takes over the roster that the last ceremony left behind.
-func chainRoster() Step {
-	return Step{
-		Name: "roster", Ends: transcript.Roster, Title: "Roster and quorum",
-		Why: "The roster is the one that the last ceremony left behind.",
-		Look: func(ctx context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
-			lock, err := s.Store.Lock(ctx)
-			if err != nil {
-				return nil, err
-			}
-			r, err := s.History.Roster(s.Mode, lock)
-			return rosterFacts(r), err
+// ChangeRoster changes who may sign, or how many must: by the old quorum, with a proof of
+// each new key.
+func ChangeRoster() Ceremony {
+	return Ceremony{
+		Kind: transcript.KindRoster, Open: openRoster, Steps: rosterSteps, Binds: bind,
+		Command: func(Facts) string { return "kekceremony roster" },
+		Summary: func(f Facts) []string {
+			return []string{"The next ceremony goes by the roster " + f[transcript.FactChanged] + "."}
 		},
 	}
 }
 
-// attend has people show that they are here and hold their keys.
-func attend(all bool) Step {
-	return Step{
-		Name: "attend", Title: "Attendance", Anew: true,
-		Why: "Each of you compares the fingerprint, and the last final digest if there is one, with your own paper, " +
-			"and types your name to sign.",
-		Gather: &Gather{Purpose: quorum.Attend, All: all},
+func rosterSteps(Facts) []Step {
+	return []Step{
+		chainRoster(),
+		attend(false),
+		place(),
+		askNextRoster(),
+		prove(),
+		approve("approve", transcript.ActChange),
+		change(),
+		leaving(),
 	}
+}
+
+// openRoster lets the roster of an installed store be changed.
+func openRoster(_ context.Context, _ *Site, lock store.Lock) (Facts, error) {
+	if lock.Chain == "" {
+		return nil, ErrNotInstalled
+	}
+	return Facts{}, nil
+}
+
+// askNextRoster has people name the file of the roster that is to be.
+func askNextRoster() Step {
+	return Step{
+		Name: "next-roster", Ends: transcript.NextRoster, Title: "The next roster",
+		Why: "From the next ceremony on, this roster says who may sign and how many must.",
+		Ask: &Form{Fields: []Field{{
+			Name: "next_roster", Question: "Path of the next roster",
+			Help:    "an allowed_signers file; a new key's line must allow " + quorum.Production.Namespace(quorum.Join),
+			Example: "/media/stick/next-roster",
+			Check:   readNextRoster,
+		}}},
+	}
+}
+
+func readNextRoster(s *Site, path string) (Facts, error) {
+	r, err := readRosterFile(path, s.Mode)
+	if err != nil {
+		return nil, err
+	}
+	if r.Digest() == s.Roster.Digest() {
+		return nil, errors.New("it is the roster that there is")
+	}
+	for _, m := range r.Joining(s.Roster) {
+		if space := s.Mode.Namespace(quorum.Join); !m.May(space) {
+			return nil, fmt.Errorf("%s: the key is new, and its line does not allow %s", m.Name, space)
+		}
+	}
+	return Facts{transcript.FactNextRoster: string(r.Text), transcript.FactNextRoster + "_sha256": r.Digest()}, nil
+}
+
+// prove has everybody whose key is new show that the key is there.
+func prove() Step {
+	return Step{
+		Name: "prove", Title: "Proof of the new keys",
+		Why:    "New operators: type your name to sign. A roster holds no key that nobody can use.",
+		Gather: &Gather{Purpose: quorum.Join, All: true},
+	}
+}
+
+// change is the act: from its done event on the next roster counts.
+func change() Step {
+	return Step{
+		Name: transcript.ActChange, Title: "Change the roster",
+		Why: "The next ceremony goes by the next roster. This one still ends with the old.",
+		Act: &Act{
+			Plan: func(s *Site, _ Facts) []Effect { return changes(s.Roster, s.Next) },
+			State: func(_ context.Context, s *Site, f Facts) (State, Facts, error) {
+				if f[transcript.FactChanged] == "" {
+					return NotBegun, nil, nil
+				}
+				sum := f[transcript.FactChanged]
+				return Done, Facts{transcript.FactChanged: sum, transcript.FactNextRoster + "_sha256": sum}, nil
+			},
+			Do: func(_ context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
+				return Facts{transcript.FactChanged: s.Next.Digest()}, nil
+			},
+		},
+	}
+}
+
+// changes says who comes, who goes and what else is different.
+func changes(old, next quorum.Roster) (effects []Effect) {
+	undo := "another roster ceremony, by the quorum of then"
+	say := func(verb, format string, args ...any) {
+		effects = append(effects, Effect{Verb: verb, Object: fmt.Sprintf(format, args...), Undo: undo})
+	}
+	for _, m := range next.Joining(old) {
+		if _, was := old.Member(m.Name); was {
+			say("new key", "%s, %s", m.Name, m.Fingerprint())
+		} else {
+			say("join", "%s, %s", m.Name, m.Fingerprint())
+		}
+	}
+	for _, m := range old.Members {
+		n, stays := next.Member(m.Name)
+		switch {
+		case !stays:
+			say("leave", "%s, %s", m.Name, m.Fingerprint())
+		case !slices.Equal(m.Namespaces, n.Namespaces) || !m.After.Equal(n.After) || !m.Before.Equal(n.Before):
+			say("rights", "%s: other namespaces or dates than before", m.Name)
+		}
+	}
+	if old.M != next.M {
+		say("quorum", "%d of %d, was %d", next.M, len(next.Members), old.M)
+	}
+	if old.Verified != next.Verified {
+		say("rule", "FIDO keys must verify their user: %t, was %t", next.Verified, old.Verified)
+	}
+	if len(effects) == 0 {
+		say("text", "the roster's comments or order")
+	}
+	return effects
 }

@@ -1,0 +1,107 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// canary wraps a random value with the new key and enters the version in the
+// store; install also makes it the active one.
+func canary(first bool) Step {
+	return Step{
+		Name: transcript.ActCanary, Title: "Canary",
+		Why: "A random value wrapped by the new key. Whoever unwraps it holds this very key.",
+		Act: &Act{
+			Fresh: true,
+			Plan: func(_ *Site, f Facts) []Effect {
+				object := "version " + f[transcript.FactTo] + " entered in the store as live"
+				if first {
+					object += " and active"
+				}
+				return []Effect{{Verb: "canary", Object: object, Undo: "none needed: nothing uses it yet"}}
+			},
+			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
+				return canaryState(ctx, s, f.Version(transcript.FactTo), first)
+			},
+			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
+				return nil, enter(ctx, s, f.Version(transcript.FactTo), first)
+			},
+		},
+	}
+}
+
+func canaryState(ctx context.Context, s *Site, v kek.Version, first bool) (State, Facts, error) {
+	k, err := findKEK(ctx, s, v)
+	if errors.Is(err, store.ErrNotFound) {
+		return NotBegun, nil, nil
+	}
+	if err != nil {
+		return NotBegun, nil, err
+	}
+	n := s.Name(v)
+	if k.Label != n.Label || k.ID != n.HexID() || k.Provider != s.ProviderName {
+		return NotBegun, nil, fmt.Errorf("version %d names another key, %s: %w", v, printable.Text(k.Label),
+			engine.ErrPlanted)
+	}
+	value, err := fleet.OpenCanary(ctx, s.Provider, n, k.Canary)
+	if err != nil {
+		return NotBegun, nil, otherCanary(err)
+	}
+	value.Wipe()
+	facts := Facts{transcript.FactCanary(v): k.Canary.SHA256}
+	if !first {
+		return Done, facts, nil
+	}
+	_, err = s.Store.Active(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return Partly, nil, nil
+	}
+	return Done, facts, err
+}
+
+func findKEK(ctx context.Context, s *Site, v kek.Version) (store.KEK, error) {
+	keks, err := s.Store.KEKs(ctx)
+	if err != nil {
+		return store.KEK{}, err
+	}
+	for _, k := range keks {
+		if k.Version == v {
+			return k, nil
+		}
+	}
+	return store.KEK{}, fmt.Errorf("version %d: %w", v, store.ErrNotFound)
+}
+
+func enter(ctx context.Context, s *Site, v kek.Version, first bool) error {
+	_, err := findKEK(ctx, s, v)
+	if errors.Is(err, store.ErrNotFound) {
+		err = insertKEK(ctx, s, v)
+	}
+	if err != nil || !first {
+		return err
+	}
+	return s.Store.MoveActive(ctx, store.Active{}, store.Active{Version: v, Epoch: 1})
+}
+
+func insertKEK(ctx context.Context, s *Site, v kek.Version) error {
+	n := s.Name(v)
+	c, err := fleet.MakeCanary(ctx, s.Provider, n)
+	if err != nil {
+		return err
+	}
+	now, err := s.Store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Store.InsertKEK(ctx, store.KEK{Version: v, Provider: s.ProviderName, State: store.Live, Label: n.Label,
+		ID: n.HexID(), Canary: c, Ceremony: s.Seq, Created: now.Truncate(time.Second)})
+}
