@@ -23,7 +23,7 @@ func agentCommand(o *options) *cobra.Command {
 	var role string
 	cmd := &cobra.Command{
 		Use:   "agent --role ROLE",
-		Short: "Beat for a process of the fleet: load every version, prove it, follow the pointer",
+		Short: "Report that this host holds every key version: the heartbeat of a process of the fleet",
 		Args:  cobra.NoArgs,
 		RunE: held(func(cmd *cobra.Command, _ []string) error {
 			cfg, err := o.readConfig()

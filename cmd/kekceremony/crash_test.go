@@ -67,7 +67,7 @@ func eachEnd(i int) []struct{ how, says string } {
 }
 
 // TestCrashInInstall ends the module in each step of an install. The run says how, its
-// transcript is sound so far, the same command goes on, and there is one key.
+// transcript is sound so far, the same command continues, and there is one key.
 func TestCrashInInstall(t *testing.T) {
 	t.Parallel()
 	for i, c := range installCalls {

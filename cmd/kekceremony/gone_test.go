@@ -41,7 +41,7 @@ func TestTokenOut(t *testing.T) {
 }
 
 // TestStoreOut has the server gone for a while in the middle of a re-wrap: the
-// rotation waits and goes on, or ends with code 75 and the same command goes on.
+// rotation waits and goes on, or ends with code 75 and the same command continues.
 func TestStoreOut(t *testing.T) {
 	t.Parallel()
 	pkcs11test.Module(t)

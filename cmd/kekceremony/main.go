@@ -39,8 +39,8 @@ func root() *cobra.Command {
 	var asksVersion bool
 	cmd := &cobra.Command{
 		Use:   "kekceremony",
-		Short: "Hold the key ceremonies of a KEK, M of N, with a signed transcript",
-		Long: `kekceremony holds the key ceremonies of a KEK (key-encryption key): M of N
+		Short: "Run the key ceremonies of a KEK, M of N, with a signed transcript",
+		Long: `kekceremony runs the key ceremonies of a KEK (key-encryption key): M of N
 operators install it, rotate it, and leave a transcript that anybody checks
 with ssh-keygen and sha256sum. To see it all with throw-away parts, run
 "kekceremony rehearse".`,
@@ -59,7 +59,7 @@ with ssh-keygen and sha256sum. To see it all with throw-away parts, run
 	f := cmd.PersistentFlags()
 	f.StringVar(&o.config, "config", "", "configuration file (default /etc/kekceremony/config.yaml)")
 	f.StringVar(&o.store, "store", "", "store, instead of the configured one")
-	f.StringVar(&o.ui, "ui", "auto", "auto, tui, or none: nobody is in the room")
+	f.StringVar(&o.ui, "ui", "auto", "auto, tui, or none: unattended")
 	f.StringVar(&o.answers, "answers", "", "file of answers, for --ui none")
 	f.StringSliceVar(&o.keys, "key", nil, "operator's private key file on this console; may be repeated")
 	f.BoolVar(&o.json, "json", false, "print JSON: status, verify, probe, transcript verify")

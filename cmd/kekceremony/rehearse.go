@@ -37,14 +37,14 @@ func rehearseCommand(o *options) *cobra.Command {
 	r := &rehearsed{options: o}
 	cmd := &cobra.Command{
 		Use:   "rehearse",
-		Short: "Hold install and rotate with throw-away parts: a token, a store, operators, a fleet",
+		Short: "Rehearse a full key life with a temporary token, store, operators and fleet",
 		Args:  cobra.NoArgs,
 		RunE:  held(func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) }),
 	}
 	cmd.Flags().StringVar(&r.provider, "provider", "pkcs11", "pkcs11 (SoftHSM2) or env")
 	cmd.Flags().IntVar(&r.records, "records", 1000, "records to re-wrap")
 	cmd.Flags().IntVar(&r.rate, "rate", 0, "envelopes per second at most; 0 is no limit")
-	cmd.Flags().StringVar(&r.dir, "dir", "", "directory of the rehearsal; one that exists is gone on with")
+	cmd.Flags().StringVar(&r.dir, "dir", "", "directory of the rehearsal; continues an existing one")
 	return cmd
 }
 

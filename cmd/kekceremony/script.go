@@ -18,7 +18,7 @@ func scriptCommand() *cobra.Command {
 	var made bool
 	cmd := &cobra.Command{
 		Use:   "script KIND",
-		Short: "Print the script of a ceremony before it is held",
+		Short: "Print the script of a ceremony before it runs",
 		Long: `script prints what a ceremony will do, from the very steps that hold it: who does
 what, about how long it takes, what will be asked, and blanks to sign. KIND is
 install, rotate, generate or roster. The SHA-256 of the Markdown is

@@ -119,7 +119,7 @@ func TestStopOnEveryPageOfRotation(t *testing.T) {
 }
 
 // stopOn stops one rehearsal on pages in turn. Each time the terminal is as it was and
-// the transcript is sound as far as it goes; the same command goes on, and at the end
+// the transcript is sound as far as it goes; the same command continues, and at the end
 // everything is at version 2.
 func stopOn(t *testing.T, parts rehearsal.Parts, fault *pkcs11test.Fault, pages []stopPage) {
 	t.Helper()

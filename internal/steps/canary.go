@@ -19,7 +19,7 @@ import (
 func canary(first bool) Step {
 	return Step{
 		Name: transcript.ActCanary, Title: "Canary",
-		Why: "A random value wrapped by the new key. Whoever unwraps it holds this very key.",
+		Why: "A canary is a test value wrapped by the new key. A process that can unwrap it has this very key.",
 		Act: &Act{
 			Fresh: true,
 			Plan: func(_ *Site, f Facts) []Effect {

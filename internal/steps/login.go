@@ -12,7 +12,7 @@ import (
 // pin opens the provider and logs in. Only here does a token get touched first.
 func pin() Step {
 	return Step{
-		Name: "pin", Title: "PIN", Who: "whoever has the PIN types it", Anew: true, Reach: true,
+		Name: "pin", Title: "PIN", Who: "the custodian of the PIN types it", Anew: true, Reach: true,
 		Why: "The PIN goes from the keyboard to the token and is wiped. It is in no log.",
 		Look: func(ctx context.Context, s *Site, _ Facts, d Desk) (Facts, error) {
 			if s.Provider == nil {

@@ -40,7 +40,7 @@ const (
 	Begun      Kind = "begun"       // an act is about to change something
 	Done       Kind = "done"        // an act is done and was looked at again
 	Failed     Kind = "failed"      // a step failed; the ceremony may go on later
-	Waiting    Kind = "waiting"     // people are missing; the same command goes on
+	Waiting    Kind = "waiting"     // people are missing; the same command continues
 	Resumed    Kind = "resumed"     // another run of the tool goes on
 	Closed     Kind = "closed"      // the last line
 )

@@ -83,9 +83,9 @@ func (p *choosePrompt) act(int) []string {
 	}
 	if p.q.q.Lost {
 		return append(lines, " The transcript holds it, and nothing is lost. Bring the token back if it is",
-			" away. Try again, PIN and probe first, or stop: the same command goes on.")
+			" away. Try again, PIN and probe first, or stop: the same command continues.")
 	}
-	return append(lines, " The transcript holds it. Try the step again, or stop: the same command goes on.")
+	return append(lines, " The transcript holds it. Try the step again, or stop: the same command continues.")
 }
 
 func (p *choosePrompt) keys() string {
