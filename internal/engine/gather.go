@@ -133,7 +133,8 @@ func (g *gathering) asking() Facts {
 func (g *gathering) shown() Request {
 	r := Request{Purpose: g.step.Gather.Purpose, Plan: g.plan.Effects, Digest: g.req.Event.Facts[transcript.FactSHA256],
 		Need: g.site.Roster.M, Rule: g.needs("the plan")}
-	if last := g.req.Event.Facts[transcript.FactFinal]; last != transcript.NoDigest {
+	// What people compare with their paper is what this console computed, never what a log says.
+	if last := g.site.History.Final; last != transcript.NoDigest && r.Purpose == quorum.Attend {
 		r.Last = last
 	}
 	switch {
