@@ -44,7 +44,7 @@ const (
 	Failed = provider.Failed
 )
 
-// What people ask of a re-wrap, and its state when it runs freely.
+// What people ask of a re-wrap, and two of its states.
 const (
 	Pause   = rewrap.Pause
 	Resume  = rewrap.Resume
@@ -52,4 +52,5 @@ const (
 	Faster  = rewrap.Faster
 	SetRate = rewrap.SetRate
 	Running = rewrap.Running
+	Paused  = rewrap.Paused
 )

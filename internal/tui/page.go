@@ -147,7 +147,11 @@ func (m *model) keyLine() string {
 	case m.ask != nil:
 		keys = m.ask.keys()
 	case m.view.Progress != nil:
-		keys = "p pause  - slower  + faster  r rate  " + keys
+		pause := "p pause"
+		if m.view.Progress.State == engine.Paused {
+			pause = "p resume"
+		}
+		keys = pause + "  - slower  + faster  r rate  " + keys
 	}
 	left := " " + keys
 	right := ""
@@ -185,13 +189,21 @@ func wrapRow(row string, width int) (out []string) {
 	if len(indent) > width/2 {
 		indent = ""
 	}
-	for i, part := range strings.Split(ansi.Wrap(row, width-1-len(indent), ""), "\n") {
+	for i, part := range rows(row, width-1-len(indent)) {
 		if i > 0 {
 			part = indent + part
 		}
 		out = append(out, part)
 	}
 	return out
+}
+
+// rows breaks a text between words, and a word that has no room in a row where the row
+// ends. It never breaks at a hyphen: paths, dates and commands are copied from the screen.
+func rows(text string, width int) []string {
+	const hyphen, unbroken = "-", "\u2011" // as wide, and no place to break at
+	whole := ansi.Wrap(strings.ReplaceAll(text, hyphen, unbroken), width, "")
+	return strings.Split(strings.ReplaceAll(whole, unbroken, hyphen), "\n")
 }
 
 // indentOf is the blanks that a line begins with.
@@ -205,7 +217,7 @@ func indentOf(line string) string {
 func para(style lipgloss.Style, head, text string, width int) []string {
 	room := max(16, width-len(head))
 	var lines []string
-	for line := range strings.SplitSeq(ansi.Wrap(text, room-1, ""), "\n") {
+	for _, line := range rows(text, room-1) {
 		lines = append(lines, head+style.Render(line))
 		head = strings.Repeat(" ", len(head))
 	}

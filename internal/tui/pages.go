@@ -46,8 +46,11 @@ func fleetTable(v engine.View) []string {
 			newest = p.Age
 		}
 	}
-	lines := []string{fmt.Sprintf(" Fleet   %d of %d live processes write %d, newest beat %.0f s ago",
-		writes, len(t.Live()), t.Target, max(0, newest).Seconds())}
+	head := fmt.Sprintf(" Fleet   %d of %d live processes write %d", writes, len(t.Live()), t.Target)
+	if len(t.Live()) > 0 {
+		head += ", newest heartbeat " + ago(newest)
+	}
+	lines := []string{head}
 	if v.Progress != nil {
 		return lines
 	}
@@ -57,17 +60,26 @@ func fleetTable(v engine.View) []string {
 	return lines
 }
 
+// ago is how old a heartbeat is. A process whose clock is ahead of the store's has one of
+// the future.
+func ago(age time.Duration) string {
+	if age < 0 {
+		return fmt.Sprintf("%.0f s ahead", -age.Seconds())
+	}
+	return fmt.Sprintf("%.0f s ago", age.Seconds())
+}
+
 func processLine(p engine.Process, t engine.Fleet) string {
 	state := alarm.Render("[needed]") + fmt.Sprintf("  has no version %d", t.Target)
 	switch {
 	case p.Silent:
-		state = accent.Render("[silent]") + "  ended without a word"
+		state = accent.Render("[silent]") + "  stopped reporting"
 	case p.Has && p.Writes:
 		state = "[ok]      " + fmt.Sprintf("has and writes %d", t.Target)
 	case p.Has:
 		state = "[ok]      " + fmt.Sprintf("has %d, writes %d", t.Target, p.Current)
 	}
-	line := fmt.Sprintf("%-36s %s, %.0f s ago", p.Name, state, p.Age.Seconds())
+	line := fmt.Sprintf("%-36s %s, %s", p.Name, state, ago(p.Age))
 	if p.Trouble != "" {
 		line += "  " + p.Trouble
 	}
@@ -102,7 +114,7 @@ func progress(v engine.View, width int, now time.Time) []string {
 		"",
 		fmt.Sprintf("   done       %-10s left       %-10s of %s", count(done), count(p.Left), count(p.Total)),
 		fmt.Sprintf("   rate       %-10s limit      %-10s ETA  %s", rate, limit, eta(p.ETA, now)),
-		fmt.Sprintf("   conflicts  %-10s poison     %-10s pass %d", count(p.Conflicts), count(p.Poison), p.Passes),
+		fmt.Sprintf("   conflicts  %-10s undecryptable %-7s pass %d", count(p.Conflicts), count(p.Poison), p.Passes),
 		"   workers    " + p.Workers,
 		"   now        " + p.Place,
 		"   state      " + state,

@@ -131,7 +131,7 @@ func (p *signPrompt) body(_ engine.View, width int) []string {
 	r := p.q.q
 	lines := planLines(r, width)
 	for i, s := range r.Signers {
-		lines = append(lines, signerLine(s, i == p.who, r.Purpose == engine.Attend || r.Purpose == engine.Join))
+		lines = append(lines, signerLine(s, i == p.who, r.Have() >= r.Need, r.Purpose == engine.Attend || r.Purpose == engine.Join))
 	}
 	return lines
 }
@@ -217,7 +217,7 @@ func planLines(r engine.Request, width int) []string {
 }
 
 // signerLine shows a whole fingerprint where people compare it: at attendance.
-func signerLine(s engine.Signer, now, whole bool) string {
+func signerLine(s engine.Signer, now, enough, whole bool) string {
 	mark := "[      ]"
 	switch {
 	case s.Signed:
@@ -226,6 +226,8 @@ func signerLine(s engine.Signer, now, whole bool) string {
 		mark = "[   -  ]"
 	case s.Offline != "":
 		mark = accent.Render("[>>    ]")
+	case now && enough:
+		mark = accent.Render("[may   ]")
 	case now:
 		mark = accent.Render("[needed]")
 	case s.Key == "":
