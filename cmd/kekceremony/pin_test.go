@@ -76,7 +76,7 @@ func TestFinalTry(t *testing.T) {
 	} {
 		if code, _, errs := run(t, args...); code != 3 ||
 			!strings.Contains(errs, "CKF_USER_PIN_FINAL_TRY: the next wrong PIN locks it") ||
-			!strings.Contains(errs, "hint: it takes a ceremony") {
+			!strings.Contains(errs, "hint: run a ceremony, in which M operators approve the try") {
 			t.Errorf("%s: exit %d\n%s", args[0], code, errs)
 		}
 	}
