@@ -44,7 +44,7 @@ var (
 		`\d+ s ago|pass \d+|rehearsal: \d+|near [\d:]+|-\d+$`)
 	// counted matches the counts of the re-wrap, which have a check of their own.
 	counted  = regexp.MustCompile(`done +([\d,]+) +left +([\d,]+) +of ([\d,]+)`)
-	trouble  = regexp.MustCompile(`conflicts +([\d,]+) +poison +([\d,]+)`)
+	trouble  = regexp.MustCompile(`conflicts +([\d,]+) +undecryptable +([\d,]+)`)
 	numbered = regexp.MustCompile(`step \d+ of \d+`)
 	fixed    = regexp.MustCompile(` {2,}[1-9]  [a-z-]+ |count [12] |alarm|sha256sum|^ *\d+\. `)
 	grouped  = regexp.MustCompile(`^\d{1,3}(,\d{3})+$`)
