@@ -57,3 +57,27 @@ func TestPlantedPaper(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestPlantedAbort: somebody who may write to the store ends a ceremony as given up, before
+// anybody attended. The same command does not go to its finals: nobody signs that end.
+func TestPlantedAbort(t *testing.T) {
+	t.Parallel()
+	parts, s := installed(t)
+	room := consenting{Unattended: nobody(parts)}
+	room.consent = func(context.Context, engine.Request) (engine.Consent, error) {
+		return engine.Consent{}, engine.ErrLater
+	}
+	var waiting *engine.WaitingError
+	if err := engine.Run(t.Context(), *s, room, steps.Generate(2)); !errors.As(err, &waiting) {
+		t.Fatal(err)
+	}
+	pen := transcripttest.TakeUp(t, stored{planter{s.Store}}, "")
+	pen.Add(transcript.Closed, "", transcript.Facts{transcript.FactOutcome: transcript.OutcomeAborted})
+	room.consent = func(ctx context.Context, r engine.Request) (engine.Consent, error) {
+		t.Errorf("people were asked to sign: %s", r.Purpose)
+		return engine.Consent{}, engine.ErrLater
+	}
+	if err := engine.Run(t.Context(), *site(t, parts), room, steps.Generate(2)); !errors.Is(err, history.ErrHistory) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -148,11 +148,25 @@ func (s *State) takeAnswer(e Event) error {
 	return nil
 }
 
-// takeEnd takes the closing line. One that says done leaves no act half done.
+// attendanceGathered reports whether M attend now: since the last resume that ended it.
+func (s *State) attendanceGathered() bool {
+	for _, r := range s.requests {
+		if r.Purpose == quorum.Attend && r.Gathered {
+			return true
+		}
+	}
+	return false
+}
+
+// takeEnd takes the closing line. One that says done leaves no act half done; a ceremony is
+// given up by people who attend for it.
 func (s *State) takeEnd(e Event) error {
 	outcome := e.Facts[FactOutcome]
 	if outcome != OutcomeDone && outcome != OutcomeAborted {
 		return broken(RuleOrder, "closed with outcome %s", printable.Quote(outcome))
+	}
+	if outcome == OutcomeAborted && !s.attendanceGathered() {
+		return broken(RuleQuorum, "given up before %d attended for it", s.Roster.M)
 	}
 	if len(s.open) > 0 && outcome == OutcomeDone {
 		return broken(RuleOrder, "closed as done, but %s is not", strings.Join(slices.Sorted(maps.Keys(s.open)), ", "))
