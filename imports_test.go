@@ -11,7 +11,7 @@ import (
 
 const module = "github.com/certautopilot/kekceremony/"
 
-// TestImports keeps the direct imports of design section 2.
+// TestImports keeps the direct imports of "The map" in docs/design.md.
 func TestImports(t *testing.T) {
 	cmd := exec.Command("go", "list", "-tags=torture,mutate", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
 	out, err := cmd.Output()

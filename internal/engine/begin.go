@@ -55,7 +55,7 @@ func (e *engine) prepare(ctx context.Context, lock store.Lock) (Facts, error) {
 }
 
 func (e *engine) firstLine(ctx context.Context, facts Facts) error {
-	facts[transcript.FactFormat] = "kekceremony transcript v1"
+	facts[transcript.FactFormat] = transcript.Format
 	facts[transcript.FactChain] = string(e.site.Chain)
 	facts[transcript.FactCeremony] = strconv.Itoa(e.site.Seq)
 	facts[transcript.FactKind] = e.Kind

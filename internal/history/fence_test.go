@@ -14,7 +14,8 @@ import (
 )
 
 // firstFacts make a first line that may stand.
-var firstFacts = transcript.Facts{"chain": "0123456789abcdef0123456789abcdef", "mode": "production"}
+var firstFacts = transcript.Facts{"format": transcript.Format, "chain": "0123456789abcdef0123456789abcdef",
+	"ceremony": "1", "mode": "production"}
 
 // TestTwoConsoles: a second console builds the bundle from the store and goes
 // on; the first one stops at its next event, and its bundle stays a beginning of

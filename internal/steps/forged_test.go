@@ -183,7 +183,8 @@ func TestForgedHistory(t *testing.T) {
 		facts transcript.Facts
 	}{
 		{transcript.Opened, "",
-			transcript.Facts{"chain": string(lock.Chain), "ceremony": "2", "kind": "roster", "mode": "rehearsal"}},
+			transcript.Facts{"format": transcript.Format, "chain": string(lock.Chain), "ceremony": "2", "kind": "roster",
+				"mode": "rehearsal"}},
 		{transcript.Roster, "roster", transcript.Facts{"roster": f.roster(), "roster_sha256": lock.Roster}},
 		{transcript.Done, "change", transcript.Facts{"changed": sum, "next_roster_sha256": sum}},
 		{transcript.Closed, "", transcript.Facts{"outcome": "done"}},

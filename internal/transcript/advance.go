@@ -3,6 +3,7 @@ package transcript
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -54,6 +55,13 @@ func (s *State) opened(e Event) error {
 	}
 	if _, err := kek.ParseChain(e.Facts[FactChain]); err != nil {
 		return &RuleError{RuleLog, err}
+	}
+	if f := e.Facts[FactFormat]; f != Format {
+		return broken(RuleLog, "format %s, want %s", printable.Quote(f), Format)
+	}
+	number := e.Facts[FactCeremony]
+	if n, err := strconv.Atoi(number); err != nil || n < 1 || strconv.Itoa(n) != number { // "02" would be another text
+		return broken(RuleLog, "ceremony %s: want a number from 1", printable.Quote(number))
 	}
 	return nil
 }

@@ -51,6 +51,9 @@ var kinds = []Kind{
 	Gathered, Begun, Done, Failed, Waiting, Resumed, Closed,
 }
 
+// Format is what the first line of a log says of its own form.
+const Format = "kekceremony transcript v1"
+
 const logFile = "events.jsonl"
 
 // Event is one line of events.jsonl.
