@@ -37,11 +37,7 @@ func perform(ctx context.Context, o *options, c ceremony) error {
 	}
 	defer s.Store.Close()
 	if !settingsOf(cfg.Encryption).OnToken() { // no token is touched: a wrong key is told before anything begins
-		p, err := s.OpenProvider(ctx, nil)
-		if err != nil {
-			return err
-		}
-		if err := p.Close(); err != nil {
+		if s.Opened, err = s.OpenProvider(ctx, nil); err != nil {
 			return err
 		}
 	}
