@@ -37,9 +37,10 @@ func perform(ctx context.Context, o *options, c ceremony) error {
 	}
 	defer s.Store.Close()
 	if !settingsOf(cfg.Encryption).OnToken() { // no token is touched: a wrong key is told before anything begins
-		if s.Opened, err = s.OpenProvider(ctx, nil); err != nil {
+		if s.OpenedProvider, err = s.OpenProvider(ctx, nil); err != nil {
 			return err
 		}
+		defer s.OpenedProvider.Close() // the engine has closed it, unless it was never asked
 	}
 	if terminal != nil {
 		return tui.Run(ctx, terminal, s.Control, func(ctx context.Context, room engine.Room) error {

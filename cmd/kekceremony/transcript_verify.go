@@ -56,20 +56,20 @@ paper: a final digest, or a chain.`,
 
 // finding is what is told of one bundle, or of all together.
 type finding struct {
-	Bundle     string                        `json:"bundle,omitempty"`
-	Standing   transcript.Standing           `json:"standing"`
-	Chain      string                        `json:"chain,omitempty"`
-	Ceremony   string                        `json:"ceremony,omitempty"`
-	Kind       string                        `json:"kind,omitempty"`
-	Mode       string                        `json:"mode,omitempty"`
-	Outcome    string                        `json:"outcome,omitempty"`
-	Lines      int                           `json:"lines,omitempty"`
-	Final      string                        `json:"final,omitempty"`
-	Finals     map[string]transcript.Verdict `json:"finals,omitempty"`
-	Silent     []string                      `json:"attended_without_final,omitempty"`
-	Quorum     int                           `json:"quorum,omitempty"`
-	Deviations []transcript.Facts            `json:"deviations,omitempty"`
-	Rules      []transcript.Judgement        `json:"rules"`
+	Bundle       string                        `json:"bundle,omitempty"`
+	Standing     transcript.Standing           `json:"standing"`
+	Chain        string                        `json:"chain,omitempty"`
+	Ceremony     string                        `json:"ceremony,omitempty"`
+	Kind         string                        `json:"kind,omitempty"`
+	Mode         string                        `json:"mode,omitempty"`
+	Outcome      string                        `json:"outcome,omitempty"`
+	Lines        int                           `json:"lines,omitempty"`
+	Final        string                        `json:"final,omitempty"`
+	Finals       map[string]transcript.Verdict `json:"finals,omitempty"`
+	WithoutFinal []string                      `json:"attended_without_final,omitempty"`
+	Quorum       int                           `json:"quorum,omitempty"`
+	Deviations   []transcript.Facts            `json:"deviations,omitempty"`
+	Rules        []transcript.Judgement        `json:"rules"`
 }
 
 func (a *verification) run(ctx context.Context, w io.Writer, dirs []string) error {
@@ -245,7 +245,7 @@ func findingOf(r transcript.Report, err error) finding {
 	f := finding{Bundle: r.Bundle.Name, Standing: transcript.StandingOf(err), Chain: opened[transcript.FactChain],
 		Ceremony: opened[transcript.FactCeremony], Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode],
 		Outcome: r.Outcome, Lines: len(r.Events), Final: r.FinalSum, Finals: r.Finals,
-		Silent: r.Silent(), Quorum: r.Roster.M, Rules: r.Judgements}
+		WithoutFinal: r.WithoutFinal(), Quorum: r.Roster.M, Rules: r.Judgements}
 	for _, d := range r.Deviations {
 		f.Deviations = append(f.Deviations, d.Facts)
 	}
@@ -269,7 +269,7 @@ func tell(w io.Writer, all []finding) error {
 			tellRules(&b, f.Rules)
 			continue
 		case f.Standing == foreign:
-			fmt.Fprintf(&b, "foreign: %s: not a bundle by its name, and without events.jsonl: it was not looked at\n",
+			fmt.Fprintf(&b, "foreign: %s: not a bundle; not checked\n",
 				printable.Text(f.Bundle))
 			continue
 		case f.Standing == transcript.Good:
@@ -281,8 +281,8 @@ func tell(w io.Writer, all []finding) error {
 			fmt.Fprintf(&b, "%s: %s\n", f.Standing, printable.Text(f.Bundle))
 			tellRules(&b, f.Rules)
 		}
-		if len(f.Silent) > 0 {
-			fmt.Fprintf(&b, "  no final of %s, who attended\n", strings.Join(f.Silent, ", "))
+		if len(f.WithoutFinal) > 0 {
+			fmt.Fprintf(&b, "  no final of %s, who attended\n", strings.Join(f.WithoutFinal, ", "))
 		}
 		for _, d := range f.Deviations {
 			fmt.Fprintf(&b, "  deviation  %s: expected %s, seen %s, decided: %s\n",

@@ -29,7 +29,7 @@ func (e *engine) step(name string) Step {
 func newEngine(parts Parts, room Room, c Ceremony) *engine {
 	return &engine{
 		Ceremony: c,
-		site:     &Site{Parts: parts, Chain: parts.PinnedChain, Provider: parts.Opened},
+		site:     &Site{Parts: parts, Chain: parts.PinnedChain, Provider: parts.OpenedProvider},
 		room:     room,
 		answers:  map[string]string{},
 	}

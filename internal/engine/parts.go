@@ -23,10 +23,12 @@ type Parts struct {
 	Bundles      string    // directory of all bundles
 	PinnedChain  kek.Chain // by the configuration; install draws one
 	ProviderName string    // configured
+	// OpenedProvider is one whose keys are configuration: every plan binds it. nil: the step
+	// PIN opens it.
+	OpenedProvider provider.Provider
 	// OpenProvider opens it once known, if it is given, has nothing against what can be
 	// told of it before a module of it runs.
 	OpenProvider func(ctx context.Context, known func(about map[string]string) error) (provider.Provider, error)
-	Opened       provider.Provider // where it is configuration: every plan binds it; nil: a step opens it
 	PIN          login.PIN
 	Keys         []quorum.Key // files; an agent's are looked up when they are needed
 	RosterPath   string       // of a rehearsal's own roster, which install proposes

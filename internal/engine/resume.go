@@ -101,8 +101,10 @@ func (e *engine) genuine(c store.Ceremony, lock store.Lock) error {
 	case lock.Chain != "" && first.Facts[transcript.FactChain] != string(lock.Chain):
 		return planted("it is of another chain")
 	}
-	if final := e.log.Events.LastFinal(); final != "" && final != first.Prev {
-		return planted("it asks people to attend after " + printable.Text(final) + ", and follows " + first.Prev)
+	for _, ev := range e.log.Events {
+		if final, ok := ev.Facts[transcript.FactFinal]; ok && final != first.Prev {
+			return planted("it asks people to attend after " + printable.Text(final) + ", and follows " + first.Prev)
+		}
 	}
 	if text, ok := e.facts()[transcript.FactRoster]; ok && lock.Chain != "" && len(e.site.History.Logs) > 0 {
 		r, err := e.site.History.Roster(e.site.Mode, lock)

@@ -21,7 +21,7 @@ func (e *engine) settled(ctx context.Context, s Step) (bool, error) {
 			return false, nil
 		}
 		if s.Gather.Purpose == quorum.Approve && !e.allDone(s.Gather.Acts) {
-			now, err := e.derive(ctx, s.Gather) // what moved is asked anew, also when an act was begun
+			now, err := e.derive(ctx, s.Gather) // a plan that changed is asked again, even if an act was begun
 			return now.digest() == request.Event.Facts[transcript.FactSHA256], err
 		}
 		return true, nil

@@ -74,8 +74,8 @@ func TryLock(f *os.File) error {
 	return err
 }
 
-// Lock waits for the lock of a file. Whoever has it may stand at a keypad: ctx ends the
-// wait.
+// Lock waits for the lock of a file. The process that has it may wait for somebody at a
+// keypad: ctx ends the wait.
 func Lock(ctx context.Context, f *os.File) error {
 	for {
 		err := TryLock(f)

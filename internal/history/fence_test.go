@@ -103,7 +103,7 @@ func TestTornLine(t *testing.T) {
 	}
 }
 
-// TestTornFile: a file that a crash cut is written anew from the store. Another one is
+// TestTornFile: a file that a crash cut is written again from the store. Another one is
 // refused, and so is a link, which would have somebody else's file read.
 func TestTornFile(t *testing.T) {
 	t.Parallel()

@@ -18,5 +18,5 @@ func main() {
 	for _, p := range all {
 		rooms = append(rooms, newRoom(p))
 	}
-	print(os.Stdout, rooms, ceremonies(all))
+	report(os.Stdout, rooms, ceremonies(all))
 }

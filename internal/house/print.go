@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// print writes the figures, then what they are made of.
-func print(w io.Writer, rooms []room, kinds []ceremony) {
+// report writes the figures, then what they are made of.
+func report(w io.Writer, rooms []room, kinds []ceremony) {
 	var funcs, files []int
 	most, total := room{}, 0
 	for _, r := range rooms {

@@ -9,17 +9,16 @@ import (
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
 )
 
-// TestPlantedPaper: somebody who may write to the store takes the newest ceremony out of it,
-// and plants the beginning of the next one, which asks people to attend with the final digest
-// that stands on everybody's paper: that of the ceremony that is gone. The console refuses,
-// and shows that digest to nobody.
-func TestPlantedPaper(t *testing.T) {
-	t.Parallel()
+// begunByNobody is a site where the making of version 2 was begun and nobody has attended,
+// with the room of the next run.
+func begunByNobody(t *testing.T) (rehearsal.Parts, *engine.Parts, consenting) {
+	t.Helper()
 	parts, s := installed(t)
 	room := consenting{Unattended: nobody(parts)}
 	room.consent = func(context.Context, engine.Request) (engine.Consent, error) {
@@ -29,6 +28,16 @@ func TestPlantedPaper(t *testing.T) {
 	if err := engine.Run(t.Context(), *s, room, steps.Generate(2)); !errors.As(err, &waiting) {
 		t.Fatal(err)
 	}
+	return parts, s, room
+}
+
+// TestPlantedPaper: somebody who may write to the store takes the newest ceremony out of it,
+// and plants the beginning of the next one, which asks people to attend with the final digest
+// that stands on everybody's paper: that of the ceremony that is gone. The console refuses,
+// and shows that digest to nobody.
+func TestPlantedPaper(t *testing.T) {
+	t.Parallel()
+	parts, s, room := begunByNobody(t)
 	onPaper := transcript.Digest([]byte("final.txt of the ceremony that is gone"))
 	fence := stored{planter{s.Store}}
 	log := transcripttest.TakeUp(t, fence, "")
@@ -62,15 +71,7 @@ func TestPlantedPaper(t *testing.T) {
 // anybody attended. The same command does not go to its finals: nobody signs that end.
 func TestPlantedAbort(t *testing.T) {
 	t.Parallel()
-	parts, s := installed(t)
-	room := consenting{Unattended: nobody(parts)}
-	room.consent = func(context.Context, engine.Request) (engine.Consent, error) {
-		return engine.Consent{}, engine.ErrLater
-	}
-	var waiting *engine.WaitingError
-	if err := engine.Run(t.Context(), *s, room, steps.Generate(2)); !errors.As(err, &waiting) {
-		t.Fatal(err)
-	}
+	parts, s, room := begunByNobody(t)
 	pen := transcripttest.TakeUp(t, stored{planter{s.Store}}, "")
 	pen.Add(transcript.Closed, "", transcript.Facts{transcript.FactOutcome: transcript.OutcomeAborted})
 	room.consent = func(ctx context.Context, r engine.Request) (engine.Consent, error) {

@@ -190,19 +190,6 @@ func (es Events) End() time.Time {
 	return es[len(es)-1].Clock()
 }
 
-// LastFinal is the final digest that people were asked to compare with their paper; where
-// two requests differ, the first that is not the digest before the log. Empty: none.
-func (es Events) LastFinal() (final string) {
-	for _, e := range es {
-		if f, ok := e.Facts[FactFinal]; ok && e.Kind == Asked {
-			if final = f; f != es[0].Prev {
-				return f
-			}
-		}
-	}
-	return final
-}
-
 // Head is the digest of line e.
 func (e Event) Head() string {
 	line, err := e.Line()

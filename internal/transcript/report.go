@@ -76,9 +76,9 @@ func (r Report) finalsOf(is func(Verdict) bool) (n int) {
 // Signed counts those who have signed the end and could approve, whatever they say.
 func (r Report) Signed() int { return r.finalsOf(func(Verdict) bool { return true }) }
 
-// Silent names those who attended and signed no end, of a ceremony that is closed: they may
+// WithoutFinal names those who attended and signed no end, of a ceremony that is closed: they may
 // have disagreed, and somebody may have taken their finals away.
-func (r Report) Silent() (names []string) {
+func (r Report) WithoutFinal() (names []string) {
 	for _, m := range r.Roster.Members {
 		if _, signed := r.Finals[m.Name]; r.Outcome != "" && r.came[m.Name] && !signed {
 			names = append(names, m.Name)

@@ -62,7 +62,6 @@ type Provider struct {
 	words    *lastWords
 	call     uint64
 	keypad   bool
-	name     string
 	facts    []string          // that the provider may tell
 	pinned   map[string]string // facts that no child is asked for
 	workers  atomic.Value      // string: asked for while a batch is in work
@@ -102,10 +101,10 @@ func Open(
 	if err != nil {
 		return nil, fmt.Errorf("open provider %s: %w: %w", settings.Name(), provider.ErrKeeper, err)
 	}
-	p.name, p.facts, p.pinned = settings.Name(), settings.Facts(), pinned
+	p.facts, p.pinned = settings.Facts(), pinned
 	var a Answer
 	if err := p.do(ctx, "Open", Opening{c, t != nil}, &a, p.deadline); err != nil {
-		return nil, fmt.Errorf("open provider %s: %w", p.name, errors.Join(err, p.Close()))
+		return nil, fmt.Errorf("open provider %s: %w", settings.Name(), errors.Join(err, p.Close()))
 	}
 	if err := a.Fault.err(); err != nil {
 		return nil, errors.Join(err, p.Close())
