@@ -2,11 +2,11 @@
 # unattended; with DIR in that directory, which continues one that was stopped.
 # make check: vet, and the tests of the packages that need no token, no server, no
 # terminal and not the whole program, with the fewest random draws; under a minute.
-# make test: every test; under five minutes.
+# make test: every test, of what is long a short form; under five minutes.
 # make torture: the slow form of what make test has a short one of: 200 rotations killed
 # at random, token and store gone for a minute, the module ended in every way in every
-# place, the second verifier on every specimen, every interrupted ceremony finished; some
-# 30 minutes. With BRIEF=1 less of it, which is what .ci/run does.
+# place, the second verifier on every specimen, every interrupted ceremony finished, a rotation
+# stopped on every page; some 30 minutes. With BRIEF=1 less of it, which is what .ci/run does.
 # make interrupted OLD=PROGRAM: interrupts the ceremonies of an older program again, for
 # TestInterrupted; docs/design.md says when.
 # make house: prints how long functions and files are, and how packages hang together.
@@ -17,7 +17,7 @@ BIN := $(CURDIR)/bin/kekceremony
 RECORDS ?= 1000
 FUZZTIME ?= 10m
 # Tests mostly wait: so many run side by side in a package, also on two cores.
-PARALLEL ?= 10
+PARALLEL ?= 6
 SLOW := cmd/kekceremony|provider/keeper|provider/pkcs11|rewrap|store/mongo
 
 .PHONY: rehearse check test build deps testdeps mutate torture interrupted house bench fuzz
@@ -31,14 +31,15 @@ check:
 
 test: testdeps
 	$(GO) vet ./...
-	$(GO) test -timeout 20m -parallel $(PARALLEL) ./...
+	$(GO) test -timeout 20m -p 4 -parallel $(PARALLEL) ./...
 
 mutate: testdeps
 	$(GO) test -timeout 20m -tags mutate -run TestMutations -v ./cmd/kekceremony
 
 torture: testdeps
 	$(GO) test -run TestDifferential ./internal/quorum -args -signatures $(if $(BRIEF),1000,20000)
-	$(GO) test -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
+	$(GO) test -timeout 1h -run TestAnyInterruptions ./internal/steps -args -seeds $(if $(BRIEF),25,500)
+	$(GO) test -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
 
 interrupted: testdeps
 	$(GO) test -timeout 30m -run 'TestInterrupted$$' -v ./cmd/kekceremony -old $(OLD)

@@ -11,7 +11,7 @@ import (
 
 // caseStep is how far apart the cases are that TestInterrupted finishes. make torture finishes all of them, and its
 // brief form every fourth one.
-var caseStep = 16
+var caseStep = 32
 
 // interruptedCommands are the commands that were interrupted, and the version of every record in the end; 0: any.
 var interruptedCommands = map[string]struct {

@@ -101,6 +101,7 @@ var (
 // last page Enter alone. All three sign on every page. The transcripts hold what was meant,
 // and no more.
 func TestNewcomer(t *testing.T) {
+	t.Parallel()
 	pkcs11test.Module(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
 	n := newcomer{newPane(t, fmt.Sprintf("%s rehearse --dir %s --provider pkcs11 --records 12; echo EXIT $?; cat",

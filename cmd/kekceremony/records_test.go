@@ -17,6 +17,7 @@ import (
 // TestKilledWhileWriting kills a rehearsal while it writes its records. The same command
 // writes those that are missing, keeps those that are there, and goes on to the end.
 func TestKilledWhileWriting(t *testing.T) {
+	t.Parallel()
 	pkcs11test.Module(t)
 	const n = 6000
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}

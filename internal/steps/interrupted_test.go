@@ -3,6 +3,7 @@ package steps_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -59,16 +60,18 @@ func bundles(t *testing.T, parts rehearsal.Parts, kind string) []string {
 	return dirs
 }
 
+var seeds = flag.Uint64("seeds", 10, "how many random courses TestAnyInterruptions takes")
+
 // TestAnyInterruptions: people leave, the run is stopped, a step fails, in any
 // order. Whatever is in the bundle, the verifier agrees with it, and in the end
 // the ceremony is done.
 func TestAnyInterruptions(t *testing.T) {
 	t.Parallel()
-	seeds := uint64(25)
+	n := *seeds
 	if testing.Short() {
-		seeds = 5
+		n = min(n, 5)
 	}
-	for seed := range seeds {
+	for seed := range n {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			random := rand.New(rand.NewPCG(seed, 1))

@@ -77,9 +77,11 @@ func listening() (*lastWords, *os.File, error) {
 	return words, w, nil
 }
 
-// environment is what the child gets of ours.
+// environment is what the child gets of ours. A goroutine that is preempted by a signal
+// leaves its vector registers, which may still hold a DEK, in memory that nobody wipes:
+// the child's are never preempted so (runtime, Environment Variables: asyncpreemptoff).
 func environment(c Config, all []string) []string {
-	out := []string{"GOTRACEBACK=none"}
+	out := []string{"GOTRACEBACK=none", "GODEBUG=asyncpreemptoff=1"}
 	for _, line := range all {
 		name, _, _ := strings.Cut(line, "=")
 		if slices.Contains(c.Environment, name) || c.Settings.Inherits(name) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -195,6 +196,15 @@ func TestEnvironment(t *testing.T) {
 	p := open(t, keeper.Config{Settings: env.Config{}})
 	if _, err := p.Find(t.Context(), kek.NameOf(chain, 1)); err != nil {
 		t.Error(err)
+	}
+	for child := range strings.FieldsSeq(pkcs11test.Run(t, "pgrep", "-P", strconv.Itoa(os.Getpid()), "-f", "keeper$")) {
+		its, err := os.ReadFile("/proc/" + child + "/environ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(its), "GODEBUG=asyncpreemptoff=1\x00") {
+			t.Error("a signal may leave registers of the child in memory that nobody wipes")
+		}
 	}
 	t.Setenv("SOFTHSM2_CONF", "/nowhere")
 	pkcs11test.NewTokens(t, pkcs11test.Label)
