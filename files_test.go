@@ -25,7 +25,7 @@ var directly = map[string]string{
 	"internal/quorum/sign.go":     "os.WriteFile", // for ssh-keygen, in a directory that goes away
 	"internal/quorum/stock.go":    "os.WriteFile", // likewise
 	"internal/secret/secret.go":   "os.ReadFile",  // of the kernel
-	"internal/rehearsal/parts.go": "os.Mkdir",     // of what is thrown away
+	"internal/rehearsal/parts.go": "os.Mkdir",     // of what is discarded
 }
 
 // TestOneWay: a file that must last is written, and one that people bring is read, by

@@ -12,9 +12,9 @@ import (
 func abortCommand(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "abort",
-		Short: "Give up the ceremony that is not finished; what it did stays done",
+		Short: "Abort the unfinished ceremony; what it did stays done",
 		Args:  cobra.NoArgs,
-		RunE: held(func(cmd *cobra.Command, _ []string) error {
+		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			abort := func(ctx context.Context, parts engine.Parts, room engine.Room) error {
 				return engine.Abort(ctx, parts, room, steps.All())
 			}

@@ -6,7 +6,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 )
 
-// TestAbortAfterCrash: a ceremony that ended in its probe and was given up pins nothing:
+// TestAbortAfterCrash: a ceremony that ended in its probe and was aborted pins nothing:
 // the next one needs no deviation.
 func TestAbortAfterCrash(t *testing.T) {
 	t.Parallel()

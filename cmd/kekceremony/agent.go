@@ -25,7 +25,7 @@ func agentCommand(o *options) *cobra.Command {
 		Use:   "agent --role ROLE",
 		Short: "Report that this host holds every key version: the heartbeat of a process of the fleet",
 		Args:  cobra.NoArgs,
-		RunE: held(func(cmd *cobra.Command, _ []string) error {
+		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			cfg, err := o.readConfig()
 			if err != nil {
 				return err
@@ -69,11 +69,13 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 		}
 		return p, err
 	}
-	p, err := await(ctx, cfg.Fleet.Beat, open, say)
+	p, err := await(ctx, cfg.Fleet.Heartbeat, open, say)
 	if err != nil {
 		return err
 	}
-	a := fleet.Agent{Store: db, Provider: p, Open: open, Chain: lock.Chain, Role: role, Every: cfg.Fleet.Beat, Say: say}
+	a := fleet.Agent{
+		Store: db, Provider: p, Open: open, Chain: lock.Chain, Role: role, Every: cfg.Fleet.Heartbeat, Say: say,
+	}
 	err = a.Run(ctx)
 	if a.Provider != nil {
 		err = errors.Join(err, a.Provider.Close())
@@ -96,7 +98,7 @@ func keepTo(ctx context.Context, p provider.Provider, c *config.PKCS11) error {
 }
 
 // await opens the provider. A token that is not there yet is tried again at each
-// beat; wrong configuration and a refused PIN never are.
+// heartbeat; wrong configuration and a refused PIN never are.
 func await(
 	ctx context.Context, every time.Duration, open func(context.Context) (provider.Provider, error), say func(string),
 ) (provider.Provider, error) {

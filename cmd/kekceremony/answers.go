@@ -89,10 +89,10 @@ func answersCommand() *cobra.Command {
 		Use:   "check FILE",
 		Short: "List every open and every unknown answer of a file; exit 0 when there is none",
 		Long: `check lists every question of the ceremony that the file leaves open, and every
-name in it that is no question. A file is lines of NAME: TEXT; its line
-"ceremony: install", rotate or generate says what it is for.`,
+name in it that is not a question. The file has lines of NAME: TEXT. Its line
+"ceremony: install", rotate or generate names the ceremony it is for.`,
 		Args: cobra.ExactArgs(1),
-		RunE: held(func(cmd *cobra.Command, args []string) error { return checkAnswers(cmd.OutOrStdout(), args[0]) }),
+		RunE: ran(func(cmd *cobra.Command, args []string) error { return checkAnswers(cmd.OutOrStdout(), args[0]) }),
 	})
 	return cmd
 }

@@ -56,7 +56,7 @@ func TestAttacksOnTheNextRotation(t *testing.T) {
 		hex.EncodeToString(bytes.Repeat([]byte{1}, 32))); err != nil {
 		t.Fatal(err)
 	}
-	if code, errs := rotate(); code != 3 || !strings.Contains(errs, "the canary is not the one the transcript tells") {
+	if code, errs := rotate(); code != 3 || !strings.Contains(errs, "the canary is not the one in the transcript") {
 		t.Errorf("changed canary: exit %d, %s", code, errs)
 	}
 }

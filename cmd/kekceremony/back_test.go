@@ -39,7 +39,7 @@ func killedAt(t *testing.T, parts rehearsal.Parts, to kek.Version) {
 	}
 }
 
-// TestGoingBack goes back in mid-rotation: the rotation is given up by M people,
+// TestGoingBack goes back in mid-rotation: the rotation is aborted by M people,
 // and the next one goes to the version that the first came from, or on to the
 // other one. It also goes back when a rotation is done.
 func TestGoingBack(t *testing.T) {
@@ -48,7 +48,7 @@ func TestGoingBack(t *testing.T) {
 	killedAt(t, parts, 2)
 	code, _, errs := run(t, rotateTo(parts, 1)...)
 	if code != 3 ||
-		!strings.Contains(errs, "hint: finish it first, with its own command, or give it up with kekceremony abort") {
+		!strings.Contains(errs, "hint: finish it first, with its own command, or abort it: kekceremony abort") {
 		t.Fatalf("exit %d\n%s", code, errs)
 	}
 	must(t, unattended(parts, "abort")...)
@@ -75,7 +75,7 @@ func TestGoingBack(t *testing.T) {
 	must(t, append([]string{"transcript", "verify"}, bundles...)...)
 	if closed := event(t, bundles[1], "closed", ""); closed["outcome"] != "aborted" || closed["begun"] != "re-wrap" ||
 		closed["done"] != "generate, canary, switch" {
-		t.Errorf("the end of what was given up: %v", closed)
+		t.Errorf("the end of what was aborted: %v", closed)
 	}
 	for i := range 600 {
 		if v, err := a.Read(t.Context(), i); err != nil || v != 2 {

@@ -50,7 +50,7 @@ func TestTwoConsoles(t *testing.T) {
 	}
 	p.enter("alice: type 2", "2")
 	said := p.until("EXIT 75")
-	if !strings.Contains(said, "another console went on with this ceremony") {
+	if !strings.Contains(said, "another console continued this ceremony") {
 		t.Errorf("the first console said:\n%s", said)
 	}
 

@@ -28,21 +28,21 @@ func TestWizardDeviation(t *testing.T) {
 	configure(t, parts, pkcs11test.Module(t), other)
 	w := newPane(t, fmt.Sprintf("%s pkcs11-init --version 3 --config %s; echo EXIT $?; cat", binary, parts.Config()))
 	attend(w, "alice", "bob")
-	w.tell("place")
+	w.fill("place")
 	refused := w.until("d deviation")
 	if !strings.Contains(refused, "REFUSED: module_sha256: was") ||
 		!strings.Contains(refused, "your reason is written down") {
 		t.Errorf("the page of the deviation:\n%s", refused)
 	}
 	w.tmux("send-keys", "d")
-	w.enter("Why do you go on?", "2468 10") // perhaps a PIN: it would be in the transcript
+	w.enter("Why do you continue?", "2468 10") // perhaps a PIN: it would be in the transcript
 	// Before the module gets a PIN.
 	w.enter("refused: reason: this may be a PIN, and was discarded", "vendor update, ticket 12")
 	w.enter("PIN of token", rehearsal.PIN)
 	sign(w, "3", "alice", "bob")
 	w.enter("Where else", "")
 	w.enter("Planned end", "")
-	w.tell("leaving")
+	w.fill("leaving")
 	w.enter("alice: type followed", "deviations")
 	w.enter("bob: type followed", "deviations")
 	w.enter("Signed 2, needed 2", "")

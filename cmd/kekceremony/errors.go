@@ -26,7 +26,7 @@ import (
 // Exit codes. docs/exit-codes.md holds the same list.
 const (
 	exitDone       = 0  // done, or nothing was due
-	exitFailed     = 1  // failed, or poison is left; the message says what changed
+	exitFailed     = 1  // failed, or undecryptable envelopes are left; the message says what changed
 	exitUsage      = 2  // flags, configuration or answers
 	exitRefused    = 3  // refused by a rule; nothing was changed
 	exitBad        = 4  // the transcript is bad
@@ -51,7 +51,7 @@ type childError struct{ code int }
 
 func (e *childError) Error() string { return fmt.Sprintf("it ended with exit code %d", e.code) }
 
-// outcome is what an error means to whoever runs the command.
+// outcome is what an error means to anyone who runs the command.
 type outcome struct {
 	err  error
 	code int
@@ -62,17 +62,17 @@ type outcome struct {
 var outcomes = []outcome{
 	{engine.ErrNothingDue, exitDone, ""},
 	{engine.ErrDisagreed, exitIncomplete,
-		"what was done is done, and each verdict is in the transcript; more signatures do not mend it"},
+		"the acts are done, and each verdict is in the transcript; more signatures do not change it"},
 	{engine.ErrInterrupted, exitAgain, "everything up to here is in the transcript; the same command continues"},
 	{transcript.ErrFenced, exitAgain,
-		"this console does nothing more; end the other console, then run the same command"},
+		"this console has stopped; end the other console, then run the same command"},
 	{transcript.ErrHeld, exitAgain, "end the other console, then run the same command"},
 	{term.ErrInterrupted, exitAgain, "the same command continues"},
 	{term.ErrNone, exitUsage, "run it on a terminal, or with --ui none"},
 	{engine.ErrNobody, exitUsage, "set encryption.pin_file, or run it on a terminal"},
 	{history.ErrHistory, exitRefused, // before what is wrong in it
 		"compare the store with the bundles: kekceremony transcript verify --chain DIR --store URI"},
-	{transcript.ErrClosed, exitRefused, "the ceremony had enough final signatures before; this one is not kept"},
+	{transcript.ErrClosed, exitRefused, "the ceremony already had enough final signatures; this one is not kept"},
 	{transcript.ErrIncomplete, exitIncomplete, "run the same ceremony's command to gather what is missing"},
 	{transcript.ErrForked, exitRefused,
 		"move the bundle away and keep it; the same command builds it again from the store"},
@@ -89,17 +89,17 @@ var outcomes = []outcome{
 			"or as deviation.NAME in the answers; this run changed nothing"},
 	{engine.ErrMode, exitRefused, "use the configuration with which this store was installed"},
 	{steps.ErrStrangers, exitRefused, "name every place under catalogue in the configuration"},
-	{steps.ErrExclude, exitRefused, "name it as the re-wrap named it; give this ceremony up with kekceremony abort"},
+	{steps.ErrExclude, exitRefused, "name it as the re-wrap named it; or abort this ceremony: kekceremony abort"},
 	{engine.ErrPlanMoved, exitRefused, "run the same command and approve the plan as it is now"},
 	{steps.ErrVersion, exitRefused, "kekceremony rotate --to-version takes the next version, or an older one"},
 	{steps.ErrFrom, exitRefused,
 		"look at kekceremony status; --from-version takes the active version, and may be left out"},
 	{steps.ErrNotReady, exitRefused, "every live process must load the version; then run the same command"},
-	{engine.ErrUnfinished, exitRefused, "finish it first, with its own command, or give it up with kekceremony abort"},
+	{engine.ErrUnfinished, exitRefused, "finish it first, with its own command, or abort it: kekceremony abort"},
 	{engine.ErrNoAbort, exitRefused, "run its own command to continue it"},
 	{engine.ErrUndone, exitFailed, "look at the transcript, then run the same command"},
 	{rewrap.ErrRestless, exitFailed, "find out what keeps writing them; then run the same command"},
-	{rewrap.ErrPoison, exitFailed,
+	{rewrap.ErrUndecryptable, exitFailed,
 		"the others are re-wrapped, nothing was retired; repair them and run the same command, " +
 			"or abort and rotate with --exclude"},
 	{steps.ErrOtherToken, exitRefused,
@@ -112,7 +112,7 @@ var outcomes = []outcome{
 		"run a ceremony, in which M operators approve the try; nothing was tried; " +
 			"if the PIN is known to be right, remove the file that counts failed attempts"},
 	{provider.ErrPINRefused, exitRefused,
-		"no program tries a PIN twice; correct it, remove PIN_FILE.refused if it was in a file, run the same command"},
+		"a refused PIN is never tried again; correct it, remove PIN_FILE.refused if it was in a file, run the same command"},
 	{provider.ErrAmbiguous, exitRefused, "find out who made the other key"},
 	{provider.ErrUnguarded, exitRefused,
 		"give the module and every directory above it to root, and let nobody else write there"},
@@ -203,23 +203,23 @@ func judge(err error) (code int, hint string) {
 	}
 	var usage *usageError
 	if errors.As(err, &usage) {
-		return exitUsage, `"kekceremony rehearse" shows everything with throw-away parts; --help lists the commands`
+		return exitUsage, `"kekceremony rehearse" shows everything with temporary parts; --help lists the commands`
 	}
 	return exitFailed, ""
 }
 
-// held marks the errors of a command itself.
-func held(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+// ran marks the errors of a command that ran: all others are of its usage.
+func ran(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := run(cmd, args); err != nil {
-			return &heldError{err}
+			return &runError{err}
 		}
 		return nil
 	}
 }
 
-type heldError struct{ err error }
+type runError struct{ err error }
 
-func (e *heldError) Error() string { return e.err.Error() }
+func (e *runError) Error() string { return e.err.Error() }
 
-func (e *heldError) Unwrap() error { return e.err }
+func (e *runError) Unwrap() error { return e.err }

@@ -18,7 +18,7 @@ import (
 var outage = time.Minute
 
 // TestTokenOut takes the token out in the middle of a re-wrap: the run ends and
-// says so, another one says so too, and with the token back the command goes on.
+// says so, another one says so too, and with the token back the command continues.
 func TestTokenOut(t *testing.T) {
 	t.Parallel()
 	const n = 600
@@ -41,7 +41,7 @@ func TestTokenOut(t *testing.T) {
 }
 
 // TestStoreOut has the server gone for a while in the middle of a re-wrap: the
-// rotation waits and goes on, or ends with code 75 and the same command continues.
+// rotation waits and continues, or ends with code 75 and the same command continues.
 func TestStoreOut(t *testing.T) {
 	t.Parallel()
 	pkcs11test.Module(t)

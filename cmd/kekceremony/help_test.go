@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the goldens of docs/ anew")
+var update = flag.Bool("update", false, "write the goldens of docs/ again")
 
 // TestHelp compares docs/commands.txt with what --help says of each command.
 func TestHelp(t *testing.T) {
@@ -42,7 +42,7 @@ func TestHelp(t *testing.T) {
 		t.Fatal(err)
 	}
 	if text.String() != string(golden) {
-		t.Errorf("%s is not what --help says; go test -run TestHelp -update writes it anew", path)
+		t.Errorf("%s is not what --help says; go test -run TestHelp -update writes it again", path)
 	}
 	if n := strings.Count(text.String(), "\nUsage:\n"); n < 14 {
 		t.Errorf("only %d commands", n)

@@ -76,10 +76,10 @@ rehearsal: {}
 		t.Fatal(err)
 	}
 	note := strings.ReplaceAll(strings.ToValidUTF8(hostileText, "?"), "\r", " ")
-	told := fmt.Sprintf("ceremony: install\nroster: %s\nprovider: pkcs11\ncopies: %q\nplanned_end: 2030-01-01\n",
+	given := fmt.Sprintf("ceremony: install\nroster: %s\nprovider: pkcs11\ncopies: %q\nplanned_end: 2030-01-01\n",
 		two, note)
-	told += strings.Replace(record, `place: "n/a: a test"`, fmt.Sprintf("place: %q", note), 1)
-	if err := os.WriteFile(answers, []byte(told), 0o600); err != nil {
+	given += strings.Replace(record, `place: "n/a: a test"`, fmt.Sprintf("place: %q", note), 1)
+	if err := os.WriteFile(answers, []byte(given), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	all("probe", "--config", config, "--ui", "none")
@@ -99,7 +99,7 @@ rehearsal: {}
 	clean("events.jsonl", string(log))
 	for _, want := range []string{`kek\\u{1b}[31m\\u{1b}]0;owned\\u{7}\\u{8}`, `\\u{202e}evil`} {
 		if !strings.Contains(string(log), want) {
-			t.Errorf("the log does not tell %s", want)
+			t.Errorf("the log does not hold %s", want)
 		}
 	}
 	for _, args := range [][]string{

@@ -9,9 +9,9 @@ import (
 func installCommand(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "install",
-		Short: "Found a chain: lock the store to a provider and make version 1",
+		Short: "Lock the store to a provider and generate version 1",
 		Args:  cobra.NoArgs,
-		RunE: held(func(cmd *cobra.Command, _ []string) error {
+		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			return perform(cmd.Context(), o, running(steps.Install()))
 		}),
 	}

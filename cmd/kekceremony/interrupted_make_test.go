@@ -14,9 +14,9 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
-var oldBinary = flag.String("old", "", "the program whose ceremonies TestInterrupted interrupts anew")
+var oldBinary = flag.String("old", "", "the program whose ceremonies TestInterrupted interrupts again")
 
-// makeInterrupted writes the cases of TestInterrupted anew.
+// makeInterrupted writes the cases of TestInterrupted again.
 func makeInterrupted(t *testing.T) {
 	pkcs11test.Need(t, "strace")
 	if !filepath.IsAbs(*oldBinary) {

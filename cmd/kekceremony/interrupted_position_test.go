@@ -59,10 +59,10 @@ func (n snapshot) locate() (p position) {
 
 func (n snapshot) stopAgents(db store.Fleet) {
 	n.t.Helper()
-	beats, err := db.Beats(n.t.Context())
+	beats, err := db.Heartbeats(n.t.Context())
 	for _, b := range beats {
 		b.Stopped, b.Proofs = true, nil
-		err = errors.Join(err, db.Beat(n.t.Context(), b))
+		err = errors.Join(err, db.Heartbeat(n.t.Context(), b))
 	}
 	if err != nil {
 		n.t.Fatal(err)
@@ -130,9 +130,9 @@ func (n snapshot) changed(db *sqlite.Store) string {
 			n.t.Fatal(err)
 		}
 	}
-	told := fmt.Sprintf("active %d, locked %t", active.Version, lockErr == nil)
+	text := fmt.Sprintf("active %d, locked %t", active.Version, lockErr == nil)
 	for _, k := range keks {
-		told += fmt.Sprintf(", version %d %s", k.Version, k.State)
+		text += fmt.Sprintf(", version %d %s", k.Version, k.State)
 	}
 	var at []string
 	for _, c := range counts {
@@ -147,6 +147,6 @@ func (n snapshot) changed(db *sqlite.Store) string {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		n.t.Fatal(err)
 	}
-	told += ", " + strings.Join(slices.Compact(at), ", ")
-	return told + fmt.Sprintf(", %d files of %d keys", len(files), bytes.Count(keys, []byte("\n")))
+	text += ", " + strings.Join(slices.Compact(at), ", ")
+	return text + fmt.Sprintf(", %d files of %d keys", len(files), bytes.Count(keys, []byte("\n")))
 }

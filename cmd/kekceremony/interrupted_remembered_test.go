@@ -50,7 +50,7 @@ func (s scene) read(name string) []byte {
 	return data
 }
 
-// keeps demands that the same ceremony went on: every line and final is there with its bytes, every key, one key a
+// keeps demands that the same ceremony continued: every line and final is there with its bytes, every key, one key a
 // version, and the approval of every act that had begun.
 func (s scene) keeps(before remembered) {
 	s.t.Helper()

@@ -10,7 +10,7 @@ import (
 func keeperCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: keeper.Command, Short: "Keep the provider for another command", Hidden: true, Args: cobra.NoArgs,
-		RunE: held(func(*cobra.Command, []string) error {
+		RunE: ran(func(*cobra.Command, []string) error {
 			if err := keeper.Serve(); err != nil {
 				return &usageError{err}
 			}

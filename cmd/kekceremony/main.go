@@ -1,4 +1,4 @@
-// Command kekceremony holds the key ceremonies of a KEK.
+// Command kekceremony runs the key ceremonies of a KEK.
 package main
 
 import (
@@ -27,8 +27,8 @@ func run(args []string) int {
 	cmd := root()
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
-	var held *heldError
-	if err != nil && !errors.As(err, &held) {
+	var failed *runError
+	if err != nil && !errors.As(err, &failed) {
 		err = &usageError{err} // cobra's own: a wrong flag, argument or command
 	}
 	return report(os.Stderr, err)
@@ -42,12 +42,12 @@ func root() *cobra.Command {
 		Short: "Run the key ceremonies of a KEK, M of N, with a signed transcript",
 		Long: `kekceremony runs the key ceremonies of a KEK (key-encryption key): M of N
 operators install it, rotate it, and leave a transcript that anybody checks
-with ssh-keygen and sha256sum. To see it all with throw-away parts, run
+with ssh-keygen and sha256sum. To try everything with temporary parts, run
 "kekceremony rehearse".`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
-		RunE: held(func(cmd *cobra.Command, _ []string) error {
+		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			if asksVersion {
 				return writeVersion(cmd.OutOrStdout())
 			}

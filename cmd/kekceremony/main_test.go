@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Unsetenv("SSH_AUTH_SOCK") // the keys of whoever runs the tests are nobody's here
+	os.Unsetenv("SSH_AUTH_SOCK") // the keys of anyone who runs the tests are nobody's here
 	flag.Parse()
 	beforehand()
 	dir, err := os.MkdirTemp("", "kekceremony-test-")
@@ -203,7 +203,7 @@ func generated(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// rehearse holds a whole unattended rehearsal and returns its parts and bundles.
+// rehearse runs a whole unattended rehearsal and returns its parts and bundles.
 func rehearse(t testing.TB, args ...string) (rehearsal.Parts, []string) {
 	t.Helper()
 	pkcs11test.Module(t)

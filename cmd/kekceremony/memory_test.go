@@ -210,7 +210,7 @@ func TestSecretsInMemory(t *testing.T) {
 
 	p.goOn(parts, regexp.MustCompile(`state      running`))
 	scans := 0
-	for ; strings.Contains(p.screen(), "state      "); scans++ { // running, but for a beat that is late
+	for ; strings.Contains(p.screen(), "state      "); scans++ { // running, but for a heartbeat that is late
 		for name, pid := range map[string]int{"wizard": wizard, "keeper": keeper} {
 			where := found(t, pid, name == "keeper", false, deks...)
 			if where != nil { // one is in the page that it is wiped from while its envelope is in work
@@ -282,14 +282,14 @@ func beating(t *testing.T, parts rehearsal.Parts) {
 	t.Helper()
 	db := openStore(t, parts)
 	beats := func() bool {
-		all, err := db.Beats(t.Context())
+		all, err := db.Heartbeats(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		return len(all) > 0
 	}
 	if !await(beats) {
-		t.Fatal("no process beats")
+		t.Fatal("no process reports")
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
 )
 
-// TestSameCeremonyOnMongo holds the same rehearsal on MongoDB and on SQLite: the
+// TestSameCeremonyOnMongo runs the same rehearsal on MongoDB and on SQLite: the
 // events are the same but for ids and times.
 func TestSameCeremonyOnMongo(t *testing.T) {
 	t.Parallel()
@@ -27,7 +27,7 @@ func TestSameCeremonyOnMongo(t *testing.T) {
 	}
 	must(t, append([]string{"transcript", "verify"}, onMongo...)...)
 	for i := range onMongo {
-		a, b := told(t, onSQLite[i]), told(t, onMongo[i])
+		a, b := events(t, onSQLite[i]), events(t, onMongo[i])
 		if len(a) < 15 {
 			t.Errorf("only %d events", len(a))
 		}
@@ -58,8 +58,8 @@ var idsAndTimes = []*regexp.Regexp{
 	regexp.MustCompile(`[^\s/]+/app/\d+/[\d.]+`),
 }
 
-// told is each event as kind, step and facts, without what idsAndTimes finds.
-func told(t *testing.T, bundle string) (all []string) {
+// events is each event as kind, step and facts, without what idsAndTimes finds.
+func events(t *testing.T, bundle string) (all []string) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(bundle, "events.jsonl"))
 	if err != nil {

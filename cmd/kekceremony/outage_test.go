@@ -53,7 +53,7 @@ func whole(t *testing.T, parts rehearsal.Parts, a rehearsal.Application, n int) 
 }
 
 // TestDiskFull fills the file system that holds store and transcript in the middle
-// of a re-wrap: nothing is lost, and with room again the command goes on.
+// of a re-wrap: nothing is lost, and with room again the command continues.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	const n = 600

@@ -144,9 +144,9 @@ func (p people) second(w *pane, shows, word string) {
 	w.enter("Enter passphrase", passphrase)
 }
 
-// tell answers what only people see. What has not the form that is asked for is
+// fill answers what only people see. What has not the form that is asked for is
 // refused, and asked again.
-func (p people) tell(w *pane, page string) {
+func (p people) fill(w *pane, page string) {
 	p.t.Helper()
 	if page == "leaving" {
 		w.enter("bags closed", "100201, the token")
@@ -179,7 +179,7 @@ func (p *pane) correct(refusal, line string) {
 	p.enter(refusal, line)
 }
 
-// TestPeople holds a real install and a real rotation on MongoDB: op1 signs with
+// TestPeople runs a real install and a real rotation on MongoDB: op1 signs with
 // ssh-agent, op2 with a passphrase on the terminal, op3 elsewhere; unattended to
 // exit code 75, and on.
 func TestPeople(t *testing.T) {
@@ -191,13 +191,13 @@ func TestPeople(t *testing.T) {
 	w := newPane(t, line("install"))
 	w.enter("Path of the roster", p.path("roster"))
 	p.all(w, "attend", "op1", "op2", "*-attend.op3.txt")
-	p.tell(w, "place")
+	p.fill(w, "place")
 	w.enter("Provider to lock", "")
 	w.enter("PIN of token", pkcs11test.PIN)
 	p.all(w, "approve", "1", "1", "*-approve.op3.txt")
 	w.enter("Where else", "none")
 	w.enter("Planned end", "2028-12-31")
-	p.tell(w, "leaving")
+	p.fill(w, "leaving")
 	p.all(w, "final", "followed", "deviations", "final.op3.txt")
 	end := w.enter("enter close", "")
 	if !strings.Contains(strings.Join(strings.Fields(end), " "), "op1 (followed), op2 (deviations), op3 (followed)") {
@@ -225,13 +225,13 @@ func TestPeople(t *testing.T) {
 	w.enter("op1: type op1", "op1")
 	p.second(w, "op2", "op2")
 	w.enter("Signed 3, needed 3", "")
-	p.tell(w, "place again")
+	p.fill(w, "place again")
 	w.enter("PIN of token", pkcs11test.PIN)
 	p.all(w, "approve", "2", "2", "*-approve.op3.txt")
 	w.enter("Where else", "none")
 	w.enter("Planned end", "2028-12-31")
 	p.all(w, "approve", "2", "2", "*-approve.op3.txt")
-	p.tell(w, "leaving")
+	p.fill(w, "leaving")
 	w.enter("op1: type followed", "followed")
 	p.second(w, "followed", "followed")
 	w.until("op3: ")

@@ -37,7 +37,7 @@ func TestFinalTry(t *testing.T) {
 	p.tmux("send-keys", "Enter")
 	p.until("alice: type 1")
 	if s := p.until("log in    token " + rehearsal.TokenLabel); !strings.Contains(s, "its final try") {
-		t.Errorf("the plan does not tell it:\n%s", s)
+		t.Errorf("the plan does not name it:\n%s", s)
 	}
 	p.typeAs("1")
 	p.until("bob: type 1")
@@ -86,7 +86,7 @@ func TestFinalTry(t *testing.T) {
 }
 
 // TestOwnCount: SoftHSM2 never says that a PIN is at its final try. Of three attempts
-// the third needs M signatures, in whichever run it comes; a right PIN begins anew.
+// the third needs M signatures, in whichever run it comes; a right PIN resets the count.
 func TestOwnCount(t *testing.T) {
 	t.Parallel()
 	fault := pkcs11test.NewFault(t)
@@ -154,7 +154,7 @@ func TestKilledAtPIN(t *testing.T) {
 		pkcs11test.Run(t, "kill", "-"+name, strconv.Itoa(wizard))
 		p.until(fmt.Sprintf("EXIT %d", code))
 		if !await(func() bool { return syscall.Kill(keeper, 0) != nil }) { // it ends after the wizard
-			t.Fatalf("SIG%s: the keeper goes on", name)
+			t.Fatalf("SIG%s: the keeper continues", name)
 		}
 		if err := os.WriteFile(filepath.Join(dir, "ended"), nil, 0o600); err != nil {
 			t.Fatal(err)

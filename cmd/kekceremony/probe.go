@@ -20,12 +20,12 @@ func probeCommand(o *options) *cobra.Command {
 	var pinFile string
 	cmd := &cobra.Command{
 		Use:   "probe",
-		Short: "Find out what the provider can do, on throw-away keys: exit 0 or 3",
-		Long: `probe leaves nothing on the token and needs no store. Each line is found by
-trying. With --module and --token it needs no configuration either, and counts
-no attempts to log in: the token may be locked by a few wrong PINs.`,
+		Short: "Test what the provider can do, on temporary keys: exit 0 or 3",
+		Long: `probe needs no store and leaves nothing on the token. Each line is a test, on
+temporary keys. With --module and --token it needs no configuration either, and
+does not count login attempts: a few wrong PINs may lock the token.`,
 		Args: cobra.NoArgs,
-		RunE: held(func(cmd *cobra.Command, _ []string) error {
+		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			cfg := config.Config{Encryption: config.Encryption{Provider: pkcs11.Name, PINFile: pinFile, PKCS11: token}}
 			if token.ModulePath == "" {
 				var err error
@@ -40,10 +40,10 @@ no attempts to log in: the token may be locked by a few wrong PINs.`,
 	f.StringVar(&token.ModulePath, "module", "", "PKCS#11 module, instead of the configured one")
 	f.StringVar(&token.TokenLabel, "token", "", "label of the token")
 	f.StringVar(&token.TokenSerial, "serial", "", "serial of the token, where two have one label")
-	f.StringVar(&token.InitArgs, "init-args", "", "what the module wants in C_Initialize, if it wants anything")
+	f.StringVar(&token.InitArgs, "init-args", "", "string that the module needs in C_Initialize, if any")
 	f.StringVar(&pinFile, "pin-file", "", "file of mode 0600 with the PIN; else it is asked for")
 	f.StringSliceVar(&token.Environment, "env", nil,
-		"name of a variable that the module gets; it gets no other; may be repeated")
+		"environment variable passed to the module, which gets no other; may be repeated")
 	f.DurationVar(&token.Deadline, "deadline", 0, "longest time of a call into the module (default 1m)")
 	cmd.MarkFlagsRequiredTogether("module", "token")
 	return cmd

@@ -15,7 +15,7 @@ import (
 )
 
 // TestKilledWhileWriting kills a rehearsal while it writes its records. The same command
-// writes those that are missing, keeps those that are there, and goes on to the end.
+// writes those that are missing, keeps those that are there, and continues to the end.
 func TestKilledWhileWriting(t *testing.T) {
 	t.Parallel()
 	pkcs11test.Module(t)
@@ -47,7 +47,7 @@ func TestKilledWhileWriting(t *testing.T) {
 	}
 	for i, e := range before { // a rotation leaves both as they are
 		if !bytes.Equal(after[i].Nonce, e.Nonce) || !bytes.Equal(after[i].Ciphertext, e.Ciphertext) {
-			t.Fatalf("record %d was there, and was written anew", i)
+			t.Fatalf("record %d was there, and was written again", i)
 		}
 	}
 }

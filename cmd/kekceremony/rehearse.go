@@ -39,7 +39,7 @@ func rehearseCommand(o *options) *cobra.Command {
 		Use:   "rehearse",
 		Short: "Rehearse a full key life with a temporary token, store, operators and fleet",
 		Args:  cobra.NoArgs,
-		RunE:  held(func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) }),
+		RunE:  ran(func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) }),
 	}
 	cmd.Flags().StringVar(&r.provider, "provider", "pkcs11", "pkcs11 (SoftHSM2) or env")
 	cmd.Flags().IntVar(&r.records, "records", 1000, "records to re-wrap")
@@ -217,7 +217,7 @@ func (r *rehearsed) awaitBeats(ctx context.Context, c *crew) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		beats, err := db.Beats(ctx)
+		beats, err := db.Heartbeats(ctx)
 		if err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
-// TestRehearsal holds install and rotate unattended on SoftHSM2, and checks the
+// TestRehearsal runs install and rotate unattended on SoftHSM2, and checks the
 // transcripts with stock tools.
 func TestRehearsal(t *testing.T) {
 	t.Parallel()
@@ -51,7 +51,7 @@ func TestRehearsal(t *testing.T) {
 	})
 	t.Run("a second install", func(t *testing.T) {
 		code, _, errs := run(t, "install", "--config", parts.Config(), "--ui", "none", "--answers", parts.Answers("install"))
-		if code != 3 || !strings.Contains(errs, "this store is installed already") {
+		if code != 3 || !strings.Contains(errs, "this store is already installed") {
 			t.Errorf("exit %d, %s", code, errs)
 		}
 	})

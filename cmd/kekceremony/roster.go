@@ -9,12 +9,12 @@ import (
 func rosterCommand(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "roster",
-		Short: "Change who may sign, or how many must, by the quorum there is",
-		Long: `roster holds the ceremony that puts another roster in the place of the chain's.
-The old quorum approves it, and everybody whose key is new proves to hold it: a
-new key's line must allow roster-v1@kekceremony. No token is touched.`,
+		Short: "Change who may sign or how many must, approved by the current quorum",
+		Long: `roster runs the ceremony that replaces the chain's roster. The current quorum
+approves the change, and each new key signs a proof: its line must allow
+roster-v1@kekceremony. No token is used.`,
 		Args: cobra.NoArgs,
-		RunE: held(func(cmd *cobra.Command, _ []string) error {
+		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			return perform(cmd.Context(), o, running(steps.ChangeRoster()))
 		}),
 	}

@@ -16,9 +16,9 @@ func rotateCommand(o *options) *cobra.Command {
 	var exclude []string
 	cmd := &cobra.Command{
 		Use:   "rotate [--from-version N] --to-version M",
-		Short: "Make version M if need be, switch the writers to it, re-wrap every DEK",
+		Short: "Generate version M if needed, switch the writers to it, re-wrap every DEK",
 		Args:  cobra.NoArgs,
-		RunE: held(func(cmd *cobra.Command, _ []string) error {
+		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			r := steps.Rotation{Exclude: exclude}
 			var err error
 			if r.To, err = kek.ParseVersion(to); err != nil {

@@ -172,11 +172,11 @@ func (s scene) beats(pid int) {
 	tick, guard := time.NewTicker(20*time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for {
-		beats, err := db.Beats(s.t.Context())
+		beats, err := db.Heartbeats(s.t.Context())
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if slices.ContainsFunc(beats, func(b store.Beat) bool { return b.PID == pid && !b.Stopped }) {
+		if slices.ContainsFunc(beats, func(b store.Heartbeat) bool { return b.PID == pid && !b.Stopped }) {
 			return
 		}
 		select {

@@ -19,12 +19,12 @@ func scriptCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "script KIND",
 		Short: "Print the script of a ceremony before it runs",
-		Long: `script prints what a ceremony will do, from the very steps that hold it: who does
+		Long: `script prints what a ceremony will do, from the same steps that run it: who does
 what, about how long it takes, what will be asked, and blanks to sign. KIND is
 install, rotate, generate or roster. The SHA-256 of the Markdown is
 script_sha256 in the first line of the transcript.`,
 		Args: cobra.ExactArgs(1),
-		RunE: held(func(cmd *cobra.Command, args []string) error {
+		RunE: ran(func(cmd *cobra.Command, args []string) error {
 			c, ok := steps.Named(args[0])
 			if !ok {
 				return &usageError{fmt.Errorf("script of %s: want one of %s", printable.Quote(args[0]),
@@ -37,7 +37,7 @@ script_sha256 in the first line of the transcript.`,
 		}),
 	}
 	cmd.Flags().StringVar(&format, "format", "md", "md or html")
-	cmd.Flags().BoolVar(&made, "made", false, "of a rotation whose version is made already")
+	cmd.Flags().BoolVar(&made, "made", false, "for a rotation to a version that already exists")
 	return cmd
 }
 
@@ -46,10 +46,10 @@ func renderCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "render BUNDLE",
 		Short: "Write a bundle as a document to read or to print",
-		Long: `render verifies the bundle first. Of one that is not good the document says so
-at its top, and the exit code is that of verify.`,
+		Long: `render verifies the bundle first. If the bundle is not good, the document says
+so at the top, and the exit code is that of verify.`,
 		Args: cobra.ExactArgs(1),
-		RunE: held(func(cmd *cobra.Command, args []string) error {
+		RunE: ran(func(cmd *cobra.Command, args []string) error {
 			report, bad := transcript.Verify(args[0])
 			if report.Opened() == nil && !transcript.IsBroken(bad) {
 				return &usageError{bad}

@@ -108,8 +108,8 @@ func TestSpecimens(t *testing.T) {
 			if !second {
 				return
 			}
-			if told := check(dir) != ""; told == slices.Contains(blind, filepath.Base(dir)) {
-				t.Errorf("the second verifier tells it: %t", told)
+			if found := check(dir) != ""; found == slices.Contains(blind, filepath.Base(dir)) {
+				t.Errorf("the second verifier finds it: %t", found)
 			}
 		})
 	}
@@ -129,15 +129,15 @@ func brokenRule(t *testing.T, out string) string {
 	for _, f := range found {
 		for _, r := range f.Rules {
 			if r.Standing == "bad" || r.Standing == "incomplete" {
-				rule = r.Rule // of a chain, what is told last is of all its bundles
+				rule = r.Rule // of a chain, the last finding is about all its bundles
 			}
 		}
 	}
 	return rule
 }
 
-// makeChain holds an install, a rotation and a change of people, in production, by people
-// with throw-away keys, as transcripts/README.md says.
+// makeChain runs an install, a rotation and a change of people, in production, by people
+// with temporary keys, as transcripts/README.md says.
 func makeChain(t *testing.T) {
 	const home = "/srv/kek" // its name is in the transcripts
 	if err := os.MkdirAll(home, 0o700); err != nil {
@@ -161,7 +161,7 @@ func makeChain(t *testing.T) {
 		"encryption:\n  provider: env\n  env:\n    secrets_file: "+home+"/secrets.env\n"+
 		"fleet: {beat: 1s, live: 4s, expect: {app: 1}}\n")
 	now := time.Now().UTC().Format("2006-01-02 15:04")
-	told := "place: \"Vault 3, Example Street 1\"\nauthorised: security officer, ticket 4711\n" +
+	facts := "place: \"Vault 3, Example Street 1\"\nauthorised: security officer, ticket 4711\n" +
 		"people: \"alice: Example Ltd, operator; bob: Example Ltd, operator; " +
 		"dora: Example Ltd, operator; wendy: Audit Ltd, witness\"\n" +
 		"clock: \"" + now + ", wendy\"\nbags: 100200 with the console's disk, wendy\n" +
@@ -169,22 +169,22 @@ func makeChain(t *testing.T) {
 		"clock_out: \"" + now + ", wendy\"\n"
 	put("install.yaml", "ceremony: install\nroster: "+home+"/roster\nprovider: env\n"+
 		"copies: sealed envelope 7 in safe B, alice and bob\nplanned_end: 2028-12-31\n"+
-		told+"differed: none\n")
+		facts+"differed: none\n")
 	put("rotate.yaml", "ceremony: rotate\n"+
 		"copies: sealed envelope 8 in safe B, alice and bob\nplanned_end: 2028-12-31\n"+
-		told+"differed: four people / carol was ill / went on with three operators / all who attended\n")
-	put("roster.yaml", "ceremony: roster\nnext_roster: "+home+"/next\n"+told+"differed: none\n")
-	h.hold("install", "--answers", home+"/install.yaml")
+		facts+"differed: four people / carol was ill / continued with three operators / all who attended\n")
+	put("roster.yaml", "ceremony: roster\nnext_roster: "+home+"/next\n"+facts+"differed: none\n")
+	h.run("install", "--answers", home+"/install.yaml")
 	agent := exec.Command("unshare", "-u", "sh", "-c",
 		"hostname app1; exec "+binary+" agent --role app --config "+home+"/config.yaml")
 	agent.Stderr = os.Stderr
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)
 	}
-	h.hold("rotate", "--to-version", "2", "--answers", home+"/rotate.yaml")
+	h.run("rotate", "--to-version", "2", "--answers", home+"/rotate.yaml")
 	_ = agent.Process.Signal(os.Interrupt)
 	_ = agent.Wait()
-	h.hold("roster", "--answers", home+"/roster.yaml")
+	h.run("roster", "--answers", home+"/roster.yaml")
 	good := filepath.Join(transcripts, "good")
 	if err := os.RemoveAll(good); err != nil {
 		t.Fatal(err)
@@ -201,8 +201,8 @@ type hands struct {
 	people []transcripttest.Person
 }
 
-// hold runs a ceremony until it is done; each time people are missing, they sign.
-func (h hands) hold(args ...string) {
+// run runs a ceremony until it is done; each time people are missing, they sign.
+func (h hands) run(args ...string) {
 	h.t.Helper()
 	for range 20 {
 		cmd := exec.Command("unshare", "-u", "sh", "-c", "hostname console1; exec \"$0\" \"$@\"", binary)

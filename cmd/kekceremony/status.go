@@ -18,10 +18,10 @@ func statusCommand(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Show lock, versions, envelopes, fleet, last ceremony, and what is due",
-		Long: `status reads the store and touches no token. What processes say of the versions
-they hold is their claim; "kekceremony verify" checks it.`,
+		Long: `status reads the store and uses no token. The versions that processes report are
+claims; "kekceremony verify" checks them.`,
 		Args: cobra.NoArgs,
-		RunE: held(func(cmd *cobra.Command, _ []string) error { return showStatus(cmd.Context(), cmd.OutOrStdout(), o) }),
+		RunE: ran(func(cmd *cobra.Command, _ []string) error { return showStatus(cmd.Context(), cmd.OutOrStdout(), o) }),
 	}
 }
 
@@ -70,7 +70,7 @@ func writeStatus(w io.Writer, st status.Status) error {
 		if v.Version == st.Active {
 			state = "active"
 		}
-		row(heads(), fmt.Sprintf("%d  %-8s  %s  made %s by ceremony %d",
+		row(heads(), fmt.Sprintf("%d  %-8s  %s  generated %s by ceremony %d",
 			v.Version, state, v.Label, v.Created.Format("2006-01-02"), v.Ceremony))
 	}
 	heads = heading("envelopes")
@@ -119,7 +119,7 @@ func processRow(p status.ProcessStatus) string {
 	if !p.Live {
 		state = "silent"
 	}
-	line := fmt.Sprintf("%s  %s  writes %d, says it has %s, %d s ago",
+	line := fmt.Sprintf("%s  %s  writes %d, reports %s, %d s ago",
 		state, p.Process, p.Writes, strings.Trim(fmt.Sprint(p.Claims), "[]"), p.Seconds)
 	if p.Trouble != "" {
 		line += ": " + p.Trouble

@@ -14,8 +14,8 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
-// swift is a rehearsal's parts with an install held, n records written, a fleet
-// of one process that beats four times a second, and that process running. The
+// swift is a rehearsal's parts with an install done, n records written, a fleet
+// of one process that reports four times a second, and that process running. The
 // application wrote with version 1.
 func swift(t *testing.T, n int) (rehearsal.Parts, rehearsal.Application) {
 	t.Helper()
@@ -37,7 +37,7 @@ func swiftWith(t *testing.T, dir, module string, n int) (rehearsal.Parts, rehear
 	return parts, a
 }
 
-// fleet starts the one process that the parts expect, and waits until it beats:
+// fleet starts the one process that the parts expect, and waits until it reports:
 // SoftHSM2 does not always bear two processes that open one token at once.
 func fleet(t *testing.T, parts rehearsal.Parts) {
 	t.Helper()
@@ -69,7 +69,7 @@ func rehearsalWith(t *testing.T, dir string) rehearsal.Parts {
 	return parts
 }
 
-// partsWith is the parts of swiftWith, before anything is held with them.
+// partsWith is the parts of swiftWith, before anything is run with them.
 func partsWith(t *testing.T, dir, module string) rehearsal.Parts {
 	t.Helper()
 	parts := rehearsalWith(t, dir)

@@ -41,7 +41,7 @@ func newPane(t *testing.T, line string) *pane {
 func (p *pane) end() {
 	_ = exec.Command("tmux", "-L", p.server, "kill-server").Run() // or it has ended
 	if p.session != "" && !await(func() bool { return exec.Command("pgrep", "-s", p.session).Run() != nil }) {
-		p.t.Errorf("processes of session %s go on", p.session)
+		p.t.Errorf("processes of session %s continue", p.session)
 	}
 }
 
@@ -104,8 +104,8 @@ var questions = regexp.MustCompile(`(Path of the roster|Provider to lock|Where d
 	`Time on the wall clock,|bags opened|Independent witness|Where else|Planned end|bags closed|` +
 	`Time on the wall clock now|Did anything deviate)(?s:.*)\n > `)
 
-// tell passes the questions of the first or the last such page.
-func (p *pane) tell(page string) {
+// fill passes the questions of the first or the last such page.
+func (p *pane) fill(page string) {
 	p.t.Helper()
 	for _, question := range map[string][]string{
 		"place": {"Where does this", "Who authorized", "Who is who", "Time on the wall clock", "bags opened",

@@ -15,7 +15,7 @@ import (
 
 var serialLine = regexp.MustCompile(`Serial number:\s*(\S+)`)
 
-// serials lists those of all initialized tokens, as a stock tool tells them.
+// serials lists those of all initialized tokens, as a stock tool lists them.
 func serials(t *testing.T) (all []string) {
 	t.Helper()
 	for _, slot := range strings.Split(pkcs11test.Run(t, "softhsm2-util", "--show-slots"), "Slot ") {
@@ -26,7 +26,7 @@ func serials(t *testing.T) (all []string) {
 	return all
 }
 
-// secondToken makes another token of the rehearsal's label and PIN, and tells the
+// secondToken makes another token of the rehearsal's label and PIN, and returns the
 // serials of the first and of that one.
 func secondToken(t *testing.T) (first, second string) {
 	t.Helper()
@@ -41,7 +41,7 @@ func secondToken(t *testing.T) (first, second string) {
 }
 
 // TestP04 takes the token out in the middle of a re-wrap. Another one of the same label
-// in its place is refused by its serial; with the first one back the same run goes on.
+// in its place is refused by its serial; with the first one back the same run continues.
 func TestP04(t *testing.T) {
 	t.Parallel()
 	const n = 300
@@ -147,7 +147,7 @@ func TestP09P16(t *testing.T) {
 	}
 	fault.Set("hide "+first, "as "+first)
 	code, _, errs := run(t, rotateTo(parts, 2)...)
-	if code != 3 || !strings.Contains(errs, "the canary is not the one the transcript tells: check canary of version 1") {
+	if code != 3 || !strings.Contains(errs, "the canary is not the one in the transcript: check canary of version 1") {
 		t.Errorf("exit %d\n%s", code, errs)
 	}
 	if made := fault.Count("token"); made != 1 {

@@ -25,7 +25,7 @@ import (
 
 // TestTorture rotates again and again, and each rotation is killed with -9 at a
 // random instant up to five times, while a reader decrypts random payloads and a
-// writer encrypts random records anew under the active version. At no instant is
+// writer encrypts random records again under the active version. At no instant is
 // a record unreadable, and no write is lost.
 func TestTorture(t *testing.T) {
 	t.Parallel()
@@ -106,7 +106,7 @@ func addUp(t *testing.T, bundle string) {
 // torture it is a millisecond.
 var pace = 4 * time.Millisecond
 
-// users are the applications: they read and write while the ceremonies go on.
+// users are the applications: they read and write while the ceremonies continue.
 type users struct {
 	t       *testing.T
 	db      *sqlite.Store
@@ -205,7 +205,7 @@ func (u *users) payload(i int) (string, error) {
 	return string(text), err
 }
 
-// write encrypts record i anew, with a new DEK, under the active version. One
+// write encrypts record i again, with a new DEK, under the active version. One
 // that the store refuses was not acknowledged.
 func (u *users) write(i, n int) {
 	ctx := context.Background()

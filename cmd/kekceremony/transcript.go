@@ -22,11 +22,11 @@ func transcriptCommand(o *options) *cobra.Command {
 		Args:  cobra.NoArgs,
 	}
 	cmd.AddCommand(verifyTranscriptCommand(o), renderCommand(), &cobra.Command{
-		Use: "show BUNDLE", Short: "Tell what happened, line by line", Args: cobra.ExactArgs(1),
-		RunE: held(func(cmd *cobra.Command, args []string) error { return show(cmd.OutOrStdout(), args[0]) }),
+		Use: "show BUNDLE", Short: "Print what happened, line by line", Args: cobra.ExactArgs(1),
+		RunE: ran(func(cmd *cobra.Command, args []string) error { return show(cmd.OutOrStdout(), args[0]) }),
 	}, &cobra.Command{
 		Use: "list", Short: "List the bundles of the configured directory", Args: cobra.NoArgs,
-		RunE: held(func(cmd *cobra.Command, _ []string) error { return list(cmd.OutOrStdout(), o) }),
+		RunE: ran(func(cmd *cobra.Command, _ []string) error { return list(cmd.OutOrStdout(), o) }),
 	})
 	return cmd
 }

@@ -39,11 +39,11 @@ func verifyTranscriptCommand(o *options) *cobra.Command {
 		Use:   "verify [BUNDLE...]",
 		Short: "Check bundles: exit 0 good, 4 bad, 5 incomplete",
 		Long: `verify checks each bundle by itself. With --chain DIR the bundles in DIR must be
-all the ceremonies of one chain. With --store URI they must be what the store
-tells, and lock and versions with them; without a bundle, everything is rebuilt
-from the store and checked as a chain. --expect takes what was written down on
-paper: a final digest, or a chain.`,
-		RunE: held(func(cmd *cobra.Command, dirs []string) error { return a.run(cmd.Context(), cmd.OutOrStdout(), dirs) }),
+all the ceremonies of one chain. With --store URI the bundles, the lock and the
+versions must match the store; without a bundle, everything is rebuilt from the
+store and checked as a chain. --expect takes what was written down on paper: a
+final digest, or a chain.`,
+		RunE: ran(func(cmd *cobra.Command, dirs []string) error { return a.run(cmd.Context(), cmd.OutOrStdout(), dirs) }),
 	}
 	f := cmd.Flags()
 	f.StringVar(&a.chain, "chain", "", "directory that holds every bundle of a chain")
@@ -54,7 +54,7 @@ paper: a final digest, or a chain.`,
 	return cmd
 }
 
-// finding is what is told of one bundle, or of all together.
+// finding is what was found in one bundle, or in all together.
 type finding struct {
 	Bundle       string                        `json:"bundle,omitempty"`
 	Standing     transcript.Standing           `json:"standing"`
@@ -100,7 +100,7 @@ func (a *verification) run(ctx context.Context, w io.Writer, dirs []string) erro
 	if a.json {
 		err = writeJSON(w, found)
 	} else {
-		err = tell(w, found)
+		err = printFindings(w, found)
 	}
 	if err == nil && worst != nil {
 		bad := 0
@@ -260,8 +260,8 @@ func worse(a, b error) error {
 	return a
 }
 
-// tell prints what was found: a good bundle in three lines, any other rule by rule.
-func tell(w io.Writer, all []finding) error {
+// printFindings prints what was found: a good bundle in three lines, any other rule by rule.
+func printFindings(w io.Writer, all []finding) error {
 	var b strings.Builder
 	for _, f := range all {
 		switch {

@@ -19,7 +19,7 @@ func verifyCommand(o *options) *cobra.Command {
 		Use:   "verify [--target N]",
 		Short: "Show whether every live process has proved that it holds a version: exit 0 or 3",
 		Args:  cobra.NoArgs,
-		RunE: held(func(cmd *cobra.Command, _ []string) error {
+		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			var v kek.Version
 			if cmd.Flags().Changed("target") { // an empty one was meant to be a version
 				var err error

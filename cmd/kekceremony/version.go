@@ -31,7 +31,7 @@ func versionCommand() *cobra.Command {
 		Use:   "version",
 		Short: "Print version and digest of this program",
 		Args:  cobra.NoArgs,
-		RunE:  held(func(cmd *cobra.Command, _ []string) error { return writeVersion(cmd.OutOrStdout()) }),
+		RunE:  ran(func(cmd *cobra.Command, _ []string) error { return writeVersion(cmd.OutOrStdout()) }),
 	}
 }
 

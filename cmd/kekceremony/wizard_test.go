@@ -23,7 +23,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
-// TestWizard holds a whole rehearsal in an 80x24 terminal with typed keys, while
+// TestWizard runs a whole rehearsal in an 80x24 terminal with typed keys, while
 // an application reads random payloads.
 func TestWizard(t *testing.T) {
 	t.Parallel()
@@ -35,7 +35,7 @@ func TestWizard(t *testing.T) {
 	install(p)
 	last := p.enter("enter close", "")
 	attend(p, "alice", "bob")
-	p.tell("place")
+	p.fill("place")
 	p.enter("PIN of token", rehearsal.PIN)
 	sign(p, "2", "alice", "bob")
 	p.enter("Where else", "")
@@ -61,7 +61,7 @@ func TestWizard(t *testing.T) {
 	p.until("count 1")
 	reader.more(500)
 	versions := reader.stop()
-	p.tell("leaving")
+	p.fill("leaving")
 	sign(p, "followed", "alice", "bob")
 	end := p.enter("enter close", "")
 	p.until("EXIT 0")
@@ -96,13 +96,13 @@ func TestWizard(t *testing.T) {
 func install(p *pane) {
 	p.enter("Path of the roster", "")
 	attend(p, rehearsal.Operators...)
-	p.tell("place")
+	p.fill("place")
 	p.enter("Provider to lock", "")
 	p.enter("PIN of token", rehearsal.PIN)
 	sign(p, "1", "alice", "bob")
 	p.enter("Where else", "")
 	p.enter("Planned end", "")
-	p.tell("leaving")
+	p.fill("leaving")
 	sign(p, "followed", rehearsal.Operators...)
 }
 
@@ -202,7 +202,7 @@ func event(t *testing.T, bundle, kind, step string) map[string]string {
 }
 
 // TestKilledInRewrap kills the wizard's process in mid-re-wrap; the same command
-// goes on and ends at census zero.
+// continues and ends at census zero.
 func TestKilledInRewrap(t *testing.T) {
 	t.Parallel()
 	pkcs11test.Module(t)

@@ -1,4 +1,4 @@
-// Package audit compares what transcripts tell with a store and a provider. It runs no
+// Package audit compares what transcripts record with a store and a provider. It runs no
 // ceremony.
 package audit
 
@@ -20,7 +20,7 @@ import (
 )
 
 // Store compares verified bundles with the store: each with the events there, and
-// the lock and the versions with what the transcripts tell. Of a whole chain, in
+// the lock and the versions with what the transcripts record. Of a whole chain, in
 // order, there is a bundle for every ceremony, and everything in the store follows
 // from them. It returns a *transcript.RuleError for the first difference.
 func Store(ctx context.Context, s store.Store, reports []transcript.Report, whole bool) error {
@@ -29,21 +29,21 @@ func Store(ctx context.Context, s store.Store, reports []transcript.Report, whol
 		return err
 	}
 	if n := len(all); whole && n > len(reports) {
-		return differs(fmt.Errorf("it has %d ceremonies, and there are bundles of %d: %w", n, len(reports), errDiffers))
+		return differs(fmt.Errorf("it has %d ceremonies, but there are bundles of %d: %w", n, len(reports), errDiffers))
 	}
 	for _, r := range reports {
 		if err := auditBundle(ctx, s, all, r); err != nil {
 			return differs(fmt.Errorf("%s: %w", printable.Text(r.Bundle.Name), err))
 		}
 	}
-	told := tell(reports)
-	if err := told.lock(ctx, s, whole); err != nil {
+	want := expect(reports)
+	if err := want.lock(ctx, s, whole); err != nil {
 		return differs(err)
 	}
-	return differs(told.versions(ctx, s, whole))
+	return differs(want.versions(ctx, s, whole))
 }
 
-// differs marks what the store tells otherwise; an error of the store itself stays one.
+// differs marks what the store says otherwise; an error of the store itself stays one.
 func differs(err error) error {
 	if errors.Is(err, errDiffers) {
 		return &transcript.RuleError{Rule: transcript.RuleStore, Err: err}
@@ -51,7 +51,7 @@ func differs(err error) error {
 	return err
 }
 
-var errDiffers = errors.New("the store tells otherwise")
+var errDiffers = errors.New("the store says otherwise")
 
 func auditBundle(ctx context.Context, s store.Store, all []store.Ceremony, r transcript.Report) error {
 	opened := r.Opened()
@@ -86,21 +86,21 @@ func auditBundle(ctx context.Context, s store.Store, all []store.Ceremony, r tra
 	return nil
 }
 
-// toldStore is what a store must hold, as far as transcripts tell it.
-type toldStore struct {
+// wantStore is what a store must hold, as far as transcripts record it.
+type wantStore struct {
 	chain     kek.Chain
 	founded   store.Lock // zero: no install is among them, or it has not come so far
 	install   bool       // its bundle is among them
 	made      map[kek.Version]store.KEK
 	current   kek.Version
-	open      bool         // the last ceremony: what it changed is not told yet
+	open      bool         // the last ceremony: what it changed is not recorded yet
 	unsettled bool         // states and the pointer may be either way
 	bundles   map[int]bool // ceremonies that are known
 }
 
-// tell folds what the ceremonies did. Reports are in order.
-func tell(reports []transcript.Report) toldStore {
-	t := toldStore{made: map[kek.Version]store.KEK{}, bundles: map[int]bool{}}
+// expect folds what the ceremonies did. Reports are in order.
+func expect(reports []transcript.Report) wantStore {
+	t := wantStore{made: map[kek.Version]store.KEK{}, bundles: map[int]bool{}}
 	for _, r := range reports {
 		facts := r.Facts
 		seq, _ := strconv.Atoi(facts[transcript.FactCeremony])
@@ -113,7 +113,7 @@ func tell(reports []transcript.Report) toldStore {
 				t.did(e, seq, facts, r.Roster.Digest())
 			}
 		}
-		// An act that was begun when its ceremony was given up may have been done. The
+		// An act that was begun when its ceremony was aborted may have been done. The
 		// next rotation settles it.
 		if r.Outcome == transcript.OutcomeAborted && len(r.HalfDone()) > 0 {
 			t.unsettled = true
@@ -124,7 +124,7 @@ func tell(reports []transcript.Report) toldStore {
 	return t
 }
 
-func (t *toldStore) did(e transcript.Event, seq int, facts transcript.Facts, roster string) {
+func (t *wantStore) did(e transcript.Event, seq int, facts transcript.Facts, roster string) {
 	if provider := e.Facts[transcript.FactLocked]; provider != "" {
 		t.founded = store.Lock{Provider: provider, Chain: t.chain, Ceremony: seq, Roster: roster}
 	}
@@ -148,14 +148,14 @@ func (t *toldStore) did(e transcript.Event, seq int, facts transcript.Facts, ros
 	}
 }
 
-func (t *toldStore) state(v kek.Version, state store.State) {
+func (t *wantStore) state(v kek.Version, state store.State) {
 	if k, ok := t.made[v]; ok {
 		k.State = state
 		t.made[v] = k
 	}
 }
 
-func (t toldStore) lock(ctx context.Context, s store.Store, whole bool) error {
+func (t wantStore) lock(ctx context.Context, s store.Store, whole bool) error {
 	lock, err := s.Lock(ctx)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
@@ -164,7 +164,7 @@ func (t toldStore) lock(ctx context.Context, s store.Store, whole bool) error {
 	case lock.Chain != "" && lock.Chain != t.chain:
 		return fmt.Errorf("the lock is of chain %s: %w", printable.Text(string(lock.Chain)), errDiffers)
 	case t.open && len(t.bundles) == 1:
-		return nil // an install that goes on: its last act may be ahead of its log
+		return nil // an install that continues: its last act may be ahead of its log
 	case t.install && lock.Roster != t.founded.Roster:
 		return fmt.Errorf("the lock names founding roster %s: %w", printable.Text(lock.Roster), errDiffers)
 	case (whole || t.install) && lock != t.founded:
@@ -175,7 +175,7 @@ func (t toldStore) lock(ctx context.Context, s store.Store, whole bool) error {
 
 // versions compares what the known ceremonies made; of a whole chain, everything. While
 // the last ceremony is open, states and the pointer may be ahead of its log.
-func (t toldStore) versions(ctx context.Context, s store.Store, whole bool) error {
+func (t wantStore) versions(ctx context.Context, s store.Store, whole bool) error {
 	keks, err := s.KEKs(ctx)
 	if err != nil {
 		return err
@@ -186,7 +186,7 @@ func (t toldStore) versions(ctx context.Context, s store.Store, whole bool) erro
 		seen[k.Version] = true
 		switch {
 		case !made && (whole && !t.open || t.bundles[k.Ceremony] && !t.open):
-			return fmt.Errorf("version %d: no ceremony made it: %w", k.Version, errDiffers)
+			return fmt.Errorf("version %d: no ceremony generated it: %w", k.Version, errDiffers)
 		case !made:
 			continue
 		case k.Canary.SHA256 != want.Canary.SHA256:
@@ -214,7 +214,7 @@ func (t toldStore) versions(ctx context.Context, s store.Store, whole bool) erro
 }
 
 // Provider compares what a provider says of itself, without a login, with the
-// newest of the ceremonies that told it.
+// newest of the ceremonies that recorded it.
 func Provider(ctx context.Context, p provider.Provider, reports []transcript.Report) error {
 	about, err := p.Describe(ctx)
 	if err != nil {
@@ -225,8 +225,8 @@ func Provider(ctx context.Context, p provider.Provider, reports []transcript.Rep
 		maps.Copy(last, r.Facts)
 	}
 	for _, name := range history.Pins {
-		if now, told := about[name], last[name]; now != "" && told != "" && now != told {
-			err := fmt.Errorf("%s is %s, and was %s", name, printable.Text(now), printable.Text(told))
+		if now, was := about[name], last[name]; now != "" && was != "" && now != was {
+			err := fmt.Errorf("%s is %s, and was %s", name, printable.Text(now), printable.Text(was))
 			return &transcript.RuleError{Rule: transcript.RuleToken, Err: err}
 		}
 	}

@@ -83,7 +83,7 @@ func (l lab) bound(ctx context.Context, w io.Writer, last rotated) error {
 	profile, err := l.profile(ctx)
 	fmt.Fprintf(w, `## What bounds it
 
-The token. The re-wrap stage waits for nothing: reading and writing go on beside
+The token. The re-wrap stage waits for nothing: reading and writing continue beside
 it, and take a fraction of its time. CPU time of the pipeline at 100,000
 envelopes, each function with all that it calls, by go tool pprof:
 

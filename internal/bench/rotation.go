@@ -21,7 +21,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
-// rotated is one rotation, held by the real program with real parts.
+// rotated is one rotation, run by the real program with real parts.
 type rotated struct {
 	n        int
 	took     time.Duration // of the re-wrap step
@@ -73,7 +73,7 @@ func (l lab) rotation(ctx context.Context, n int) (rotated, error) {
 	return r, err
 }
 
-// installed makes a rehearsal's parts for one process and holds the install.
+// installed makes a rehearsal's parts for one process and runs the install.
 func (l lab) installed(ctx context.Context, name string) (rehearsal.Parts, error) {
 	parts := rehearsal.Parts{Dir: filepath.Join(l.dir, name)}
 	parts, err := rehearsal.Make(ctx, parts.Dir, "pkcs11", "sqlite:"+parts.Store(), func(ctx context.Context) error {
@@ -91,7 +91,7 @@ func (l lab) installed(ctx context.Context, name string) (rehearsal.Parts, error
 	if err := edit(parts.Config(), expected, rehearsal.Role+": 1"); err != nil {
 		return parts, err
 	}
-	return parts, l.hold(ctx, parts, nil, "install")
+	return parts, l.run(ctx, parts, nil, "install")
 }
 
 func edit(path, old, text string) error {
@@ -102,8 +102,8 @@ func edit(path, old, text string) error {
 	return os.WriteFile(path, []byte(strings.Replace(string(data), old, text, 1)), 0o600)
 }
 
-// hold holds a ceremony with nobody in the room; r gets its peak memory.
-func (l lab) hold(ctx context.Context, parts rehearsal.Parts, r *rotated, args ...string) error {
+// run runs a ceremony unattended; r gets its peak memory.
+func (l lab) run(ctx context.Context, parts rehearsal.Parts, r *rotated, args ...string) error {
 	cmd := exec.CommandContext(ctx, l.binary,
 		append(args, "--ui", "none", "--config", parts.Config(), "--answers", parts.Answers(args[0]))...)
 	var said bytes.Buffer
@@ -118,7 +118,7 @@ func (l lab) hold(ctx context.Context, parts rehearsal.Parts, r *rotated, args .
 }
 
 func (l lab) rotate(ctx context.Context, parts rehearsal.Parts, r *rotated, flags ...string) error {
-	if err := l.hold(ctx, parts, r, append([]string{"rotate", "--to-version", "2"}, flags...)...); err != nil {
+	if err := l.run(ctx, parts, r, append([]string{"rotate", "--to-version", "2"}, flags...)...); err != nil {
 		return err
 	}
 	logs, err := filepath.Glob(filepath.Join(parts.Bundles(), "*-rotate", "events.jsonl"))

@@ -71,15 +71,15 @@ type Env struct {
 	SecretsFile string `yaml:"secrets_file"`
 }
 
-// Fleet says how often processes beat, when they count as live, and how many of
+// Fleet says how often processes report, when they count as live, and how many of
 // each role there must be.
 type Fleet struct {
-	Beat   time.Duration  `yaml:"beat"`
-	Live   time.Duration  `yaml:"live"`
-	Expect map[string]int `yaml:"expect"`
+	Heartbeat time.Duration  `yaml:"beat"`
+	Live      time.Duration  `yaml:"live"`
+	Expect    map[string]int `yaml:"expect"`
 }
 
-// Rehearsal marks throw-away parts.
+// Rehearsal marks temporary parts.
 type Rehearsal struct {
 	PIN    string `yaml:"pin"`    // of the temporary token; shown on the screen
 	Roster string `yaml:"roster"` // path that install proposes
@@ -94,7 +94,7 @@ const maxConfig = 1 << 20
 // Read reads and checks a file.
 func Read(path string) (Config, error) {
 	c := Config{
-		Fleet:      Fleet{Beat: 30 * time.Second, Live: 120 * time.Second},
+		Fleet:      Fleet{Heartbeat: 30 * time.Second, Live: 120 * time.Second},
 		Encryption: Encryption{PINParts: 1, PINTries: 3},
 	}
 	f, err := file.Open(path, file.Rules{Max: maxConfig, Follow: true})
@@ -141,8 +141,8 @@ func (c *Config) check() error {
 			return err
 		}
 	}
-	if c.Fleet.Beat <= 0 || c.Fleet.Live < 2*c.Fleet.Beat {
-		return fmt.Errorf("fleet: live is %s, want at least twice beat, %s", c.Fleet.Live, c.Fleet.Beat)
+	if c.Fleet.Heartbeat <= 0 || c.Fleet.Live < 2*c.Fleet.Heartbeat {
+		return fmt.Errorf("fleet: live is %s, want at least twice beat, %s", c.Fleet.Live, c.Fleet.Heartbeat)
 	}
 	_, err := c.FullCatalogue()
 	return errors.Join(err, c.Encryption.check())

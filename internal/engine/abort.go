@@ -22,7 +22,7 @@ func (e *engine) givesUp() error {
 		}
 	}
 	if slices.ContainsFunc(fresh, e.log.State.Begun) && len(made) < len(fresh) {
-		return fmt.Errorf("ceremony %d, %s: version %s is half made: %w", e.site.Seq, e.Kind,
+		return fmt.Errorf("ceremony %d, %s: version %s is only partly generated: %w", e.site.Seq, e.Kind,
 			e.facts()[transcript.FactTo], ErrNoAbort)
 	}
 	e.did = e.acts()
@@ -31,7 +31,7 @@ func (e *engine) givesUp() error {
 	return nil
 }
 
-// acts tells which acts were done, and which were begun and are not done.
+// acts lists which acts were done, and which were begun and are not done.
 func (e *engine) acts() Facts {
 	var done, begun []string
 	for _, s := range e.steps {

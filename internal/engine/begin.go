@@ -36,7 +36,7 @@ func (e *engine) begin(ctx context.Context, seq int, lock store.Lock) error {
 	return e.firstLine(ctx, facts)
 }
 
-// prepare decides on what the first line tells: a new ceremony's facts, and its chain.
+// prepare decides on what the first line records: a new ceremony's facts, and its chain.
 func (e *engine) prepare(ctx context.Context, lock store.Lock) (Facts, error) {
 	facts, err := e.Open(ctx, e.site, lock)
 	if err == nil {

@@ -26,7 +26,7 @@ type Ceremony struct {
 	Summary func(Facts) []string
 	// Command continues one.
 	Command func(opened Facts) string
-	// Final: it cannot be given up.
+	// Final: it cannot be aborted.
 	Final bool
 }
 

@@ -20,9 +20,9 @@ func (e *engine) close(ctx context.Context) error {
 	}
 	f := &finals{engine: e, core: core, stated: map[string][]byte{}}
 	e.show(func(v *View) {
-		v.Step, v.Title, v.Why = "finals", "Sign the end", "Each of you says whether the ceremony went as its steps say."
+		v.Step, v.Title, v.Why = "finals", "Sign the end", "Each of you states whether the ceremony followed its script."
 		if e.log.State.Outcome == transcript.OutcomeAborted {
-			v.Title = "Sign that it was given up"
+			v.Title = "Sign the abort"
 		}
 		v.N, v.Of = len(e.steps)+1, len(e.steps)+1
 		v.Details, v.Probe, v.Fleet, v.Progress, v.Waiting = nil, nil, nil, nil, ""
@@ -89,7 +89,7 @@ func (e *engine) summary() []string {
 	if e.log.State.Outcome == transcript.OutcomeAborted {
 		closed := e.log.State.Last().Facts
 		return []string{
-			"Given up. Done before: " + closed[transcript.FactDone] + ". Begun and not done: " +
+			"Aborted. Done before: " + closed[transcript.FactDone] + ". Begun and not done: " +
 				closed[transcript.FactHalfDone] + ".",
 			"Next: kekceremony status says what is due.",
 		}

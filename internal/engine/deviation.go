@@ -9,7 +9,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// DeviationError is a difference that people may go on with: then it is written down
+// DeviationError is a difference that people may continue with: then it is written down
 // with their reason, and stands in the plan that M of them sign.
 type DeviationError struct {
 	What, Expected, Seen string
@@ -26,7 +26,7 @@ func (s *Site) reported(d Facts) bool {
 	return slices.ContainsFunc(s.Deviations, func(f Facts) bool { return maps.Equal(f, d) })
 }
 
-// Decided reports whether people have already decided to go on with it in this
+// Decided reports whether people have already decided to continue with it in this
 // ceremony.
 func (s *Site) Decided(d *DeviationError) bool {
 	return slices.ContainsFunc(s.Deviations, func(f Facts) bool {

@@ -15,7 +15,7 @@ type engine struct {
 	log     *transcript.Writer
 	view    View
 	resumed bool
-	aborts  bool              // the ceremony is being given up
+	aborts  bool              // the ceremony is being aborted
 	did     Facts             // what it had done by then
 	answers map[string]string // of this run, by question: what was typed and taken
 	asks    []int             // the run of questions answered in this run, by step
@@ -35,5 +35,5 @@ func newEngine(parts Parts, room Room, c Ceremony) *engine {
 	}
 }
 
-// facts are what the log tells so far.
+// facts are what the log records so far.
 func (e *engine) facts() Facts { return e.log.State.Facts }

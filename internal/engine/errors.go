@@ -10,12 +10,12 @@ import (
 
 // Refusals: a rule said no and nothing was changed.
 var (
-	ErrPlanted    = errors.New("it is there although this ceremony has not made it")
+	ErrPlanted    = errors.New("it exists, but this ceremony did not make it")
 	ErrMode       = errors.New("a rehearsal's chain and a production chain cannot be mixed")
-	ErrPlanMoved  = errors.New("the plan is not what was approved any more")
-	ErrUndone     = errors.New("something that was done is not done any more")
+	ErrPlanMoved  = errors.New("the plan is no longer the one that was approved")
+	ErrUndone     = errors.New("something that was done is no longer done")
 	ErrUnfinished = errors.New("another ceremony is not finished")
-	ErrNoAbort    = errors.New("it cannot be given up")
+	ErrNoAbort    = errors.New("it cannot be aborted")
 )
 
 // ErrDisagreed is returned when a ceremony ran to its end and too few say
@@ -33,7 +33,7 @@ var ErrNothingDue = errors.New("nothing is due")
 // the log is safe, and the same command continues.
 var ErrInterrupted = errors.New("interrupted")
 
-// ErrReach is what an error is after which the keys must be made reachable anew: another
+// ErrReach is what an error is after which the keys must be made reachable again: another
 // token may be in by the time the step is tried again.
 var ErrReach = errors.New("the keys are out of reach")
 

@@ -103,7 +103,7 @@ func (g Gather) kind() transcript.Kind {
 }
 
 // unanswered reports whether there is a request to take up. One whose plan moved since
-// is asked anew.
+// is asked again.
 func (g *gathering) unanswered() bool {
 	open, ok := g.log.State.Requested(g.step.Name)
 	if !ok || open.Gathered {

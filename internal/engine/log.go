@@ -55,7 +55,7 @@ func clock(e transcript.Event) string {
 	return t.Format("15:04:05")
 }
 
-// deviate writes down what is not as expected, and that it goes on all the same.
+// deviate writes down what is not as expected, and that it continues all the same.
 func (e *engine) deviate(ctx context.Context, step string, facts Facts) error {
 	_, err := e.append(ctx, transcript.Deviation, step, facts)
 	return err

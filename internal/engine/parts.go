@@ -46,10 +46,10 @@ type Parts struct {
 // Tool is the running program.
 type Tool struct{ Version, SHA256 string }
 
-// FleetConfig says how often processes beat and who must be there.
+// FleetConfig says how often processes report and who must be there.
 type FleetConfig struct {
-	Beat, Live time.Duration
-	Expect     map[string]int // live processes by role
+	Heartbeat, Live time.Duration
+	Expect          map[string]int // live processes by role
 }
 
 // Site is where a ceremony runs: its parts, and what this run knows. The engine keeps it;

@@ -31,8 +31,8 @@ func (e *engine) perform(ctx context.Context, s Step) error {
 			return errors.Join(err, logErr)
 		}
 		// Another token may be in by the time it is tried again.
-		anew := e.site.Provider != nil && (provider.Lost(err) || errors.Is(err, ErrReach))
-		failure := Failure{Step: s.Name, Err: err, Lost: anew}
+		reopen := e.site.Provider != nil && (provider.Lost(err) || errors.Is(err, ErrReach))
+		failure := Failure{Step: s.Name, Err: err, Lost: reopen}
 		_ = errors.As(err, &failure.Deviation)
 		choice, chooseErr := e.choose(ctx, failure)
 		if ctx.Err() != nil {
@@ -49,7 +49,7 @@ func (e *engine) perform(ctx context.Context, s Step) error {
 		if chooseErr != nil || !choice.Retry {
 			return errors.Join(err, chooseErr)
 		}
-		if anew {
+		if reopen {
 			_ = e.site.Provider.Close()
 			e.site.Provider = nil
 			if err := e.reach(ctx, s); err != nil {
@@ -59,7 +59,7 @@ func (e *engine) perform(ctx context.Context, s Step) error {
 	}
 }
 
-// choose asks until a reason to go on says something.
+// choose asks until a reason to continue says something.
 func (e *engine) choose(ctx context.Context, f Failure) (Choice, error) {
 	for {
 		choice, err := e.room.Choose(ctx, f)

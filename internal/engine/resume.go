@@ -33,7 +33,7 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, lock store.Lock) 
 	}
 	e.site.Seq = c.Seq
 	w, torn, err := transcript.Resume(ctx, dir, e.site.History.Final, fence, time.Now)
-	if transcript.IsBroken(err) { // whoever can write to the store can write lines
+	if transcript.IsBroken(err) { // anyone who can write to the store can write lines
 		return fmt.Errorf("ceremony %d: %w: %w", c.Seq, history.ErrHistory, err)
 	}
 	if err != nil {
@@ -65,7 +65,7 @@ func (e *engine) sameAsOpened(c store.Ceremony, opened Facts) error {
 	return nil
 }
 
-// takeUp writes that another run goes on with a log.
+// takeUp writes that another run continues with a log.
 func (e *engine) takeUp(ctx context.Context, c store.Ceremony, torn string, lock store.Lock) error {
 	if err := e.genuine(c, lock); err != nil {
 		return err
@@ -136,7 +136,7 @@ func (e *engine) stillWaiting() error {
 		path := filepath.Join(e.signingDir(), req.File(name))
 		_, away := os.Lstat(path)
 		if _, err := os.Lstat(path + ".sig"); err == nil || away != nil {
-			return nil // a signature was brought, or the statement was carried away and is written anew
+			return nil // a signature was brought, or the statement was carried away and is written again
 		}
 		w.Sign = append(w.Sign, name+": "+quorum.SignLine(req.Namespace(), path))
 	}

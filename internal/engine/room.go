@@ -51,16 +51,16 @@ type Question struct {
 }
 
 // Failure is a step that did not work. Nothing was lost; it may be tried again. With
-// a Deviation people may also go on.
+// a Deviation people may also continue.
 type Failure struct {
 	Step      string
 	Err       error
 	Deviation *DeviationError
 	Lost      bool  // the token or its module: PIN and probe come first when it is tried again
-	Refused   error // why the last reason to go on was not taken; nil at first
+	Refused   error // why the last reason to continue was not taken; nil at first
 }
 
-// Choice is what people want after a failure: to try again, to go on with a deviation
+// Choice is what people want after a failure: to try again, to continue with a deviation
 // for a reason, or, the zero Choice, to stop.
 type Choice struct {
 	Retry   bool

@@ -95,10 +95,10 @@ func (e *engine) back(i int) int {
 	return i
 }
 
-// Abort gives up the ceremony that is not finished: M people attend, it is closed
+// Abort ends the ceremony that is not finished: M people attend, it is closed
 // with outcome aborted, and M sign that end. What it did stays done, and the next
 // ceremony continues from there. It returns ErrNothingDue when none is open, and
-// ErrNoAbort for one of a kind that cannot be given up, or whose key is half made.
+// ErrNoAbort for one of a kind that cannot be aborted, or whose key is only partly generated.
 func Abort(ctx context.Context, parts Parts, room Room, kinds []Ceremony) error {
 	all, err := parts.Store.Ceremonies(ctx)
 	if err != nil {
@@ -111,7 +111,7 @@ func Abort(ctx context.Context, parts Parts, room Room, kinds []Ceremony) error 
 	kind := all[len(all)-1].Kind
 	i := slices.IndexFunc(kinds, func(c Ceremony) bool { return c.Kind == kind && !c.Final })
 	if i < 0 {
-		return fmt.Errorf("ceremony %d, %s: another store is founded instead: %w", len(all), printable.Text(kind), ErrNoAbort)
+		return fmt.Errorf("ceremony %d, %s: this run installs another store: %w", len(all), printable.Text(kind), ErrNoAbort)
 	}
 	c := kinds[i]
 	c.Open = func(context.Context, *Site, store.Lock) (Facts, error) { return nil, none }

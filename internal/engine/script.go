@@ -23,7 +23,7 @@ func (c Ceremony) Script(tool string, made bool) render.Document {
 			"and the final digest of the ceremony before.",
 	}, Head: []string{"role", "name", "organisation", "signature"}, Rows: [][]string{
 		{"operator", "", "", ""}, {"operator", "", "", ""}, {"operator", "", "", ""},
-		{"witness", "", "", ""}, {"who allowed it to be held", "", "", ""},
+		{"witness", "", "", ""}, {"who authorized it", "", "", ""},
 	}})
 	minutes, rows := 0, [][]string{}
 	for i, s := range all {
@@ -32,7 +32,7 @@ func (c Ceremony) Script(tool string, made bool) render.Document {
 	}
 	rows = append(rows, []string{
 		fmt.Sprint(len(all) + 1),
-		"Sign the end\nEach of you says whether the ceremony went as its steps say, and writes the final digest down.",
+		"Sign the end\nEach of you states whether the ceremony followed its script, and writes the final digest down.",
 		"everybody who attends signs", "3", "",
 	})
 	d.Sections = append(d.Sections, render.Section{
@@ -40,7 +40,7 @@ func (c Ceremony) Script(tool string, made bool) render.Document {
 		Head:  []string{"step", "what and why", "who", "minutes", "time, initials"},
 		Rows:  rows,
 		Text: []string{fmt.Sprintf("%d minutes are planned. "+
-			"Whatever differs is told at the end, or, where the program asks, at once.", minutes+3)},
+			"Report every deviation at the end, or at once where the program asks.", minutes+3)},
 	})
 	for _, s := range all {
 		if s.Ask == nil {
@@ -99,11 +99,11 @@ func (s Step) who() string {
 	case s.Gather != nil && s.Gather.Purpose == quorum.Approve:
 		return "M operators read the plan and sign"
 	case s.Gather != nil && s.Gather.All:
-		return "everybody it is about signs"
+		return "each owner of a new key signs"
 	case s.Gather != nil:
-		return "M operators at least, and witnesses, sign"
+		return "at least M operators, and any witnesses, sign"
 	case s.Act != nil:
 		return "the program, as approved"
 	}
-	return "the program; all watch"
+	return "the program; everybody watches"
 }

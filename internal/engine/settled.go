@@ -35,7 +35,7 @@ func (e *engine) settled(ctx context.Context, s Step) (bool, error) {
 		}
 		return true, err
 	}
-	return !s.Anew && log.Ended(s.Name, s.ends()), nil
+	return !s.EveryRun && log.Ended(s.Name, s.ends()), nil
 }
 
 func (e *engine) allDone(acts []string) bool {

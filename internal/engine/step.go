@@ -14,7 +14,7 @@ import (
 )
 
 // Facts are answered or found; each stands in an event, so that a resume folds
-// the events and goes on.
+// the events and continues.
 type Facts = transcript.Facts
 
 // Step is one of four: Ask (a form), Look (reads, may wait), Gather
@@ -25,10 +25,10 @@ type Step struct {
 	Why   string          // one sentence for the people
 	Who   string          // who acts; empty: as the step's kind says
 	Ends  transcript.Kind // of the line that ends it; empty: as the step's kind says
-	// Anew is for what a new run of the tool cannot take over from an earlier
+	// EveryRun is for what a new run of the tool cannot take over from an earlier
 	// one: attendance, a login, a probe.
-	Anew bool
-	// Reach is for what makes the keys reachable. It is held again when the token or
+	EveryRun bool
+	// Reach is for what makes the keys reachable. It is run again when the token or
 	// its module was lost, before the step that lost it is.
 	Reach bool
 

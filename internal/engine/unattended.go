@@ -77,11 +77,11 @@ func (n *Unattended) Consent(ctx context.Context, r Request) (Consent, error) {
 // Lend implements Room.
 func (n *Unattended) Lend(context.Context, func(*term.Terminal) error) error { return ErrNobody }
 
-// AnswerDeviation and what deviates is the answer with the reason to go on with it.
+// AnswerDeviation and what deviates is the answer with the reason to continue with it.
 const AnswerDeviation = "deviation."
 
-// Choose implements Room: nobody decides to try again. To go on with a deviation was
-// decided by whoever wrote its reason among the answers.
+// Choose implements Room: nobody decides to try again. To continue with a deviation was
+// decided by anyone who wrote its reason among the answers.
 func (n *Unattended) Choose(_ context.Context, f Failure) (Choice, error) {
 	if f.Deviation == nil {
 		return Choice{}, nil

@@ -26,7 +26,7 @@ var (
 	ErrLink       = errors.New("a link")
 	ErrNotRegular = errors.New("not a regular file")
 	ErrTooLarge   = errors.New("too large")
-	ErrSecondName = errors.New("it has a second name elsewhere")
+	ErrSecondName = errors.New("it has a second hard link")
 	ErrOwner      = errors.New("it has another owner")
 	ErrMode       = errors.New("want a regular file of mode 0600 or stricter")
 )

@@ -14,7 +14,7 @@ import (
 )
 
 // ErrLocked: another process, or another place in this one, has the lock.
-var ErrLocked = errors.New("somebody else has the lock")
+var ErrLocked = errors.New("another process has the lock")
 
 // CreateLog makes a file that grows by Append, and that must not be there yet.
 func CreateLog(path string) (*os.File, error) { return openLog(path, os.O_CREATE|os.O_EXCL) }

@@ -61,7 +61,7 @@ func TestRead(t *testing.T) {
 			"read " + open + ": mode 0640: want a regular file of mode 0600 or stricter"},
 		"others may, and that is fine": {open, file.Rules{Max: 9}, nil, ""},
 		"a second name": {at("twice"), file.Rules{Max: 9, OneName: true}, file.ErrSecondName,
-			"read " + at("twice") + ": it has a second name elsewhere"},
+			"read " + at("twice") + ": it has a second hard link"},
 		"another owner than wanted": {good, file.Rules{Max: 9, Owners: []int{me + 1}}, file.ErrOwner,
 			"read " + good + ": it has another owner"},
 		"one of two owners": {good, file.Rules{Max: 9, Owners: []int{me + 1, me}}, nil, ""},

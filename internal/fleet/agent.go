@@ -13,27 +13,27 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
-// Agent beats for one process: it loads every version its provider reaches and
+// Agent reports for one process: it loads every version its provider reaches and
 // says so, with proof, and follows the pointer.
 type Agent struct {
 	Store    store.Store
 	Provider provider.Provider
-	// Open opens the provider anew when it is lost, and logs in; at each beat until
+	// Open opens the provider again when it is lost, and logs in; at each heartbeat until
 	// that succeeds.
 	Open  func(context.Context) (provider.Provider, error)
 	Chain kek.Chain
 	Role  string
-	Every time.Duration // between beats
+	Every time.Duration // between heartbeats
 	Say   func(string)  // what changed, for a log
 }
 
-// Run beats until ctx ends, then says that it stopped.
+// Run reports until ctx ends, then records that it stopped.
 func (a *Agent) Run(ctx context.Context) error {
-	var b store.Beat
+	var b store.Heartbeat
 	tick := time.NewTicker(a.Every)
 	defer tick.Stop()
 	for {
-		if err := a.beat(ctx, &b); err != nil && ctx.Err() == nil {
+		if err := a.report(ctx, &b); err != nil && ctx.Err() == nil {
 			a.Say(err.Error())
 		}
 		select {
@@ -44,7 +44,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 }
 
-// reach opens the provider anew if it was lost.
+// reach opens the provider again if it was lost.
 func (a *Agent) reach(ctx context.Context) (err error) {
 	if a.Provider == nil {
 		var p provider.Provider
@@ -55,7 +55,7 @@ func (a *Agent) reach(ctx context.Context) (err error) {
 	return err
 }
 
-// lose gives up a provider of which an error says that it is lost.
+// lose closes a provider of which an error says that it is lost.
 func (a *Agent) lose(err error) {
 	if a.Provider != nil && provider.Lost(err) {
 		_ = a.Provider.Close() // its end is no news
@@ -63,24 +63,24 @@ func (a *Agent) lose(err error) {
 	}
 }
 
-func (a *Agent) first(ctx context.Context) (store.Beat, error) {
+func (a *Agent) first(ctx context.Context) (store.Heartbeat, error) {
 	host, err := os.Hostname()
 	if err != nil {
-		return store.Beat{}, fmt.Errorf("read the host's name: %w", err)
+		return store.Heartbeat{}, fmt.Errorf("read the host's name: %w", err)
 	}
 	about, err := a.Provider.Describe(ctx)
 	if err != nil {
-		return store.Beat{}, err
+		return store.Heartbeat{}, err
 	}
 	started := time.Now().UTC()
-	return store.Beat{
+	return store.Heartbeat{
 		Process: fmt.Sprintf("%s/%s/%d/%s", host, a.Role, os.Getpid(), started.Format("150405.000")),
 		Role:    a.Role, Host: host, PID: os.Getpid(), Provider: about["provider"], Started: started,
 	}, nil
 }
 
-// beat opens every canary anew, so that a proof is never older than its beat.
-func (a *Agent) beat(ctx context.Context, b *store.Beat) error {
+// report opens every canary again, so that a proof is never older than its heartbeat.
+func (a *Agent) report(ctx context.Context, b *store.Heartbeat) error {
 	lost := a.reach(ctx)
 	if b.Process == "" {
 		if lost != nil {
@@ -124,10 +124,10 @@ func (a *Agent) beat(ctx context.Context, b *store.Beat) error {
 		a.Say(fmt.Sprintf("writing version %d", b.Current))
 	}
 	a.lose(lost)
-	return errors.Join(lost, a.Store.Beat(ctx, *b))
+	return errors.Join(lost, a.Store.Heartbeat(ctx, *b))
 }
 
-func (a *Agent) prove(ctx context.Context, k store.KEK, b store.Beat) (string, error) {
+func (a *Agent) prove(ctx context.Context, k store.KEK, b store.Heartbeat) (string, error) {
 	name := kek.NameOf(a.Chain, k.Version)
 	if _, err := a.Provider.Find(ctx, name); err != nil {
 		return "", err
@@ -140,7 +140,7 @@ func (a *Agent) prove(ctx context.Context, k store.KEK, b store.Beat) (string, e
 	return Proof(value.Bytes(), a.Chain, k.Version, b), nil
 }
 
-func (a *Agent) stop(b store.Beat) error {
+func (a *Agent) stop(b store.Heartbeat) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if b.Number == 0 {
@@ -148,5 +148,5 @@ func (a *Agent) stop(b store.Beat) error {
 	}
 	b.Number++
 	b.Stopped, b.Proofs = true, nil
-	return a.Store.Beat(ctx, b)
+	return a.Store.Heartbeat(ctx, b)
 }

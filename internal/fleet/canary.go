@@ -1,5 +1,5 @@
-// Package fleet knows the processes that use the KEK: their beats, whether they
-// hold the right key, and the agent that beats for one of them.
+// Package fleet knows the processes that use the KEK: their heartbeats, whether they
+// hold the right key, and the agent that reports for one of them.
 package fleet
 
 import (
@@ -50,7 +50,7 @@ func OpenCanary(ctx context.Context, p provider.Provider, by kek.Name, c store.C
 	value.SetLen(kek.Size)
 	err = p.Unwrap(ctx, by, c.Wrapped, value.Bytes())
 	if err == nil && digest(value.Bytes()) != c.SHA256 {
-		err = fmt.Errorf("it unwraps to another value than %s", printable.Text(c.SHA256))
+		err = fmt.Errorf("it unwraps to a value other than %s", printable.Text(c.SHA256))
 	}
 	if err != nil {
 		value.Wipe()
@@ -64,10 +64,10 @@ func digest(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Proof shows that the process of a beat holds the same version as the one the
+// Proof shows that the process of a heartbeat holds the same version as the one the
 // canary was made with: HMAC-SHA256(canary value, chain | version | process |
-// started | beat number), hex (design section 4).
-func Proof(canary []byte, chain kek.Chain, v kek.Version, b store.Beat) string {
+// started | heartbeat number), hex (design section 4).
+func Proof(canary []byte, chain kek.Chain, v kek.Version, b store.Heartbeat) string {
 	mac := hmac.New(sha256.New, canary)
 	fmt.Fprintf(mac, "%s|%d|%s|%d|%d", chain, v, b.Process, b.Started.UnixNano(), b.Number)
 	return hex.EncodeToString(mac.Sum(nil))

@@ -31,7 +31,7 @@ type Process struct {
 	Has     bool          `json:"has_target"`        // it proved that it holds the target
 	Writes  bool          `json:"writes_target"`     // it writes the target
 	Silent  bool          `json:"silent"`            // not seen within Live, and it never said that it stopped
-	Age     time.Duration `json:"-"`                 // since the last beat, on the store's clock
+	Age     time.Duration `json:"-"`                 // since the last heartbeat, on the store's clock
 	Trouble string        `json:"trouble,omitempty"` // printable
 }
 
@@ -42,13 +42,13 @@ type Table struct {
 	Missing   []string    `json:"missing,omitempty"` // roles with fewer live processes than expected
 }
 
-// Look reads the beats and judges them.
+// Look reads the heartbeats and judges them.
 func Look(ctx context.Context, s store.Fleet, r Rule) (Table, error) {
 	now, err := s.Now(ctx)
 	if err != nil {
 		return Table{}, err
 	}
-	beats, err := s.Beats(ctx)
+	beats, err := s.Heartbeats(ctx)
 	if err != nil {
 		return Table{}, err
 	}
@@ -74,8 +74,8 @@ func Look(ctx context.Context, s store.Fleet, r Rule) (Table, error) {
 
 // judge looks at one beat. One that is ahead of the clock, which then went back,
 // may be of a process that ended: it makes nobody wait for less, and does not
-// count as one of those that must be there. Whoever is live beats again.
-func (r Rule) judge(b store.Beat, now time.Time) Process {
+// count as one of those that must be there. Anyone who is live reports again.
+func (r Rule) judge(b store.Heartbeat, now time.Time) Process {
 	proof := Proof(r.Canary, r.Chain, r.Target, b)
 	p := Process{
 		Name:    printable.Text(b.Process),
@@ -88,12 +88,13 @@ func (r Rule) judge(b store.Beat, now time.Time) Process {
 		Trouble: printable.Text(b.Trouble),
 	}
 	if p.Age < -r.Live {
-		p.Trouble = fmt.Sprintf("its beat is %s ahead of the store's clock, which went back", -p.Age.Round(time.Second))
+		p.Trouble = fmt.Sprintf("its heartbeat is %s ahead of the store's clock, which was set back",
+			-p.Age.Round(time.Second))
 	}
 	return p
 }
 
-// Lacking says why the fleet may not go on yet: a live process without the
+// Lacking says why the fleet may not continue yet: a live process without the
 // target, a role with too few, or nobody at all. Empty: it may.
 func (t Table) Lacking() string {
 	why := t.among(func(p Process) bool { return p.Has })

@@ -24,9 +24,9 @@ func (s *shifted) Now(ctx context.Context) (time.Time, error) {
 	return now.Add(s.by), err
 }
 
-// TestClockBack: the store's clock goes an hour back. A process that beat before
-// is still waited for, and does not count as one that is there; whoever is live
-// beats again.
+// TestClockBack: the store's clock goes an hour back. A process that reported before
+// is still waited for, and does not count as one that is there; anyone who is live
+// reports again.
 func TestClockBack(t *testing.T) {
 	ctx := t.Context()
 	db, err := sqlite.Create(ctx, filepath.Join(t.TempDir(), "s.db"))
@@ -41,8 +41,8 @@ func TestClockBack(t *testing.T) {
 		Live:   4 * time.Second,
 		Expect: map[string]int{"app": 1},
 	}
-	beat := store.Beat{Process: "host/app/1/1", Role: "app", Current: 1, Number: 1}
-	if err := db.Beat(ctx, beat); err != nil {
+	beat := store.Heartbeat{Process: "host/app/1/1", Role: "app", Current: 1, Number: 1}
+	if err := db.Heartbeat(ctx, beat); err != nil {
 		t.Fatal(err)
 	}
 	s := &shifted{db, 0}
@@ -63,18 +63,18 @@ func TestClockBack(t *testing.T) {
 		!strings.Contains(table.Processes[0].Trouble, "ahead of the store's clock") || table.Processes[0].Silent {
 		t.Errorf("an hour back: %s, %+v", why, table.Processes[0])
 	}
-	s.by = time.Hour // forward: it is silent until it beats
+	s.by = time.Hour // forward: it is silent until it reports
 	if p := look().Processes[0]; !p.Silent {
 		t.Errorf("an hour on: %+v", p)
 	}
 	s.by = 0
 	beat.Number = 2
-	proof := fleet.Proof(rule.Canary, rule.Chain, 2, store.Beat{Process: beat.Process, Number: 2})
+	proof := fleet.Proof(rule.Canary, rule.Chain, 2, store.Heartbeat{Process: beat.Process, Number: 2})
 	beat.Proofs = map[kek.Version]string{2: proof}
-	if err := db.Beat(ctx, beat); err != nil {
+	if err := db.Heartbeat(ctx, beat); err != nil {
 		t.Fatal(err)
 	}
 	if why := look().Lacking(); why != "" {
-		t.Errorf("it beat again with a proof: %s", why)
+		t.Errorf("it reported again with a proof: %s", why)
 	}
 }

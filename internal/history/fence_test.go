@@ -51,7 +51,7 @@ func TestTwoConsoles(t *testing.T) {
 	}
 	for range 2 { // and it stays stopped
 		if _, err := first.Append(ctx, transcript.Found, "probe", nil); !errors.Is(err, transcript.ErrFenced) {
-			t.Errorf("the first console went on: %v", err)
+			t.Errorf("the first console continued: %v", err)
 		}
 	}
 	one, _ := os.ReadFile(filepath.Join(dir, "first", "events.jsonl"))

@@ -19,7 +19,7 @@ import (
 
 // Errors of a history.
 var (
-	ErrHistory     = errors.New("the store's ceremonies do not follow from each other")
+	ErrHistory     = errors.New("the store's ceremonies do not form one chain")
 	ErrLockDiffers = errors.New("the configuration does not match the kek_install lock")
 )
 
@@ -40,7 +40,7 @@ type History struct {
 }
 
 // Read rebuilds the bundles of the closed ceremonies and verifies each, and
-// that they follow from each other: whoever can write to the store can write logs.
+// that they follow from each other: anyone who can write to the store can write logs.
 func Read(ctx context.Context, log store.Log, closed []store.Ceremony) (History, error) {
 	h := History{Final: transcript.NoDigest, Counters: quorum.Counters{}}
 	var reports []transcript.Report
@@ -118,14 +118,14 @@ func RolledBack(dir string, all []store.Ceremony) error {
 		known := slices.ContainsFunc(all, func(c store.Ceremony) bool { return c.Bundle == d.Name() })
 		if BundleName.MatchString(d.Name()) && !known {
 			return fmt.Errorf("bundle %s: the store does not know its ceremony; "+
-				"where another store is founded, move the old bundles away: %w", printable.Text(d.Name()), ErrHistory)
+				"to install another store, move the old bundles away: %w", printable.Text(d.Name()), ErrHistory)
 		}
 	}
 	return nil
 }
 
 // Last is what the closed ceremonies left behind: of each fact the last value. One
-// that was given up may not have come to every fact, and pins none: nobody may have
+// that was aborted may not have come to every fact, and pins none: nobody may have
 // approved what it saw.
 func (h History) Last() transcript.Facts {
 	facts := transcript.Facts{}

@@ -49,7 +49,7 @@ func (r room) references() int {
 	return n
 }
 
-// spread tells median, the value that nine in ten keep below, and the longest.
+// spread prints median, the value that nine in ten keep below, and the longest.
 func spread(lines []int) string {
 	slices.Sort(lines)
 	at := func(share int) int { return lines[(len(lines)-1)*share/100] }

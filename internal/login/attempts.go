@@ -56,7 +56,7 @@ func (a attempts) left(n int) (int, bool, error) {
 }
 
 // attempt makes one attempt to log in with what was entered. A final one must have been
-// allowed, whoever else failed meanwhile. An attempt whose fate is not known stays
+// allowed, no matter who else failed meanwhile. An attempt whose fate is not known stays
 // counted; one that was none does not. A person with a keypad may call it off; any
 // other attempt is waited for, as far as the provider waits.
 func (a attempts) attempt(ctx context.Context, in provider.PINLogin, t provider.Tries, final bool) (err error) {

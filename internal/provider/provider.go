@@ -30,7 +30,7 @@ var (
 	ErrNoFile     = errors.New("encryption.env.secrets_file is not configured")
 )
 
-// Lost reports an error after which the provider must be opened anew: its token or
+// Lost reports an error after which the provider must be opened again: its token or
 // its module is not there any more.
 func Lost(err error) bool { return errors.Is(err, ErrGone) || errors.Is(err, ErrKeeper) }
 
@@ -41,7 +41,7 @@ type Provider interface {
 	// Describe says what is pinned, before any login. Keys are field names of
 	// the transcript; values are printable text.
 	Describe(context.Context) (map[string]string, error)
-	// Probe finds out by experiment, on throw-away keys, whether the provider
+	// Probe finds out by experiment, on temporary keys, whether the provider
 	// keeps the rules. It reports each line as it is known and stops at the
 	// first that fails, with a *ProbeError. It leaves nothing behind.
 	Probe(ctx context.Context, report func(Verdict)) error
@@ -79,7 +79,7 @@ func Workers(p Provider) string {
 // Key is what a provider says of a key it found.
 type Key struct {
 	Name       kek.Name
-	Attributes map[string]string // as the transcript tells them; "unknown" where the token would not say
+	Attributes map[string]string // as the transcript records them; "unknown" where the token would not say
 	// Doubt is nil when everything the provider can read says that the key was
 	// made where it lives and never was outside. A planted key of known value
 	// gives itself away here, whatever its label.

@@ -7,11 +7,11 @@ type Settings interface {
 	Name() string
 	// Open opens the provider in this process.
 	Open() (Provider, error)
-	// Pin tells what is known of the provider before anything of it runs, as facts, and
+	// Pin reports what is known of the provider before anything of it runs, as facts, and
 	// returns settings that open just that or nothing.
 	Pin() (Settings, map[string]string, error)
-	// Facts are the names of all that the provider may tell of itself and of a key. Its
-	// process may run a module, which is not believed to tell no others.
+	// Facts are the names of all that the provider may report of itself and of a key. Its
+	// process may run a module, which may report others.
 	Facts() []string
 	// Inherits reports whether the provider's process gets a variable of the environment
 	// that the configuration does not name.

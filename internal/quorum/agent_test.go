@@ -72,7 +72,7 @@ func askpass(t *testing.T, script string) []string {
 	return []string{"SSH_ASKPASS=" + path, "SSH_ASKPASS_REQUIRE=force", "DISPLAY=x"}
 }
 
-// TestS16: an agent that is locked, gone or slow offers no key, and the others go on;
+// TestS16: an agent that is locked, gone or slow offers no key, and the others continue;
 // one that may not or will not sign says so, and leaves nothing behind.
 func TestS16(t *testing.T) {
 	if n := len(quorum.AgentKeys(t.Context())); n != 0 && os.Getenv("SSH_AUTH_SOCK") == "" {

@@ -53,7 +53,7 @@ func (r Roster) Check(namespace string, s Signed) (Proof, error) {
 		return fail(fmt.Errorf("it was made in namespace %s", printable.Quote(sig.Namespace)))
 	}
 	if !bytes.Equal(sig.PublicKey.Marshal(), m.Key.Marshal()) {
-		return fail(fmt.Errorf("it was made with another key than %s", m.Fingerprint()))
+		return fail(fmt.Errorf("it was made with a key other than %s", m.Fingerprint()))
 	}
 	if err := sshsig.Verify(bytes.NewReader(s.Statement), sig, m.Key, sig.HashAlgorithm, namespace); err != nil {
 		return fail(errors.New(printable.Text(err.Error())))

@@ -16,7 +16,7 @@ type FIDO struct {
 	Counter  uint32 // of signatures; always 0 where the authenticator does not count
 }
 
-// String is how the transcript tells it.
+// String is how the transcript records it.
 func (f FIDO) String() string {
 	text := "touched"
 	if f.Verified {

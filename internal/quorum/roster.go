@@ -161,7 +161,7 @@ func (r *Roster) add(i int, line string) error {
 }
 
 // parseMember reads `name namespaces="a,b" type base64 [comment]`, where the options
-// may go on with valid-after="YYYYMMDDHHMMSSZ" and valid-before, after a comma.
+// may continue with valid-after="YYYYMMDDHHMMSSZ" and valid-before, after a comma.
 func parseMember(line string) (Member, error) {
 	f := strings.Fields(line)
 	if len(f) < 4 {
@@ -227,7 +227,7 @@ func (m *Member) options(text string) (err error) {
 }
 
 // validTime reads the one form of allowed_signers (ssh-keygen(1)) that means the
-// same on every machine: without the Z it would be the local time of whoever looks.
+// same on every machine: without the Z it would be the local time of anyone who looks.
 func validTime(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

@@ -1,5 +1,5 @@
-// Package rehearsal makes the throw-away parts of a rehearsal: a directory with
-// a store, a token, three operators' keys and a configuration. What is then held
+// Package rehearsal makes the temporary parts of a rehearsal: a directory with
+// a store, a token, three operators' keys and a configuration. What is then run
 // with them is the production code; nothing here takes part in a ceremony.
 package rehearsal
 
@@ -17,7 +17,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
-// PIN is the throw-away token's. It is on the screen and in the configuration.
+// PIN is the temporary token's. It is on the screen and in the configuration.
 const PIN = "246810"
 
 // Operators sign; two of them are enough.
@@ -29,7 +29,7 @@ const Processes = 3
 // Role is the agents' role.
 const Role = "app"
 
-// TokenLabel is the throw-away token's label.
+// TokenLabel is the temporary token's label.
 const TokenLabel = "kek-rehearsal"
 
 // Parts is the directory of one rehearsal.
@@ -57,7 +57,7 @@ func Open(dir string) (Parts, bool) {
 }
 
 // Make makes all parts in a directory that is empty or not there yet. The
-// configuration comes last: without it there is no rehearsal to go on with.
+// configuration comes last: without it there is no rehearsal to continue with.
 // store names the store, and createStore makes it.
 func Make(ctx context.Context, dir, provider, store string, createStore func(context.Context) error) (Parts, error) {
 	p := Parts{dir}
@@ -164,7 +164,7 @@ func (p Parts) makeToken(ctx context.Context) error {
 	return run(cmd)
 }
 
-// Use points this process and its children at the throw-away token.
+// Use points this process and its children at the temporary token.
 func (p Parts) Use() { os.Setenv("SOFTHSM2_CONF", p.Token()) }
 
 func (p Parts) writeConfig(provider, store string) error {

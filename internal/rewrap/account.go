@@ -62,20 +62,20 @@ func (r *run) add(b batch, took []bool) (done int) {
 		c.Scanned += n
 	}
 	c.Current += b.current
-	c.Scanned += b.current + first(r.poison, b.poison) + first(r.passed, b.passed)
-	c.Poison, c.Excluded = len(r.poison), len(r.passed)
+	c.Scanned += b.current + first(r.undecryptable, b.undecryptable) + first(r.passed, b.passed)
+	c.Undecryptable, c.Excluded = len(r.undecryptable), len(r.passed)
 	return done
 }
 
-// anew forgets what the pass before passed over: somebody may have mended it. The
+// forget drops what the pass before passed over: somebody may have mended it. The
 // last pass meets all that is left.
-func (r *run) anew() {
+func (r *run) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := &r.p.Counts
-	c.Scanned -= c.Poison + c.Excluded
-	c.Poison, c.Excluded = 0, 0
-	clear(r.poison)
+	c.Scanned -= c.Undecryptable + c.Excluded
+	c.Undecryptable, c.Excluded = 0, 0
+	clear(r.undecryptable)
 	clear(r.passed)
 	c.Passes++
 }

@@ -15,11 +15,11 @@ import (
 
 // batch is a page after the provider: what to write, and what not.
 type batch struct {
-	swaps   []store.Swap
-	current int      // envelopes at the target already
-	poison  []string // envelopes that no key opens, by name
-	passed  []string // excluded ones, by name
-	last    any      // id of the page's last document
+	swaps         []store.Swap
+	current       int      // envelopes at the target already
+	undecryptable []string // envelopes that no key opens, by name
+	passed        []string // excluded ones, by name
+	last          any      // id of the page's last document
 }
 
 // item is one envelope of a page, by its place in it.
@@ -58,7 +58,7 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 			if name := nameOf(c, *d, *h); r.excluded[name] {
 				b.passed = append(b.passed, name)
 			} else {
-				b.poison = append(b.poison, name)
+				b.undecryptable = append(b.undecryptable, name)
 			}
 		} else {
 			h.WrappedDEK = a.Old // the old bytes come from the answer (promise 3)

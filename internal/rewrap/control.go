@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Control is how people hold a re-wrap: pause, resume, slower, faster, a rate. It
+// Control is how people throttle a re-wrap: pause, resume, slower, faster, a rate. It
 // may be used from any goroutine.
 type Control struct {
 	mu      sync.Mutex
 	paused  bool
 	rate    int           // envelopes per second; 0: no limit
-	changes []Change      // not yet told
+	changes []Change      // not yet reported
 	wake    chan struct{} // closed and replaced at each change
 }
 

@@ -72,7 +72,7 @@ func (m *meter) eta(left, total int) ETA {
 	case float64(m.done) < etaShare*float64(total):
 		return ETA{Why: "after 0.5 %"}
 	case short == 0 || long == 0:
-		return ETA{Why: "nothing moves"}
+		return ETA{Why: "no progress"}
 	}
 	fast, slow := max(long, short), min(long, short)
 	if fast <= slow*(1+etaSpread) {

@@ -26,14 +26,14 @@ type Job struct {
 	Chain     kek.Chain
 	To        kek.Version
 	Catalogue envelope.Catalogue
-	// Excluded names envelopes, as poison is named, that may be left when no key
+	// Excluded names envelopes, as ErrUndecryptable does, that may be left when no key
 	// opens them. They are tried like all others.
 	Excluded []string
 	// Gate is asked before each page is written. While it gives a reason, the job
 	// waits.
 	Gate func(context.Context) (why string, err error)
 	// Canary proves that a version's key works: an envelope that fails while
-	// its key works is poison, otherwise the provider is at fault.
+	// its key works is undecryptable, otherwise the provider is at fault.
 	Canary  func(context.Context, kek.Version) error
 	Control *Control
 	Report  func(Progress)
@@ -43,12 +43,12 @@ type Job struct {
 // Counts are envelopes, over all passes. Scanned is the sum of the five below
 // it: each envelope that was read ended in one of them.
 type Counts struct {
-	Scanned   int
-	Rewrapped int // written
-	Current   int // at the target already, in a record with others that were not
-	Conflicts int // the swap lost against the application; the next pass takes them
-	Poison    int // no key opens them
-	Excluded  int // no key opens them, and they may be left
+	Scanned       int
+	Rewrapped     int // written
+	Current       int // at the target already, in a record with others that were not
+	Conflicts     int // the swap lost against the application; the next pass takes them
+	Undecryptable int // no key opens them
+	Excluded      int // no key opens them, and they may be left
 
 	Skipped int // records that the mark of an earlier run saved reading
 	Passes  int
@@ -76,8 +76,8 @@ const (
 
 // Errors of a job that went through and is not done.
 var (
-	// ErrPoison is returned when envelopes are left that no key opens.
-	ErrPoison = errors.New("envelopes left that no key opens")
+	// ErrUndecryptable is returned when envelopes are left that no key opens.
+	ErrUndecryptable = errors.New("envelopes left that no key opens")
 	// ErrRestless is returned when records change under every attempt.
 	ErrRestless = errors.New("records that change faster than they are re-wrapped")
 )
@@ -95,27 +95,27 @@ type run struct {
 	names    map[kek.Version]kek.Name
 	next     time.Time // when the limit allows the next page
 
-	mu     sync.Mutex // of what follows: reader and writer report
-	p      Progress
-	meter  meter
-	page   int             // size of the last one, in documents
-	poison map[string]bool // by name, of the pass in work
-	passed map[string]bool // excluded ones that no key opens
-	began  time.Time       // of the page in work; zero: nothing moves
+	mu            sync.Mutex // of what follows: reader and writer report
+	p             Progress
+	meter         meter
+	page          int             // size of the last one, in documents
+	undecryptable map[string]bool // by name, of the pass in work
+	passed        map[string]bool // excluded ones that no key opens
+	began         time.Time       // of the page in work; zero: nothing moves
 }
 
 // Run works until a pass finds nothing to do. It is safe to run again after
 // any interruption, and beside another one.
 func Run(ctx context.Context, job Job) (Counts, error) {
 	r := &run{
-		Job:      job,
-		p:        Progress{State: Running},
-		next:     time.Now(),
-		excluded: setOf(job.Excluded),
-		names:    map[kek.Version]kek.Name{},
-		poison:   map[string]bool{},
-		passed:   map[string]bool{},
-		began:    time.Now(),
+		Job:           job,
+		p:             Progress{State: Running},
+		next:          time.Now(),
+		excluded:      setOf(job.Excluded),
+		names:         map[kek.Version]kek.Name{},
+		undecryptable: map[string]bool{},
+		passed:        map[string]bool{},
+		began:         time.Now(),
 	}
 	if err := r.count(ctx); err != nil {
 		return r.p.Counts, err
@@ -138,8 +138,8 @@ func Run(ctx context.Context, job Job) (Counts, error) {
 		}
 	}
 	r.Mark.remove()
-	if len(r.poison) > 0 {
-		return r.p.Counts, fmt.Errorf("re-wrap to version %d: %w: %s", r.To, ErrPoison, r.named())
+	if len(r.undecryptable) > 0 {
+		return r.p.Counts, fmt.Errorf("re-wrap to version %d: %w: %s", r.To, ErrUndecryptable, r.named())
 	}
 	return r.p.Counts, nil
 }
@@ -147,7 +147,7 @@ func Run(ctx context.Context, job Job) (Counts, error) {
 // pass goes through every collection once. It says how many envelopes it wrote,
 // how many swaps it lost, and whether a mark let it skip records.
 func (r *run) pass(ctx context.Context) (done, lost int, skipped bool, err error) {
-	r.anew()
+	r.forget()
 	before := r.p.Counts
 	marked := r.Mark.take()
 	for _, c := range r.Catalogue.Collections() {
@@ -165,10 +165,10 @@ func (r *run) pass(ctx context.Context) (done, lost int, skipped bool, err error
 	return r.p.Rewrapped - before.Rewrapped, r.p.Conflicts - before.Conflicts, skipped, nil
 }
 
-// named lists the poison, the first few by name.
+// named lists the undecryptable envelopes, the first few by name.
 func (r *run) named() string {
 	const first = 5
-	names := slices.Sorted(maps.Keys(r.poison))
+	names := slices.Sorted(maps.Keys(r.undecryptable))
 	if len(names) <= first {
 		return strings.Join(names, "; ")
 	}

@@ -134,24 +134,24 @@ func (s *stalled) Swap(ctx context.Context, c envelope.Collection, swaps []store
 	return s.Envelopes.Swap(ctx, c, swaps)
 }
 
-// TestSealedAnew: the application encrypts a field anew under the same version
+// TestSealedAgain: the application encrypts a field again under the same version
 // between our read and our write. That is a conflict, never an overwrite.
-func TestSealedAnew(t *testing.T) {
+func TestSealedAgain(t *testing.T) {
 	t.Parallel()
 	const n = 30
 	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
 		place, id := rehearsal.Record(0)
-		var anew envelope.Envelope
+		var again envelope.Envelope
 		s := &stalled{db, func() {
 			old, err := a.Records.Get(t.Context(), place, id)
 			if err == nil {
 				err = seal(t, a, place, id, 0)
 			}
 			if err == nil {
-				anew, err = a.Records.Get(t.Context(), place, id)
+				again, err = a.Records.Get(t.Context(), place, id)
 			}
-			if err != nil || bytes.Equal(old.WrappedDEK, anew.WrappedDEK) {
-				t.Errorf("the application could not seal anew: %v", err)
+			if err != nil || bytes.Equal(old.WrappedDEK, again.WrappedDEK) {
+				t.Errorf("the application could not seal again: %v", err)
 			}
 		}}
 		c, err := rewrap.Run(t.Context(), job(s, a.Provider))
@@ -159,14 +159,14 @@ func TestSealedAnew(t *testing.T) {
 			t.Errorf("%+v, %v", c, err)
 		}
 		end, err := a.Records.Get(t.Context(), place, id)
-		if err != nil || !bytes.Equal(end.Ciphertext, anew.Ciphertext) || !bytes.Equal(end.Nonce, anew.Nonce) {
+		if err != nil || !bytes.Equal(end.Ciphertext, again.Ciphertext) || !bytes.Equal(end.Nonce, again.Nonce) {
 			t.Errorf("the application's write was lost: %v", err)
 		}
 		allAt(t, a, n, 2)
 	})
 }
 
-// seal encrypts record i anew under version 1, with a new DEK.
+// seal encrypts record i again under version 1, with a new DEK.
 func seal(t *testing.T, a rehearsal.Application, place envelope.Place, id string, i int) error {
 	dek := bytes.Repeat([]byte{7}, kek.Size)
 	nonce, ciphertext, err := envelope.Seal(dek, rehearsal.Payload(i))
@@ -187,9 +187,9 @@ func seal(t *testing.T, a rehearsal.Application, place envelope.Place, id string
 	return a.Records.Put(t.Context(), place, map[string]envelope.Envelope{id: e})
 }
 
-// TestPoison: an envelope that no key opens is named and left as it is, and the
+// TestUndecryptable: an envelope that no key opens is named and left as it is, and the
 // others are re-wrapped.
-func TestPoison(t *testing.T) {
+func TestUndecryptable(t *testing.T) {
 	t.Parallel()
 	const n = 12
 	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
@@ -203,8 +203,8 @@ func TestPoison(t *testing.T) {
 			t.Fatal(err)
 		}
 		c, err := rewrap.Run(t.Context(), job(db, a.Provider))
-		if !errors.Is(err, rewrap.ErrPoison) || !strings.Contains(fmt.Sprint(err), place.String()+" "+id) ||
-			c.Rewrapped != n-1 || c.Poison != 1 {
+		if !errors.Is(err, rewrap.ErrUndecryptable) || !strings.Contains(fmt.Sprint(err), place.String()+" "+id) ||
+			c.Rewrapped != n-1 || c.Undecryptable != 1 {
 			t.Errorf("%+v, %v", c, err)
 		}
 		if left, err := a.Records.Get(t.Context(), place, id); err != nil || !bytes.Equal(left.WrappedDEK, e.WrappedDEK) ||
@@ -214,7 +214,7 @@ func TestPoison(t *testing.T) {
 	})
 }
 
-// TestNoSuchVersion: an envelope of a version that never was is poison, not the
+// TestNoSuchVersion: an envelope of a version that never was is undecryptable, not the
 // end of the job.
 func TestNoSuchVersion(t *testing.T) {
 	t.Parallel()
@@ -230,8 +230,8 @@ func TestNoSuchVersion(t *testing.T) {
 			t.Fatal(err)
 		}
 		c, err := rewrap.Run(t.Context(), job(db, a.Provider))
-		if !errors.Is(err, rewrap.ErrPoison) || !strings.Contains(fmt.Sprint(err), id) || c.Rewrapped != n-1 ||
-			c.Poison != 1 {
+		if !errors.Is(err, rewrap.ErrUndecryptable) || !strings.Contains(fmt.Sprint(err), id) || c.Rewrapped != n-1 ||
+			c.Undecryptable != 1 {
 			t.Errorf("%+v, %v", c, err)
 		}
 	})
@@ -266,7 +266,7 @@ func TestRestless(t *testing.T) {
 	}
 }
 
-// TestMended: what was poison in one pass and was mended before the next is not
+// TestMended: what was undecryptable in one pass and was mended before the next is not
 // reported.
 func TestMended(t *testing.T) {
 	t.Parallel()
@@ -283,7 +283,7 @@ func TestMended(t *testing.T) {
 	}
 	j := job(db, a.Provider)
 	j.Report = func(p rewrap.Progress) {
-		if p.Passes == 1 && p.Poison == 1 {
+		if p.Passes == 1 && p.Undecryptable == 1 {
 			if err := seal(t, a, place, id, 3); err != nil {
 				t.Error(err)
 			}
@@ -297,7 +297,7 @@ func TestMended(t *testing.T) {
 }
 
 // TestServerGoneInRewrap: the server is gone for 20 seconds in mid-re-wrap; the
-// job waits, goes on by itself, and every record decrypts.
+// job waits, continues by itself, and every record decrypts.
 func TestServerGoneInRewrap(t *testing.T) {
 	t.Parallel()
 	const n = 60

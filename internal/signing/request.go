@@ -22,7 +22,7 @@ type Room interface {
 
 // Errors a room answers with.
 var (
-	ErrLater  = errors.New("nobody here can sign now")
+	ErrLater  = errors.New("nobody at this console can sign now")
 	ErrEnough = errors.New("enough have signed")
 )
 

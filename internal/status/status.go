@@ -144,7 +144,7 @@ func (st *Status) fleet(ctx context.Context, s Site) error {
 	if err != nil {
 		return err
 	}
-	beats, err := s.Store.Beats(ctx)
+	beats, err := s.Store.Heartbeats(ctx)
 	live := map[string]int{}
 	for _, b := range beats {
 		if b.Stopped {
@@ -225,7 +225,7 @@ func (st *Status) due() {
 	last := newest.Version
 	if last > st.Active && newest.State == string(store.Live) {
 		st.Due = append(st.Due, Due{
-			fmt.Sprintf("version %d was made and is not in use", last),
+			fmt.Sprintf("version %d was generated and is not in use", last),
 			fmt.Sprintf("kekceremony rotate --to-version %d", last),
 		})
 		return

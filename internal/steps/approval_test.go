@@ -126,8 +126,8 @@ func (c cutting) AppendEntry(ctx context.Context, e store.Entry) error {
 	return c.Store.AppendEntry(ctx, e)
 }
 
-// TestPlanMovedLater: an act of a plan was done, and when another run goes on the world
-// is another one. The people are asked for the rest anew, and the end is good.
+// TestPlanMovedLater: an act of a plan was done, and when another run continues the world
+// is another one. The people are asked for the rest again, and the end is good.
 func TestPlanMovedLater(t *testing.T) {
 	t.Parallel()
 	parts, err := makeParts(t)

@@ -228,7 +228,7 @@ func (r returning) Ask(_ context.Context, q engine.Question) (string, error) {
 	return q.Value, nil
 }
 
-// TestBack: whoever goes back finds what was answered, and Enter keeps it.
+// TestBack: anyone who goes back finds what was answered, and Enter keeps it.
 func TestBack(t *testing.T) {
 	parts, s := installed(t)
 	room := returning{nobody(parts), map[string][]string{}}

@@ -73,7 +73,7 @@ func rosterFacts(r quorum.Roster) Facts {
 func chainRoster() Step {
 	return Step{
 		Name: "roster", Ends: transcript.Roster, Title: "Roster and quorum",
-		Why: "The roster is the one that the last ceremony left behind.",
+		Why: "This ceremony uses the roster that the last ceremony left.",
 		Look: func(ctx context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
 			lock, err := s.Store.Lock(ctx)
 			if err != nil {
@@ -88,9 +88,9 @@ func chainRoster() Step {
 // attend has people show that they are here and hold their keys.
 func attend(all bool) Step {
 	return Step{
-		Name: "attend", Title: "Attendance", Anew: true,
-		Why: "Each of you compares the fingerprint, and the last final digest if there is one, with your own paper, " +
-			"and types your name to sign.",
+		Name: "attend", Title: "Attendance", EveryRun: true,
+		Why: "Each of you: compare your fingerprint, and the last final digest if there is one, with your own paper. " +
+			"Then type your name to sign.",
 		Gather: &Gather{Purpose: quorum.Attend, All: all},
 	}
 }

@@ -19,11 +19,11 @@ import (
 func canary(first bool) Step {
 	return Step{
 		Name: transcript.ActCanary, Title: "Canary",
-		Why: "A canary is a test value wrapped by the new key. A process that can unwrap it has this very key.",
+		Why: "A canary is a test value wrapped by the new key. A process that unwraps it holds this key.",
 		Act: &Act{
 			Fresh: true,
 			Plan: func(_ *Site, f Facts) []Effect {
-				object := "version " + f[transcript.FactTo] + " entered in the store as live"
+				object := "version " + f[transcript.FactTo] + " recorded in the store as live"
 				if first {
 					object += " and active"
 				}

@@ -16,8 +16,8 @@ import (
 // in hand at the first has arrived by the second.
 func census() Step {
 	return Step{
-		Name: "census", Title: "Census", Anew: true,
-		Why: "Nothing may be left at another version, at two counts one live period apart.",
+		Name: "census", Title: "Census", EveryRun: true,
+		Why: "Envelopes are counted twice, one live period apart. None may be at another version.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			facts := Facts{"census_apart": s.Fleet.Live.String()}
 			// Since the scan, applications may have begun to write elsewhere.
@@ -52,6 +52,6 @@ func census() Step {
 }
 
 func leftovers(ctx context.Context, s *Site, to kek.Version, excluded []string) (int, error) {
-	left, _, err := rewrap.Left(ctx, s.Store, s.Catalogue, to, excluded)
+	left, _, err := rewrap.Census(ctx, s.Store, s.Catalogue, to, excluded)
 	return left, err
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// Drill is a throw-away ceremony, added as any other: this file is all that the engine, the
+// Drill is a temporary ceremony, added as any other: this file is all that the engine, the
 // readers and the verifier need of it. In the product it would be three lines more: one in
 // All, one in transcript's table of acts, and its command.
 func Drill(covered ...string) Ceremony {

@@ -55,7 +55,7 @@ func (w *watch) until(ctx context.Context, d Desk, lacking func(fleet.Table) str
 		if why == "" {
 			return t, nil
 		}
-		if err := wait(ctx, min(w.site.Fleet.Beat, time.Second)); err != nil {
+		if err := wait(ctx, min(w.site.Fleet.Heartbeat, time.Second)); err != nil {
 			return t, err
 		}
 	}
@@ -87,8 +87,8 @@ func VerifyFleet(ctx context.Context, s *Site, v kek.Version) (fleet.Table, erro
 // live process has proved that it can read it.
 func verifyFleet() Step {
 	return Step{
-		Name: "fleet", Title: "Verify the fleet", Anew: true,
-		Why: "Every live process must have proved that it holds the target version before anything is written with it.",
+		Name: "fleet", Title: "Verify the fleet", EveryRun: true,
+		Why: "Every live process must prove that it holds the target version before anything is written with it.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			w, err := watchFleet(ctx, s, f.Version(transcript.FactTo))
 			if err != nil {
@@ -112,8 +112,8 @@ func processes(t fleet.Table) string {
 // acknowledge waits until every live process writes the target.
 func acknowledge() Step {
 	return Step{
-		Name: "acknowledge", Title: "Wait for the writers", Anew: true,
-		Why: "Before the old version is drained, nobody may write with it any more.",
+		Name: "acknowledge", Title: "Wait for the writers", EveryRun: true,
+		Why: "No process may still write with the old version when its envelopes are re-wrapped.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			w, err := watchFleet(ctx, s, f.Version(transcript.FactTo))
 			if err != nil {

@@ -34,7 +34,7 @@ func newForger(t *testing.T, s *engine.Parts) forger {
 
 func (f forger) roster() string { return transcripttest.RosterOf(1, quorum.Rehearsal, f.keys...) }
 
-// stored is the store's copy of ceremony 2, as whoever can write there sees it.
+// stored is the store's copy of ceremony 2, as anyone who can write there sees it.
 type stored struct{ planter }
 
 func (s stored) Entries(ctx context.Context) (all []transcript.Entry, err error) {
@@ -76,7 +76,7 @@ func (f forger) sign(opened, asked transcript.Event, name string) transcript.Fac
 		"statement": string(text), "signature": string(p.Sign(f.t, req.Namespace(), text))}
 }
 
-// toNewRoster holds a roster ceremony in which a comment is added. At the approval
+// toNewRoster runs a roster ceremony in which a comment is added. At the approval
 // nobody signs, unless signs says so.
 func toNewRoster(t *testing.T, parts rehearsal.Parts, signs bool) error {
 	t.Helper()
@@ -103,7 +103,7 @@ func toNewRoster(t *testing.T, parts rehearsal.Parts, signs bool) error {
 }
 
 // TestForgedResume (S19): while a roster ceremony waits for its approval, somebody who
-// may write to the store writes lines into it. The same command does not go on.
+// may write to the store writes lines into it. The same command does not continue.
 func TestForgedResume(t *testing.T) {
 	t.Parallel()
 	for name, lines := range map[string]func(f forger, add func(transcript.Kind, string, transcript.Facts)){
@@ -145,7 +145,7 @@ func TestForgedResume(t *testing.T) {
 			f := newForger(t, s)
 			f.goOn(func(add func(transcript.Kind, string, transcript.Facts)) { lines(f, add) })
 			if err := toNewRoster(t, parts, true); !errors.Is(err, history.ErrHistory) {
-				t.Errorf("the same command went on: %v", err)
+				t.Errorf("the same command continued: %v", err)
 			}
 		})
 	}
@@ -266,7 +266,7 @@ func TestRolledBack(t *testing.T) {
 }
 
 // TestHalfFinals: a crash left a final's statement without its signature, or a final's
-// file empty. The same command goes on, and the chain is good in the end.
+// file empty. The same command continues, and the chain is good in the end.
 func TestHalfFinals(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -29,9 +29,9 @@ func Generate(v kek.Version) Ceremony {
 		Summary: func(f Facts) []string {
 			to := f[transcript.FactTo]
 			return []string{
-				"Version " + to + " was made: " + f[transcript.FactLabel] + ". Nothing uses it yet: version " +
+				"Version " + to + " was generated: " + f[transcript.FactLabel] + ". Nothing uses it yet: version " +
 					f[transcript.FactActive] + " is active.",
-				"Next: have the fleet load it, then kekceremony rotate --to-version " + to + ".",
+				"Next: load it on every host of the fleet, then run kekceremony rotate --to-version " + to + ".",
 			}
 		},
 	}
@@ -73,12 +73,12 @@ func installed(ctx context.Context, s *Site, lock store.Lock) ([]store.KEK, stor
 	}
 	keks, err := s.Store.KEKs(ctx)
 	if err == nil && len(keks) == 0 {
-		err = fmt.Errorf("a lock and no version: %w", history.ErrHistory)
+		err = fmt.Errorf("it has a lock but no version: %w", history.ErrHistory)
 	}
 	return keks, active, err
 }
 
-// exists tells a version that a closed ceremony made from the next one. Any
+// exists separates a version that a closed ceremony made from the next one. Any
 // other is refused.
 func exists(s *Site, keks []store.KEK, v kek.Version) (bool, error) {
 	_, made := s.History.Canary(v)
@@ -86,7 +86,7 @@ func exists(s *Site, keks []store.KEK, v kek.Version) (bool, error) {
 	next := keks[len(keks)-1].Version + 1
 	switch {
 	case exists && !made:
-		return false, fmt.Errorf("version %d: no closed ceremony made it: %w", v, engine.ErrPlanted)
+		return false, fmt.Errorf("version %d: no closed ceremony generated it: %w", v, engine.ErrPlanted)
 	case !exists && v != next:
 		return false, fmt.Errorf("version %d: the next one is %d: %w", v, next, ErrVersion)
 	}

@@ -19,7 +19,7 @@ func Install() Ceremony {
 		Command: func(Facts) string { return "kekceremony install" },
 		Summary: func(f Facts) []string {
 			return []string{
-				"Version " + f[transcript.FactTo] + " was made and is active: " + f[transcript.FactLabel] + ".",
+				"Version " + f[transcript.FactTo] + " was generated and is active: " + f[transcript.FactLabel] + ".",
 				"The store is locked to provider " + f[transcript.FactProvider] + ".",
 			}
 		},
@@ -57,7 +57,7 @@ func openInstall(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
 		return nil, fmt.Errorf("it holds version %d: %w", keks[0].Version, ErrStoreUsed)
 	}
 	if s.PinnedChain != "" && len(s.History.Logs) == 0 {
-		return nil, fmt.Errorf("the configuration pins chain %s, install draws a new one: %w", s.PinnedChain, ErrStoreUsed)
+		return nil, fmt.Errorf("the configuration names chain %s; install creates a new one: %w", s.PinnedChain, ErrStoreUsed)
 	}
 	if len(s.History.Logs) > 0 {
 		return nil, fmt.Errorf("it holds %d ceremonies: %w", len(s.History.Logs), ErrStoreUsed)
@@ -80,13 +80,13 @@ func refuseEnvelopes(ctx context.Context, s *Site) error {
 func lock() Step {
 	return Step{
 		Name: transcript.ActLock, Title: "Lock",
-		Why: "The store is locked to this provider, this chain and this roster.",
+		Why: "The store is locked to this provider, chain and roster. A lock is permanent.",
 		Act: &Act{
 			Plan: func(s *Site, f Facts) []Effect {
 				return []Effect{{
 					Verb:   "lock",
 					Object: fmt.Sprintf("the store to provider %s, chain %.8s", s.ProviderName, s.Chain),
-					Undo:   "none: a lock is for ever",
+					Undo:   "none: a lock is permanent",
 				}}
 			},
 			State: func(ctx context.Context, s *Site, _ Facts) (State, Facts, error) {

@@ -122,7 +122,7 @@ func TestAnyInterruptions(t *testing.T) {
 	}
 }
 
-// installed is a site whose install was held.
+// installed is a site whose install was run.
 func installed(t *testing.T) (rehearsal.Parts, *engine.Parts) {
 	t.Helper()
 	parts, err := makeParts(t)
@@ -330,7 +330,7 @@ func TestDisagreed(t *testing.T) {
 }
 
 // TestFirstLineNeverWritten: the store has an install's number, and the run ended before
-// the first line. The same command goes on, its chain is a chain, and the store can be
+// the first line. The same command continues, its chain is a chain, and the store can be
 // used afterwards.
 func TestFirstLineNeverWritten(t *testing.T) {
 	ctx := t.Context()

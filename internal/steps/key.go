@@ -17,7 +17,7 @@ import (
 func generate() Step {
 	return Step{
 		Name: transcript.ActGenerate, Title: "Generate the key",
-		Why: "The key is made inside the provider and read back.",
+		Why: "The provider generates the key. It is then read back and checked.",
 		Act: &Act{
 			Fresh: true,
 			Plan: func(s *Site, f Facts) []Effect {
@@ -61,7 +61,7 @@ func keyState(ctx context.Context, s *Site, v kek.Version) (State, Facts, error)
 func copies() Step {
 	return Step{
 		Name: "copies", Title: "Copies of the key",
-		Why: "A key that exists once is lost with its device.",
+		Why: "A key that exists only once is lost with its device.",
 		Ask: &Form{Fields: []Field{{
 			Name: "copies", Question: "Where else does the key exist?",
 			Help:    "device serial, who, when; or: none",

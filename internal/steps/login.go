@@ -12,8 +12,8 @@ import (
 // pin opens the provider and logs in. Only here does a token get touched first.
 func pin() Step {
 	return Step{
-		Name: "pin", Title: "PIN", Who: "the custodian of the PIN types it", Anew: true, Reach: true,
-		Why: "The PIN goes from the keyboard to the token and is wiped. It is in no log.",
+		Name: "pin", Title: "PIN", Who: "the PIN's custodian must type it", EveryRun: true, Reach: true,
+		Why: "The PIN goes straight from the keyboard to the token, and is wiped. No log contains it.",
 		Look: func(ctx context.Context, s *Site, _ Facts, d Desk) (Facts, error) {
 			if s.Provider == nil {
 				p, err := s.OpenProvider(ctx, func(about map[string]string) error { return knows(s, about) })
@@ -42,7 +42,7 @@ func pin() Step {
 }
 
 // knows compares the module with that of this run and of the last ceremony before it
-// runs, and the token before anybody types a PIN into it. What is not told is not
+// runs, and the token before anybody types a PIN into it. What is not reported is not
 // known yet.
 func knows(s *Site, about map[string]string) error {
 	if err := sameAgain(s, about); err != nil {

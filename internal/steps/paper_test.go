@@ -67,7 +67,7 @@ func TestPlantedPaper(t *testing.T) {
 	}
 }
 
-// TestPlantedAbort: somebody who may write to the store ends a ceremony as given up, before
+// TestPlantedAbort: somebody who may write to the store ends a ceremony as aborted, before
 // anybody attended. The same command does not go to its finals: nobody signs that end.
 func TestPlantedAbort(t *testing.T) {
 	t.Parallel()

@@ -20,17 +20,17 @@ import (
 func place() Step {
 	return Step{
 		Name: "place", Title: "Place and people",
-		Why: "What only you can see. An auditor reads it beside everything else.",
+		Why: "Record what only you can see. An auditor reads it with everything else.",
 		Ask: &Form{Fields: []Field{
 			atPlace(),
-			told("authorised", "Who authorized this ceremony, and when?", "name, document or ticket",
+			textField("authorised", "Who authorized this ceremony, and when?", "name, document or ticket",
 				"Ann Example, ticket 4711"),
 			{Name: "people", Question: "Who is who?", Help: "NAME: ORGANISATION, ROLE; NAME: ...",
 				Example: "alice: Example Ltd, operator",
 				Check:   orNot("people", checkPeople), Propose: rehearsed(notSeen)},
 			wallClock("clock", "Time on the wall clock, and who read it"),
-			told("bags", "Tamper-evident bags opened, and who compared their numbers?", "numbers, name", "100200, bob"),
-			told("evidence", "Independent witness, or reference of the video?", "name or reference", "video 17"),
+			textField("bags", "Tamper-evident bags opened, and who compared their numbers?", "numbers, name", "100200, bob"),
+			textField("evidence", "Independent witness, or reference of the video recording", "name or reference", "video 17"),
 		}},
 	}
 }
@@ -41,12 +41,12 @@ func leaving() Step {
 		Name: "leaving", Title: "Before you sign the end",
 		Why: "Report deviations from the script now. This is the last chance.",
 		Ask: &Form{Fields: []Field{
-			told("bags_out", "Tamper-evident bags closed again, with what in them?", "numbers, content",
+			textField("bags_out", "Tamper-evident bags closed again, with what in them?", "numbers, content",
 				"100201, the token"),
 			wallClock("clock_out", "Time on the wall clock now, and who read it"),
 			{Name: transcript.FactDiffered, Question: "Did anything deviate from the script?",
 				Help:    "none, or: EXPECTED / SEEN / DECIDED / BY WHOM",
-				Example: "three operators / two came / went on with two / alice and bob",
+				Example: "three operators / two came / continued with two / alice and bob",
 				Check:   checkDiffered, Propose: rehearsed(transcript.NothingDiffered)},
 		}, Reports: func(f Facts) (Facts, bool) {
 			d, err := reported(f[transcript.FactDiffered])
@@ -55,12 +55,12 @@ func leaving() Step {
 	}
 }
 
-// told is a question whose answer is any text.
-func told(name, question, help, example string) Field {
+// textField is a question whose answer is any text.
+func textField(name, question, help, example string) Field {
 	return Field{Name: name, Question: question, Help: help, Example: example, Propose: rehearsed(notSeen),
 		Check: orNot(name, func(_ *Site, answer string) error {
 			if len(answer) < 2 {
-				return errors.New("one character says too little")
+				return errors.New("one character is too short")
 			}
 			return nil
 		})}
@@ -74,7 +74,7 @@ func wallClock(name, question string) Field {
 
 // atPlace proposes the place of the last ceremony.
 func atPlace() Field {
-	f := told("place", "Where does this ceremony take place?", "room and site", "Vault 3, Example Street 5")
+	f := textField("place", "Where does this ceremony take place?", "room and site", "Vault 3, Example Street 5")
 	f.Propose = func(s *Site) string {
 		place := s.History.Last()[f.Name]
 		escaped := strings.Contains(place, `\`) // it would be escaped again
@@ -179,7 +179,7 @@ func reported(answer string) (Facts, error) {
 	if len(parts) != 4 {
 		return nil, errors.New(`want "none", or EXPECTED / SEEN / DECIDED / BY WHOM with " / " between`)
 	}
-	facts := Facts{transcript.FactWhat: "told by the people"}
+	facts := Facts{transcript.FactWhat: "reported by the operators"}
 	for i, name := range []string{transcript.FactExpected, transcript.FactSeen, transcript.FactDecided,
 		transcript.FactBy} {
 		if facts[name] = printable.Text(strings.TrimSpace(parts[i])); facts[name] == "" {

@@ -15,14 +15,14 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// askProvider has people name the provider that the lock will hold for ever.
+// askProvider has people name the provider that the lock will hold permanently.
 func askProvider() Step {
 	return Step{
 		Name: "provider", Title: "Provider",
-		Why: "The provider is locked by this ceremony and cannot be changed afterwards.",
+		Why: "This ceremony locks the provider, which cannot be changed afterwards.",
 		Ask: &Form{Fields: []Field{{
 			Name: "provider", Question: "Provider to lock this store to",
-			Help: "the one that the configuration names: env or pkcs11",
+			Help: "the provider that the configuration names: env or pkcs11",
 			Check: func(s *Site, answer string) (Facts, error) {
 				if answer != s.ProviderName {
 					return nil, errors.New("not the configured provider")
@@ -38,9 +38,9 @@ func askProvider() Step {
 // ceremony and the canaries. The first ceremony wants a token without keys of ours.
 func probe(first bool) Step {
 	return Step{
-		Name: "probe", Title: "Capability probe", Anew: true, Reach: true,
-		Why: "What the token does is found by trying, on keys that are thrown away. " +
-			"A failed line stops here, and nothing has been written.",
+		Name: "probe", Title: "Capability probe", EveryRun: true, Reach: true,
+		Why: "Each line is a test of the token, on temporary keys. " +
+			"If a line fails, the ceremony stops here, and nothing has been written.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			if err := runProbe(ctx, s, d); err != nil {
 				return nil, err
@@ -111,8 +111,8 @@ func withVerdict(lines []provider.Verdict, line provider.Verdict) []provider.Ver
 func moved(s *Site, about map[string]string) (all []*engine.DeviationError) {
 	last := s.History.Last()
 	for _, name := range history.Pins {
-		is, told := about[name]
-		if want, ok := last[name]; ok && told && is != want {
+		is, known := about[name]
+		if want, ok := last[name]; ok && known && is != want {
 			all = append(all, &engine.DeviationError{What: name, Expected: want, Seen: is, Err: ErrPins})
 		}
 	}
@@ -123,19 +123,19 @@ func moved(s *Site, about map[string]string) (all []*engine.DeviationError) {
 // token or its module was lost. Who has attended approved with that one in sight.
 func sameAgain(s *Site, about map[string]string) error {
 	for _, name := range history.Pins {
-		is, told := about[name]
-		if was, ok := s.Reached[name]; ok && told && is != was {
+		is, known := about[name]
+		if was, ok := s.Reached[name]; ok && known && is != was {
 			return fmt.Errorf("%s: was %s, is %s: %w", name, was, is, ErrOtherToken)
 		}
 	}
 	return nil
 }
 
-// comparePins refuses what moved, unless people have decided to go on with it.
+// comparePins refuses what moved, unless people have decided to continue with it.
 func comparePins(s *Site, about map[string]string) error {
 	for _, d := range moved(s, about) {
 		if d.What == transcript.FactProvider {
-			return fmt.Errorf("%s: was %s, is %s: %w", d.What, d.Expected, d.Seen, history.ErrLockDiffers) // locked for ever
+			return fmt.Errorf("%s: was %s, is %s: %w", d.What, d.Expected, d.Seen, history.ErrLockDiffers) // locked permanently
 		}
 		if !s.Decided(d) {
 			return d
@@ -145,7 +145,7 @@ func comparePins(s *Site, about map[string]string) error {
 }
 
 // checkCanaries opens the canary of every version in the store against the
-// digest that the transcript tells.
+// digest that the transcript records.
 func checkCanaries(ctx context.Context, s *Site, f Facts) error {
 	keks, err := s.Store.KEKs(ctx)
 	if err != nil {

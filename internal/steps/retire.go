@@ -13,7 +13,7 @@ import (
 func retire() Step {
 	return Step{
 		Name: transcript.ActRetire, Title: "Retire the old versions",
-		Why: "Retired versions stay readable, and nobody writes with them.",
+		Why: "Retired versions stay readable. Nothing is written with them.",
 		Act: &Act{
 			Plan: func(_ *Site, f Facts) []Effect {
 				return []Effect{{Verb: "retire", Object: "every version but " + f[transcript.FactTo] + ", still readable",

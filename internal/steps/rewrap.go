@@ -21,8 +21,8 @@ import (
 // scan counts what is to be done and refuses places that the catalogue lacks.
 func scan() Step {
 	return Step{
-		Name: "scan", Title: "Look for envelopes", Anew: true,
-		Why: "Every place that holds envelopes must be in the catalogue, or it would be left behind.",
+		Name: "scan", Title: "Look for envelopes", EveryRun: true,
+		Why: "Every place that holds envelopes must be in the catalogue. Others would not be re-wrapped.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			if err := noStrangers(ctx, s); err != nil {
 				return nil, err
@@ -51,7 +51,7 @@ func excludable(ctx context.Context, s *Site, f Facts) error {
 	if len(names) == 0 {
 		return nil
 	}
-	_, met, err := rewrap.Left(ctx, s.Store, s.Catalogue, f.Version(transcript.FactTo), names)
+	_, met, err := rewrap.Census(ctx, s.Store, s.Catalogue, f.Version(transcript.FactTo), names)
 	if err != nil {
 		return err
 	}
@@ -83,8 +83,8 @@ func countPlaces(ctx context.Context, s *Site, to kek.Version) (Facts, error) {
 func rewrapAll() Step {
 	return Step{
 		Name: transcript.ActRewrap, Title: "Re-wrap every DEK",
-		Why: "Each DEK is unwrapped, wrapped with the target, unwrapped again and compared, inside the provider, " +
-			"before it is written.",
+		Why: "Inside the provider, each DEK is unwrapped, wrapped with the target version, unwrapped again and compared. " +
+			"Only then is it written.",
 		Act: &Act{
 			Plan: func(s *Site, f Facts) []Effect {
 				effects := []Effect{{Verb: "re-wrap", Object: fmt.Sprintf("every DEK of %d fields to version %s",
@@ -141,7 +141,7 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 		transcript.FactRewraps: strconv.Itoa(counts.Rewrapped),
 		"current":              strconv.Itoa(counts.Current),
 		"conflicts":            strconv.Itoa(counts.Conflicts),
-		"poison":               strconv.Itoa(counts.Poison),
+		"poison":               strconv.Itoa(counts.Undecryptable),
 		transcript.FactLeftOut: strconv.Itoa(counts.Excluded),
 		"skipped":              strconv.Itoa(counts.Skipped),
 		"passes":               strconv.Itoa(counts.Passes),

@@ -18,7 +18,7 @@ func ChangeRoster() Ceremony {
 		Kind: transcript.KindRoster, Open: openRoster, Steps: rosterSteps, Binds: bind,
 		Command: func(Facts) string { return "kekceremony roster" },
 		Summary: func(f Facts) []string {
-			return []string{"The next ceremony goes by the roster " + f[transcript.FactChanged] + "."}
+			return []string{"The next ceremony uses the roster " + f[transcript.FactChanged] + "."}
 		},
 	}
 }
@@ -64,7 +64,7 @@ func readNextRoster(s *Site, path string) (Facts, error) {
 		return nil, err
 	}
 	if r.Digest() == s.Roster.Digest() {
-		return nil, errors.New("it is the roster that there is")
+		return nil, errors.New("it is the current roster")
 	}
 	for _, m := range r.Joining(s.Roster) {
 		if space := s.Mode.Namespace(quorum.Join); !m.May(space) {
@@ -78,7 +78,7 @@ func readNextRoster(s *Site, path string) (Facts, error) {
 func prove() Step {
 	return Step{
 		Name: "prove", Title: "Proof of the new keys",
-		Why:    "New operators: type your name to sign. A roster holds no key that nobody can use.",
+		Why:    "New operators: type your name to sign. Each key in a roster must be one that its owner can use.",
 		Gather: &Gather{Purpose: quorum.Join, All: true},
 	}
 }
@@ -87,7 +87,7 @@ func prove() Step {
 func change() Step {
 	return Step{
 		Name: transcript.ActChange, Title: "Change the roster",
-		Why: "The next ceremony goes by the next roster. This one still ends with the old.",
+		Why: "The next ceremony uses the next roster. This one still ends with the old one.",
 		Act: &Act{
 			Plan: func(s *Site, _ Facts) []Effect { return changes(s.Roster, s.Next) },
 			State: func(_ context.Context, s *Site, f Facts) (State, Facts, error) {
@@ -106,7 +106,7 @@ func change() Step {
 
 // changes says who comes, who goes and what else is different.
 func changes(old, next quorum.Roster) (effects []Effect) {
-	undo := "another roster ceremony, by the quorum of then"
+	undo := "another roster ceremony, approved by the new quorum"
 	say := func(verb, format string, args ...any) {
 		effects = append(effects, Effect{Verb: verb, Object: fmt.Sprintf(format, args...), Undo: undo})
 	}
@@ -123,7 +123,7 @@ func changes(old, next quorum.Roster) (effects []Effect) {
 		case !stays:
 			say("leave", "%s, %s", m.Name, m.Fingerprint())
 		case !slices.Equal(m.Namespaces, n.Namespaces) || !m.After.Equal(n.After) || !m.Before.Equal(n.Before):
-			say("rights", "%s: other namespaces or dates than before", m.Name)
+			say("rights", "%s: its namespaces or dates changed", m.Name)
 		}
 	}
 	if old.M != next.M {

@@ -28,7 +28,7 @@ func Rotate(r Rotation) Ceremony {
 		},
 		Summary: func(f Facts) []string {
 			return []string{
-				"Version " + f[transcript.FactTo] + " is active. Every other version is retired: readable, written by nobody.",
+				"Version " + f[transcript.FactTo] + " is active. Every other version is retired: readable, and not used to write.",
 				f[transcript.FactRewraps] + " envelopes re-wrapped, each checked before it was written. 0 left at another version.",
 			}
 		},
@@ -46,7 +46,7 @@ func (r Rotation) matches(opened Facts) error {
 	case r.To != 0 && to != r.To:
 		return fmt.Errorf("to version %d, asked for %d", to, r.To)
 	case excluded != "" && excluded != opened[transcript.FactExclude]:
-		return errors.New("was opened with other exclusions")
+		return errors.New("began with other exclusions")
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func (r Rotation) open(ctx context.Context, s *Site, lock store.Lock) (Facts, er
 }
 
 // somethingDue returns engine.ErrNothingDue when the active version is all there is. It
-// is not after a rotation to it was given up, or when a forgotten writer wrote
+// is not after a rotation to it was aborted, or when a forgotten writer wrote
 // with another one.
 func somethingDue(ctx context.Context, s *Site, keks []store.KEK, to kek.Version) error {
 	for _, k := range keks {

@@ -12,7 +12,7 @@ import (
 func switchWriters() Step {
 	return Step{
 		Name: transcript.ActSwitch, Title: "Switch the writers",
-		Why: "From here on the applications write with the target version.",
+		Why: "From now on, applications write with the target version.",
 		Act: &Act{
 			Plan: func(_ *Site, f Facts) []Effect {
 				return []Effect{{Verb: "switch", Object: "writers to version " + f[transcript.FactTo], Undo: "rotate back"}}

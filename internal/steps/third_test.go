@@ -36,7 +36,7 @@ func TestThirdProvider(t *testing.T) {
 	s.OpenProvider = func(context.Context, func(map[string]string) error) (provider.Provider, error) {
 		return staying{memory}, nil
 	}
-	s.Fleet = engine.FleetConfig{Beat: 20 * time.Millisecond, Live: time.Second}
+	s.Fleet = engine.FleetConfig{Heartbeat: 20 * time.Millisecond, Live: time.Second}
 	room := nobody(parts)
 	room.Answers["provider"] = memorytest.Name
 	if err := engine.Run(t.Context(), *s, room, steps.Install()); err != nil {
@@ -54,7 +54,7 @@ func TestThirdProvider(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	agent := fleet.Agent{
-		Store: s.Store, Provider: staying{memory}, Chain: lock.Chain, Role: "app", Every: s.Fleet.Beat,
+		Store: s.Store, Provider: staying{memory}, Chain: lock.Chain, Role: "app", Every: s.Fleet.Heartbeat,
 		Say: func(string) {},
 	}
 	ended := make(chan error, 1)

@@ -1,6 +1,6 @@
 // Package store is what the engine asks of a database: the lock, the versions
 // and the pointer to the active one, the ceremonies and their events, the
-// fleet's beats, and the envelopes. Every rule rests on three things any
+// fleet's heartbeats, and the envelopes. Every rule rests on three things any
 // backend has: an insert that fails when the id is taken, a compare-and-swap of
 // one document, and the server's clock. There are no transactions across
 // documents.
@@ -20,13 +20,13 @@ import (
 var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("already exists")
-	ErrConflict = errors.New("changed by somebody else")
+	ErrConflict = errors.New("changed by another process")
 
 	ErrName       = errors.New("not the name of a store")
 	ErrNoDatabase = errors.New("no such database")
 	ErrSilent     = errors.New("the store does not answer")
 	ErrDenied     = errors.New("the store's user may not do this")
-	ErrLock       = errors.New("not a lock that an install made")
+	ErrLock       = errors.New("not a lock that an install wrote")
 	ErrServer     = errors.New("not a server that a ceremony can rely on")
 )
 
@@ -81,7 +81,7 @@ type KEK struct {
 	Created  time.Time
 }
 
-// Canary is a random 32-byte value wrapped by a version. Whoever unwraps it to
+// Canary is a random 32-byte value wrapped by a version. Anyone who unwraps it to
 // the digest holds that very version.
 type Canary struct {
 	Wrapped []byte
@@ -149,8 +149,8 @@ type Log interface {
 	Entries(ctx context.Context, ceremony int) ([]Entry, error)
 }
 
-// Beat is one document of process_heartbeats: what a process said of itself.
-type Beat struct {
+// Heartbeat is one document of process_heartbeats: what a process said of itself.
+type Heartbeat struct {
 	Process  string // host/role/pid/start, unique
 	Role     string
 	Host     string
@@ -158,22 +158,22 @@ type Beat struct {
 	Provider string
 	Current  kek.Version            // what it writes with
 	Proofs   map[kek.Version]string // of each version it has loaded, hex
-	Number   int                    // of this beat, from 1
+	Number   int                    // of this heartbeat, from 1
 	Refusals int                    // envelopes it could not unwrap
 	Started  time.Time
-	Seen     time.Time // the server's clock, set by Beat
+	Seen     time.Time // the server's clock, set by Heartbeat
 	Stopped  bool
 	Trouble  string // why it does not work, if it does not
 }
 
-// Fleet holds the beats.
+// Fleet holds the heartbeats.
 type Fleet interface {
 	// Now is the server's clock.
 	Now(context.Context) (time.Time, error)
-	// Beat writes b over the process's last beat and sets Seen.
-	Beat(ctx context.Context, b Beat) error
-	// Beats returns the last beat of every process, by Process.
-	Beats(context.Context) ([]Beat, error)
+	// Heartbeat writes b over the process's last heartbeat and sets Seen.
+	Heartbeat(ctx context.Context, b Heartbeat) error
+	// Heartbeats returns the last heartbeat of every process, by Process.
+	Heartbeats(context.Context) ([]Heartbeat, error)
 }
 
 // Held is an envelope as the re-wrap sees it: without its payload. What only

@@ -99,7 +99,7 @@ const (
 )
 
 // ReadSecret shows the prompt and reads a line without echo. What was typed
-// before the prompt is thrown away. It ends with ctx, and with ErrInterrupted
+// before the prompt is discarded. It ends with ctx, and with ErrInterrupted
 // on ctrl+c and ctrl+d. The caller wipes the buffer.
 func (t *Terminal) ReadSecret(ctx context.Context, prompt string) (buf *secret.Buffer, err error) {
 	quiet := *t.found

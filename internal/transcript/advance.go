@@ -151,7 +151,7 @@ func (s *State) takeAnswer(e Event) error {
 		return nil
 	}
 	if !slices.ContainsFunc(s.Deviations, func(d Event) bool { return d.Step == e.Step }) {
-		return broken(RuleOrder, "what differed is in no deviation line before")
+		return broken(RuleOrder, "a change has no deviation line before it")
 	}
 	return nil
 }
@@ -167,14 +167,14 @@ func (s *State) attendanceGathered() bool {
 }
 
 // takeEnd takes the closing line. One that says done leaves no act half done; a ceremony is
-// given up by people who attend for it.
+// aborted by people who attend for it.
 func (s *State) takeEnd(e Event) error {
 	outcome := e.Facts[FactOutcome]
 	if outcome != OutcomeDone && outcome != OutcomeAborted {
 		return broken(RuleOrder, "closed with outcome %s", printable.Quote(outcome))
 	}
 	if outcome == OutcomeAborted && !s.attendanceGathered() {
-		return broken(RuleQuorum, "given up before %d attended for it", s.Roster.M)
+		return broken(RuleQuorum, "aborted before %d attended for it", s.Roster.M)
 	}
 	if len(s.open) > 0 && outcome == OutcomeDone {
 		return broken(RuleOrder, "closed as done, but %s is not", strings.Join(slices.Sorted(maps.Keys(s.open)), ", "))

@@ -63,7 +63,7 @@ func (s *State) takeSignature(e Event) error {
 		return broken(RuleSignatures, "%s: not the statement that was asked of %s", file, p.Name)
 	}
 	if e.Facts[FactNamespace] != req.Namespace() || e.Facts[FactKey] != p.Fingerprint() {
-		return broken(RuleSignatures, "%s: namespace and key are not those that the line tells", file)
+		return broken(RuleSignatures, "%s: namespace and key are not those that the line records", file)
 	}
 	if slices.ContainsFunc(req.Signed, func(q quorum.Proof) bool { return q.Name == p.Name }) {
 		return broken(RuleSignatures, "%s: %s has signed already", file, p.Name)

@@ -25,7 +25,7 @@ type attack struct {
 	says   string
 }
 
-// edit changes the log's bytes, so that nothing is chained or signed anew.
+// edit changes the log's bytes, so that nothing is chained or signed again.
 func edit(change func([]byte) []byte) func(*draft) {
 	return func(d *draft) { d.Files["events.jsonl"] = change(bytes.Clone(d.Files["events.jsonl"])) }
 }
@@ -54,7 +54,7 @@ func approval(of string, change func(e *transcript.Event, d *draft)) func(*draft
 		i := d.Find(transcript.Signed, "approve", of)
 		change(&d.Events[i], d)
 		d.Events[i].Facts["forge.keep"] = "yes"
-		for j := range d.Events { // the others are signed anew: their counters must not go back
+		for j := range d.Events { // the others are signed again: their counters must not go back
 			if d.Events[j].Kind == transcript.Signed && j != i && j < i {
 				d.Events[j].Facts["forge.keep"] = "yes"
 			}
@@ -165,7 +165,7 @@ var attacks = []attack{
 	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "not the statement that was asked"},
 	{name: "S05 one key under two names", before: func(d *draft) {
 		d.Events[d.Find(transcript.Signed, "approve", "dora")].Facts["forge.by"] = "alice"
-	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "made with another key"},
+	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "made with a key other than"},
 	{name: "S07 the same signature twice", before: func(d *draft) {
 		at := d.Find(transcript.Signed, "approve", "dora")
 		d.Events[at].Facts["signer"] = "alice"

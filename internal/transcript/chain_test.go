@@ -30,7 +30,7 @@ func TestC12(t *testing.T) {
 			return os.Symlink(to, path)
 		}, "roster: a link"},
 		{"hard link", func(t *testing.T, dir, path string) error { return os.Link(path, filepath.Join(dir, "..", "second")) },
-			"roster: it has a second name elsewhere"},
+			"roster: it has a second hard link"},
 		{"FIFO", func(_ *testing.T, _, path string) error {
 			if err := os.Remove(path); err != nil {
 				return err
@@ -287,7 +287,7 @@ func TestRosterChange(t *testing.T) {
 			}
 		})
 	}
-	next := good.Next() // the next ceremony goes by the next roster
+	next := good.Next() // the next ceremony uses the next roster
 	facts := next.Events[next.Find(transcript.Roster, "roster", "")].Facts
 	facts["roster"], facts["roster_sha256"] = r.Facts["next_roster"], r.Changed()
 	next.Drop(transcript.Signed, "attend", "alice")
@@ -298,11 +298,11 @@ func TestRosterChange(t *testing.T) {
 	}
 	if err := chainOf(t, good, good.Next().Build()); err == nil ||
 		!strings.Contains(err.Error(), "is not the one that ceremony 1 left") {
-		t.Errorf("the old people went on: %v", err)
+		t.Errorf("the old people continued: %v", err)
 	}
 }
 
-// TestProposedRoster: a roster ceremony that is given up changes nobody's rights.
+// TestProposedRoster: a roster ceremony that is aborted changes nobody's rights.
 func TestProposedRoster(t *testing.T) {
 	d := changing(t)
 	d.Drop(transcript.Begun, "switch", "")
@@ -310,7 +310,7 @@ func TestProposedRoster(t *testing.T) {
 	d.Events[d.Find(transcript.Closed, "", "")].Facts["outcome"] = transcript.OutcomeAborted
 	r, err := transcript.Verify(d.Build().Write(t.TempDir()))
 	if err != nil || r.NextRoster() != r.Roster.Digest() || r.NextRoster() == r.Next.Digest() {
-		t.Errorf("%v; the next ceremony goes by %s", err, r.NextRoster())
+		t.Errorf("%v; the next ceremony uses %s", err, r.NextRoster())
 	}
 	if err := chainOf(t, d, d.Next().Build()); err != nil {
 		t.Error(err)

@@ -29,19 +29,19 @@ const (
 	Opened     Kind = "opened"      // line 0: chain, ceremony, mode, tool, what went before
 	Roster     Kind = "roster"      // embeds the roster
 	NextRoster Kind = "next-roster" // embeds the roster that is to be
-	Deviation  Kind = "deviation"   // something is not as expected, and people go on
+	Deviation  Kind = "deviation"   // something is not as expected, and people continue
 	Answered   Kind = "answered"    // a person answered a step's questions
 	Found      Kind = "found"       // a step looked
-	Noted      Kind = "noted"       // worth telling, changes no fact
+	Noted      Kind = "noted"       // worth recording, changes no fact
 	Asked      Kind = "asked"       // attendance is asked, with nonces
 	Plan       Kind = "plan"        // embeds the plan whose approval is asked
 	Signed     Kind = "signed"      // embeds a statement and its signature
 	Gathered   Kind = "gathered"    // enough have signed
 	Begun      Kind = "begun"       // an act is about to change something
 	Done       Kind = "done"        // an act is done and was looked at again
-	Failed     Kind = "failed"      // a step failed; the ceremony may go on later
+	Failed     Kind = "failed"      // a step failed; the ceremony may continue later
 	Waiting    Kind = "waiting"     // people are missing; the same command continues
-	Resumed    Kind = "resumed"     // another run of the tool goes on
+	Resumed    Kind = "resumed"     // another run of the tool continues
 	Closed     Kind = "closed"      // the last line
 )
 
@@ -210,7 +210,7 @@ var owned = map[string][]Kind{
 	FactAttended: {Gathered}, FactChanged: {Done}, FactLocked: {Done}, factCanary: {Done}, FactBegun: {},
 }
 
-// may reports whether the event's kind may tell a fact.
+// may reports whether the event's kind may hold a fact.
 func (e Event) may(name string) bool {
 	for own, kinds := range owned {
 		prefix := strings.HasSuffix(own, "_") || strings.HasSuffix(own, ".")
@@ -221,7 +221,7 @@ func (e Event) may(name string) bool {
 	return true
 }
 
-// misplaced names a fact that the event's kind may not tell; empty: none.
+// misplaced names a fact that the event's kind may not hold; empty: none.
 func (e Event) misplaced() string {
 	for _, name := range slices.Sorted(maps.Keys(e.Facts)) {
 		if !e.may(name) {

@@ -7,7 +7,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 )
 
-// Facts are what an event tells, by name. Every name that more than one package uses
+// Facts are what an event records, by name. Every name that more than one package uses
 // stands here; docs/transcript-format.md says which lines tell it.
 type Facts map[string]string
 

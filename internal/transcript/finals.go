@@ -6,7 +6,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
-// Outcomes of a ceremony: every step was done, or it was given up before.
+// Outcomes of a ceremony: every step was done, or it was aborted before.
 const (
 	OutcomeDone    = "done"
 	OutcomeAborted = "aborted"

@@ -28,7 +28,7 @@ func Resume(
 	if err != nil {
 		return nil, "", fmt.Errorf("open bundle: %w", err)
 	}
-	if w, err = hold(&Writer{Dir: dir, log: f, fence: fence, now: now, prev: prev}); err != nil {
+	if w, err = lock(&Writer{Dir: dir, log: f, fence: fence, now: now, prev: prev}); err != nil {
 		return nil, "", err
 	}
 	if torn, err = w.recover(ctx); err != nil {

@@ -13,14 +13,14 @@ type Rule string
 const (
 	RuleFiles      Rule = "files"      // regular files of one owner, all known to the log, as it embeds them
 	RuleLog        Rule = "log"        // each line in its one form, following from the one before
-	RuleRoster     Rule = "roster"     // linted, and of the digest that is told
+	RuleRoster     Rule = "roster"     // linted, and of the digest that is recorded
 	RuleSignatures Rule = "signatures" // each by its key, over the statement that was asked
 	RuleQuorum     Rule = "quorum"     // M distinct keys before each act
 	RuleOrder      Rule = "order"      // attendance, plan, approval, act; what a resume ends
 	RuleFinals     Rule = "finals"     // final.txt follows from the log, and M agree
 
 	RuleChain  Rule = "chain"  // each ceremony follows from the one before
-	RuleStore  Rule = "store"  // the store tells the same
+	RuleStore  Rule = "store"  // the store holds the same
 	RuleToken  Rule = "token"  // module and token are those that the last ceremony saw
 	RuleExpect Rule = "expect" // what was written down on paper
 	RuleStock  Rule = "stock"  // stock ssh-keygen accepts every signature; no key is revoked

@@ -13,7 +13,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-var update = flag.Bool("update", false, "write the bad specimens of transcripts/ anew")
+var update = flag.Bool("update", false, "write the bad specimens of transcripts/ again")
 
 const specimens = "../../transcripts"
 

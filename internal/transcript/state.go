@@ -101,7 +101,7 @@ func (s State) Attends(name string) bool {
 // Changed is the digest of the roster that took effect in this ceremony; empty: none.
 func (s State) Changed() string { return s.changed }
 
-// NextRoster is the digest of the roster that the next ceremony goes by.
+// NextRoster is the digest of the roster that the next ceremony uses.
 func (s State) NextRoster() string {
 	if s.changed != "" {
 		return s.changed

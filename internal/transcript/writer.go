@@ -17,9 +17,9 @@ import (
 
 // Errors of a log that somebody else writes too.
 var (
-	ErrFenced = errors.New("another console went on with this ceremony")
-	ErrHeld   = errors.New("another console on this machine holds this ceremony")
-	ErrForked = errors.New("the bundle and the store tell different stories")
+	ErrFenced = errors.New("another console continued this ceremony")
+	ErrHeld   = errors.New("another console on this machine is running this ceremony")
+	ErrForked = errors.New("the bundle and the store differ")
 	ErrClosed = errors.New("the log is closed")
 )
 
@@ -47,11 +47,11 @@ func Create(dir, prev string, fence Fence, now func() time.Time) (*Writer, error
 	if err != nil {
 		return nil, fmt.Errorf("create bundle: %w", err)
 	}
-	return hold(&Writer{Dir: dir, log: f, fence: fence, now: now, prev: prev})
+	return lock(&Writer{Dir: dir, log: f, fence: fence, now: now, prev: prev})
 }
 
-// hold takes the exclusive lock, which ends with the process.
-func hold(w *Writer) (*Writer, error) {
+// lock takes the exclusive lock, which ends with the process.
+func lock(w *Writer) (*Writer, error) {
 	err := file.TryLock(w.log)
 	if errors.Is(err, file.ErrLocked) {
 		err = ErrHeld
@@ -123,7 +123,7 @@ func (w *Writer) embedded(e Event) error {
 }
 
 // Final writes a final's file: to disk, synced, then to the fence. A file that
-// a crash left on the disk alone is written anew; one in the fence stays.
+// a crash left on the disk alone is written again; one in the fence stays.
 func (w *Writer) Final(ctx context.Context, name string, data []byte) error {
 	entries, err := w.fence.Entries(ctx)
 	if err != nil {
@@ -155,7 +155,7 @@ func (w *Writer) ensure(name string, data []byte) error {
 	return err
 }
 
-// sameFile accepts the very bytes; a beginning of them, left by a crash, is written anew.
+// sameFile accepts the very bytes; a beginning of them, left by a crash, is written again.
 // It is taken away first: a new file beside it would be one that the log does not know.
 func sameFile(path string, data []byte) error {
 	have, err := file.Read(path, file.Rules{Max: maxBundle})
@@ -174,5 +174,5 @@ func sameFile(path string, data []byte) error {
 // Head is the digest of the last line.
 func (w *Writer) Head() string { return w.prev }
 
-// Close gives up the lock.
+// Close releases the lock.
 func (w *Writer) Close() error { return w.log.Close() }

@@ -9,7 +9,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/engine"
 )
 
-// choosePrompt is a step that failed. Of a deviation the reason to go on is typed.
+// choosePrompt is a step that failed. Of a deviation the reason to continue is typed.
 type choosePrompt struct {
 	q      chooseQuestion
 	reason textinput.Model
@@ -76,22 +76,22 @@ func (p *choosePrompt) act(int) []string {
 	}
 	switch {
 	case p.typing:
-		return append(lines, accent.Render(" Why do you go on? ")+p.reason.View())
+		return append(lines, accent.Render(" Why do you continue? ")+p.reason.View())
 	case p.q.q.Deviation != nil:
-		return append(lines, " The transcript holds it. Try the step again, stop, or go on with it as a",
-			" deviation: your reason is written down, and stands in the plan you sign.")
+		return append(lines, " This is in the transcript. Try the step again, stop, or continue with a",
+			" deviation: your reason is recorded, and is part of the plan you sign.")
 	}
 	if p.q.q.Lost {
-		return append(lines, " The transcript holds it, and nothing is lost. Bring the token back if it is",
-			" away. Try again, PIN and probe first, or stop: the same command continues.")
+		return append(lines, " This is in the transcript, and nothing is lost. Reconnect the token if it was",
+			" removed. Try again, PIN and probe first, or stop: the same command continues.")
 	}
-	return append(lines, " The transcript holds it. Try the step again, or stop: the same command continues.")
+	return append(lines, " This is in the transcript. Try again, or stop: the same command continues.")
 }
 
 func (p *choosePrompt) keys() string {
 	switch {
 	case p.typing:
-		return "enter go on   esc back"
+		return "enter continue   esc back"
 	case p.q.q.Deviation != nil:
 		return "r try again   d deviation   s stop   ctrl+o log"
 	}

@@ -26,7 +26,7 @@ func (g *gate) shutFor() tea.Cmd {
 	return g.again()
 }
 
-// drop throws a key away: the rest begins anew.
+// drop discards a key: the rest starts again.
 func (g *gate) drop() tea.Cmd {
 	g.dropped = true
 	return g.again()

@@ -25,7 +25,7 @@ type model struct {
 	signed        *signPrompt // the last one answered on this page: what is being signed stays in sight
 	typed         *signPrompt // one that was taken away before it was answered: its successor keeps what was typed
 	gate          gate        // a new page takes no key at first
-	steering      *steering   // somebody wants to hold the re-wrap
+	steering      *steering   // somebody wants to throttle the re-wrap
 	stopping      bool        // ctrl+c was pressed: really?
 	stopped       bool
 	log           bool
@@ -224,7 +224,7 @@ func (m *model) dismiss() {
 	}
 }
 
-// lentRows stay free under the page for whoever has the terminal.
+// lentRows stay free under the page for anyone who has the terminal.
 const lentRows = 6
 
 // lent is the terminal in somebody else's hands: the page stays in sight, and

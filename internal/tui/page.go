@@ -58,7 +58,7 @@ func (m *model) notYet() []string {
 	if m.ask == nil && m.lends == nil || !m.gate.shut || !m.gate.dropped {
 		return nil
 	}
-	return []string{past.Render(" This page is new. It takes keys as soon as nobody types."), ""}
+	return []string{past.Render(" This page is new. It takes keys when nobody has typed for a moment."), ""}
 }
 
 // header says where we are.
@@ -130,10 +130,10 @@ func (m *model) present() string {
 
 func (m *model) keyLine() string {
 	if m.stopping {
-		return alarm.Render(" Stop here? The same command goes on later.  y stop   any other key: go on")
+		return alarm.Render(" Stop here? The same command continues later.  y stop   other key: continue")
 	}
 	if m.stopped {
-		return accent.Render(" stopping: what is in work is being finished")
+		return accent.Render(" stopping: finishing the work in progress")
 	}
 	if m.steering != nil && m.view.Progress != nil {
 		return accent.Render(m.steering.line(m.people()))

@@ -119,7 +119,7 @@ func rotation(note string, signed ...string) engine.Request {
 var bags = engine.Question{Field: engine.Field{Name: "bags", Question: "Bags?"}, Value: "none"}
 
 // TestEarlyKeys: what was typed before a page came is no answer to it. Each key has the
-// page wait anew, and ctrl+c works all the time.
+// page wait again, and ctrl+c works all the time.
 func TestEarlyKeys(t *testing.T) {
 	p := newPage(t)
 	answers := p.asked(bags)
@@ -157,7 +157,7 @@ func TestEarlyKeys(t *testing.T) {
 }
 
 // TestEarlyKeysOfAStep: a page without a question drops early keys as well: each of them
-// could hold the re-wrap.
+// could throttle the re-wrap.
 func TestEarlyKeysOfAStep(t *testing.T) {
 	p := newPage(t)
 	p.room.Show(engine.View{Step: "re-wrap", Attended: "alice, bob", Progress: &rewrap.Progress{}})

@@ -114,7 +114,7 @@ func progress(v engine.View, width int, now time.Time) []string {
 		"",
 		fmt.Sprintf("   done       %-10s left       %-10s of %s", count(done), count(p.Left), count(p.Total)),
 		fmt.Sprintf("   rate       %-10s limit      %-10s ETA  %s", rate, limit, eta(p.ETA, now)),
-		fmt.Sprintf("   conflicts  %-10s undecryptable %-7s pass %d", count(p.Conflicts), count(p.Poison), p.Passes),
+		fmt.Sprintf("   conflicts  %-10s undecryptable %-7s pass %d", count(p.Conflicts), count(p.Undecryptable), p.Passes),
 		"   workers    " + p.Workers,
 		"   now        " + p.Place,
 		"   state      " + state,
@@ -152,7 +152,7 @@ func ending(v engine.View, width int) []string {
 		}
 		lines = append(lines, label+strong.Render(g))
 	}
-	lines = append(lines, accent.Render(" Write it down now: each of you, on your own paper."), "",
+	lines = append(lines, accent.Render(" Each of you: write it down now, on your own paper."), "",
 		" Transcript    "+e.Bundle)
 	return append(lines, commands(e)...)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-var update = flag.Bool("update", false, "write the screens of testdata/pages anew")
+var update = flag.Bool("update", false, "write the screens of testdata/pages again")
 
 const (
 	sceneFile  = "page.yaml"
@@ -29,7 +29,7 @@ const (
 var sizeOf = regexp.MustCompile(`^([0-9]+)x([0-9]+)$`)
 
 // TestPages draws each page of testdata/pages in every size that its file has a section
-// for. -update writes the screens anew.
+// for. -update writes the screens again.
 func TestPages(t *testing.T) {
 	for name, page := range pageFiles(t) {
 		t.Run(name, func(t *testing.T) {

@@ -116,7 +116,7 @@ func (r *room) Consent(ctx context.Context, req engine.Request) (engine.Consent,
 func (r *room) Lend(ctx context.Context, use func(*engine.Terminal) error) error {
 	open := lendQuestion{use, make(chan answer[struct{}], 1)}
 	r.post(func() { r.ask = open })
-	// Not even the end of ctx takes the terminal back from whoever uses it.
+	// Not even the end of ctx takes the terminal back from anyone who uses it.
 	return (<-open.reply).err
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // TestTakenBack: the last signature comes from elsewhere while the page asks for
-// it here. The page is gone at once, its keys hold the re-wrap again, and
+// it here. The page is gone at once, its keys throttle the re-wrap again, and
 // stopping the ceremony afterwards does not block the screen.
 func TestTakenBack(t *testing.T) {
 	r := newRoom()

@@ -28,7 +28,7 @@ import (
 type scene struct {
 	Ceremony string
 	Made     bool   // a rotation's target is there already
-	Abort    bool   // it is given up
+	Abort    bool   // it is being aborted
 	Step     string // empty: the end, whose title stands in View
 	View     engine.View
 	Fleet    *sceneFleet
@@ -38,7 +38,7 @@ type scene struct {
 	Sign   *engine.Request
 	Choose *sceneFailure
 	Leave  bool
-	Lend   *string // what whoever has the terminal writes
+	Lend   *string // what anyone who has the terminal writes
 
 	Early []string // keys before the keyboard has rested; the page then stays new
 	Keys  []string // keys after that

@@ -17,41 +17,41 @@ import (
 	_ "github.com/certautopilot/kekceremony/internal/tui/background" // before bubbletea asks the terminal
 )
 
-// Run shows hold's room on the terminal until hold returns, and leaves the
+// Run shows run's room on the terminal until run returns, and leaves the
 // terminal as it was, whatever happens.
 func Run(ctx context.Context, t *engine.Terminal, control *engine.Control,
-	hold func(context.Context, engine.Room) error) (err error) {
+	run func(context.Context, engine.Room) error) (err error) {
 	defer func() { err = errors.Join(err, t.Restore()) }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r := newRoom()
-	held := make(chan error, 1)
-	go func() { held <- guarded(ctx, r, hold) }()
+	ended := make(chan error, 1)
+	go func() { ended <- guarded(ctx, r, run) }()
 	m := newModel(r, control, t, cancel)
 	p := tea.NewProgram(m, options()...)
 	_, err = p.Run()
 	cancel(err)
 	m.dismiss()
-	heldErr := <-held
+	runErr := <-ended
 	if errors.Is(err, tea.ErrProgramKilled) {
 		err = nil
 	}
-	if heldErr == nil {
+	if runErr == nil {
 		fmt.Fprint(os.Stdout, m.farewell())
 	}
-	return errors.Join(heldErr, err)
+	return errors.Join(runErr, err)
 }
 
-// guarded holds the ceremony; a panic becomes an error, so that the terminal is
+// guarded runs the ceremony; a panic becomes an error, so that the terminal is
 // given back before anybody reads it.
-func guarded(ctx context.Context, r *room, hold func(context.Context, engine.Room) error) (err error) {
+func guarded(ctx context.Context, r *room, run func(context.Context, engine.Room) error) (err error) {
 	defer r.end()
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("internal error: %v\n%s", p, debug.Stack())
 		}
 	}()
-	if err := hold(ctx, r); err != nil {
+	if err := run(ctx, r); err != nil {
 		return err
 	}
 	r.leave(ctx)

@@ -287,7 +287,7 @@ func TestBatchInWork(t *testing.T) {
 	asking.Wait()
 }
 
-// TestAgentWithoutKeeper: an agent whose keeper is gone, before the first beat too,
+// TestAgentWithoutKeeper: an agent whose keeper is gone, before the first heartbeat too,
 // starts another.
 func TestAgentWithoutKeeper(t *testing.T) {
 	t.Parallel()
@@ -317,7 +317,7 @@ func TestAgentWithoutKeeper(t *testing.T) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for guard := time.After(4 * time.Minute); ; {
-		beats, err := db.Beats(t.Context())
+		beats, err := db.Heartbeats(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -327,7 +327,7 @@ func TestAgentWithoutKeeper(t *testing.T) {
 		select {
 		case <-tick.C:
 		case <-guard:
-			t.Fatal("no beat")
+			t.Fatal("no heartbeat")
 		}
 	}
 	stop()

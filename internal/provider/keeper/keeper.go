@@ -62,7 +62,7 @@ type Provider struct {
 	words    *lastWords
 	call     uint64
 	keypad   bool
-	facts    []string          // that the provider may tell
+	facts    []string          // that the provider may report
 	pinned   map[string]string // facts that no child is asked for
 	workers  atomic.Value      // string: asked for while a batch is in work
 
@@ -82,7 +82,7 @@ var _ provider.PINLogin = withPIN{}
 
 // Open starts a child and has it open the provider, which is a provider.PINLogin when the
 // child's is. The child can read from the terminal when that is lent; nil: there is none.
-// What can be known before anything of the provider runs is told to known, if there is
+// What can be known before anything of the provider runs is passed to known, if there is
 // such, and the child opens just that or nothing: a module that runs can say of itself what
 // it likes.
 func Open(

@@ -151,7 +151,7 @@ func TestLostLogin(t *testing.T) {
 	}
 }
 
-// TestStoppedInLogin: whoever is told to stop in the middle of an attempt waits for it.
+// TestStoppedInLogin: anyone who is told to stop in the middle of an attempt waits for it.
 func TestStoppedInLogin(t *testing.T) {
 	t.Parallel()
 	fault, c := kept(t)

@@ -44,7 +44,7 @@ func (p *Provider) Describe(ctx context.Context) (map[string]string, error) {
 	return about, err
 }
 
-// cleaned drops what no provider tells, and makes the rest printable.
+// cleaned drops what no provider reports, and makes the rest printable.
 func (p *Provider) cleaned(facts map[string]string) map[string]string {
 	out := make(map[string]string, len(facts))
 	for name, value := range facts {

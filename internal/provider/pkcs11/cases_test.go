@@ -458,7 +458,7 @@ func TestP14(t *testing.T) {
 	}
 }
 
-// TestP05: tokens are told apart by their serial, and slots may be numbered anew.
+// TestP05: tokens are told apart by their serial, and slots may be numbered again.
 func TestP05(t *testing.T) {
 	pkcs11test.NewTokens(t, "other", pkcs11test.Label, "third")
 	fault := pkcs11test.NewFault(t)

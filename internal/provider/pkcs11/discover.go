@@ -10,7 +10,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider/gcm"
 )
 
-// findIVMode runs the experiment on a throw-away key of its own.
+// findIVMode runs the experiment on a temporary key of its own.
 func (p *Provider) findIVMode() error {
 	h, err := p.generate(false, "kekceremony-probe", []byte("kekceremony-probe"))
 	if err != nil {
@@ -33,7 +33,7 @@ func (p *Provider) discoverIV(key pkcs11.ObjectHandle, sample []byte) error {
 	case err == nil && n == want+gcm.LongIVSize && bytes.Equal(iv, make([]byte, gcm.IVSize)):
 		p.iv = ivAppended
 	case err == nil && n != want:
-		return fmt.Errorf("the token answered %d bytes to %d, want %d: an IV mode this version does not speak",
+		return fmt.Errorf("the token answered %d bytes to %d, want %d: an IV mode this version does not support",
 			n, len(sample), want)
 	case err == nil && !bytes.Equal(iv, make([]byte, gcm.IVSize)):
 		p.iv = ivWritten

@@ -25,7 +25,7 @@ func TestFaultIsSet(t *testing.T) {
 		_, err := p.Wrap(t.Context(), kek.NameOf(chain, 1), dek(0))
 		return err
 	}
-	for range 2 { // set again, it counts anew
+	for range 2 { // set again, it counts again
 		fault.Set("# a comment", "EncryptInit=2:30")
 		for n, want := range []error{nil, provider.ErrGone, nil} {
 			if err := wrap(); !errors.Is(err, want) {
@@ -70,7 +70,7 @@ func TestFaultLost(t *testing.T) {
 	}
 }
 
-// TestFaultHide: a hidden token is gone for whoever uses it and for whoever looks, and
+// TestFaultHide: a hidden token is gone for anyone who uses it and for anyone who looks, and
 // the other one takes its name.
 func TestFaultHide(t *testing.T) {
 	pkcs11test.NewTokens(t, pkcs11test.Label, pkcs11test.Label)

@@ -20,7 +20,7 @@ import (
 // maxModule bounds the file in bytes.
 const maxModule = 1 << 30
 
-// openModule opens the module's file and hashes it. Whoever could change it, or put
+// openModule opens the module's file and hashes it. Anyone who could change it, or put
 // another in its place, could have the PIN: its owner, and that of every directory
 // above it, must be root or this user, and nobody else may write there.
 func openModule(path string) (*os.File, string, error) {

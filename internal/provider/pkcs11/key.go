@@ -103,7 +103,7 @@ func (s *session) only(n kek.Name) (pkcs11.ObjectHandle, error) {
 // outside it (PKCS#11 v2.40, 4.8: CKA_LOCAL, CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE),
 // and one of which the token says that it can do more than it was made for.
 func born(label string, attributes map[string]string) error {
-	for _, t := range told {
+	for _, t := range readBack {
 		if v := attributes[t.name]; v != t.want && (v != unknown || !t.passable) {
 			return fmt.Errorf("key %s: %s is %s, want %s", label, t.name, v, t.want)
 		}
@@ -134,9 +134,9 @@ func (s *session) find(with ...*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error)
 	return all, nil
 }
 
-// told lists what is read back of a key, by its name in transcripts, and what
+// readBack lists what is read back of a key, by its name in transcripts, and what
 // a key made by us says.
-var told = []struct {
+var readBack = []struct {
 	name     string
 	attr     uint
 	want     string
@@ -161,8 +161,8 @@ const unknown = "unknown"
 // otherwise withhold all. What cannot be read is "unknown". The error is that of a
 // token that is not there.
 func (p *Provider) attributes(h pkcs11.ObjectHandle) (map[string]string, error) {
-	out := make(map[string]string, len(told))
-	for _, t := range told {
+	out := make(map[string]string, len(readBack))
+	for _, t := range readBack {
 		out[t.name] = unknown
 		a, err := p.ctx.GetAttributeValue(p.h, h, []*pkcs11.Attribute{pkcs11.NewAttribute(t.attr, nil)})
 		if isGone(err) || isLost(err) {

@@ -35,7 +35,7 @@ func (p *Provider) keyring(ctx context.Context, items []provider.Item, to kek.Na
 }
 
 // source is the key of a name. The first time it wraps its reference, and whenever it
-// was found anew it must unwrap it.
+// was found again it must unwrap it.
 func (p *Provider) source(ctx context.Context, n kek.Name) source {
 	if s, ok := p.sources[n.Version]; ok {
 		return s

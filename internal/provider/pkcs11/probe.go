@@ -78,7 +78,7 @@ func (p *probe) vendorGCM() string {
 	}
 	for _, m := range all {
 		if m.Mechanism == cloudHSM {
-			return "; it has CKM_CLOUDHSM_AES_GCM (0x80001087), which this version does not speak"
+			return "; it has CKM_CLOUDHSM_AES_GCM (0x80001087), which this version does not support"
 		}
 	}
 	return ""
@@ -165,7 +165,7 @@ func (p *probe) ivs() (string, error) {
 	if want := p.cfg.IVFromHSM; want != nil && *want != (p.iv != ivHost) {
 		return "", fmt.Errorf("found mode %s, but use_gcm_iv_from_hsm is %t", p.iv, *want)
 	}
-	// Whether a token takes the IV that it is told shows at once. One that makes its own
+	// Whether a token takes the IV that it is given shows at once. One that makes its own
 	// may repeat itself later: it is asked for as many as there is time for.
 	most, began := 1000, time.Now()
 	if p.iv != ivHost {
@@ -173,21 +173,21 @@ func (p *probe) ivs() (string, error) {
 	}
 	seen := map[string]bool{}
 	size, wraps := p.iv.size(), 0
-	told := began
+	reported := began
 	for i := range most {
 		if i >= 1000 && time.Since(began) > ivTime {
 			break
 		}
 		wraps = i + 1
-		if now := time.Now(); now.Sub(told) > time.Second { // a slow token: people, and deadlines, wait
+		if now := time.Now(); now.Sub(reported) > time.Second { // a slow token: people, and deadlines, wait
 			p.report(provider.Verdict{Line: "IV", Outcome: provider.Trying, Detail: fmt.Sprintf("%d of %d wraps", i, most)})
-			told = now
+			reported = now
 		}
 		b, err := p.wrap(p.key, p.sample, nil)
 		if err != nil {
 			return "", named(err)
 		}
-		// A token that ignores the IV it is told answers the same twice.
+		// A token that ignores the IV it is given answers the same twice.
 		for _, part := range []string{string(b[:size]), string(b[size:])} {
 			if seen[part] {
 				return "", fmt.Errorf("an IV was used twice in %d wraps", wraps)
@@ -227,13 +227,13 @@ func (p *probe) sizeQuery() (string, error) {
 		return "", fmt.Errorf("encrypt after a size query answered %d bytes, want %d", n, want)
 	}
 	if size != want {
-		return fmt.Sprintf("note: it says %d bytes where %d come; not relied on", size, want), nil
+		return fmt.Sprintf("note: it reports %d bytes where %d come; not relied on", size, want), nil
 	}
 	return fmt.Sprintf("%d bytes, right", size), nil
 }
 
 // keyWrap says whether C_WrapKey and C_UnwrapKey take CKM_AES_GCM. We use neither, as
-// many tokens have no such thing; it is for whoever compares tokens.
+// many tokens have no such thing; it is for anyone who compares tokens.
 func (p *probe) keyWrap() (string, error) {
 	info, err := p.ctx.GetMechanismInfo(p.slot, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_GCM, nil)})
 	if err != nil {

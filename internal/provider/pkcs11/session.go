@@ -34,7 +34,7 @@ func (s *session) open() error {
 }
 
 // reopen drops a session that failed: it may be in the middle of an operation. The
-// new one is opened first, as whoever closes the last one is logged out (PKCS#11
+// new one is opened first, as anyone who closes the last one is logged out (PKCS#11
 // v2.40, 5.6.2), unless the token has no room for one more.
 func (s *session) reopen() error {
 	old := s.h

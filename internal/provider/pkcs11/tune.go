@@ -37,7 +37,7 @@ const (
 // newTuner fixes the number of sessions, or with 0 finds it, up to most.
 func newTuner(fixed, most int, now func() time.Time) *tuner {
 	if fixed > 0 {
-		return &tuner{now: now, fixed: true, n: min(fixed, most), most: most, why: "as told"}
+		return &tuner{now: now, fixed: true, n: min(fixed, most), most: most, why: "as configured"}
 	}
 	return &tuner{now: now, most: most, n: 1, climbing: true, up: true, why: "trying"}
 }

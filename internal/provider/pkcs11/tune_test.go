@@ -41,7 +41,7 @@ func TestTuner(t *testing.T) {
 		"grows to what it takes": {0, 64, func(n int) float64 { return 200 * float64(min(n, 32)) }, 32},
 		"never levels off":       {0, 64, func(n int) float64 { return 200 * float64(n) }, 64},
 		"few sessions":           {0, 3, func(n int) float64 { return 200 * float64(n) }, 2},
-		"as told":                {5, 64, func(n int) float64 { return 200 * float64(n) }, 5},
+		"as configured":          {5, 64, func(n int) float64 { return 200 * float64(n) }, 5},
 		"more than it has":       {50, 4, func(n int) float64 { return 200 * float64(n) }, 4},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -38,11 +38,11 @@ func (s *Store) again(ctx context.Context, bound time.Duration, do func(ctx cont
 			ends = time.Now().Add(testOnlyPatience)
 		}
 		if err == nil || !open(err) || ctx.Err() != nil || time.Now().After(ends) {
-			return s.told(err)
+			return s.safe(err)
 		}
 		select {
 		case <-ctx.Done():
-			return s.told(err)
+			return s.safe(err)
 		case <-time.After(pause):
 		}
 	}
@@ -77,9 +77,9 @@ const (
 	codeAuthenticationFailed = 18
 )
 
-// told makes an error of the driver safe to show and gives it the store's own
+// safe makes an error of the driver safe to show and gives it the store's own
 // name. The driver's texts quote the server.
-func (s *Store) told(err error) error {
+func (s *Store) safe(err error) error {
 	switch {
 	case err == nil, errors.Is(err, store.ErrExists), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound),
 		errors.Is(err, store.ErrNoDatabase), errors.Is(err, store.ErrServer), errors.Is(err, store.ErrSilent),

@@ -27,7 +27,7 @@ func Create(ctx context.Context, uri string) (*Store, error) {
 		return nil, fmt.Errorf("create store: %w", err)
 	}
 	if err := s.db.CreateCollection(ctx, heartbeats); err != nil {
-		return nil, errors.Join(fmt.Errorf("create store %s: %w", s.about, s.told(err)), s.Close())
+		return nil, errors.Join(fmt.Errorf("create store %s: %w", s.about, s.safe(err)), s.Close())
 	}
 	return s, nil
 }
@@ -40,7 +40,7 @@ func (s *Store) CreateCollection(ctx context.Context, c envelope.Collection) err
 		err = s.db.CreateCollection(ctx, c.Name)
 	}
 	if err != nil {
-		return fmt.Errorf("create %s: %w", c.Name, s.told(err))
+		return fmt.Errorf("create %s: %w", c.Name, s.safe(err))
 	}
 	return nil
 }
@@ -67,7 +67,7 @@ func (s *Store) Put(ctx context.Context, p envelope.Place, records map[string]en
 		models = append(models, driver.NewUpdateOneModel().SetFilter(byID(id)).SetUpdate(set(fields)).SetUpsert(true))
 	}
 	if _, err := s.db.Collection(p.Collection).BulkWrite(ctx, models); err != nil {
-		return fmt.Errorf("put %d records of %s: %w", len(records), p, s.told(err))
+		return fmt.Errorf("put %d records of %s: %w", len(records), p, s.safe(err))
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ func (s *Store) Get(ctx context.Context, p envelope.Place, id string) (envelope.
 		err = record.Lookup(p.Field).Unmarshal(&d)
 	}
 	if err != nil {
-		return envelope.Envelope{}, fmt.Errorf("get %s/%s: %w", p, id, s.told(err))
+		return envelope.Envelope{}, fmt.Errorf("get %s/%s: %w", p, id, s.safe(err))
 	}
 	return envelope.Envelope{WrappedDEK: d.WrappedDEK, Nonce: d.Nonce, Ciphertext: d.Ciphertext,
 		KEKVersion: kek.Version(d.KEKVersion), Provider: d.Provider}, nil

@@ -72,7 +72,7 @@ func (s *Store) count(ctx context.Context, p envelope.Place) (map[kek.Version]in
 func (s *Store) Strangers(ctx context.Context, cat envelope.Catalogue) ([]envelope.Place, error) {
 	specs, err := s.db.ListCollectionSpecifications(ctx, bson.D{})
 	if err != nil {
-		return nil, fmt.Errorf("list collections: %w", s.told(err))
+		return nil, fmt.Errorf("list collections: %w", s.safe(err))
 	}
 	places := map[envelope.Place]bool{}
 	for _, c := range specs {

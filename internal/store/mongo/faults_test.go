@@ -31,7 +31,7 @@ func faulty(t *testing.T) (*mongotest.Server, string, *mongo.Store) {
 }
 
 // TestLostAnswers: the server carries a write out and the connection breaks
-// before the answer (case M01). The write counts once, whoever asks.
+// before the answer (case M01). The write counts once, no matter who asks.
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	server, _, s := faulty(t)
@@ -91,7 +91,7 @@ func TestLostAnswerOfAnother(t *testing.T) {
 }
 
 // TestLostSwap: the answer to a bulk of updates is lost, and one of the records
-// was sealed anew meanwhile: what was written counts, and nothing else.
+// was sealed again meanwhile: what was written counts, and nothing else.
 func TestLostSwap(t *testing.T) {
 	t.Parallel()
 	server, uri, s := faulty(t)
@@ -106,14 +106,14 @@ func TestLostSwap(t *testing.T) {
 	swaps := renewals(docs)
 	server.Before("update", func() {
 		server.Cut("update", 0)
-		server.Replace(t, uri, "things", sealed("b", "sealed anew"))
+		server.Replace(t, uri, "things", sealed("b", "sealed again"))
 		server.Cut("update", 1)
 	})
 	took, err := s.Swap(t.Context(), things, swaps)
 	if err != nil || !took[0] || took[1] || !took[2] {
 		t.Errorf("took %v, %v", took, err)
 	}
-	if got := server.Find(t, uri, "things", "b").Lookup("f", "wrapped_dek"); string(bytesOf(got)) != "sealed anew" {
+	if got := server.Find(t, uri, "things", "b").Lookup("f", "wrapped_dek"); string(bytesOf(got)) != "sealed again" {
 		t.Errorf("b holds %s", got)
 	}
 }
@@ -225,7 +225,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	if s, err := mongo.Create(t.Context(), uri); err == nil {
 		s.Close()
-		t.Error("a database that is there was made anew")
+		t.Error("a database that is there was made again")
 	}
 }
 
@@ -255,7 +255,7 @@ func TestReadOnlyUser(t *testing.T) {
 	for name, err := range map[string]error{
 		"insert": s.OpenCeremony(t.Context(), store.Ceremony{Seq: 1}),
 		"update": s.MoveKEK(t.Context(), 1, store.Live, store.Retired),
-		"beat":   s.Beat(t.Context(), store.Beat{Process: "p"}),
+		"beat":   s.Heartbeat(t.Context(), store.Heartbeat{Process: "p"}),
 	} {
 		if !errors.Is(err, store.ErrDenied) {
 			t.Errorf("%s: %v", name, err)
@@ -348,7 +348,7 @@ func TestBrokenBeside(t *testing.T) {
 			t.Errorf("%d: %+v", i, d)
 		}
 		took, err := s.Swap(t.Context(), c,
-			[]store.Swap{{Old: d, To: 2, New: []store.Held{{Field: "f", Version: 2, WrappedDEK: []byte("anew")}}}})
+			[]store.Swap{{Old: d, To: 2, New: []store.Held{{Field: "f", Version: 2, WrappedDEK: []byte("again")}}}})
 		if err != nil || !took[0] {
 			t.Errorf("%d: took %v, %v", i, took, err)
 		}

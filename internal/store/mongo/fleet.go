@@ -42,9 +42,9 @@ type beatDoc struct {
 	Seen     time.Time `bson:"seen,omitempty"`
 }
 
-// Beat implements store.Fleet. The server writes the time. It is not done again
-// after a lost answer: the next beat is.
-func (s *Store) Beat(ctx context.Context, b store.Beat) error {
+// Heartbeat implements store.Fleet. The server writes the time. It is not done again
+// after a lost answer: the next heartbeat is.
+func (s *Store) Heartbeat(ctx context.Context, b store.Heartbeat) error {
 	proofs := bson.D{}
 	for v, proof := range b.Proofs {
 		proofs = append(proofs, bson.E{Key: v.String(), Value: proof})
@@ -58,20 +58,20 @@ func (s *Store) Beat(ctx context.Context, b store.Beat) error {
 		{Key: "$currentDate", Value: bson.D{{Key: "seen", Value: true}}},
 	}, options.UpdateOne().SetUpsert(true))
 	if err != nil {
-		return fmt.Errorf("write beat of %s: %w", b.Process, s.told(err))
+		return fmt.Errorf("write heartbeat of %s: %w", b.Process, s.safe(err))
 	}
 	return nil
 }
 
-// Beats implements store.Fleet.
-func (s *Store) Beats(ctx context.Context) ([]store.Beat, error) {
+// Heartbeats implements store.Fleet.
+func (s *Store) Heartbeats(ctx context.Context) ([]store.Heartbeat, error) {
 	docs, err := list[beatDoc](ctx, s, heartbeats, bson.D{})
 	if err != nil {
 		return nil, fmt.Errorf("read process_heartbeats: %w", err)
 	}
-	beats := make([]store.Beat, len(docs))
+	beats := make([]store.Heartbeat, len(docs))
 	for i, d := range docs {
-		beats[i] = store.Beat{
+		beats[i] = store.Heartbeat{
 			Process:  d.Process,
 			Role:     d.Role,
 			Host:     d.Host,

@@ -1,7 +1,7 @@
 // Package mongo is the store of a fleet: a MongoDB database, version 5.0 or
 // newer, or what speaks its protocol. It needs no transaction and no index but
 // the one of _id. Every write waits for a majority's journal, every read is of
-// what a majority has; docs/mongodb.md tells what is relied on.
+// what a majority has; docs/mongodb.md lists what is relied on.
 package mongo
 
 import (
@@ -53,7 +53,7 @@ func Open(ctx context.Context, uri string) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if err := s.look(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %s: %w", s.about, s.told(err)), s.Close())
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", s.about, s.safe(err)), s.Close())
 	}
 	return s, nil
 }

@@ -69,7 +69,7 @@ func unchanged(c envelope.Collection, d store.Document) bson.D {
 	for _, h := range d.Envelopes {
 		seen[h.Field] = true
 		part := r.parts[h.Field]
-		if part.array { // left as it is, and named as poison
+		if part.array { // left as it is, and reported as undecryptable
 			filter = append(filter, bson.E{Key: h.Field, Value: isArray})
 			continue
 		}
@@ -99,7 +99,7 @@ func renewed(sw store.Swap) bson.D {
 	return fields
 }
 
-// took reads the records back and tells which hold the new bytes.
+// took reads the records back and reports which hold the new bytes.
 func (s *Store) took(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
 	ids := make(bson.A, len(swaps))
 	for i, sw := range swaps {

@@ -22,8 +22,8 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	return time.Parse(time.RFC3339Nano, text)
 }
 
-// Beat implements store.Fleet.
-func (s *Store) Beat(ctx context.Context, b store.Beat) error {
+// Heartbeat implements store.Fleet.
+func (s *Store) Heartbeat(ctx context.Context, b store.Heartbeat) error {
 	b.Seen = time.Time{}
 	data, err := json.Marshal(b)
 	if err == nil {
@@ -31,14 +31,14 @@ func (s *Store) Beat(ctx context.Context, b store.Beat) error {
 			ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, beat = excluded.beat`, b.Process, string(data))
 	}
 	if err != nil {
-		return fmt.Errorf("write beat of %s: %w", b.Process, err)
+		return fmt.Errorf("write heartbeat of %s: %w", b.Process, err)
 	}
 	return nil
 }
 
-// Beats implements store.Fleet.
-func (s *Store) Beats(ctx context.Context) ([]store.Beat, error) {
-	beats, err := collect(ctx, s.db, func(r *sql.Rows) (b store.Beat, err error) {
+// Heartbeats implements store.Fleet.
+func (s *Store) Heartbeats(ctx context.Context) ([]store.Heartbeat, error) {
+	beats, err := collect(ctx, s.db, func(r *sql.Rows) (b store.Heartbeat, err error) {
 		var seen, data string
 		if err = r.Scan(&seen, &data); err == nil {
 			err = json.Unmarshal([]byte(data), &b)

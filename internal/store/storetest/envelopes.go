@@ -142,21 +142,21 @@ func testPages(t *testing.T, b Backend) {
 // testSwap changes records between reading and writing: only those that still
 // are what was read are written, and only what is to change (promise 3).
 func testSwap(t *testing.T, b Backend) {
-	s, a := with(t, b, record("1 stays", 1, "f"), record("2 sealed anew", 1, "f"), record("3 outer moved", 1, "f"),
+	s, a := with(t, b, record("1 stays", 1, "f"), record("2 sealed again", 1, "f"), record("3 outer moved", 1, "f"),
 		record("4 another field", 1, "f"), record("5 inner moved", 1, "f"), record("6 is gone", 1, "f"))
 	docs := page(t, s, nil, 6)
 	if len(docs) != 6 {
 		t.Fatalf("%d documents", len(docs))
 	}
-	anew := record("2 sealed anew", 1, "f") // the same version tag, a new DEK
-	anew.Envelopes["f"] = sealed(1, "anew")
+	again := record("2 sealed again", 1, "f") // the same version tag, a new DEK
+	again.Envelopes["f"] = sealed(1, "again")
 	outer := record("3 outer moved", 1, "f")
 	outer.Version = 2
 	inner := record("5 inner moved", 1, "f")
 	e := inner.Envelopes["f"]
 	e.KEKVersion = 2
 	inner.Envelopes["f"] = e
-	changed := []Record{anew, outer, record("4 another field", 1, "f", "h"), inner, record("6 is gone", 1)}
+	changed := []Record{again, outer, record("4 another field", 1, "f", "h"), inner, record("6 is gone", 1)}
 	for _, r := range changed {
 		a.Put(t, r)
 	}

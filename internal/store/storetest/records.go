@@ -181,7 +181,7 @@ func testBeats(t *testing.T, b Backend) {
 	ctx := t.Context()
 	before, err := s.Now(ctx)
 	want(t, "clock", err, nil)
-	beat := store.Beat{
+	beat := store.Heartbeat{
 		Process:  "host/app/1/x",
 		Role:     "app",
 		Host:     "host",
@@ -194,19 +194,19 @@ func testBeats(t *testing.T, b Backend) {
 		Started:  time.Unix(0, 1_700_000_000_123_456_789).UTC(),
 		Trouble:  "none",
 	}
-	want(t, "beat", s.Beat(ctx, store.Beat{Process: "host/app/2/x"}), nil)
-	want(t, "beat", s.Beat(ctx, beat), nil)
+	want(t, "heartbeat", s.Heartbeat(ctx, store.Heartbeat{Process: "host/app/2/x"}), nil)
+	want(t, "heartbeat", s.Heartbeat(ctx, beat), nil)
 	beat.Number, beat.Current, beat.Proofs, beat.Seen = 2, 2, map[kek.Version]string{2: "p3"}, time.Unix(0, 0)
-	want(t, "beat", s.Beat(ctx, beat), nil)
+	want(t, "heartbeat", s.Heartbeat(ctx, beat), nil)
 	after, err := s.Now(ctx)
 	want(t, "clock", err, nil)
-	got, err := s.Beats(ctx)
+	got, err := s.Heartbeats(ctx)
 	want(t, "list", err, nil)
 	if len(got) != 2 || got[0].Seen.Before(before.Add(-time.Second)) || got[0].Seen.After(after.Add(time.Second)) {
 		t.Fatalf("between %s and %s: %+v", before, after, got)
 	}
 	beat.Seen = got[0].Seen
-	same(t, "beat", got[0], beat)
+	same(t, "heartbeat", got[0], beat)
 	same(t, "process", got[1].Process, "host/app/2/x")
 	if name := fmt.Sprint(s.Describe()); name == "" {
 		t.Error("the store has no name")

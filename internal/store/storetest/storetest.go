@@ -49,7 +49,7 @@ func Run(t *testing.T, b Backend) {
 		{"ceremonies, of which nobody opens one twice (C08)", testCeremonies},
 		{"entries", testEntries},
 		{"one of many wins", testOneWins},
-		{"beats", testBeats},
+		{"heartbeats", testBeats},
 		{"a record that is not there", testAbsent},
 		{"census", testCensus},
 		{"pages", testPages},

@@ -1,4 +1,4 @@
-// Package render writes a transcript, or the script of a ceremony that is to be held,
+// Package render writes a transcript, or the script of a ceremony that is to be run,
 // as Markdown and as HTML fit for print. Whatever a text holds, it shows as text.
 package render
 

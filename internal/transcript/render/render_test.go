@@ -109,7 +109,7 @@ func TestD02HTML(t *testing.T) {
 func TestReport(t *testing.T) {
 	d := transcripttest.Rotation(t)
 	d.Insert(d.Find(transcript.Closed, "", ""), transcript.Deviation, "leaving",
-		transcript.Facts{"what": "told by the people", "expected": hostile[0], "seen": "s", "decided": "d", "by": "b"})
+		transcript.Facts{"what": "reported by the operators", "expected": hostile[0], "seen": "s", "decided": "d", "by": "b"})
 	good := d.Build().Write(t.TempDir())
 	r, err := transcript.Verify(good)
 	if err != nil {

@@ -20,7 +20,7 @@ func Report(r transcript.Report, err error) Document {
 		Footer: fmt.Sprintf("ceremony %s, final digest %s", o[transcript.FactCeremony], or(r.FinalSum, "none")),
 		Notice: notice(r, err),
 	}
-	d.Sections = []Section{deviations(r), participants(r), digests(r), judged(r), told(r)}
+	d.Sections = []Section{deviations(r), participants(r), digests(r), judged(r), answers(r)}
 	d.Sections = append(d.Sections, plans(r)...)
 	d.Sections = append(d.Sections, found(r), log(r), checking(r))
 	return d
@@ -36,7 +36,7 @@ func or(s, otherwise string) string {
 func notice(r transcript.Report, err error) string {
 	var parts []string
 	if r.Opened()[transcript.FactMode] == string(quorum.Rehearsal) {
-		parts = append(parts, "REHEARSAL: throw-away parts, worth nothing in production.")
+		parts = append(parts, "REHEARSAL: temporary parts, not valid in production.")
 	}
 	switch standing := transcript.StandingOf(err); standing {
 	case transcript.Bad:
@@ -45,7 +45,7 @@ func notice(r transcript.Report, err error) string {
 		parts = append(parts, "INCOMPLETE: "+err.Error())
 	}
 	if r.Outcome == transcript.OutcomeAborted {
-		parts = append(parts, "This ceremony was given up.")
+		parts = append(parts, "This ceremony was aborted.")
 	}
 	return strings.Join(parts, " ")
 }
@@ -131,9 +131,9 @@ func judged(r transcript.Report) Section {
 	return s
 }
 
-// told is what people answered, step by step.
-func told(r transcript.Report) Section {
-	s := Section{Title: "What people told", Head: []string{"step", "question", "answer"}}
+// answers is what people answered, step by step.
+func answers(r transcript.Report) Section {
+	s := Section{Title: "What people reported", Head: []string{"step", "question", "answer"}}
 	for _, e := range r.Events {
 		if e.Kind == transcript.Answered {
 			for _, name := range slices.Sorted(maps.Keys(e.Facts)) {

@@ -7,7 +7,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// Pen writes lines into a store as whoever can write there does: chained, and by no rule.
+// Pen writes lines into a store as anyone who can write there does: chained, and by no rule.
 type Pen struct {
 	T      testing.TB
 	Fence  transcript.Fence

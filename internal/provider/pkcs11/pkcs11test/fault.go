@@ -42,7 +42,7 @@ func NewFault(t testing.TB, modes ...string) *Fault {
 }
 
 // Set has the module misbehave in these modes and no others, from its next call on,
-// in every process that has it loaded. Its counters of calls begin anew.
+// in every process that has it loaded. Its counters of calls start again.
 func (f *Fault) Set(modes ...string) {
 	f.t.Helper()
 	if err := Configure(f.Module, modes...); err != nil {

@@ -8,9 +8,9 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
-// Left is the census: how many envelopes are not at a version. Those of excluded,
-// named as poison is, do not count; met lists which of them there are.
-func Left(
+// Census counts the envelopes that are not at a version. Those of excluded, named as
+// undecryptable ones are, do not count; met lists which of them there are.
+func Census(
 	ctx context.Context, s store.Envelopes, cat envelope.Catalogue, to kek.Version, excluded []string,
 ) (left int, met []string, err error) {
 	counts, err := s.Census(ctx, cat)

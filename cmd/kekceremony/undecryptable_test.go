@@ -9,9 +9,9 @@ import (
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 )
 
-// TestPoison: an envelope that no key opens blocks the retirement, and is named.
+// TestUndecryptable: an envelope that no key opens blocks the retirement, and is named.
 // It may be left when M people approve that, by its name, in a rotation of its own.
-func TestPoison(t *testing.T) {
+func TestUndecryptable(t *testing.T) {
 	t.Parallel()
 	parts, a := swift(t, 60)
 	place, id := rehearsal.Record(7)
@@ -32,12 +32,12 @@ func TestPoison(t *testing.T) {
 		}
 	}
 	code, _, errs := run(t, rotateTo(parts, 2, "--exclude", name)...)
-	if code != 3 || !strings.Contains(errs, "was opened with other exclusions") {
+	if code != 3 || !strings.Contains(errs, "began with other exclusions") {
 		t.Errorf("excluded in mid-ceremony: exit %d\n%s", code, errs)
 	}
 	must(t, unattended(parts, "abort")...)
 	code, _, errs = run(t, rotateTo(parts, 2, "--exclude", name+"x")...)
-	if code != 3 || !strings.Contains(errs, "no envelope of that name is due") {
+	if code != 3 || !strings.Contains(errs, "no envelope of that name needs a re-wrap") {
 		t.Errorf("a wrong name: exit %d\n%s", code, errs)
 	}
 	must(t, unattended(parts, "abort")...)
@@ -71,7 +71,7 @@ func TestNothingDue(t *testing.T) {
 	parts, _ := swift(t, 60)
 	must(t, rotateTo(parts, 2)...)
 	db := openStore(t, parts)
-	told := func() (lines, ceremonies int) {
+	counts := func() (lines, ceremonies int) {
 		all, err := db.Ceremonies(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -85,12 +85,12 @@ func TestNothingDue(t *testing.T) {
 		}
 		return lines, len(all)
 	}
-	lines, ceremonies := told()
+	lines, ceremonies := counts()
 	code, _, errs := run(t, rotateTo(parts, 2)...)
 	if code != 0 || !strings.Contains(errs, "version 2 is active: nothing is due") {
 		t.Errorf("exit %d\n%s", code, errs)
 	}
-	if l, c := told(); l != lines || c != ceremonies || len(bundlesOf(t, parts)) != ceremonies {
+	if l, c := counts(); l != lines || c != ceremonies || len(bundlesOf(t, parts)) != ceremonies {
 		t.Errorf("%d lines of %d ceremonies, then %d of %d; %d bundles", lines, ceremonies, l, c, len(bundlesOf(t, parts)))
 	}
 }
