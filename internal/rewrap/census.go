@@ -2,6 +2,7 @@ package rewrap
 
 import (
 	"context"
+	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -10,6 +11,9 @@ import (
 
 // Census counts the envelopes that are not at a version. Those of excluded, named as
 // undecryptable ones are, do not count; met lists which of them there are.
+//
+// With exclusions the records themselves are looked at: to take the excluded ones off
+// what the store counted before would hide as many others when they were written between.
 func Census(
 	ctx context.Context, s store.Envelopes, cat envelope.Catalogue, to kek.Version, excluded []string,
 ) (left int, met []string, err error) {
@@ -17,15 +21,16 @@ func Census(
 	if err != nil {
 		return 0, nil, err
 	}
+	total := 0
 	for _, c := range counts {
 		if c.Version != to {
-			left += c.N
+			total += c.N
 		}
 	}
-	if left == 0 || len(excluded) == 0 {
-		return left, nil, nil
+	if total == 0 || len(excluded) == 0 {
+		return total, nil, nil
 	}
-	names := setOf(excluded)
+	seen, names := 0, setOf(excluded)
 	for _, c := range cat.Collections() {
 		var after any
 		for {
@@ -37,38 +42,39 @@ func Census(
 				break
 			}
 			for _, d := range docs {
-				n, some := counted(c, d, to, names)
-				left -= n
-				met = append(met, some...)
+				n, stale := counted(c, d, to)
+				seen += n
+				if others(stale, names) {
+					left += n
+				} else {
+					met = append(met, stale...)
+				}
 			}
 			after = docs[len(docs)-1].ID
 		}
 	}
-	return left, met, nil
+	return left + max(0, total-seen), met, nil // what no page can hold is left too
 }
 
-// counted is what the census counts of a record that only excluded envelopes keep
-// from the target, and their names.
-func counted(
-	c envelope.Collection, d store.Document, to kek.Version, excluded map[string]bool,
-) (n int, names []string) {
+// counted is what the census counts of a record, and the names of its envelopes that are
+// not at the target.
+func counted(c envelope.Collection, d store.Document, to kek.Version) (n int, stale []string) {
 	for _, h := range d.Envelopes {
 		if h.Version != to {
-			name := nameOf(c, d, h)
-			if !excluded[name] {
-				return 0, nil
-			}
-			names = append(names, name)
+			stale = append(stale, nameOf(c, d, h))
 			n++
 		}
 		if d.Version != h.Version && d.Version != to {
 			n++
 		}
 	}
-	if len(names) == 0 {
-		n = 0
-	}
-	return n, names
+	return n, stale
+}
+
+// others reports whether a record is kept from the target by anything but excluded
+// envelopes: by another one, or by its outer version alone.
+func others(stale []string, excluded map[string]bool) bool {
+	return len(stale) == 0 || slices.ContainsFunc(stale, func(name string) bool { return !excluded[name] })
 }
 
 func setOf(names []string) map[string]bool {

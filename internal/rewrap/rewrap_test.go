@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -246,6 +247,46 @@ type again struct {
 func (s again) Swap(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
 	s.happens()
 	return s.Envelopes.Swap(ctx, c, swaps)
+}
+
+// between does something after the store has counted.
+type between struct {
+	store.Envelopes
+	happens func()
+}
+
+func (s between) Census(ctx context.Context, cat envelope.Catalogue) ([]store.Count, error) {
+	counts, err := s.Envelopes.Census(ctx, cat)
+	s.happens()
+	return counts, err
+}
+
+// TestExcludedWrittenBetween: an envelope is left at the old version, and the excluded
+// one is written in the old version between the count and the look at the records. It
+// must not be taken off the count in the other's place.
+func TestExcludedWrittenBetween(t *testing.T) {
+	t.Parallel()
+	const n = 4
+	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
+		if _, err := rewrap.Run(t.Context(), job(db, a.Provider)); err != nil {
+			t.Fatal(err)
+		}
+		place, id := rehearsal.Record(0)
+		if err := seal(t, a, place, id, 0); err != nil { // it is left
+			t.Fatal(err)
+		}
+		excluded, other := rehearsal.Record(1)
+		s := between{db, func() {
+			if err := seal(t, a, excluded, other, 1); err != nil {
+				t.Error(err)
+			}
+		}}
+		name := excluded.String() + " " + other
+		left, met, err := rewrap.Census(t.Context(), s, envelope.DefaultCatalogue(), 2, []string{name})
+		if err != nil || left < 1 || !slices.Equal(met, []string{name}) {
+			t.Errorf("left %d, met %q, %v", left, met, err)
+		}
+	})
 }
 
 // TestRestless: an old writer that no gate sees writes the old version at every

@@ -73,6 +73,26 @@ func (a application) Put(t *testing.T, r storetest.Record) {
 	a.Replace(t, a.uri, r.Collection, record)
 }
 
+func (a application) Spoil(t *testing.T, id any, field string, part storetest.Part, value any) {
+	t.Helper()
+	var record bson.D
+	if err := bson.Unmarshal(a.Find(t, a.uri, "things", id), &record); err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range record {
+		if sub, ok := e.Value.(bson.D); ok && e.Key == field {
+			for j := range sub {
+				if sub[j].Key == string(part) {
+					sub[j].Value = value
+				}
+			}
+		} else if field == "" && e.Key == string(part) {
+			record[i].Value = value
+		}
+	}
+	a.Replace(t, a.uri, "things", record)
+}
+
 func (a application) Get(t *testing.T, collection string, id any, fields ...string) storetest.Record {
 	t.Helper()
 	raw := a.Find(t, a.uri, collection, id)

@@ -85,15 +85,20 @@ func (s *Store) Census(ctx context.Context, cat envelope.Catalogue) ([]store.Cou
 	return out, nil
 }
 
+// version is what a column says of a version: anything but a version is 0, so that
+// nothing an application or an attacker wrote there hides an envelope from the census.
+func version(column string) string {
+	return fmt.Sprintf("iif(typeof(%[1]s) = 'integer' AND %[1]s BETWEEN 1 AND %[2]d, %[1]s, 0)", column, kek.MaxVersion)
+}
+
 // count counts the envelopes of a place version by version, each in one reading:
 // grouping them would sort them all, in memory that grows with the store.
 func (s *Store) count(ctx context.Context, p envelope.Place) (counts []store.Count, err error) {
 	query := fmt.Sprintf(`SELECT count(*) FILTER (WHERE v = ?1), min(v) FILTER (WHERE v > ?1) FROM (
-		  SELECT coalesce(%[2]s_kek_version, 0) v FROM %[1]s WHERE %[2]s_wrapped_dek IS NOT NULL
+		  SELECT %[3]s v FROM %[1]s WHERE %[2]s_wrapped_dek IS NOT NULL
 		  UNION ALL
-		  SELECT coalesce(kek_version, 0) FROM %[1]s WHERE %[2]s_wrapped_dek IS NOT NULL `+
-		`AND kek_version IS NOT %[2]s_kek_version
-		)`, p.Collection, p.Field)
+		  SELECT %[4]s FROM %[1]s WHERE %[2]s_wrapped_dek IS NOT NULL AND %[4]s <> %[3]s
+		)`, p.Collection, p.Field, version(p.Field+"_kek_version"), version("kek_version"))
 	for at := int64(-1); ; {
 		var n int
 		var next sql.NullInt64
@@ -170,7 +175,8 @@ func (s *Store) Page(
 			continue
 		}
 		fields = append(fields, f)
-		cols = append(cols, fmt.Sprintf("%[1]s_wrapped_dek, coalesce(%[1]s_kek_version, 0)", f))
+		cols = append(cols, fmt.Sprintf("CAST(%[1]s_wrapped_dek AS BLOB), %[1]s_wrapped_dek IS NOT NULL, %[2]s",
+			f, version(f+"_kek_version")))
 		old = append(old,
 			fmt.Sprintf("(%[1]s_wrapped_dek IS NOT NULL AND (%[1]s_kek_version IS NOT ?1 OR kek_version IS NOT ?1))", f))
 	}
@@ -184,8 +190,8 @@ func (s *Store) Page(
 	docs, err := collect(ctx, s.db, func(r *sql.Rows) (store.Document, error) { return scanDocument(r, fields) },
 		// +id has no declared type, which the driver would convert the id to. A NULL
 		// id is in no page: nothing can be swapped by it, and the census counts it.
-		fmt.Sprintf(`SELECT +id, coalesce(kek_version, 0), %s FROM %s WHERE %s (%s) AND id IS NOT NULL ORDER BY id LIMIT ?2`,
-			strings.Join(cols, ", "), c.Name, from, strings.Join(old, " OR ")), args...)
+		fmt.Sprintf(`SELECT +id, %s, %s FROM %s WHERE %s (%s) AND id IS NOT NULL ORDER BY id LIMIT ?2`,
+			version("kek_version"), strings.Join(cols, ", "), c.Name, from, strings.Join(old, " OR ")), args...)
 	if err != nil {
 		return nil, fmt.Errorf("read a page of %s: %w", c.Name, err)
 	}
@@ -194,17 +200,17 @@ func (s *Store) Page(
 
 func scanDocument(r *sql.Rows, fields []string) (store.Document, error) {
 	var d store.Document
-	held := make([]store.Held, len(fields))
+	held, there := make([]store.Held, len(fields)), make([]bool, len(fields))
 	into := []any{&d.ID, &d.Version}
 	for i, f := range fields {
 		held[i].Field = f
-		into = append(into, &held[i].WrappedDEK, &held[i].Version)
+		into = append(into, &held[i].WrappedDEK, &there[i], &held[i].Version)
 	}
 	if err := r.Scan(into...); err != nil {
 		return d, err
 	}
-	for _, h := range held {
-		if h.WrappedDEK != nil {
+	for i, h := range held {
+		if there[i] { // an empty one is none that a key opens, but it is there
 			d.Envelopes = append(d.Envelopes, h)
 		}
 	}
@@ -253,7 +259,7 @@ func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.S
 
 // swapQuery spells the compare-and-swap of design section 4.
 func swapQuery(c envelope.Collection, sw store.Swap) (string, []any) {
-	set, where := []string{"kek_version = ?"}, []string{"id = ?", "coalesce(kek_version, 0) = ?"}
+	set, where := []string{"kek_version = ?"}, []string{"id = ?", version("kek_version") + " = ?"}
 	args := []any{int(sw.To)}
 	for _, n := range sw.New {
 		set = append(set, n.Field+"_wrapped_dek = ?", n.Field+"_kek_version = ?")
@@ -263,7 +269,7 @@ func swapQuery(c envelope.Collection, sw store.Swap) (string, []any) {
 	seen := map[string]bool{}
 	for _, h := range sw.Old.Envelopes {
 		seen[h.Field] = true
-		where = append(where, "coalesce("+h.Field+"_kek_version, 0) = ?", "CAST("+h.Field+"_wrapped_dek AS BLOB) = ?")
+		where = append(where, version(h.Field+"_kek_version")+" = ?", "CAST("+h.Field+"_wrapped_dek AS BLOB) = ?")
 		args = append(args, int(h.Version), h.WrappedDEK)
 	}
 	for _, f := range c.Fields {

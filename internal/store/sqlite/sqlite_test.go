@@ -57,6 +57,15 @@ func (a application) Put(t *testing.T, r storetest.Record) {
 	}
 }
 
+func (a application) Spoil(t *testing.T, id any, field string, part storetest.Part, value any) {
+	t.Helper()
+	column := string(part)
+	if field != "" {
+		column = field + "_" + column
+	}
+	a.exec(t, fmt.Sprintf(`UPDATE things SET %s = ? WHERE id = ?`, column), value, id)
+}
+
 func (a application) Get(t *testing.T, collection string, id any, fields ...string) storetest.Record {
 	t.Helper()
 	r := storetest.Record{Collection: collection, ID: id, Envelopes: map[string]envelope.Envelope{}}

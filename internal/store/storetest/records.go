@@ -176,7 +176,7 @@ func testOneWins(t *testing.T, b Backend) {
 	}
 }
 
-func testBeats(t *testing.T, b Backend) {
+func testHeartbeats(t *testing.T, b Backend) {
 	s, _ := b.Open(t)
 	ctx := t.Context()
 	before, err := s.Now(ctx)

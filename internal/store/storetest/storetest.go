@@ -24,9 +24,21 @@ type Application interface {
 	Create(t *testing.T, c envelope.Collection)
 	// Put writes a record over whatever is there.
 	Put(t *testing.T, r Record)
+	// Spoil writes a value where the version or the wrapped DEK of a field of things
+	// stands, or with no field where the record's own version does.
+	Spoil(t *testing.T, id any, field string, part Part, value any)
 	// Get reads the fields of a record that hold an envelope.
 	Get(t *testing.T, collection string, id any, fields ...string) Record
 }
+
+// Part is a part of an envelope that can be spoiled.
+type Part string
+
+// Parts, by their names in a store.
+const (
+	Version    Part = "kek_version"
+	WrappedDEK Part = "wrapped_dek"
+)
 
 // Backend is one kind of store.
 type Backend struct {
@@ -49,7 +61,7 @@ func Run(t *testing.T, b Backend) {
 		{"ceremonies, of which nobody opens one twice (C08)", testCeremonies},
 		{"entries", testEntries},
 		{"one of many wins", testOneWins},
-		{"heartbeats", testBeats},
+		{"heartbeats", testHeartbeats},
 		{"a record that is not there", testAbsent},
 		{"census", testCensus},
 		{"pages", testPages},
@@ -58,6 +70,8 @@ func Run(t *testing.T, b Backend) {
 		{"swap of a record with three envelopes", testThree},
 		{"strangers", testStrangers},
 		{"something else in a field", testOdd},
+		{"a version that is none", testNoVersion},
+		{"a wrapped DEK that is none", testNoDEK},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
