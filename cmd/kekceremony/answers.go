@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -18,7 +18,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// answers is a file of answers for a run with nobody in the room. It says which
+// answers is a file of answers for an unattended run. It says which
 // ceremony it is for, and holds neither a PIN nor a signature: those names are
 // no questions.
 type answers struct {
@@ -27,17 +27,14 @@ type answers struct {
 	texts    map[string]string
 }
 
-// maxAnswers bounds the file in bytes.
-const maxAnswers = 1 << 20
-
 // readAnswers reads names and texts, nothing nested, each name once.
 func readAnswers(path string) (a answers, err error) {
 	a.path = printable.Text(path)
-	data, err := file.Read(path, file.Rules{Max: maxAnswers, Follow: true})
+	data, err := file.Read(path, file.Rules{Max: config.MaxFile, Follow: true})
 	if err != nil {
 		return a, fmt.Errorf("read answers: %w", err)
 	}
-	if err := yaml.UnmarshalWithOptions(data, &a.texts, yaml.Strict()); err != nil {
+	if err := config.Decode(data, &a.texts); err != nil {
 		return a, fmt.Errorf("read answers %s: want lines of NAME: TEXT, each name once", a.path)
 	}
 	a.ceremony = a.texts["ceremony"]

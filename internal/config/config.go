@@ -3,16 +3,12 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/file"
@@ -88,25 +84,22 @@ type Rehearsal struct {
 // maxParts bounds the custodians of a PIN.
 const maxParts = 4
 
-// maxConfig bounds the file in bytes.
-const maxConfig = 1 << 20
-
 // Read reads and checks a file.
 func Read(path string) (Config, error) {
 	c := Config{
 		Fleet:      Fleet{Heartbeat: 30 * time.Second, Live: 120 * time.Second},
 		Encryption: Encryption{PINParts: 1, PINTries: 3},
 	}
-	f, err := file.Open(path, file.Rules{Max: maxConfig, Follow: true})
+	f, err := file.Open(path, file.Rules{Max: MaxFile, Follow: true})
 	if err != nil {
 		return c, fmt.Errorf("read configuration: %w", err)
 	}
 	defer f.Close()
-	data, err := file.All(f, maxConfig)
+	data, err := file.All(f, MaxFile)
 	if err != nil {
 		return c, fmt.Errorf("read configuration: %w", err)
 	}
-	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+	if err := Decode(data, &c); err != nil {
 		return c, fmt.Errorf("read configuration %s: %s", printable.Text(path), cause(err))
 	}
 	info, err := f.Stat()

@@ -1,0 +1,61 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/token"
+)
+
+// MaxFile bounds a file of YAML that people bring, in bytes.
+const MaxFile = 64 << 10
+
+const (
+	maxDepth  = 8  // of brackets, and of "-" and "?" in a line
+	maxIndent = 40 // spaces that a line begins with
+)
+
+// Decode reads YAML whose names are all known, each once. It refuses anchors and
+// aliases, and what is nested deeper than any file of ours: ten levels of aliases, or
+// 200,000 brackets, cost a YAML parser gigabytes.
+func Decode(data []byte, into any) error {
+	if len(data) > MaxFile {
+		return fmt.Errorf("more than %d bytes", MaxFile)
+	}
+	if err := shallow(lexer.Tokenize(string(data))); err != nil {
+		return err
+	}
+	err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(into)
+	if errors.Is(err, io.EOF) {
+		return nil // an empty file
+	}
+	return err
+}
+
+// shallow refuses, before the parser, what would be deep.
+func shallow(tokens token.Tokens) error {
+	line, marks, depth := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position.Line != line {
+			line, marks = t.Position.Line, 0
+		}
+		switch t.Type {
+		case token.AnchorType, token.AliasType, token.MergeKeyType:
+			return fmt.Errorf("line %d: anchors and aliases are not read", line)
+		case token.SequenceStartType, token.MappingStartType:
+			depth++
+		case token.SequenceEndType, token.MappingEndType:
+			depth--
+		case token.SequenceEntryType, token.MappingKeyType:
+			marks++
+		}
+		if depth > maxDepth || marks > maxDepth || t.Position.IndentNum > maxIndent {
+			return fmt.Errorf("line %d: nested too deep", line)
+		}
+	}
+	return nil
+}
