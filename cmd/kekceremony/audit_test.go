@@ -101,7 +101,7 @@ func TestAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	if code, out, _ := run(t, both...); code != 4 ||
-		!strings.Contains(out, "it has 2 ceremonies, and there are bundles of 1") {
+		!strings.Contains(out, "it has 2 ceremonies, but there are bundles of 1") {
 		t.Errorf("the newest bundle dropped: exit %d\n%s", code, out)
 	}
 }

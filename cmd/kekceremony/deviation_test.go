@@ -31,7 +31,7 @@ func TestWizardDeviation(t *testing.T) {
 	w.fill("place")
 	refused := w.until("d deviation")
 	if !strings.Contains(refused, "REFUSED: module_sha256: was") ||
-		!strings.Contains(refused, "your reason is written down") {
+		!strings.Contains(refused, "your reason is recorded") {
 		t.Errorf("the page of the deviation:\n%s", refused)
 	}
 	w.tmux("send-keys", "d")

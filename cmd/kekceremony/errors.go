@@ -31,6 +31,7 @@ const (
 	exitRefused    = 3  // refused by a rule; nothing was changed
 	exitBad        = 4  // the transcript is bad
 	exitIncomplete = 5  // the transcript is incomplete
+	exitDue        = 6  // something is due (status --check)
 	exitAgain      = 75 // people or parts are missing, or it was interrupted: run it again
 )
 
@@ -45,6 +46,9 @@ type badTranscript struct{ err error }
 
 func (e *badTranscript) Error() string { return e.err.Error() }
 func (e *badTranscript) Unwrap() error { return e.err }
+
+// errDue is what status --check ends with.
+var errDue = errors.New("something is due")
 
 // childError is a command run by rehearse that ended with a code; it has said why.
 type childError struct{ code int }
@@ -61,6 +65,7 @@ type outcome struct {
 // outcomes is looked through from the top; the first match decides.
 var outcomes = []outcome{
 	{engine.ErrNothingDue, exitDone, ""},
+	{errDue, exitDue, "run the command that stands under due"},
 	{engine.ErrDisagreed, exitIncomplete,
 		"the acts are done, and each verdict is in the transcript; more signatures do not change it"},
 	{engine.ErrInterrupted, exitAgain, "everything up to here is in the transcript; the same command continues"},

@@ -46,7 +46,7 @@ func (o *options) readConfig() (config.Config, error) {
 	return c, nil
 }
 
-// terminal is nil when nobody is in the room.
+// terminal is nil when the run is unattended.
 func (o *options) terminal() (*term.Terminal, error) {
 	switch o.ui {
 	case "none":

@@ -15,35 +15,47 @@ import (
 )
 
 func statusCommand(o *options) *cobra.Command {
-	return &cobra.Command{
+	var check bool
+	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show lock, versions, envelopes, fleet, last ceremony, and what is due",
 		Long: `status reads the store and uses no token. The versions that processes report are
-claims; "kekceremony verify" checks them.`,
+claims; "kekceremony verify" checks them. With --check the exit code is 6 while
+anything is due: an unfinished ceremony, envelopes at another version, a live
+process that has trouble or writes another version.`,
 		Args: cobra.NoArgs,
-		RunE: ran(func(cmd *cobra.Command, _ []string) error { return showStatus(cmd.Context(), cmd.OutOrStdout(), o) }),
+		RunE: ran(func(cmd *cobra.Command, _ []string) error {
+			due, err := showStatus(cmd.Context(), cmd.OutOrStdout(), o)
+			if err == nil && check && due > 0 {
+				err = fmt.Errorf("status: %w", errDue)
+			}
+			return err
+		}),
 	}
+	cmd.Flags().BoolVar(&check, "check", false, "exit with code 6 while anything is due")
+	return cmd
 }
 
-func showStatus(ctx context.Context, w io.Writer, o *options) error {
+// showStatus returns how much is due.
+func showStatus(ctx context.Context, w io.Writer, o *options) (due int, err error) {
 	cfg, err := o.readConfig()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	s, err := parts(ctx, cfg, nil, 0)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer s.Store.Close()
 	st, err := status.Look(ctx, status.Site{Store: s.Store, Catalogue: s.Catalogue, Live: s.Fleet.Live,
 		Expect: s.Fleet.Expect, Resume: steps.Resume})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if o.json {
-		return writeJSON(w, st)
+		return len(st.Due), writeJSON(w, st)
 	}
-	return writeStatus(w, st)
+	return len(st.Due), writeStatus(w, st)
 }
 
 func writeJSON(w io.Writer, v any) error {

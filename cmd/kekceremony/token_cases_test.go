@@ -74,7 +74,7 @@ func TestP04(t *testing.T) {
 	// A new run compares with the last ceremony.
 	fault.Set("hide " + first)
 	if code, _, errs := run(t, rotateTo(parts, 3)...); code != 3 || !strings.Contains(errs, "serial: ") ||
-		!strings.Contains(errs, "that of the last ceremony") {
+		!strings.Contains(errs, "differs from the last ceremony") {
 		t.Errorf("exit %d\n%s", code, errs)
 	}
 	if made := fault.Count("token"); made != 2 {

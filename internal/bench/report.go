@@ -16,19 +16,21 @@ import (
 func (l lab) report(ctx context.Context, w io.Writer, most int) error {
 	fmt.Fprintf(w, `# Performance
 
-Written by `+"`make bench`"+`, in one run on one machine. Only the ratios mean
-anything elsewhere.
+`+"`make bench`"+` writes this page, in one run on one machine. Only the ratios
+mean anything on another machine.
 
 %s
 ## The rotation against the raw loops
 
-(a) is a loop in C that does what a re-wrap does on the same SoftHSM2 token with
-two AES-256 token keys on one session: unwrap, wrap with a random IV, unwrap
-again, compare. (b) is a loop that updates the same columns of the same rows of
-the same SQLite file, a thousand to a transaction, as durable as ours. (c) is the
-re-wrap step of a whole `+"`kekceremony rotate --ui none`"+`, with one process of
-the fleet beating beside it. The share is (c) by the slower of (a) and (b). Peak memory
-is that of the process that reads and writes; its keeper holds a page at a time.
+An envelope is an encrypted field with its wrapped data key. (a) is a loop in C that
+does what a re-wrap does, on the same SoftHSM2 token with two AES-256 token keys on one
+session: unwrap, wrap with a random IV, unwrap again, compare. (b) is a loop that
+updates the same columns of the same rows of the same SQLite file, a thousand per
+transaction, as durably as the store does. (c) is the re-wrap step of a whole
+`+"`kekceremony rotate --ui none`"+`, while one process of the fleet sends
+heartbeats, its signs of life. The share is (c) divided by the slower of (a) and (b).
+Peak memory is that of the process that reads and writes; its keeper, the child process
+with the PKCS#11 module, has one page in memory at a time.
 
 | envelopes | (a) re-wraps/s | (a) with an idle thread | (b) updates/s | (c) envelopes/s `+
 		`| share | peak memory | sessions |
@@ -48,8 +50,9 @@ is that of the process that reads and writes; its keeper holds a page at a time.
 	}
 	first, last := all[0], all[len(all)-1]
 	fmt.Fprintf(w, `
-Wanted: a share of at least 0.85 at the most envelopes: %.2f, %s. Less than 96 MiB:
-%s. Memory at most 10 %% apart between the fewest and the most: %.1f %%, %s.
+Targets: a share of at least 0.85 at the most envelopes: %.2f, %s. Peak memory below
+96 MiB: %s. Peak memory at the fewest and at the most envelopes differs by at most 10 %%:
+%.1f %%, %s.
 
 `, last.share(), met(last.share() >= 0.85), met(last.peak < 96<<10), 100*apart(first.peak, last.peak),
 		met(apart(first.peak, last.peak) < 0.10))
@@ -70,9 +73,9 @@ func (l lab) isolation(ctx context.Context, w io.Writer) error {
 	}
 	fmt.Fprintf(w, `## What the keeper costs
 
-Pages of 512 envelopes, re-wrapped in turn by a provider in this process and by one in
-a keeper, on the same token, one session each: %.0f/s and %.0f/s, a share of %.2f.
-Wanted: at least 0.90, %s.
+A provider in this process and one in a keeper re-wrap pages of 512 envelopes in turn, on
+the same token, with one session each: %.0f/s and %.0f/s, a share of %.2f.
+Target: at least 0.90, %s.
 
 `, s.here, s.kept, s.kept/s.here, met(s.kept >= 0.9*s.here))
 	return nil
@@ -83,17 +86,17 @@ func (l lab) bound(ctx context.Context, w io.Writer, last rotated) error {
 	profile, err := l.profile(ctx)
 	fmt.Fprintf(w, `## What bounds it
 
-The token. The re-wrap stage waits for nothing: reading and writing continue beside
-it, and take a fraction of its time. CPU time of the pipeline at 100,000
-envelopes, each function with all that it calls, by go tool pprof:
+The token. The re-wrap stage waits for nothing: reading and writing run beside it, and
+take a fraction of its time. This is the CPU time of the pipeline at 100,000 envelopes,
+each function with all that it calls, by go tool pprof:
 
 `+"```\n%s\n```"+`
 
 SoftHSM2 opens, locks, reads and closes files of its token directory for every
-operation, some 50 system calls to a re-wrap. In a process with a second thread,
-even an idle one, the C library and the kernel take locks for them that a single
-thread need not: the raw loop itself does %.2f of its rate then, and our share of
-that is %.2f. What makes up the rest was not measured.
+operation, some 50 system calls per re-wrap. In a process with a second thread, even an
+idle one, the C library and the kernel take locks for these calls that a single thread
+does not need. The raw loop itself then reaches %.2f of its rate, and the rotation
+reaches %.2f of that. The cause of the rest was not measured.
 
 `, profile, last.rawIdle/last.rawToken, last.rate()/min(last.rawIdle, last.rawStore))
 	return err
@@ -107,8 +110,8 @@ func (l lab) slow(ctx context.Context, w io.Writer) error {
 	}
 	fmt.Fprint(w, `## A token that takes 1 ms a call
 
-(d) The pipeline through a module that makes every call of a cipher take 1 ms
-longer, on each session by itself: six calls to a re-wrap.
+(d) is the pipeline through a module that makes every cipher call take 1 ms longer, on
+each session independently: six calls per re-wrap.
 
 | sessions | envelopes/s |
 |---|---:|
@@ -124,7 +127,7 @@ longer, on each session by itself: six calls to a re-wrap.
 		fmt.Fprintf(w, "| %s | %.0f |\n", name, s.rate)
 	}
 	adaptive := all[len(all)-1].rate
-	fmt.Fprintf(w, "\nWanted: at least 0.90 of the best fixed count: %.2f, %s.\n",
+	fmt.Fprintf(w, "\nTarget: at least 0.90 of the best fixed count: %.2f, %s.\n",
 		adaptive/best, met(adaptive >= 0.9*best))
 	return nil
 }

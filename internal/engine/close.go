@@ -41,6 +41,11 @@ func (e *engine) core(ctx context.Context) ([]byte, error) {
 	if err := e.done(); err != nil {
 		return nil, err
 	}
+	if e.log.State.Outcome == transcript.OutcomeDone && e.log.Copied > 0 {
+		if err := e.lookAgain(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if e.log.State.Outcome == "" {
 		if _, err := e.append(ctx, transcript.Closed, "", e.closing()); err != nil {
 			return nil, err

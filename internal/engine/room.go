@@ -33,7 +33,7 @@ var (
 	ErrBack   = errors.New("back to the previous question")
 	ErrLater  = signing.ErrLater
 	ErrEnough = signing.ErrEnough
-	ErrNobody = errors.New("nobody is in the room")
+	ErrNobody = errors.New("no people are at this console")
 )
 
 // What a room is asked to sign.

@@ -242,4 +242,16 @@ func (st *Status) due() {
 			fmt.Sprintf("kekceremony rotate --to-version %d", st.Active),
 		})
 	}
+	for _, p := range st.Fleet {
+		switch {
+		case !p.Live:
+		case p.Trouble != "":
+			st.Due = append(st.Due, Due{p.Process + " has trouble: " + p.Trouble, "kekceremony verify"})
+		case p.Writes != st.Active:
+			st.Due = append(st.Due, Due{
+				fmt.Sprintf("%s writes version %d, not the active version %d", p.Process, p.Writes, st.Active),
+				"kekceremony verify",
+			})
+		}
+	}
 }

@@ -3,11 +3,15 @@ package steps_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/steps"
@@ -80,5 +84,55 @@ func TestPlantedAbort(t *testing.T) {
 	}
 	if err := engine.Run(t.Context(), *site(t, parts), room, steps.Generate(2)); !errors.Is(err, history.ErrHistory) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// notMaking is a provider whose token is lost when a key is to be generated.
+type notMaking struct{ provider.Provider }
+
+func (notMaking) Generate(context.Context, kek.Name) error { return provider.ErrGone }
+
+// TestPlantedEnd: people approve a key, and the token is gone before it is generated.
+// Somebody who may write to the store writes that everything was done, and closes the
+// ceremony. The same command looks for the key before it asks anybody to sign that end.
+func TestPlantedEnd(t *testing.T) {
+	t.Parallel()
+	for _, fresh := range []bool{false, true} { // the console that began, and one that has no bundle yet
+		t.Run(fmt.Sprint(fresh), func(t *testing.T) {
+			t.Parallel()
+			parts, s := installed(t)
+			open := s.OpenProvider
+			s.OpenProvider = func(ctx context.Context, known func(map[string]string) error) (provider.Provider, error) {
+				p, err := open(ctx, known)
+				return notMaking{p}, err
+			}
+			if err := engine.Run(t.Context(), *s, nobody(parts), steps.Generate(2)); !errors.Is(err, provider.ErrGone) {
+				t.Fatal(err)
+			}
+			fence := stored{planter{s.Store}}
+			if fresh {
+				for _, dir := range bundles(t, parts, transcript.KindGenerate) {
+					if err := os.RemoveAll(dir); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			pen := transcripttest.TakeUp(t, fence, "")
+			n := kek.NameOf(kek.Chain(pen.Events[0].Facts[transcript.FactChain]), 2)
+			pen.Add(transcript.Done, transcript.ActGenerate, transcript.Facts{transcript.FactLabel: n.Label,
+				"key_id": n.HexID()})
+			pen.Add(transcript.Begun, transcript.ActCanary, nil)
+			pen.Add(transcript.Done, transcript.ActCanary, transcript.Facts{transcript.FactCanary(2): strings.Repeat("0", 64)})
+			pen.Add(transcript.Closed, "", transcript.Facts{transcript.FactOutcome: transcript.OutcomeDone})
+			room := consenting{Unattended: nobody(parts)}
+			room.consent = func(ctx context.Context, r engine.Request) (engine.Consent, error) {
+				t.Errorf("people were asked to sign: %s", r.Purpose)
+				return engine.Consent{}, engine.ErrLater
+			}
+			err := engine.Run(t.Context(), *site(t, parts), room, steps.Generate(2))
+			if !errors.Is(err, history.ErrHistory) || !strings.Contains(fmt.Sprint(err), "step generate") {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }

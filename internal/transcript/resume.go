@@ -57,10 +57,11 @@ func (w *Writer) recover(ctx context.Context) (torn string, err error) {
 	}
 	switch {
 	case bytes.HasPrefix(stored, disk):
-		if _, err := file.Append(w.log, stored[len(disk):]); err != nil {
+		more := stored[len(disk):]
+		if _, err := file.Append(w.log, more); err != nil {
 			return "", err
 		}
-		disk = stored
+		w.Copied, disk = bytes.Count(more, []byte("\n")), stored
 	case !bytes.HasPrefix(disk, stored):
 		return "", ErrForked
 	}

@@ -115,7 +115,7 @@ func TestProbeLines(t *testing.T) {
 				detail = v.Detail
 			}
 		})
-		if err != nil || !strings.HasPrefix(detail, "note: it says 32 bytes where 48 come") {
+		if err != nil || !strings.HasPrefix(detail, "note: it reports 32 bytes where 48 come") {
 			t.Errorf("%v, %q", err, detail)
 		}
 	})
