@@ -74,7 +74,12 @@ func (s scene) keeps(before remembered) {
 	s.approvedOnce(before.log, after.log)
 }
 
-// approvedOnce demands that nobody was asked again for the approval of an act that had begun.
+// reworded are the acts of which the plan reads otherwise than in be36a20: an approval that covers one of them is asked
+// again, once.
+var reworded = []string{transcript.ActCanary, transcript.ActLock, transcript.ActChange}
+
+// approvedOnce demands that nobody was asked again for the approval of an act that had begun, unless its plan was
+// reworded.
 func (s scene) approvedOnce(before, after []byte) {
 	s.t.Helper()
 	events, err := transcript.ParseLog(after)
@@ -82,12 +87,18 @@ func (s scene) approvedOnce(before, after []byte) {
 		s.t.Fatal(err)
 	}
 	n := bytes.Count(before, []byte("\n"))
+	again := map[string]int{}
 	for _, plan := range events[n:] {
 		acts := strings.Fields(plan.Facts["acts"])
 		_, begun := transcripttest.Last(events[:n], func(e transcript.Event) bool {
 			return e.Kind == transcript.Begun && slices.Contains(acts, e.Step)
 		})
-		if plan.Kind == transcript.Plan && begun {
+		if plan.Kind != transcript.Plan || !begun {
+			continue
+		}
+		again[plan.Step]++
+		isReworded := slices.ContainsFunc(acts, func(act string) bool { return slices.Contains(reworded, act) })
+		if !isReworded || again[plan.Step] > 1 {
 			s.t.Errorf("step %s: the approval of %v is asked again", plan.Step, acts)
 		}
 	}

@@ -51,7 +51,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestAbortInterrupted: a rotation continues when the command that gives it up was interrupted.
+// TestAbortInterrupted: a rotation continues when the command that aborts it was interrupted.
 func TestAbortInterrupted(t *testing.T) {
 	needHostName(t)
 	for _, c := range interruptedCases(t, "abort-0[1-4]-*") {
