@@ -87,6 +87,20 @@ var twists = []twist{
 		swap(&c.roster, `" `, `",valid-after="20200101000000Z",valid-before="20300101000000Z" `)
 	}, ""},
 	{"not valid any more", func(c *signedCase) { swap(&c.roster, `" `, `",valid-before="20200101000000Z" `) }, ""},
+	{"valid since before 1970", func(c *signedCase) { swap(&c.roster, `" `, `",valid-after="19691231235959Z" `) }, ""},
+	{"valid since the year 0", func(c *signedCase) { swap(&c.roster, `" `, `",valid-after="00000101000000Z" `) }, ""},
+	{"valid since the epoch", func(c *signedCase) { swap(&c.roster, `" `, `",valid-after="19700101000000Z" `) }, ""},
+	{"valid until the epoch", func(c *signedCase) { swap(&c.roster, `" `, `",valid-before="19700101000000Z" `) }, ""},
+	{"valid until before 1970", func(c *signedCase) { swap(&c.roster, `" `, `",valid-before="19001231235959Z" `) }, ""},
+	{"valid since one second", func(c *signedCase) { swap(&c.roster, `" `, `",valid-after="19700101000001Z" `) }, ""},
+	{"valid until the year 9999",
+		func(c *signedCase) { swap(&c.roster, `" `, `",valid-before="99991231235959Z" `) }, "one order of the dates"},
+	{"valid from after to before", func(c *signedCase) {
+		swap(&c.roster, `" `, `",valid-after="20300101000000Z",valid-before="20200101000000Z" `)
+	}, ""},
+	{"valid since a day that is none", func(c *signedCase) {
+		swap(&c.roster, `" `, `",valid-after="20200230000000Z" `)
+	}, "days that there are"},
 	{"a certificate authority", func(c *signedCase) { swap(&c.roster, `namespaces=`, `cert-authority,namespaces=`) }, ""},
 	{"an empty line", func(c *signedCase) { c.roster += "\n" }, ""},
 	{"the quorum is not told", func(c *signedCase) { swap(&c.roster, "# quorum: 1\n", "") }, "a quorum line"},

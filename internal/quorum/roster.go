@@ -236,6 +236,9 @@ func validTime(text string) (time.Time, error) {
 	if err != nil {
 		return t, fmt.Errorf("%q: want YYYYMMDDHHMMSSZ, in UTC, with the Z", text)
 	}
+	if t.Unix() <= 0 { // stock ssh-keygen refuses it
+		return t, fmt.Errorf("%q: want a time after 1970-01-01 00:00:00", text)
+	}
 	return t, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,7 +46,11 @@ func start(c Config, t *term.Terminal) (*Provider, error) {
 	if t != nil {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, t.In, t.Out)
 	}
-	if err := cmd.Start(); err != nil {
+	err = closeOnExec()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
 		conn.Close()
 		return nil, err
 	}
@@ -75,6 +80,21 @@ func listening() (*lastWords, *os.File, error) {
 	words := &lastWords{heard: make(chan struct{})}
 	go words.listen(r)
 	return words, w, nil
+}
+
+// closeOnExec keeps from children what this process was started with: a descriptor that
+// a shell left open may be of a file that no module should read or write.
+func closeOnExec() error {
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		if fd, err := strconv.Atoi(d.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd) // the directory's own is closed by now, which does no harm
+		}
+	}
+	return nil
 }
 
 // environment is what the child gets of ours. A goroutine that is preempted by a signal

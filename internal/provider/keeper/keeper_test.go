@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -189,6 +191,39 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestInherited: a descriptor that was open when this process began, as a shell leaves
+// one, is not the child's. A module could read what it is of, or write there.
+func TestInherited(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "another secret")
+	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.Open(path, unix.O_RDWR, 0) // without O_CLOEXEC
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	t.Setenv(env.Variable(1), strings.Repeat("42", kek.Size))
+	open(t, keeper.Config{Settings: env.Config{}})
+	for _, child := range keepers(t) {
+		list, err := filepath.Glob("/proc/" + child + "/fd/*")
+		if err != nil || len(list) < 3 {
+			t.Fatalf("descriptors %v, %v", list, err)
+		}
+		for _, d := range list {
+			if to, _ := os.Readlink(d); to == path { // some have gone since
+				t.Errorf("the child has %s", to)
+			}
+		}
+	}
+}
+
+// keepers are the process numbers of this process's children.
+func keepers(t *testing.T) []string {
+	t.Helper()
+	return strings.Fields(pkcs11test.Run(t, "pgrep", "-P", strconv.Itoa(os.Getpid()), "-f", "keeper$"))
+}
+
 // TestEnvironment: the child has the variables that it is given, and no other.
 func TestEnvironment(t *testing.T) {
 	t.Setenv(env.Variable(1), strings.Repeat("42", kek.Size))
@@ -197,7 +232,7 @@ func TestEnvironment(t *testing.T) {
 	if _, err := p.Find(t.Context(), kek.NameOf(chain, 1)); err != nil {
 		t.Error(err)
 	}
-	for child := range strings.FieldsSeq(pkcs11test.Run(t, "pgrep", "-P", strconv.Itoa(os.Getpid()), "-f", "keeper$")) {
+	for _, child := range keepers(t) {
 		its, err := os.ReadFile("/proc/" + child + "/environ")
 		if err != nil {
 			t.Fatal(err)
