@@ -6,6 +6,7 @@ package env
 import (
 	"bytes"
 	"context"
+	"crypto/cipher"
 	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
@@ -42,6 +43,7 @@ type Provider struct {
 	cfg     Config
 	environ []string
 	keys    map[kek.Version]*secret.Buffer
+	aeads   map[kek.Version]cipher.AEAD // of keys, those that were used
 }
 
 var _ provider.Provider = (*Provider)(nil)
@@ -50,7 +52,7 @@ var _ provider.Provider = (*Provider)(nil)
 // doubled or equal key refuses all of it; an error names the variable, never
 // its value.
 func Open(cfg Config, environ []string) (*Provider, error) {
-	p := &Provider{cfg: cfg, environ: environ}
+	p := &Provider{cfg: cfg, environ: environ, aeads: map[kek.Version]cipher.AEAD{}}
 	return p, p.load()
 }
 
@@ -64,6 +66,11 @@ func (p *Provider) load() error {
 	if err != nil {
 		wipe(keys)
 		return err
+	}
+	for v, old := range p.keys {
+		if now, ok := keys[v]; !ok || subtle.ConstantTimeCompare(old.Bytes(), now.Bytes()) != 1 {
+			delete(p.aeads, v)
+		}
 	}
 	wipe(p.keys)
 	p.keys = keys
@@ -185,6 +192,6 @@ func (p *Provider) Find(_ context.Context, n kek.Name) (provider.Key, error) {
 // Close wipes the keys.
 func (p *Provider) Close() error {
 	wipe(p.keys)
-	p.keys = nil
+	p.keys, p.aeads = nil, nil
 	return nil
 }

@@ -14,12 +14,21 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider/gcm"
 )
 
+// aead is made once for each key: crypto/aes keeps an expanded copy on the heap, which
+// nobody can wipe.
 func (p *Provider) aead(n kek.Name) (cipher.AEAD, error) {
 	key, ok := p.keys[n.Version]
 	if !ok {
 		return nil, fmt.Errorf("%s: %w", Variable(n.Version), provider.ErrNoKey)
 	}
-	return newGCM(key.Bytes())
+	if known, ok := p.aeads[n.Version]; ok {
+		return known, nil
+	}
+	made, err := newGCM(key.Bytes())
+	if err == nil {
+		p.aeads[n.Version] = made
+	}
+	return made, err
 }
 
 func newGCM(key []byte) (cipher.AEAD, error) {
