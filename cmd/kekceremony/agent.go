@@ -23,7 +23,7 @@ func agentCommand(o *options) *cobra.Command {
 	var role string
 	cmd := &cobra.Command{
 		Use:   "agent --role ROLE",
-		Short: "Report that this host holds every key version: the heartbeat of a process of the fleet",
+		Short: "Report that this host holds every key version (the heartbeat of a fleet process)",
 		Args:  cobra.NoArgs,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			cfg, err := o.readConfig()

@@ -84,7 +84,7 @@ func answersCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "answers", Short: "Check a file of answers", Args: cobra.NoArgs}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "check FILE",
-		Short: "List every open and every unknown answer of a file; exit 0 when there is none",
+		Short: "List missing answers and unknown names of a file; exit 0 if there are none",
 		Long: `check lists every question of the ceremony that the file leaves open, and every
 name in it that is not a question. The file has lines of NAME: TEXT. Its line
 "ceremony: install", rotate or generate names the ceremony it is for.`,

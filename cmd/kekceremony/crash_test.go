@@ -161,7 +161,7 @@ func crash(
 // again waits for a failure, and tries the step once more with a module that works.
 func (p *pane) again(parts rehearsal.Parts, fault *pkcs11test.Fault, says string) {
 	p.t.Helper()
-	if s := p.goOn(parts, regexp.MustCompile(`REFUSED`)); !strings.Contains(strings.Join(strings.Fields(s), " "), says) {
+	if s := p.goOn(parts, regexp.MustCompile(`Refused`)); !strings.Contains(strings.Join(strings.Fields(s), " "), says) {
 		p.t.Errorf("want %q:\n%s", says, s)
 	}
 	fault.Set()
@@ -177,7 +177,7 @@ func TestCrashInWizard(t *testing.T) {
 	patience(t, parts)
 
 	p := wizardOf(t, parts, "install")
-	p.goOn(parts, regexp.MustCompile(`REFUSED`))
+	p.goOn(parts, regexp.MustCompile(`Refused`))
 	p.tmux("send-keys", "s")
 	restored(t, p, 75)
 

@@ -30,7 +30,7 @@ func TestWizardDeviation(t *testing.T) {
 	attend(w, "alice", "bob")
 	w.fill("place")
 	refused := w.until("d deviation")
-	if !strings.Contains(refused, "REFUSED: module_sha256: was") ||
+	if !strings.Contains(refused, "Refused: module_sha256: was") ||
 		!strings.Contains(refused, "your reason is recorded") {
 		t.Errorf("the page of the deviation:\n%s", refused)
 	}

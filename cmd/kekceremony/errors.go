@@ -65,7 +65,7 @@ type outcome struct {
 // outcomes is looked through from the top; the first match decides.
 var outcomes = []outcome{
 	{engine.ErrNothingDue, exitDone, ""},
-	{errDue, exitDue, "run the command that stands under due"},
+	{errDue, exitDue, "run the command listed under due"},
 	{engine.ErrDisagreed, exitIncomplete,
 		"the acts are done, and each verdict is in the transcript; more signatures do not change it"},
 	{engine.ErrInterrupted, exitAgain, "everything up to here is in the transcript; the same command continues"},
@@ -94,7 +94,7 @@ var outcomes = []outcome{
 			"or as deviation.NAME in the answers; this run changed nothing"},
 	{engine.ErrMode, exitRefused, "use the configuration with which this store was installed"},
 	{steps.ErrStrangers, exitRefused, "name every place under catalogue in the configuration"},
-	{steps.ErrExclude, exitRefused, "name it as the re-wrap named it; or abort this ceremony: kekceremony abort"},
+	{steps.ErrExclude, exitRefused, "use the name that the re-wrap printed, or run kekceremony abort"},
 	{engine.ErrPlanMoved, exitRefused, "run the same command and approve the plan as it is now"},
 	{steps.ErrVersion, exitRefused, "kekceremony rotate --to-version takes the next version, or an older one"},
 	{steps.ErrFrom, exitRefused,
@@ -105,11 +105,11 @@ var outcomes = []outcome{
 	{engine.ErrUndone, exitFailed, "look at the transcript, then run the same command"},
 	{rewrap.ErrRestless, exitFailed, "find out what keeps writing them; then run the same command"},
 	{rewrap.ErrUndecryptable, exitFailed,
-		"the others are re-wrapped, nothing was retired; repair them and run the same command, " +
+		"all others are re-wrapped, nothing was retired; repair these and rerun the command, " +
 			"or abort and rotate with --exclude"},
 	{steps.ErrOtherToken, exitRefused,
 		"insert the one that this ceremony was approved with; then the same command continues"},
-	{provider.ErrGone, exitAgain, "bring the token back; then the same command continues"},
+	{provider.ErrGone, exitAgain, "reconnect the token, then run the same command"},
 	{provider.ErrBusy, exitAgain, "wait, or set fewer encryption.pkcs11.sessions; the same command continues"},
 	{provider.ErrPINLocked, exitRefused,
 		"the token's security officer must reset the PIN; if the count is this program's own, remove its file"},

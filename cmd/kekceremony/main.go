@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/secret"
 )
 
@@ -18,7 +19,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 // run is the whole program but its exit.
 func run(args []string) int {
 	registerProviders()
-	if err := secret.Harden(); err != nil {
+	if err := errors.Join(pkcs11.CheckBuild(), secret.Harden()); err != nil {
 		return report(os.Stderr, err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM,
@@ -41,7 +42,7 @@ func root() *cobra.Command {
 		Use:   "kekceremony",
 		Short: "Run the key ceremonies of a KEK, M of N, with a signed transcript",
 		Long: `kekceremony runs the key ceremonies of a KEK (key-encryption key): M of N
-operators install it, rotate it, and leave a transcript that anybody checks
+operators install it, rotate it, and leave a transcript that anyone can check
 with ssh-keygen and sha256sum. To try everything with temporary parts, run
 "kekceremony rehearse".`,
 		SilenceErrors: true,

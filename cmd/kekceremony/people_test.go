@@ -151,7 +151,7 @@ func (p people) fill(w *pane, page string) {
 	if page == "leaving" {
 		w.enter("bags closed", "100201, the token")
 		w.enter("Time on the wall clock now", "n/a: no clock on the wall")
-		w.enter("Did anything deviate", "nothing")
+		w.enter("Deviations from the script", "nothing")
 		w.correct("refused: differed: want", "none")
 		return
 	}
@@ -163,10 +163,10 @@ func (p people) fill(w *pane, page string) {
 	}
 	w.enter("Who authorized", "the security officer, ticket 4711")
 	w.enter("Who is who", "op9: Example Ltd, operator")
-	w.correct("refused: people: a name is not in the roster: op1, op2, op3;",
+	w.correct("refused: people: use names of the roster: op1, op2, op3;",
 		"op1: Example Ltd, operator; op2: Example Ltd, operator; op3: Other Ltd, operator")
 	w.enter("Time on the wall clock", "2001-01-01 00:00, op1")
-	w.correct("refused: clock: the console's clock says", time.Now().UTC().Format("2006-01-02 15:04")+", op1")
+	w.correct("refused: clock: correct the console's clock", time.Now().UTC().Format("2006-01-02 15:04")+", op1")
 	w.enter("bags opened", "100200, op2")
 	w.enter("Independent witness", "video 17")
 }

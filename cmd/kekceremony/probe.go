@@ -41,7 +41,7 @@ does not count login attempts: a few wrong PINs may lock the token.`,
 	f.StringVar(&token.TokenLabel, "token", "", "label of the token")
 	f.StringVar(&token.TokenSerial, "serial", "", "serial of the token, where two have one label")
 	f.StringVar(&token.InitArgs, "init-args", "", "string that the module needs in C_Initialize, if any")
-	f.StringVar(&pinFile, "pin-file", "", "file of mode 0600 with the PIN; else it is asked for")
+	f.StringVar(&pinFile, "pin-file", "", "file of mode 0600 with the PIN; default: a prompt")
 	f.StringSliceVar(&token.Environment, "env", nil,
 		"environment variable passed to the module, which gets no other; may be repeated")
 	f.DurationVar(&token.Deadline, "deadline", 0, "longest time of a call into the module (default 1m)")

@@ -43,7 +43,7 @@ func rehearseCommand(o *options) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&r.provider, "provider", "pkcs11", "pkcs11 (SoftHSM2) or env")
 	cmd.Flags().IntVar(&r.records, "records", 1000, "records to re-wrap")
-	cmd.Flags().IntVar(&r.rate, "rate", 0, "envelopes per second at most; 0 is no limit")
+	cmd.Flags().IntVar(&r.rate, "rate", 0, "maximum envelopes per second; 0: no limit")
 	cmd.Flags().StringVar(&r.dir, "dir", "", "directory of the rehearsal; continues an existing one")
 	return cmd
 }

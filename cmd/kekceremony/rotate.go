@@ -41,12 +41,12 @@ func rotateCommand(o *options) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&from, "from-version", "",
-		"active version: any other is refused; to continue a rotation, the version it began with")
+		"expected active version; to continue a rotation, the version it began with")
 	f.StringVar(&to, "to-version", "", "version to rotate to")
-	f.IntVar(&rate, "rate", 0, "envelopes per second at most; 0 is no limit")
+	f.IntVar(&rate, "rate", 0, "maximum envelopes per second; 0: no limit")
 	f.StringArrayVar(&exclude, "exclude", nil,
-		"envelope that may be left when no key opens it, as the re-wrap named it; may be repeated")
-	f.IntVar(&o.sessions, "sessions", 0, "sessions of the token that re-wrap at once; 0 is as many as are fastest")
+		"envelope to exclude if no key opens it, as the re-wrap named it; may be repeated")
+	f.IntVar(&o.sessions, "sessions", 0, "token sessions that re-wrap in parallel; 0: find the fastest number")
 	_ = cmd.MarkFlagRequired("to-version")
 	return cmd
 }

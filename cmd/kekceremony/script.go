@@ -31,7 +31,7 @@ script_sha256 in the first line of the transcript.`,
 					strings.Join(kinds(), ", "))}
 			}
 			if made && c.Kind != transcript.KindRotate {
-				return &usageError{fmt.Errorf("script of %s: --made is of a rotation", c.Kind)}
+				return &usageError{fmt.Errorf("script of %s: --made is for rotate", c.Kind)}
 			}
 			return write(cmd.OutOrStdout(), format, c.Script(version(), made))
 		}),

@@ -52,10 +52,10 @@ func TestP04(t *testing.T) {
 	p := wizardOf(t, parts, "rotate", "--to-version", "2", "--rate", "30")
 	p.goOn(parts, regexp.MustCompile(`state      running`))
 	fault.Set("hide " + first)
-	p.goOn(parts, regexp.MustCompile(`REFUSED(?s:.*)the token is not there`))
+	p.goOn(parts, regexp.MustCompile(`Refused(?s:.*)the token is not there`))
 	logins := fault.Count("login")
 	p.tmux("send-keys", "r")
-	p.goOn(parts, regexp.MustCompile(`REFUSED: serial: was`))
+	p.goOn(parts, regexp.MustCompile(`Refused: serial: was`))
 	if s := strings.Join(strings.Fields(p.screen()), ""); !strings.Contains(s, "serial:was"+first+",is"+second) {
 		t.Errorf("it does not tell which is which:\n%s", p.screen())
 	}
@@ -83,7 +83,7 @@ func TestP04(t *testing.T) {
 
 	// With the wrong one in first, the right one is taken once it is in.
 	p = wizardOf(t, parts, "rotate", "--to-version", "3")
-	p.goOn(parts, regexp.MustCompile(`REFUSED: serial: `))
+	p.goOn(parts, regexp.MustCompile(`Refused: serial: `))
 	fault.Set("hide " + second)
 	p.tmux("send-keys", "r")
 	p.goOn(parts, regexp.MustCompile(`EXIT 0`))

@@ -43,7 +43,7 @@ func Store(ctx context.Context, s store.Store, reports []transcript.Report, whol
 	return differs(want.versions(ctx, s, whole))
 }
 
-// differs marks what the store says otherwise; an error of the store itself stays one.
+// differs marks what the store differs; an error of the store itself stays one.
 func differs(err error) error {
 	if errors.Is(err, errDiffers) {
 		return &transcript.RuleError{Rule: transcript.RuleStore, Err: err}
@@ -51,7 +51,7 @@ func differs(err error) error {
 	return err
 }
 
-var errDiffers = errors.New("the store says otherwise")
+var errDiffers = errors.New("the store differs")
 
 func auditBundle(ctx context.Context, s store.Store, all []store.Ceremony, r transcript.Report) error {
 	opened := r.Opened()

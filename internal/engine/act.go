@@ -41,7 +41,7 @@ func (e *engine) act(ctx context.Context, s Step) error {
 		return err
 	}
 	if state != Done {
-		return fmt.Errorf("step %s: it was done, but the check afterwards does not show it: %w", s.Name, ErrUndone)
+		return fmt.Errorf("step %s: it was done, but the check after it does not show it: %w", s.Name, ErrUndone)
 	}
 	maps.Copy(facts, did)
 	return e.end(ctx, transcript.Done, s.Name, facts)

@@ -20,7 +20,7 @@ func (e *engine) close(ctx context.Context) error {
 	}
 	f := &finals{engine: e, core: core, stated: map[string][]byte{}}
 	e.show(func(v *View) {
-		v.Step, v.Title, v.Why = "finals", "Sign the end", "Each of you states whether the ceremony followed its script."
+		v.Step, v.Title, v.Why = "finals", "Sign the end", "State whether the ceremony followed its script."
 		if e.log.State.Outcome == transcript.OutcomeAborted {
 			v.Title = "Sign the abort"
 		}
@@ -73,7 +73,7 @@ func (e *engine) done() error {
 	case outcome == "":
 		return fmt.Errorf("end of %s: not done: %s: %w", e.Kind, lacks, ErrUndone)
 	}
-	return fmt.Errorf("ceremony %d is closed as done, and is not: %s: %w", e.site.Seq, lacks, history.ErrHistory)
+	return fmt.Errorf("ceremony %d is closed as done, but is not: %s: %w", e.site.Seq, lacks, history.ErrHistory)
 }
 
 // ending is the last page.
@@ -96,7 +96,7 @@ func (e *engine) summary() []string {
 		return []string{
 			"Aborted. Done before: " + closed[transcript.FactDone] + ". Begun and not done: " +
 				closed[transcript.FactHalfDone] + ".",
-			"Next: kekceremony status says what is due.",
+			"Next: run kekceremony status.",
 		}
 	}
 	return e.Summary(e.facts())

@@ -13,7 +13,7 @@ var (
 	ErrPlanted    = errors.New("it exists, but this ceremony did not make it")
 	ErrMode       = errors.New("a rehearsal's chain and a production chain cannot be mixed")
 	ErrPlanMoved  = errors.New("the plan is no longer the one that was approved")
-	ErrUndone     = errors.New("something that was done is no longer done")
+	ErrUndone     = errors.New("a completed change is no longer in effect")
 	ErrUnfinished = errors.New("another ceremony is not finished")
 	ErrNoAbort    = errors.New("it cannot be aborted")
 )

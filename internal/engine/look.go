@@ -26,7 +26,7 @@ func (e *engine) lookAgain(ctx context.Context) error {
 				return fmt.Errorf("step %s: %w", s.Name, err)
 			}
 			if state != Done {
-				return fmt.Errorf("ceremony %d is closed as done, and is not: step %s: %w", e.site.Seq, s.Name,
+				return fmt.Errorf("ceremony %d is closed as done, but is not: step %s: %w", e.site.Seq, s.Name,
 					history.ErrHistory)
 			}
 		}

@@ -34,5 +34,5 @@ func (e *engine) quorum() string {
 
 // needs says that something needs the quorum.
 func (e *engine) needs(what string) string {
-	return fmt.Sprintf("%s needs %s: the quorum", what, e.quorum())
+	return fmt.Sprintf("quorum for %s: %s", what, e.quorum())
 }

@@ -37,9 +37,6 @@ type Parts struct {
 	Exchange     string       // directory of what is signed offline; empty: beside the bundle
 	Catalogue    envelope.Catalogue
 	Fleet        FleetConfig
-	From         kek.Version // the active version, as the command named it; 0: it named none
-	Want         kek.Version // the target that the command named; 0: none
-	Exclude      []string    // envelopes that a rotation may leave, by name
 	Control      *rewrap.Control
 }
 

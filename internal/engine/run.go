@@ -111,7 +111,7 @@ func Abort(ctx context.Context, parts Parts, room Room, kinds []Ceremony) error 
 	kind := all[len(all)-1].Kind
 	i := slices.IndexFunc(kinds, func(c Ceremony) bool { return c.Kind == kind && !c.Final })
 	if i < 0 {
-		return fmt.Errorf("ceremony %d, %s: this run installs another store: %w", len(all), printable.Text(kind), ErrNoAbort)
+		return fmt.Errorf("ceremony %d, %s: %w", len(all), printable.Text(kind), ErrNoAbort)
 	}
 	c := kinds[i]
 	c.Open = func(context.Context, *Site, store.Lock) (Facts, error) { return nil, none }

@@ -17,11 +17,11 @@ func (c Ceremony) Script(tool string, made bool) render.Document {
 	kind, all := c.Kind, c.Steps(Facts{transcript.FactGenerate: map[bool]string{true: "no", false: "yes"}[made]})
 	d := render.Document{Title: "Script of a ceremony: " + kind, Footer: "kekceremony " + tool + ", script of " + kind}
 	d.Sections = append(d.Sections, render.Section{Title: "Before you begin", Text: []string{
-		"Version of the program: " + tool + ". This script is made by: kekceremony script " + kind + flagOf(made) +
+		"Version of the program: " + tool + ". To print it again, run: kekceremony script " + kind + flagOf(made) +
 			". The SHA-256 of its Markdown is script_sha256 in the first line of the transcript.",
 		"Bring: the roster, each operator's key, paper and pen for the final digest, " +
 			"and the final digest of the ceremony before.",
-	}, Head: []string{"role", "name", "organisation", "signature"}, Rows: [][]string{
+	}, Head: []string{"role", "name", "organization", "signature"}, Rows: [][]string{
 		{"operator", "", "", ""}, {"operator", "", "", ""}, {"operator", "", "", ""},
 		{"witness", "", "", ""}, {"who authorized it", "", "", ""},
 	}})
@@ -32,7 +32,7 @@ func (c Ceremony) Script(tool string, made bool) render.Document {
 	}
 	rows = append(rows, []string{
 		fmt.Sprint(len(all) + 1),
-		"Sign the end\nEach of you states whether the ceremony followed its script, and writes the final digest down.",
+		"Sign the end\nState whether the ceremony followed its script, and write down the final digest.",
 		"everybody who attends signs", "3", "",
 	})
 	d.Sections = append(d.Sections, render.Section{
@@ -99,7 +99,7 @@ func (s Step) who() string {
 	case s.Gather != nil && s.Gather.Purpose == quorum.Approve:
 		return "M operators read the plan and sign"
 	case s.Gather != nil && s.Gather.All:
-		return "each owner of a new key signs"
+		return "everybody who is asked signs"
 	case s.Gather != nil:
 		return "at least M operators, and any witnesses, sign"
 	case s.Act != nil:

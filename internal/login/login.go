@@ -66,7 +66,7 @@ func (l Login) Into(ctx context.Context, p provider.Provider) error {
 		}
 	}
 	if !tries.Ask {
-		l.Say("the PIN is entered at the keypad of token " + tries.Token)
+		l.Say("enter the PIN at the keypad of token " + tries.Token)
 	}
 	return count.attempt(ctx, in, tries, tries.Final)
 }

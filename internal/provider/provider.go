@@ -18,7 +18,7 @@ var (
 	ErrNoKey      = errors.New("no such key")
 	ErrAmbiguous  = errors.New("more than one key, or a key that shares only the label or only the CKA_ID")
 	ErrGone       = errors.New("the token is not there")
-	ErrBusy       = errors.New("the token has too much to do")
+	ErrBusy       = errors.New("the token is busy")
 	ErrKeeper     = errors.New("the provider's process has ended")
 	ErrPINRefused = errors.New("PIN refused")
 	ErrPINLocked  = errors.New("PIN locked")

@@ -218,7 +218,7 @@ func (st *Status) due() {
 	}
 	if len(st.Versions) == 0 {
 		st.Due = append(st.Due,
-			Due{"the store has a lock and no version: it was not restored whole", "kekceremony transcript list"})
+			Due{"the store has a lock but no version: its restore is incomplete", "kekceremony transcript list"})
 		return
 	}
 	newest := st.Versions[len(st.Versions)-1]

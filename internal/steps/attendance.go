@@ -16,7 +16,7 @@ import (
 func askRoster() Step {
 	return Step{
 		Name: "roster", Ends: transcript.Roster, Title: "Roster and quorum",
-		Why: "The roster says who may sign, and how many must. This ceremony locks the store to its digest.",
+		Why: "The roster lists who may sign and how many must. This ceremony locks the store to it.",
 		Ask: &Form{Fields: []Field{{
 			Name: "roster", Question: "Path of the roster",
 			Help:    `an OpenSSH allowed_signers file whose first line is "# quorum: M"`,
@@ -89,7 +89,7 @@ func chainRoster() Step {
 func attend(all bool) Step {
 	return Step{
 		Name: "attend", Title: "Attendance", EveryRun: true,
-		Why: "Each of you: compare your fingerprint, and the last final digest if there is one, with your own paper. " +
+		Why: "Compare your fingerprint, and the last final digest if there is one, with your own paper. " +
 			"Then type your name to sign.",
 		Gather: &Gather{Purpose: quorum.Attend, All: all},
 	}

@@ -17,7 +17,7 @@ import (
 func generate() Step {
 	return Step{
 		Name: transcript.ActGenerate, Title: "Generate the key",
-		Why: "The provider generates the key. It is then read back and checked.",
+		Why: "The provider generates the key. Then its attributes are checked.",
 		Act: &Act{
 			Fresh: true,
 			Plan: func(s *Site, f Facts) []Effect {
@@ -61,7 +61,7 @@ func keyState(ctx context.Context, s *Site, v kek.Version) (State, Facts, error)
 func copies() Step {
 	return Step{
 		Name: "copies", Title: "Copies of the key",
-		Why: "A key that exists only once is lost with its device.",
+		Why: "A key without a copy is lost if its device fails.",
 		Ask: &Form{Fields: []Field{{
 			Name: "copies", Question: "Where else does the key exist?",
 			Help:    "device serial, who, when; or: none",

@@ -25,12 +25,12 @@ func place() Step {
 			atPlace(),
 			textField("authorised", "Who authorized this ceremony, and when?", "name, document or ticket",
 				"Ann Example, ticket 4711"),
-			{Name: "people", Question: "Who is who?", Help: "NAME: ORGANISATION, ROLE; NAME: ...",
+			{Name: "people", Question: "Who is who?", Help: "NAME: ORGANIZATION, ROLE; NAME: ...",
 				Example: "alice: Example Ltd, operator",
 				Check:   orNot("people", checkPeople), Propose: rehearsed(notSeen)},
 			wallClock("clock", "Time on the wall clock, and who read it"),
-			textField("bags", "Tamper-evident bags opened, and who compared their numbers?", "numbers, name", "100200, bob"),
-			textField("evidence", "Independent witness, or reference of the video recording", "name or reference", "video 17"),
+			textField("bags", "Tamper-evident bags opened, and who checked the numbers", "numbers, name", "100200, bob"),
+			textField("evidence", "Independent witness, or reference to the video recording", "name or reference", "video 17"),
 		}},
 	}
 }
@@ -41,10 +41,10 @@ func leaving() Step {
 		Name: "leaving", Title: "Before you sign the end",
 		Why: "Report deviations from the script now. This is the last chance.",
 		Ask: &Form{Fields: []Field{
-			textField("bags_out", "Tamper-evident bags closed again, with what in them?", "numbers, content",
+			textField("bags_out", "Tamper-evident bags closed again, and their contents", "numbers, content",
 				"100201, the token"),
 			wallClock("clock_out", "Time on the wall clock now, and who read it"),
-			{Name: transcript.FactDiffered, Question: "Did anything deviate from the script?",
+			{Name: transcript.FactDiffered, Question: "Deviations from the script",
 				Help:    "none, or: EXPECTED / SEEN / DECIDED / BY WHOM",
 				Example: "three operators / two came / continued with two / alice and bob",
 				Check:   checkDiffered, Propose: rehearsed(transcript.NothingDiffered)},
@@ -122,9 +122,9 @@ func orNot(name string, check func(*Site, string) error) func(*Site, string) (Fa
 func checkPeople(s *Site, answer string) error {
 	for part := range strings.SplitSeq(answer, ";") {
 		name, about, _ := strings.Cut(part, ":")
-		organisation, role, _ := strings.Cut(about, ",")
-		if name = strings.TrimSpace(name); strings.TrimSpace(organisation) == "" || strings.TrimSpace(role) == "" {
-			return errors.New("want NAME: ORGANISATION, ROLE; NAME: ORGANISATION, ROLE")
+		organization, role, _ := strings.Cut(about, ",")
+		if name = strings.TrimSpace(name); strings.TrimSpace(organization) == "" || strings.TrimSpace(role) == "" {
+			return errors.New("want NAME: ORGANIZATION, ROLE; NAME: ORGANIZATION, ROLE")
 		}
 		if err := known(s, name); err != nil {
 			return err
@@ -141,7 +141,7 @@ func known(s *Site, name string) error {
 	for _, m := range s.Roster.Members {
 		names = append(names, m.Name)
 	}
-	return fmt.Errorf("a name is not in the roster: %s", strings.Join(names, ", "))
+	return fmt.Errorf("use names of the roster: %s", strings.Join(names, ", "))
 }
 
 // checkClock compares the wall with the console, apart from the quarters of an hour
@@ -158,7 +158,7 @@ func checkClock(s *Site, answer string) error {
 	const zone, apart = 15 * time.Minute, 3 * time.Minute
 	now := time.Now().UTC()
 	if off := now.Sub(wall).Abs(); off > 15*time.Hour || min(off%zone, zone-off%zone) > apart {
-		return fmt.Errorf("the console's clock says %s UTC: set it right", now.Format("2006-01-02 15:04"))
+		return fmt.Errorf("correct the console's clock; it shows %s UTC", now.Format("2006-01-02 15:04"))
 	}
 	return nil
 }

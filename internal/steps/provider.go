@@ -19,7 +19,7 @@ import (
 func askProvider() Step {
 	return Step{
 		Name: "provider", Title: "Provider",
-		Why: "This ceremony locks the provider, which cannot be changed afterwards.",
+		Why: "This ceremony locks the store to its provider. A lock is permanent.",
 		Ask: &Form{Fields: []Field{{
 			Name: "provider", Question: "Provider to lock this store to",
 			Help: "the provider that the configuration names: env or pkcs11",
@@ -39,8 +39,8 @@ func askProvider() Step {
 func probe(first bool) Step {
 	return Step{
 		Name: "probe", Title: "Capability probe", EveryRun: true, Reach: true,
-		Why: "Each line is a test of the token, on temporary keys. " +
-			"If a line fails, the ceremony stops here, and nothing has been written.",
+		Why: "Each line tests the provider, on temporary keys. " +
+			"If a test fails, the ceremony stops here, and this step wrote nothing.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			if err := runProbe(ctx, s, d); err != nil {
 				return nil, err

@@ -22,7 +22,7 @@ import (
 func scan() Step {
 	return Step{
 		Name: "scan", Title: "Look for envelopes", EveryRun: true,
-		Why: "Every place that holds envelopes must be in the catalogue. Others would not be re-wrapped.",
+		Why: "Every field with envelopes must be in the catalogue. Other fields are not re-wrapped.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			if err := noStrangers(ctx, s); err != nil {
 				return nil, err

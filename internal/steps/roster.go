@@ -48,7 +48,7 @@ func openRoster(_ context.Context, _ *Site, lock store.Lock) (Facts, error) {
 func askNextRoster() Step {
 	return Step{
 		Name: "next-roster", Ends: transcript.NextRoster, Title: "The next roster",
-		Why: "From the next ceremony on, this roster says who may sign and how many must.",
+		Why: "From the next ceremony on, this roster sets who may sign and how many must.",
 		Ask: &Form{Fields: []Field{{
 			Name: "next_roster", Question: "Path of the next roster",
 			Help:    "an allowed_signers file; a new key's line must allow " + quorum.Production.Namespace(quorum.Join),
@@ -87,7 +87,7 @@ func prove() Step {
 func change() Step {
 	return Step{
 		Name: transcript.ActChange, Title: "Change the roster",
-		Why: "The next ceremony uses the next roster. This one still ends with the old one.",
+		Why: "The next ceremony uses the new roster. This ceremony ends with the old one.",
 		Act: &Act{
 			Plan: func(s *Site, _ Facts) []Effect { return changes(s.Roster, s.Next) },
 			State: func(_ context.Context, s *Site, f Facts) (State, Facts, error) {

@@ -28,8 +28,8 @@ func Rotate(r Rotation) Ceremony {
 		},
 		Summary: func(f Facts) []string {
 			return []string{
-				"Version " + f[transcript.FactTo] + " is active. Every other version is retired: readable, and not used to write.",
-				f[transcript.FactRewraps] + " envelopes re-wrapped, each checked before it was written. 0 left at another version.",
+				"Version " + f[transcript.FactTo] + " is active. Every other version is retired: readable, not used to write.",
+				f[transcript.FactRewraps] + " envelopes re-wrapped, each checked before it was written. 0 are at another version.",
 			}
 		},
 	}

@@ -70,7 +70,7 @@ func (p *choosePrompt) reasoning(msg tea.Msg, key string) (tea.Cmd, bool) {
 func (p *choosePrompt) body(v engine.View, width int) []string { return probe(v, width) }
 
 func (p *choosePrompt) act(int) []string {
-	lines := []string{alarm.Render(" REFUSED: ") + p.q.q.Err.Error(), ""}
+	lines := []string{alarm.Render(" Refused: ") + p.q.q.Err.Error(), ""}
 	if err := p.q.q.Refused; err != nil {
 		lines = append(lines, alarm.Render(" refused: reason: "+err.Error()))
 	}
@@ -83,9 +83,9 @@ func (p *choosePrompt) act(int) []string {
 	}
 	if p.q.q.Lost {
 		return append(lines, " This is in the transcript, and nothing is lost. Reconnect the token if it was",
-			" removed. Try again, PIN and probe first, or stop: the same command continues.")
+			" removed. Try again (PIN and probe first), or stop and rerun the command.")
 	}
-	return append(lines, " This is in the transcript. Try again, or stop: the same command continues.")
+	return append(lines, " This is in the transcript. Try again, or stop and rerun the command later.")
 }
 
 func (p *choosePrompt) keys() string {

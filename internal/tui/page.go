@@ -58,7 +58,7 @@ func (m *model) notYet() []string {
 	if m.ask == nil && m.lends == nil || !m.gate.shut || !m.gate.dropped {
 		return nil
 	}
-	return []string{past.Render(" This page is new. It takes keys when nobody has typed for a moment."), ""}
+	return []string{past.Render(" New page: it ignores keys until you pause for a moment."), ""}
 }
 
 // header says where we are.
@@ -130,7 +130,7 @@ func (m *model) present() string {
 
 func (m *model) keyLine() string {
 	if m.stopping {
-		return alarm.Render(" Stop here? The same command continues later.  y stop   other key: continue")
+		return alarm.Render(" Stop here? Rerun the command to continue.  y stop   any other key: stay")
 	}
 	if m.stopped {
 		return accent.Render(" stopping: finishing the work in progress")

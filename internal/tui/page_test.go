@@ -104,7 +104,7 @@ func (p page) stillOpen() {
 
 // rotation is a request for the approval of a rotation, which some have signed.
 func rotation(note string, signed ...string) engine.Request {
-	r := engine.Request{Purpose: quorum.Approve, Need: 2, Rule: "the plan needs 2 of 3: the quorum",
+	r := engine.Request{Purpose: quorum.Approve, Need: 2, Rule: "quorum for the plan: 2 of 3",
 		Digest: strings.Repeat("ab", 32), Note: note}
 	for _, name := range []string{"alice", "bob", "carol"} {
 		s := engine.Signer{Name: name, Key: "key", Words: []string{"2"}, Asked: true, Counts: true}
@@ -128,7 +128,7 @@ func TestEarlyKeys(t *testing.T) {
 	p.press("2468", "enter")
 	p.Update(rested(first))
 	p.shows("Bags?", false)
-	p.shows("This page is new", true)
+	p.shows("New page: it ignores keys", true)
 	p.press("ctrl+c")
 	p.shows("Stop here?", true)
 	p.press("n")
@@ -215,7 +215,7 @@ func TestApprovalEnds(t *testing.T) {
 	p := newPage(t)
 	words := p.consents(rotation(""))
 	p.rest()
-	p.shows("Signed 0, needed 2 (the plan needs 2 of 3: the quorum). 2 more must sign.", true)
+	p.shows("Signed 0, needed 2 (quorum for the plan: 2 of 3). 2 more must sign.", true)
 	p.press("2", "enter")
 	came(p, words, engine.Consent{Signer: "alice", Word: "2"}, nil)
 
@@ -245,7 +245,7 @@ func TestLaterAsks(t *testing.T) {
 	words := p.consents(rotation("", "alice"))
 	p.rest()
 	p.press("ctrl+d")
-	p.shows("Sign later? The run ends; the same command continues.", true)
+	p.shows("Sign later? The run ends; rerun the same command.", true)
 	p.press("n")
 	p.shows("Sign later?", false)
 	p.stillOpen()

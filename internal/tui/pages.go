@@ -70,7 +70,7 @@ func ago(age time.Duration) string {
 }
 
 func processLine(p engine.Process, t engine.Fleet) string {
-	state := alarm.Render("[needed]") + fmt.Sprintf("  has no version %d", t.Target)
+	state := alarm.Render("[needed]") + fmt.Sprintf("  lacks version %d", t.Target)
 	switch {
 	case p.Silent:
 		state = accent.Render("[silent]") + "  stopped reporting"
@@ -152,7 +152,7 @@ func ending(v engine.View, width int) []string {
 		}
 		lines = append(lines, label+strong.Render(g))
 	}
-	lines = append(lines, accent.Render(" Each of you: write it down now, on your own paper."), "",
+	lines = append(lines, accent.Render(" Write it down now, each on your own paper."), "",
 		" Transcript    "+e.Bundle)
 	return append(lines, commands(e)...)
 }
@@ -162,7 +162,7 @@ func commands(e *engine.Ending) []string {
 	return []string{
 		" Check it      kekceremony transcript verify \\",
 		"                 " + e.Bundle,
-		" Without us    cd " + e.Bundle,
+		" Stock tools   cd " + e.Bundle,
 		fmt.Sprintf("               ssh-keygen -Y verify -f roster -I %s \\", e.Signer),
 		fmt.Sprintf("                 -n %s \\", e.Space),
 		fmt.Sprintf("                 -s final.%[1]s.txt.sig < final.%[1]s.txt", e.Signer),

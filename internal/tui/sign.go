@@ -120,7 +120,7 @@ func (p *signPrompt) enter() bool {
 		p.q.answer(engine.Consent{}, engine.ErrEnough)
 		return true
 	case word == "" || p.who < 0:
-		p.note = "Enter alone signs nothing"
+		p.note = "Enter alone does not sign"
 		return false
 	}
 	p.q.answer(engine.Consent{Signer: p.q.q.Signers[p.who].Name, Word: word}, nil)
@@ -253,7 +253,7 @@ func signerLine(s engine.Signer, now, enough, whole bool) string {
 func (p *signPrompt) keys() string {
 	switch {
 	case p.later:
-		return alarm.Render("Sign later? The run ends; the same command continues.  y end  other key: stay")
+		return alarm.Render("Sign later? The run ends; rerun the same command.  y end  any other key: stay")
 	case p.who < 0 && p.enough():
 		return "enter continue  ctrl+o log  ctrl+c stop"
 	case p.who < 0:

@@ -18,7 +18,7 @@ import (
 // identity has the token sign 32 random bytes with its private key.
 func (p *probe) identity() (string, error) {
 	if p.cfg.Identity.Label == "" {
-		return "no key is configured that would show which token this is", nil
+		return "no identity key is configured", nil
 	}
 	public, digest, err := p.cfg.Identity.public()
 	if err != nil {

@@ -25,6 +25,10 @@ const (
 var errLayout = errors.New("this program was built with a github.com/miekg/pkcs11 that it does not know; " +
 	"build it with the version in its go.mod")
 
+// CheckBuild refuses a program that was built with a miekg/pkcs11 whose function list is
+// not where it is looked for. It needs no module.
+func CheckBuild() error { return checkLayout(reflect.TypeFor[pkcs11.Ctx]()) }
+
 // checkLayout refuses a Ctx that does not lead to a function list, or to one that is
 // not the standard's at the places that are called here. It needs no module.
 func checkLayout(ctx reflect.Type) error {

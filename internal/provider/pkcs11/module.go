@@ -5,7 +5,6 @@ package pkcs11
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"strings"
 	"time"
 
@@ -22,7 +21,7 @@ var _ provider.Provider = (*Provider)(nil)
 // Open loads the module and finds the token. The module is hashed through the
 // descriptor it is then loaded from, so that what was hashed is what runs.
 func Open(cfg Config) (*Provider, error) {
-	if err := checkLayout(reflect.TypeFor[pkcs11.Ctx]()); err != nil {
+	if err := CheckBuild(); err != nil {
 		return nil, fmt.Errorf("load module %s: %w", printable.Quote(cfg.ModulePath), err)
 	}
 	f, digest, err := openModule(cfg.ModulePath)

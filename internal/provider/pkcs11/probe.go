@@ -97,7 +97,7 @@ func (p *probe) makeKey() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "AES-256 made on it: sensitive, not extractable, local", nil
+	return "AES-256 generated: sensitive, not extractable, local", nil
 }
 
 func (p *probe) roundTrip() (string, error) {
