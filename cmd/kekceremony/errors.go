@@ -71,7 +71,7 @@ var outcomes = []outcome{
 	{engine.ErrInterrupted, exitAgain, "everything up to here is in the transcript; the same command continues"},
 	{transcript.ErrFenced, exitAgain,
 		"this console has stopped; end the other console, then run the same command"},
-	{transcript.ErrHeld, exitAgain, "end the other console, then run the same command"},
+	{transcript.ErrLocked, exitAgain, "end the other console, then run the same command"},
 	{term.ErrInterrupted, exitAgain, "the same command continues"},
 	{term.ErrNone, exitUsage, "run it on a terminal, or with --ui none"},
 	{engine.ErrNobody, exitUsage, "set encryption.pin_file, or run it on a terminal"},

@@ -65,7 +65,7 @@ func (r *rehearsed) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	err = r.awaitBeats(ctx, fleet)
+	err = r.awaitHeartbeats(ctx, fleet)
 	if err == nil && !r.finished(2) {
 		err = r.child(ctx, "rotate", "--to-version", "2", "--rate", strconv.Itoa(r.rate),
 			"--answers", r.parts.Answers("rotate"))
@@ -202,9 +202,9 @@ func (c *crew) end() error {
 	}
 }
 
-// awaitBeats waits until every agent has its token open: SoftHSM2 fails now and
+// awaitHeartbeats waits until every agent has its token open: SoftHSM2 fails now and
 // then where several processes open one token directory at once.
-func (r *rehearsed) awaitBeats(ctx context.Context, c *crew) error {
+func (r *rehearsed) awaitHeartbeats(ctx context.Context, c *crew) error {
 	cfg, err := r.readConfig()
 	if err != nil {
 		return err

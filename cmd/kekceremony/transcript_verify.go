@@ -266,7 +266,7 @@ func printFindings(w io.Writer, all []finding) error {
 	for _, f := range all {
 		switch {
 		case f.Bundle == "":
-			tellRules(&b, f.Rules)
+			printRules(&b, f.Rules)
 			continue
 		case f.Standing == foreign:
 			fmt.Fprintf(&b, "foreign: %s: not a bundle; not checked\n",
@@ -279,7 +279,7 @@ func printFindings(w io.Writer, all []finding) error {
 			fmt.Fprintf(&b, "  finals  %s; quorum %d\n", verdicts(f.Finals), f.Quorum)
 		default:
 			fmt.Fprintf(&b, "%s: %s\n", f.Standing, printable.Text(f.Bundle))
-			tellRules(&b, f.Rules)
+			printRules(&b, f.Rules)
 		}
 		if len(f.WithoutFinal) > 0 {
 			fmt.Fprintf(&b, "  no final of %s, who attended\n", strings.Join(f.WithoutFinal, ", "))
@@ -293,7 +293,7 @@ func printFindings(w io.Writer, all []finding) error {
 	return err
 }
 
-func tellRules(b *strings.Builder, rules []transcript.Judgement) {
+func printRules(b *strings.Builder, rules []transcript.Judgement) {
 	for _, j := range rules {
 		line := fmt.Sprintf("  %-10s  %s", j.Rule, j.Standing)
 		if j.Detail != "" {

@@ -23,7 +23,7 @@ const Default = "/etc/kekceremony/config.yaml"
 type Config struct {
 	Store       string     `yaml:"store"`       // sqlite:PATH or mongodb://HOST/DATABASE
 	Transcripts string     `yaml:"transcripts"` // an existing directory of mode 0700
-	Exchange    string     `yaml:"exchange"`    // directory of statements that are signed elsewhere; default: transcripts
+	Exchange    string     `yaml:"exchange"`    // directory of statements that are signed offline; default: transcripts
 	Revoked     string     `yaml:"revoked"`     // file of revoked operators' keys, a list or a KRL
 	Founding    string     `yaml:"founding"`    // final digest of the install, typed from paper
 	Chain       string     `yaml:"chain"`       // typed from paper after the install

@@ -9,9 +9,9 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// givesUp leaves of the steps only those that gather the people. A key that was
+// gatherOnly leaves of the steps only those that gather the people. A key that was
 // begun must be whole, with its canary: nobody else would ever take it for ours.
-func (e *engine) givesUp() error {
+func (e *engine) gatherOnly() error {
 	var fresh, made []string
 	for _, s := range e.steps {
 		if s.Act != nil && s.Act.Fresh {

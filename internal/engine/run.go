@@ -50,7 +50,7 @@ func (e *engine) toTheEnd(ctx context.Context) error {
 			return err
 		}
 		if e.aborts {
-			if err := e.givesUp(); err != nil {
+			if err := e.gatherOnly(); err != nil {
 				return err
 			}
 		}

@@ -38,7 +38,7 @@ func TestTwoConsoles(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err = transcript.Resume(ctx, first.Dir, transcript.NoDigest, log, time.Now)
-	if !errors.Is(err, transcript.ErrHeld) {
+	if !errors.Is(err, transcript.ErrLocked) {
 		t.Errorf("the same directory: %v", err)
 	}
 	second, torn, err := transcript.Resume(ctx, filepath.Join(dir, "second"), transcript.NoDigest, log, time.Now)

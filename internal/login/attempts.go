@@ -92,9 +92,9 @@ func (a attempts) attempt(ctx context.Context, in provider.PINLogin, t provider.
 	err = in.Login(ctx, final)
 	switch {
 	case err == nil:
-		err = f.Truncate(0)
+		err = file.Cut(f, 0)
 	case errors.Is(err, provider.ErrUntried):
-		err = errors.Join(err, f.Truncate(n))
+		err = errors.Join(err, file.Cut(f, n))
 	}
 	return err
 }

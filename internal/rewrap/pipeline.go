@@ -101,7 +101,7 @@ func (r *run) write(ctx context.Context, c envelope.Collection, batches <-chan b
 			return err
 		}
 		if r.p.Passes == 1 {
-			r.Mark.reach(r.Store, c.Name, b.last, len(b.swaps))
+			r.Checkpoint.reach(r.Store, c.Name, b.last, len(b.swaps))
 		}
 	}
 	return nil

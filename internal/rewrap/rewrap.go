@@ -34,10 +34,10 @@ type Job struct {
 	Gate func(context.Context) (why string, err error)
 	// Canary proves that a version's key works: an envelope that fails while
 	// its key works is undecryptable, otherwise the provider is at fault.
-	Canary  func(context.Context, kek.Version) error
-	Control *Control
-	Report  func(Progress)
-	Mark    *Mark // nil: none is kept
+	Canary     func(context.Context, kek.Version) error
+	Control    *Control
+	Report     func(Progress)
+	Checkpoint *Checkpoint // nil: none is kept
 }
 
 // Counts are envelopes, over all passes. Scanned is the sum of the five below
@@ -50,7 +50,7 @@ type Counts struct {
 	Undecryptable int // no key opens them
 	Excluded      int // no key opens them, and they may be left
 
-	Skipped int // records that the mark of an earlier run saved reading
+	Skipped int // records that the checkpoint of an earlier run saved reading
 	Passes  int
 }
 
@@ -120,7 +120,7 @@ func Run(ctx context.Context, job Job) (Counts, error) {
 	if err := r.count(ctx); err != nil {
 		return r.p.Counts, err
 	}
-	defer r.Mark.write()
+	defer r.Checkpoint.write()
 	for {
 		done, lost, skipped, err := r.pass(ctx)
 		if err != nil {
@@ -137,7 +137,7 @@ func Run(ctx context.Context, job Job) (Counts, error) {
 			return r.p.Counts, err
 		}
 	}
-	r.Mark.remove()
+	r.Checkpoint.remove()
 	if len(r.undecryptable) > 0 {
 		return r.p.Counts, fmt.Errorf("re-wrap to version %d: %w: %s", r.To, ErrUndecryptable, r.named())
 	}
@@ -145,14 +145,14 @@ func Run(ctx context.Context, job Job) (Counts, error) {
 }
 
 // pass goes through every collection once. It says how many envelopes it wrote,
-// how many swaps it lost, and whether a mark let it skip records.
+// how many swaps it lost, and whether a checkpoint let it skip records.
 func (r *run) pass(ctx context.Context) (done, lost int, skipped bool, err error) {
 	r.forget()
 	before := r.p.Counts
-	marked := r.Mark.take()
+	from := r.Checkpoint.take()
 	for _, c := range r.Catalogue.Collections() {
 		var after any
-		if m, ok := marked[c.Name]; ok {
+		if m, ok := from[c.Name]; ok {
 			if after, err = r.Store.DecodeID(m.ID); err == nil {
 				r.p.Skipped += m.Records
 				skipped = true

@@ -119,8 +119,8 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 	began := time.Now()
 	counts, err := rewrap.Run(ctx, rewrap.Job{
 		Store: s.Store, Provider: s.Provider, Chain: s.Chain, To: to, Catalogue: s.Catalogue, Control: s.Control,
-		Excluded: f.Excluded(),
-		Mark:     rewrap.OpenMark(markOf(s), to),
+		Excluded:   f.Excluded(),
+		Checkpoint: rewrap.OpenCheckpoint(checkpointOf(s), to),
 		// The gate is a condition, not a moment (design section 3).
 		Gate: func(ctx context.Context) (string, error) {
 			if err := controlled(ctx, s.Control, d); err != nil {
@@ -168,9 +168,9 @@ func controlled(ctx context.Context, c *rewrap.Control, d Desk) error {
 	return nil
 }
 
-// mark is the path of the low-water mark: beside the bundle, of which it is no
+// checkpointOf is the path of the checkpoint: beside the bundle, of which it is no
 // part, and hidden, so that no pattern takes it for one.
-func markOf(s *Site) string {
+func checkpointOf(s *Site) string {
 	return filepath.Join(filepath.Dir(s.Bundle), "."+filepath.Base(s.Bundle)+".mark")
 }
 

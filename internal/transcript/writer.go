@@ -18,7 +18,7 @@ import (
 // Errors of a log that somebody else writes too.
 var (
 	ErrFenced = errors.New("another console continued this ceremony")
-	ErrHeld   = errors.New("another console on this machine is running this ceremony")
+	ErrLocked = errors.New("another console on this machine is running this ceremony")
 	ErrForked = errors.New("the bundle and the store differ")
 	ErrClosed = errors.New("the log is closed")
 )
@@ -58,7 +58,7 @@ func Create(dir, prev string, fence Fence, now func() time.Time) (*Writer, error
 func lock(w *Writer) (*Writer, error) {
 	err := file.TryLock(w.log)
 	if errors.Is(err, file.ErrLocked) {
-		err = ErrHeld
+		err = ErrLocked
 	}
 	if err != nil {
 		w.log.Close()

@@ -32,23 +32,23 @@ func (d *dying) Swap(ctx context.Context, c envelope.Collection, swaps []store.S
 	return d.Envelopes.Swap(ctx, c, swaps)
 }
 
-// TestMark: a mark saves reading what is done, and nothing depends on it: with a
-// mark, without one, with a spoilt one, and with one that claims too much, the
+// TestCheckpoint: a checkpoint saves reading what is done, and nothing depends on it: with a
+// checkpoint, without one, with a spoilt one, and with one that claims too much, the
 // next run ends alike.
-func TestMark(t *testing.T) {
+func TestCheckpoint(t *testing.T) {
 	t.Parallel()
 	const n = 900
 	a, db := onSQLite(t, n)
 	path := filepath.Join(t.TempDir(), "mark")
 	first := job(db, a.Provider)
 	ctx, kill := context.WithCancel(t.Context())
-	first.Store, first.Mark = &dying{db, 3, kill}, rewrap.OpenMark(path, 2)
+	first.Store, first.Checkpoint = &dying{db, 3, kill}, rewrap.OpenCheckpoint(path, 2)
 	if _, err := rewrap.Run(ctx, first); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	mark, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal("no mark was left: ", err)
+		t.Fatal("no checkpoint was left: ", err)
 	}
 	before, err := copyOf(t, db)
 	if err != nil {
@@ -72,14 +72,14 @@ func TestMark(t *testing.T) {
 			t.Fatal(err)
 		}
 		j := job(db, a.Provider)
-		j.Mark = rewrap.OpenMark(path, 2)
+		j.Checkpoint = rewrap.OpenCheckpoint(path, 2)
 		counts, err := rewrap.Run(t.Context(), j)
 		if err != nil || (counts.Skipped > 0) != c.skips || counts.Rewrapped != before.due {
 			t.Errorf("%s: %+v, %v; %d were due", c.name, counts, err, before.due)
 		}
 		allAt(t, a, n, 2)
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s: the mark is still there: %v", c.name, err)
+			t.Errorf("%s: the checkpoint is still there: %v", c.name, err)
 		}
 	}
 }
