@@ -27,11 +27,11 @@ func TestTokenOut(t *testing.T) {
 	end := started(t, parts)
 	fault.Set("gone")
 	if code, said := end(); code != 75 || !strings.Contains(said, "the token is not there") ||
-		!strings.Contains(said, "hint: bring the token back") {
+		!strings.Contains(said, "hint: reconnect the token") {
 		t.Errorf("exit %d\n%s", code, said)
 	}
 	if code, _, errs := run(t, rotateTo(parts, 2)...); code != 75 ||
-		!strings.Contains(errs, "hint: bring the token back") {
+		!strings.Contains(errs, "hint: reconnect the token") {
 		t.Errorf("while it is out: exit %d\n%s", code, errs)
 	}
 	<-time.After(outage)

@@ -44,6 +44,10 @@ func shallow(tokens token.Tokens) error {
 			line, marks = t.Position.Line, 0
 		}
 		switch t.Type {
+		case token.CommentType:
+			continue // wherever it stands
+		case token.DirectiveType:
+			return fmt.Errorf("line %d: directives are not read", line)
 		case token.AnchorType, token.AliasType, token.MergeKeyType:
 			return fmt.Errorf("line %d: anchors and aliases are not read", line)
 		case token.SequenceStartType, token.MappingStartType:
@@ -53,7 +57,7 @@ func shallow(tokens token.Tokens) error {
 		case token.SequenceEntryType, token.MappingKeyType:
 			marks++
 		}
-		if depth > maxDepth || marks > maxDepth || t.Position.IndentNum > maxIndent {
+		if depth < 0 || depth > maxDepth || marks > maxDepth || t.Position.IndentNum > maxIndent {
 			return fmt.Errorf("line %d: nested too deep", line)
 		}
 	}

@@ -30,6 +30,8 @@ func TestBillionLaughs(t *testing.T) {
 		"complex keys":   {strings.Repeat("? ", 30000), "line 1: nested too deep"},
 		"stairs":         {stairs.String(), "nested too deep"},
 		"text with them": {"place: \"[[[[[[[[[[ &a *b\"\n", ""},
+		"a directive":    {"%FOO ]]]]]]]]]]\n---\n[[[[[[[[[[", "line 1: "},
+		"an aside":       {"place: x # says\n" + strings.Repeat(" ", 60) + "# who\n", ""},
 		"good":           {"place: Vault 3, Smith & Sons *new*\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

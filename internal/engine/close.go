@@ -41,7 +41,7 @@ func (e *engine) core(ctx context.Context) ([]byte, error) {
 	if err := e.done(); err != nil {
 		return nil, err
 	}
-	if e.log.State.Outcome == transcript.OutcomeDone && e.log.Copied > 0 {
+	if e.log.State.Outcome == transcript.OutcomeDone && e.log.Copied {
 		if err := e.lookAgain(ctx); err != nil {
 			return nil, err
 		}
@@ -50,6 +50,9 @@ func (e *engine) core(ctx context.Context) ([]byte, error) {
 		if _, err := e.append(ctx, transcript.Closed, "", e.closing()); err != nil {
 			return nil, err
 		}
+	}
+	if err := e.log.Believe(); err != nil {
+		return nil, err
 	}
 	core, err := e.log.State.Core()
 	if err != nil {

@@ -129,9 +129,11 @@ func TestPlantedEnd(t *testing.T) {
 				t.Errorf("people were asked to sign: %s", r.Purpose)
 				return engine.Consent{}, engine.ErrLater
 			}
-			err := engine.Run(t.Context(), *site(t, parts), room, steps.Generate(2))
-			if !errors.Is(err, history.ErrHistory) || !strings.Contains(fmt.Sprint(err), "step generate") {
-				t.Errorf("got %v", err)
+			for range 2 { // the second run finds the lines on its own disk
+				err := engine.Run(t.Context(), *site(t, parts), room, steps.Generate(2))
+				if !errors.Is(err, history.ErrHistory) || !strings.Contains(fmt.Sprint(err), "step generate") {
+					t.Errorf("got %v", err)
+				}
 			}
 		})
 	}

@@ -57,11 +57,10 @@ func (w *Writer) recover(ctx context.Context) (torn string, err error) {
 	}
 	switch {
 	case bytes.HasPrefix(stored, disk):
-		more := stored[len(disk):]
-		if _, err := file.Append(w.log, more); err != nil {
+		if err := w.copy(stored[len(disk):]); err != nil {
 			return "", err
 		}
-		w.Copied, disk = bytes.Count(more, []byte("\n")), stored
+		disk = stored
 	case !bytes.HasPrefix(disk, stored):
 		return "", ErrForked
 	}
@@ -97,6 +96,39 @@ func (w *Writer) recover(ctx context.Context) (torn string, err error) {
 		}
 	}
 	return torn, nil
+}
+
+// copy appends lines of the fence to the disk. That they were copied is on the disk
+// before they are.
+func (w *Writer) copy(lines []byte) error {
+	if len(lines) > 0 {
+		if err := file.Create(w.copied(), nil); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+		if _, err := file.Append(w.log, lines); err != nil {
+			return err
+		}
+	}
+	_, err := os.Lstat(w.copied())
+	w.Copied = err == nil
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	return err
+}
+
+// copied is the path of the file that says so: beside the bundle, of which it is no part.
+func (w *Writer) copied() string {
+	return filepath.Join(filepath.Dir(w.Dir), "."+filepath.Base(w.Dir)+".copied")
+}
+
+// Believe ends the doubt about copied lines: what they say was looked at.
+func (w *Writer) Believe() error {
+	w.Copied = false
+	if err := os.Remove(w.copied()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // dropFinals removes finals that a crash left on the disk alone, whole or torn: they

@@ -29,10 +29,10 @@ type Writer struct {
 	Dir    string
 	Events Events
 	State  State // that the events come to
-	// Copied is how many of the last lines were in the fence and not on this console's
-	// disk when the bundle was opened: another console wrote them, or anyone who can
-	// write to the store.
-	Copied int
+	// Copied says that lines were in the fence and not on this console's disk: another
+	// console wrote them, or anyone who can write to the store. It stays so over runs
+	// until Believe.
+	Copied bool
 
 	log   *os.File
 	fence Fence

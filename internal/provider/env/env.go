@@ -192,6 +192,7 @@ func (p *Provider) Find(_ context.Context, n kek.Name) (provider.Key, error) {
 // Close wipes the keys.
 func (p *Provider) Close() error {
 	wipe(p.keys)
-	p.keys, p.aeads = nil, nil
+	p.keys = nil
+	clear(p.aeads)
 	return nil
 }

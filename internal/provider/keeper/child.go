@@ -101,14 +101,14 @@ func closeOnExec() error {
 // leaves its vector registers, which may still hold a DEK, in memory that nobody wipes:
 // the child's are never preempted so (runtime, Environment Variables: asyncpreemptoff).
 func environment(c Config, all []string) []string {
-	out := []string{"GOTRACEBACK=none", "GODEBUG=asyncpreemptoff=1"}
+	var out []string
 	for _, line := range all {
 		name, _, _ := strings.Cut(line, "=")
 		if slices.Contains(c.Environment, name) || c.Settings.Inherits(name) {
 			out = append(out, line)
 		}
 	}
-	return out
+	return append(out, "GOTRACEBACK=none", "GODEBUG=asyncpreemptoff=1") // the last of a name counts
 }
 
 // kill ends the child, and keeps the first reason.

@@ -85,10 +85,12 @@ func (s *Store) Census(ctx context.Context, cat envelope.Catalogue) ([]store.Cou
 	return out, nil
 }
 
-// version is what a column says of a version: anything but a version is 0, so that
+// version is what a column says of a version, also as a real number where that is the
+// column's type: anything but a version is 0, so that
 // nothing an application or an attacker wrote there hides an envelope from the census.
 func version(column string) string {
-	return fmt.Sprintf("iif(typeof(%[1]s) = 'integer' AND %[1]s BETWEEN 1 AND %[2]d, %[1]s, 0)", column, kek.MaxVersion)
+	return fmt.Sprintf("iif(typeof(%[1]s) IN ('integer', 'real') AND %[1]s BETWEEN 1 AND %[2]d AND "+
+		"%[1]s = CAST(%[1]s AS INTEGER), CAST(%[1]s AS INTEGER), 0)", column, kek.MaxVersion)
 }
 
 // count counts the envelopes of a place version by version, each in one reading:
@@ -178,7 +180,8 @@ func (s *Store) Page(
 		cols = append(cols, fmt.Sprintf("CAST(%[1]s_wrapped_dek AS BLOB), %[1]s_wrapped_dek IS NOT NULL, %[2]s",
 			f, version(f+"_kek_version")))
 		old = append(old,
-			fmt.Sprintf("(%[1]s_wrapped_dek IS NOT NULL AND (%[1]s_kek_version IS NOT ?1 OR kek_version IS NOT ?1))", f))
+			fmt.Sprintf("(%s_wrapped_dek IS NOT NULL AND (%s <> ?1 OR %s <> ?1))", f, version(f+"_kek_version"),
+				version("kek_version")))
 	}
 	if len(fields) == 0 {
 		return nil, nil
