@@ -34,7 +34,11 @@ func readAnswers(path string) (a answers, err error) {
 	if err != nil {
 		return a, fmt.Errorf("read answers: %w", err)
 	}
-	if err := config.Decode(data, &a.texts); err != nil {
+	err = config.Decode(data, &a.texts)
+	if form := (*config.FormError)(nil); errors.As(err, &form) {
+		return a, fmt.Errorf("read answers %s: %w", a.path, form)
+	}
+	if err != nil {
 		return a, fmt.Errorf("read answers %s: want lines of NAME: TEXT, each name once", a.path)
 	}
 	a.ceremony = a.texts["ceremony"]
@@ -87,7 +91,7 @@ func answersCommand() *cobra.Command {
 		Short: "List missing answers and unknown names of a file; exit 0 if there are none",
 		Long: `check lists every question of the ceremony that the file leaves open, and every
 name in it that is not a question. The file has lines of NAME: TEXT. Its line
-"ceremony: install", rotate or generate names the ceremony it is for.`,
+"ceremony: KIND" names the ceremony: install, rotate, generate or roster.`,
 		Args: cobra.ExactArgs(1),
 		RunE: ran(func(cmd *cobra.Command, args []string) error { return checkAnswers(cmd.OutOrStdout(), args[0]) }),
 	})

@@ -10,7 +10,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
-// unattended runs a ceremony unattended. What it says goes to standard
+// unattended runs a ceremony with no people at the console. What it says goes to standard
 // error; the last page's lines end standard output, once the ceremony is finished.
 func unattended(ctx context.Context, s engine.Parts, c ceremony, answers map[string]string) error {
 	room := &emptyRoom{Unattended: &engine.Unattended{

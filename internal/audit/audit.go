@@ -43,7 +43,7 @@ func Store(ctx context.Context, s store.Store, reports []transcript.Report, whol
 	return differs(want.versions(ctx, s, whole))
 }
 
-// differs marks what the store differs; an error of the store itself stays one.
+// differs marks a difference; an error of the store itself stays one.
 func differs(err error) error {
 	if errors.Is(err, errDiffers) {
 		return &transcript.RuleError{Rule: transcript.RuleStore, Err: err}

@@ -19,9 +19,17 @@ const (
 	maxIndent = 40 // spaces that a line begins with
 )
 
+// FormError is a file that is not given to the parser.
+type FormError struct {
+	Line int
+	What string // not from the file
+}
+
+func (e *FormError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.What) }
+
 // Decode reads YAML whose names are all known, each once. It refuses anchors and
 // aliases, and what is nested deeper than any file of ours: ten levels of aliases, or
-// 200,000 brackets, cost a YAML parser gigabytes.
+// 200,000 brackets, cost a YAML parser gigabytes: *FormError.
 func Decode(data []byte, into any) error {
 	if len(data) > MaxFile {
 		return fmt.Errorf("more than %d bytes", MaxFile)
@@ -47,9 +55,9 @@ func shallow(tokens token.Tokens) error {
 		case token.CommentType:
 			continue // wherever it stands
 		case token.DirectiveType:
-			return fmt.Errorf("line %d: directives are not read", line)
+			return &FormError{line, "directives are not read"}
 		case token.AnchorType, token.AliasType, token.MergeKeyType:
-			return fmt.Errorf("line %d: anchors and aliases are not read", line)
+			return &FormError{line, "anchors and aliases are not read"}
 		case token.SequenceStartType, token.MappingStartType:
 			depth++
 		case token.SequenceEndType, token.MappingEndType:
@@ -58,7 +66,7 @@ func shallow(tokens token.Tokens) error {
 			marks++
 		}
 		if depth < 0 || depth > maxDepth || marks > maxDepth || t.Position.IndentNum > maxIndent {
-			return fmt.Errorf("line %d: nested too deep", line)
+			return &FormError{line, "nested too deep"}
 		}
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 // people sign that end: a line in the store says that an act is done, and anyone who can
 // write to the store can write lines. It appends nothing, as the log is closed. The
 // re-wrap is not looked at: an application may have written with the old version since,
-// which status reports, and no ceremony could begin any more.
+// which status reports, and a ceremony refused for that could never be finished.
 func (e *engine) lookAgain(ctx context.Context) error {
 	key := slices.ContainsFunc(e.steps, func(s Step) bool { return s.Name == transcript.ActGenerate })
 	for i, s := range e.steps {

@@ -81,7 +81,7 @@ func (n *Unattended) Lend(context.Context, func(*term.Terminal) error) error { r
 const AnswerDeviation = "deviation."
 
 // Choose implements Room: nobody decides to try again. To continue with a deviation was
-// decided by anyone who wrote its reason among the answers.
+// decided by the person who wrote its reason among the answers.
 func (n *Unattended) Choose(_ context.Context, f Failure) (Choice, error) {
 	if f.Deviation == nil {
 		return Choice{}, nil

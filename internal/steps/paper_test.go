@@ -129,7 +129,11 @@ func TestPlantedEnd(t *testing.T) {
 				t.Errorf("people were asked to sign: %s", r.Purpose)
 				return engine.Consent{}, engine.ErrLater
 			}
-			for range 2 { // the second run finds the lines on its own disk
+			for run := range 3 { // the second run finds the lines on its own disk
+				if run == 2 { // and the third finds more there than in the store
+					change(t, parts, "DELETE FROM kek_events WHERE ceremony = 2 AND name = (SELECT max(name) FROM kek_events "+
+						"WHERE ceremony = 2 AND name GLOB '[0-9][0-9][0-9][0-9][0-9][0-9]')")
+				}
 				err := engine.Run(t.Context(), *site(t, parts), room, steps.Generate(2))
 				if !errors.Is(err, history.ErrHistory) || !strings.Contains(fmt.Sprint(err), "step generate") {
 					t.Errorf("got %v", err)

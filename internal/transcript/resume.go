@@ -64,6 +64,9 @@ func (w *Writer) recover(ctx context.Context) (torn string, err error) {
 	case !bytes.HasPrefix(disk, stored):
 		return "", ErrForked
 	}
+	if w.Copied, err = w.wasCopied(); err != nil {
+		return "", err
+	}
 	if w.Events, err = ParseLog(disk); err != nil {
 		return "", err
 	}
@@ -101,20 +104,24 @@ func (w *Writer) recover(ctx context.Context) (torn string, err error) {
 // copy appends lines of the fence to the disk. That they were copied is on the disk
 // before they are.
 func (w *Writer) copy(lines []byte) error {
-	if len(lines) > 0 {
-		if err := file.Create(w.copied(), nil); err != nil && !errors.Is(err, os.ErrExist) {
-			return err
-		}
-		if _, err := file.Append(w.log, lines); err != nil {
-			return err
-		}
+	if len(lines) == 0 {
+		return nil
 	}
-	_, err := os.Lstat(w.copied())
-	w.Copied = err == nil
-	if errors.Is(err, os.ErrNotExist) {
-		err = nil
+	if err := file.Create(w.copied(), nil); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
 	}
+	_, err := file.Append(w.log, lines)
 	return err
+}
+
+// wasCopied reports whether this run or an earlier one copied lines, also when the store
+// has lost them since.
+func (w *Writer) wasCopied() (bool, error) {
+	_, err := os.Lstat(w.copied())
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // copied is the path of the file that says so: beside the bundle, of which it is no part.

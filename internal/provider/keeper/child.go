@@ -99,7 +99,7 @@ func closeOnExec() error {
 
 // environment is what the child gets of ours. A goroutine that is preempted by a signal
 // leaves its vector registers, which may still hold a DEK, in memory that nobody wipes:
-// the child's are never preempted so (runtime, Environment Variables: asyncpreemptoff).
+// the child turns that off (package runtime, Environment Variables: asyncpreemptoff).
 func environment(c Config, all []string) []string {
 	var out []string
 	for _, line := range all {

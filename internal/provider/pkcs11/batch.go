@@ -51,7 +51,7 @@ func (s *session) patiently(
 	return s.once(items, places, keys, out)
 }
 
-// again opens the session again, and finds the keys when it was lost.
+// again reopens the session, and finds the keys when it was lost.
 func (s *session) again(why error, keys *keyring) error {
 	if errors.Is(why, provider.ErrGone) {
 		s.lost = true

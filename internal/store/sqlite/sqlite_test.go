@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
@@ -127,5 +128,44 @@ func TestTablesOfOthers(t *testing.T) {
 	counts, err := s.Census(t.Context(), envelope.Catalogue{{Collection: "theirs", Field: "f"}})
 	if err != nil || len(counts) != 2 || counts[0].Version != 1 || counts[0].N != 1 {
 		t.Errorf("the record without an id is not counted: %v, %v", counts, err)
+	}
+}
+
+// TestRealVersions: an application's column has no type or is REAL, and its driver writes
+// numbers as doubles. A version is one all the same, for census, page and swap.
+func TestRealVersions(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"", "REAL"} {
+		t.Run("type "+kind, func(t *testing.T) {
+			t.Parallel()
+			s, err := Create(t.Context(), filepath.Join(t.TempDir(), "s.db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			a, c := application{s}, envelope.Collection{Name: "things", Fields: []string{"f"}}
+			a.exec(t, fmt.Sprintf(`CREATE TABLE things (id PRIMARY KEY, kek_version %[1]s, f_wrapped_dek, f_kek_version %[1]s)`,
+				kind))
+			a.exec(t, `INSERT INTO things VALUES ('old', 1.0, x'01', 1.0), ('new', 2.0, x'02', 2.0)`)
+			place := envelope.Place{Collection: "things", Field: "f"}
+			counts, err := s.Census(t.Context(), envelope.Catalogue{place})
+			if want := []store.Count{{Place: place, Version: 1, N: 1}, {Place: place, Version: 2, N: 1}}; err != nil ||
+				!slices.Equal(counts, want) {
+				t.Errorf("counts %v, %v", counts, err)
+			}
+			for _, left := range []int{1, 0} { // what is swapped is in no page
+				docs, err := s.Page(t.Context(), c, 2, nil, 10)
+				if err != nil || len(docs) != left {
+					t.Fatalf("documents %+v, %v", docs, err)
+				}
+				for _, d := range docs {
+					took, err := s.Swap(t.Context(), c, []store.Swap{{Old: d, To: 2,
+						New: []store.Held{{Field: "f", Version: 2, WrappedDEK: []byte("new")}}}})
+					if err != nil || !slices.Equal(took, []bool{true}) {
+						t.Errorf("took %v, %v", took, err)
+					}
+				}
+			}
+		})
 	}
 }
