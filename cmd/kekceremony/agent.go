@@ -58,7 +58,7 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 	open := func(ctx context.Context) (provider.Provider, error) {
 		p, err := openProvider(ctx, cfg, nil, nil)
 		if err == nil {
-			err = keepTo(ctx, p, &cfg.Encryption.PKCS11)
+			err = keepTo(ctx, p, &cfg.Encryption)
 		}
 		if err == nil && cfg.Encryption.PINFile != "" {
 			how := pinOf(cfg)
@@ -85,15 +85,16 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 
 // keepTo has an agent come back to the token that it began with, and to no other of
 // that label: another one would get its PIN.
-func keepTo(ctx context.Context, p provider.Provider, c *config.PKCS11) error {
-	if c.TokenSerial != "" {
+func keepTo(ctx context.Context, p provider.Provider, c *config.Encryption) error {
+	settings, ok := c.Settings.(provider.Pinned)
+	if !ok {
 		return nil
 	}
 	about, err := p.Describe(ctx)
 	if err != nil {
 		return errors.Join(err, p.Close())
 	}
-	c.TokenSerial = about["serial"]
+	c.Settings = settings.PinnedTo(about)
 	return nil
 }
 

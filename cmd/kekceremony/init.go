@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
-	"github.com/certautopilot/kekceremony/internal/provider/env"
 	"github.com/certautopilot/kekceremony/internal/steps"
 )
 
@@ -25,8 +24,9 @@ func initCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if cfg.Encryption.Provider == env.Name {
-				return &usageError{fmt.Errorf("pkcs11-init: the provider is %s; rotate generates its next key", env.Name)}
+			if !cfg.Encryption.Settings.OnToken() {
+				return &usageError{fmt.Errorf("pkcs11-init: the provider is %s; rotate generates its next key",
+					cfg.Encryption.Provider)}
 			}
 			return perform(cmd.Context(), o, running(steps.Generate(v)))
 		}),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/secret"
 )
@@ -18,7 +19,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 // run is the whole program but its exit.
 func run(args []string) int {
-	registerProviders()
+	keeper.Register(providers...)
 	if err := errors.Join(pkcs11.CheckBuild(), secret.Harden()); err != nil {
 		return report(os.Stderr, err)
 	}

@@ -99,6 +99,11 @@ func TestScripts(t *testing.T) {
 			if strings.HasSuffix(e.WorkDir, "script-mongo_refused") { // it has the server refuse, which all share
 				e.Setenv("MONGO", server.Fresh(t))
 			}
+			if strings.HasSuffix(e.WorkDir, "script-third_provider") {
+				if err := withThirdProvider(e); err != nil {
+					return err
+				}
+			}
 			e.Setenv("RECORD", record)
 			e.Setenv("ROSTER_LINE", `namespaces="attend-v1@kekceremony,approve-v1@kekceremony,final-v1@kekceremony"`)
 			e.Setenv("JOIN_LINE",
@@ -114,6 +119,19 @@ func TestScripts(t *testing.T) {
 			"mongo":     func(ts *testscript.TestScript, _ bool, args []string) { mongoDoes(t, ts, server, args[0]) },
 		},
 	})
+}
+
+// withThirdProvider puts a build of its own in the script's way. Like a new provider's, it
+// differs by one registration.
+func withThirdProvider(e *testscript.Env) error {
+	dir := filepath.Join(e.WorkDir, "third")
+	out, err := exec.Command("go", "build", "-tags", "third", "-o", dir+"/kekceremony", ".").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	e.Setenv("PLAIN", binary)
+	e.Setenv("PATH", dir+string(os.PathListSeparator)+e.Getenv("PATH"))
+	return nil
 }
 
 // record answers the questions about what only people see.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/certautopilot/kekceremony/internal/config"
+	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/term"
 )
 
@@ -29,7 +30,7 @@ func (o *options) configPath() string {
 
 // readConfig reads the file and what the flags put in its place.
 func (o *options) readConfig() (config.Config, error) {
-	c, err := config.Read(o.configPath())
+	c, err := config.Read(o.configPath(), providers...)
 	if err != nil {
 		return c, &usageError{err}
 	}
@@ -40,7 +41,11 @@ func (o *options) readConfig() (config.Config, error) {
 		c.Store = o.store
 	}
 	if o.sessions > 0 {
-		c.Encryption.PKCS11.Sessions = o.sessions
+		many, ok := c.Encryption.Settings.(provider.Sessions)
+		if !ok {
+			return c, &usageError{fmt.Errorf("--sessions: provider %s has none", c.Encryption.Provider)}
+		}
+		c.Encryption.Settings = many.WithSessions(o.sessions)
 	}
 	c.Keys = append(c.Keys, o.keys...)
 	return c, nil

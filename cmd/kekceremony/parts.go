@@ -26,7 +26,7 @@ func parts(ctx context.Context, c config.Config, t *term.Terminal, rate int) (en
 	}
 	s := engine.Parts{
 		Mode: mode(c), Tool: tool, Bundles: c.Transcripts, PinnedChain: kek.Chain(c.Chain),
-		ProviderName: c.Encryption.Provider,
+		Kind: c.Encryption.Settings,
 		OpenProvider: func(ctx context.Context, known func(map[string]string) error) (provider.Provider, error) {
 			return openProvider(ctx, c, t, known)
 		},

@@ -16,7 +16,7 @@ import (
 )
 
 func probeCommand(o *options) *cobra.Command {
-	var token config.PKCS11
+	var token pkcs11.Config
 	var pinFile string
 	cmd := &cobra.Command{
 		Use:   "probe",
@@ -26,7 +26,7 @@ temporary keys. With --module and --token it needs no configuration either, and
 does not count login attempts: a few wrong PINs may lock the token.`,
 		Args: cobra.NoArgs,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
-			cfg := config.Config{Encryption: config.Encryption{Provider: pkcs11.Name, PINFile: pinFile, PKCS11: token}}
+			cfg := config.Config{Encryption: config.Encryption{Provider: pkcs11.Name, PINFile: pinFile, Settings: token}}
 			if token.ModulePath == "" {
 				var err error
 				if cfg, err = o.readConfig(); err != nil {

@@ -255,7 +255,7 @@ func (r *rehearsed) application(ctx context.Context, do func(rehearsal.Applicati
 	if err != nil {
 		return err
 	}
-	p, err := settingsOf(cfg.Encryption).Open() // an application has its DEKs itself
+	p, err := cfg.Encryption.Settings.Open() // an application has its DEKs itself
 	if err != nil {
 		return err
 	}

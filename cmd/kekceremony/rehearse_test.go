@@ -209,8 +209,8 @@ func application(t *testing.T, parts rehearsal.Parts) rehearsal.Application {
 // a process has one, and tests run side by side.
 func openToken(t *testing.T, parts rehearsal.Parts, serial string) (p provider.Provider) {
 	t.Helper()
-	settings := pkcs11.Config{ModulePath: pkcs11test.Module(t), TokenLabel: rehearsal.TokenLabel, TokenSerial: serial}
-	c := keeper.Config{Settings: settings, Environment: []string{"SOFTHSM2_CONF"}}
+	c := pkcs11.Config{ModulePath: pkcs11test.Module(t), TokenLabel: rehearsal.TokenLabel, TokenSerial: serial,
+		Environment: []string{"SOFTHSM2_CONF"}}
 	var err error
 	pkcs11test.Lend(t, func() { p, err = keeper.Open(t.Context(), c, nil, nil) })
 	if err != nil {

@@ -220,7 +220,7 @@ func (a *verification) together(ctx context.Context, reports []transcript.Report
 			return f, err
 		}
 		defer p.Close()
-		if err = audit.Provider(ctx, p, reports); err != nil && !transcript.IsBroken(err) {
+		if err = audit.Provider(ctx, cfg.Encryption.Settings, p, reports); err != nil && !transcript.IsBroken(err) {
 			return f, err
 		}
 		judge(transcript.RuleToken, err)

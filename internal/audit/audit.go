@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -115,7 +114,7 @@ func expect(reports []transcript.Report) wantStore {
 		}
 		// An act that was begun when its ceremony was aborted may have been done. The
 		// next rotation settles it.
-		if r.Outcome == transcript.OutcomeAborted && len(r.HalfDone()) > 0 {
+		if r.Aborted() && len(r.HalfDone()) > 0 {
 			t.unsettled = true
 		} else if facts[transcript.FactKind] == transcript.KindRotate && r.Outcome == transcript.OutcomeDone {
 			t.unsettled = false
@@ -214,17 +213,18 @@ func (t wantStore) versions(ctx context.Context, s store.Store, whole bool) erro
 }
 
 // Provider compares what a provider says of itself, without a login, with the
-// newest of the ceremonies that recorded it.
-func Provider(ctx context.Context, p provider.Provider, reports []transcript.Report) error {
+// newest of the ceremonies that recorded it and were not aborted.
+func Provider(ctx context.Context, k provider.Kind, p provider.Provider, reports []transcript.Report) error {
 	about, err := p.Describe(ctx)
 	if err != nil {
 		return err
 	}
-	last := transcript.Facts{}
+	var h history.History
 	for _, r := range reports {
-		maps.Copy(last, r.Facts)
+		h.Logs = append(h.Logs, r.State)
 	}
-	for _, name := range history.Pins {
+	last := h.Approved()
+	for _, name := range provider.Stable(k) {
 		if now, was := about[name], last[name]; now != "" && was != "" && now != was {
 			err := fmt.Errorf("%s is %s, and was %s", name, printable.Text(now), printable.Text(was))
 			return &transcript.RuleError{Rule: transcript.RuleToken, Err: err}

@@ -34,14 +34,15 @@ func (l lab) isolated(ctx context.Context) (isolated, error) {
 	if err != nil {
 		return isolated{}, err
 	}
-	settings := pkcs11.Config{ModulePath: module, TokenLabel: rehearsal.TokenLabel, Sessions: 1}
-	c := keeper.Config{Settings: settings, Environment: []string{"SOFTHSM2_CONF"}}
+	settings := pkcs11.Config{
+		ModulePath: module, TokenLabel: rehearsal.TokenLabel, Sessions: 1, Environment: []string{"SOFTHSM2_CONF"},
+	}
 	here, err := settings.Open()
 	if err != nil {
 		return isolated{}, err
 	}
 	defer here.Close()
-	kept, err := keeper.Open(ctx, c, nil, nil)
+	kept, err := keeper.Open(ctx, settings, nil, nil)
 	if err != nil {
 		return isolated{}, err
 	}

@@ -10,10 +10,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goccy/go-yaml/ast"
+
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
 )
 
 // Default is where the configuration lies unless --config says otherwise.
@@ -36,35 +39,13 @@ type Config struct {
 
 // Encryption names the provider.
 type Encryption struct {
-	Provider string `yaml:"provider"`  // env or pkcs11
-	PINFile  string `yaml:"pin_file"`  // mode 0600; agents and unattended runs
-	PINParts int    `yaml:"pin_parts"` // custodians who each type a part of the PIN; default: 1
-	PINTries int    `yaml:"pin_tries"` // that a token allows which does not report them; default: 3
-	PKCS11   PKCS11 `yaml:"pkcs11"`
-	Env      Env    `yaml:"env"`
-}
+	Provider string            `yaml:"provider"`  // the name of a kind
+	PINFile  string            `yaml:"pin_file"`  // mode 0600; agents and unattended runs
+	PINParts int               `yaml:"pin_parts"` // custodians who each type a part of the PIN; default: 1
+	PINTries int               `yaml:"pin_tries"` // that a token allows which does not report them; default: 3
+	Settings provider.Settings `yaml:"-"`         // the provider's section, which has its kind's name
 
-// PKCS11 is encryption.pkcs11.
-type PKCS11 struct {
-	ModulePath  string `yaml:"module_path"`
-	TokenLabel  string `yaml:"token_label"`
-	TokenSerial string `yaml:"token_serial"`
-	IVFromHSM   *bool  `yaml:"use_gcm_iv_from_hsm"`
-	Sessions    int    `yaml:"sessions"`  // that re-wrap at once; 0: as many as are fastest
-	InitArgs    string `yaml:"init_args"` // for modules that want some (NSS softokn)
-	LoadByPath  bool   `yaml:"load_by_path"`
-	// Identity is the label of a private key of the token's own, and IdentityPublic the
-	// path of its public key, as the vendor's tools attest it.
-	Identity       string `yaml:"identity"`
-	IdentityPublic string `yaml:"identity_public"`
-	// Environment names the variables that the module gets. It gets no other.
-	Environment []string      `yaml:"environment"`
-	Deadline    time.Duration `yaml:"deadline"` // of a call into the module; default: a minute
-}
-
-// Env is encryption.env.
-type Env struct {
-	SecretsFile string `yaml:"secrets_file"`
+	section ast.Node // not decoded yet
 }
 
 // Fleet says how often processes report, when they count as live, and how many of
@@ -84,8 +65,8 @@ type Rehearsal struct {
 // maxParts bounds the custodians of a PIN.
 const maxParts = 4
 
-// Read reads and checks a file.
-func Read(path string) (Config, error) {
+// Read reads and checks a file. Kinds are those of the providers that there are.
+func Read(path string, kinds ...provider.Settings) (Config, error) {
 	c := Config{
 		Fleet:      Fleet{Heartbeat: 30 * time.Second, Live: 120 * time.Second},
 		Encryption: Encryption{PINParts: 1, PINTries: 3},
@@ -99,12 +80,12 @@ func Read(path string) (Config, error) {
 	if err != nil {
 		return c, fmt.Errorf("read configuration: %w", err)
 	}
-	if err := Decode(data, &c); err != nil {
+	if err := errors.Join(Decode(data, &c), c.Encryption.decode(kinds)); err != nil {
 		return c, fmt.Errorf("read configuration %s: %s", printable.Text(path), cause(err))
 	}
 	info, err := f.Stat()
 	if err == nil {
-		err = errors.Join(c.check(), c.private(info.Mode()))
+		err = errors.Join(c.check(kinds), c.private(info.Mode()))
 	}
 	if err != nil {
 		return c, fmt.Errorf("read configuration %s: %w", printable.Text(path), err)
@@ -119,7 +100,7 @@ func cause(err error) string {
 	return printable.Text(first)
 }
 
-func (c *Config) check() error {
+func (c *Config) check(kinds []provider.Settings) error {
 	if err := CheckStore(c.Store); err != nil {
 		return err
 	}
@@ -138,38 +119,24 @@ func (c *Config) check() error {
 		return fmt.Errorf("fleet: live is %s, want at least twice beat, %s", c.Fleet.Live, c.Fleet.Heartbeat)
 	}
 	_, err := c.FullCatalogue()
-	return errors.Join(err, c.Encryption.check())
+	return errors.Join(err, c.Encryption.check(kinds))
 }
 
-func (e Encryption) check() error {
+func (e Encryption) check(kinds []provider.Settings) error {
 	if e.PINParts < 1 || e.PINParts > maxParts {
 		return fmt.Errorf("encryption.pin_parts: %d: want 1 to %d", e.PINParts, maxParts)
 	}
 	if e.PINTries < 2 { // with one, each would be the last
 		return fmt.Errorf("encryption.pin_tries: %d: want 2 or more", e.PINTries)
 	}
-	switch e.Provider {
-	case "pkcs11":
-		if !filepath.IsAbs(e.PKCS11.ModulePath) {
-			return fmt.Errorf("encryption.pkcs11.module_path: %s: want an absolute path", printable.Quote(e.PKCS11.ModulePath))
+	if e.Settings == nil {
+		var names []string
+		for _, k := range kinds {
+			names = append(names, k.Name())
 		}
-		if e.PKCS11.TokenLabel == "" {
-			return errors.New("encryption.pkcs11.token_label is missing")
-		}
-		if (e.PKCS11.Identity == "") != (e.PKCS11.IdentityPublic == "") {
-			return errors.New("encryption.pkcs11.identity and identity_public: want both, or none")
-		}
-		if e.PKCS11.Deadline < 0 {
-			return fmt.Errorf("encryption.pkcs11.deadline: %s: want more", e.PKCS11.Deadline)
-		}
-		if e.PKCS11.Sessions < 0 {
-			return fmt.Errorf("encryption.pkcs11.sessions: %d: want 0, for as many as are fastest, or more", e.PKCS11.Sessions)
-		}
-	case "env":
-	default:
-		return fmt.Errorf("encryption.provider: %s: want env or pkcs11", printable.Quote(e.Provider))
+		return fmt.Errorf("encryption.provider: %s: want %s", printable.Quote(e.Provider), strings.Join(names, " or "))
 	}
-	return nil
+	return e.Settings.Check()
 }
 
 func privateDir(path string) error {

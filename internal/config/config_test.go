@@ -12,6 +12,9 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/file"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/env"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 )
 
 // write makes a configuration file, with TR for a good transcripts directory.
@@ -35,19 +38,27 @@ func TestExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := config.Read(write(t, strings.Replace(string(text), "/var/lib/kekceremony/transcripts", "TR", 1), 0o600))
+	here := strings.Replace(string(text), "/var/lib/kekceremony/transcripts", "TR", 1)
+	c, err := config.Read(write(t, here, 0o600), kinds...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Fleet.Expect["worker"] != 2 || c.Encryption.PKCS11.IVFromHSM == nil || len(c.Keys) != 1 {
+	if c.Fleet.Expect["worker"] != 2 || c.Encryption.Settings.(pkcs11.Config).IVFromHSM == nil || len(c.Keys) != 1 {
 		t.Errorf("%+v", c)
 	}
-	for _, name := range keys(reflect.TypeOf(c)) {
+	names := keys(reflect.TypeOf(c))
+	for _, k := range kinds {
+		names = append(append(names, k.Name()), keys(reflect.TypeOf(k))...)
+	}
+	for _, name := range names {
 		if !strings.Contains(string(text), name+":") {
 			t.Errorf("the example does not name %s", name)
 		}
 	}
 }
+
+// kinds are the program's.
+var kinds = []provider.Settings{env.Config{}, pkcs11.Config{}}
 
 func keys(t reflect.Type) (names []string) {
 	if t.Kind() == reflect.Pointer {
@@ -57,7 +68,14 @@ func keys(t reflect.Type) (names []string) {
 		return nil
 	}
 	for i := range t.NumField() {
-		names = append(append(names, t.Field(i).Tag.Get("yaml")), keys(t.Field(i).Type)...)
+		name := t.Field(i).Tag.Get("yaml")
+		if name == "" {
+			return nil // no section
+		}
+		if name != "-" && name != ",inline" {
+			names = append(names, name)
+		}
+		names = append(names, keys(t.Field(i).Type)...)
 	}
 	return names
 }
@@ -87,7 +105,7 @@ func TestRefused(t *testing.T) {
 		{"catalogue of our own", good + "catalogue: [kek_versions.canary]\n", "the collection is the ceremony's own"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := config.Read(write(t, c.text, 0o644))
+			_, err := config.Read(write(t, c.text, 0o644), kinds...)
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
@@ -98,14 +116,14 @@ func TestRefused(t *testing.T) {
 // TestPassword: a file with the store's password is refused when others may read it.
 func TestPassword(t *testing.T) {
 	const text = "store: mongodb://u:hunter2@h/db\ntranscripts: TR\nencryption: {provider: env}\n"
-	if _, err := config.Read(write(t, text, 0o600)); err != nil {
+	if _, err := config.Read(write(t, text, 0o600), kinds...); err != nil {
 		t.Error(err)
 	}
-	_, err := config.Read(write(t, text, 0o640))
+	_, err := config.Read(write(t, text, 0o640), kinds...)
 	if !errors.Is(err, file.ErrMode) || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := config.Read(write(t, strings.Replace(text, "u:hunter2@", "", 1), 0o644)); err != nil {
+	if _, err := config.Read(write(t, strings.Replace(text, "u:hunter2@", "", 1), 0o644), kinds...); err != nil {
 		t.Error(err)
 	}
 }
@@ -119,14 +137,14 @@ func TestFile(t *testing.T) {
 	if err := errors.Join(os.Symlink(path, link), unix.Mkfifo(fifo, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := config.Read(link); err != nil {
+	if _, err := config.Read(link, kinds...); err != nil {
 		t.Error(err)
 	}
-	if _, err := config.Read(fifo); !errors.Is(err, file.ErrNotRegular) {
+	if _, err := config.Read(fifo, kinds...); !errors.Is(err, file.ErrNotRegular) {
 		t.Errorf("a FIFO: %v", err)
 	}
 	large := write(t, text+strings.Repeat("#\n", 1<<20), 0o644)
-	if _, err := config.Read(large); !errors.Is(err, file.ErrTooLarge) {
+	if _, err := config.Read(large, kinds...); !errors.Is(err, file.ErrTooLarge) {
 		t.Errorf("2 MB: %v", err)
 	}
 }

@@ -58,7 +58,7 @@ func (e *engine) lock(ctx context.Context) (store.Lock, error) {
 	if err != nil {
 		return l, err
 	}
-	return l, history.CheckLock(l, e.site.ProviderName, e.site.Chain)
+	return l, history.CheckLock(l, e.site.Kind.Name(), e.site.Chain)
 }
 
 // unfinished is the last ceremony if it is open or lacks finals.

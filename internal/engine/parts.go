@@ -17,12 +17,12 @@ import (
 // Parts are what a ceremony runs with: real parts or a rehearsal's, never both. Nothing
 // changes them while it runs.
 type Parts struct {
-	Mode         quorum.Mode
-	Tool         Tool
-	Store        store.Store
-	Bundles      string    // directory of all bundles
-	PinnedChain  kek.Chain // by the configuration; install draws one
-	ProviderName string    // configured
+	Mode        quorum.Mode
+	Tool        Tool
+	Store       store.Store
+	Bundles     string        // directory of all bundles
+	PinnedChain kek.Chain     // by the configuration; install draws one
+	Kind        provider.Kind // of the configured provider
 	// OpenedProvider is one whose keys are configuration: every plan binds it. nil: the step
 	// PIN opens it.
 	OpenedProvider provider.Provider

@@ -23,9 +23,6 @@ var (
 	ErrLockDiffers = errors.New("the configuration does not match the kek_install lock")
 )
 
-// Pins are the facts of a provider that stay the same from ceremony to ceremony.
-var Pins = []string{transcript.FactProvider, "module_sha256", "serial", "iv", "identity_sha256"}
-
 // History is the closed ceremonies of a store, each rebuilt from it and verified, and
 // all of them as one chain.
 type History struct {
@@ -124,21 +121,19 @@ func RolledBack(dir string, all []store.Ceremony) error {
 	return nil
 }
 
-// Last is what the closed ceremonies left behind: of each fact the last value. One
-// that was aborted may not have come to every fact, and pins none: nobody may have
-// approved what it saw.
+// Last is what the closed ceremonies left behind: of each fact the last value.
 func (h History) Last() transcript.Facts {
 	facts := transcript.Facts{}
 	for _, log := range h.Logs {
-		these := maps.Clone(log.Facts)
-		if log.Outcome == transcript.OutcomeAborted {
-			for _, name := range Pins {
-				delete(these, name)
-			}
-		}
-		maps.Copy(facts, these)
+		maps.Copy(facts, log.Facts)
 	}
 	return facts
+}
+
+// Approved is what those left behind that were not aborted: of what an aborted one saw,
+// nobody may have approved anything.
+func (h History) Approved() transcript.Facts {
+	return History{Logs: slices.DeleteFunc(slices.Clone(h.Logs), transcript.State.Aborted)}.Last()
 }
 
 // Roster is the one that the last ceremony left behind: the founding one, or the one

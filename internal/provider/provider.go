@@ -27,7 +27,7 @@ var (
 	ErrNoToken    = errors.New("no such token")
 	ErrTokens     = errors.New("more than one token has this label")
 	ErrUnguarded  = errors.New("others could change the module")
-	ErrNoFile     = errors.New("encryption.env.secrets_file is not configured")
+	ErrNoFile     = errors.New("no file for new keys is configured")
 )
 
 // Lost reports an error after which the provider must be opened again: its token or

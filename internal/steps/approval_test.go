@@ -98,7 +98,7 @@ func site(t *testing.T, parts rehearsal.Parts) *engine.Parts {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	s := &engine.Parts{Mode: quorum.Rehearsal, Store: db, Bundles: parts.Bundles(), ProviderName: env.Name,
+	s := &engine.Parts{Mode: quorum.Rehearsal, Store: db, Bundles: parts.Bundles(), Kind: env.Config{},
 		OpenProvider: func(context.Context, func(map[string]string) error) (provider.Provider, error) {
 			return env.Open(env.Config{SecretsFile: filepath.Join(parts.Dir, "secrets.env")}, nil)
 		},

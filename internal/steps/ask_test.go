@@ -9,6 +9,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/provider/env"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/steps"
@@ -159,7 +160,7 @@ func TestWrongUnattended(t *testing.T) {
 }
 
 // production are parts of no rehearsal.
-var production = engine.Parts{Mode: quorum.Production, ProviderName: "env"}
+var production = engine.Parts{Mode: quorum.Production, Kind: env.Config{}}
 
 // TestNotRepeated: no refusal repeats what was typed: it may be a PIN.
 func TestNotRepeated(t *testing.T) {

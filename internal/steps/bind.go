@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
-
-// bound are the facts of a provider that a plan binds when they are known.
-var bound = []string{transcript.FactProvider, "module", "module_sha256", "token", "serial", "iv",
-	"identity_sha256", "secrets_file", "host"}
 
 // bind lists what every plan binds: provider and token, people, places, keys, what differs
 // from the last ceremony, and who is gone.
@@ -22,7 +19,7 @@ func bind(ctx context.Context, s *Site, f Facts, acts []string) (lines []Detail,
 			return nil, err
 		}
 	}
-	for _, name := range bound {
+	for _, name := range provider.InPlan(s.Kind) {
 		if v, ok := about[name]; ok {
 			say(name, v)
 		}

@@ -48,7 +48,7 @@ func canaryState(ctx context.Context, s *Site, v kek.Version, first bool) (State
 		return NotBegun, nil, err
 	}
 	n := s.Name(v)
-	if k.Label != n.Label || k.ID != n.HexID() || k.Provider != s.ProviderName {
+	if k.Label != n.Label || k.ID != n.HexID() || k.Provider != s.Kind.Name() {
 		return NotBegun, nil, fmt.Errorf("version %d names another key, %s: %w", v, printable.Text(k.Label),
 			engine.ErrPlanted)
 	}
@@ -102,6 +102,6 @@ func insertKEK(ctx context.Context, s *Site, v kek.Version) error {
 	if err != nil {
 		return err
 	}
-	return s.Store.InsertKEK(ctx, store.KEK{Version: v, Provider: s.ProviderName, State: store.Live, Label: n.Label,
+	return s.Store.InsertKEK(ctx, store.KEK{Version: v, Provider: s.Kind.Name(), State: store.Live, Label: n.Label,
 		ID: n.HexID(), Canary: c, Ceremony: s.Seq, Created: now.Truncate(time.Second)})
 }

@@ -22,14 +22,14 @@ func askProvider() Step {
 		Why: "This ceremony locks the store to its provider. A lock is permanent.",
 		Ask: &Form{Fields: []Field{{
 			Name: "provider", Question: "Provider to lock this store to",
-			Help: "the provider that the configuration names: env or pkcs11",
+			Help: "the provider that the configuration names",
 			Check: func(s *Site, answer string) (Facts, error) {
-				if answer != s.ProviderName {
+				if answer != s.Kind.Name() {
 					return nil, errors.New("not the configured provider")
 				}
 				return Facts{transcript.FactProvider: answer}, nil
 			},
-			Propose: func(s *Site) string { return s.ProviderName },
+			Propose: func(s *Site) string { return s.Kind.Name() },
 		}}},
 	}
 }
@@ -109,8 +109,8 @@ func withVerdict(lines []provider.Verdict, line provider.Verdict) []provider.Ver
 // moved lists what the last closed ceremony saw otherwise: another module, token or
 // IV mode. Vendors update modules, and HSMs are replaced by their clones.
 func moved(s *Site, about map[string]string) (all []*engine.DeviationError) {
-	last := s.History.Last()
-	for _, name := range history.Pins {
+	last := s.History.Approved()
+	for _, name := range provider.Stable(s.Kind) {
 		is, known := about[name]
 		if want, ok := last[name]; ok && known && is != want {
 			all = append(all, &engine.DeviationError{What: name, Expected: want, Seen: is, Err: ErrPins})
@@ -122,7 +122,7 @@ func moved(s *Site, about map[string]string) (all []*engine.DeviationError) {
 // sameAgain refuses another token, module or IV mode than this run saw before the
 // token or its module was lost. Who has attended approved with that one in sight.
 func sameAgain(s *Site, about map[string]string) error {
-	for _, name := range history.Pins {
+	for _, name := range provider.Stable(s.Kind) {
 		is, known := about[name]
 		if was, ok := s.Reached[name]; ok && known && is != was {
 			return fmt.Errorf("%s: was %s, is %s: %w", name, was, is, ErrOtherToken)

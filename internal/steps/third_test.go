@@ -27,12 +27,12 @@ func TestThirdProvider(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	memory, err := memorytest.Settings{Host: "console1"}.Open()
+	memory, err := memorytest.Settings{Zone: "a"}.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := site(t, parts)
-	s.ProviderName = memorytest.Name
+	s.Kind = memorytest.Settings{}
 	s.OpenProvider = func(context.Context, func(map[string]string) error) (provider.Provider, error) {
 		return staying{memory}, nil
 	}

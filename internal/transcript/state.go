@@ -69,6 +69,9 @@ func (s State) clone() State {
 // Opened are the facts of the first line, or none.
 func (s State) Opened() Facts { return s.first.Facts }
 
+// Aborted reports that the log's ceremony was.
+func (s State) Aborted() bool { return s.Outcome == OutcomeAborted }
+
 // Mode is that of the first line.
 func (s State) Mode() quorum.Mode { return quorum.Mode(s.first.Facts[FactMode]) }
 

@@ -35,7 +35,7 @@ func Variable(v kek.Version) string { return Prefix + v.String() }
 type Config struct {
 	// SecretsFile holds NAME=value lines, mode 0600. It is read again by each
 	// Find, and Generate writes it. Empty: the environment alone.
-	SecretsFile string
+	SecretsFile string `yaml:"secrets_file"`
 }
 
 // Provider holds the keys of the environment and the file in locked memory.

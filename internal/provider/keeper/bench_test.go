@@ -17,7 +17,7 @@ func BenchmarkRewrap(b *testing.B) {
 	c := config(pkcs11test.Module(b), func(c *pkcs11.Config) { c.Sessions = 1 })
 	kept := open(b, c)
 	logIn(b, kept)
-	here, err := c.Settings.Open()
+	here, err := c.Open()
 	if err != nil {
 		b.Fatal(err)
 	}

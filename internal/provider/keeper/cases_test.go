@@ -23,7 +23,7 @@ import (
 )
 
 // kept is a token behind the fault module.
-func kept(t *testing.T, change ...func(*pkcs11.Config)) (*pkcs11test.Fault, keeper.Config) {
+func kept(t *testing.T, change ...func(*pkcs11.Config)) (*pkcs11test.Fault, pkcs11.Config) {
 	t.Helper()
 	pkcs11test.TokensForPrograms(t, pkcs11test.Label)
 	fault := pkcs11test.NewFault(t)
@@ -422,7 +422,7 @@ func TestP14Known(t *testing.T) {
 	}); !errors.Is(err, unknown) || errors.Is(err, provider.ErrKeeper) {
 		t.Errorf("got %v", err)
 	}
-	another := c.Settings.(pkcs11.Config)
+	another := c
 	another.Digest = strings.Repeat("0", 64) // it became another one since it was told
 	if _, err := another.Open(); !errors.Is(err, provider.ErrUnguarded) {
 		t.Errorf("got %v", err)

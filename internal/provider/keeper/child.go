@@ -8,7 +8,6 @@ import (
 	"net/rpc"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +19,7 @@ import (
 )
 
 // start starts this program as a keeper.
-func start(c Config, t *term.Terminal) (*Provider, error) {
+func start(settings provider.Settings, t *term.Terminal) (*Provider, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -41,7 +40,7 @@ func start(c Config, t *term.Terminal) (*Provider, error) {
 	cmd := exec.Command("/proc/self/exe", Command)
 	cmd.Args[0] = "kekceremony"
 	cmd.Stderr = said // the only thing that is heard of what a module prints
-	cmd.Env = environment(c, os.Environ())
+	cmd.Env = environment(settings, os.Environ())
 	cmd.ExtraFiles = []*os.File{theirs}
 	if t != nil {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, t.In, t.Out)
@@ -55,7 +54,7 @@ func start(c Config, t *term.Terminal) (*Provider, error) {
 		return nil, err
 	}
 	p := &Provider{
-		deadline: cmp.Or(c.Deadline, usualDeadline),
+		deadline: deadline(settings),
 		conn:     conn,
 		client:   rpc.NewClient(conn),
 		cmd:      cmd,
@@ -100,15 +99,23 @@ func closeOnExec() error {
 // environment is what the child gets of ours. A goroutine that is preempted by a signal
 // leaves its vector registers, which may still hold a DEK, in memory that nobody wipes:
 // the child turns that off (package runtime, Environment Variables: asyncpreemptoff).
-func environment(c Config, all []string) []string {
+func environment(settings provider.Settings, all []string) []string {
 	var out []string
 	for _, line := range all {
 		name, _, _ := strings.Cut(line, "=")
-		if slices.Contains(c.Environment, name) || c.Settings.Inherits(name) {
+		if settings.Inherits(name) {
 			out = append(out, line)
 		}
 	}
 	return append(out, "GOTRACEBACK=none", "GODEBUG=asyncpreemptoff=1") // the last of a name counts
+}
+
+// deadline is how long a call into the provider may take.
+func deadline(settings provider.Settings) time.Duration {
+	if d, ok := settings.(provider.Deadline); ok {
+		return cmp.Or(d.CallDeadline(), usualDeadline)
+	}
+	return usualDeadline
 }
 
 // kill ends the child, and keeps the first reason.

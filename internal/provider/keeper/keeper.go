@@ -33,18 +33,8 @@ func Register(kinds ...provider.Settings) {
 	}
 }
 
-// Config says which provider to keep.
-type Config struct {
-	Settings provider.Settings // of a registered kind
-	// Environment names the variables that the child gets. It gets no other but those
-	// that the kind inherits.
-	Environment []string
-	// Deadline is how long a call into the module may take; 0: a minute. A token with
-	// a keypad is given five for a login: somebody must walk there.
-	Deadline time.Duration
-}
-
-// The deadlines that are not configured.
+// The deadlines that are not configured. A token with a keypad is given more for a login:
+// somebody must walk there.
 const (
 	usualDeadline  = time.Minute
 	keypadDeadline = 5 * time.Minute
@@ -80,30 +70,30 @@ type withPIN struct{ *Provider }
 
 var _ provider.PINLogin = withPIN{}
 
-// Open starts a child and has it open the provider, which is a provider.PINLogin when the
-// child's is. The child can read from the terminal when that is lent; nil: there is none.
+// Open starts a child and has it open the provider, of a registered kind, which is a
+// provider.PINLogin when the child's is. The child can read from the terminal when that is lent; nil: there is none.
 // What can be known before anything of the provider runs is passed to known, if there is
 // such, and the child opens just that or nothing: a module that runs can say of itself what
 // it likes.
 func Open(
-	ctx context.Context, c Config, t *term.Terminal, known func(map[string]string) error,
+	ctx context.Context, settings provider.Settings, t *term.Terminal, known func(map[string]string) error,
 ) (provider.Provider, error) {
-	settings, pinned, err := c.Settings.Pin()
+	settings, pinned, err := settings.Pin()
 	if err != nil {
 		return nil, err
 	}
-	if c.Settings = settings; known != nil && len(pinned) > 0 {
+	if known != nil && len(pinned) > 0 {
 		if err := known(pinned); err != nil {
 			return nil, err
 		}
 	}
-	p, err := start(c, t)
+	p, err := start(settings, t)
 	if err != nil {
 		return nil, fmt.Errorf("open provider %s: %w: %w", settings.Name(), provider.ErrKeeper, err)
 	}
-	p.facts, p.pinned = settings.Facts(), pinned
+	p.facts, p.pinned = provider.Names(settings.Facts()), pinned
 	var a Answer
-	if err := p.do(ctx, "Open", Opening{c, t != nil}, &a, p.deadline); err != nil {
+	if err := p.do(ctx, "Open", Opening{settings, t != nil}, &a, p.deadline); err != nil {
 		return nil, fmt.Errorf("open provider %s: %w", settings.Name(), errors.Join(err, p.Close()))
 	}
 	if err := a.Fault.err(); err != nil {

@@ -38,15 +38,15 @@ func TestMain(m *testing.M) {
 }
 
 // config is a token behind a module, with some settings changed.
-func config(module string, change ...func(*pkcs11.Config)) keeper.Config {
-	settings := pkcs11.Config{ModulePath: module, TokenLabel: pkcs11test.Label}
+func config(module string, change ...func(*pkcs11.Config)) pkcs11.Config {
+	settings := pkcs11.Config{ModulePath: module, TokenLabel: pkcs11test.Label, Environment: []string{"SOFTHSM2_CONF"}}
 	for _, c := range change {
 		c(&settings)
 	}
-	return keeper.Config{Settings: settings, Environment: []string{"SOFTHSM2_CONF"}}
+	return settings
 }
 
-func open(t testing.TB, c keeper.Config) provider.Provider {
+func open(t testing.TB, c provider.Settings) provider.Provider {
 	t.Helper()
 	p, err := tryOpen(t, c)
 	if err != nil {
@@ -57,7 +57,7 @@ func open(t testing.TB, c keeper.Config) provider.Provider {
 }
 
 // tryOpen is keeper.Open with the variables of the test.
-func tryOpen(t testing.TB, c keeper.Config) (p provider.Provider, err error) {
+func tryOpen(t testing.TB, c provider.Settings) (p provider.Provider, err error) {
 	t.Helper()
 	pkcs11test.Lend(t, func() { p, err = keeper.Open(t.Context(), c, nil, nil) })
 	return p, err
@@ -204,7 +204,7 @@ func TestInherited(t *testing.T) {
 	}
 	defer unix.Close(fd)
 	t.Setenv(env.Variable(1), strings.Repeat("42", kek.Size))
-	open(t, keeper.Config{Settings: env.Config{}})
+	open(t, env.Config{})
 	for _, child := range keepers(t) {
 		list, err := filepath.Glob("/proc/" + child + "/fd/*")
 		if err != nil || len(list) < 3 {
@@ -228,7 +228,7 @@ func keepers(t *testing.T) []string {
 func TestEnvironment(t *testing.T) {
 	t.Setenv(env.Variable(1), strings.Repeat("42", kek.Size))
 	t.Setenv("LD_PRELOAD_NOT", "x")
-	p := open(t, keeper.Config{Settings: env.Config{}})
+	p := open(t, env.Config{})
 	if _, err := p.Find(t.Context(), kek.NameOf(chain, 1)); err != nil {
 		t.Error(err)
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/term"
 )
@@ -33,7 +32,7 @@ type console struct {
 	asked int
 }
 
-func newConsole(t *testing.T, c keeper.Config, dir, typed string) *console {
+func newConsole(t *testing.T, c provider.Settings, dir, typed string) *console {
 	file := filepath.Join(t.TempDir(), "typed")
 	if err := os.WriteFile(file, []byte(typed+"\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/provider/memorytest"
 )
 
@@ -14,12 +13,12 @@ import (
 // with what it has and no more: it has no PIN, and its wrapped DEKs have another length.
 func TestThirdProvider(t *testing.T) {
 	t.Parallel()
-	p := open(t, keeper.Config{Settings: memorytest.Settings{Host: "console1"}})
+	p := open(t, memorytest.Settings{Zone: "a"})
 	if _, ok := p.(provider.PINLogin); ok {
 		t.Error("it has a PIN")
 	}
 	about, err := p.Describe(t.Context())
-	if err != nil || about["provider"] != memorytest.Name || about["host"] != "console1" {
+	if err != nil || about["provider"] != memorytest.Name || about["zone"] != "a" {
 		t.Errorf("%v, %v", about, err)
 	}
 	deks, items := keys(t, p, 20)

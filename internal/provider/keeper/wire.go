@@ -71,7 +71,7 @@ func (f fault) Is(target error) bool {
 type (
 	// Opening opens the provider, in a child that has the terminal or has none.
 	Opening struct {
-		Config
+		Settings provider.Settings
 		Terminal bool
 	}
 	// Request asks; what of it is set depends on the method.

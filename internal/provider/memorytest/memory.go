@@ -1,19 +1,23 @@
 // Package memorytest is a third provider, for tests: keys in the memory of one process, and a
 // form of wrapped DEKs that no other provider has. It shows what a new provider needs: this
-// package, its line where a program registers its kinds, and what its configuration makes.
+// package, and its place in the list of the program (cmd/kekceremony/providers.go).
 package memorytest
 
 import (
 	"context"
 	"crypto/cipher"
 	"crypto/rand"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"sync"
 
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 )
@@ -21,21 +25,41 @@ import (
 // Name is the provider's name in configuration, lock and envelopes.
 const Name = "memory"
 
-// Settings open an empty provider. Host is where its process says that it runs.
-type Settings struct{ Host string }
+// Settings open an empty provider.
+type Settings struct {
+	Zone string `yaml:"zone"` // which the provider reports
+	File string `yaml:"file"` // of a test in which several processes have the keys; empty: none
+}
 
 var _ provider.Settings = Settings{}
 
 // Name implements provider.Settings, as do those that follow.
 func (s Settings) Name() string { return Name }
 
+func (s Settings) Facts() []provider.Fact {
+	return []provider.Fact{
+		{Name: "provider", Stable: true, Plan: true}, {Name: "zone", Stable: true, Plan: true}, {Name: "history"},
+	}
+}
+
+func (s Settings) Read(decode func(any) error) (provider.Settings, error) {
+	err := decode(&s)
+	return s, err
+}
+
+func (s Settings) Check() error {
+	if s.Zone == "" {
+		return errors.New("encryption.memory.zone is missing")
+	}
+	return nil
+}
+
 func (s Settings) Open() (provider.Provider, error) {
-	return &memory{host: s.Host, keys: map[kek.Version][]byte{}}, nil
+	m := &memory{Settings: s, keys: map[kek.Version][]byte{}}
+	return m, m.load()
 }
 
 func (s Settings) Pin() (provider.Settings, map[string]string, error) { return s, nil, nil }
-
-func (s Settings) Facts() []string { return []string{"provider", "host", "history"} }
 
 func (s Settings) Inherits(string) bool { return false }
 
@@ -44,15 +68,45 @@ func (s Settings) OnToken() bool { return false }
 // memory has no PIN and re-wraps one by one: it is a provider.Provider and nothing more.
 // The processes of a fleet are goroutines here, which share it.
 type memory struct {
-	host string
+	Settings
 	mu   sync.Mutex // over keys
 	keys map[kek.Version][]byte
+}
+
+// load reads the keys that the file has.
+func (m *memory) load() error {
+	if m.File == "" {
+		return nil
+	}
+	text, err := file.Read(m.File, file.Rules{Max: 64 << 10})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &m.keys)
+	}
+	return err
+}
+
+// save writes them there.
+func (m *memory) save() error {
+	if m.File == "" {
+		return nil
+	}
+	text, err := json.Marshal(m.keys)
+	if err == nil {
+		err = file.Replace(m.File, text)
+	}
+	return err
 }
 
 // key is that of a name, or provider.ErrNoKey.
 func (m *memory) key(n kek.Name) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := m.load(); err != nil {
+		return nil, err
+	}
 	key, ok := m.keys[n.Version]
 	if !ok {
 		return nil, fmt.Errorf("find %s: %w", n.Label, provider.ErrNoKey)
@@ -62,7 +116,7 @@ func (m *memory) key(n kek.Name) ([]byte, error) {
 
 // Describe implements provider.Provider, as do those that follow.
 func (m *memory) Describe(context.Context) (map[string]string, error) {
-	return map[string]string{"provider": Name, "host": m.host}, nil
+	return map[string]string{"provider": Name, "zone": m.Zone}, nil
 }
 
 func (m *memory) Probe(ctx context.Context, report func(provider.Verdict)) error {
@@ -100,7 +154,7 @@ func (m *memory) Generate(_ context.Context, n kek.Name) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.keys[n.Version] = key
-	return nil
+	return m.save()
 }
 
 // mark begins each wrapped DEK; a nonce of 24 bytes, 32 bytes and a tag of 16 follow.

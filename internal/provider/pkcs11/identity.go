@@ -15,8 +15,8 @@ import (
 // private half was made in it and cannot leave it, and the vendor's tools check that.
 // A token in its place may have its label, its serial and a copy of the KEK.
 type Identity struct {
-	Label  string // of the private key on the token
-	Public string // path of the public key, SPKI as PEM
+	Label  string `yaml:"identity"`        // of the private key on the token
+	Public string `yaml:"identity_public"` // path of the public key, SPKI as PEM
 }
 
 // maxPublic bounds the file of a public key in bytes.

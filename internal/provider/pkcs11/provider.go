@@ -3,6 +3,7 @@ package pkcs11
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/miekg/pkcs11"
 
@@ -16,22 +17,25 @@ const Name = "pkcs11"
 
 // Config is encryption.pkcs11 of the configuration.
 type Config struct {
-	ModulePath  string // absolute
-	TokenLabel  string
-	TokenSerial string // tells tokens of one label apart; may be empty while there is one
+	ModulePath  string `yaml:"module_path"` // absolute
+	TokenLabel  string `yaml:"token_label"`
+	TokenSerial string `yaml:"token_serial"` // tells tokens of one label apart; may be empty while there is one
 	// IVFromHSM is what the operators expect of the IV. nil: no expectation.
 	// The mode in use is always the one found by experiment.
-	IVFromHSM *bool
-	Sessions  int      // that re-wrap at once; 0: as many as are fastest
-	Identity  Identity // empty: none
+	IVFromHSM *bool    `yaml:"use_gcm_iv_from_hsm"`
+	Sessions  int      `yaml:"sessions"` // that re-wrap at once; 0: as many as are fastest
+	Identity  Identity `yaml:",inline"`  // empty: none
 	// LoadByPath loads the module by its path, for those that look for their own files
 	// beside it. Else it is loaded from the descriptor that it was hashed through.
-	LoadByPath bool
+	LoadByPath bool `yaml:"load_by_path"`
 	// Digest is the SHA-256 in hex that the module's file must have; empty: any.
-	Digest string
+	Digest string `yaml:"-"`
 	// InitArgs goes to the module in CK_C_INITIALIZE_ARGS.pReserved, which NSS
 	// softokn wants; empty for any other.
-	InitArgs string
+	InitArgs string `yaml:"init_args"`
+	// Environment names the variables that the module's process gets. It gets no other.
+	Environment []string      `yaml:"environment"`
+	Deadline    time.Duration `yaml:"deadline"` // of a call into the module; 0: a minute
 }
 
 // maxSessions bounds the sessions that re-wrap at once: a thread each.

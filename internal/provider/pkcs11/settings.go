@@ -1,14 +1,73 @@
 package pkcs11
 
-import "github.com/certautopilot/kekceremony/internal/provider"
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
 
-var _ provider.Settings = Config{}
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
+)
+
+var (
+	_ provider.Settings = Config{}
+	_ provider.Sessions = Config{}
+	_ provider.Pinned   = Config{}
+	_ provider.Deadline = Config{}
+)
 
 // moduleDigest is the fact with the SHA-256 of the module's file, hex.
 const moduleDigest = "module_sha256"
 
 // Name implements provider.Settings, as do those that follow.
 func (c Config) Name() string { return Name }
+
+func (c Config) Facts() []provider.Fact {
+	facts := []provider.Fact{
+		{Name: "provider", Stable: true, Plan: true},
+		{Name: "module", Plan: true},
+		{Name: "module_loaded"},
+		{Name: moduleDigest, Stable: true, Plan: true},
+		{Name: "token", Plan: true},
+		{Name: "serial", Stable: true, Plan: true},
+		{Name: "manufacturer"},
+		{Name: "model"},
+		{Name: "firmware"},
+		{Name: "iv", Stable: true, Plan: true},
+		{Name: "identity_sha256", Stable: true, Plan: true},
+	}
+	for _, name := range []string{
+		"local", "sensitive", "always_sensitive", "extractable", "never_extractable", "wrap", "unwrap", "derive",
+		"modifiable", "copyable", "bytes",
+	} {
+		facts = append(facts, provider.Fact{Name: name}) // of a key
+	}
+	return facts
+}
+
+func (c Config) Read(decode func(any) error) (provider.Settings, error) {
+	err := decode(&c)
+	return c, err
+}
+
+func (c Config) Check() error {
+	const section = "encryption." + Name + "."
+	switch {
+	case !filepath.IsAbs(c.ModulePath):
+		return fmt.Errorf(section+"module_path: %s: want an absolute path", printable.Quote(c.ModulePath))
+	case c.TokenLabel == "":
+		return errors.New(section + "token_label is missing")
+	case (c.Identity.Label == "") != (c.Identity.Public == ""):
+		return errors.New(section + "identity and identity_public: want both, or none")
+	case c.Deadline < 0:
+		return fmt.Errorf(section+"deadline: %s: want more", c.Deadline)
+	case c.Sessions < 0:
+		return fmt.Errorf(section+"sessions: %d: want 0, for as many as are fastest, or more", c.Sessions)
+	}
+	return nil
+}
 
 func (c Config) Open() (provider.Provider, error) { return Open(c) }
 
@@ -19,15 +78,24 @@ func (c Config) Pin() (provider.Settings, map[string]string, error) {
 	return c, map[string]string{moduleDigest: c.Digest}, err
 }
 
-func (c Config) Facts() []string {
-	return []string{
-		"provider", "module", "module_loaded", moduleDigest, "token", "serial", "manufacturer", "model", "firmware",
-		"iv", "identity_sha256", // of the token; what follows is of a key
-		"local", "sensitive", "always_sensitive", "extractable", "never_extractable", "wrap", "unwrap", "derive",
-		"modifiable", "copyable", "bytes",
-	}
-}
-
-func (c Config) Inherits(string) bool { return false }
+func (c Config) Inherits(variable string) bool { return slices.Contains(c.Environment, variable) }
 
 func (c Config) OnToken() bool { return true }
+
+// WithSessions implements provider.Sessions.
+func (c Config) WithSessions(n int) provider.Settings {
+	c.Sessions = n
+	return c
+}
+
+// PinnedTo implements provider.Pinned: a token of another serial is not opened, also when it
+// has the label.
+func (c Config) PinnedTo(about map[string]string) provider.Settings {
+	if c.TokenSerial == "" {
+		c.TokenSerial = about["serial"]
+	}
+	return c
+}
+
+// CallDeadline implements provider.Deadline.
+func (c Config) CallDeadline() time.Duration { return c.Deadline }

@@ -44,7 +44,7 @@ func notice(r transcript.Report, err error) string {
 	case transcript.Incomplete:
 		parts = append(parts, "INCOMPLETE: "+err.Error())
 	}
-	if r.Outcome == transcript.OutcomeAborted {
+	if r.Aborted() {
 		parts = append(parts, "This ceremony was aborted.")
 	}
 	return strings.Join(parts, " ")
