@@ -2,138 +2,85 @@ package steps
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
+	"os"
+	"path/filepath"
+	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/quorum"
-	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// ChangeRoster changes who may sign, or how many must: by the old quorum, with a proof of
-// each new key.
-func ChangeRoster() Ceremony {
-	return Ceremony{
-		Kind: transcript.KindRoster, Open: openRoster, Steps: rosterSteps, Binds: bind,
-		Command: func(Facts) string { return "kekceremony roster" },
-		Summary: func(f Facts) []string {
-			return []string{"The next ceremony uses the roster " + f[transcript.FactChanged] + "."}
-		},
-	}
-}
-
-func rosterSteps(Facts) []Step {
-	return []Step{
-		chainRoster(),
-		attend(false),
-		place(),
-		askNextRoster(),
-		prove(),
-		approve("approve", transcript.ActChange),
-		change(),
-		leaving(),
-	}
-}
-
-// openRoster lets the roster of an installed store be changed.
-func openRoster(_ context.Context, _ *Site, lock store.Lock) (Facts, error) {
-	if lock.Chain == "" {
-		return nil, ErrNotInstalled
-	}
-	return Facts{}, nil
-}
-
-// askNextRoster has people name the file of the roster that is to be.
-func askNextRoster() Step {
+// askRoster has the founders name the roster's file.
+func askRoster() Step {
 	return Step{
-		Name: "next-roster", Ends: transcript.NextRoster, Title: "The next roster",
-		Why: "From the next ceremony on, this roster sets who may sign and how many must.",
+		Name: "roster", Ends: transcript.Roster, Title: "Roster and quorum",
+		Why: "The roster lists who may sign and how many must. This ceremony locks the store to it.",
 		Ask: &Form{Fields: []Field{{
-			Name: "next_roster", Question: "Path of the next roster",
-			Help:    "an allowed_signers file; a new key's line must allow " + quorum.Production.Namespace(quorum.Join),
-			Example: "/media/stick/next-roster",
-			Check:   readNextRoster,
+			Name: "roster", Question: "Path of the roster",
+			Help:    `an OpenSSH allowed_signers file whose first line is "# quorum: M"`,
+			Example: "/media/stick/roster",
+			Check:   readRoster,
+			Propose: func(s *Site) string { return s.RosterPath },
 		}}},
 	}
 }
 
-func readNextRoster(s *Site, path string) (Facts, error) {
+func readRoster(s *Site, path string) (Facts, error) {
 	r, err := readRosterFile(path, s.Mode)
 	if err != nil {
 		return nil, err
 	}
-	if r.Digest() == s.Roster.Digest() {
-		return nil, errors.New("it is the current roster")
-	}
-	for _, m := range r.Joining(s.Roster) {
-		if space := s.Mode.Namespace(quorum.Join); !m.May(space) {
-			return nil, fmt.Errorf("%s: the key is new, and its line does not allow %s", m.Name, space)
-		}
-	}
-	return Facts{transcript.FactNextRoster: string(r.Text), transcript.FactNextRoster + "_sha256": r.Digest()}, nil
+	return rosterFacts(r), nil
 }
 
-// prove has everybody whose key is new show that the key is there.
-func prove() Step {
-	return Step{
-		Name: "prove", Title: "Proof of the new keys",
-		Why:    "New operators: type your name to sign. Each key in a roster must be one that its owner can use.",
-		Gather: &Gather{Purpose: quorum.Join, All: true},
+// readRosterFile reads a roster's file.
+func readRosterFile(path string, mode quorum.Mode) (quorum.Roster, error) {
+	text, err := rosterText(path)
+	if err != nil {
+		return quorum.Roster{}, fmt.Errorf("read roster: %w", file.Cause(err)) // without the name: it was typed
 	}
+	return quorum.ParseRoster(text, mode)
 }
 
-// change is the act: from its done event on the next roster counts.
-func change() Step {
+// maxRoster bounds the file in bytes.
+const maxRoster = 1 << 20
+
+func rosterText(path string) ([]byte, error) {
+	path, err := expandHome(path)
+	if err != nil {
+		return nil, err
+	}
+	return file.Read(path, file.Rules{Max: maxRoster})
+}
+
+// expandHome puts the home directory in the place of ~, as a shell does.
+func expandHome(path string) (string, error) {
+	rest, found := strings.CutPrefix(path, "~")
+	if !found || rest != "" && rest[0] != '/' {
+		return path, nil
+	}
+	home, err := os.UserHomeDir()
+	return filepath.Join(home, rest), err
+}
+
+func rosterFacts(r quorum.Roster) Facts {
+	return Facts{transcript.FactRoster: string(r.Text), transcript.FactRoster + "_sha256": r.Digest()}
+}
+
+// chainRoster takes over the roster that the last ceremony left behind.
+func chainRoster() Step {
 	return Step{
-		Name: transcript.ActChange, Title: "Change the roster",
-		Why: "The next ceremony uses the new roster. This ceremony ends with the old one.",
-		Act: &Act{
-			Plan: func(s *Site, _ Facts) []Effect { return changes(s.Roster, s.Next) },
-			State: func(_ context.Context, s *Site, f Facts) (State, Facts, error) {
-				if f[transcript.FactChanged] == "" {
-					return NotBegun, nil, nil
-				}
-				sum := f[transcript.FactChanged]
-				return Done, Facts{transcript.FactChanged: sum, transcript.FactNextRoster + "_sha256": sum}, nil
-			},
-			Do: func(_ context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
-				return Facts{transcript.FactChanged: s.Next.Digest()}, nil
-			},
+		Name: "roster", Ends: transcript.Roster, Title: "Roster and quorum",
+		Why: "This ceremony uses the roster that the last ceremony left.",
+		Look: func(ctx context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
+			lock, err := s.Store.Lock(ctx)
+			if err != nil {
+				return nil, err
+			}
+			r, err := s.History.Roster(s.Mode, lock)
+			return rosterFacts(r), err
 		},
 	}
-}
-
-// changes says who comes, who goes and what else is different.
-func changes(old, next quorum.Roster) (effects []Effect) {
-	undo := "another roster ceremony, approved by the new quorum"
-	say := func(verb, format string, args ...any) {
-		effects = append(effects, Effect{Verb: verb, Object: fmt.Sprintf(format, args...), Undo: undo})
-	}
-	for _, m := range next.Joining(old) {
-		if _, was := old.Member(m.Name); was {
-			say("new key", "%s, %s", m.Name, m.Fingerprint())
-		} else {
-			say("join", "%s, %s", m.Name, m.Fingerprint())
-		}
-	}
-	for _, m := range old.Members {
-		n, stays := next.Member(m.Name)
-		switch {
-		case !stays:
-			say("leave", "%s, %s", m.Name, m.Fingerprint())
-		case !slices.Equal(m.Namespaces, n.Namespaces) || !m.After.Equal(n.After) || !m.Before.Equal(n.Before):
-			say("rights", "%s: its namespaces or dates changed", m.Name)
-		}
-	}
-	if old.M != next.M {
-		say("quorum", "%d of %d, was %d", next.M, len(next.Members), old.M)
-	}
-	if old.Verified != next.Verified {
-		say("rule", "FIDO keys must verify their user: %t, was %t", next.Verified, old.Verified)
-	}
-	if len(effects) == 0 {
-		say("text", "the roster's comments or order")
-	}
-	return effects
 }

@@ -1,5 +1,6 @@
-// Package steps is the ceremonies: a file for each, and the steps that they share. Each is
-// a value that the engine runs; nothing here runs one, and nothing here writes a line.
+// Package steps is the ceremonies, in ceremony_*.go, and their steps, a file for each. Each
+// ceremony is a value that the engine runs; nothing here runs one, and nothing here writes
+// a line.
 package steps
 
 import (

@@ -2,7 +2,6 @@ package steps
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
@@ -74,38 +73,4 @@ func refuseEnvelopes(ctx context.Context, s *Site) error {
 		return fmt.Errorf("it holds envelopes in %s: %w", printable.Text(strangers[0].String()), ErrStoreUsed)
 	}
 	return nil
-}
-
-// lock writes what never changes.
-func lock() Step {
-	return Step{
-		Name: transcript.ActLock, Title: "Lock",
-		Why: "The store is locked to this provider, chain and roster. A lock is permanent.",
-		Act: &Act{
-			Plan: func(s *Site, f Facts) []Effect {
-				return []Effect{{
-					Verb:   "lock",
-					Object: fmt.Sprintf("the store to provider %s, chain %.8s", s.Kind.Name(), s.Chain),
-					Undo:   "none: a lock is permanent",
-				}}
-			},
-			State: func(ctx context.Context, s *Site, _ Facts) (State, Facts, error) {
-				have, err := s.Store.Lock(ctx)
-				if errors.Is(err, store.ErrNotFound) {
-					return NotBegun, nil, nil
-				}
-				if err == nil && have != newLock(s) {
-					err = ErrInstalled
-				}
-				return Done, Facts{transcript.FactLocked: s.Kind.Name()}, err
-			},
-			Do: func(ctx context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
-				return nil, s.Store.InsertLock(ctx, newLock(s))
-			},
-		},
-	}
-}
-
-func newLock(s *Site) store.Lock {
-	return store.Lock{Provider: s.Kind.Name(), Chain: s.Chain, Ceremony: s.Seq, Roster: s.Roster.Digest()}
 }

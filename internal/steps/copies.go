@@ -1,0 +1,34 @@
+package steps
+
+import (
+	"errors"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+)
+
+// copies has people say where else the new key exists.
+func copies() Step {
+	return Step{
+		Name: "copies", Title: "Copies of the key",
+		Why: "A key without a copy is lost if its device fails.",
+		Ask: &Form{Fields: []Field{{
+			Name: "copies", Question: "Where else does the key exist?",
+			Help:    "device serial, who, when; or: none",
+			Example: "HSM 5b1f in safe B, bob, 2026-11-23",
+			Check: func(_ *Site, answer string) (Facts, error) {
+				return Facts{"copies": printable.Text(answer)}, nil
+			},
+			Propose: rehearsed("none"),
+		}, {
+			Name: "planned_end", Question: "Planned end of use for this key", Help: "YYYY-MM-DD", Example: "2028-12-31",
+			Check: orNot("planned_end", func(_ *Site, answer string) error {
+				if _, err := time.Parse(time.DateOnly, answer); err != nil {
+					return errors.New("want YYYY-MM-DD")
+				}
+				return nil
+			}),
+			Propose: rehearsed(notSeen),
+		}}},
+	}
+}

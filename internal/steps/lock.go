@@ -1,0 +1,44 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// lock writes what never changes.
+func lock() Step {
+	return Step{
+		Name: transcript.ActLock, Title: "Lock",
+		Why: "The store is locked to this provider, chain and roster. A lock is permanent.",
+		Act: &Act{
+			Plan: func(s *Site, f Facts) []Effect {
+				return []Effect{{
+					Verb:   "lock",
+					Object: fmt.Sprintf("the store to provider %s, chain %.8s", s.ProviderName, s.Chain),
+					Undo:   "none: a lock is permanent",
+				}}
+			},
+			State: func(ctx context.Context, s *Site, _ Facts) (State, Facts, error) {
+				have, err := s.Store.Lock(ctx)
+				if errors.Is(err, store.ErrNotFound) {
+					return NotBegun, nil, nil
+				}
+				if err == nil && have != newLock(s) {
+					err = ErrInstalled
+				}
+				return Done, Facts{transcript.FactLocked: s.ProviderName}, err
+			},
+			Do: func(ctx context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
+				return nil, s.Store.InsertLock(ctx, newLock(s))
+			},
+		},
+	}
+}
+
+func newLock(s *Site) store.Lock {
+	return store.Lock{Provider: s.ProviderName, Chain: s.Chain, Ceremony: s.Seq, Roster: s.Roster.Digest()}
+}

@@ -1,0 +1,47 @@
+package steps
+
+import (
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// moved lists what the last closed ceremony saw otherwise: another module, token or
+// IV mode. Vendors update modules, and HSMs are replaced by their clones.
+func moved(s *Site, about map[string]string) (all []*engine.DeviationError) {
+	last := s.History.Last()
+	for _, name := range history.Pins {
+		is, known := about[name]
+		if want, ok := last[name]; ok && known && is != want {
+			all = append(all, &engine.DeviationError{What: name, Expected: want, Seen: is, Err: ErrPins})
+		}
+	}
+	return all
+}
+
+// sameAgain refuses another token, module or IV mode than this run saw before the
+// token or its module was lost. Who has attended approved with that one in sight.
+func sameAgain(s *Site, about map[string]string) error {
+	for _, name := range history.Pins {
+		is, known := about[name]
+		if was, ok := s.Reached[name]; ok && known && is != was {
+			return fmt.Errorf("%s: was %s, is %s: %w", name, was, is, ErrOtherToken)
+		}
+	}
+	return nil
+}
+
+// comparePins refuses what moved, unless people have decided to continue with it.
+func comparePins(s *Site, about map[string]string) error {
+	for _, d := range moved(s, about) {
+		if d.What == transcript.FactProvider {
+			return fmt.Errorf("%s: was %s, is %s: %w", d.What, d.Expected, d.Seen, history.ErrLockDiffers) // locked permanently
+		}
+		if !s.Decided(d) {
+			return d
+		}
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// probe finds out what the provider really does, and compares it with the last
+// ceremony and the canaries. The first ceremony wants a token without keys of ours.
+func probe(first bool) Step {
+	return Step{
+		Name: "probe", Title: "Capability probe", EveryRun: true, Reach: true,
+		Why: "Each line tests the provider, on temporary keys. " +
+			"If a test fails, the ceremony stops here, and this step wrote nothing.",
+		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
+			if err := runProbe(ctx, s, d); err != nil {
+				return nil, err
+			}
+			about, err := s.Provider.Describe(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if err := sameAgain(s, about); err != nil {
+				return nil, err
+			}
+			if err := comparePins(s, about); err != nil {
+				return nil, err
+			}
+			if err := checkCanaries(ctx, s, f); err != nil {
+				return nil, err
+			}
+			if first {
+				if err := refuseUsedToken(ctx, s, f); err != nil {
+					return nil, err
+				}
+			}
+			s.Reached = about
+			return about, nil
+		},
+	}
+}
+
+// runProbe shows each line as it comes; a verdict is an event before it is on
+// the screen.
+func runProbe(ctx context.Context, s *Site, d Desk) error {
+	about, err := s.Provider.Describe(ctx)
+	if err != nil {
+		return err
+	}
+	d.Show(func(v *View) {
+		v.Probe, v.Details = nil, nil
+		for _, name := range slices.Sorted(maps.Keys(about)) {
+			v.Details = append(v.Details, Detail{Name: name, Value: about[name]})
+		}
+	})
+	var noteErr error
+	err = s.Provider.Probe(ctx, func(line provider.Verdict) {
+		line.Line, line.Detail = printable.Text(line.Line), printable.Text(line.Detail)
+		if line.Outcome != provider.Trying && noteErr == nil {
+			noteErr = d.Note(ctx, Facts{"line": line.Line, "outcome": string(line.Outcome), "detail": line.Detail})
+		}
+		d.Show(func(v *View) { v.Probe = withVerdict(v.Probe, line) })
+	})
+	return errors.Join(err, noteErr)
+}
+
+// withVerdict replaces the line of the same name, or adds it. It copies: a view
+// that was shown is never changed.
+func withVerdict(lines []provider.Verdict, line provider.Verdict) []provider.Verdict {
+	lines = slices.Clone(lines)
+	for i := range lines {
+		if lines[i].Line == line.Line {
+			lines[i] = line
+			return lines
+		}
+	}
+	return append(lines, line)
+}
+
+// checkCanaries opens the canary of every version in the store against the
+// digest that the transcript records.
+func checkCanaries(ctx context.Context, s *Site, f Facts) error {
+	keks, err := s.Store.KEKs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range keks {
+		want, ok := s.History.Canary(k.Version)
+		if mine, made := f[transcript.FactCanary(k.Version)]; made {
+			want, ok = mine, true
+		}
+		if !ok && k.Ceremony == s.Seq {
+			continue // this ceremony is about to write it down
+		}
+		if k.Canary.SHA256 != want {
+			return fmt.Errorf("version %d: %w", k.Version, ErrCanary)
+		}
+		value, err := fleet.OpenCanary(ctx, s.Provider, s.Name(k.Version), k.Canary)
+		if err != nil {
+			return otherCanary(err)
+		}
+		value.Wipe()
+	}
+	return nil
+}
+
+// refuseUsedToken keeps install off a token that holds a key of our form,
+// unless this very ceremony made it.
+func refuseUsedToken(ctx context.Context, s *Site, f Facts) error {
+	ours, err := s.Provider.Ours(ctx)
+	if err != nil {
+		return err
+	}
+	if len(ours) == 0 || f[transcript.FactBegun+transcript.ActGenerate] != "" {
+		return nil
+	}
+	return fmt.Errorf("key %s: %w", ours[0], ErrTokenUsed)
+}
+
+// otherCanary is the error of a canary that does not open, unless nothing could.
+func otherCanary(err error) error {
+	if provider.Lost(err) || errors.Is(err, provider.ErrBusy) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrCanary, err)
+}

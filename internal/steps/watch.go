@@ -1,0 +1,82 @@
+package steps
+
+import (
+	"context"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/secret"
+)
+
+// watch reads the fleet against a version's canary, which it holds opened.
+type watch struct {
+	site  *Site
+	rule  fleet.Rule
+	value *secret.Buffer
+}
+
+func watchFleet(ctx context.Context, s *Site, target kek.Version) (*watch, error) {
+	k, err := findKEK(ctx, s, target)
+	if err != nil {
+		return nil, err
+	}
+	value, err := fleet.OpenCanary(ctx, s.Provider, s.Name(target), k.Canary)
+	if err != nil {
+		return nil, err
+	}
+	rule := fleet.Rule{
+		Chain:  s.Chain,
+		Target: target,
+		Canary: value.Bytes(),
+		Live:   s.Fleet.Live,
+		Expect: s.Fleet.Expect,
+	}
+	return &watch{s, rule, value}, nil
+}
+
+func (w *watch) close() { w.value.Wipe() }
+
+func (w *watch) look(ctx context.Context) (fleet.Table, error) {
+	return fleet.Look(ctx, w.site.Store, w.rule)
+}
+
+// until waits, live on the screen, until lacking gives no reason any more.
+func (w *watch) until(ctx context.Context, d Desk, lacking func(fleet.Table) string) (fleet.Table, error) {
+	for {
+		t, err := w.look(ctx)
+		if err != nil {
+			return t, err
+		}
+		why := lacking(t)
+		d.Show(func(v *View) { v.Fleet, v.Waiting = &t, why })
+		if why == "" {
+			return t, nil
+		}
+		if err := wait(ctx, min(w.site.Fleet.Heartbeat, time.Second)); err != nil {
+			return t, err
+		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// VerifyFleet judges the fleet against a version's canary, which the logged-in
+// provider of the site opens.
+func VerifyFleet(ctx context.Context, s *Site, v kek.Version) (fleet.Table, error) {
+	w, err := watchFleet(ctx, s, v)
+	if err != nil {
+		return fleet.Table{}, err
+	}
+	defer w.close()
+	return w.look(ctx)
+}
