@@ -1,13 +1,41 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
+
+// Abort ends the ceremony that is not finished: M people attend, it is closed
+// with outcome aborted, and M sign that end. What it did stays done, and the next
+// ceremony continues from there. It returns ErrNothingDue when none is open, and
+// ErrNoAbort for one of a kind that cannot be aborted, or whose key is only partly generated.
+func Abort(ctx context.Context, parts Parts, room Room, kinds []Ceremony) error {
+	all, err := parts.Store.Ceremonies(ctx)
+	if err != nil {
+		return err
+	}
+	none := fmt.Errorf("no ceremony is open: %w", ErrNothingDue)
+	if len(all) == 0 {
+		return none
+	}
+	kind := all[len(all)-1].Kind
+	i := slices.IndexFunc(kinds, func(c Ceremony) bool { return c.Kind == kind && !c.Final })
+	if i < 0 {
+		return fmt.Errorf("ceremony %d, %s: %w", len(all), printable.Text(kind), ErrNoAbort)
+	}
+	c := kinds[i]
+	c.Open = func(context.Context, *Site, store.Lock) (Facts, error) { return nil, none }
+	e := newEngine(parts, room, c)
+	e.aborts = true
+	return e.whole(ctx)
+}
 
 // gatherOnly leaves of the steps only those that gather the people. A key that was
 // begun must be whole, with its canary: nobody else would ever take it for ours.
@@ -50,16 +78,4 @@ func (e *engine) acts() Facts {
 		return strings.Join(names, ", ")
 	}
 	return Facts{transcript.FactDone: said(done), transcript.FactHalfDone: said(begun)}
-}
-
-// closing are the facts of the last line.
-func (e *engine) closing() Facts {
-	if !e.aborts {
-		return Facts{transcript.FactOutcome: transcript.OutcomeDone}
-	}
-	facts := Facts{transcript.FactOutcome: transcript.OutcomeAborted}
-	for name, value := range e.did {
-		facts[name] = value
-	}
-	return facts
 }

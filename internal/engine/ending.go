@@ -1,9 +1,42 @@
 package engine
 
-import "github.com/certautopilot/kekceremony/internal/printable"
+import (
+	"fmt"
 
-// Lines are the final digest and the path of the bundle. They stay on the terminal when
-// the wizard's screen is gone, and end the standard output of an unattended run.
-func (e *Ending) Lines() []string {
-	return []string{"final digest  " + e.Digest, "transcript    " + printable.Line(e.Bundle)}
+	"github.com/certautopilot/kekceremony/internal/signing"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// ending is the last page.
+func (e *engine) ending(core []byte, c *signing.Collector) *Ending {
+	end := &Ending{Bundle: e.log.Dir, Digest: transcript.Digest(core), Space: e.site.Mode.Namespace(c.Request.Purpose),
+		Summary: append(e.summary(), deviated(len(e.site.Deviations)))}
+	for _, name := range c.Names() {
+		end.Signed = append(end.Signed, fmt.Sprintf("%s (%s)", name, c.Signed[name]))
+		if end.Signer == "" {
+			end.Signer = name
+		}
+	}
+	return end
+}
+
+// summary says what the ceremony did.
+func (e *engine) summary() []string {
+	if e.log.State.Outcome == transcript.OutcomeAborted {
+		closed := e.log.State.Last().Facts
+		return []string{
+			"Aborted. Done before: " + closed[transcript.FactDone] + ". Begun and not done: " +
+				closed[transcript.FactHalfDone] + ".",
+			"Next: run kekceremony status.",
+		}
+	}
+	return e.Summary(e.facts())
+}
+
+// deviated says how many deviations there were.
+func deviated(n int) string {
+	if n == 0 {
+		return "No deviations."
+	}
+	return fmt.Sprintf("Deviations: %d, each in the transcript.", n)
 }

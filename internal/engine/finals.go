@@ -3,8 +3,10 @@ package engine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/signing"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -18,6 +20,65 @@ type finals struct {
 }
 
 var _ signing.Paper = (*finals)(nil)
+
+// gather ends when everybody who attended has signed, or M have and no more is wanted.
+func (f *finals) gather(ctx context.Context) (*signing.Collector, error) {
+	c := f.collector(f, f.shown(), f.site.Roster)
+	c.Closed = f.log.State.Last().Clock()
+	if err := f.kept(ctx, c); err != nil {
+		return c, err
+	}
+	err := c.Collect(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return c, fmt.Errorf("finals: %w", ErrInterrupted)
+	case errors.Is(err, ErrLater) && c.Have() >= c.Request.Need:
+		return c, nil
+	case errors.Is(err, ErrLater):
+		return c, c.Later("finals")
+	}
+	return c, err
+}
+
+// agreed demands that M people say the script was followed, if with deviations.
+func (f *finals) agreed(c *signing.Collector) error {
+	n := 0
+	for _, m := range f.site.Roster.Members {
+		if verdict := c.Signed[m.Name]; verdict != "" && verdict != string(transcript.Disagree) && f.Counts(m) {
+			n++
+		}
+	}
+	if n < c.Request.Need {
+		return fmt.Errorf("finals: %d of %d agree: %w", n, c.Request.Need, ErrDisagreed)
+	}
+	return nil
+}
+
+// kept finds the finals that an earlier run already has in the store.
+func (f *finals) kept(ctx context.Context, c *signing.Collector) error {
+	_, files, err := history.Fence{Log: f.site.Store, Seq: f.site.Seq}.State(ctx)
+	if err != nil {
+		return err
+	}
+	verdicts, err := f.log.State.Finals(files)
+	if err != nil {
+		return fmt.Errorf("%w: %w", history.ErrHistory, err)
+	}
+	for name, verdict := range verdicts {
+		c.Signed[name] = string(verdict)
+	}
+	for _, m := range f.site.Roster.Members {
+		text := files[transcript.FinalFile(m.Name)]
+		if text == nil {
+			continue
+		}
+		if _, err := transcript.VerdictOf(f.core, m, text); err != nil {
+			return fmt.Errorf("%w: %w", history.ErrHistory, err)
+		}
+		f.stated[m.Name] = text
+	}
+	return nil
+}
 
 func (f *finals) shown() Request {
 	return Request{Purpose: quorum.Final, Digest: transcript.Digest(f.core), Need: f.site.Roster.M,

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/history"
-	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -37,15 +36,4 @@ func (e *engine) lookAgain(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// closedDesk is a step's desk when its log is closed: nothing can be written, and so
-// nobody can approve the final try of a PIN.
-func (e *engine) closedDesk() Desk {
-	return Desk{
-		Show:    e.show,
-		Note:    func(context.Context, Facts) error { return nil },
-		Lend:    e.room.Lend,
-		Approve: func(context.Context, string, ...Effect) error { return provider.ErrFinalTry },
-	}
 }

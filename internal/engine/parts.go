@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
-	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -48,22 +47,3 @@ type FleetConfig struct {
 	Heartbeat, Live time.Duration
 	Expect          map[string]int // live processes by role
 }
-
-// Site is where a ceremony runs: its parts, and what this run knows. The engine keeps it;
-// of a step's own is only the provider that it opens.
-type Site struct {
-	Parts
-	Chain      kek.Chain
-	Seq        int
-	Bundle     string // path of this ceremony's
-	History    history.History
-	Roster     quorum.Roster
-	Next       quorum.Roster // that a roster ceremony puts in its place
-	Deviations []Facts       // that were decided in this ceremony
-
-	Provider provider.Provider
-	Reached  map[string]string // what the provider said of itself when it was probed last in this run
-}
-
-// Name of a version's key in this chain.
-func (s *Site) Name(v kek.Version) kek.Name { return kek.NameOf(s.Chain, v) }

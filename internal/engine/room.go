@@ -3,9 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
-	"time"
 
-	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/signing"
 )
 
@@ -65,38 +63,4 @@ type Failure struct {
 type Choice struct {
 	Retry   bool
 	Decided string
-}
-
-// Detail is a name and a value on a page.
-type Detail struct{ Name, Value string }
-
-// View is everything there is to see at one moment.
-type View struct {
-	Kind      string
-	From, To  kek.Version
-	Rehearsal bool
-	Step      string // name; empty before the first and after the last
-	Title     string
-	Why       string
-	N, Of     int
-	Started   time.Time
-	Attended  string
-	Quorum    string // "2 of 3"
-	Details   []Detail
-	Probe     []Verdict
-	Fleet     *Fleet
-	Progress  *Progress
-	Waiting   string   // why a Look waits
-	Log       []string // the last events, oldest first
-	Ending    *Ending
-}
-
-// Ending is the last page.
-type Ending struct {
-	Bundle  string
-	Digest  string // of final.txt
-	Summary []string
-	Signed  []string // who signed the end, with verdict
-	Signer  string   // one of them, for the command line
-	Space   string   // namespace of the finals
 }

@@ -3,13 +3,9 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
-	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
-	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -93,29 +89,4 @@ func (e *engine) back(i int) int {
 		i, e.asks = e.asks[n-1], e.asks[:n-1]
 	}
 	return i
-}
-
-// Abort ends the ceremony that is not finished: M people attend, it is closed
-// with outcome aborted, and M sign that end. What it did stays done, and the next
-// ceremony continues from there. It returns ErrNothingDue when none is open, and
-// ErrNoAbort for one of a kind that cannot be aborted, or whose key is only partly generated.
-func Abort(ctx context.Context, parts Parts, room Room, kinds []Ceremony) error {
-	all, err := parts.Store.Ceremonies(ctx)
-	if err != nil {
-		return err
-	}
-	none := fmt.Errorf("no ceremony is open: %w", ErrNothingDue)
-	if len(all) == 0 {
-		return none
-	}
-	kind := all[len(all)-1].Kind
-	i := slices.IndexFunc(kinds, func(c Ceremony) bool { return c.Kind == kind && !c.Final })
-	if i < 0 {
-		return fmt.Errorf("ceremony %d, %s: %w", len(all), printable.Text(kind), ErrNoAbort)
-	}
-	c := kinds[i]
-	c.Open = func(context.Context, *Site, store.Lock) (Facts, error) { return nil, none }
-	e := newEngine(parts, room, c)
-	e.aborts = true
-	return e.whole(ctx)
 }

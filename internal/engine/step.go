@@ -1,7 +1,3 @@
-// Package engine runs a ceremony, and knows none. A ceremony is a list of named steps;
-// the engine runs them one after the other with the people in the room, and is the
-// transcript's only writer. The wizard and the unattended mode run the same steps and
-// leave the same transcript (promise 7).
 package engine
 
 import (
