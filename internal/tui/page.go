@@ -232,3 +232,11 @@ func logPage(v engine.View) []string {
 	}
 	return lines
 }
+
+func details(v engine.View, width int) []string {
+	var lines []string
+	for _, d := range v.Details {
+		lines = append(lines, para(past, fmt.Sprintf(" %-14s ", d.Name), d.Value, width)...)
+	}
+	return lines
+}
