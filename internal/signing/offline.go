@@ -136,3 +136,15 @@ func (c *Collector) watch(ctx context.Context) (context.Context, func()) {
 	}
 	return ctx, func() { cancel(context.Canceled) }
 }
+
+// WaitingError is returned when people are missing: each line of Sign makes one
+// missing signature, and then the same command continues.
+type WaitingError struct {
+	Step       string
+	Have, Need int
+	Sign       []string
+}
+
+func (e *WaitingError) Error() string {
+	return fmt.Sprintf("step %s: %d of %d have signed", e.Step, e.Have, e.Need)
+}

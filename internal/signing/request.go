@@ -1,30 +1,6 @@
-// Package signing asks people for signatures, on this console and offline, and checks
-// what comes back. What is signed, and what becomes of a signature, is a Paper's.
 package signing
 
-import (
-	"context"
-	"errors"
-	"fmt"
-
-	"github.com/certautopilot/kekceremony/internal/quorum"
-	"github.com/certautopilot/kekceremony/internal/term"
-)
-
-// Room is the people, as far as they sign.
-type Room interface {
-	// Consent returns one person's word, or ErrLater when nobody here can sign,
-	// or ErrEnough when the request has enough and no more people want to sign.
-	Consent(context.Context, Request) (Consent, error)
-	// Lend gives the terminal away for the time of the call.
-	Lend(context.Context, func(*term.Terminal) error) error
-}
-
-// Errors a room answers with.
-var (
-	ErrLater  = errors.New("nobody at this console can sign now")
-	ErrEnough = errors.New("enough have signed")
-)
+import "github.com/certautopilot/kekceremony/internal/quorum"
 
 // Request asks the room for one more signature.
 type Request struct {
@@ -64,23 +40,4 @@ func (r Request) Have() int {
 		}
 	}
 	return n
-}
-
-// Consent is one person's typed word, or the wish to sign offline: then the statement is
-// written to a file, and the signature taken when it lies beside it.
-type Consent struct {
-	Signer, Word string
-	Offline      bool
-}
-
-// WaitingError is returned when people are missing: each line of Sign makes one
-// missing signature, and then the same command continues.
-type WaitingError struct {
-	Step       string
-	Have, Need int
-	Sign       []string
-}
-
-func (e *WaitingError) Error() string {
-	return fmt.Sprintf("step %s: %d of %d have signed", e.Step, e.Have, e.Need)
 }
