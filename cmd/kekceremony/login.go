@@ -8,12 +8,8 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/engine"
-	"github.com/certautopilot/kekceremony/internal/history"
-	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/steps"
-	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/term"
 )
 
@@ -48,17 +44,4 @@ func loggedIn(ctx context.Context, o *options, cfg config.Config) (provider.Prov
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
-}
-
-// checkLock refuses a configuration that disagrees with the store's lock, before
-// any token is touched.
-func checkLock(ctx context.Context, cfg config.Config, s store.Store) (store.Lock, error) {
-	lock, err := s.Lock(ctx)
-	if errors.Is(err, store.ErrNotFound) {
-		err = fmt.Errorf("%w: %w", steps.ErrNotInstalled, err)
-	}
-	if err != nil {
-		return lock, err
-	}
-	return lock, history.CheckLock(lock, cfg.Encryption.Provider, kek.Chain(cfg.Chain))
 }

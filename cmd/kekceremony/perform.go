@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/tui"
 )
 
@@ -53,4 +54,12 @@ func perform(ctx context.Context, o *options, c ceremony) error {
 	}
 	s.PIN.File = cfg.Encryption.PINFile
 	return unattended(ctx, s, c, answers)
+}
+
+// kinds lists the kinds of ceremonies.
+func kinds() (all []string) {
+	for _, c := range steps.All() {
+		all = append(all, c.Kind)
+	}
+	return all
 }

@@ -41,32 +41,6 @@ script_sha256 in the first line of the transcript.`,
 	return cmd
 }
 
-func renderCommand() *cobra.Command {
-	var format string
-	cmd := &cobra.Command{
-		Use:   "render BUNDLE",
-		Short: "Write a bundle as a document to read or to print",
-		Long: `render verifies the bundle first. If the bundle is not good, the document says
-so at the top, and the exit code is that of verify.`,
-		Args: cobra.ExactArgs(1),
-		RunE: ran(func(cmd *cobra.Command, args []string) error {
-			report, bad := transcript.Verify(args[0])
-			if report.Opened() == nil && !transcript.IsBroken(bad) {
-				return &usageError{bad}
-			}
-			if err := write(cmd.OutOrStdout(), format, render.Report(report, bad)); err != nil {
-				return err
-			}
-			if bad != nil {
-				return fmt.Errorf("render %s: %w", printable.Text(args[0]), &badTranscript{bad})
-			}
-			return nil
-		}),
-	}
-	cmd.Flags().StringVar(&format, "format", "md", "md or html")
-	return cmd
-}
-
 func write(w io.Writer, format string, d render.Document) error {
 	form, ok := render.Formats()[format]
 	if !ok {
@@ -74,12 +48,4 @@ func write(w io.Writer, format string, d render.Document) error {
 	}
 	_, err := w.Write(form(d))
 	return err
-}
-
-// kinds lists the kinds of ceremonies.
-func kinds() (all []string) {
-	for _, c := range steps.All() {
-		all = append(all, c.Kind)
-	}
-	return all
 }

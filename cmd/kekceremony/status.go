@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -56,13 +55,6 @@ func showStatus(ctx context.Context, w io.Writer, o *options) (due int, err erro
 		return len(st.Due), writeJSON(w, st)
 	}
 	return len(st.Due), writeStatus(w, st)
-}
-
-func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
 }
 
 // writeStatus is the table for people: a heading, then its rows.

@@ -2,10 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/config"
+	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/store/mongo"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
@@ -38,4 +43,17 @@ func createStore(ctx context.Context, name string) error {
 		return err
 	}
 	return db.Close()
+}
+
+// checkLock refuses a configuration that disagrees with the store's lock, before
+// any token is touched.
+func checkLock(ctx context.Context, cfg config.Config, s store.Store) (store.Lock, error) {
+	lock, err := s.Lock(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", steps.ErrNotInstalled, err)
+	}
+	if err != nil {
+		return lock, err
+	}
+	return lock, history.CheckLock(lock, cfg.Encryption.Provider, kek.Chain(cfg.Chain))
 }

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+	"github.com/certautopilot/kekceremony/internal/transcript/render"
+)
+
+func renderCommand() *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "render BUNDLE",
+		Short: "Write a bundle as a document to read or to print",
+		Long: `render verifies the bundle first. If the bundle is not good, the document says
+so at the top, and the exit code is that of verify.`,
+		Args: cobra.ExactArgs(1),
+		RunE: ran(func(cmd *cobra.Command, args []string) error {
+			report, bad := transcript.Verify(args[0])
+			if report.Opened() == nil && !transcript.IsBroken(bad) {
+				return &usageError{bad}
+			}
+			if err := write(cmd.OutOrStdout(), format, render.Report(report, bad)); err != nil {
+				return err
+			}
+			if bad != nil {
+				return fmt.Errorf("render %s: %w", printable.Text(args[0]), &badTranscript{bad})
+			}
+			return nil
+		}),
+	}
+	cmd.Flags().StringVar(&format, "format", "md", "md or html")
+	return cmd
+}
