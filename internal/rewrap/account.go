@@ -16,7 +16,7 @@ func (r *run) place(name string) {
 func (r *run) halt(limit int, state, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.p.Limit, r.p.State, r.p.ETA = limit, state, ETA{Why: why}
+	r.p.Limit, r.p.State, r.p.ETA = limit, state, ETA{Why: "unknown: " + why}
 	r.began = time.Time{}
 	r.Report(r.p)
 }

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// ETA is how long the rest will take. While it is not Known, Why says why.
+// ETA is how long the rest will take. While it is not Known, Why is shown: when it will be, or
+// why it is not.
 type ETA struct {
 	Known    bool
 	Why      string
@@ -68,11 +69,11 @@ func (m *meter) eta(left, total int) ETA {
 	long, short := per(m.done, m.ran), m.rate()
 	switch {
 	case m.ran < etaTime:
-		return ETA{Why: "after 10 s"}
+		return ETA{Why: "known after the first 10 s"}
 	case float64(m.done) < etaShare*float64(total):
-		return ETA{Why: "after 0.5 %"}
+		return ETA{Why: "known after the first 0.5 %"}
 	case short == 0 || long == 0:
-		return ETA{Why: "no progress"}
+		return ETA{Why: "unknown: no progress"}
 	}
 	fast, slow := max(long, short), min(long, short)
 	if fast <= slow*(1+etaSpread) {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -132,7 +131,7 @@ func (c *Collector) answer(ctx context.Context, consent Consent) error {
 		word = words[0]
 	}
 	if !slices.Contains(words, word) {
-		c.note = fmt.Sprintf("not the word; %s types: %s", m.Name, strings.Join(words, ", "))
+		c.note = fmt.Sprintf("not the word; %s types: %s", m.Name, oneOf(words))
 		return nil
 	}
 	text := c.Statement(m, word)

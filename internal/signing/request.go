@@ -1,6 +1,10 @@
 package signing
 
-import "github.com/certautopilot/kekceremony/internal/quorum"
+import (
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/quorum"
+)
 
 // Request asks the room for one more signature.
 type Request struct {
@@ -30,6 +34,12 @@ type Signer struct {
 	Key         string // where the key is that can sign here; empty: not on this console
 	Offline     string // the line that signs the statement in Dir, if one was written there
 }
+
+// Word is what the person is to type.
+func (s Signer) Word() string { return oneOf(s.Words) }
+
+// oneOf lists words of which a person types one.
+func oneOf(words []string) string { return strings.Join(words, " / ") }
 
 // Have counts the signatures that make the quorum.
 func (r Request) Have() int {

@@ -43,7 +43,7 @@ func census() Step {
 					facts[name] += fmt.Sprintf(", without %d excluded", n)
 				}
 				d.Show(func(v *View) {
-					v.Details = append(slices.Clone(v.Details), Detail{Name: fmt.Sprintf("count %d", i+1), Value: "0 left"})
+					v.Details = append(slices.Clone(v.Details), Detail{Name: fmt.Sprintf("count %d", i+1), Value: "0 at another version"})
 				})
 			}
 			return facts, nil

@@ -51,7 +51,7 @@ func bar(share float64, width int) string {
 func eta(e engine.ETA, now time.Time) string {
 	switch {
 	case !e.Known:
-		return "unknown: " + e.Why
+		return e.Why
 	case e.From == e.To:
 		return fmt.Sprintf("%s, near %s", span(e.To), now.Add(e.To).Format("15:04:05"))
 	}

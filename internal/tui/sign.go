@@ -165,12 +165,11 @@ func (p *signPrompt) standing() string {
 
 // wanted says what a person is to do now.
 func wanted(r engine.Request, s engine.Signer) string {
-	words := strings.Join(s.Words, ", ")
 	switch {
 	case s.Key != "":
-		return fmt.Sprintf(" %s: type %s to sign ", s.Name, words)
+		return fmt.Sprintf(" %s: type %s to sign ", s.Name, s.Word())
 	case r.Purpose == engine.Final:
-		return fmt.Sprintf(" %s: no key on this console; type %s, then ctrl+e ", s.Name, words)
+		return fmt.Sprintf(" %s: no key on this console; type %s, then ctrl+e ", s.Name, s.Word())
 	}
 	return fmt.Sprintf(" %s: no key on this console; ctrl+e to sign offline ", s.Name)
 }
@@ -232,7 +231,7 @@ func signerLine(s engine.Signer, now, enough, whole bool) string {
 	case now:
 		mark = accent.Render("[needed]")
 	case s.Key == "":
-		mark = "[absent]"
+		mark = "[no key]"
 	}
 	key := s.Fingerprint
 	if short := len("SHA256:") + 16; !whole && len(key) > short {
