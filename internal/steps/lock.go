@@ -18,7 +18,7 @@ func lock() Step {
 			Plan: func(s *Site, f Facts) []Effect {
 				return []Effect{{
 					Verb:   "lock",
-					Object: fmt.Sprintf("the store to provider %s, chain %.8s", s.ProviderName, s.Chain),
+					Object: fmt.Sprintf("the store to provider %s, chain %.8s", s.Kind.Name(), s.Chain),
 					Undo:   "none: a lock is permanent",
 				}}
 			},
@@ -30,7 +30,7 @@ func lock() Step {
 				if err == nil && have != newLock(s) {
 					err = ErrInstalled
 				}
-				return Done, Facts{transcript.FactLocked: s.ProviderName}, err
+				return Done, Facts{transcript.FactLocked: s.Kind.Name()}, err
 			},
 			Do: func(ctx context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
 				return nil, s.Store.InsertLock(ctx, newLock(s))
@@ -40,5 +40,5 @@ func lock() Step {
 }
 
 func newLock(s *Site) store.Lock {
-	return store.Lock{Provider: s.ProviderName, Chain: s.Chain, Ceremony: s.Seq, Roster: s.Roster.Digest()}
+	return store.Lock{Provider: s.Kind.Name(), Chain: s.Chain, Ceremony: s.Seq, Roster: s.Roster.Digest()}
 }

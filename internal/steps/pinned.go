@@ -5,14 +5,15 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // moved lists what the last closed ceremony saw otherwise: another module, token or
 // IV mode. Vendors update modules, and HSMs are replaced by their clones.
 func moved(s *Site, about map[string]string) (all []*engine.DeviationError) {
-	last := s.History.Last()
-	for _, name := range history.Pins {
+	last := s.History.Approved()
+	for _, name := range provider.Stable(s.Kind) {
 		is, known := about[name]
 		if want, ok := last[name]; ok && known && is != want {
 			all = append(all, &engine.DeviationError{What: name, Expected: want, Seen: is, Err: ErrPins})
@@ -24,7 +25,7 @@ func moved(s *Site, about map[string]string) (all []*engine.DeviationError) {
 // sameAgain refuses another token, module or IV mode than this run saw before the
 // token or its module was lost. Who has attended approved with that one in sight.
 func sameAgain(s *Site, about map[string]string) error {
-	for _, name := range history.Pins {
+	for _, name := range provider.Stable(s.Kind) {
 		is, known := about[name]
 		if was, ok := s.Reached[name]; ok && known && is != was {
 			return fmt.Errorf("%s: was %s, is %s: %w", name, was, is, ErrOtherToken)
