@@ -75,6 +75,8 @@ var outcomes = []outcome{
 	{term.ErrInterrupted, exitAgain, "the same command continues"},
 	{term.ErrNone, exitUsage, "run it on a terminal, or with --ui none"},
 	{engine.ErrNobody, exitUsage, "set encryption.pin_file, or run it on a terminal"},
+	{transcript.ErrWentBack, exitRefused,
+		"sign nothing; restore the store's newest copy, or find out who edited it; this run changed nothing"},
 	{history.ErrHistory, exitRefused, // before what is wrong in it
 		"compare the store with the bundles: kekceremony transcript verify --chain DIR --store URI"},
 	{transcript.ErrClosed, exitRefused, "the ceremony already had enough final signatures; this one is not kept"},
@@ -102,6 +104,8 @@ var outcomes = []outcome{
 	{steps.ErrNotReady, exitRefused, "every live process must load the version; then run the same command"},
 	{engine.ErrUnfinished, exitRefused, "finish it first, with its own command, or abort it: kekceremony abort"},
 	{engine.ErrNoAbort, exitRefused, "run its own command to continue it"},
+	{engine.ErrLeftSince, exitRefused,
+		"run the same command in the wizard: who signs decides whether it was followed; then rotate again"},
 	{engine.ErrUndone, exitFailed, "look at the transcript, then run the same command"},
 	{rewrap.ErrRestless, exitFailed, "find out what keeps writing them; then run the same command"},
 	{rewrap.ErrUndecryptable, exitFailed,

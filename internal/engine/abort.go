@@ -37,9 +37,20 @@ func Abort(ctx context.Context, parts Parts, room Room, kinds []Ceremony) error 
 	return e.whole(ctx)
 }
 
-// gatherOnly leaves of the steps only those that gather the people. A key that was
-// begun must be whole, with its canary: nobody else would ever take it for ours.
+// gatherOnly leaves of the steps only those that gather the people.
 func (e *engine) gatherOnly() error {
+	if err := e.wholeKey(); err != nil {
+		return err
+	}
+	e.did = e.acts()
+	i := slices.IndexFunc(e.steps, func(s Step) bool { return s.Gather != nil && s.Gather.Purpose == quorum.Attend })
+	e.steps = e.steps[:i+1]
+	return nil
+}
+
+// wholeKey demands of a key that was begun that it is whole, with its canary: nobody else
+// would ever take it for ours.
+func (e *engine) wholeKey() error {
 	var fresh, made []string
 	for _, s := range e.steps {
 		if s.Act != nil && s.Act.Fresh {
@@ -53,9 +64,6 @@ func (e *engine) gatherOnly() error {
 		return fmt.Errorf("ceremony %d, %s: version %s is only partly generated: %w", e.site.Seq, e.Kind,
 			e.facts()[transcript.FactTo], ErrNoAbort)
 	}
-	e.did = e.acts()
-	i := slices.IndexFunc(e.steps, func(s Step) bool { return s.Gather != nil && s.Gather.Purpose == quorum.Attend })
-	e.steps = e.steps[:i+1]
 	return nil
 }
 

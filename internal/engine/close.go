@@ -19,11 +19,11 @@ func (e *engine) close(ctx context.Context) error {
 	f := &finals{engine: e, core: core, stated: map[string][]byte{}}
 	e.show(func(v *View) {
 		v.Step, v.Title, v.Why = "finals", "Sign the end", "State whether the ceremony followed its script."
-		if e.log.State.Outcome == transcript.OutcomeAborted {
+		if e.log.State.Aborted() {
 			v.Title = "Sign the abort"
 		}
 		v.N, v.Of = len(e.steps)+1, len(e.steps)+1
-		v.Details, v.Probe, v.Fleet, v.Progress, v.Waiting = nil, nil, nil, nil, ""
+		v.Details, v.Probe, v.Fleet, v.Progress, v.Waiting = e.since, nil, nil, nil, ""
 	})
 	c, err := f.gather(ctx)
 	if err != nil {
@@ -31,7 +31,10 @@ func (e *engine) close(ctx context.Context) error {
 	}
 	_ = e.clearSigning() // what people carried away is theirs
 	e.show(func(v *View) { v.Step, v.Title, v.Why, v.Ending = "", "", "", e.ending(core, c) })
-	return f.agreed(c)
+	if err := f.agreed(c); err != nil {
+		return err
+	}
+	return e.log.Finish()
 }
 
 // core closes the log, in the store too, and writes final.txt.
@@ -39,12 +42,11 @@ func (e *engine) core(ctx context.Context) ([]byte, error) {
 	if err := e.done(); err != nil {
 		return nil, err
 	}
-	if e.log.State.Outcome == transcript.OutcomeDone && e.log.Copied {
+	if e.log.State.Outcome != "" {
 		if err := e.lookAgain(ctx); err != nil {
 			return nil, err
 		}
-	}
-	if e.log.State.Outcome == "" {
+	} else {
 		if _, err := e.append(ctx, transcript.Closed, "", e.closing()); err != nil {
 			return nil, err
 		}

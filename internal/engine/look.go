@@ -3,36 +3,111 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// lookAgain looks at the acts of a ceremony whose end this console did not write, before
-// people sign that end: a line in the store says that an act is done, and anyone who can
-// write to the store can write lines. It appends nothing, as the log is closed. The
-// re-wrap is not looked at: an application may have written with the old version since,
-// which status reports, and a ceremony refused for that could never be finished.
+// lookAgain looks at what an end says before people sign it, when this run did not write it.
+// It appends nothing, as the log is closed. Equal logs prove nothing about the records: a
+// store may have been restored in between. And where lines were copied from the store, anyone
+// who can write there can have written them.
 func (e *engine) lookAgain(ctx context.Context) error {
-	key := slices.ContainsFunc(e.steps, func(s Step) bool { return s.Name == transcript.ActGenerate })
+	if !e.resumed {
+		return nil
+	}
+	if e.log.State.Aborted() {
+		return e.sameAbort()
+	}
+	key := e.log.Copied && slices.ContainsFunc(e.steps, func(s Step) bool { return s.Name == transcript.ActGenerate })
 	for i, s := range e.steps {
 		switch {
-		case s.Reach && key: // only a new key is looked for on the token
+		case s.Reach && key: // only for a new key the token is asked
 			e.enter(i)
-			if _, err := s.Look(ctx, e.site, e.facts(), e.closedDesk()); err != nil {
+			if err := e.lookAt(ctx, s); err != nil {
+				return err
+			}
+		case s.Act != nil && (!s.Act.Fresh || e.log.Copied):
+			e.enter(i)
+			if err := e.stillDone(ctx, s); err != nil {
 				return fmt.Errorf("step %s: %w", s.Name, err)
 			}
-		case s.Act != nil && s.Name != transcript.ActRewrap:
-			e.enter(i)
-			state, _, err := s.Act.State(ctx, e.site, e.facts())
-			if err != nil {
-				return fmt.Errorf("step %s: %w", s.Name, err)
-			}
-			if state != Done {
-				return fmt.Errorf("ceremony %d is closed as done, but is not: step %s: %w", e.site.Seq, s.Name,
-					history.ErrHistory)
-			}
+		}
+	}
+	return nil
+}
+
+// lookAt makes the keys reachable, again as long as the room wants to after a failure.
+func (e *engine) lookAt(ctx context.Context, s Step) error {
+	for {
+		_, err := s.Look(ctx, e.site, e.facts(), e.closedDesk())
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		choice, chooseErr := e.choose(ctx, Failure{Step: s.Name, Err: err})
+		if chooseErr != nil || !choice.Retry {
+			return fmt.Errorf("step %s: %w", s.Name, err)
+		}
+		if provider.Lost(err) && e.site.Provider != nil {
+			_ = e.site.Provider.Close()
+			e.site.Provider = nil
+		}
+	}
+}
+
+// stillDone demands that an act's state is that of its line. Of a re-wrap it only says so: an
+// application may have written with the old version since, and a ceremony refused for that
+// could never be finished.
+func (e *engine) stillDone(ctx context.Context, s Step) error {
+	state, facts, err := s.Act.State(ctx, e.site, e.facts())
+	if err != nil {
+		return err
+	}
+	wrong := func(what string) error {
+		return fmt.Errorf("ceremony %d is closed as done: %s: %w", e.site.Seq, what, transcript.ErrWentBack)
+	}
+	switch {
+	case state != Done && s.Name == transcript.ActRewrap:
+		return e.leftSince()
+	case state != Done:
+		return wrong("the act is not")
+	}
+	logged := e.facts()
+	for _, name := range slices.Sorted(maps.Keys(facts)) {
+		if facts[name] != logged[name] {
+			return wrong(fmt.Sprintf("%s is %s, and the log says %s", name, facts[name], logged[name]))
+		}
+	}
+	return nil
+}
+
+// leftSince has people know, before they sign, that envelopes are at another version now.
+// Where nobody is there who could judge it, nothing is signed.
+func (e *engine) leftSince() error {
+	if e.room.Alone() {
+		return ErrLeftSince
+	}
+	e.since = append(e.since, Detail{Name: "since the end", Value: ErrLeftSince.Error()})
+	return nil
+}
+
+// sameAbort demands of an abort that this console did not write that its line says of the
+// acts what the log does, and that no key is left half made.
+func (e *engine) sameAbort() error {
+	if !e.log.Copied {
+		return nil
+	}
+	if err := e.wholeKey(); err != nil {
+		return err
+	}
+	closed := e.log.State.Last().Facts
+	for name, want := range e.acts() {
+		if closed[name] != want {
+			return fmt.Errorf("ceremony %d is closed as aborted with %s: %s, and the log says %s: %w", e.site.Seq, name,
+				closed[name], want, history.ErrHistory)
 		}
 	}
 	return nil

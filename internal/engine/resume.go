@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -32,7 +33,7 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, lock store.Lock) 
 		}
 	}
 	e.site.Seq = c.Seq
-	w, torn, err := transcript.Resume(ctx, dir, e.site.History.Final, fence, time.Now)
+	w, cut, err := transcript.Resume(ctx, dir, e.site.History.Final, fence, time.Now)
 	if transcript.IsBroken(err) { // anyone who can write to the store can write lines
 		return fmt.Errorf("ceremony %d: %w: %w", c.Seq, history.ErrHistory, err)
 	}
@@ -50,7 +51,7 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, lock store.Lock) 
 		}
 		return e.firstLine(ctx, facts)
 	}
-	return e.takeUp(ctx, c, torn, lock)
+	return e.takeUp(ctx, c, cut, lock)
 }
 
 // sameAsOpened refuses a command that names something else than the ceremony was opened
@@ -66,7 +67,7 @@ func (e *engine) sameAsOpened(c store.Ceremony, opened Facts) error {
 }
 
 // takeUp writes that another run continues with a log.
-func (e *engine) takeUp(ctx context.Context, c store.Ceremony, torn string, lock store.Lock) error {
+func (e *engine) takeUp(ctx context.Context, c store.Ceremony, cut Facts, lock store.Lock) error {
 	if err := e.genuine(c, lock); err != nil {
 		return err
 	}
@@ -80,9 +81,7 @@ func (e *engine) takeUp(ctx context.Context, c store.Ceremony, torn string, lock
 		return err
 	}
 	facts := Facts{transcript.FactTool: e.site.Tool.Version, transcript.FactTool + "_sha256": e.site.Tool.SHA256}
-	if torn != "" {
-		facts[transcript.FactTorn] = torn
-	}
+	maps.Copy(facts, cut)
 	_, err := e.append(ctx, transcript.Resumed, "", facts)
 	return err
 }

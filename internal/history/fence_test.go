@@ -41,8 +41,8 @@ func TestTwoConsoles(t *testing.T) {
 	if !errors.Is(err, transcript.ErrLocked) {
 		t.Errorf("the same directory: %v", err)
 	}
-	second, torn, err := transcript.Resume(ctx, filepath.Join(dir, "second"), transcript.NoDigest, log, time.Now)
-	if err != nil || torn != "" || len(second.Events) != 1 {
+	second, cut, err := transcript.Resume(ctx, filepath.Join(dir, "second"), transcript.NoDigest, log, time.Now)
+	if err != nil || len(cut) != 0 || len(second.Events) != 1 {
 		t.Fatalf("resume elsewhere: %v, %d events", err, len(second.Events))
 	}
 	defer second.Close()
@@ -88,13 +88,13 @@ func TestTornLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
-	again, torn, err := transcript.Resume(ctx, filepath.Join(dir, "b"), transcript.NoDigest,
+	again, cut, err := transcript.Resume(ctx, filepath.Join(dir, "b"), transcript.NoDigest,
 		history.Fence{Log: db, Seq: 1}, time.Now)
-	if err != nil || torn != transcript.Digest([]byte(half)) || len(again.Events) != 1 {
-		t.Fatalf("got %v, torn %s", err, torn)
+	if err != nil || cut["torn_sha256"] != transcript.Digest([]byte(half)) || len(again.Events) != 1 {
+		t.Fatalf("got %v, cut %s", err, cut)
 	}
 	defer again.Close()
-	if _, err := again.Append(ctx, transcript.Resumed, "", transcript.Facts{"torn_sha256": torn}); err != nil {
+	if _, err := again.Append(ctx, transcript.Resumed, "", cut); err != nil {
 		t.Fatal(err)
 	}
 	data, _ := os.ReadFile(path)

@@ -86,6 +86,7 @@ const (
 	FactError       = "error"
 	FactInterrupted = "interrupted" // noted: why
 	FactTorn        = "torn_sha256" // resumed: of a torn line that was cut off
+	FactAside       = "own_sha256"  // resumed: of a whole one, whose number another console took
 	FactDone        = "done"        // closed as aborted: acts
 	FactHalfDone    = "begun"       // closed as aborted: acts
 )

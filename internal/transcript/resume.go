@@ -15,90 +15,123 @@ import (
 	"github.com/certautopilot/kekceremony/internal/file"
 )
 
-// Resume opens the bundle of an unfinished ceremony, or builds it from the
-// fence where this console has none. A torn last line is cut off; its digest is
-// returned. Lines that only the disk or only the fence has are copied over.
+// Resume opens the bundle of an unfinished ceremony, or builds it from the fence where this
+// console has none. What follows the last line feed is cut off. So is a last line that never
+// arrived, when another console took its number; when the number is free the line is written
+// there now. Lines that only the fence has are copied, behind those that both have. The facts
+// that are returned are the digests of what was cut off. A fence that has not what it once
+// accepted is refused: ErrWentBack.
 func Resume(
 	ctx context.Context, dir, prev string, fence Fence, now func() time.Time,
-) (w *Writer, torn string, err error) {
+) (w *Writer, cut Facts, err error) {
 	if err := file.Mkdir(dir); err != nil && !errors.Is(err, os.ErrExist) {
-		return nil, "", fmt.Errorf("create bundle: %w", err)
+		return nil, nil, fmt.Errorf("create bundle: %w", err)
 	}
 	f, err := file.OpenLog(filepath.Join(dir, logFile))
 	if err != nil {
-		return nil, "", fmt.Errorf("open bundle: %w", err)
+		return nil, nil, fmt.Errorf("open bundle: %w", err)
 	}
 	if w, err = lock(&Writer{Dir: dir, log: f, fence: fence, now: now, prev: prev}); err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
-	if torn, err = w.recover(ctx); err != nil {
+	if cut, err = w.recover(ctx); err != nil {
 		w.Close()
-		return nil, "", fmt.Errorf("bundle %s: %w", dir, err)
+		return nil, nil, fmt.Errorf("bundle %s: %w", dir, err)
 	}
-	return w, torn, nil
+	return w, cut, nil
 }
 
 // recover brings disk and fence to the same lines, and writes the files that
 // the log embeds.
-func (w *Writer) recover(ctx context.Context) (torn string, err error) {
-	disk, torn, err := w.cutTorn()
+func (w *Writer) recover(ctx context.Context) (cut Facts, err error) {
+	cut = Facts{}
+	disk, err := w.cutTorn(cut)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	entries, err := w.fence.Entries(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	var stored []byte
-	for _, e := range entries {
-		if _, isLine := ParseEntryName(e.Name); isLine {
-			stored = append(stored, e.Data...)
-		}
-	}
-	switch {
-	case bytes.HasPrefix(stored, disk):
-		if err := w.copy(stored[len(disk):]); err != nil {
-			return "", err
-		}
-		disk = stored
-	case !bytes.HasPrefix(disk, stored):
-		return "", ErrForked
+	if disk, err = w.agree(ctx, disk, linesOf(entries), cut); err != nil {
+		return nil, err
 	}
 	if w.Copied, err = w.wasCopied(); err != nil {
-		return "", err
+		return nil, err
 	}
-	if w.Events, err = ParseLog(disk); err != nil {
-		return "", err
+	if w.Events, err = ParseLog(bytes.Join(disk, nil)); err != nil {
+		return nil, err
 	}
 	if w.State, err = StateOf(w.Events); err != nil {
-		return "", err
-	}
-	for seq := bytes.Count(stored, []byte("\n")); seq < len(w.Events); seq++ {
-		line, err := w.Events[seq].Line()
-		if err == nil {
-			err = w.fence.Append(ctx, EntryName(seq), line)
-		}
-		if err != nil {
-			return "", err
-		}
+		return nil, err
 	}
 	for _, e := range w.Events {
 		w.prev = e.Head()
 		if err := w.embedded(e); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 	if err := w.dropFinals(entries); err != nil {
-		return "", err
+		return nil, err
 	}
 	for _, e := range entries {
 		if _, isLine := ParseEntryName(e.Name); !isLine {
 			if err := w.ensure(e.Name, e.Data); err != nil {
-				return "", err
+				return nil, err
 			}
 		}
 	}
-	return torn, nil
+	return cut, nil
+}
+
+// linesOf are the lines among a fence's entries.
+func linesOf(entries []Entry) (lines [][]byte) {
+	for _, e := range entries {
+		if _, isLine := ParseEntryName(e.Name); isLine {
+			lines = append(lines, e.Data)
+		}
+	}
+	return lines
+}
+
+// agree brings the disk and the fence to the same lines, which it returns.
+func (w *Writer) agree(ctx context.Context, disk, stored [][]byte, cut Facts) ([][]byte, error) {
+	a, known, err := openAnswered(w.Dir)
+	if err != nil {
+		return nil, err
+	}
+	w.answered = a
+	if !known && len(disk) > 0 { // an older program's: each line but the last was accepted before the next was written
+		if err := a.addAll(disk[:len(disk)-1]); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.check(stored); err != nil {
+		return nil, err
+	}
+	same := 0
+	for same < min(len(disk), len(stored)) && bytes.Equal(disk[same], stored[same]) {
+		same++
+	}
+	switch own := disk[same:]; {
+	case len(own) > 1 || len(own) == 1 && same < len(a.heads):
+		return nil, ErrForked // of what the fence accepted the disk has something else
+	case len(own) == 1 && same < len(stored): // another console took its number
+		cut[FactAside] = Digest(own[0])
+		if err := file.Cut(w.log, int64(len(bytes.Join(disk[:same], nil)))); err != nil {
+			return nil, err
+		}
+		disk = disk[:same]
+	case len(own) == 1:
+		if err := w.fence.Append(ctx, EntryName(same), own[0]); err != nil {
+			return nil, err
+		}
+		stored = disk
+	}
+	if err := w.copy(bytes.Join(stored[len(disk):], nil)); err != nil {
+		return nil, err
+	}
+	return stored, a.addAll(stored)
 }
 
 // copy appends lines of the fence to the disk. That they were copied is on the disk
@@ -156,15 +189,19 @@ func (w *Writer) dropFinals(entries []Entry) error {
 	return nil
 }
 
-// cutTorn truncates what follows the last line feed.
-func (w *Writer) cutTorn() (whole []byte, torn string, err error) {
+// cutTorn reads the lines of the disk, and truncates what follows the last line feed.
+func (w *Writer) cutTorn(cut Facts) (lines [][]byte, err error) {
 	data, err := io.ReadAll(w.log)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	end := bytes.LastIndexByte(data, '\n') + 1
-	if end == len(data) {
-		return data, "", nil
+	for line := range bytes.Lines(data) {
+		if bytes.HasSuffix(line, []byte("\n")) {
+			lines = append(lines, line)
+			continue
+		}
+		cut[FactTorn] = Digest(line)
+		err = file.Cut(w.log, int64(len(data)-len(line)))
 	}
-	return data[:end], Digest(data[end:]), file.Cut(w.log, int64(end))
+	return lines, err
 }

@@ -34,11 +34,12 @@ type Writer struct {
 	// until Believe.
 	Copied bool
 
-	log   *os.File
-	fence Fence
-	now   func() time.Time
-	prev  string
-	ended error // after a failed Append nobody knows what the fence holds
+	log      *os.File
+	answered *answered // what the fence accepted
+	fence    Fence
+	now      func() time.Time
+	prev     string
+	ended    error // after a failed Append nobody knows what the fence holds
 }
 
 // Create makes a new bundle directory, which must not exist. prev is the digest
@@ -51,7 +52,15 @@ func Create(dir, prev string, fence Fence, now func() time.Time) (*Writer, error
 	if err != nil {
 		return nil, fmt.Errorf("create bundle: %w", err)
 	}
-	return lock(&Writer{Dir: dir, log: f, fence: fence, now: now, prev: prev})
+	w, err := lock(&Writer{Dir: dir, log: f, fence: fence, now: now, prev: prev})
+	if err != nil {
+		return nil, err
+	}
+	if w.answered, _, err = openAnswered(dir); err != nil {
+		w.Close()
+		return nil, fmt.Errorf("create bundle: %w", err)
+	}
+	return w, nil
 }
 
 // lock takes the exclusive lock, which ends with the process.
@@ -100,7 +109,7 @@ func (w *Writer) Append(ctx context.Context, kind Kind, step string, facts Facts
 	return e, w.ended
 }
 
-// append puts a line on the disk and into the fence.
+// append puts a line on the disk and into the fence, and on the disk that it is there.
 func (w *Writer) append(ctx context.Context, e Event, line []byte) error {
 	at, err := file.Append(w.log, line)
 	if err != nil {
@@ -112,7 +121,7 @@ func (w *Writer) append(ctx context.Context, e Event, line []byte) error {
 		}
 		return fmt.Errorf("write event %d: %w", e.Seq, err)
 	}
-	return nil
+	return w.answered.add(line)
 }
 
 // embedded writes the files that an event carries, unless they are there.
@@ -178,5 +187,18 @@ func sameFile(path string, data []byte) error {
 // Head is the digest of the last line.
 func (w *Writer) Head() string { return w.prev }
 
+// Finish takes away what only an unfinished ceremony needs: its end is signed.
+func (w *Writer) Finish() error {
+	if err := os.Remove(answeredPath(w.Dir)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // Close releases the lock.
-func (w *Writer) Close() error { return w.log.Close() }
+func (w *Writer) Close() error {
+	if w.answered != nil {
+		_ = w.answered.log.Close() // each line was synced
+	}
+	return w.log.Close()
+}

@@ -1,0 +1,278 @@
+package steps_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
+)
+
+// silenced is a store that takes no more heartbeats from a process once it crashed.
+type silenced struct {
+	store.Store
+	now atomic.Bool
+}
+
+var errSilenced = errors.New("the process crashed")
+
+func (s *silenced) Heartbeat(ctx context.Context, b store.Heartbeat) error {
+	if s.now.Load() {
+		return errSilenced
+	}
+	return s.Store.Heartbeat(ctx, b)
+}
+
+// running is an installed site with an application's records and one process of its fleet.
+type running struct {
+	t     *testing.T
+	parts rehearsal.Parts
+	chain kek.Chain
+}
+
+func newRunning(t *testing.T, records int) running {
+	t.Helper()
+	parts, s := installed(t)
+	lock, err := s.Store.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := running{t, parts, lock.Chain}
+	r.write(1, records)
+	r.report("app")
+	return r
+}
+
+// site is the parts of one run.
+func (r running) site() *engine.Parts {
+	s := site(r.t, r.parts)
+	s.Fleet = engine.FleetConfig{Heartbeat: 20 * time.Millisecond, Live: 2 * time.Second}
+	return s
+}
+
+// write has an application write records, those that are not there yet, with a version.
+func (r running) write(v kek.Version, records int) {
+	r.t.Helper()
+	s := r.site()
+	p, err := s.OpenProvider(r.t.Context(), nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer p.Close()
+	a := rehearsal.Application{Records: s.Store.(rehearsal.Records), Provider: p, Chain: r.chain, Active: v}
+	if err := a.Write(r.t.Context(), records); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// report has a process report to the end of the test, or until it is stopped; crash ends
+// it without a word.
+func (r running) report(role string) (crash func()) {
+	r.t.Helper()
+	s := r.site()
+	p, err := s.OpenProvider(r.t.Context(), nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	crashed := &silenced{Store: s.Store}
+	ctx, stop := context.WithCancel(context.Background())
+	agent := fleet.Agent{
+		Store: crashed, Provider: p, Chain: r.chain, Role: role, Every: s.Fleet.Heartbeat, Say: func(string) {},
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- agent.Run(ctx) }()
+	r.t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil && !errors.Is(err, errSilenced) {
+			r.t.Error(err)
+		}
+		p.Close()
+	})
+	return func() { crashed.now.Store(true) }
+}
+
+// rotate runs a rotation to version 2, or continues it; sign answers what people are asked.
+func (r running) rotate(room engine.Room) error {
+	r.t.Helper()
+	return engine.Run(r.t.Context(), *r.site(), room, steps.Rotate(steps.Rotation{To: 2}))
+}
+
+// untilFinals is a room in which nobody signs the end.
+func (r running) untilFinals() consenting {
+	room := consenting{Unattended: nobody(r.parts)}
+	room.consent = func(ctx context.Context, q engine.Request) (engine.Consent, error) {
+		if q.Purpose == quorum.Final {
+			return engine.Consent{}, engine.ErrLater
+		}
+		return room.Unattended.Consent(ctx, q)
+	}
+	return room
+}
+
+// nobodySigns is a room in which nobody may be asked to sign.
+func (r running) nobodySigns() consenting {
+	room := consenting{Unattended: nobody(r.parts)}
+	room.consent = func(_ context.Context, q engine.Request) (engine.Consent, error) {
+		r.t.Errorf("people were asked to sign: %s", q.Purpose)
+		return engine.Consent{}, engine.ErrLater
+	}
+	return room
+}
+
+func (r running) left() int {
+	r.t.Helper()
+	s := r.site()
+	left, _, err := rewrap.Census(r.t.Context(), s.Store, s.Catalogue, 2, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return left
+}
+
+// TestStoreWentBack: a rotation came to its end and waits for signatures. Meanwhile the store
+// is restored from a copy that was made in mid-rotation. The log on the disk says that all is
+// done, and no record in the store is at the target: nobody is asked to sign that.
+func TestStoreWentBack(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 30)
+	older := filepath.Join(t.TempDir(), "copy.db")
+	room := r.untilFinals()
+	finals := room.consent
+	room.consent = func(ctx context.Context, q engine.Request) (engine.Consent, error) {
+		if q.Purpose == quorum.Approve && slices.ContainsFunc(q.Plan, func(e engine.Effect) bool { return e.Verb == "switch" }) {
+			if _, err := os.Stat(older); err != nil {
+				change(t, r.parts, "VACUUM INTO '"+older+"'")
+			}
+		}
+		return finals(ctx, q)
+	}
+	var waiting *engine.WaitingError
+	if err := r.rotate(room); !errors.As(err, &waiting) || waiting.Step != "finals" {
+		t.Fatal(err)
+	}
+	restore(t, r.parts, older)
+	for range 2 {
+		if err := r.rotate(r.nobodySigns()); !errors.Is(err, transcript.ErrWentBack) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if entries, _ := (stored{planter{r.site().Store}}).Entries(t.Context()); len(entries) == 0 ||
+		strings.Contains(string(entries[len(entries)-1].Data), `"kind":"closed"`) {
+		t.Error("lines were written into the store that went back")
+	}
+}
+
+// restore puts every table as it was into the store, but the heartbeats: processes go on.
+func restore(t *testing.T, parts rehearsal.Parts, from string) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.Query("SELECT name FROM sqlite_master WHERE type = 'table' AND name != 'process_heartbeats'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	all := "ATTACH '" + from + "' AS older; BEGIN IMMEDIATE;"
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		all += fmt.Sprintf("DELETE FROM main.%[1]s; INSERT INTO main.%[1]s SELECT * FROM older.%[1]s;", name)
+	}
+	change(t, parts, all+"COMMIT")
+}
+
+// TestRecordsWentBack: the logs are equal, and since the end a record is at the old version
+// again. Acts are looked at again: without people nothing is signed, and people are told.
+func TestRecordsWentBack(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 30)
+	var waiting *engine.WaitingError
+	if err := r.rotate(r.untilFinals()); !errors.As(err, &waiting) || waiting.Step != "finals" {
+		t.Fatal(err)
+	}
+	r.write(1, 31)
+	if r.left() != 1 {
+		t.Fatalf("%d left", r.left())
+	}
+	alone := r.nobodySigns()
+	alone.Signs = false
+	if err := r.rotate(alone); !errors.Is(err, engine.ErrLeftSince) {
+		t.Errorf("got %v", err)
+	}
+	room := &telling{Unattended: nobody(r.parts)}
+	if err := r.rotate(room); err != nil {
+		t.Fatal(err)
+	}
+	if !room.told {
+		t.Error("people signed, and were not told")
+	}
+}
+
+// telling is a room that remembers whether people were told of the time since the end.
+type telling struct {
+	*engine.Unattended
+	told bool
+}
+
+func (r *telling) Show(v engine.View) {
+	for _, d := range v.Details {
+		r.told = r.told || v.Step == "finals" && d.Value == engine.ErrLeftSince.Error()
+	}
+}
+
+// TestPointerWentBack: since the end the pointer to the active version is the old one again.
+func TestPointerWentBack(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	var waiting *engine.WaitingError
+	if err := r.rotate(r.untilFinals()); !errors.As(err, &waiting) || waiting.Step != "finals" {
+		t.Fatal(err)
+	}
+	change(t, r.parts, "UPDATE kek_active SET version = 1")
+	if err := r.rotate(r.nobodySigns()); !errors.Is(err, transcript.ErrWentBack) ||
+		!strings.Contains(err.Error(), "step switch") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestPlantedAbortLater: after people attended, somebody who may write to the store ends the
+// rotation as aborted, with nothing done, when the writers were switched. That is not signed.
+func TestPlantedAbortLater(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	s := r.site()
+	s.Store = cutting{s.Store, `"kind":"begun","step":"re-wrap"`}
+	if err := engine.Run(t.Context(), *s, nobody(r.parts), steps.Rotate(steps.Rotation{To: 2})); err == nil {
+		t.Fatal("the store was not gone")
+	}
+	// What this console wrote and the store did not take is out of the way.
+	pen := transcripttest.TakeUp(t, stored{planter{r.site().Store}}, "")
+	pen.Add(transcript.Closed, "", transcript.Facts{transcript.FactOutcome: transcript.OutcomeAborted,
+		transcript.FactDone: "none", transcript.FactHalfDone: "none"})
+	if err := r.rotate(r.nobodySigns()); !errors.Is(err, history.ErrHistory) {
+		t.Errorf("got %v", err)
+	}
+}

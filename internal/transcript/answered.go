@@ -1,0 +1,85 @@
+package transcript
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/certautopilot/kekceremony/internal/file"
+)
+
+// ErrWentBack: the store has not what it once accepted. Somebody put an older copy in its
+// place, or wrote into it.
+var ErrWentBack = errors.New("the store went back to an older copy, or somebody edited it")
+
+// answered is a file beside the bundle, of which it is no part: the digest of each line that
+// the fence accepted, a line each, on the disk before anything follows from that line. By it
+// a store that went back is told from a line that never arrived.
+type answered struct {
+	log   *os.File
+	heads []string // of the lines, from the first
+}
+
+// answeredPath is its path.
+func answeredPath(dir string) string {
+	return filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".answered")
+}
+
+// openAnswered reads the file, or begins it. known says whether it was there: a bundle of an
+// older program has none. What a crash cut is cut off.
+func openAnswered(dir string) (a *answered, known bool, err error) {
+	f, err := file.OpenLog(answeredPath(dir))
+	if err != nil {
+		return nil, false, err
+	}
+	data, err := io.ReadAll(f)
+	whole := data[:bytes.LastIndexByte(data, '\n')+1]
+	if err == nil && len(whole) < len(data) {
+		err = file.Cut(f, int64(len(whole)))
+	}
+	if err != nil {
+		f.Close()
+		return nil, false, fmt.Errorf("read %s: %w", f.Name(), err)
+	}
+	a = &answered{log: f}
+	for head := range bytes.Lines(whole) {
+		a.heads = append(a.heads, string(bytes.TrimSuffix(head, []byte("\n"))))
+	}
+	return a, len(a.heads) > 0, nil
+}
+
+// add writes that the fence accepted a line.
+func (a *answered) add(line []byte) error {
+	head := Digest(line)
+	if _, err := file.Append(a.log, []byte(head+"\n")); err != nil {
+		return fmt.Errorf("write %s: %w", a.log.Name(), err)
+	}
+	a.heads = append(a.heads, head)
+	return nil
+}
+
+// addAll writes it of the lines that follow those that it has.
+func (a *answered) addAll(lines [][]byte) error {
+	for _, line := range lines[min(len(a.heads), len(lines)):] {
+		if err := a.add(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check demands of a fence's lines that they are what it accepted.
+func (a *answered) check(stored [][]byte) error {
+	for i, head := range a.heads {
+		switch {
+		case i >= len(stored):
+			return fmt.Errorf("the store has %d lines, and accepted %d: %w", len(stored), len(a.heads), ErrWentBack)
+		case Digest(stored[i]) != head:
+			return fmt.Errorf("line %d in the store is not the one that it accepted: %w", i, ErrWentBack)
+		}
+	}
+	return nil
+}
