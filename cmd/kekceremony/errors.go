@@ -95,7 +95,7 @@ var outcomes = []outcome{
 		"find out why it differs; to continue, give the reason in the wizard (d), " +
 			"or as deviation.NAME in the answers; this run changed nothing"},
 	{engine.ErrMode, exitRefused, "use the configuration with which this store was installed"},
-	{steps.ErrStrangers, exitRefused, "name every place under catalogue in the configuration"},
+	{steps.ErrStrangers, exitRefused, "name every field under catalogue in the configuration"},
 	{steps.ErrExclude, exitRefused, "use the name that the re-wrap printed, or run kekceremony abort"},
 	{engine.ErrPlanMoved, exitRefused, "run the same command and approve the plan as it is now"},
 	{steps.ErrVersion, exitRefused, "kekceremony rotate --to-version takes the next version, or an older one"},

@@ -181,8 +181,8 @@ func TestSecretsInMemory(t *testing.T) {
 	configure(t, parts, fmt.Sprintf("  pin: %q\n", rehearsal.PIN), "")
 	var deks [][]byte
 	for i := range 20 {
-		place, id := rehearsal.Record(61 * i) // some in each collection, all over it
-		e, err := a.Records.Get(t.Context(), place, id)
+		field, id := rehearsal.Record(61 * i) // some in each collection, all over it
+		e, err := a.Records.Get(t.Context(), field, id)
 		if err != nil {
 			t.Fatal(err)
 		}

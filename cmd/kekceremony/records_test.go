@@ -84,8 +84,8 @@ func records(t *testing.T, parts rehearsal.Parts, n int) map[int]envelope.Envelo
 	db := openStore(t, parts)
 	all := map[int]envelope.Envelope{}
 	for i := range n {
-		place, id := rehearsal.Record(i)
-		e, err := db.Get(t.Context(), place, id)
+		field, id := rehearsal.Record(i)
+		e, err := db.Get(t.Context(), field, id)
 		if err == nil {
 			all[i] = e
 		} else if !errors.Is(err, store.ErrNotFound) {

@@ -79,7 +79,7 @@ func writeStatus(w io.Writer, st status.Status) error {
 	}
 	heads = heading("envelopes")
 	for _, p := range st.Envelopes {
-		row(heads(), fmt.Sprintf("%d at version %d in %s", p.N, p.Version, p.Place))
+		row(heads(), fmt.Sprintf("%d at version %d in %s", p.N, p.Version, p.Field))
 	}
 	heads = heading("fleet")
 	for _, p := range st.Fleet {

@@ -188,8 +188,8 @@ func (u *users) read(i int) {
 
 func (u *users) payload(i int) (string, error) {
 	ctx := context.Background()
-	place, id := rehearsal.Record(i)
-	e, err := u.db.Get(ctx, place, id)
+	field, id := rehearsal.Record(i)
+	e, err := u.db.Get(ctx, field, id)
 	if err != nil {
 		return "", err
 	}
@@ -232,8 +232,8 @@ func (u *users) write(i, n int) {
 	u.mu.Lock()
 	u.trying[i] = n
 	u.mu.Unlock()
-	place, id := rehearsal.Record(i)
-	if err := u.db.Put(ctx, place, map[string]envelope.Envelope{id: e}); err != nil {
+	field, id := rehearsal.Record(i)
+	if err := u.db.Put(ctx, field, map[string]envelope.Envelope{id: e}); err != nil {
 		u.t.Logf("write %d: %v", n, err)
 		return
 	}

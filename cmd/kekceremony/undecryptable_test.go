@@ -14,16 +14,16 @@ import (
 func TestUndecryptable(t *testing.T) {
 	t.Parallel()
 	parts, a := swift(t, 60)
-	place, id := rehearsal.Record(7)
-	bad, err := a.Records.Get(t.Context(), place, id)
+	field, id := rehearsal.Record(7)
+	bad, err := a.Records.Get(t.Context(), field, id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	bad.WrappedDEK[20] ^= 1
-	if err := a.Records.Put(t.Context(), place, map[string]envelope.Envelope{id: bad}); err != nil {
+	if err := a.Records.Put(t.Context(), field, map[string]envelope.Envelope{id: bad}); err != nil {
 		t.Fatal(err)
 	}
-	name := place.String() + " " + id
+	name := field.String() + " " + id
 	for range 2 { // again, to the same end
 		code, _, errs := run(t, rotateTo(parts, 2)...)
 		if code != 1 || !strings.Contains(errs, "envelopes left that no key opens: "+name) ||
@@ -55,7 +55,7 @@ func TestUndecryptable(t *testing.T) {
 	for i := range 60 {
 		v, err := a.Read(t.Context(), i)
 		if i == 7 {
-			left, getErr := a.Records.Get(t.Context(), place, id)
+			left, getErr := a.Records.Get(t.Context(), field, id)
 			if err == nil || getErr != nil || !bytes.Equal(left.WrappedDEK, bad.WrappedDEK) || left.KEKVersion != 1 {
 				t.Errorf("the envelope was touched: %+v, %v", left, getErr)
 			}
@@ -103,8 +103,8 @@ func TestTwoExcluded(t *testing.T) {
 	flags := []string{}
 	var names []string
 	for _, i := range []int{7, 13} {
-		place, id := rehearsal.Record(i)
-		names = append(names, place.String()+" "+id)
+		field, id := rehearsal.Record(i)
+		names = append(names, field.String()+" "+id)
 		flags = append(flags, "--exclude", names[len(names)-1])
 	}
 	must(t, rotateTo(parts, 2, flags...)...)

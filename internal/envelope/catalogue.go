@@ -7,28 +7,28 @@ import (
 	"strings"
 )
 
-// Place is a field of a collection that holds an envelope.
-type Place struct{ Collection, Field string }
+// Field is a field of a collection that holds an envelope.
+type Field struct{ Collection, Name string }
 
-func (p Place) String() string { return p.Collection + "." + p.Field }
+func (f Field) String() string { return f.Collection + "." + f.Name }
 
-// placeForm keeps names to what every store takes as an identifier unquoted.
-var placeForm = regexp.MustCompile(`^([a-z][a-z0-9_]{0,62})\.([a-z][a-z0-9_]{0,62})$`)
+// fieldForm keeps names to what every store takes as an identifier unquoted.
+var fieldForm = regexp.MustCompile(`^([a-z][a-z0-9_]{0,62})\.([a-z][a-z0-9_]{0,62})$`)
 
 // ParsePlace reads "collection.field".
-func ParsePlace(s string) (Place, error) {
-	m := placeForm.FindStringSubmatch(s)
+func ParsePlace(s string) (Field, error) {
+	m := fieldForm.FindStringSubmatch(s)
 	if m == nil {
-		return Place{}, fmt.Errorf("place %q: want collection.field in lower-case letters, digits and _", s)
+		return Field{}, fmt.Errorf("place %q: want collection.field in lower-case letters, digits and _", s)
 	}
 	if strings.HasPrefix(m[1], "kek_") || m[1] == "process_heartbeats" {
-		return Place{}, fmt.Errorf("place %q: the collection is the ceremony's own", s)
+		return Field{}, fmt.Errorf("place %q: the collection is the ceremony's own", s)
 	}
-	return Place{m[1], m[2]}, nil
+	return Field{m[1], m[2]}, nil
 }
 
-// Catalogue lists every place that may hold an envelope, sorted, each once.
-type Catalogue []Place
+// Catalogue lists every field that may hold an envelope, sorted, each once.
+type Catalogue []Field
 
 // DefaultCatalogue is what the applications are known to keep (design section 4).
 func DefaultCatalogue() Catalogue {
@@ -43,9 +43,9 @@ func DefaultCatalogue() Catalogue {
 }
 
 // With returns c and more as one catalogue.
-func (c Catalogue) With(more ...Place) Catalogue {
+func (c Catalogue) With(more ...Field) Catalogue {
 	all := slices.Concat(c, more)
-	slices.SortFunc(all, func(a, b Place) int { return strings.Compare(a.String(), b.String()) })
+	slices.SortFunc(all, func(a, b Field) int { return strings.Compare(a.String(), b.String()) })
 	return slices.Compact(all)
 }
 
@@ -55,23 +55,23 @@ type Collection struct {
 	Fields []string
 }
 
-// Collections groups the places by collection, in order.
+// Collections groups the fields by collection, in order.
 func (c Catalogue) Collections() []Collection {
 	var out []Collection
-	for _, p := range c {
-		if n := len(out); n > 0 && out[n-1].Name == p.Collection {
-			out[n-1].Fields = append(out[n-1].Fields, p.Field)
+	for _, f := range c {
+		if n := len(out); n > 0 && out[n-1].Name == f.Collection {
+			out[n-1].Fields = append(out[n-1].Fields, f.Name)
 			continue
 		}
-		out = append(out, Collection{p.Collection, []string{p.Field}})
+		out = append(out, Collection{f.Collection, []string{f.Name}})
 	}
 	return out
 }
 
 func (c Catalogue) String() string {
 	names := make([]string, len(c))
-	for i, p := range c {
-		names[i] = p.String()
+	for i, f := range c {
+		names[i] = f.String()
 	}
 	return strings.Join(names, " ")
 }

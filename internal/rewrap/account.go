@@ -6,10 +6,10 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider"
 )
 
-func (r *run) place(name string) {
+func (r *run) enter(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.p.Place = name
+	r.p.Collection = name
 }
 
 // halt shows why nothing moves, and stops the clock of the rates.

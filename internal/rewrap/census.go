@@ -16,7 +16,7 @@ import (
 // what the store counted before would hide as many others when they were written between.
 func Census(
 	ctx context.Context, s store.Envelopes, cat envelope.Catalogue, to kek.Version, excluded []string,
-) (left int, met []string, err error) {
+) (due int, met []string, err error) {
 	counts, err := s.Census(ctx, cat)
 	if err != nil {
 		return 0, nil, err
@@ -45,7 +45,7 @@ func Census(
 				n, stale := counted(c, d, to)
 				seen += n
 				if others(stale, names) {
-					left += n
+					due += n
 				} else {
 					met = append(met, stale...)
 				}
@@ -53,7 +53,7 @@ func Census(
 			after = docs[len(docs)-1].ID
 		}
 	}
-	return left + max(0, total-seen), met, nil // what no page can hold is left too
+	return due + max(0, total-seen), met, nil // what no page can hold is due too
 }
 
 // counted is what the census counts of a record, and the names of its envelopes that are

@@ -86,13 +86,13 @@ func TestCheckpoint(t *testing.T) {
 
 // state is the envelopes of all records at one moment.
 type state struct {
-	records map[envelope.Place]map[string]envelope.Envelope
+	records map[envelope.Field]map[string]envelope.Envelope
 	due     int
 }
 
 func copyOf(t *testing.T, db database) (state, error) {
 	t.Helper()
-	s := state{records: map[envelope.Place]map[string]envelope.Envelope{}}
+	s := state{records: map[envelope.Field]map[string]envelope.Envelope{}}
 	counts, err := db.Census(t.Context(), envelope.DefaultCatalogue())
 	n := 0
 	for _, c := range counts {
@@ -102,23 +102,23 @@ func copyOf(t *testing.T, db database) (state, error) {
 		}
 	}
 	for i := range n {
-		place, id := rehearsal.Record(i)
-		e, getErr := db.Get(t.Context(), place, id)
+		field, id := rehearsal.Record(i)
+		e, getErr := db.Get(t.Context(), field, id)
 		if getErr != nil {
 			return s, getErr
 		}
-		if s.records[place] == nil {
-			s.records[place] = map[string]envelope.Envelope{}
+		if s.records[field] == nil {
+			s.records[field] = map[string]envelope.Envelope{}
 		}
-		s.records[place][id] = e
+		s.records[field][id] = e
 	}
 	return s, err
 }
 
 func (s state) put(t *testing.T, db database) {
 	t.Helper()
-	for place, records := range s.records {
-		if err := db.Put(t.Context(), place, records); err != nil {
+	for field, records := range s.records {
+		if err := db.Put(t.Context(), field, records); err != nil {
 			t.Fatal(err)
 		}
 	}

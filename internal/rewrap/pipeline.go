@@ -24,7 +24,7 @@ const (
 // At most five pages are in memory. What a stage has done when the one before
 // it fails is written and counted.
 func (r *run) collection(ctx context.Context, c envelope.Collection, after any) error {
-	r.place(c.Name)
+	r.enter(c.Name)
 	upstream, stop := context.WithCancel(ctx)
 	defer stop()
 	pages, batches := make(chan []store.Document, 1), make(chan batch, 1)

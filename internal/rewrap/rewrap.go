@@ -57,14 +57,14 @@ type Counts struct {
 // Progress is what people see.
 type Progress struct {
 	Counts
-	Total   int // envelopes not at the target when the job began
-	Left    int
-	Place   string // collection in work
-	Rate    float64
-	Limit   int    // envelopes per second; 0: none
-	Workers string // how many sessions work, and why
-	State   string
-	ETA     ETA
+	Total      int // envelopes not at the target when the job began
+	Left       int
+	Collection string // in work
+	Rate       float64
+	Limit      int    // envelopes per second; 0: none
+	Workers    string // how many sessions work, and why
+	State      string
+	ETA        ETA
 }
 
 // The states of a running job. Waiting carries the gate's reason after it.

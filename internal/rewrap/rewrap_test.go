@@ -141,15 +141,15 @@ func TestSealedAgain(t *testing.T) {
 	t.Parallel()
 	const n = 30
 	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
-		place, id := rehearsal.Record(0)
+		field, id := rehearsal.Record(0)
 		var again envelope.Envelope
 		s := &stalled{db, func() {
-			old, err := a.Records.Get(t.Context(), place, id)
+			old, err := a.Records.Get(t.Context(), field, id)
 			if err == nil {
-				err = seal(t, a, place, id, 0)
+				err = seal(t, a, field, id, 0)
 			}
 			if err == nil {
-				again, err = a.Records.Get(t.Context(), place, id)
+				again, err = a.Records.Get(t.Context(), field, id)
 			}
 			if err != nil || bytes.Equal(old.WrappedDEK, again.WrappedDEK) {
 				t.Errorf("the application could not seal again: %v", err)
@@ -159,7 +159,7 @@ func TestSealedAgain(t *testing.T) {
 		if err != nil || c.Conflicts != 1 || c.Rewrapped != n {
 			t.Errorf("%+v, %v", c, err)
 		}
-		end, err := a.Records.Get(t.Context(), place, id)
+		end, err := a.Records.Get(t.Context(), field, id)
 		if err != nil || !bytes.Equal(end.Ciphertext, again.Ciphertext) || !bytes.Equal(end.Nonce, again.Nonce) {
 			t.Errorf("the application's write was lost: %v", err)
 		}
@@ -168,7 +168,7 @@ func TestSealedAgain(t *testing.T) {
 }
 
 // seal encrypts record i again under version 1, with a new DEK.
-func seal(t *testing.T, a rehearsal.Application, place envelope.Place, id string, i int) error {
+func seal(t *testing.T, a rehearsal.Application, field envelope.Field, id string, i int) error {
 	dek := bytes.Repeat([]byte{7}, kek.Size)
 	nonce, ciphertext, err := envelope.Seal(dek, rehearsal.Payload(i))
 	if err != nil {
@@ -185,7 +185,7 @@ func seal(t *testing.T, a rehearsal.Application, place envelope.Place, id string
 		KEKVersion: 1,
 		Provider:   env.Name,
 	}
-	return a.Records.Put(t.Context(), place, map[string]envelope.Envelope{id: e})
+	return a.Records.Put(t.Context(), field, map[string]envelope.Envelope{id: e})
 }
 
 // TestUndecryptable: an envelope that no key opens is named and left as it is, and the
@@ -194,21 +194,21 @@ func TestUndecryptable(t *testing.T) {
 	t.Parallel()
 	const n = 12
 	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
-		place, id := rehearsal.Record(3)
-		e, err := a.Records.Get(t.Context(), place, id)
+		field, id := rehearsal.Record(3)
+		e, err := a.Records.Get(t.Context(), field, id)
 		if err != nil {
 			t.Fatal(err)
 		}
 		e.WrappedDEK[20] ^= 1
-		if err := a.Records.Put(t.Context(), place, map[string]envelope.Envelope{id: e}); err != nil {
+		if err := a.Records.Put(t.Context(), field, map[string]envelope.Envelope{id: e}); err != nil {
 			t.Fatal(err)
 		}
 		c, err := rewrap.Run(t.Context(), job(db, a.Provider))
-		if !errors.Is(err, rewrap.ErrUndecryptable) || !strings.Contains(fmt.Sprint(err), place.String()+" "+id) ||
+		if !errors.Is(err, rewrap.ErrUndecryptable) || !strings.Contains(fmt.Sprint(err), field.String()+" "+id) ||
 			c.Rewrapped != n-1 || c.Undecryptable != 1 {
 			t.Errorf("%+v, %v", c, err)
 		}
-		if left, err := a.Records.Get(t.Context(), place, id); err != nil || !bytes.Equal(left.WrappedDEK, e.WrappedDEK) ||
+		if left, err := a.Records.Get(t.Context(), field, id); err != nil || !bytes.Equal(left.WrappedDEK, e.WrappedDEK) ||
 			left.KEKVersion != 1 {
 			t.Errorf("it was touched: %+v, %v", left, err)
 		}
@@ -221,13 +221,13 @@ func TestNoSuchVersion(t *testing.T) {
 	t.Parallel()
 	const n = 12
 	both(t, n, func(t *testing.T, db database, a rehearsal.Application) {
-		place, id := rehearsal.Record(3)
-		e, err := a.Records.Get(t.Context(), place, id)
+		field, id := rehearsal.Record(3)
+		e, err := a.Records.Get(t.Context(), field, id)
 		if err != nil {
 			t.Fatal(err)
 		}
 		e.KEKVersion = 9
-		if err := a.Records.Put(t.Context(), place, map[string]envelope.Envelope{id: e}); err != nil {
+		if err := a.Records.Put(t.Context(), field, map[string]envelope.Envelope{id: e}); err != nil {
 			t.Fatal(err)
 		}
 		c, err := rewrap.Run(t.Context(), job(db, a.Provider))
@@ -271,8 +271,8 @@ func TestExcludedWrittenBetween(t *testing.T) {
 		if _, err := rewrap.Run(t.Context(), job(db, a.Provider)); err != nil {
 			t.Fatal(err)
 		}
-		place, id := rehearsal.Record(0)
-		if err := seal(t, a, place, id, 0); err != nil { // it is left
+		field, id := rehearsal.Record(0)
+		if err := seal(t, a, field, id, 0); err != nil { // it is left
 			t.Fatal(err)
 		}
 		excluded, other := rehearsal.Record(1)
@@ -295,9 +295,9 @@ func TestRestless(t *testing.T) {
 	t.Parallel()
 	const n = 4
 	a, db := onSQLite(t, n)
-	place, id := rehearsal.Record(0)
+	field, id := rehearsal.Record(0)
 	old := again{db, func() {
-		if err := seal(t, a, place, id, 0); err != nil {
+		if err := seal(t, a, field, id, 0); err != nil {
 			t.Error(err)
 		}
 	}}
@@ -313,19 +313,19 @@ func TestMended(t *testing.T) {
 	t.Parallel()
 	const n = 12
 	a, db := onSQLite(t, n)
-	place, id := rehearsal.Record(3)
-	e, err := a.Records.Get(t.Context(), place, id)
+	field, id := rehearsal.Record(3)
+	e, err := a.Records.Get(t.Context(), field, id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.WrappedDEK[20] ^= 1
-	if err := a.Records.Put(t.Context(), place, map[string]envelope.Envelope{id: e}); err != nil {
+	if err := a.Records.Put(t.Context(), field, map[string]envelope.Envelope{id: e}); err != nil {
 		t.Fatal(err)
 	}
 	j := job(db, a.Provider)
 	j.Report = func(p rewrap.Progress) {
 		if p.Passes == 1 && p.Undecryptable == 1 {
-			if err := seal(t, a, place, id, 3); err != nil {
+			if err := seal(t, a, field, id, 3); err != nil {
 				t.Error(err)
 			}
 		}

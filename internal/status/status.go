@@ -27,7 +27,7 @@ type Status struct {
 	Roster    string          `json:"founding_roster,omitempty"` // SHA-256, hex
 	Active    kek.Version     `json:"active,omitempty"`
 	Versions  []VersionStatus `json:"versions"`
-	Envelopes []PlaceStatus   `json:"envelopes"`
+	Envelopes []FieldStatus   `json:"envelopes"`
 	Fleet     []ProcessStatus `json:"fleet"`
 	Missing   []string        `json:"fleet_missing,omitempty"` // roles with too few live processes
 	Last      *CeremonyStatus `json:"last_ceremony,omitempty"`
@@ -43,9 +43,9 @@ type VersionStatus struct {
 	Ceremony int         `json:"ceremony"`
 }
 
-// PlaceStatus counts the envelopes of one field at one version.
-type PlaceStatus struct {
-	Place   string      `json:"place"`
+// FieldStatus counts the envelopes of one field at one version.
+type FieldStatus struct {
+	Field   string      `json:"place"`
 	Version kek.Version `json:"version"`
 	N       int         `json:"n"`
 }
@@ -91,7 +91,7 @@ func Look(ctx context.Context, s Site) (Status, error) {
 	st := Status{
 		Store:     printable.Text(s.Store.Describe()),
 		Versions:  []VersionStatus{},
-		Envelopes: []PlaceStatus{},
+		Envelopes: []FieldStatus{},
 		Fleet:     []ProcessStatus{},
 		Due:       []Due{},
 	}
@@ -134,7 +134,7 @@ func (st *Status) keks(ctx context.Context, s Site) error {
 func (st *Status) census(ctx context.Context, s Site) error {
 	counts, err := s.Store.Census(ctx, s.Catalogue)
 	for _, c := range counts {
-		st.Envelopes = append(st.Envelopes, PlaceStatus{c.Place.String(), c.Version, c.N})
+		st.Envelopes = append(st.Envelopes, FieldStatus{c.Field.String(), c.Version, c.N})
 	}
 	return err
 }
@@ -230,15 +230,15 @@ func (st *Status) due() {
 		})
 		return
 	}
-	left := 0
+	due := 0
 	for _, p := range st.Envelopes {
 		if p.Version != st.Active {
-			left += p.N
+			due += p.N
 		}
 	}
-	if left > 0 {
+	if due > 0 {
 		st.Due = append(st.Due, Due{
-			fmt.Sprintf("%d envelopes are not at the active version", left),
+			fmt.Sprintf("%d envelopes are not at the active version", due),
 			fmt.Sprintf("kekceremony rotate --to-version %d", st.Active),
 		})
 	}

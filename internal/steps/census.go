@@ -31,19 +31,20 @@ func census() Step {
 						return nil, err
 					}
 				}
-				left, err := leftovers(ctx, s, f.Version(transcript.FactTo), f.Excluded())
+				due, err := countDue(ctx, s, f.Version(transcript.FactTo), f.Excluded())
 				if err != nil {
 					return nil, err
 				}
-				if left > 0 {
-					return nil, fmt.Errorf("count %d: %d envelopes are at another version: %w", i+1, left, engine.ErrUndone)
+				if due > 0 {
+					return nil, fmt.Errorf("count %d: %d envelopes are at another version: %w", i+1, due, engine.ErrUndone)
 				}
 				facts[name] = "0 at " + time.Now().UTC().Format(time.RFC3339)
 				if n := len(f.Excluded()); n > 0 {
 					facts[name] += fmt.Sprintf(", without %d excluded", n)
 				}
 				d.Show(func(v *View) {
-					v.Details = append(slices.Clone(v.Details), Detail{Name: fmt.Sprintf("count %d", i+1), Value: "0 at another version"})
+					v.Details = append(slices.Clone(v.Details),
+						Detail{Name: fmt.Sprintf("count %d", i+1), Value: "0 at another version"})
 				})
 			}
 			return facts, nil
@@ -51,7 +52,8 @@ func census() Step {
 	}
 }
 
-func leftovers(ctx context.Context, s *Site, to kek.Version, excluded []string) (int, error) {
-	left, _, err := rewrap.Census(ctx, s.Store, s.Catalogue, to, excluded)
-	return left, err
+// countDue counts the envelopes at another version, without those that are excluded.
+func countDue(ctx context.Context, s *Site, to kek.Version, excluded []string) (int, error) {
+	due, _, err := rewrap.Census(ctx, s.Store, s.Catalogue, to, excluded)
+	return due, err
 }

@@ -108,8 +108,8 @@ func somethingDue(ctx context.Context, s *Site, keks []store.KEK, to kek.Version
 			return nil
 		}
 	}
-	left, err := leftovers(ctx, s, to, nil)
-	if err == nil && left == 0 {
+	due, err := countDue(ctx, s, to, nil)
+	if err == nil && due == 0 {
 		err = fmt.Errorf("version %d is active: %w", to, engine.ErrNothingDue)
 	}
 	return err

@@ -32,10 +32,10 @@ func rewrapAll() Step {
 				return effects
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
-				left, err := leftovers(ctx, s, f.Version(transcript.FactTo), f.Excluded())
+				due, err := countDue(ctx, s, f.Version(transcript.FactTo), f.Excluded())
 				// What may be left must have been tried in this ceremony.
 				tried := len(f.Excluded()) == 0 || f[transcript.FactLeftOut] != ""
-				if err != nil || left > 0 || !tried {
+				if err != nil || due > 0 || !tried {
 					return Partly, nil, err
 				}
 				return Done, Facts{"left": "0"}, nil

@@ -13,7 +13,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// scan counts what is to be done and refuses places that the catalogue lacks.
+// scan counts what is to be done and refuses fields that the catalogue lacks.
 func scan() Step {
 	return Step{
 		Name: "scan", Title: "Look for envelopes", EveryRun: true,
@@ -25,12 +25,12 @@ func scan() Step {
 			if err := excludable(ctx, s, f); err != nil {
 				return nil, err
 			}
-			return countPlaces(ctx, s, f.Version(transcript.FactTo))
+			return countFields(ctx, s, f.Version(transcript.FactTo))
 		},
 	}
 }
 
-// noStrangers refuses envelopes in places that nobody named.
+// noStrangers refuses envelopes in fields that nobody named.
 func noStrangers(ctx context.Context, s *Site) error {
 	strangers, err := s.Store.Strangers(ctx, s.Catalogue)
 	if err == nil && len(strangers) > 0 {
@@ -58,18 +58,18 @@ func excludable(ctx context.Context, s *Site, f Facts) error {
 	return nil
 }
 
-func countPlaces(ctx context.Context, s *Site, to kek.Version) (Facts, error) {
+func countFields(ctx context.Context, s *Site, to kek.Version) (Facts, error) {
 	counts, err := s.Store.Census(ctx, s.Catalogue)
 	if err != nil {
 		return nil, err
 	}
 	due := 0
-	var places []string
+	var fields []string
 	for _, c := range counts {
-		places = append(places, fmt.Sprintf("%s v%d %d", c.Place, c.Version, c.N))
+		fields = append(fields, fmt.Sprintf("%s v%d %d", c.Field, c.Version, c.N))
 		if c.Version != to {
 			due += c.N
 		}
 	}
-	return Facts{"places": strings.Join(places, "; "), "due": strconv.Itoa(due)}, nil
+	return Facts{"places": strings.Join(fields, "; "), "due": strconv.Itoa(due)}, nil
 }

@@ -200,22 +200,22 @@ type Swap struct {
 	To  kek.Version
 }
 
-// Count is how many envelopes of one place are at one version.
+// Count is how many envelopes of one field are at one version.
 type Count struct {
-	Place   envelope.Place
+	Field   envelope.Field
 	Version kek.Version
 	N       int
 }
 
 // Envelopes reads and re-writes the secret fields.
 type Envelopes interface {
-	// Census counts all envelopes of the catalogue by place and version. An
+	// Census counts all envelopes of the catalogue by field and version. An
 	// outer kek_version that disagrees with its envelopes counts as an envelope
 	// at the outer version, so that it cannot hide.
 	Census(context.Context, envelope.Catalogue) ([]Count, error)
-	// Strangers lists places outside the catalogue that hold envelopes. Their
+	// Strangers lists fields outside the catalogue that hold envelopes. Their
 	// names are the application's, not printable text.
-	Strangers(context.Context, envelope.Catalogue) ([]envelope.Place, error)
+	Strangers(context.Context, envelope.Catalogue) ([]envelope.Field, error)
 	// Page returns, by id, at most limit documents after the id that hold an
 	// envelope not at version to. A nil id is the beginning.
 	Page(ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int) ([]Document, error)

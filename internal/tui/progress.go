@@ -38,7 +38,7 @@ func progress(v engine.View, width int, now time.Time) []string {
 		fmt.Sprintf("   rate       %-10s limit      %-10s ETA  %s", rate, limit, eta(p.ETA, now)),
 		fmt.Sprintf("   conflicts  %-10s undecryptable %-7s pass %d", count(p.Conflicts), count(p.Undecryptable), p.Passes),
 		"   workers    " + p.Workers,
-		"   now        " + p.Place,
+		"   now        " + p.Collection,
 		"   state      " + state,
 	}
 }

@@ -54,10 +54,10 @@ type envelopeDoc struct {
 }
 
 // Put writes whole envelopes, as an application does.
-func (s *Store) Put(ctx context.Context, p envelope.Place, records map[string]envelope.Envelope) error {
+func (s *Store) Put(ctx context.Context, f envelope.Field, records map[string]envelope.Envelope) error {
 	var models []driver.WriteModel
 	for id, e := range records {
-		fields := bson.D{{Key: kekVersion, Value: int(e.KEKVersion)}, {Key: p.Field, Value: envelopeDoc{
+		fields := bson.D{{Key: kekVersion, Value: int(e.KEKVersion)}, {Key: f.Name, Value: envelopeDoc{
 			WrappedDEK: e.WrappedDEK,
 			Nonce:      e.Nonce,
 			Ciphertext: e.Ciphertext,
@@ -66,22 +66,22 @@ func (s *Store) Put(ctx context.Context, p envelope.Place, records map[string]en
 		}}}
 		models = append(models, driver.NewUpdateOneModel().SetFilter(byID(id)).SetUpdate(set(fields)).SetUpsert(true))
 	}
-	if _, err := s.db.Collection(p.Collection).BulkWrite(ctx, models); err != nil {
-		return fmt.Errorf("put %d records of %s: %w", len(records), p, s.safe(err))
+	if _, err := s.db.Collection(f.Collection).BulkWrite(ctx, models); err != nil {
+		return fmt.Errorf("put %d records of %s: %w", len(records), f, s.safe(err))
 	}
 	return nil
 }
 
 // Get reads one whole envelope, as an application does.
-func (s *Store) Get(ctx context.Context, p envelope.Place, id string) (envelope.Envelope, error) {
+func (s *Store) Get(ctx context.Context, f envelope.Field, id string) (envelope.Envelope, error) {
 	var record bson.Raw
 	var d envelopeDoc
-	err := s.find(ctx, p.Collection, id, &record)
+	err := s.find(ctx, f.Collection, id, &record)
 	if err == nil {
-		err = record.Lookup(p.Field).Unmarshal(&d)
+		err = record.Lookup(f.Name).Unmarshal(&d)
 	}
 	if err != nil {
-		return envelope.Envelope{}, fmt.Errorf("get %s/%s: %w", p, id, s.safe(err))
+		return envelope.Envelope{}, fmt.Errorf("get %s/%s: %w", f, id, s.safe(err))
 	}
 	return envelope.Envelope{WrappedDEK: d.WrappedDEK, Nonce: d.Nonce, Ciphertext: d.Ciphertext,
 		KEKVersion: kek.Version(d.KEKVersion), Provider: d.Provider}, nil

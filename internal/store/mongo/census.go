@@ -18,29 +18,29 @@ import (
 // Census implements store.Envelopes.
 func (s *Store) Census(ctx context.Context, cat envelope.Catalogue) ([]store.Count, error) {
 	var out []store.Count
-	for _, p := range cat {
+	for _, f := range cat {
 		var counts map[kek.Version]int
 		err := s.again(ctx, long, func(ctx context.Context, _ bool) (err error) {
-			counts, err = s.count(ctx, p)
+			counts, err = s.count(ctx, f)
 			return err
 		})
 		if err != nil {
-			return nil, fmt.Errorf("count %s: %w", p, err)
+			return nil, fmt.Errorf("count %s: %w", f, err)
 		}
 		for _, v := range slices.Sorted(maps.Keys(counts)) {
-			out = append(out, store.Count{Place: p, Version: v, N: counts[v]})
+			out = append(out, store.Count{Field: f, Version: v, N: counts[v]})
 		}
 	}
 	return out, nil
 }
 
-// count has the server count the envelopes of a place by inner and outer version.
-func (s *Store) count(ctx context.Context, p envelope.Place) (map[kek.Version]int, error) {
-	cursor, err := s.db.Collection(p.Collection).Aggregate(ctx, driver.Pipeline{
-		{{Key: "$match", Value: there(p.Field)}},
+// count has the server count the envelopes of a field by inner and outer version.
+func (s *Store) count(ctx context.Context, f envelope.Field) (map[kek.Version]int, error) {
+	cursor, err := s.db.Collection(f.Collection).Aggregate(ctx, driver.Pipeline{
+		{{Key: "$match", Value: there(f.Name)}},
 		{{Key: "$group", Value: bson.D{
 			{Key: "_id", Value: bson.D{
-				{Key: "inner", Value: "$" + p.Field + "." + kekVersion},
+				{Key: "inner", Value: "$" + f.Name + "." + kekVersion},
 				{Key: "outer", Value: "$" + kekVersion},
 			}},
 			{Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}},
@@ -69,25 +69,25 @@ func (s *Store) count(ctx context.Context, p envelope.Place) (map[kek.Version]in
 
 // Strangers implements store.Envelopes: it reads every record of every
 // collection, whatever it is nested in.
-func (s *Store) Strangers(ctx context.Context, cat envelope.Catalogue) ([]envelope.Place, error) {
+func (s *Store) Strangers(ctx context.Context, cat envelope.Catalogue) ([]envelope.Field, error) {
 	specs, err := s.db.ListCollectionSpecifications(ctx, bson.D{})
 	if err != nil {
 		return nil, fmt.Errorf("list collections: %w", s.safe(err))
 	}
-	places := map[envelope.Place]bool{}
+	fields := map[envelope.Field]bool{}
 	for _, c := range specs {
 		if c.Type == "view" || ours(c.Name) { // a view shows what another collection holds
 			continue
 		}
-		err := s.again(ctx, forever, func(ctx context.Context, _ bool) error { return s.scan(ctx, c.Name, places) })
+		err := s.again(ctx, forever, func(ctx context.Context, _ bool) error { return s.scan(ctx, c.Name, fields) })
 		if err != nil {
 			return nil, fmt.Errorf("look for envelopes in %s: %w", c.Name, err)
 		}
 	}
-	for _, p := range cat {
-		delete(places, p)
+	for _, f := range cat {
+		delete(fields, f)
 	}
-	return envelope.Catalogue(slices.Collect(maps.Keys(places))).With(), nil
+	return envelope.Catalogue(slices.Collect(maps.Keys(fields))).With(), nil
 }
 
 // ours are the collections in which no application keeps records.
@@ -96,7 +96,7 @@ func ours(name string) bool {
 		slices.Contains([]string{install, versions, ceremonies, events, heartbeats}, name)
 }
 
-func (s *Store) scan(ctx context.Context, collection string, places map[envelope.Place]bool) error {
+func (s *Store) scan(ctx context.Context, collection string, fields map[envelope.Field]bool) error {
 	cursor, err := s.db.Collection(collection).Find(ctx, bson.D{})
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func (s *Store) scan(ctx context.Context, collection string, places map[envelope
 			return err
 		}
 		for _, e := range elements {
-			walk(e.Value(), e.Key(), func(path string) { places[envelope.Place{Collection: collection, Field: path}] = true })
+			walk(e.Value(), e.Key(), func(path string) { fields[envelope.Field{Collection: collection, Name: path}] = true })
 		}
 	}
 	return cursor.Err()

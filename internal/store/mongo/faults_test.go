@@ -278,7 +278,7 @@ func TestStrangersAnywhere(t *testing.T) {
 		{Key: "top", Value: append(bson.D{{Key: "previous", Value: inner}}, inner...)},
 	})
 	server.Replace(t, uri, "kek_events", bson.D{{Key: "_id", Value: "1/x"}, {Key: "data", Value: inner}})
-	got, err := s.Strangers(t.Context(), envelope.Catalogue{{Collection: "deep", Field: "top"}})
+	got, err := s.Strangers(t.Context(), envelope.Catalogue{{Collection: "deep", Name: "top"}})
 	if err != nil || len(got) != 3 || got[0].String() != "deep.list[].key" || got[1].String() != "deep.settings.smtp" ||
 		got[2].String() != "deep.top.previous" {
 		t.Errorf("%v, %v", got, err)
@@ -303,7 +303,7 @@ func TestStrangersAnywhere(t *testing.T) {
 			t.Errorf("%d: %+v", i, d.Envelopes)
 		}
 	}
-	counts, err := s.Census(t.Context(), envelope.Catalogue{{Collection: "odd", Field: "f"}})
+	counts, err := s.Census(t.Context(), envelope.Catalogue{{Collection: "odd", Name: "f"}})
 	total := 0
 	for _, c := range counts {
 		if c.Version != 2 {
@@ -391,8 +391,8 @@ func TestOddVersions(t *testing.T) {
 			t.Errorf("%+v: %v, %v", d, took, err)
 		}
 	}
-	counts, err := s.Census(t.Context(), envelope.Catalogue{{Collection: c.Name, Field: "f"}})
-	want := []store.Count{{Place: envelope.Place{Collection: c.Name, Field: "f"}, Version: 2, N: 4}}
+	counts, err := s.Census(t.Context(), envelope.Catalogue{{Collection: c.Name, Name: "f"}})
+	want := []store.Count{{Field: envelope.Field{Collection: c.Name, Name: "f"}, Version: 2, N: 4}}
 	if err != nil || !slices.Equal(counts, want) {
 		t.Errorf("counts %v, %v", counts, err)
 	}

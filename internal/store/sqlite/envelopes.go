@@ -29,21 +29,21 @@ func (s *Store) CreateCollection(ctx context.Context, c envelope.Collection) err
 }
 
 // Put writes whole envelopes, as an application does, in one transaction.
-func (s *Store) Put(ctx context.Context, p envelope.Place, records map[string]envelope.Envelope) error {
+func (s *Store) Put(ctx context.Context, f envelope.Field, records map[string]envelope.Envelope) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		stmt, err := tx.PrepareContext(ctx, fmt.Sprintf(
 			`INSERT INTO %[1]s (id, kek_version, %[2]s_wrapped_dek, %[2]s_nonce, %[2]s_ciphertext, `+
 				`%[2]s_kek_version, %[2]s_provider)
 			 VALUES (?1, ?2, ?3, ?4, ?5, ?2, ?6)
 			 ON CONFLICT (id) DO UPDATE SET kek_version = ?2, %[2]s_wrapped_dek = ?3, %[2]s_nonce = ?4, %[2]s_ciphertext = ?5,
-			 %[2]s_kek_version = ?2, %[2]s_provider = ?6`, p.Collection, p.Field))
+			 %[2]s_kek_version = ?2, %[2]s_provider = ?6`, f.Collection, f.Name))
 		if err != nil {
 			return err
 		}
 		for id, e := range records {
 			_, err := stmt.ExecContext(ctx, id, int(e.KEKVersion), e.WrappedDEK, e.Nonce, e.Ciphertext, e.Provider)
 			if err != nil {
-				return fmt.Errorf("put %s/%s: %w", p, id, err)
+				return fmt.Errorf("put %s/%s: %w", f, id, err)
 			}
 		}
 		return nil
@@ -51,16 +51,16 @@ func (s *Store) Put(ctx context.Context, p envelope.Place, records map[string]en
 }
 
 // Get reads one whole envelope, as an application does.
-func (s *Store) Get(ctx context.Context, p envelope.Place, id string) (envelope.Envelope, error) {
+func (s *Store) Get(ctx context.Context, f envelope.Field, id string) (envelope.Envelope, error) {
 	var e envelope.Envelope
 	err := s.db.QueryRowContext(ctx, fmt.Sprintf(
 		`SELECT %[2]s_wrapped_dek, %[2]s_nonce, %[2]s_ciphertext, %[2]s_kek_version, %[2]s_provider FROM %[1]s WHERE id = ?`,
-		p.Collection, p.Field), id).Scan(&e.WrappedDEK, &e.Nonce, &e.Ciphertext, &e.KEKVersion, &e.Provider)
+		f.Collection, f.Name), id).Scan(&e.WrappedDEK, &e.Nonce, &e.Ciphertext, &e.KEKVersion, &e.Provider)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = store.ErrNotFound
 	}
 	if err != nil {
-		return e, fmt.Errorf("get %s/%s: %w", p, id, err)
+		return e, fmt.Errorf("get %s/%s: %w", f, id, err)
 	}
 	return e, nil
 }
@@ -72,13 +72,13 @@ func (s *Store) Census(ctx context.Context, cat envelope.Catalogue) ([]store.Cou
 		return nil, err
 	}
 	var out []store.Count
-	for _, p := range cat {
-		if !have[p] {
+	for _, f := range cat {
+		if !have[f] {
 			continue
 		}
-		counts, err := s.count(ctx, p)
+		counts, err := s.count(ctx, f)
 		if err != nil {
-			return nil, fmt.Errorf("count %s: %w", p, err)
+			return nil, fmt.Errorf("count %s: %w", f, err)
 		}
 		out = append(out, counts...)
 	}
@@ -93,14 +93,14 @@ func version(column string) string {
 		"%[1]s = CAST(%[1]s AS INTEGER), CAST(%[1]s AS INTEGER), 0)", column, kek.MaxVersion)
 }
 
-// count counts the envelopes of a place version by version, each in one reading:
+// count counts the envelopes of a field version by version, each in one reading:
 // grouping them would sort them all, in memory that grows with the store.
-func (s *Store) count(ctx context.Context, p envelope.Place) (counts []store.Count, err error) {
+func (s *Store) count(ctx context.Context, f envelope.Field) (counts []store.Count, err error) {
 	query := fmt.Sprintf(`SELECT count(*) FILTER (WHERE v = ?1), min(v) FILTER (WHERE v > ?1) FROM (
 		  SELECT %[3]s v FROM %[1]s WHERE %[2]s_wrapped_dek IS NOT NULL
 		  UNION ALL
 		  SELECT %[4]s FROM %[1]s WHERE %[2]s_wrapped_dek IS NOT NULL AND %[4]s <> %[3]s
-		)`, p.Collection, p.Field, version(p.Field+"_kek_version"), version("kek_version"))
+		)`, f.Collection, f.Name, version(f.Name+"_kek_version"), version("kek_version"))
 	for at := int64(-1); ; {
 		var n int
 		var next sql.NullInt64
@@ -108,7 +108,7 @@ func (s *Store) count(ctx context.Context, p envelope.Place) (counts []store.Cou
 			return nil, err
 		}
 		if n > 0 {
-			counts = append(counts, store.Count{Place: p, Version: kek.Version(at), N: n})
+			counts = append(counts, store.Count{Field: f, Version: kek.Version(at), N: n})
 		}
 		if !next.Valid {
 			return counts, nil
@@ -118,46 +118,46 @@ func (s *Store) count(ctx context.Context, p envelope.Place) (counts []store.Cou
 }
 
 // Strangers implements store.Envelopes.
-func (s *Store) Strangers(ctx context.Context, cat envelope.Catalogue) ([]envelope.Place, error) {
+func (s *Store) Strangers(ctx context.Context, cat envelope.Catalogue) ([]envelope.Field, error) {
 	have, err := s.fields(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range cat {
-		delete(have, p)
+	for _, f := range cat {
+		delete(have, f)
 	}
 	var out envelope.Catalogue
-	for p := range have {
+	for f := range have {
 		var found bool
-		q := fmt.Sprintf(`SELECT EXISTS (SELECT 1 FROM "%s" WHERE "%s_wrapped_dek" IS NOT NULL)`, p.Collection, p.Field)
+		q := fmt.Sprintf(`SELECT EXISTS (SELECT 1 FROM "%s" WHERE "%s_wrapped_dek" IS NOT NULL)`, f.Collection, f.Name)
 		if err := s.db.QueryRowContext(ctx, q).Scan(&found); err != nil {
-			return nil, fmt.Errorf("look for envelopes in %s: %w", p, err)
+			return nil, fmt.Errorf("look for envelopes in %s: %w", f, err)
 		}
 		if found {
-			out = append(out, p)
+			out = append(out, f)
 		}
 	}
 	return out.With(), nil
 }
 
-// fields finds every place by its columns' names.
-func (s *Store) fields(ctx context.Context) (map[envelope.Place]bool, error) {
+// fields finds every field by its columns' names.
+func (s *Store) fields(ctx context.Context) (map[envelope.Field]bool, error) {
 	const suffix = "_wrapped_dek"
-	places, err := collect(ctx, s.db, func(r *sql.Rows) (p envelope.Place, err error) {
-		err = r.Scan(&p.Collection, &p.Field)
-		p.Field = strings.TrimSuffix(p.Field, suffix)
-		return p, err
+	found, err := collect(ctx, s.db, func(r *sql.Rows) (f envelope.Field, err error) {
+		err = r.Scan(&f.Collection, &f.Name)
+		f.Name = strings.TrimSuffix(f.Name, suffix)
+		return f, err
 	}, `SELECT m.name, c.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
 	    WHERE m.type = 'table' AND c.name LIKE '%\_wrapped\_dek' ESCAPE '\'`)
 	if err != nil {
 		return nil, fmt.Errorf("list envelope fields: %w", err)
 	}
-	have := make(map[envelope.Place]bool, len(places))
-	for _, p := range places {
-		if strings.ContainsRune(p.Collection+p.Field, '"') {
+	have := make(map[envelope.Field]bool, len(found))
+	for _, f := range found {
+		if strings.ContainsRune(f.Collection+f.Name, '"') {
 			return nil, fmt.Errorf("list envelope fields: a table or column name holds a double quote")
 		}
-		have[p] = true
+		have[f] = true
 	}
 	return have, nil
 }
@@ -173,7 +173,7 @@ func (s *Store) Page(
 	var cols, old []string
 	var fields []string
 	for _, f := range c.Fields {
-		if !have[envelope.Place{Collection: c.Name, Field: f}] {
+		if !have[envelope.Field{Collection: c.Name, Name: f}] {
 			continue
 		}
 		fields = append(fields, f)
@@ -227,7 +227,7 @@ func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.S
 		return nil, err
 	}
 	c.Fields = slices.DeleteFunc(slices.Clone(c.Fields), func(f string) bool {
-		return !have[envelope.Place{Collection: c.Name, Field: f}] // no column: absent in every record
+		return !have[envelope.Field{Collection: c.Name, Name: f}] // no column: absent in every record
 	})
 	done := make([]bool, len(swaps))
 	err = s.inTx(ctx, func(tx *sql.Tx) error {

@@ -125,7 +125,7 @@ func TestTablesOfOthers(t *testing.T) {
 	if taken != 2 {
 		t.Errorf("%d records, want 2", taken)
 	}
-	counts, err := s.Census(t.Context(), envelope.Catalogue{{Collection: "theirs", Field: "f"}})
+	counts, err := s.Census(t.Context(), envelope.Catalogue{{Collection: "theirs", Name: "f"}})
 	if err != nil || len(counts) != 2 || counts[0].Version != 1 || counts[0].N != 1 {
 		t.Errorf("the record without an id is not counted: %v, %v", counts, err)
 	}
@@ -147,9 +147,9 @@ func TestRealVersions(t *testing.T) {
 			a.exec(t, fmt.Sprintf(`CREATE TABLE things (id PRIMARY KEY, kek_version %[1]s, f_wrapped_dek, f_kek_version %[1]s)`,
 				kind))
 			a.exec(t, `INSERT INTO things VALUES ('old', 1.0, x'01', 1.0), ('new', 2.0, x'02', 2.0)`)
-			place := envelope.Place{Collection: "things", Field: "f"}
-			counts, err := s.Census(t.Context(), envelope.Catalogue{place})
-			if want := []store.Count{{Place: place, Version: 1, N: 1}, {Place: place, Version: 2, N: 1}}; err != nil ||
+			field := envelope.Field{Collection: "things", Name: "f"}
+			counts, err := s.Census(t.Context(), envelope.Catalogue{field})
+			if want := []store.Count{{Field: field, Version: 1, N: 1}, {Field: field, Version: 2, N: 1}}; err != nil ||
 				!slices.Equal(counts, want) {
 				t.Errorf("counts %v, %v", counts, err)
 			}

@@ -17,7 +17,7 @@ var three = envelope.Collection{Name: "things", Fields: []string{"f", "g", "h"}}
 
 func catalogue(c envelope.Collection) (cat envelope.Catalogue) {
 	for _, f := range c.Fields {
-		cat = append(cat, envelope.Place{Collection: c.Name, Field: f})
+		cat = append(cat, envelope.Field{Collection: c.Name, Name: f})
 	}
 	return cat
 }
@@ -61,7 +61,7 @@ func rewrapped(d store.Document, to kek.Version) store.Swap {
 func testAbsent(t *testing.T, b Backend) {
 	s, _ := with(t, b)
 	own := s.(interface {
-		Get(context.Context, envelope.Place, string) (envelope.Envelope, error)
+		Get(context.Context, envelope.Field, string) (envelope.Envelope, error)
 	})
 	if _, err := own.Get(t.Context(), catalogue(three)[0], "nowhere"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("got %v", err)
@@ -78,7 +78,7 @@ func page(t *testing.T, s store.Store, after any, limit int) []store.Document {
 }
 
 func counted(field string, v kek.Version, n int) store.Count {
-	return store.Count{Place: envelope.Place{Collection: three.Name, Field: field}, Version: v, N: n}
+	return store.Count{Field: envelope.Field{Collection: three.Name, Name: field}, Version: v, N: n}
 }
 
 func testCensus(t *testing.T, b Backend) {
@@ -90,7 +90,7 @@ func testCensus(t *testing.T, b Backend) {
 	// g of mixed is at 2, its record says 1: it counts at both.
 	same(t, "counts", got,
 		[]store.Count{counted("f", 1, 2), counted("f", 2, 1), counted("g", 1, 1), counted("g", 2, 1), counted("h", 2, 1)})
-	none, err := s.Census(t.Context(), envelope.Catalogue{{Collection: "nowhere", Field: "f"}})
+	none, err := s.Census(t.Context(), envelope.Catalogue{{Collection: "nowhere", Name: "f"}})
 	want(t, "census of nothing", err, nil)
 	same(t, "nothing", len(none), 0)
 }
@@ -231,10 +231,10 @@ func testStrangers(t *testing.T, b Backend) {
 	s, a := with(t, b, record("known", 1, "f"), record("a field of its own", 1, "g"))
 	other := envelope.Collection{Name: "others", Fields: []string{"x"}}
 	a.Create(t, other)
-	known := envelope.Catalogue{{Collection: three.Name, Field: "f"}}
+	known := envelope.Catalogue{{Collection: three.Name, Name: "f"}}
 	got, err := s.Strangers(t.Context(), known)
 	want(t, "strangers", err, nil)
-	same(t, "strangers", got, []envelope.Place{{Collection: three.Name, Field: "g"}})
+	same(t, "strangers", got, []envelope.Field{{Collection: three.Name, Name: "g"}})
 	a.Put(t, Record{
 		Collection: "others",
 		ID:         "o",
@@ -243,7 +243,7 @@ func testStrangers(t *testing.T, b Backend) {
 	})
 	got, err = s.Strangers(t.Context(), known)
 	want(t, "strangers", err, nil)
-	same(t, "strangers", got, []envelope.Place{{Collection: "others", Field: "x"}, {Collection: three.Name, Field: "g"}})
+	same(t, "strangers", got, []envelope.Field{{Collection: "others", Name: "x"}, {Collection: three.Name, Name: "g"}})
 }
 
 // testOdd: a field of the catalogue that holds something else is no envelope,
