@@ -59,8 +59,8 @@ func (n snapshot) locate() (p position) {
 
 func (n snapshot) stopAgents(db store.Fleet) {
 	n.t.Helper()
-	beats, err := db.Heartbeats(n.t.Context())
-	for _, b := range beats {
+	heartbeats, err := db.Heartbeats(n.t.Context())
+	for _, b := range heartbeats {
 		b.Stopped, b.Proofs = true, nil
 		err = errors.Join(err, db.Heartbeat(n.t.Context(), b))
 	}

@@ -277,18 +277,18 @@ func onDisk(t *testing.T, dir string, secrets ...[]byte) (where []string) {
 	return where
 }
 
-// beating waits until a process of the fleet has beaten.
-func beating(t *testing.T, parts rehearsal.Parts) {
+// anyHeartbeat waits until a process of the fleet has sent a heartbeat.
+func anyHeartbeat(t *testing.T, parts rehearsal.Parts) {
 	t.Helper()
 	db := openStore(t, parts)
-	beats := func() bool {
+	reports := func() bool {
 		all, err := db.Heartbeats(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		return len(all) > 0
 	}
-	if !await(beats) {
+	if !await(reports) {
 		t.Fatal("no process reports")
 	}
 }

@@ -80,12 +80,12 @@ func (r *rehearsed) awaitHeartbeats(ctx context.Context, c *crew) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		beats, err := db.Heartbeats(ctx)
+		heartbeats, err := db.Heartbeats(ctx)
 		if err != nil {
 			return err
 		}
 		running := 0
-		for _, b := range beats {
+		for _, b := range heartbeats {
 			if slices.ContainsFunc(c.agents, func(a *exec.Cmd) bool { return a.Process.Pid == b.PID }) && !b.Stopped {
 				running++
 			}

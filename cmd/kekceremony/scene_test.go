@@ -161,22 +161,22 @@ func (s scene) agent() *exec.Cmd {
 			s.t.Logf("agent:\n%s", said.String())
 		}
 	})
-	s.beats(cmd.Process.Pid)
+	s.awaitHeartbeat(cmd.Process.Pid)
 	return cmd
 }
 
-// beats waits until a process has a heartbeat in the store.
-func (s scene) beats(pid int) {
+// awaitHeartbeat waits until a process has a heartbeat in the store.
+func (s scene) awaitHeartbeat(pid int) {
 	s.t.Helper()
 	db := openStore(s.t, s.Parts)
 	tick, guard := time.NewTicker(20*time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for {
-		beats, err := db.Heartbeats(s.t.Context())
+		heartbeats, err := db.Heartbeats(s.t.Context())
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if slices.ContainsFunc(beats, func(b store.Heartbeat) bool { return b.PID == pid && !b.Stopped }) {
+		if slices.ContainsFunc(heartbeats, func(b store.Heartbeat) bool { return b.PID == pid && !b.Stopped }) {
 			return
 		}
 		select {

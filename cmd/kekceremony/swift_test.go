@@ -47,7 +47,7 @@ func fleet(t *testing.T, parts rehearsal.Parts) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = agent.Process.Signal(os.Interrupt); _ = agent.Wait() })
-	beating(t, parts)
+	anyHeartbeat(t, parts)
 }
 
 // rehearsalWith makes a rehearsal's parts below a directory.

@@ -48,13 +48,13 @@ func Look(ctx context.Context, s store.Fleet, r Rule) (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
-	beats, err := s.Heartbeats(ctx)
+	heartbeats, err := s.Heartbeats(ctx)
 	if err != nil {
 		return Table{}, err
 	}
 	t := Table{Target: r.Target}
 	live := map[string]int{}
-	for _, b := range beats {
+	for _, b := range heartbeats {
 		if b.Stopped {
 			continue
 		}
@@ -72,7 +72,7 @@ func Look(ctx context.Context, s store.Fleet, r Rule) (Table, error) {
 	return t, nil
 }
 
-// judge looks at one beat. One that is ahead of the clock, which then went back,
+// judge looks at one heartbeat. One that is ahead of the clock, which then went back,
 // may be of a process that ended: it makes nobody wait for less, and does not
 // count as one of those that must be there. Anyone who is live reports again.
 func (r Rule) judge(b store.Heartbeat, now time.Time) Process {

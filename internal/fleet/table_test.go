@@ -41,8 +41,8 @@ func TestClockBack(t *testing.T) {
 		Live:   4 * time.Second,
 		Expect: map[string]int{"app": 1},
 	}
-	beat := store.Heartbeat{Process: "host/app/1/1", Role: "app", Current: 1, Number: 1}
-	if err := db.Heartbeat(ctx, beat); err != nil {
+	heartbeat := store.Heartbeat{Process: "host/app/1/1", Role: "app", Current: 1, Number: 1}
+	if err := db.Heartbeat(ctx, heartbeat); err != nil {
 		t.Fatal(err)
 	}
 	s := &shifted{db, 0}
@@ -68,10 +68,10 @@ func TestClockBack(t *testing.T) {
 		t.Errorf("an hour on: %+v", p)
 	}
 	s.by = 0
-	beat.Number = 2
-	proof := fleet.Proof(rule.Canary, rule.Chain, 2, store.Heartbeat{Process: beat.Process, Number: 2})
-	beat.Proofs = map[kek.Version]string{2: proof}
-	if err := db.Heartbeat(ctx, beat); err != nil {
+	heartbeat.Number = 2
+	proof := fleet.Proof(rule.Canary, rule.Chain, 2, store.Heartbeat{Process: heartbeat.Process, Number: 2})
+	heartbeat.Proofs = map[kek.Version]string{2: proof}
+	if err := db.Heartbeat(ctx, heartbeat); err != nil {
 		t.Fatal(err)
 	}
 	if why := look().Lacking(); why != "" {

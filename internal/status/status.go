@@ -144,9 +144,9 @@ func (st *Status) fleet(ctx context.Context, s Site) error {
 	if err != nil {
 		return err
 	}
-	beats, err := s.Store.Heartbeats(ctx)
+	heartbeats, err := s.Store.Heartbeats(ctx)
 	live := map[string]int{}
-	for _, b := range beats {
+	for _, b := range heartbeats {
 		if b.Stopped {
 			continue
 		}

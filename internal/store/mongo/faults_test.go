@@ -253,9 +253,9 @@ func TestReadOnlyUser(t *testing.T) {
 		t.Error(err)
 	}
 	for name, err := range map[string]error{
-		"insert": s.OpenCeremony(t.Context(), store.Ceremony{Seq: 1}),
-		"update": s.MoveKEK(t.Context(), 1, store.Live, store.Retired),
-		"beat":   s.Heartbeat(t.Context(), store.Heartbeat{Process: "p"}),
+		"insert":    s.OpenCeremony(t.Context(), store.Ceremony{Seq: 1}),
+		"update":    s.MoveKEK(t.Context(), 1, store.Live, store.Retired),
+		"heartbeat": s.Heartbeat(t.Context(), store.Heartbeat{Process: "p"}),
 	} {
 		if !errors.Is(err, store.ErrDenied) {
 			t.Errorf("%s: %v", name, err)

@@ -26,7 +26,7 @@ func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
 	return now, nil
 }
 
-type beatDoc struct {
+type heartbeatDoc struct {
 	Process  string `bson:"_id"`
 	Role     string
 	Host     string
@@ -65,13 +65,13 @@ func (s *Store) Heartbeat(ctx context.Context, b store.Heartbeat) error {
 
 // Heartbeats implements store.Fleet.
 func (s *Store) Heartbeats(ctx context.Context) ([]store.Heartbeat, error) {
-	docs, err := list[beatDoc](ctx, s, heartbeats, bson.D{})
+	docs, err := list[heartbeatDoc](ctx, s, heartbeats, bson.D{})
 	if err != nil {
 		return nil, fmt.Errorf("read process_heartbeats: %w", err)
 	}
-	beats := make([]store.Heartbeat, len(docs))
+	all := make([]store.Heartbeat, len(docs))
 	for i, d := range docs {
-		beats[i] = store.Heartbeat{
+		all[i] = store.Heartbeat{
 			Process:  d.Process,
 			Role:     d.Role,
 			Host:     d.Host,
@@ -88,9 +88,9 @@ func (s *Store) Heartbeats(ctx context.Context) ([]store.Heartbeat, error) {
 		}
 		for text, proof := range d.Proofs {
 			if v, err := strconv.Atoi(text); err == nil {
-				beats[i].Proofs[kek.Version(v)] = proof
+				all[i].Proofs[kek.Version(v)] = proof
 			}
 		}
 	}
-	return beats, nil
+	return all, nil
 }

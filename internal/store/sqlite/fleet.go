@@ -38,7 +38,7 @@ func (s *Store) Heartbeat(ctx context.Context, b store.Heartbeat) error {
 
 // Heartbeats implements store.Fleet.
 func (s *Store) Heartbeats(ctx context.Context) ([]store.Heartbeat, error) {
-	beats, err := collect(ctx, s.db, func(r *sql.Rows) (b store.Heartbeat, err error) {
+	heartbeats, err := collect(ctx, s.db, func(r *sql.Rows) (b store.Heartbeat, err error) {
 		var seen, data string
 		if err = r.Scan(&seen, &data); err == nil {
 			err = json.Unmarshal([]byte(data), &b)
@@ -51,5 +51,5 @@ func (s *Store) Heartbeats(ctx context.Context) ([]store.Heartbeat, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read process_heartbeats: %w", err)
 	}
-	return beats, nil
+	return heartbeats, nil
 }

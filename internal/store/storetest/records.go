@@ -181,7 +181,7 @@ func testHeartbeats(t *testing.T, b Backend) {
 	ctx := t.Context()
 	before, err := s.Now(ctx)
 	want(t, "clock", err, nil)
-	beat := store.Heartbeat{
+	heartbeat := store.Heartbeat{
 		Process:  "host/app/1/x",
 		Role:     "app",
 		Host:     "host",
@@ -195,9 +195,9 @@ func testHeartbeats(t *testing.T, b Backend) {
 		Trouble:  "none",
 	}
 	want(t, "heartbeat", s.Heartbeat(ctx, store.Heartbeat{Process: "host/app/2/x"}), nil)
-	want(t, "heartbeat", s.Heartbeat(ctx, beat), nil)
-	beat.Number, beat.Current, beat.Proofs, beat.Seen = 2, 2, map[kek.Version]string{2: "p3"}, time.Unix(0, 0)
-	want(t, "heartbeat", s.Heartbeat(ctx, beat), nil)
+	want(t, "heartbeat", s.Heartbeat(ctx, heartbeat), nil)
+	heartbeat.Number, heartbeat.Current, heartbeat.Proofs, heartbeat.Seen = 2, 2, map[kek.Version]string{2: "p3"}, time.Unix(0, 0)
+	want(t, "heartbeat", s.Heartbeat(ctx, heartbeat), nil)
 	after, err := s.Now(ctx)
 	want(t, "clock", err, nil)
 	got, err := s.Heartbeats(ctx)
@@ -205,8 +205,8 @@ func testHeartbeats(t *testing.T, b Backend) {
 	if len(got) != 2 || got[0].Seen.Before(before.Add(-time.Second)) || got[0].Seen.After(after.Add(time.Second)) {
 		t.Fatalf("between %s and %s: %+v", before, after, got)
 	}
-	beat.Seen = got[0].Seen
-	same(t, "heartbeat", got[0], beat)
+	heartbeat.Seen = got[0].Seen
+	same(t, "heartbeat", got[0], heartbeat)
 	same(t, "process", got[1].Process, "host/app/2/x")
 	if name := fmt.Sprint(s.Describe()); name == "" {
 		t.Error("the store has no name")
