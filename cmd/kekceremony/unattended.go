@@ -10,12 +10,12 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
-// unattended runs a ceremony with no people at the console. What it says goes to standard
+// unattended runs a ceremony with no people at the console. What it reports goes to standard
 // error; the last page's lines end standard output, once the ceremony is finished.
 func unattended(ctx context.Context, s engine.Parts, c ceremony, answers map[string]string) error {
 	room := &emptyRoom{Unattended: &engine.Unattended{
 		Answers: answers, Signs: s.Mode == quorum.Rehearsal,
-		Say: func(line string) { fmt.Fprintf(os.Stderr, "kekceremony: %s: %s\n", c.kind, line) },
+		Report: func(line string) { fmt.Fprintf(os.Stderr, "kekceremony: %s: %s\n", c.kind, line) },
 	}}
 	if err := c.run(ctx, s, room); err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 )
 
 // TestUndecryptable: an envelope that no key opens blocks the retirement, and is named.
-// It may be left when M people approve that, by its name, in a rotation of its own.
+// It may be excluded when M people approve that, by its name, in a rotation of its own.
 func TestUndecryptable(t *testing.T) {
 	t.Parallel()
 	parts, a := swift(t, 60)

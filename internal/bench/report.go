@@ -146,20 +146,20 @@ func apart(a, b int) float64 {
 // machine lists the facts of the machine.
 func machine() string {
 	var b strings.Builder
-	say := func(name, value string) { fmt.Fprintf(&b, "- %s: %s\n", name, strings.TrimSpace(value)) }
+	fact := func(name, value string) { fmt.Fprintf(&b, "- %s: %s\n", name, strings.TrimSpace(value)) }
 	cpu, _ := os.ReadFile("/proc/cpuinfo") // without it the model stays empty
 	for line := range strings.Lines(string(cpu)) {
 		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			say("processor", fmt.Sprintf("%s, %d of them", strings.TrimSpace(value), runtime.NumCPU()))
+			fact("processor", fmt.Sprintf("%s, %d of them", strings.TrimSpace(value), runtime.NumCPU()))
 			break
 		}
 	}
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	say("kernel", string(kernel))
-	say("Go", runtime.Version())
+	fact("kernel", string(kernel))
+	fact("Go", runtime.Version())
 	softhsm, _ := exec.Command("softhsm2-util", "--version").Output()
-	say("SoftHSM2", string(softhsm))
+	fact("SoftHSM2", string(softhsm))
 	sqlite, _, _ := sqlite3.Version()
-	say("SQLite", sqlite)
+	fact("SQLite", sqlite)
 	return b.String()
 }

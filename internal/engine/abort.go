@@ -79,11 +79,11 @@ func (e *engine) acts() Facts {
 			begun = append(begun, s.Name)
 		}
 	}
-	said := func(names []string) string {
+	list := func(names []string) string {
 		if len(names) == 0 {
 			return "none"
 		}
 		return strings.Join(names, ", ")
 	}
-	return Facts{transcript.FactDone: said(done), transcript.FactHalfDone: said(begun)}
+	return Facts{transcript.FactDone: list(done), transcript.FactHalfDone: list(begun)}
 }

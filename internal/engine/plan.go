@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -28,23 +29,23 @@ func (e *engine) derive(ctx context.Context, g *Gather) (plan, error) {
 		return plan{}, err
 	}
 	var b strings.Builder
-	say := func(name, value string) { fmt.Fprintf(&b, "%s: %s\n", name, value) }
+	line := func(name, value string) { fmt.Fprintf(&b, "%s: %s\n", name, value) }
 	b.WriteString("kekceremony plan v1\n")
 	for _, name := range []string{transcript.FactMode, transcript.FactChain, transcript.FactCeremony, transcript.FactKind,
 		transcript.FactFrom, transcript.FactTo} {
 		if v, ok := facts[name]; ok {
-			say(name, v)
+			line(name, v)
 		}
 	}
 	for _, d := range binds {
-		say(d.Name, d.Value)
+		line(d.Name, d.Value)
 	}
 	p := plan{Acts: g.Acts, Effects: slices.Clone(g.Effects)}
 	for _, name := range g.Acts {
 		p.Effects = append(p.Effects, e.step(name).Act.Plan(e.site, facts)...)
 	}
 	for i, f := range p.Effects {
-		say("effect", fmt.Sprintf("%d %s: %s; undo: %s", i+1, f.Verb, f.Object, f.Undo))
+		line("effect", fmt.Sprintf("%d %s: %s; undo: %s", i+1, cmp.Or(f.Wire, f.Verb), f.Object, f.Undo))
 	}
 	p.Text = b.String()
 	return p, nil

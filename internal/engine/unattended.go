@@ -14,7 +14,7 @@ import (
 type Unattended struct {
 	Answers map[string]string
 	Signs   bool // a rehearsal's keys sign
-	Say     func(string)
+	Report  func(string)
 	step    string
 	waiting string
 }
@@ -58,7 +58,7 @@ func (n *Unattended) Consent(ctx context.Context, r Request) (Consent, error) {
 		return Consent{}, ctx.Err()
 	}
 	if r.Note != "" {
-		n.Say(r.Note)
+		n.Report(r.Note)
 	}
 	if r.Purpose == quorum.Approve && r.Have() >= r.Need {
 		return Consent{}, ErrEnough
@@ -95,10 +95,10 @@ func (n *Unattended) Choose(_ context.Context, f Failure) (Choice, error) {
 // Show implements Room: a line per step, and one for what it waits for.
 func (n *Unattended) Show(v View) {
 	if v.Step != n.step && v.Step != "" {
-		n.Say(fmt.Sprintf("step %d of %d: %s", v.N, v.Of, v.Title))
+		n.Report(fmt.Sprintf("step %d of %d: %s", v.N, v.Of, v.Title))
 	}
 	if v.Waiting != n.waiting && v.Waiting != "" {
-		n.Say("waiting: " + v.Waiting)
+		n.Report("waiting: " + v.Waiting)
 	}
 	n.step, n.waiting = v.Step, v.Waiting
 }

@@ -26,7 +26,7 @@ type Job struct {
 	Chain     kek.Chain
 	To        kek.Version
 	Catalogue envelope.Catalogue
-	// Excluded names envelopes, as ErrUndecryptable does, that may be left when no key
+	// Excluded names envelopes, as ErrUndecryptable does, to exclude when no key
 	// opens them. They are tried like all others.
 	Excluded []string
 	// Gate is asked before each page is written. While it gives a reason, the job
@@ -48,7 +48,7 @@ type Counts struct {
 	Current       int // at the target already, in a record with others that were not
 	Conflicts     int // the swap lost against the application; the next pass takes them
 	Undecryptable int // no key opens them
-	Excluded      int // no key opens them, and they may be left
+	Excluded      int // no key opens them, and people approved that
 
 	Skipped int // records that the checkpoint of an earlier run saved reading
 	Passes  int

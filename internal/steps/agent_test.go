@@ -89,8 +89,8 @@ func TestLyingAgent(t *testing.T) {
 			serve(t, parts, c.lie)
 			s := site(t, parts)
 			s.Keys = nil // no key is on this console but the agent's
-			var said []string
-			room := &engine.Unattended{Signs: true, Say: func(line string) { said = append(said, line) },
+			var reported []string
+			room := &engine.Unattended{Signs: true, Report: func(line string) { reported = append(reported, line) },
 				Answers: answers(parts)}
 			err = engine.Run(t.Context(), *s, room, steps.Install())
 			var waiting *engine.WaitingError
@@ -98,8 +98,8 @@ func TestLyingAgent(t *testing.T) {
 				t.Fatal(err)
 			}
 			if kept := waiting.Have == 1; kept != (c.want == "") ||
-				c.want != "" && !strings.Contains(strings.Join(said, "\n"), c.want) {
-				t.Errorf("%d signatures were kept; said %q", waiting.Have, said)
+				c.want != "" && !strings.Contains(strings.Join(reported, "\n"), c.want) {
+				t.Errorf("%d signatures were kept; reported %q", waiting.Have, reported)
 			}
 			log, err := filepath.Glob(filepath.Join(parts.Bundles(), "*-install", "*-attend.alice.txt.sig"))
 			if err != nil || (len(log) == 1) != (c.want == "") {

@@ -63,7 +63,7 @@ func TestPlanMoved(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := site(t, parts)
-			room := meddler{&engine.Unattended{Signs: true, Say: func(string) {}, Answers: answers(parts)},
+			room := meddler{&engine.Unattended{Signs: true, Report: func(string) {}, Answers: answers(parts)},
 				func() { c.meddle(t, s) }}
 			err = engine.Run(ctx, *s, room, steps.Install())
 			if !errors.Is(err, c.want) {

@@ -16,7 +16,7 @@ import (
 type Rotation struct {
 	To      kek.Version
 	From    kek.Version // the active one; 0: it named none
-	Exclude []string    // envelopes that may be left, by name
+	Exclude []string    // envelopes, by name
 }
 
 // Rotate moves everything to another version, and makes it if it is not there.

@@ -30,36 +30,36 @@ func change() Step {
 	}
 }
 
-// changes says who comes, who goes and what else is different.
+// changes lists who comes, who goes and what else is different.
 func changes(old, next quorum.Roster) (effects []Effect) {
 	undo := "another roster ceremony, approved by the new quorum"
-	say := func(verb, format string, args ...any) {
+	add := func(verb, format string, args ...any) {
 		effects = append(effects, Effect{Verb: verb, Object: fmt.Sprintf(format, args...), Undo: undo})
 	}
 	for _, m := range next.Joining(old) {
 		if _, was := old.Member(m.Name); was {
-			say("new key", "%s, %s", m.Name, m.Fingerprint())
+			add("new key", "%s, %s", m.Name, m.Fingerprint())
 		} else {
-			say("join", "%s, %s", m.Name, m.Fingerprint())
+			add("join", "%s, %s", m.Name, m.Fingerprint())
 		}
 	}
 	for _, m := range old.Members {
 		n, stays := next.Member(m.Name)
 		switch {
 		case !stays:
-			say("leave", "%s, %s", m.Name, m.Fingerprint())
+			add("leave", "%s, %s", m.Name, m.Fingerprint())
 		case !slices.Equal(m.Namespaces, n.Namespaces) || !m.After.Equal(n.After) || !m.Before.Equal(n.Before):
-			say("rights", "%s: its namespaces or dates changed", m.Name)
+			add("rights", "%s: its namespaces or dates changed", m.Name)
 		}
 	}
 	if old.M != next.M {
-		say("quorum", "%d of %d, was %d", next.M, len(next.Members), old.M)
+		add("quorum", "%d of %d, was %d", next.M, len(next.Members), old.M)
 	}
 	if old.Verified != next.Verified {
-		say("rule", "FIDO keys must verify their user: %t, was %t", next.Verified, old.Verified)
+		add("rule", "FIDO keys must verify their user: %t, was %t", next.Verified, old.Verified)
 	}
 	if len(effects) == 0 {
-		say("text", "the roster's comments or order")
+		add("text", "the roster's comments or order")
 	}
 	return effects
 }

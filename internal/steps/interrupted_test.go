@@ -24,7 +24,7 @@ import (
 )
 
 func nobody(parts rehearsal.Parts) *engine.Unattended {
-	return &engine.Unattended{Signs: true, Say: func(string) {}, Answers: answers(parts)}
+	return &engine.Unattended{Signs: true, Report: func(string) {}, Answers: answers(parts)}
 }
 
 func answers(parts rehearsal.Parts) map[string]string {

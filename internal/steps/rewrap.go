@@ -27,14 +27,15 @@ func rewrapAll() Step {
 					len(s.Catalogue), f[transcript.FactTo]),
 					Undo: "rotate back", Estimate: f["due"]}}
 				for _, name := range f.Excluded() {
-					effects = append(effects, Effect{Verb: "leave", Object: name + ", if no key opens it", Undo: "rotate again"})
+					effects = append(effects, Effect{Verb: "exclude", Wire: "leave", Object: name + ", if no key opens it",
+						Undo: "rotate again"})
 				}
 				return effects
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 				due, err := countDue(ctx, s, f.Version(transcript.FactTo), f.Excluded())
-				// What may be left must have been tried in this ceremony.
-				tried := len(f.Excluded()) == 0 || f[transcript.FactLeftOut] != ""
+				// What is excluded must have been tried in this ceremony.
+				tried := len(f.Excluded()) == 0 || f[transcript.FactExcluded] != ""
 				if err != nil || due > 0 || !tried {
 					return Partly, nil, err
 				}
@@ -73,16 +74,16 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 		Report: func(p rewrap.Progress) { d.Show(func(v *View) { v.Progress = &p }) },
 	})
 	facts := Facts{
-		"scanned":              strconv.Itoa(counts.Scanned),
-		transcript.FactRewraps: strconv.Itoa(counts.Rewrapped),
-		"current":              strconv.Itoa(counts.Current),
-		"conflicts":            strconv.Itoa(counts.Conflicts),
-		"poison":               strconv.Itoa(counts.Undecryptable),
-		transcript.FactLeftOut: strconv.Itoa(counts.Excluded),
-		"skipped":              strconv.Itoa(counts.Skipped),
-		"passes":               strconv.Itoa(counts.Passes),
-		"workers":              provider.Workers(s.Provider),
-		"took":                 time.Since(began).Round(100 * time.Millisecond).String(),
+		"scanned":               strconv.Itoa(counts.Scanned),
+		transcript.FactRewraps:  strconv.Itoa(counts.Rewrapped),
+		"current":               strconv.Itoa(counts.Current),
+		"conflicts":             strconv.Itoa(counts.Conflicts),
+		"poison":                strconv.Itoa(counts.Undecryptable),
+		transcript.FactExcluded: strconv.Itoa(counts.Excluded),
+		"skipped":               strconv.Itoa(counts.Skipped),
+		"passes":                strconv.Itoa(counts.Passes),
+		"workers":               provider.Workers(s.Provider),
+		"took":                  time.Since(began).Round(100 * time.Millisecond).String(),
 	}
 	if err != nil { // what was written until then is in the store
 		return nil, errors.Join(err, d.Note(ctx, facts))

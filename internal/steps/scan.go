@@ -39,7 +39,7 @@ func noStrangers(ctx context.Context, s *Site) error {
 	return err
 }
 
-// excludable demands that every envelope that may be left is there and due: a
+// excludable demands that every envelope to exclude is there and due: a
 // name with a mistake in it would be approved for nothing.
 func excludable(ctx context.Context, s *Site, f Facts) error {
 	names := f.Excluded()

@@ -31,14 +31,14 @@ const (
 	FactTo       = "to"         // opened: version that is made, or rotated to
 	FactActive   = "active"     // version that writers use
 	FactGenerate = "generate"   // opened: yes when this ceremony makes the version it rotates to
-	FactExclude  = "exclude"    // opened: envelopes that may be left, by name, a line each
+	FactExclude  = "exclude"    // opened: envelopes to exclude, by name, a line each
 	FactLabel    = "key_label"  // done: CKA_LABEL of a key that was made
 	FactProvider = "provider"   // answered or found
 	FactLocked   = "locked"     // done: the provider that the store is locked to
 	FactRetired  = "retired"    // done: versions, parted by spaces
 	FactSilent   = "silent"     // found: processes that ended without a word
 	FactRewraps  = "rewrapped"  // done: how many envelopes the last run re-wrapped
-	FactLeftOut  = "excluded"   // done: how many envelopes were tried and left, as FactExclude allows
+	FactExcluded = "excluded"   // done: how many envelopes of FactExclude no key opened
 	factCanary   = "canary_"    // done: and a version and _sha256
 	FactSHA256   = "sha256"     // plan: digest of the plan
 	FactPlan     = "plan"       // plan: its text
@@ -110,7 +110,7 @@ func (f Facts) Version(name string) kek.Version {
 	return v
 }
 
-// Excluded are the envelopes that people agreed to leave, by name.
+// Excluded are the envelopes that people agreed to exclude, by name.
 func (f Facts) Excluded() []string {
 	if f[FactExclude] == "" {
 		return nil
