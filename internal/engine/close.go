@@ -18,10 +18,7 @@ func (e *engine) close(ctx context.Context) error {
 	}
 	f := &finals{engine: e, core: core, stated: map[string][]byte{}}
 	e.show(func(v *View) {
-		v.Step, v.Title, v.Why = "finals", "Sign the end", "State whether the ceremony followed its script."
-		if e.log.State.Aborted() {
-			v.Title = "Sign the abort"
-		}
+		v.Finals(e.log.State.Aborted())
 		v.N, v.Of = len(e.steps)+1, len(e.steps)+1
 		v.Details, v.Probe, v.Fleet, v.Progress, v.Waiting = e.since, nil, nil, nil, ""
 	})

@@ -28,6 +28,14 @@ type View struct {
 	Ending    *Ending
 }
 
+// Finals makes it the page on which people sign the end, or the abort.
+func (v *View) Finals(aborted bool) {
+	v.Step, v.Title, v.Why = "finals", "Sign the end", "State in one word whether the ceremony followed its script."
+	if aborted {
+		v.Title = "Sign the abort"
+	}
+}
+
 // Detail is a name and a value on a page.
 type Detail struct{ Name, Value string }
 

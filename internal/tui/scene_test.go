@@ -27,9 +27,10 @@ import (
 // of the step that it names.
 type scene struct {
 	Ceremony string
-	Made     bool   // a rotation's target is there already
-	Abort    bool   // it is being aborted
-	Step     string // empty: the end, whose title stands in View
+	Made     bool     // a rotation's target is there already
+	Abort    bool     // it is being aborted
+	Exclude  []string // a rotation's, by name
+	Step     string   // empty: the end
 	View     engine.View
 	Fleet    *sceneFleet
 
@@ -56,12 +57,16 @@ type sceneFleet struct {
 	Missing []string
 }
 
-// sceneQuestion is a field of the step, by name.
+// sceneQuestion is a field of the step, by name. In the refusal of its value ${check} stands
+// for what the field's check says, and ${example} for its example.
 type sceneQuestion struct{ Name, Value, Refused string }
 
+// sceneFailure has an error's text, in which ${ErrUndone} stands for the text of that one, or
+// a deviation.
 type sceneFailure struct {
-	Err, Refused    string
-	Deviation, Lost bool
+	Err, Refused string
+	Deviation    *struct{ What, Expected, Seen string }
+	Lost         bool
 }
 
 // sceneTime is the time of every page.
@@ -103,6 +108,9 @@ func (s scene) shown() (engine.View, error) {
 			return v, fmt.Errorf("%s has no step %q", s.Ceremony, s.Step)
 		}
 		v.Step, v.Title, v.Why = all[at].Name, all[at].Title, all[at].Why
+	}
+	if s.Sign != nil && s.Sign.Purpose == engine.Final {
+		v.Finals(s.Abort)
 	}
 	v.Kind, v.N, v.Of, v.Started = s.Ceremony, at+1, len(all)+1, sceneTime.Add(-754*time.Second)
 	switch s.Ceremony {
@@ -206,14 +214,19 @@ func (s scene) puts(p page) {
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		p.asked(engine.Question{Field: f, Value: s.Ask.Value, Refused: refusal(s.Ask.Refused)})
+		p.asked(engine.Question{Field: f, Value: s.Ask.Value, Refused: refusal(s.Ask.wordedOf(f))})
 	case s.Sign != nil:
-		p.consents(*s.Sign)
+		r, err := s.signing()
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		p.consents(r)
 	case s.Choose != nil:
-		f := engine.Failure{Step: s.Step, Err: errors.New(s.Choose.Err), Lost: s.Choose.Lost,
-			Refused: refusal(s.Choose.Refused)}
-		if s.Choose.Deviation {
-			f.Deviation = &engine.DeviationError{}
+		f := engine.Failure{Step: s.Step, Err: errors.New(worded(s.Choose.Err)), Lost: s.Choose.Lost,
+			Refused: refusal(worded(s.Choose.Refused))}
+		if d := s.Choose.Deviation; d != nil {
+			f.Deviation = &engine.DeviationError{What: d.What, Expected: d.Expected, Seen: d.Seen, Err: steps.ErrPins}
+			f.Err = f.Deviation
 		}
 		asking(p, func(ctx context.Context) (engine.Choice, error) { return p.room.Choose(ctx, f) })
 	case s.Leave:
