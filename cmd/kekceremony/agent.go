@@ -52,7 +52,7 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 	if err != nil {
 		return err
 	}
-	say := func(line string) {
+	report := func(line string) {
 		fmt.Fprintf(os.Stderr, "%s kekceremony: agent: %s\n", time.Now().UTC().Format(time.RFC3339), line)
 	}
 	open := func(ctx context.Context) (provider.Provider, error) {
@@ -69,12 +69,12 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 		}
 		return p, err
 	}
-	p, err := await(ctx, cfg.Fleet.Heartbeat, open, say)
+	p, err := await(ctx, cfg.Fleet.Heartbeat, open, report)
 	if err != nil {
 		return err
 	}
 	a := fleet.Agent{
-		Store: db, Provider: p, Open: open, Chain: lock.Chain, Role: role, Every: cfg.Fleet.Heartbeat, Say: say,
+		Store: db, Provider: p, Open: open, Chain: lock.Chain, Role: role, Every: cfg.Fleet.Heartbeat, Report: report,
 	}
 	err = a.Run(ctx)
 	if a.Provider != nil {
@@ -101,7 +101,7 @@ func keepTo(ctx context.Context, p provider.Provider, c *config.Encryption) erro
 // await opens the provider. A token that is not there yet is tried again at each
 // heartbeat; wrong configuration and a refused PIN never are.
 func await(
-	ctx context.Context, every time.Duration, open func(context.Context) (provider.Provider, error), say func(string),
+	ctx context.Context, every time.Duration, open func(context.Context) (provider.Provider, error), report func(string),
 ) (provider.Provider, error) {
 	for {
 		p, err := open(ctx)
@@ -109,7 +109,7 @@ func await(
 			return p, err
 		}
 		if ctx.Err() == nil {
-			say(err.Error())
+			report(err.Error())
 		}
 		select {
 		case <-ctx.Done():

@@ -35,7 +35,7 @@ func loggedIn(ctx context.Context, o *options, cfg config.Config) (provider.Prov
 			}
 			return use(t)
 		},
-		Say: func(what string) { fmt.Fprintln(os.Stderr, "kekceremony:", what) },
+		Report: func(what string) { fmt.Fprintln(os.Stderr, "kekceremony:", what) },
 		Final: func(t provider.Tries) error {
 			return fmt.Errorf("log in to token %s: %s: %w", t.Token, t.Warning, provider.ErrFinalTry)
 		},

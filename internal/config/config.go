@@ -179,7 +179,7 @@ func (c Config) private(mode os.FileMode) error {
 func (c Config) FullCatalogue() (envelope.Catalogue, error) {
 	all := envelope.DefaultCatalogue()
 	for _, text := range c.Catalogue {
-		p, err := envelope.ParsePlace(text)
+		p, err := envelope.ParseField(text)
 		if err != nil {
 			return nil, fmt.Errorf("catalogue: %w", err)
 		}

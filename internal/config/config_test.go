@@ -101,7 +101,7 @@ func TestRefused(t *testing.T) {
 		{"token label",
 			"store: sqlite:/s.db\ntranscripts: TR\nencryption: {provider: pkcs11, pkcs11: {module_path: /x.so}}\n",
 			"encryption.pkcs11.token_label is missing"},
-		{"catalogue", good + "catalogue: [Upper.f]\n", `place "Upper.f": want collection.field`},
+		{"catalogue", good + "catalogue: [Upper.f]\n", `field "Upper.f": want collection.field`},
 		{"catalogue of our own", good + "catalogue: [kek_versions.canary]\n", "the collection is the ceremony's own"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

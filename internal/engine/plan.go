@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -45,7 +44,7 @@ func (e *engine) derive(ctx context.Context, g *Gather) (plan, error) {
 		p.Effects = append(p.Effects, e.step(name).Act.Plan(e.site, facts)...)
 	}
 	for i, f := range p.Effects {
-		line("effect", fmt.Sprintf("%d %s: %s; undo: %s", i+1, cmp.Or(f.Wire, f.Verb), f.Object, f.Undo))
+		line("effect", fmt.Sprintf("%d %s: %s; undo: %s", i+1, f.Verb, f.Object, f.Undo))
 	}
 	p.Text = b.String()
 	return p, nil

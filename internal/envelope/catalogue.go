@@ -15,14 +15,14 @@ func (f Field) String() string { return f.Collection + "." + f.Name }
 // fieldForm keeps names to what every store takes as an identifier unquoted.
 var fieldForm = regexp.MustCompile(`^([a-z][a-z0-9_]{0,62})\.([a-z][a-z0-9_]{0,62})$`)
 
-// ParsePlace reads "collection.field".
-func ParsePlace(s string) (Field, error) {
+// ParseField reads "collection.field".
+func ParseField(s string) (Field, error) {
 	m := fieldForm.FindStringSubmatch(s)
 	if m == nil {
-		return Field{}, fmt.Errorf("place %q: want collection.field in lower-case letters, digits and _", s)
+		return Field{}, fmt.Errorf("field %q: want collection.field in lower-case letters, digits and _", s)
 	}
 	if strings.HasPrefix(m[1], "kek_") || m[1] == "process_heartbeats" {
-		return Field{}, fmt.Errorf("place %q: the collection is the ceremony's own", s)
+		return Field{}, fmt.Errorf("field %q: the collection is the ceremony's own", s)
 	}
 	return Field{m[1], m[2]}, nil
 }

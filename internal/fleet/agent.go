@@ -20,11 +20,11 @@ type Agent struct {
 	Provider provider.Provider
 	// Open opens the provider again when it is lost, and logs in; at each heartbeat until
 	// that succeeds.
-	Open  func(context.Context) (provider.Provider, error)
-	Chain kek.Chain
-	Role  string
-	Every time.Duration // between heartbeats
-	Say   func(string)  // what changed, for a log
+	Open   func(context.Context) (provider.Provider, error)
+	Chain  kek.Chain
+	Role   string
+	Every  time.Duration // between heartbeats
+	Report func(string)  // what changed, for a log
 }
 
 // Run reports until ctx ends, then records that it stopped.
@@ -34,7 +34,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		if err := a.report(ctx, &b); err != nil && ctx.Err() == nil {
-			a.Say(err.Error())
+			a.Report(err.Error())
 		}
 		select {
 		case <-ctx.Done():
@@ -121,7 +121,7 @@ func (a *Agent) report(ctx context.Context, b *store.Heartbeat) error {
 		}
 	}
 	if b.Current != before {
-		a.Say(fmt.Sprintf("writing version %d", b.Current))
+		a.Report(fmt.Sprintf("writing version %d", b.Current))
 	}
 	a.lose(lost)
 	return errors.Join(lost, a.Store.Heartbeat(ctx, *b))

@@ -23,9 +23,9 @@ type PIN struct {
 // Login is one way past a PIN: who enters it, and where failed attempts are counted.
 type Login struct {
 	PIN
-	Dir  string                                                  // attempts are counted in it; empty: nowhere
-	Lend func(context.Context, func(*term.Terminal) error) error // the terminal, for one part of the PIN
-	Say  func(string)                                            // what people must do elsewhere
+	Dir    string                                                  // attempts are counted in it; empty: nowhere
+	Lend   func(context.Context, func(*term.Terminal) error) error // the terminal, for one part of the PIN
+	Report func(string)                                            // what people must do elsewhere
 	// Final allows what may be a token's last attempt, or refuses it.
 	Final func(provider.Tries) error
 }
@@ -66,7 +66,7 @@ func (l Login) Into(ctx context.Context, p provider.Provider) error {
 		}
 	}
 	if !tries.Ask {
-		l.Say("enter the PIN at the keypad of token " + tries.Token)
+		l.Report("enter the PIN at the keypad of token " + tries.Token)
 	}
 	return count.attempt(ctx, in, tries, tries.Final)
 }

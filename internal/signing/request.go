@@ -19,9 +19,8 @@ type Request struct {
 	Dir     string // of the statements that are signed offline
 }
 
-// Effect is one line of a plan. Estimate is shown, never signed. Wire is the verb of the text
-// that people sign, where that has another one: docs/transcript-format.md lists them.
-type Effect struct{ Verb, Object, Undo, Estimate, Wire string }
+// Effect is one line of a plan. Estimate is shown, never signed.
+type Effect struct{ Verb, Object, Undo, Estimate string }
 
 // Signer is a person of the roster in a request.
 type Signer struct {

@@ -12,7 +12,7 @@ import (
 // bind lists what every plan binds: provider and token, people, places, keys, what differs
 // from the last ceremony, and who is gone.
 func bind(ctx context.Context, s *Site, f Facts, acts []string) (lines []Detail, err error) {
-	say := func(name, value string) { lines = append(lines, Detail{Name: name, Value: value}) }
+	add := func(name, value string) { lines = append(lines, Detail{Name: name, Value: value}) }
 	about := map[string]string{}
 	if s.Provider != nil { // a change of people touches no token
 		if about, err = s.Provider.Describe(ctx); err != nil {
@@ -21,17 +21,17 @@ func bind(ctx context.Context, s *Site, f Facts, acts []string) (lines []Detail,
 	}
 	for _, name := range provider.InPlan(s.Kind) {
 		if v, ok := about[name]; ok {
-			say(name, v)
+			add(name, v)
 		}
 	}
-	say(transcript.FactRoster+"_sha256", s.Roster.Digest())
-	say("catalogue", s.Catalogue.String())
+	add(transcript.FactRoster+"_sha256", s.Roster.Digest())
+	add("catalogue", s.Catalogue.String())
 	if next := f[transcript.FactNextRoster+"_sha256"]; next != "" {
-		say(transcript.FactNextRoster+"_sha256", next)
+		add(transcript.FactNextRoster+"_sha256", next)
 	}
 	to := f.Version(transcript.FactTo)
 	if to != 0 {
-		say("key", fmt.Sprintf("%s id %s", s.Name(to).Label, s.Name(to).HexID()))
+		add("key", fmt.Sprintf("%s id %s", s.Name(to).Label, s.Name(to).HexID()))
 	}
 	keks, err := s.Store.KEKs(ctx)
 	if err != nil {
@@ -40,14 +40,14 @@ func bind(ctx context.Context, s *Site, f Facts, acts []string) (lines []Detail,
 	for _, k := range keks {
 		// The version that this plan makes is not bound by what it will be.
 		if k.Version != to || !slices.Contains(acts, transcript.ActGenerate) {
-			say("canary", fmt.Sprintf("%d %s", k.Version, k.Canary.SHA256))
+			add("canary", fmt.Sprintf("%d %s", k.Version, k.Canary.SHA256))
 		}
 	}
 	for _, d := range moved(s, about) {
-		say("deviation", fmt.Sprintf("%s: was %s, is %s", d.What, d.Expected, d.Seen))
+		add("deviation", fmt.Sprintf("%s: was %s, is %s", d.What, d.Expected, d.Seen))
 	}
 	if gone := f[transcript.FactSilent]; gone != "" {
-		say("processes accepted as gone", gone)
+		add("processes accepted as gone", gone)
 	}
 	return lines, nil
 }

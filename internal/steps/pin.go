@@ -54,7 +54,7 @@ func knows(s *Site, about map[string]string) error {
 func logIn(ctx context.Context, s *Site, d Desk) error {
 	return login.Login{
 		PIN: s.PIN, Dir: s.Bundles, Lend: d.Lend,
-		Say: func(what string) { d.Show(func(v *View) { v.Waiting = what }) },
+		Report: func(what string) { d.Show(func(v *View) { v.Waiting = what }) },
 		Final: func(t provider.Tries) error {
 			return d.Approve(ctx, "approve-pin", Effect{
 				Verb:   "log in",

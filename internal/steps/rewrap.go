@@ -27,7 +27,7 @@ func rewrapAll() Step {
 					len(s.Catalogue), f[transcript.FactTo]),
 					Undo: "rotate back", Estimate: f["due"]}}
 				for _, name := range f.Excluded() {
-					effects = append(effects, Effect{Verb: "exclude", Wire: "leave", Object: name + ", if no key opens it",
+					effects = append(effects, Effect{Verb: "exclude", Object: name + ", if no key opens it",
 						Undo: "rotate again"})
 				}
 				return effects

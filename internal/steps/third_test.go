@@ -55,7 +55,7 @@ func TestThirdProvider(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	agent := fleet.Agent{
 		Store: s.Store, Provider: staying{memory}, Chain: lock.Chain, Role: "app", Every: s.Fleet.Heartbeat,
-		Say: func(string) {},
+		Report: func(string) {},
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- agent.Run(ctx) }()

@@ -95,7 +95,7 @@ func (r running) report(role string) (crash func()) {
 	crashed := &silenced{Store: s.Store}
 	ctx, stop := context.WithCancel(context.Background())
 	agent := fleet.Agent{
-		Store: crashed, Provider: p, Chain: r.chain, Role: role, Every: s.Fleet.Heartbeat, Say: func(string) {},
+		Store: crashed, Provider: p, Chain: r.chain, Role: role, Every: s.Fleet.Heartbeat, Report: func(string) {},
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- agent.Run(ctx) }()
@@ -157,7 +157,8 @@ func TestStoreWentBack(t *testing.T) {
 	room := r.untilFinals()
 	finals := room.consent
 	room.consent = func(ctx context.Context, q engine.Request) (engine.Consent, error) {
-		if q.Purpose == quorum.Approve && slices.ContainsFunc(q.Plan, func(e engine.Effect) bool { return e.Verb == "switch" }) {
+		switches := func(e engine.Effect) bool { return e.Verb == "switch" }
+		if q.Purpose == quorum.Approve && slices.ContainsFunc(q.Plan, switches) {
 			if _, err := os.Stat(older); err != nil {
 				change(t, r.parts, "VACUUM INTO '"+older+"'")
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -76,7 +77,7 @@ func (s scene) signing() (engine.Request, error) {
 	if err != nil {
 		return r, err
 	}
-	site := &engine.Site{Chain: "69c62078", Parts: engine.Parts{ProviderName: "pkcs11",
+	site := &engine.Site{Chain: "69c62078", Parts: engine.Parts{Kind: pkcs11.Config{},
 		Catalogue: envelope.DefaultCatalogue()}}
 	facts := engine.Facts{transcript.FactTo: view.To.String(), "due": "60000",
 		transcript.FactExclude: strings.Join(s.Exclude, "\n")}

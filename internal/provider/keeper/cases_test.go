@@ -305,7 +305,7 @@ func TestAgentWithoutKeeper(t *testing.T) {
 	defer stop()
 	opened := 0
 	a := fleet.Agent{Store: db, Provider: gone, Chain: chain, Role: "app", Every: 50 * time.Millisecond,
-		Say: func(string) {},
+		Report: func(string) {},
 		Open: func(context.Context) (provider.Provider, error) {
 			if opened++; opened == 1 {
 				return nil, provider.ErrGone
@@ -317,11 +317,11 @@ func TestAgentWithoutKeeper(t *testing.T) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for guard := time.After(4 * time.Minute); ; {
-		beats, err := db.Heartbeats(t.Context())
+		heartbeats, err := db.Heartbeats(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(beats) > 0 {
+		if len(heartbeats) > 0 {
 			break
 		}
 		select {

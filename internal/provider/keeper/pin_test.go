@@ -51,7 +51,7 @@ func (c *console) try(meanwhile func()) error {
 		return err
 	}
 	return login.Login{
-		PIN: login.PIN{Parts: 1, Tries: 3}, Dir: c.dir, Lend: lend, Say: func(string) {},
+		PIN: login.PIN{Parts: 1, Tries: 3}, Dir: c.dir, Lend: lend, Report: func(string) {},
 		Final: func(provider.Tries) error { c.asked++; return provider.ErrFinalTry },
 	}.Into(c.t.Context(), c.p)
 }
