@@ -53,7 +53,7 @@ func TestAudit(t *testing.T) {
 			"the lock is of chain ffffffffffffffffffffffffffffffff"},
 		{"another founding roster", `UPDATE kek_install SET roster = '0'`, both, "the lock names founding roster 0"},
 		{"another canary", `UPDATE kek_versions SET canary_sha256 = '0' WHERE id = 2`, both, "version 2 has another canary"},
-		{"the pointer moved back", `UPDATE kek_active SET version = 1`, both, "version 1 is active, and should be 2"},
+		{"the pointer moved back", `UPDATE kek_active SET version = 1`, both, "active_version was 2, is 1"},
 		{"a version that nobody made",
 			`INSERT INTO kek_versions SELECT 3, provider, state, label, key_id, canary_wrapped, canary_sha256, 99, ` +
 				`created FROM kek_versions WHERE id = 2`, both, "version 3: no ceremony generated it"},
@@ -61,7 +61,7 @@ func TestAudit(t *testing.T) {
 		{"a version of another ceremony", `UPDATE kek_versions SET ceremony = 99 WHERE id = 2`, both,
 			"version 2: label, id, provider or ceremony"},
 		{"a version retired no more", `UPDATE kek_versions SET state = 'live'`, both,
-			"version 1 is live, and should be retired"},
+			"version_1 was retired, is live"},
 		{"another provider in the lock", `UPDATE kek_install SET provider = 'pkcs11'`, both,
 			"the lock's provider or ceremony"},
 		{"another outcome", `UPDATE kek_ceremonies SET outcome = 'aborted' WHERE id = 2`, both,

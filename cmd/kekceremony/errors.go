@@ -47,7 +47,7 @@ type badTranscript struct{ err error }
 func (e *badTranscript) Error() string { return e.err.Error() }
 func (e *badTranscript) Unwrap() error { return e.err }
 
-// errDue is what status --check ends with.
+// errDue is what a command that looks ends with while something is due.
 var errDue = errors.New("something is due")
 
 // childError is a command run by rehearse that ended with a code; it has said why.
@@ -65,7 +65,7 @@ type outcome struct {
 // outcomes is looked through from the top; the first match decides.
 var outcomes = []outcome{
 	{engine.ErrNothingDue, exitDone, ""},
-	{errDue, exitDue, "run the command listed under due"},
+	{errDue, exitDue, "kekceremony status lists what is due, each with its command"},
 	{engine.ErrDisagreed, exitIncomplete,
 		"the acts are done, and each verdict is in the transcript; more signatures do not change it"},
 	{engine.ErrInterrupted, exitAgain, "everything up to here is in the transcript; the same command continues"},
@@ -91,6 +91,9 @@ var outcomes = []outcome{
 	{engine.ErrPlanted, exitRefused, "find out who made it before anything else; this run changed nothing"},
 	{steps.ErrDoubtfulKey, exitRefused, "do not use this key; find out who made it"},
 	{steps.ErrCanary, exitRefused, "store and token disagree with the transcript; this run changed no key"},
+	{history.ErrVersions, exitRefused,
+		"find out who changed it; to continue, and repair it by a rotation, give the reason in the wizard (d), " +
+			"or as deviation.NAME in the answers; this run changed nothing"},
 	{steps.ErrPins, exitRefused,
 		"find out why it differs; to continue, give the reason in the wizard (d), " +
 			"or as deviation.NAME in the answers; this run changed nothing"},

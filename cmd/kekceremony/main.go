@@ -77,6 +77,6 @@ func nothingAsked(cmd *cobra.Command, o *options) error {
 	if _, err := os.Stat(o.configPath()); err != nil {
 		return &usageError{errors.New("no configuration, and no command")}
 	}
-	_, err := showStatus(cmd.Context(), cmd.OutOrStdout(), o)
+	_, err := showStatus(cmd.Context(), cmd.OutOrStdout(), o, false)
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/status"
 	"github.com/certautopilot/kekceremony/internal/steps"
 )
@@ -20,11 +21,13 @@ func statusCommand(o *options) *cobra.Command {
 		Short: "Show lock, versions, envelopes, fleet, last ceremony, and what is due",
 		Long: `status reads the store and uses no token. The versions that processes report are
 claims; "kekceremony verify" checks them. With --check the exit code is 6 while
-anything is due: an unfinished ceremony, envelopes at another version, a live
-process that has trouble or writes another version.`,
+anything is due: an unfinished ceremony, versions that are not as the last
+ceremony left them, envelopes at another version, a role with too few live
+processes, a live process that has trouble or writes another version. --check
+also asks the provider for every key, if it needs no PIN or has it in a file.`,
 		Args: cobra.NoArgs,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
-			due, err := showStatus(cmd.Context(), cmd.OutOrStdout(), o)
+			due, err := showStatus(cmd.Context(), cmd.OutOrStdout(), o, check)
 			if err == nil && check && due > 0 {
 				err = fmt.Errorf("status: %w", errDue)
 			}
@@ -36,7 +39,7 @@ process that has trouble or writes another version.`,
 }
 
 // showStatus returns how much is due.
-func showStatus(ctx context.Context, w io.Writer, o *options) (due int, err error) {
+func showStatus(ctx context.Context, w io.Writer, o *options, check bool) (due int, err error) {
 	cfg, err := o.readConfig()
 	if err != nil {
 		return 0, err
@@ -46,8 +49,21 @@ func showStatus(ctx context.Context, w io.Writer, o *options) (due int, err erro
 		return 0, err
 	}
 	defer s.Store.Close()
-	st, err := status.Look(ctx, status.Site{Store: s.Store, Catalogue: s.Catalogue, Live: s.Fleet.Live,
-		Expect: s.Fleet.Expect, Resume: steps.Resume})
+	site := status.Site{Store: s.Store, Catalogue: s.Catalogue, Live: s.Fleet.Live, Expect: s.Fleet.Expect,
+		Resume: steps.Resume}
+	lock, lockErr := s.Store.Lock(ctx)
+	if check && lockErr == nil && (cfg.Encryption.PINFile != "" || !cfg.Encryption.Settings.OnToken()) {
+		p, err := loggedIn(ctx, o, cfg)
+		if err != nil {
+			return 0, err
+		}
+		defer p.Close()
+		site.Find = func(ctx context.Context, v kek.Version) error {
+			_, err := p.Find(ctx, kek.NameOf(lock.Chain, v))
+			return err
+		}
+	}
+	st, err := status.Look(ctx, site)
 	if err != nil {
 		return 0, err
 	}
@@ -80,6 +96,9 @@ func writeStatus(w io.Writer, st status.Status) error {
 	heads = heading("envelopes")
 	for _, p := range st.Envelopes {
 		row(heads(), fmt.Sprintf("%d at version %d in %s", p.N, p.Version, p.Field))
+	}
+	if st.Excluded > 0 {
+		row(heads(), fmt.Sprintf("%d of them excluded in the last rotation", st.Excluded))
 	}
 	heads = heading("fleet")
 	for _, p := range st.Fleet {

@@ -14,8 +14,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/certautopilot/kekceremony/internal/audit"
+	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -27,7 +29,8 @@ type verification struct {
 	stock   bool
 	revoked string
 	token   bool
-	foreign []string // entries of the chain's directory that are no bundles
+	census  *audit.Census // of a whole chain's store
+	foreign []string      // entries of the chain's directory that are no bundles
 }
 
 // foreign is what an entry of a chain's directory is that is no bundle.
@@ -41,7 +44,8 @@ func verifyTranscriptCommand(o *options) *cobra.Command {
 		Long: `verify checks each bundle by itself. With --chain DIR the bundles in DIR must be
 all the ceremonies of one chain. With --store URI the bundles, the lock and the
 versions must match the store; without a bundle, everything is rebuilt from the
-store and checked as a chain. --expect takes what was written down on paper: a
+store and checked as a chain, and the envelopes are counted: exit 6 while some are
+at another version than the last ceremony left active. --expect takes what was written down on paper: a
 final digest, or a chain.`,
 		RunE: ran(func(cmd *cobra.Command, dirs []string) error { return a.run(cmd.Context(), cmd.OutOrStdout(), dirs) }),
 	}
@@ -70,6 +74,7 @@ type finding struct {
 	Quorum       int                           `json:"quorum,omitempty"`
 	Deviations   []transcript.Facts            `json:"deviations,omitempty"`
 	Rules        []transcript.Judgement        `json:"rules"`
+	Census       *audit.Census                 `json:"census,omitempty"` // of the store, and nothing else
 }
 
 func (a *verification) run(ctx context.Context, w io.Writer, dirs []string) error {
@@ -97,6 +102,10 @@ func (a *verification) run(ctx context.Context, w io.Writer, dirs []string) erro
 	for _, name := range a.foreign {
 		found = append(found, finding{Bundle: name, Standing: foreign})
 	}
+	checks := len(found) - len(a.foreign)
+	if a.census != nil {
+		found = append(found, finding{Standing: transcript.Good, Census: a.census})
+	}
 	if a.json {
 		err = writeJSON(w, found)
 	} else {
@@ -109,7 +118,10 @@ func (a *verification) run(ctx context.Context, w io.Writer, dirs []string) erro
 				bad++
 			}
 		}
-		err = fmt.Errorf("%d of %d checks are not good: %w", bad, len(found)-len(a.foreign), &badTranscript{worst})
+		err = fmt.Errorf("%d of %d checks are not good: %w", bad, checks, &badTranscript{worst})
+	}
+	if err == nil && a.census != nil && a.census.Due > 0 {
+		err = fmt.Errorf("the transcripts are good; %s: %w", a.census, errDue)
 	}
 	return err
 }
@@ -209,6 +221,9 @@ func (a *verification) together(ctx context.Context, reports []transcript.Report
 			return f, err
 		}
 		judge(transcript.RuleStore, err)
+		if err := a.count(ctx, db, reports); err != nil {
+			return f, err
+		}
 	}
 	if a.token {
 		cfg, err := a.readConfig()
@@ -226,6 +241,31 @@ func (a *verification) together(ctx context.Context, reports []transcript.Report
 		judge(transcript.RuleToken, err)
 	}
 	return f, nil
+}
+
+// count takes the census of a chain that is closed, with the fields of the configuration, if
+// one is named.
+func (a *verification) count(ctx context.Context, db store.Store, reports []transcript.Report) error {
+	if a.chain == "" || len(reports) == 0 || reports[len(reports)-1].Outcome == "" {
+		return nil
+	}
+	catalogue := envelope.DefaultCatalogue()
+	if a.config != "" {
+		cfg, err := a.readConfig()
+		if err != nil {
+			return err
+		}
+		if catalogue, err = cfg.FullCatalogue(); err != nil {
+			return err
+		}
+	}
+	var logs []transcript.State
+	for _, r := range reports {
+		logs = append(logs, r.State)
+	}
+	census, err := audit.CensusOf(ctx, db, catalogue, logs)
+	a.census = &census
+	return err
 }
 
 // stock has ssh-keygen verify every signature of every bundle.
@@ -265,6 +305,9 @@ func printFindings(w io.Writer, all []finding) error {
 	var b strings.Builder
 	for _, f := range all {
 		switch {
+		case f.Census != nil:
+			fmt.Fprintf(&b, "  %-10s  %s\n", "census", f.Census)
+			continue
 		case f.Bundle == "":
 			printRules(&b, f.Rules)
 			continue

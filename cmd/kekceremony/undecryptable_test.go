@@ -46,7 +46,8 @@ func TestUndecryptable(t *testing.T) {
 	bundles := bundlesOf(t, parts)
 	must(t, append([]string{"transcript", "verify"}, bundles...)...)
 	last := bundles[len(bundles)-1]
-	if plan := event(t, last, "plan", "approve")["plan"]; !strings.Contains(plan, "exclude: "+name+", if no key opens it") {
+	plan := event(t, last, "plan", "approve")["plan"]
+	if !strings.Contains(plan, "exclude: "+name+", if no key opens it") {
 		t.Errorf("the plan:\n%s", plan)
 	}
 	if done := event(t, last, "done", "re-wrap"); done["excluded"] != "1" || done["poison"] != "0" {

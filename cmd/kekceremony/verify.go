@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/audit"
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/steps"
 )
@@ -66,15 +69,87 @@ func verify(ctx context.Context, w io.Writer, o *options, v kek.Version) error {
 	if err != nil {
 		return err
 	}
+	found, err := leftBehind(ctx, s)
+	if err != nil {
+		return err
+	}
 	if o.json {
-		err = writeJSON(w, t)
+		err = writeJSON(w, struct {
+			fleet.Table
+			behind
+		}{t, found})
 	} else {
-		err = writeFleet(w, t)
+		err = errors.Join(writeFleet(w, t), found.write(w))
 	}
-	if why := t.Lacking(); err == nil && why != "" {
-		err = fmt.Errorf("verify version %d: %w: %s", v, steps.ErrNotReady, why)
+	if err != nil {
+		return err
 	}
-	return err
+	if why := t.Lacking(); why != "" {
+		return fmt.Errorf("verify version %d: %w: %s", v, steps.ErrNotReady, why)
+	}
+	return found.err()
+}
+
+// behind is how a store is otherwise than the last ceremony left it.
+type behind struct {
+	Differences []string      `json:"differences,omitempty"`
+	Census      *audit.Census `json:"census,omitempty"` // nil: a ceremony is open
+}
+
+// leftBehind compares the store with its closed ceremonies. While one is open, nothing is.
+func leftBehind(ctx context.Context, s *engine.Site) (b behind, err error) {
+	all, err := s.Store.Ceremonies(ctx)
+	if err != nil {
+		return b, err
+	}
+	closed, err := history.Closed(ctx, s.Store, all)
+	if err != nil || len(closed) < len(all) {
+		return b, err
+	}
+	h, err := history.Read(ctx, s.Store, closed)
+	if err != nil {
+		return b, err
+	}
+	keks, err := s.Store.KEKs(ctx)
+	if err != nil {
+		return b, err
+	}
+	active, err := s.Store.Active(ctx)
+	if err != nil {
+		return b, err
+	}
+	for _, d := range h.Versions().Differences(keks, active) {
+		b.Differences = append(b.Differences, d.Error())
+	}
+	census, err := audit.CensusOf(ctx, s.Store, s.Catalogue, h.Logs)
+	b.Census = &census
+	return b, err
+}
+
+func (b behind) write(w io.Writer) error {
+	var lines []string
+	for _, d := range b.Differences {
+		lines = append(lines, "differs "+d)
+	}
+	if b.Census != nil {
+		lines = append(lines, "census  "+b.Census.String())
+	}
+	for _, line := range lines {
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b behind) err() error {
+	switch {
+	case len(b.Differences) > 0:
+		return fmt.Errorf("verify: %s: %w", b.Differences[0], history.ErrVersions)
+	case b.Census != nil && b.Census.Due > 0:
+		return fmt.Errorf("verify: %s: %w", b.Census, errDue)
+	}
+	return nil
 }
 
 func writeFleet(w io.Writer, t fleet.Table) error {

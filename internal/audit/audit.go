@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -87,19 +86,18 @@ func auditBundle(ctx context.Context, s store.Store, all []store.Ceremony, r tra
 
 // wantStore is what a store must hold, as far as transcripts record it.
 type wantStore struct {
-	chain     kek.Chain
-	founded   store.Lock // zero: no install is among them, or it has not come so far
-	install   bool       // its bundle is among them
-	made      map[kek.Version]store.KEK
-	current   kek.Version
-	open      bool         // the last ceremony: what it changed is not recorded yet
-	unsettled bool         // states and the pointer may be either way
-	bundles   map[int]bool // ceremonies that are known
+	history.Versions
+	chain   kek.Chain
+	founded store.Lock   // zero: no install is among them, or it has not come so far
+	install bool         // its bundle is among them
+	open    bool         // the last ceremony: what it changed is not recorded yet
+	bundles map[int]bool // ceremonies that are known
 }
 
 // expect folds what the ceremonies did. Reports are in order.
 func expect(reports []transcript.Report) wantStore {
-	t := wantStore{made: map[kek.Version]store.KEK{}, bundles: map[int]bool{}}
+	t := wantStore{bundles: map[int]bool{}}
+	var logs []transcript.State
 	for _, r := range reports {
 		facts := r.Facts
 		seq, _ := strconv.Atoi(facts[transcript.FactCeremony])
@@ -107,51 +105,13 @@ func expect(reports []transcript.Report) wantStore {
 		t.chain = kek.Chain(facts[transcript.FactChain])
 		t.open = r.Outcome == ""
 		t.install = t.install || facts[transcript.FactKind] == transcript.KindInstall
-		for _, e := range r.Events {
-			if e.Kind == transcript.Done {
-				t.did(e, seq, facts, r.Roster.Digest())
-			}
+		if provider := facts[transcript.FactLocked]; provider != "" {
+			t.founded = store.Lock{Provider: provider, Chain: t.chain, Ceremony: seq, Roster: r.Roster.Digest()}
 		}
-		// An act that was begun when its ceremony was aborted may have been done. The
-		// next rotation settles it.
-		if r.Aborted() && len(r.HalfDone()) > 0 {
-			t.unsettled = true
-		} else if facts[transcript.FactKind] == transcript.KindRotate && r.Outcome == transcript.OutcomeDone {
-			t.unsettled = false
-		}
+		logs = append(logs, r.State)
 	}
+	t.Versions = history.VersionsOf(logs)
 	return t
-}
-
-func (t *wantStore) did(e transcript.Event, seq int, facts transcript.Facts, roster string) {
-	if provider := e.Facts[transcript.FactLocked]; provider != "" {
-		t.founded = store.Lock{Provider: provider, Chain: t.chain, Ceremony: seq, Roster: roster}
-	}
-	v := facts.Version(transcript.FactTo)
-	if sum := e.Facts[transcript.FactCanary(v)]; sum != "" {
-		n := kek.NameOf(t.chain, v)
-		t.made[v] = store.KEK{Version: v, Provider: facts[transcript.FactProvider], State: store.Live, Label: n.Label,
-			ID: n.HexID(), Canary: store.Canary{SHA256: sum}, Ceremony: seq}
-		if facts[transcript.FactKind] == transcript.KindInstall {
-			t.current = v
-		}
-	}
-	if e.Step == transcript.ActSwitch {
-		t.current = v
-		t.state(v, store.Live)
-	}
-	for old := range strings.FieldsSeq(e.Facts[transcript.FactRetired]) {
-		if v, err := kek.ParseVersion(old); err == nil {
-			t.state(v, store.Retired)
-		}
-	}
-}
-
-func (t *wantStore) state(v kek.Version, state store.State) {
-	if k, ok := t.made[v]; ok {
-		k.State = state
-		t.made[v] = k
-	}
 }
 
 func (t wantStore) lock(ctx context.Context, s store.Store, whole bool) error {
@@ -181,7 +141,7 @@ func (t wantStore) versions(ctx context.Context, s store.Store, whole bool) erro
 	}
 	seen := map[kek.Version]bool{}
 	for _, k := range keks {
-		want, made := t.made[k.Version]
+		want, made := t.Made[k.Version]
 		seen[k.Version] = true
 		switch {
 		case !made && (whole && !t.open || t.bundles[k.Ceremony] && !t.open):
@@ -192,12 +152,9 @@ func (t wantStore) versions(ctx context.Context, s store.Store, whole bool) erro
 			return fmt.Errorf("version %d has another canary: %w", k.Version, errDiffers)
 		case k.Label != want.Label || k.ID != want.ID || k.Provider != want.Provider || k.Ceremony != want.Ceremony:
 			return fmt.Errorf("version %d: label, id, provider or ceremony: %w", k.Version, errDiffers)
-		case whole && !t.open && !t.unsettled && k.State != want.State:
-			return fmt.Errorf("version %d is %s, and should be %s: %w",
-				k.Version, printable.Text(string(k.State)), want.State, errDiffers)
 		}
 	}
-	for v := range t.made {
+	for v := range t.Made {
 		if !seen[v] {
 			return fmt.Errorf("version %d is not there: %w", v, errDiffers)
 		}
@@ -206,8 +163,8 @@ func (t wantStore) versions(ctx context.Context, s store.Store, whole bool) erro
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if whole && !t.open && !t.unsettled && active.Version != t.current {
-		return fmt.Errorf("version %d is active, and should be %d: %w", active.Version, t.current, errDiffers)
+	if all := t.Differences(keks, active); whole && !t.open && len(all) > 0 {
+		return fmt.Errorf("%w: %w", all[0], errDiffers)
 	}
 	return nil
 }

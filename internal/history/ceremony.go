@@ -87,6 +87,18 @@ func Finished(ctx context.Context, log store.Log, c store.Ceremony) (bool, error
 	return n >= state.Roster.M, nil
 }
 
+// Closed are the ceremonies without the last one, if that is not finished.
+func Closed(ctx context.Context, log store.Log, all []store.Ceremony) ([]store.Ceremony, error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	enough, err := Finished(ctx, log, all[len(all)-1])
+	if err != nil || enough {
+		return all, err
+	}
+	return all[:len(all)-1], nil
+}
+
 // Rebuilt makes the bundle of every ceremony from the store alone.
 func Rebuilt(ctx context.Context, s store.Log) ([]transcript.Bundle, error) {
 	all, err := s.Ceremonies(ctx)

@@ -9,10 +9,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/certautopilot/kekceremony/internal/audit"
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -27,11 +29,17 @@ type Status struct {
 	Roster    string          `json:"founding_roster,omitempty"` // SHA-256, hex
 	Active    kek.Version     `json:"active,omitempty"`
 	Versions  []VersionStatus `json:"versions"`
+	NoKey     []kek.Version   `json:"no_key,omitempty"` // versions whose key the token lacks, if it was asked
 	Envelopes []FieldStatus   `json:"envelopes"`
+	Excluded  int             `json:"excluded,omitempty"` // of them: the last rotation may have left them
 	Fleet     []ProcessStatus `json:"fleet"`
 	Missing   []string        `json:"fleet_missing,omitempty"` // roles with too few live processes
 	Last      *CeremonyStatus `json:"last_ceremony,omitempty"`
 	Due       []Due           `json:"due"`
+
+	differences []history.Difference // from what the last ceremony left
+	stale       int                  // envelopes at another version than it left active, without the excluded ones
+	left        kek.Version          // that it left active
 }
 
 // VersionStatus is one version of the KEK.
@@ -84,6 +92,8 @@ type Site struct {
 	Expect    map[string]int // live processes by role
 	// Resume is the command that continues a ceremony, by its first line; empty: none.
 	Resume func(opened transcript.Facts) string
+	// Find looks for a version's key on the token; nil: no token is asked.
+	Find func(context.Context, kek.Version) error
 }
 
 // Look reads the status of a site's store.
@@ -95,7 +105,9 @@ func Look(ctx context.Context, s Site) (Status, error) {
 		Fleet:     []ProcessStatus{},
 		Due:       []Due{},
 	}
-	for _, part := range []func(context.Context, Site) error{st.lock, st.keks, st.census, st.fleet, st.ceremony} {
+	for _, part := range []func(context.Context, Site) error{
+		st.lock, st.keks, st.census, st.fleet, st.ceremony, st.chain, st.token,
+	} {
 		if err := part(ctx, s); err != nil {
 			return st, err
 		}
@@ -192,6 +204,49 @@ func (st *Status) ceremony(ctx context.Context, s Site) error {
 	return err
 }
 
+// chain reads what the ceremonies left, and what of the store is otherwise.
+func (st *Status) chain(ctx context.Context, s Site) error {
+	if len(st.Due) > 0 || !st.Installed {
+		return nil // first things first
+	}
+	all, err := s.Store.Ceremonies(ctx)
+	if err != nil {
+		return err
+	}
+	h, err := history.Read(ctx, s.Store, all)
+	if errors.Is(err, history.ErrHistory) {
+		st.Due = append(st.Due, Due{printable.Text(err.Error()), "kekceremony transcript verify --chain DIR --store URI"})
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	keks, err := s.Store.KEKs(ctx)
+	if err != nil {
+		return err
+	}
+	st.differences = h.Versions().Differences(keks, store.Active{Version: st.Active})
+	census, err := audit.CensusOf(ctx, s.Store, s.Catalogue, h.Logs)
+	st.Excluded, st.stale, st.left = census.Excluded, census.Due, census.Active
+	return err
+}
+
+// token asks for the key of every version.
+func (st *Status) token(ctx context.Context, s Site) error {
+	if s.Find == nil {
+		return nil
+	}
+	for _, v := range st.Versions {
+		err := s.Find(ctx, v.Version)
+		if errors.Is(err, provider.ErrNoKey) {
+			st.NoKey = append(st.NoKey, v.Version)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // resume is the command that continues a ceremony.
 func resume(ctx context.Context, s Site, c store.Ceremony) string {
 	log, _, _ := history.Fence{Log: s.Store, Seq: c.Seq}.State(ctx) // one that cannot be read has no target
@@ -230,17 +285,20 @@ func (st *Status) due() {
 		})
 		return
 	}
-	due := 0
-	for _, p := range st.Envelopes {
-		if p.Version != st.Active {
-			due += p.N
-		}
+	for _, d := range st.differences {
+		st.Due = append(st.Due, Due{d.Error(), fmt.Sprintf("kekceremony rotate --to-version %d", st.left)})
 	}
-	if due > 0 {
+	if st.stale > 0 {
 		st.Due = append(st.Due, Due{
-			fmt.Sprintf("%d envelopes are not at the active version", due),
-			fmt.Sprintf("kekceremony rotate --to-version %d", st.Active),
+			fmt.Sprintf("%d envelopes are not at version %d", st.stale, st.left),
+			fmt.Sprintf("kekceremony rotate --to-version %d", st.left),
 		})
+	}
+	for _, v := range st.NoKey {
+		st.Due = append(st.Due, Due{fmt.Sprintf("the token has no key of version %d", v), "kekceremony probe"})
+	}
+	for _, m := range st.Missing {
+		st.Due = append(st.Due, Due{"live processes: only " + m, "kekceremony verify"})
 	}
 	for _, p := range st.Fleet {
 		switch {

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
@@ -40,6 +41,29 @@ func comparePins(s *Site, about map[string]string) error {
 		if d.What == transcript.FactProvider {
 			return fmt.Errorf("%s: was %s, is %s: %w", d.What, d.Expected, d.Seen, history.ErrLockDiffers) // locked permanently
 		}
+		if !s.Decided(d) {
+			return d
+		}
+	}
+	return nil
+}
+
+// compareVersions refuses states and a pointer that are not as the last ceremony left them,
+// unless people have decided to continue. What this ceremony moves itself is not compared.
+func compareVersions(ctx context.Context, s *Site, f Facts) error {
+	if f[transcript.FactBegun+transcript.ActSwitch] != "" || len(s.History.Logs) == 0 {
+		return nil
+	}
+	keks, err := s.Store.KEKs(ctx)
+	if err != nil {
+		return err
+	}
+	active, err := s.Store.Active(ctx)
+	if err != nil {
+		return err
+	}
+	for _, diff := range s.History.Versions().Differences(keks, active) {
+		d := &engine.DeviationError{What: diff.What, Expected: diff.Was, Seen: diff.Is, Err: history.ErrVersions}
 		if !s.Decided(d) {
 			return d
 		}

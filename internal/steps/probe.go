@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -35,6 +36,9 @@ func probe(first bool) Step {
 				return nil, err
 			}
 			if err := checkCanaries(ctx, s, f); err != nil {
+				return nil, err
+			}
+			if err := compareVersions(ctx, s, f); err != nil {
 				return nil, err
 			}
 			if first {
@@ -97,8 +101,11 @@ func checkCanaries(ctx context.Context, s *Site, f Facts) error {
 		if mine, made := f[transcript.FactCanary(k.Version)]; made {
 			want, ok = mine, true
 		}
-		if !ok && k.Ceremony == s.Seq {
+		switch mine := k.Version == f.Version(transcript.FactTo) && f[transcript.FactBegun+transcript.ActCanary] != ""; {
+		case !ok && mine:
 			continue // this ceremony is about to write it down
+		case !ok:
+			return fmt.Errorf("version %d: no ceremony generated it: %w", k.Version, engine.ErrPlanted)
 		}
 		if k.Canary.SHA256 != want {
 			return fmt.Errorf("version %d: %w", k.Version, ErrCanary)

@@ -1,0 +1,95 @@
+package history
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// ErrVersions: somebody moved the pointer to the active version, or edited a version's state.
+var ErrVersions = errors.New("the store's versions are not as the last ceremony left them")
+
+// Versions are what ceremonies made of the versions of the KEK, by their logs.
+type Versions struct {
+	Made   map[kek.Version]store.KEK // as their rows must be, without the wrapped canary
+	Active kek.Version
+	// Unsettled says that states and the pointer may be either way: an act that was begun
+	// when its ceremony was aborted may have been done. The next rotation settles it.
+	Unsettled bool
+}
+
+// VersionsOf folds what the logs did. They are in order.
+func VersionsOf(logs []transcript.State) Versions {
+	v := Versions{Made: map[kek.Version]store.KEK{}}
+	for _, log := range logs {
+		v.fold(log)
+	}
+	return v
+}
+
+// Versions are those of the closed ceremonies.
+func (h History) Versions() Versions { return VersionsOf(h.Logs) }
+
+func (v *Versions) fold(log transcript.State) {
+	facts := log.Facts
+	to := facts.Version(transcript.FactTo)
+	if sum, ok := facts.Canary(to); ok {
+		seq, _ := strconv.Atoi(facts[transcript.FactCeremony])
+		n := kek.NameOf(kek.Chain(facts[transcript.FactChain]), to)
+		v.Made[to] = store.KEK{Version: to, Provider: facts[transcript.FactProvider], State: store.Live, Label: n.Label,
+			ID: n.HexID(), Canary: store.Canary{SHA256: sum}, Ceremony: seq}
+		if facts[transcript.FactKind] == transcript.KindInstall {
+			v.Active = to
+		}
+	}
+	if log.Done(transcript.ActSwitch) {
+		v.Active = to
+		v.state(to, store.Live)
+	}
+	for old := range strings.FieldsSeq(facts[transcript.FactRetired]) {
+		if version, err := kek.ParseVersion(old); err == nil {
+			v.state(version, store.Retired)
+		}
+	}
+	if log.Aborted() && len(log.HalfDone()) > 0 {
+		v.Unsettled = true
+	} else if facts[transcript.FactKind] == transcript.KindRotate && log.Outcome == transcript.OutcomeDone {
+		v.Unsettled = false
+	}
+}
+
+func (v *Versions) state(version kek.Version, state store.State) {
+	if k, ok := v.Made[version]; ok {
+		k.State = state
+		v.Made[version] = k
+	}
+}
+
+// Difference is one fact of the store that is not as the ceremonies left it.
+type Difference struct{ What, Was, Is string }
+
+func (d Difference) Error() string { return fmt.Sprintf("%s was %s, is %s", d.What, d.Was, d.Is) }
+
+// Differences are those of the states and of the pointer. Whether each row is that of a
+// version that a ceremony made is asked elsewhere.
+func (v Versions) Differences(keks []store.KEK, active store.Active) (all []Difference) {
+	if v.Unsettled || len(v.Made) == 0 {
+		return nil
+	}
+	if active.Version != v.Active {
+		all = append(all, Difference{"active_version", v.Active.String(), active.Version.String()})
+	}
+	for _, k := range keks {
+		if want, made := v.Made[k.Version]; made && k.State != want.State {
+			all = append(all, Difference{fmt.Sprintf("version_%d", k.Version), string(want.State),
+				printable.Text(string(k.State))})
+		}
+	}
+	return all
+}
