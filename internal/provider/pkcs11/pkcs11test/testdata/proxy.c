@@ -41,6 +41,9 @@
  *                call that takes the slot answers CKR_TOKEN_NOT_PRESENT, one on a
  *                session that was opened on it CKR_DEVICE_REMOVED. Several may be
  *                hidden. Shown again, its sessions are as they were
+ *   endless      C_FindObjects always has as many more as it is asked for
+ *   zero-label, zero-serial: zero bytes stand where spaces should, after a token's
+ *                label, after its serial
  *   as SERIAL    tokens report this serial instead of their own; hide goes by
  *                their own
  *   renumber N   the ids of slots are the real ones + N
@@ -48,6 +51,11 @@
  *   FUNCTION+N:WHAT  so does every one after it. WHAT is
  *     RV         answer this value (hex), and do nothing
  *     lost       do what was asked, and answer CKR_DEVICE_ERROR
+ *     moreN      do what was asked, and say that it is N more (hex) than there was
+ *                room for: objects, slots, mechanisms, or bytes. A call that only
+ *                asks for the size gets it right
+ *     unavailable  do what was asked, and say CK_UNAVAILABLE_INFORMATION for how much
+ *                that is, also to a call that asks for the size
  *     hang       never come back
  *     wait       come back when the file is another one
  *     sleepMS    take so many milliseconds longer
@@ -102,7 +110,7 @@
 enum { EACH_FUNCTION(NUMBER) FUNCTIONS };
 static const char *const functions[] = { EACH_FUNCTION(NAME) };
 
-_Static_assert((int)FUNCTIONS == (int)PLACE_COUNT && (int)AT_Login == (int)PLACE_C_LOGIN && (int)AT_Decrypt == (int)PLACE_C_DECRYPT,
+_Static_assert((int)FUNCTIONS == (int)PLACE_COUNT && (int)AT_Login == (int)PLACE_C_LOGIN && (int)AT_Sign == (int)PLACE_C_SIGN,
 	"the list above is that of cryptoki.h");
 
 #define EACH_MODE(X) \
@@ -112,7 +120,8 @@ _Static_assert((int)FUNCTIONS == (int)PLACE_COUNT && (int)AT_Login == (int)PLACE
 	X(CONSTANT_IV, "constant-iv") X(CYCLE_IV, "cycle-iv") X(APPENDED_IV, "appended-iv") X(SMALL_SIZE, "small-size") \
 	X(CORRUPT, "corrupt") X(OTHER_KEY, "other-key") X(MUTE, "mute") X(PIN_LOW, "pin-low") \
 	X(PIN_FINAL, "pin-final") X(PIN_LOCKED, "pin-locked") X(PIN_TURNS, "pin-turns") X(PIN_PATH, "pin-path") \
-	X(LOST_REPLY, "lost-reply") X(AFTER_KEY, "after-key")
+	X(LOST_REPLY, "lost-reply") X(AFTER_KEY, "after-key") X(ENDLESS, "endless") X(ZERO_LABEL, "zero-label") \
+	X(ZERO_SERIAL, "zero-serial")
 
 #define MODE(m, word) m,
 #define WORD(m, word) word,
@@ -120,6 +129,7 @@ _Static_assert((int)FUNCTIONS == (int)PLACE_COUNT && (int)AT_Login == (int)PLACE
 enum mode { EACH_MODE(MODE) MODES };
 static const char *const modes[] = { EACH_MODE(WORD) };
 
+#define CK_UNAVAILABLE_INFORMATION (~0UL)
 #define CKA_TOKEN 0x1UL
 #define CKA_SENSITIVE 0x103UL
 #define CKA_VALUE_LEN 0x161UL
@@ -167,21 +177,13 @@ struct session_info {
 	ck_ulong slot, state, flags, error;
 };
 
-struct attribute {
-	ck_ulong type;
-	void *value;
-	ck_ulong len;
-};
-
 typedef ck_ulong (*get_list)(ck_ulong, ck_ulong *, ck_ulong *);
-typedef ck_ulong (*slot_list)(ck_byte, ck_ulong *, ck_ulong *);
 typedef ck_ulong (*token_info)(ck_ulong, struct token_info *);
 typedef ck_ulong (*mechanism_info)(ck_ulong, ck_ulong, struct mechanism_info *);
 typedef ck_ulong (*session_info)(ck_ulong, struct session_info *);
 typedef ck_ulong (*open_session)(ck_ulong, ck_ulong, void *, void *, ck_ulong *);
 typedef ck_ulong (*slot_event)(ck_ulong, ck_ulong *, void *);
-typedef ck_ulong (*get_attribute)(ck_ulong, ck_ulong, struct attribute *, ck_ulong);
-typedef ck_ulong (*generate_key)(ck_ulong, struct ck_mechanism *, struct attribute *, ck_ulong, ck_ulong *);
+typedef ck_ulong (*generate_key)(ck_ulong, struct ck_mechanism *, struct ck_attribute *, ck_ulong, ck_ulong *);
 
 static struct ck_function_list *real;
 static struct ck_function_list fake;
@@ -219,13 +221,13 @@ static void note(const char *what, const char *more) {
 
 /* ---- the configuration ---- */
 
-enum what { ANSWER, LOST, HANG, WAIT, SLEEP, SEGV, ABORT, EXIT, KILL, NOISE, SIGNALS, THREADS, FORK, STOP, CLOSE, SCRIBBLE };
+enum what { ANSWER, LOST, MORE, UNAVAILABLE, HANG, WAIT, SLEEP, SEGV, ABORT, EXIT, KILL, NOISE, SIGNALS, THREADS, FORK, STOP, CLOSE, SCRIBBLE };
 
 static const struct {
 	const char *word;
 	enum what what;
 } whats[] = {
-	{ "lost", LOST }, { "hang", HANG }, { "wait", WAIT }, { "segv", SEGV }, { "abort", ABORT }, { "exit", EXIT }, { "kill", KILL },
+	{ "lost", LOST }, { "unavailable", UNAVAILABLE }, { "hang", HANG }, { "wait", WAIT }, { "segv", SEGV }, { "abort", ABORT }, { "exit", EXIT }, { "kill", KILL },
 	{ "noise", NOISE }, { "signals", SIGNALS }, { "threads", THREADS }, { "fork", FORK },
 	{ "stop", STOP }, { "close", CLOSE }, { "scribble", SCRIBBLE },
 };
@@ -236,7 +238,7 @@ struct fault {
 	ck_ulong from;
 	int onward; /* every call after it as well */
 	enum what what;
-	ck_ulong value; /* of ANSWER, or the milliseconds of SLEEP */
+	ck_ulong value; /* of ANSWER or MORE, or the milliseconds of SLEEP */
 };
 
 #define MOST 32 /* faults, and hidden tokens */
@@ -293,6 +295,10 @@ static int parse_what(struct fault *f, const char *word) {
 	if (strncmp(word, "sleep", 5) == 0) {
 		f->what = SLEEP;
 		return number(word + 5, 10, &f->value);
+	}
+	if (strncmp(word, "more", 4) == 0) {
+		f->what = MORE;
+		return number(word + 4, 16, &f->value);
 	}
 	f->what = ANSWER;
 	return number(word, 16, &f->value);
@@ -396,7 +402,8 @@ struct call {
 	const struct config *conf;
 	ck_ulong n;  /* of this function, from 1 */
 	ck_ulong rv; /* unless CKR_OK, the answer instead of what was asked */
-	int lost;
+	int lost, unavailable;
+	ck_ulong more;
 };
 
 static atomic_int key_made; /* on a token, by this process */
@@ -452,6 +459,12 @@ static void misbehave(struct call *c, const struct fault *f) {
 		break;
 	case LOST:
 		c->lost = 1;
+		break;
+	case MORE:
+		c->more = f->value;
+		break;
+	case UNAVAILABLE:
+		c->unavailable = 1;
 		break;
 	case HANG:
 		note("hang", "");
@@ -513,7 +526,8 @@ static int begin(struct call *c, int place) {
 	if (!has(c->conf, AFTER_KEY) || atomic_load(&key_made))
 		c->n = atomic_fetch_add(&c->conf->calls[place], 1) + 1;
 	c->rv = c->conf->bad ? CKR_ARGUMENTS_BAD : CKR_OK;
-	c->lost = 0;
+	c->lost = c->unavailable = 0;
+	c->more = 0;
 	for (int i = 0; i < c->conf->faults_n; i++) {
 		const struct fault *f = &c->conf->faults[i];
 		if (f->place == place && (c->n == f->from || (f->onward && c->n > f->from)))
@@ -525,6 +539,16 @@ static int begin(struct call *c, int place) {
 static ck_ulong end(const struct call *c, ck_ulong rv) {
 	atomic_fetch_sub(&inside, 1);
 	return c->lost ? CKR_DEVICE_ERROR : rv;
+}
+
+/* end_claiming is end of a call whose answer is n long. room is 0 if it only asks for
+ * the size. */
+static ck_ulong end_claiming(const struct call *c, ck_ulong rv, ck_ulong room, ck_ulong *n) {
+	if (rv == CKR_OK && c->more && room)
+		*n = room + c->more;
+	if (rv == CKR_OK && c->unavailable)
+		*n = CK_UNAVAILABLE_INFORMATION;
+	return end(c, rv);
 }
 
 /* ---- slots and sessions ---- */
@@ -673,9 +697,9 @@ SESSION3(EncryptFinal) SESSION3(DecryptFinal) SESSION3(DigestUpdate) SESSION3(Di
 SESSION3(SignInit) SESSION3(SignUpdate) SESSION3(SignFinal) SESSION3(SignRecoverInit)
 SESSION3(VerifyInit) SESSION3(VerifyUpdate) SESSION3(VerifyFinal) SESSION3(VerifyRecoverInit)
 SESSION3(SeedRandom) SESSION3(GenerateRandom)
-SESSION4(CreateObject) SESSION4(SetAttributeValue) SESSION4(FindObjects)
+SESSION4(CreateObject) SESSION4(SetAttributeValue)
 SESSION5(SetPIN) SESSION5(SetOperationState) SESSION5(CopyObject) SESSION5(EncryptUpdate)
-SESSION5(DecryptUpdate) SESSION5(Digest) SESSION5(Sign) SESSION5(SignRecover) SESSION5(Verify)
+SESSION5(DecryptUpdate) SESSION5(Digest) SESSION5(SignRecover) SESSION5(Verify)
 SESSION5(VerifyRecover) SESSION5(DigestEncryptUpdate) SESSION5(DecryptDigestUpdate)
 SESSION5(SignEncryptUpdate) SESSION5(DecryptVerifyUpdate)
 SESSION6(WrapKey) SESSION6(DeriveKey)
@@ -709,10 +733,10 @@ static ck_ulong give(const ck_ulong *list, ck_ulong n, ck_ulong *out, ck_ulong *
 static ck_ulong list_slots(const struct config *conf, ck_byte present, ck_ulong *out, ck_ulong *out_n) {
 	ck_ulong all[256], n = 0, kept = 0, rv = CKR_OK;
 	if (!out) /* SoftHSM2 looks for new tokens when it is asked for the number */
-		rv = REAL(slot_list, GetSlotList)(present, NULL, &n);
+		rv = REAL(ck_get_slot_list, GetSlotList)(present, NULL, &n);
 	n = sizeof all / sizeof *all;
 	if (rv == CKR_OK)
-		rv = REAL(slot_list, GetSlotList)(present, all, &n);
+		rv = REAL(ck_get_slot_list, GetSlotList)(present, all, &n);
 	if (rv != CKR_OK)
 		return rv;
 	for (ck_ulong i = 0; i < n; i++)
@@ -725,7 +749,8 @@ static ck_ulong on_GetSlotList(ck_byte present, ck_ulong *out, ck_ulong *out_n) 
 	struct call c;
 	if (begin(&c, AT_GetSlotList))
 		return end(&c, c.rv);
-	return end(&c, list_slots(c.conf, present, out, out_n));
+	ck_ulong room = out ? *out_n : 0;
+	return end_claiming(&c, list_slots(c.conf, present, out, out_n), room, out_n);
 }
 
 static ck_ulong on_WaitForSlotEvent(ck_ulong flags, ck_ulong *slot, void *reserved) {
@@ -736,6 +761,11 @@ static ck_ulong on_WaitForSlotEvent(ck_ulong flags, ck_ulong *slot, void *reserv
 	if (rv == CKR_OK)
 		*slot += c.conf->renumber;
 	return end(&c, rv);
+}
+
+static void unpad(ck_byte *text, size_t n) {
+	while (n && text[n - 1] == ' ')
+		text[--n] = 0;
 }
 
 static ck_ulong on_GetTokenInfo(ck_ulong slot, struct token_info *out) {
@@ -755,6 +785,10 @@ static ck_ulong on_GetTokenInfo(ck_ulong slot, struct token_info *out) {
 		out->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
 	if (c.conf->as[0])
 		memcpy(out->serial, c.conf->as, SERIAL);
+	if (has(c.conf, ZERO_LABEL))
+		unpad(out->label, sizeof out->label);
+	if (has(c.conf, ZERO_SERIAL))
+		unpad(out->serial, SERIAL);
 	return end(&c, rv);
 }
 
@@ -776,7 +810,8 @@ static ck_ulong on_GetMechanismList(ck_ulong slot, ck_ulong *out, ck_ulong *out_
 	struct call c;
 	if (begin_slot(&c, AT_GetMechanismList, &slot))
 		return end(&c, c.rv);
-	return end(&c, list_mechanisms(c.conf, slot, out, out_n));
+	ck_ulong room = out ? *out_n : 0;
+	return end_claiming(&c, list_mechanisms(c.conf, slot, out, out_n), room, out_n);
 }
 
 static ck_ulong about_mechanism(const struct config *conf, ck_ulong slot, ck_ulong type, struct mechanism_info *out) {
@@ -853,10 +888,10 @@ static ck_ulong on_Login(ck_ulong session, ck_ulong user, ck_byte *pin, ck_ulong
 
 /* ---- keys ---- */
 
-static ck_ulong generate(const struct config *conf, ck_ulong session, struct ck_mechanism *m, struct attribute *a, ck_ulong n, ck_ulong *key) {
+static ck_ulong generate(const struct config *conf, ck_ulong session, struct ck_mechanism *m, struct ck_attribute *a, ck_ulong n, ck_ulong *key) {
 	static ck_byte yes = 1, no = 0;
 	static ck_ulong sixteen = 16;
-	struct attribute copy[64];
+	struct ck_attribute copy[64];
 	int token = 0;
 	if (n > sizeof copy / sizeof *copy)
 		return CKR_GENERAL_ERROR;
@@ -884,29 +919,41 @@ static ck_ulong generate(const struct config *conf, ck_ulong session, struct ck_
 	return rv == CKR_OK && token && has(conf, LOST_REPLY) ? CKR_DEVICE_ERROR : rv;
 }
 
-static ck_ulong on_GenerateKey(ck_ulong session, struct ck_mechanism *m, struct attribute *a, ck_ulong n, ck_ulong *key) {
+static ck_ulong on_GenerateKey(ck_ulong session, struct ck_mechanism *m, struct ck_attribute *a, ck_ulong n, ck_ulong *key) {
 	struct call c;
 	if (begin_session(&c, AT_GenerateKey, session))
 		return end(&c, c.rv);
 	return end(&c, generate(c.conf, session, m, a, n, key));
 }
 
-static ck_ulong attributes(const struct config *conf, ck_ulong session, ck_ulong key, struct attribute *a, ck_ulong n) {
+static ck_ulong attributes(const struct config *conf, ck_ulong session, ck_ulong key, struct ck_attribute *a, ck_ulong n) {
 	for (ck_ulong i = 0; i < n; i++)
 		if (has(conf, MUTE) && (a[i].type == CKA_LOCAL || a[i].type == CKA_ALWAYS_SENSITIVE || a[i].type == CKA_NEVER_EXTRACTABLE))
 			return CKR_ATTRIBUTE_TYPE_INVALID;
-	ck_ulong rv = REAL(get_attribute, GetAttributeValue)(session, key, a, n);
+	ck_ulong rv = REAL(ck_get_attribute_value, GetAttributeValue)(session, key, a, n);
 	for (ck_ulong i = 0; rv == CKR_OK && i < n; i++)
 		if (a[i].type == CKA_LOCAL && a[i].value && has(conf, NOT_LOCAL))
 			*(ck_byte *)a[i].value = 0;
 	return rv;
 }
 
-static ck_ulong on_GetAttributeValue(ck_ulong session, ck_ulong key, struct attribute *a, ck_ulong n) {
+static ck_ulong on_GetAttributeValue(ck_ulong session, ck_ulong key, struct ck_attribute *a, ck_ulong n) {
 	struct call c;
 	if (begin_session(&c, AT_GetAttributeValue, session))
 		return end(&c, c.rv);
-	return end(&c, attributes(c.conf, session, key, a, n));
+	ck_ulong room = a->value ? a->len : 0; /* of the first: it alone has a wrong length */
+	return end_claiming(&c, attributes(c.conf, session, key, a, n), room, &a->len);
+}
+
+static ck_ulong on_FindObjects(ck_ulong session, ck_ulong *out, ck_ulong room, ck_ulong *n) {
+	struct call c;
+	if (begin_session(&c, AT_FindObjects, session))
+		return end(&c, c.rv);
+	ck_ulong rv = REAL(ck_find_objects, FindObjects)(session, out, room, n);
+	if (rv == CKR_OK && has(c.conf, ENDLESS))
+		for (; *n < room; ++*n)
+			out[*n] = 1000 + *n;
+	return end_claiming(&c, rv, room, n);
 }
 
 /* ---- ciphers ---- */
@@ -973,7 +1020,7 @@ static ck_ulong own_iv(const struct config *conf, struct seat *seat, ck_ulong se
 static ck_ulong other_key(ck_ulong session, ck_ulong *key) {
 	static ck_byte yes = 1;
 	static ck_ulong size = 32, class = 4, type = 0x1f;
-	struct attribute a[] = { { 0, &class, sizeof class }, { 0x100, &type, sizeof type }, { 0x161, &size, sizeof size }, { 0x104, &yes, 1 }, { 0x105, &yes, 1 } };
+	struct ck_attribute a[] = { { 0, &class, sizeof class }, { 0x100, &type, sizeof type }, { 0x161, &size, sizeof size }, { 0x104, &yes, 1 }, { 0x105, &yes, 1 } };
 	struct ck_mechanism gen = { 0x1080, NULL, 0 };
 	ck_ulong rv = CKR_OK;
 	pthread_mutex_lock(&lock);
@@ -1104,12 +1151,12 @@ static ck_ulong on_Decrypt(ck_ulong session, ck_byte *in, ck_ulong n, ck_byte *o
 	if (begin_session(&c, AT_Decrypt, session))
 		return end(&c, c.rv);
 	struct seat *seat = seat_of(session);
-	ck_ulong rv = arrive(c.conf);
+	ck_ulong room = out ? *out_n : 0, rv = arrive(c.conf);
 	if (rv == CKR_OK && seat && seat->decrypting != PLAIN)
 		rv = decrypt_small(seat, session, in, n, out, out_n);
 	else if (rv == CKR_OK)
 		rv = REAL(ck_crypt, Decrypt)(session, in, n, out, out_n);
-	return end(&c, leave(rv));
+	return end_claiming(&c, leave(rv), room, out_n);
 }
 
 /* encrypt_iv answers the token's IV together with the ciphertext. */
@@ -1145,7 +1192,16 @@ static ck_ulong on_Encrypt(ck_ulong session, ck_byte *in, ck_ulong n, ck_byte *o
 	struct call c;
 	if (begin_session(&c, AT_Encrypt, session))
 		return end(&c, c.rv);
-	return end(&c, encrypt(c.conf, session, in, n, out, out_n));
+	ck_ulong room = out ? *out_n : 0;
+	return end_claiming(&c, encrypt(c.conf, session, in, n, out, out_n), room, out_n);
+}
+
+static ck_ulong on_Sign(ck_ulong session, ck_byte *in, ck_ulong n, ck_byte *out, ck_ulong *out_n) {
+	struct call c;
+	if (begin_session(&c, AT_Sign, session))
+		return end(&c, c.rv);
+	ck_ulong room = out ? *out_n : 0;
+	return end_claiming(&c, REAL(ck_crypt, Sign)(session, in, n, out, out_n), room, out_n);
 }
 
 /* ---- the function list ---- */
