@@ -22,6 +22,10 @@ func named(err error) error {
 	return &Error{uint(e), fmt.Sprintf("CKR 0x%08X", uint(e))}
 }
 
+// errTooLong is for a count or a length of more than the module had room for. Nothing of
+// such an answer is read.
+var errTooLong = errors.New("impossible answer of the module: more than there was room for")
+
 // Error is a return value of the module.
 type Error struct {
 	Code uint

@@ -105,6 +105,8 @@ func (s *session) once(
 			left, why = append(left, i), fmt.Errorf("%w: %w", provider.ErrGone, err)
 		case isGone(err):
 			return nil, nil, fmt.Errorf("%w: %w", provider.ErrGone, err)
+		case errors.Is(err, errTooLong): // no envelope is to blame
+			return nil, nil, err
 		}
 	}
 	return left, why, nil

@@ -27,7 +27,7 @@ func (p *probe) identity() (string, error) {
 	all, err := p.find(pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY),
 		pkcs11.NewAttribute(pkcs11.CKA_LABEL, p.cfg.Identity.Label))
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("find private key %s: %w", printable.Quote(p.cfg.Identity.Label), err)
 	}
 	if len(all) != 1 {
 		return "", fmt.Errorf("%d private keys are labelled %s, want 1", len(all), printable.Quote(p.cfg.Identity.Label))
@@ -42,15 +42,19 @@ func (p *probe) identity() (string, error) {
 	return "it has the private key of " + digest, nil
 }
 
+// longestSignature is that of an RSA key of 16,384 bits, in bytes.
+const longestSignature = 2048
+
 // challenge checks a signature over a nonce (PKCS#11 v2.40, 2.3.6 CKM_ECDSA: r || s;
 // 2.1.12 CKM_SHA256_RSA_PKCS).
 func (p *probe) challenge(private pkcs11.ObjectHandle, public any, nonce []byte) error {
 	sign := func(mechanism uint, data []byte) ([]byte, error) {
-		if err := p.ctx.SignInit(p.h, []*pkcs11.Mechanism{pkcs11.NewMechanism(mechanism, nil)}, private); err != nil {
+		sig := make([]byte, longestSignature)
+		n, err := p.call.sign(p.h, mechanism, private, data, sig)
+		if err != nil {
 			return nil, named(err)
 		}
-		sig, err := p.ctx.Sign(p.h, data)
-		return sig, named(err)
+		return sig[:n], nil
 	}
 	sum := sha256.Sum256(nonce)
 	another := errors.New("its private key is not the one of the configured public key: this is another token")

@@ -1,14 +1,10 @@
 package pkcs11
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 
 	"github.com/miekg/pkcs11"
 
@@ -84,13 +80,13 @@ func (p *Provider) Find(_ context.Context, n kek.Name) (provider.Key, error) {
 // only is the one key of a name.
 func (s *session) only(n kek.Name) (pkcs11.ObjectHandle, error) {
 	byLabel, err := s.find(pkcs11.NewAttribute(pkcs11.CKA_LABEL, n.Label))
-	if err != nil {
-		return 0, err
+	var byID []pkcs11.ObjectHandle
+	if err == nil {
+		byID, err = s.find(pkcs11.NewAttribute(pkcs11.CKA_ID, n.ID))
 	}
-	byID, err := s.find(pkcs11.NewAttribute(pkcs11.CKA_ID, n.ID))
 	switch {
 	case err != nil:
-		return 0, err
+		return 0, fmt.Errorf("find key %s: %w", n.Label, err)
 	case len(byLabel) == 0 && len(byID) == 0:
 		return 0, fmt.Errorf("find key %s: %w", n.Label, provider.ErrNoKey)
 	case len(byLabel) != 1 || !slices.Equal(byLabel, byID):
@@ -111,94 +107,22 @@ func born(label string, attributes map[string]string) error {
 	return nil
 }
 
-// find lists the objects of any class that have the attributes.
-func (s *session) find(with ...*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {
-	if err := s.p.ctx.FindObjectsInit(s.h, with); err != nil {
-		return nil, fmt.Errorf("find objects: %w", named(err))
-	}
-	var all []pkcs11.ObjectHandle
-	for {
-		some, _, err := s.p.ctx.FindObjects(s.h, 100)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("find objects: %w", named(err)), s.p.ctx.FindObjectsFinal(s.h))
-		}
-		if len(some) == 0 {
-			break
-		}
-		all = append(all, some...)
-	}
-	if err := s.p.ctx.FindObjectsFinal(s.h); err != nil {
-		return nil, fmt.Errorf("find objects: %w", named(err))
-	}
-	slices.Sort(all)
-	return all, nil
-}
-
-// readBack lists what is read back of a key, by its name in transcripts, and what
-// a key made by us says.
-var readBack = []struct {
-	name     string
-	attr     uint
-	want     string
-	passable bool // it may be unknown: it was asked for when the key was made
-}{
-	{"local", pkcs11.CKA_LOCAL, "true", false},
-	{"sensitive", pkcs11.CKA_SENSITIVE, "true", false},
-	{"always_sensitive", pkcs11.CKA_ALWAYS_SENSITIVE, "true", false},
-	{"extractable", pkcs11.CKA_EXTRACTABLE, "false", false},
-	{"never_extractable", pkcs11.CKA_NEVER_EXTRACTABLE, "true", false},
-	{"wrap", pkcs11.CKA_WRAP, "false", true},
-	{"unwrap", pkcs11.CKA_UNWRAP, "false", true},
-	{"derive", pkcs11.CKA_DERIVE, "false", true},
-	{"modifiable", pkcs11.CKA_MODIFIABLE, "false", true},
-	{"copyable", pkcs11.CKA_COPYABLE, "false", true},
-	{"bytes", pkcs11.CKA_VALUE_LEN, strconv.Itoa(kek.Size), true},
-}
-
-const unknown = "unknown"
-
-// attributes reads each attribute by itself: a token that refuses one would
-// otherwise withhold all. What cannot be read is "unknown". The error is that of a
-// token that is not there.
-func (p *Provider) attributes(h pkcs11.ObjectHandle) (map[string]string, error) {
-	out := make(map[string]string, len(readBack))
-	for _, t := range readBack {
-		out[t.name] = unknown
-		a, err := p.ctx.GetAttributeValue(p.h, h, []*pkcs11.Attribute{pkcs11.NewAttribute(t.attr, nil)})
-		if isGone(err) || isLost(err) {
-			return nil, named(err)
-		}
-		if err != nil || len(a) != 1 {
-			continue
-		}
-		switch v := a[0].Value; {
-		case len(v) == 8: // a CK_ULONG
-			out[t.name] = strconv.FormatUint(binary.NativeEndian.Uint64(v), 10)
-		case bytes.Equal(v, []byte{1}):
-			out[t.name] = "true"
-		case bytes.Equal(v, []byte{0}):
-			out[t.name] = "false"
-		}
-	}
-	return out, nil
-}
-
 var ourForm = regexp.MustCompile(`^kek-[0-9a-f]{8}-v[0-9]+$`)
 
 // Ours implements provider.Provider.
 func (p *Provider) Ours(context.Context) ([]string, error) {
 	all, err := p.find(pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("list keys: %w", err)
 	}
 	var labels []string
 	for _, h := range all {
-		a, err := p.ctx.GetAttributeValue(p.h, h, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_LABEL, nil)})
-		if err != nil {
+		label, err := p.call.attribute(p.h, h, pkcs11.CKA_LABEL)
+		if err != nil && !is(err, pkcs11.CKR_BUFFER_TOO_SMALL) { // longer than any of ours
 			return nil, fmt.Errorf("read label of object %d: %w", h, named(err))
 		}
-		if label := string(a[0].Value); ourForm.MatchString(label) {
-			labels = append(labels, printable.Text(label))
+		if ourForm.Match(label) {
+			labels = append(labels, printable.Text(string(label)))
 		}
 	}
 	slices.Sort(labels)

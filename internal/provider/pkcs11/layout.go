@@ -40,9 +40,12 @@ func checkLayout(ctx reflect.Type) error {
 		return errLayout
 	}
 	const size = unsafe.Sizeof(uintptr(0))
-	for name, place := range map[string]uintptr{"C_Login": C.PLACE_C_LOGIN,
+	for name, place := range map[string]uintptr{
+		"C_GetSlotList": C.PLACE_C_GET_SLOT_LIST, "C_Login": C.PLACE_C_LOGIN,
+		"C_GetAttributeValue": C.PLACE_C_GET_ATTRIBUTE_VALUE, "C_FindObjects": C.PLACE_C_FIND_OBJECTS,
 		"C_EncryptInit": C.PLACE_C_ENCRYPT_INIT, "C_Encrypt": C.PLACE_C_ENCRYPT,
-		"C_DecryptInit": C.PLACE_C_DECRYPT_INIT, "C_Decrypt": C.PLACE_C_DECRYPT} {
+		"C_DecryptInit": C.PLACE_C_DECRYPT_INIT, "C_Decrypt": C.PLACE_C_DECRYPT,
+		"C_SignInit": C.PLACE_C_SIGN_INIT, "C_Sign": C.PLACE_C_SIGN} {
 		f, ok := list.FieldByName(name)
 		if !ok || f.Offset != unsafe.Offsetof(C.struct_ck_function_list{}.place)+place*size {
 			return errLayout

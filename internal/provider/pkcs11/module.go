@@ -5,7 +5,6 @@ package pkcs11
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/miekg/pkcs11"
@@ -86,39 +85,6 @@ func (p *Provider) mostSessions() int {
 		return int(n) - 1
 	}
 	return maxSessions
-}
-
-// findToken looks for the one initialized token of the label and, if given, the serial.
-func (p *Provider) findToken() error {
-	slots, err := p.ctx.GetSlotList(true)
-	if err != nil {
-		return fmt.Errorf("list slots: %w", named(err))
-	}
-	var serials []string
-	for _, slot := range slots {
-		info, err := p.ctx.GetTokenInfo(slot)
-		if err != nil {
-			return fmt.Errorf("read token in slot %d: %w", slot, named(err))
-		}
-		if info.Flags&pkcs11.CKF_TOKEN_INITIALIZED == 0 || info.Label != p.cfg.TokenLabel {
-			continue
-		}
-		if p.cfg.TokenSerial != "" && info.SerialNumber != p.cfg.TokenSerial {
-			continue
-		}
-		p.slot, p.info = slot, info
-		serials = append(serials, printable.Text(info.SerialNumber))
-	}
-	label := printable.Quote(p.cfg.TokenLabel)
-	switch {
-	case len(serials) == 0 && p.cfg.TokenSerial != "":
-		return fmt.Errorf("find token %s of serial %s: %w", label, printable.Quote(p.cfg.TokenSerial), provider.ErrNoToken)
-	case len(serials) == 0:
-		return fmt.Errorf("find token %s: %w", label, provider.ErrNoToken)
-	case len(serials) > 1:
-		return fmt.Errorf("find token %s: %w: serials %s", label, provider.ErrTokens, strings.Join(serials, ", "))
-	}
-	return nil
 }
 
 // Describe implements provider.Provider.

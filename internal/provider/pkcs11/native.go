@@ -19,10 +19,19 @@ static ck_ulong gcm(struct ck_function_list *f, ck_ulong session, ck_ulong key, 
 	struct ck_mechanism m = { CKM_AES_GCM, &p, sizeof p };
 	int init = encrypt ? PLACE_C_ENCRYPT_INIT : PLACE_C_DECRYPT_INIT;
 	int run = encrypt ? PLACE_C_ENCRYPT : PLACE_C_DECRYPT;
-	ck_ulong rv = ((ck_crypt_init)f->place[init])(session, &m, key);
+	ck_ulong room = *out_len, rv = ((ck_crypt_init)f->place[init])(session, &m, key);
 	if (rv != CKR_OK)
 		return rv;
-	return ((ck_crypt)f->place[run])(session, in, in_len, out, out_len);
+	return within(((ck_crypt)f->place[run])(session, in, in_len, out, out_len), out_len, room);
+}
+
+static ck_ulong sign(struct ck_function_list *f, ck_ulong session, ck_ulong mechanism, ck_ulong key,
+		ck_byte *in, ck_ulong in_len, ck_byte *out, ck_ulong *out_len) {
+	struct ck_mechanism m = { mechanism, NULL, 0 };
+	ck_ulong room = *out_len, rv = ((ck_crypt_init)f->place[PLACE_C_SIGN_INIT])(session, &m, key);
+	if (rv != CKR_OK)
+		return rv;
+	return within(((ck_crypt)f->place[PLACE_C_SIGN])(session, in, in_len, out, out_len), out_len, room);
 }
 
 // Re-wraps items one after the other: unwrap, wrap, unwrap again, compare. Many
@@ -55,7 +64,7 @@ static void rewrap_one(struct ck_function_list *f, ck_ulong session, ck_ulong to
 	if (it->rv != CKR_OK)
 		return;
 	it->step = REWRAP_AGAIN;
-	if (it->appended && it->out_len > it->new_len && it->out_len <= REWRAP_ROOM) {
+	if (it->appended && it->out_len > it->new_len) {
 		it->out_len -= it->new_len;
 		memcpy(it->iv, it->out + it->out_len, it->new_len);
 	}
@@ -86,13 +95,13 @@ static ck_ulong gcm_size(struct ck_function_list *f, ck_ulong session, ck_ulong 
 		ck_byte *iv, ck_ulong iv_len, ck_byte *in, ck_ulong in_len, ck_byte *out, ck_ulong *out_len, ck_ulong *size) {
 	struct ck_gcm_params p = { iv, iv_len, iv_len * 8, NULL, 0, 128 };
 	struct ck_mechanism m = { CKM_AES_GCM, &p, sizeof p };
-	ck_ulong rv = ((ck_crypt_init)f->place[PLACE_C_ENCRYPT_INIT])(session, &m, key);
+	ck_ulong room = *out_len, rv = ((ck_crypt_init)f->place[PLACE_C_ENCRYPT_INIT])(session, &m, key);
 	if (rv != CKR_OK)
 		return rv;
 	rv = ((ck_crypt)f->place[PLACE_C_ENCRYPT])(session, in, in_len, NULL, size);
 	if (rv != CKR_OK)
 		return rv;
-	return ((ck_crypt)f->place[PLACE_C_ENCRYPT])(session, in, in_len, out, out_len);
+	return within(((ck_crypt)f->place[PLACE_C_ENCRYPT])(session, in, in_len, out, out_len), out_len, room);
 }
 */
 import "C"
@@ -134,6 +143,17 @@ func (f functions) gcm(
 	n := C.ck_ulong(len(out))
 	err := asError(C.gcm(f.list, C.ck_ulong(s), C.ck_ulong(key), encrypt,
 		pointer(iv), C.ck_ulong(len(iv)), pointer(aad), C.ck_ulong(len(aad)),
+		pointer(in), C.ck_ulong(len(in)), pointer(out), &n))
+	return int(n), err
+}
+
+// sign is one signature by a mechanism without parameters into out, and returns how much of
+// it was filled.
+func (f functions) sign(
+	s pkcs11.SessionHandle, mechanism uint, key pkcs11.ObjectHandle, in, out []byte,
+) (int, error) {
+	n := C.ck_ulong(len(out))
+	err := asError(C.sign(f.list, C.ck_ulong(s), C.ck_ulong(mechanism), C.ck_ulong(key),
 		pointer(in), C.ck_ulong(len(in)), pointer(out), &n))
 	return int(n), err
 }
@@ -212,8 +232,11 @@ func pointer(b []byte) *C.ck_byte {
 }
 
 func asError(rv C.ck_ulong) error {
-	if rv == C.CKR_OK {
+	switch rv {
+	case C.CKR_OK:
 		return nil
+	case C.ANSWER_TOO_LONG:
+		return errTooLong
 	}
 	return pkcs11.Error(rv)
 }
