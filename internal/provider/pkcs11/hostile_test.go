@@ -128,6 +128,7 @@ func TestHostileProbe(t *testing.T) {
 	pkcs11test.NewTokens(t, pkcs11test.Label)
 	public := keyPair(t, "EC:prime256v1", "mine")
 	for i, c := range []struct{ modes, line, says string }{
+		{"hide-gcm,GetMechanismList+1:more100", "mechanism", "CKM_AES_GCM: CKR_MECHANISM_INVALID"},
 		{"Sign=1:more100000", "identity", "sign by ECDSA: " + tooLong},
 		{"Sign=1:unavailable", "identity", "sign by ECDSA: " + tooLong},
 	} {

@@ -72,16 +72,11 @@ const cloudHSM = pkcs11.CKM_VENDOR_DEFINED | pkcs11.CKM_AES_GCM
 
 // vendorGCM says what a token without CKM_AES_GCM has in its place.
 func (p *probe) vendorGCM() string {
-	all, err := p.ctx.GetMechanismList(p.slot)
+	_, err := p.ctx.GetMechanismInfo(p.slot, []*pkcs11.Mechanism{pkcs11.NewMechanism(cloudHSM, nil)})
 	if err != nil {
 		return ""
 	}
-	for _, m := range all {
-		if m.Mechanism == cloudHSM {
-			return "; it has CKM_CLOUDHSM_AES_GCM (0x80001087), which this version does not support"
-		}
-	}
-	return ""
+	return "; it has CKM_CLOUDHSM_AES_GCM (0x80001087), which this version does not support"
 }
 
 func (p *probe) makeKey() (string, error) {
