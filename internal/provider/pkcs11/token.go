@@ -29,7 +29,9 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider"
 )
 
-// findToken looks for the one initialized token of the label and, if given, the serial.
+// findToken looks for the one initialized token of the label and, if given, the serial. Both
+// are padded with spaces (PKCS#11 v2.40, 3.2 CK_TOKEN_INFO). A module that ends them with a
+// zero byte may leave anything after it, something else each time: the serial is pinned.
 func (p *Provider) findToken() error {
 	slots, err := p.call.slots()
 	if err != nil {
@@ -41,11 +43,14 @@ func (p *Provider) findToken() error {
 		if err != nil {
 			return fmt.Errorf("read token in slot %d: %w", slot, named(err))
 		}
-		if info.Flags&pkcs11.CKF_TOKEN_INITIALIZED == 0 || info.Label != p.cfg.TokenLabel {
+		if info.Flags&pkcs11.CKF_TOKEN_INITIALIZED == 0 || beforeZero(info.Label) != p.cfg.TokenLabel {
 			continue
 		}
-		if p.cfg.TokenSerial != "" && info.SerialNumber != p.cfg.TokenSerial {
+		if p.cfg.TokenSerial != "" && beforeZero(info.SerialNumber) != p.cfg.TokenSerial {
 			continue
+		}
+		if strings.Contains(info.Label+info.SerialNumber, "\x00") {
+			return fmt.Errorf("read token in slot %d: its label or its serial has zero bytes where spaces must be", slot)
 		}
 		p.slot, p.info = slot, info
 		serials = append(serials, printable.Text(info.SerialNumber))
@@ -60,6 +65,11 @@ func (p *Provider) findToken() error {
 		return fmt.Errorf("find token %s: %w: serials %s", label, provider.ErrTokens, strings.Join(serials, ", "))
 	}
 	return nil
+}
+
+func beforeZero(text string) string {
+	before, _, _ := strings.Cut(text, "\x00")
+	return before
 }
 
 // maxSlots bounds the slots of a module.
