@@ -7,6 +7,8 @@
 # at random, token and store gone for a minute, the module ended in every way in every
 # place, the second verifier on every specimen, every interrupted ceremony finished, a rotation
 # stopped on every page; some 30 minutes. With BRIEF=1 less of it, which is what .ci/run does.
+# Also the tests of provider/pkcs11 under the address sanitizer, with BRIEF=1 those with a
+# hostile module. It does not look for leaks: modules stay loaded.
 # make interrupted OLD=PROGRAM: interrupts the ceremonies of an older program again, for
 # TestInterrupted; docs/design.md says when.
 # make house: prints how long functions and files are, and how packages hang together.
@@ -38,6 +40,7 @@ mutate: testdeps
 
 torture: testdeps
 	$(GO) test -run TestDifferential ./internal/quorum -args -signatures $(if $(BRIEF),1000,20000)
+	ASAN_OPTIONS=detect_leaks=0 $(GO) test -asan $(if $(BRIEF),-run TestHostile) ./internal/provider/pkcs11
 	$(GO) test -timeout 1h -run TestAnyInterruptions ./internal/steps -args -seeds $(if $(BRIEF),25,500)
 	$(GO) test -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
 
