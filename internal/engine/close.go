@@ -20,7 +20,7 @@ func (e *engine) close(ctx context.Context) error {
 	e.show(func(v *View) {
 		v.Finals(e.log.State.Aborted())
 		v.N, v.Of = len(e.steps)+1, len(e.steps)+1
-		v.Details, v.Probe, v.Fleet, v.Progress, v.Waiting = e.since, nil, nil, nil, ""
+		v.Details, v.Probe, v.Fleet, v.Progress, v.Waiting = nil, nil, nil, nil, ""
 	})
 	c, err := f.gather(ctx)
 	if err != nil {

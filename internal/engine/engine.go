@@ -21,7 +21,7 @@ type engine struct {
 	resumed bool
 	aborts  bool              // the ceremony is being aborted
 	did     Facts             // what it had done by then
-	since   []Detail          // what people must know of the time since the end
+	warning string            // what people must know before they sign the end
 	answers map[string]string // of this run, by question: what was typed and taken
 	asks    []int             // the run of questions answered in this run, by step
 }

@@ -145,6 +145,10 @@ func (g *gathering) shown() Request {
 	case r.Purpose == quorum.Attend:
 		r.Rule = g.needs(g.Kind)
 	}
+	if names := g.site.History.WithoutFinal; r.Purpose == quorum.Attend && len(names) > 0 {
+		r.Warning = strings.Join(names, ", ") + " attended the last ceremony, and no final of theirs is in the store: " +
+			"they may not have signed, or somebody took it away"
+	}
 	return r
 }
 

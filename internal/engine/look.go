@@ -90,7 +90,7 @@ func (e *engine) leftSince() error {
 	if e.room.Alone() {
 		return ErrLeftSince
 	}
-	e.since = append(e.since, Detail{Name: "since the end", Value: ErrLeftSince.Error()})
+	e.warning = ErrLeftSince.Error()
 	return nil
 }
 

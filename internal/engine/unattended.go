@@ -17,6 +17,7 @@ type Unattended struct {
 	Report  func(string)
 	step    string
 	waiting string
+	warning string
 }
 
 var _ Room = (*Unattended)(nil)
@@ -60,6 +61,10 @@ func (n *Unattended) Consent(ctx context.Context, r Request) (Consent, error) {
 	if r.Note != "" {
 		n.Report(r.Note)
 	}
+	if r.Warning != n.warning && r.Warning != "" {
+		n.Report(r.Warning)
+	}
+	n.warning = r.Warning
 	if r.Purpose == quorum.Approve && r.Have() >= r.Need {
 		return Consent{}, ErrEnough
 	}

@@ -32,6 +32,8 @@ type History struct {
 	// Founding is the digest of the first final.txt.
 	Founding string
 	Counters quorum.Counters // of authenticators
+	// WithoutFinal attended the last ceremony, and no final of theirs is there.
+	WithoutFinal []string
 
 	first string // digest of the first roster
 }
@@ -65,6 +67,7 @@ func Read(ctx context.Context, log store.Log, closed []store.Ceremony) (History,
 		}
 		reports = append(reports, r)
 		h.Logs, h.Final, h.Files = append(h.Logs, r.State), c.Final, r.FinalFiles()
+		h.WithoutFinal = r.WithoutFinal()
 		maps.Copy(h.Counters, r.Counters())
 	}
 	if len(reports) == 0 {

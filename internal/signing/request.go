@@ -15,6 +15,7 @@ type Request struct {
 	Plan    []Effect
 	Digest  string // of the plan, or of final.txt
 	Last    string // the last final digest, which people compare with paper before they attend
+	Warning string // what people must know before they sign; empty: nothing
 	Note    string // why the last word was not taken
 	Dir     string // of the statements that are signed offline
 }

@@ -238,9 +238,30 @@ type telling struct {
 	told bool
 }
 
-func (r *telling) Show(v engine.View) {
-	for _, d := range v.Details {
-		r.told = r.told || v.Step == "finals" && d.Value == engine.ErrLeftSince.Error()
+func (r *telling) Consent(ctx context.Context, q engine.Request) (engine.Consent, error) {
+	r.told = r.told || q.Warning == engine.ErrLeftSince.Error()
+	return r.Unattended.Consent(ctx, q)
+}
+
+// TestFinalGone: somebody who attended the last ceremony has no final in the store: nobody
+// signed it, or somebody took it away. Those who attend the next one are told.
+func TestFinalGone(t *testing.T) {
+	t.Parallel()
+	parts, s := installed(t)
+	change(t, parts, "DELETE FROM kek_events WHERE name LIKE 'final.carol.%'")
+	var told string
+	room := consenting{Unattended: nobody(parts)}
+	room.consent = func(ctx context.Context, q engine.Request) (engine.Consent, error) {
+		if q.Purpose == quorum.Attend {
+			told = q.Warning
+		}
+		return room.Unattended.Consent(ctx, q)
+	}
+	if err := engine.Run(t.Context(), *s, room, steps.Generate(2)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(told, "carol attended the last ceremony, and no final") {
+		t.Errorf("told %q", told)
 	}
 }
 

@@ -130,6 +130,9 @@ func (p *signPrompt) enter() bool {
 func (p *signPrompt) body(_ engine.View, width int) []string {
 	r := p.q.q
 	lines := planLines(r, width)
+	if r.Warning != "" {
+		lines = append(append(para(alarm, " Note   ", r.Warning, width), ""), lines...)
+	}
 	whole := r.Purpose == engine.Attend || r.Purpose == engine.Join
 	for i, s := range r.Signers {
 		lines = append(lines, signerLine(s, i == p.who, p.enough(), whole))
