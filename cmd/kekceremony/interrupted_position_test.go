@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/quorum"
@@ -59,7 +60,7 @@ func (n snapshot) locate() (p position) {
 
 func (n snapshot) stopAgents(db store.Fleet) {
 	n.t.Helper()
-	heartbeats, err := db.Heartbeats(n.t.Context())
+	heartbeats, err := db.Heartbeats(n.t.Context(), time.Time{})
 	for _, b := range heartbeats {
 		b.Stopped, b.Proofs = true, nil
 		err = errors.Join(err, db.Heartbeat(n.t.Context(), b))

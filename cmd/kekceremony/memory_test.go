@@ -20,6 +20,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 	"unicode/utf16"
 
 	"golang.org/x/sys/unix"
@@ -282,7 +283,7 @@ func anyHeartbeat(t *testing.T, parts rehearsal.Parts) {
 	t.Helper()
 	db := openStore(t, parts)
 	reports := func() bool {
-		all, err := db.Heartbeats(t.Context())
+		all, err := db.Heartbeats(t.Context(), time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}

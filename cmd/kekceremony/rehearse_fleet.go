@@ -80,7 +80,7 @@ func (r *rehearsed) awaitHeartbeats(ctx context.Context, c *crew) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		heartbeats, err := db.Heartbeats(ctx)
+		heartbeats, err := db.Heartbeats(ctx, time.Time{})
 		if err != nil {
 			return err
 		}

@@ -172,7 +172,7 @@ func (s scene) awaitHeartbeat(pid int) {
 	tick, guard := time.NewTicker(20*time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for {
-		heartbeats, err := db.Heartbeats(s.t.Context())
+		heartbeats, err := db.Heartbeats(s.t.Context(), time.Time{})
 		if err != nil {
 			s.t.Fatal(err)
 		}

@@ -104,6 +104,9 @@ func writeStatus(w io.Writer, st status.Status) error {
 	for _, p := range st.Fleet {
 		row(heads(), processRow(p))
 	}
+	if st.More {
+		row(heads(), "more silent processes")
+	}
 	for _, m := range st.Missing {
 		row(heads(), "missing: only "+m)
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -41,7 +43,7 @@ func (e *engine) perform(ctx context.Context, s Step) error {
 		if d := failure.Deviation; d != nil && choice.Decided != "" {
 			if err := e.deviate(ctx, s.Name, Facts{transcript.FactWhat: d.What,
 				transcript.FactExpected: printable.Text(d.Expected), transcript.FactSeen: printable.Text(d.Seen),
-				transcript.FactDecided: printable.Text(choice.Decided), transcript.FactBy: "those who sign the plan"}); err != nil {
+				transcript.FactDecided: printable.Text(choice.Decided), transcript.FactBy: e.standBehind(s)}); err != nil {
 				return err
 			}
 			continue
@@ -57,6 +59,18 @@ func (e *engine) perform(ctx context.Context, s Step) error {
 			}
 		}
 	}
+}
+
+// standBehind says who stands behind a deviation: the plan of a later approval names it, and
+// the end counts it.
+func (e *engine) standBehind(s Step) string {
+	at := slices.IndexFunc(e.steps, func(other Step) bool { return other.Name == s.Name })
+	if slices.ContainsFunc(e.steps[at+1:], func(later Step) bool {
+		return later.Gather != nil && later.Gather.Purpose == quorum.Approve
+	}) {
+		return "those who sign the plan"
+	}
+	return "those who sign the end"
 }
 
 // choose asks until a reason to continue says something.

@@ -35,11 +35,14 @@ type Process struct {
 	Trouble string        `json:"trouble,omitempty"` // printable
 }
 
-// Table is the fleet at one moment. Processes that stopped are left out.
+// Table is the fleet at one moment: every live process, and some of the silent ones.
+// Processes that stopped are left out.
 type Table struct {
 	Target    kek.Version `json:"target"`
 	Processes []Process   `json:"processes"`
 	Missing   []string    `json:"missing,omitempty"` // roles with fewer live processes than expected
+	More      bool        `json:"more,omitempty"`    // there are more silent processes than these
+	Now       time.Time   `json:"-"`                 // of the store's clock
 }
 
 // Look reads the heartbeats and judges them.
@@ -48,13 +51,17 @@ func Look(ctx context.Context, s store.Fleet, r Rule) (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
-	heartbeats, err := s.Heartbeats(ctx)
+	heartbeats, err := s.Heartbeats(ctx, now.Add(-r.Live))
 	if err != nil {
 		return Table{}, err
 	}
-	t := Table{Target: r.Target}
+	silent, err := s.Silent(ctx, now.Add(-r.Live), "", shown+1)
+	if err != nil {
+		return Table{}, err
+	}
+	t := Table{Target: r.Target, Now: now, More: len(silent) > shown}
 	live := map[string]int{}
-	for _, b := range heartbeats {
+	for _, b := range append(heartbeats, silent[:min(len(silent), shown)]...) {
 		if b.Stopped {
 			continue
 		}
@@ -78,7 +85,7 @@ func Look(ctx context.Context, s store.Fleet, r Rule) (Table, error) {
 func (r Rule) judge(b store.Heartbeat, now time.Time) Process {
 	proof := Proof(r.Canary, r.Chain, r.Target, b)
 	p := Process{
-		Name:    printable.Text(b.Process),
+		Name:    nameOf(b),
 		Role:    printable.Text(b.Role),
 		Current: b.Current,
 		Has:     subtle.ConstantTimeCompare([]byte(proof), []byte(b.Proofs[r.Target])) == 1,
@@ -123,13 +130,13 @@ func (t Table) Behind() string {
 
 // among names the live processes for which ok does not hold.
 func (t Table) among(ok func(Process) bool) string {
-	var names []string
+	var names printable.List
 	for _, p := range t.Live() {
 		if !ok(p) {
 			names = append(names, p.Name)
 		}
 	}
-	return strings.Join(names, ", ")
+	return names.Brief()
 }
 
 // Live lists the live processes.
@@ -137,14 +144,10 @@ func (t Table) Live() []Process {
 	return slices.DeleteFunc(slices.Clone(t.Processes), func(p Process) bool { return p.Silent })
 }
 
-// Silent names the processes that ended without a word. Somebody must account
-// for them: they may come back without the target.
-func (t Table) Silent() string {
-	var names []string
-	for _, p := range t.Processes {
-		if p.Silent {
-			names = append(names, p.Name)
-		}
+// LiveNames are the names of the live processes.
+func (t Table) LiveNames() (names printable.List) {
+	for _, p := range t.Live() {
+		names = append(names, p.Name)
 	}
-	return strings.Join(names, ", ")
+	return names
 }

@@ -33,6 +33,7 @@ type Status struct {
 	Envelopes []FieldStatus   `json:"envelopes"`
 	Excluded  int             `json:"excluded,omitempty"` // of them: the last rotation may have left them
 	Fleet     []ProcessStatus `json:"fleet"`
+	More      bool            `json:"fleet_more,omitempty"`    // there are more silent processes
 	Missing   []string        `json:"fleet_missing,omitempty"` // roles with too few live processes
 	Last      *CeremonyStatus `json:"last_ceremony,omitempty"`
 	Due       []Due           `json:"due"`
@@ -96,6 +97,10 @@ type Site struct {
 	Find func(context.Context, kek.Version) error
 }
 
+// shown is how many silent processes are listed: anyone who can write heartbeats can write as
+// many as he likes.
+const shown = 20
+
 // Look reads the status of a site's store.
 func Look(ctx context.Context, s Site) (Status, error) {
 	st := Status{
@@ -156,9 +161,17 @@ func (st *Status) fleet(ctx context.Context, s Site) error {
 	if err != nil {
 		return err
 	}
-	heartbeats, err := s.Store.Heartbeats(ctx)
+	heartbeats, err := s.Store.Heartbeats(ctx, now.Add(-s.Live))
+	if err != nil {
+		return err
+	}
+	silent, err := s.Store.Silent(ctx, now.Add(-s.Live), "", shown+1)
+	if err != nil {
+		return err
+	}
+	st.More = len(silent) > shown
 	live := map[string]int{}
-	for _, b := range heartbeats {
+	for _, b := range append(heartbeats, silent[:min(len(silent), shown)]...) {
 		if b.Stopped {
 			continue
 		}
@@ -182,7 +195,7 @@ func (st *Status) fleet(ctx context.Context, s Site) error {
 			st.Missing = append(st.Missing, fmt.Sprintf("%d of %d %s", live[role], s.Expect[role], role))
 		}
 	}
-	return err
+	return nil
 }
 
 func (st *Status) ceremony(ctx context.Context, s Site) error {

@@ -19,7 +19,11 @@ func acknowledge() Step {
 			}
 			defer w.close()
 			t, err := w.until(ctx, d, fleet.Table.Behind)
-			return Facts{"writers": processes(t)}, err
+			if err != nil {
+				return nil, err
+			}
+			facts := Facts{}
+			return facts, name(s, facts, "writers", t.LiveNames())
 		},
 	}
 }

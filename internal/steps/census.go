@@ -31,6 +31,9 @@ func census() Step {
 						return nil, err
 					}
 				}
+				if err := noneFellSilent(ctx, s, f); err != nil {
+					return nil, err
+				}
 				due, err := countDue(ctx, s, f.Version(transcript.FactTo), f.Excluded())
 				if err != nil {
 					return nil, err

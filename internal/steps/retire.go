@@ -2,7 +2,9 @@ package steps
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -33,10 +35,24 @@ func retire() Step {
 						err = s.Store.MoveKEK(ctx, v, store.Live, store.Retired)
 					}
 				}
-				return nil, err
+				if err != nil {
+					return nil, err
+				}
+				return forget(ctx, s, f)
 			},
 		},
 	}
+}
+
+// forget deletes the heartbeats that people have accounted for, and those of processes that
+// stopped before: the next gate need not read them.
+func forget(ctx context.Context, s *Site, f Facts) (Facts, error) {
+	before, err := gateOf(s, f)
+	if err != nil {
+		return nil, err
+	}
+	n, err := s.Store.Forget(ctx, before)
+	return Facts{"forgotten": fmt.Sprintf("%d heartbeats not seen since %s", n, before.Format(time.RFC3339))}, err
 }
 
 // others lists the versions but one, by state.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -64,12 +63,12 @@ func countFields(ctx context.Context, s *Site, to kek.Version) (Facts, error) {
 		return nil, err
 	}
 	due := 0
-	var fields []string
+	var fields printable.List
 	for _, c := range counts {
 		fields = append(fields, fmt.Sprintf("%s v%d %d", c.Field, c.Version, c.N))
 		if c.Version != to {
 			due += c.N
 		}
 	}
-	return Facts{"places": strings.Join(fields, "; "), "due": strconv.Itoa(due)}, nil
+	return Facts{"places": fields.Text(), "due": strconv.Itoa(due)}, nil
 }

@@ -172,8 +172,15 @@ type Fleet interface {
 	Now(context.Context) (time.Time, error)
 	// Heartbeat writes b over the process's last heartbeat and sets Seen.
 	Heartbeat(ctx context.Context, b Heartbeat) error
-	// Heartbeats returns the last heartbeat of every process, by Process.
-	Heartbeats(context.Context) ([]Heartbeat, error)
+	// Heartbeats returns the last heartbeat of every process that was seen since a time, by
+	// Process. It reads an index, not every row.
+	Heartbeats(ctx context.Context, since time.Time) ([]Heartbeat, error)
+	// Silent returns, by Process, at most limit heartbeats of processes after a name that
+	// were not seen since a time and never said that they stopped.
+	Silent(ctx context.Context, since time.Time, after string, limit int) ([]Heartbeat, error)
+	// Forget deletes the heartbeats of processes that were not seen since a time, and says
+	// how many.
+	Forget(ctx context.Context, since time.Time) (int, error)
 }
 
 // Held is an envelope as the re-wrap sees it: without its payload. What only

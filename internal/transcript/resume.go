@@ -67,6 +67,9 @@ func (w *Writer) recover(ctx context.Context) (cut Facts, err error) {
 	}
 	for _, e := range w.Events {
 		w.prev = e.Head()
+		if line, err := e.Line(); err == nil {
+			w.use(e, line)
+		}
 		if err := w.embedded(e); err != nil {
 			return nil, err
 		}

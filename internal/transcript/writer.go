@@ -21,6 +21,8 @@ var (
 	ErrLocked = errors.New("another console on this machine is running this ceremony")
 	ErrForked = errors.New("the bundle and the store differ")
 	ErrClosed = errors.New("the log is closed")
+	// ErrFull: with this line there would be no room for people to end the ceremony.
+	ErrFull = errors.New("too large for a transcript")
 )
 
 // Writer appends to one bundle and its fence. It is the only writer: it holds
@@ -39,6 +41,8 @@ type Writer struct {
 	fence    Fence
 	now      func() time.Time
 	prev     string
+	files    int   // that the events take beside the log, and
+	size     int   // bytes of all
 	ended    error // after a failed Append nobody knows what the fence holds
 }
 
@@ -99,14 +103,52 @@ func (w *Writer) Append(ctx context.Context, kind Kind, step string, facts Facts
 		return e, err
 	}
 	state, err := w.State.Advance(e)
+	if err == nil {
+		err = w.room(e, line)
+	}
 	if err != nil {
 		return e, fmt.Errorf("write event %d: %w", e.Seq, err)
 	}
 	if w.ended = w.append(ctx, e, line); w.ended == nil {
 		w.Events, w.State, w.prev = append(w.Events, e), state, Digest(line)
+		w.use(e, line)
 		w.ended = w.embedded(e)
 	}
 	return e, w.ended
+}
+
+// The room that is kept free in a bundle for the lines and files with which people end or
+// abort a ceremony, however it went.
+const (
+	endBytes = 1 << 20
+	endFiles = 400
+)
+
+// room refuses a line that would leave too little of a bundle for its end: a transcript that
+// a verifier would refuse for its size is never written (promise 8).
+func (w *Writer) room(e Event, line []byte) error {
+	bytes, files := maxBundle, maxFiles
+	switch e.Kind {
+	case Asked, Signed, Gathered, Waiting, Resumed, Closed:
+	default:
+		bytes, files = maxBundle-endBytes, maxFiles-endFiles
+	}
+	n, size := w.with(e, line)
+	if size > bytes || n > files {
+		return fmt.Errorf("a %s line of %d bytes: %w", e.Kind, len(line), ErrFull)
+	}
+	return nil
+}
+
+// use counts what a line and its files take.
+func (w *Writer) use(e Event, line []byte) { w.files, w.size = w.with(e, line) }
+
+func (w *Writer) with(e Event, line []byte) (files, size int) {
+	files, size = w.files, w.size+len(line)
+	for _, data := range e.files() {
+		files, size = files+1, size+len(data)
+	}
+	return files, size
 }
 
 // append puts a line on the disk and into the fence, and on the disk that it is there.

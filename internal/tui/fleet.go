@@ -33,6 +33,9 @@ func fleetTable(v engine.View) []string {
 	for _, p := range t.Processes {
 		lines = append(lines, "   "+processLine(p, *t))
 	}
+	if t.More {
+		lines = append(lines, "   more silent processes")
+	}
 	return lines
 }
 

@@ -317,7 +317,7 @@ func TestAgentWithoutKeeper(t *testing.T) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for guard := time.After(4 * time.Minute); ; {
-		heartbeats, err := db.Heartbeats(t.Context())
+		heartbeats, err := db.Heartbeats(t.Context(), time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}

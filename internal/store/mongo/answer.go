@@ -153,9 +153,12 @@ func (s *Store) find(ctx context.Context, collection string, id, into any) error
 }
 
 // list decodes all documents that match, by _id.
-func list[T any](ctx context.Context, s *Store, collection string, filter bson.D) (all []T, err error) {
+func list[T any](
+	ctx context.Context, s *Store, collection string, filter bson.D, more ...options.Lister[options.FindOptions],
+) (all []T, err error) {
 	err = s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
-		cursor, err := s.db.Collection(collection).Find(ctx, filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
+		byID := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}})
+		cursor, err := s.db.Collection(collection).Find(ctx, filter, append(more, byID)...)
 		if err != nil {
 			return err
 		}

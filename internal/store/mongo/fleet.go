@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -64,11 +65,50 @@ func (s *Store) Heartbeat(ctx context.Context, b store.Heartbeat) error {
 }
 
 // Heartbeats implements store.Fleet.
-func (s *Store) Heartbeats(ctx context.Context) ([]store.Heartbeat, error) {
-	docs, err := list[heartbeatDoc](ctx, s, heartbeats, bson.D{})
+func (s *Store) Heartbeats(ctx context.Context, since time.Time) ([]store.Heartbeat, error) {
+	docs, err := list[heartbeatDoc](ctx, s, heartbeats, bson.D{{Key: "seen", Value: bson.D{{Key: "$gte", Value: since}}}})
 	if err != nil {
 		return nil, fmt.Errorf("read process_heartbeats: %w", err)
 	}
+	return read(docs), nil
+}
+
+// Silent implements store.Fleet. A document that says nothing of a time is of a silent one.
+func (s *Store) Silent(ctx context.Context, since time.Time, after string, limit int) ([]store.Heartbeat, error) {
+	docs, err := list[heartbeatDoc](ctx, s, heartbeats, bson.D{
+		{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}},
+		{Key: "seen", Value: notSince(since)},
+		{Key: "stopped", Value: bson.D{{Key: "$ne", Value: true}}},
+	}, options.Find().SetLimit(int64(limit)))
+	if err != nil {
+		return nil, fmt.Errorf("read process_heartbeats: %w", err)
+	}
+	return read(docs), nil
+}
+
+// Forget implements store.Fleet. It is not done again after a lost answer: the next one is.
+func (s *Store) Forget(ctx context.Context, since time.Time) (int, error) {
+	result, err := s.db.Collection(heartbeats).DeleteMany(ctx, bson.D{{Key: "seen", Value: notSince(since)}})
+	if err != nil {
+		return 0, fmt.Errorf("delete from process_heartbeats: %w", s.safe(err))
+	}
+	return int(result.DeletedCount), nil
+}
+
+func notSince(t time.Time) bson.D {
+	return bson.D{{Key: "$not", Value: bson.D{{Key: "$gte", Value: t}}}}
+}
+
+// indexHeartbeats has what a gate asks every second read an index.
+func (s *Store) indexHeartbeats(ctx context.Context) error {
+	return s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+		_, err := s.db.Collection(heartbeats).Indexes().CreateOne(ctx,
+			driver.IndexModel{Keys: bson.D{{Key: "seen", Value: 1}}})
+		return err
+	})
+}
+
+func read(docs []heartbeatDoc) []store.Heartbeat {
 	all := make([]store.Heartbeat, len(docs))
 	for i, d := range docs {
 		all[i] = store.Heartbeat{
@@ -92,5 +132,5 @@ func (s *Store) Heartbeats(ctx context.Context) ([]store.Heartbeat, error) {
 			}
 		}
 	}
-	return all, nil
+	return all
 }

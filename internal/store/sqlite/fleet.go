@@ -37,19 +37,47 @@ func (s *Store) Heartbeat(ctx context.Context, b store.Heartbeat) error {
 }
 
 // Heartbeats implements store.Fleet.
-func (s *Store) Heartbeats(ctx context.Context) ([]store.Heartbeat, error) {
-	heartbeats, err := collect(ctx, s.db, func(r *sql.Rows) (b store.Heartbeat, err error) {
-		var seen, data string
-		if err = r.Scan(&seen, &data); err == nil {
-			err = json.Unmarshal([]byte(data), &b)
-		}
-		if err == nil {
-			b.Seen, err = time.Parse(time.RFC3339Nano, seen)
-		}
-		return b, err
-	}, `SELECT seen, beat FROM process_heartbeats ORDER BY id`)
+func (s *Store) Heartbeats(ctx context.Context, since time.Time) ([]store.Heartbeat, error) {
+	all, err := collect(ctx, s.db, heartbeat, `SELECT seen, beat FROM process_heartbeats WHERE seen >= ? ORDER BY id`,
+		stamp(since))
 	if err != nil {
 		return nil, fmt.Errorf("read process_heartbeats: %w", err)
 	}
-	return heartbeats, nil
+	return all, nil
+}
+
+// Silent implements store.Fleet.
+func (s *Store) Silent(ctx context.Context, since time.Time, after string, limit int) ([]store.Heartbeat, error) {
+	all, err := collect(ctx, s.db, heartbeat, `SELECT seen, beat FROM process_heartbeats
+		WHERE seen < ? AND id > ? AND json_extract(beat, '$.Stopped') IS NOT 1 ORDER BY id LIMIT ?`,
+		stamp(since), after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read process_heartbeats: %w", err)
+	}
+	return all, nil
+}
+
+// Forget implements store.Fleet.
+func (s *Store) Forget(ctx context.Context, since time.Time) (int, error) {
+	result, err := s.db.ExecContext(ctx, `DELETE FROM process_heartbeats WHERE seen < ?`, stamp(since))
+	if err != nil {
+		return 0, fmt.Errorf("delete from process_heartbeats: %w", err)
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
+
+// stamp is a time as now writes it.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// heartbeat reads a row of the time and the text.
+func heartbeat(r *sql.Rows) (b store.Heartbeat, err error) {
+	var seen, data string
+	if err = r.Scan(&seen, &data); err == nil {
+		err = json.Unmarshal([]byte(data), &b)
+	}
+	if err == nil {
+		b.Seen, err = time.Parse(time.RFC3339Nano, seen)
+	}
+	return b, err
 }

@@ -41,3 +41,4 @@ CREATE TABLE IF NOT EXISTS process_heartbeats (
   seen TEXT NOT NULL,
   beat TEXT NOT NULL
 ) STRICT;
+CREATE INDEX IF NOT EXISTS process_heartbeats_seen ON process_heartbeats (seen);

@@ -201,7 +201,7 @@ func testHeartbeats(t *testing.T, b Backend) {
 	want(t, "heartbeat", s.Heartbeat(ctx, heartbeat), nil)
 	after, err := s.Now(ctx)
 	want(t, "clock", err, nil)
-	got, err := s.Heartbeats(ctx)
+	got, err := s.Heartbeats(ctx, time.Time{})
 	want(t, "list", err, nil)
 	if len(got) != 2 || got[0].Seen.Before(before.Add(-time.Second)) || got[0].Seen.After(after.Add(time.Second)) {
 		t.Fatalf("between %s and %s: %+v", before, after, got)
@@ -209,6 +209,40 @@ func testHeartbeats(t *testing.T, b Backend) {
 	heartbeat.Seen = got[0].Seen
 	same(t, "heartbeat", got[0], heartbeat)
 	same(t, "process", got[1].Process, "host/app/2/x")
+
+	stopped := store.Heartbeat{Process: "host/app/3/x", Stopped: true}
+	want(t, "heartbeat", s.Heartbeat(ctx, stopped), nil)
+	later := after.Add(time.Hour)
+	for _, c := range []struct {
+		since time.Time
+		after string
+		limit int
+		names []string
+	}{
+		{later, "", 9, []string{"host/app/1/x", "host/app/2/x"}},
+		{later, "", 1, []string{"host/app/1/x"}},
+		{later, "host/app/1/x", 9, []string{"host/app/2/x"}},
+		{before.Add(-time.Hour), "", 9, nil},
+	} {
+		silent, err := s.Silent(ctx, c.since, c.after, c.limit)
+		want(t, "silent", err, nil)
+		var names []string
+		for _, b := range silent {
+			names = append(names, b.Process)
+		}
+		same(t, "silent", names, c.names)
+	}
+	live, err := s.Heartbeats(ctx, later)
+	want(t, "live", err, nil)
+	same(t, "live", len(live), 0)
+	for _, c := range []struct {
+		since time.Time
+		n     int
+	}{{before.Add(-time.Hour), 0}, {later, 3}, {later, 0}} {
+		n, err := s.Forget(ctx, c.since)
+		want(t, "forget", err, nil)
+		same(t, "forgotten", n, c.n)
+	}
 	if name := fmt.Sprint(s.Describe()); name == "" {
 		t.Error("the store has no name")
 	}
