@@ -48,13 +48,13 @@ VERDICTS = ("followed", "deviations", "disagree")
 class Fault(Exception):
     """A rule that a bundle breaks ("bad"), or what it lacks ("incomplete")."""
 
-    def __init__(self, rule, why, standing="bad"):
+    def __init__(self, rule, why, standing):
         super().__init__(f"{standing}: {rule}: {why}")
         self.standing = standing
 
-def need(holds, rule, why):
+def need(holds, rule, why, standing="bad"):
     if not holds:
-        raise Fault(rule, why)
+        raise Fault(rule, why, standing)
 
 def digest(data):
     return hashlib.sha256(data).hexdigest()
@@ -63,7 +63,10 @@ def digest(data):
 
 def read_bundle(path):
     """Every file of a bundle. No link is followed, and not more read than a bundle may have."""
-    folder, files, size = os.open(path, os.O_RDONLY | os.O_DIRECTORY), {}, 0
+    try:
+        folder, files, size = os.open(path, os.O_RDONLY | os.O_DIRECTORY), {}, 0
+    except OSError as err:
+        raise Fault("files", err.strerror, "bad")
     try:
         owner, names = os.fstat(folder).st_uid, sorted(os.listdir(folder))
         need(len(names) <= MAX_FILES, "files", "more than 2,000 files")
@@ -79,8 +82,8 @@ def read_bundle(path):
             size += len(files[name])
             need(size <= MAX_BYTES, "files", "more than 8 MiB")
         return files
-    except OSError as err:  # a link, a directory
-        raise Fault("files", f"{err.filename!a}: {err.strerror}")
+    except OSError as err:  # a link, or a directory
+        raise Fault("files", f"{err.filename!a}: {err.strerror}", "bad")
     finally:
         os.close(folder)
 
@@ -360,7 +363,7 @@ class Walk:
         for r in self.requests:
             if r.counts and r.event.step == e.step:
                 return r
-        raise Fault("order", f"{e.where}: step {e.step}: nothing was asked")
+        raise Fault("order", f"{e.where}: step {e.step}: nothing was asked", "bad")
 
     def asked_of(self, r, person):
         """The statement, rebuilt (the section "Statements")."""
@@ -408,7 +411,7 @@ class Walk:
         try:
             key, made_in, algorithm, flags = parse_armor(armor)
         except ValueError:
-            raise Fault(rule, f"{where}: not a signature as ssh-keygen writes it")
+            raise Fault(rule, f"{where}: not a signature as ssh-keygen writes it", "bad")
         need(key == person.blob and made_in == space.encode(), rule,
              f"{where}: made with another key, or in another namespace")
         self.signatures.append((rule, where, (person, space, moment, text, armor)))
@@ -493,13 +496,11 @@ class Walk:
 # Rule "finals": the end of the section "Statements".
 
 def check_finals(walk, files):
-    """Check final.txt and each final; what lacks is told last."""
+    """Check final.txt and each final. Returns what lacks, if anything."""
     first, last, lacks = walk.opened, walk.last, []
-    if not walk.closed:
-        need("final.txt" not in files, "finals", "final.txt, but the log is not closed")
-        raise Fault("finals", "the log is not closed", "incomplete")
+    need(walk.closed or "final.txt" not in files, "finals", "final.txt of an open log")
     if "final.txt" not in files:
-        raise Fault("finals", "no final.txt", "incomplete")
+        return "no final.txt"
     core = statement("kekceremony final v1", [
         *((name, first.fact(name)) for name in ("chain", "ceremony", "kind", "mode")),
         ("events", last.seq + 1), ("head", last.digest), ("roster", walk.roster.sum),
@@ -519,8 +520,7 @@ def check_finals(walk, files):
     agree = agreeing(walk, files)
     if agree < walk.roster.quorum:
         lacks.append(f"{agree} of {walk.roster.quorum} agree")
-    if lacks:
-        raise Fault("finals", lacks[0], "incomplete")
+    return "; ".join(lacks)
 
 def agreeing(walk, files):
     """How many who may approve signed another verdict than disagree."""
@@ -544,23 +544,16 @@ class Bundle:
         self.files = read_bundle(self.path)
         events, torn = parse_log(self.files["events.jsonl"])
         need(not torn or "final.txt" not in self.files, "log", "bytes after the last line feed")
-        if not events:
-            raise Fault("log", "it has no line", "incomplete")
-        self.walk, lack = Walk(events), None
+        need(events, "log", "it has no line", "incomplete")
+        self.walk = Walk(events)
         check_files(self.files, self.walk)
-        try:
-            check_finals(self.walk, self.files)
-        except Fault as fault:
-            if fault.standing == "bad":
-                raise
-            lack = Fault("log", "the last line is torn", "incomplete") if torn else fault
+        lacks, asked = check_finals(self.walk, self.files), self.walk.signatures
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            asked = self.walk.signatures
             answers = list(pool.map(lambda s: keygen_accepts(*s[2]), asked))
         for (rule, where, _), accepted in zip(asked, answers):
             need(accepted, rule, f"{where}: stock ssh-keygen refuses the signature")
-        if lack:
-            raise lack
+        need(not torn, "log", "the last line is torn", "incomplete")
+        need(not lacks, "finals", lacks, "incomplete")
 
     def fact(self, name):
         return self.walk.opened.fact(name)
@@ -573,8 +566,7 @@ class Bundle:
 def check_chain(bundles):
     need(bundles, "chain", "no bundle")
     for b in bundles:
-        if not b.walk:
-            raise Fault("chain", f"{b.path!a}: it has no line", "incomplete")
+        need(b.walk, "chain", f"{b.path!a}: it has no line", "incomplete")
     bundles = sorted(bundles, key=lambda b: int(b.fact("ceremony")))
     prevs = [b.walk.opened.prev for b in bundles]
     need(len(set(prevs)) == len(prevs), "chain", "a fork: two have the same prev")
@@ -614,23 +606,29 @@ def check_expected(bundles, paper):
     need(paper in known, "expect", f"no final digest and no chain is {paper}")
 
 def main(args):
-    papers, chain = [], False
+    papers, chain, standings = [], False, []
     while args and args[0].startswith("--"):
         option, *args = args
-        if option == "--chain":
-            chain = True
-        elif option == "--expect" and args and is_paper(args[0]):
+        chain = chain or option == "--chain"
+        if option == "--expect" and args:
             papers.append("".join(args.pop(0).split()).lower())
-        else:
+        elif option != "--chain":
             args = []
-    if not args or not all(map(os.path.isdir, args)):
+    papers_good = all(re.fullmatch("[0-9a-f]{32}|[0-9a-f]{64}", paper) for paper in papers)
+    if not args or not papers_good or not all(map(os.path.exists, args)):
         print(__doc__, file=sys.stderr)
         return 64
-    standings = []
+
+    def tell(fault, before=""):
+        standings.append(fault.standing if fault else "good")
+        print(f"{before}{fault or 'good'}")
+
     for paths in [bundles_of(folder) for folder in args] if chain else [args]:
         bundles = [Bundle(path) for path in paths]
         for b in bundles:
-            tell(b.fault, f"{b.path}: " if chain or len(args) > 1 else "", standings)
+            plain = b.path.isascii() and b.path.isprintable()
+            path = f"{b.path if plain else ascii(b.path)}: "
+            tell(b.fault, path if chain or len(paths) > 1 else "")
         checks = [(check_expected, bundles, paper) for paper in papers]
         if chain and "bad" not in [b.standing for b in bundles]:
             checks.insert(0, (check_chain, bundles))
@@ -638,20 +636,13 @@ def main(args):
             try:
                 check(*given)
             except Fault as fault:
-                tell(fault, "", standings)
+                tell(fault)
     return 4 if "bad" in standings else 5 if "incomplete" in standings else 0
-
-def is_paper(text):
-    return re.fullmatch("[0-9a-f]{32}|[0-9a-f]{64}", "".join(text.split()).lower())
 
 def bundles_of(folder):
     """The bundles in a directory. What is no bundle is foreign, and so is a link."""
     paths = sorted(e.path for e in os.scandir(folder) if e.is_dir(follow_symlinks=False))
     return [path for path in paths if os.path.lexists(os.path.join(path, "events.jsonl"))]
-
-def tell(fault, before, standings):
-    print(f"{before}{fault or 'good'}")
-    standings.append(fault.standing if fault else "good")
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
