@@ -110,6 +110,9 @@ class Event:
     def fact(self, name):
         return self.facts.get(name, "")
 
+    def need(self, holds, rule, why):
+        need(holds, rule, f"{self.where}: {why}")
+
 def encode(value):
     """The one encoding of an event. An error tells that there is none."""
     def text(t):
@@ -155,23 +158,22 @@ def parse_log(data):
     torn, events = lines.pop() != b"", []
     for number, line in enumerate(lines):
         e = parse_line(line + b"\n", number + 1)
-        need(e.seq == number, "log", f"{e.where}: its seq is not {number}")
-        need((e.kind == "opened") == (number == 0), "log", f"{e.where} is {e.kind}")
+        e.need(e.seq == number, "log", f"its seq is not {number}")
+        e.need((e.kind == "opened") == (number == 0), "log", f"is {e.kind}")
         if events:
-            need(e.prev == events[-1].digest, "log", f"{e.where}: not the digest before")
-            need(events[-1].kind != "closed", "log", f"{e.where} follows the closed line")
+            e.need(e.prev == events[-1].digest, "log", "not the digest before")
+            e.need(events[-1].kind != "closed", "log", "follows the closed line")
         events.append(e)
     if events:
         check_first(events[0])
     return events, torn
 
 def check_first(e):
-    need(e.fact("format") in FORMATS, "log", f"format {e.fact('format')}")
-    need(re.fullmatch("[0-9a-f]{32}", e.fact("chain")), "log", f"chain {e.fact('chain')}")
-    need(e.fact("mode") in ("production", "rehearsal"), "log", f"mode {e.fact('mode')}")
     number = e.fact("ceremony")
-    need(re.fullmatch("[1-9][0-9]{0,18}", number) and int(number) < 1 << 63, "log",
-         f"ceremony {number}")
+    e.need(e.fact("format") in FORMATS, "log", "its format")
+    e.need(re.fullmatch("[0-9a-f]{32}", e.fact("chain")), "log", "its chain")
+    e.need(e.fact("mode") in ("production", "rehearsal"), "log", "its mode")
+    e.need(re.fullmatch("[1-9][0-9]{0,18}", number) and int(number) < 1 << 63, "log", "its number")
 
 # Rule "roster": the section "Roster".
 
@@ -227,11 +229,14 @@ class Roster:
 @functools.lru_cache(maxsize=None)
 def keygen_reads(kind, key, fingerprint):
     """Does stock ssh-keygen take this for a key of this type, and long enough?"""
-    done = subprocess.run(["ssh-keygen", "-l", "-f", "-"], input=f"{kind} {key}\n".encode(),
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60)
+    done = keygen(["-l", "-f", "-"], f"{kind} {key}\n".encode())
     bits, printed = (done.stdout.decode("ascii", "replace").split() + ["0", ""])[:2]
-    return done.returncode == 0 and printed == fingerprint and (
-        kind != "ssh-rsa" or int(bits) >= 2048)
+    long = kind != "ssh-rsa" or int(bits) >= 2048
+    return done.returncode == 0 and printed == fingerprint and long
+
+def keygen(args, data):
+    return subprocess.run(["ssh-keygen", *args], input=data, timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 # Rule "signatures": the section "Statements"; and rule "stock".
 
@@ -250,10 +255,8 @@ def keygen_accepts(person, space, moment, text, armor):
             f.write(f"{person.name} {options} {person.kind} {person.key}\n")
         with open(sig, "wb") as f:
             f.write(armor)
-        return subprocess.run(["ssh-keygen", "-Y", "verify", "-f", signers, "-I", person.name,
-                               "-n", space, "-O", f"verify-time={moment}Z", "-s", sig],
-                              input=text, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                              timeout=60).returncode == 0
+        return keygen(["-Y", "verify", "-f", signers, "-I", person.name, "-n", space, "-O",
+                       f"verify-time={moment}Z", "-s", sig], text).returncode == 0
 
 def parse_armor(armor):
     """The signer's key, the namespace, and the algorithm, flags and counter of an SSHSIG."""
@@ -304,7 +307,7 @@ class Request:
         self.counts = True  # until its step asks again, or a resumed or a next-roster ends it
 
 class Walk:
-    """What the lines come to. A rule of a later format: if self.version >= 2: need(…)."""
+    """What the lines come to. A rule of a later format: if self.version >= 2: need(...)."""
 
     def __init__(self, events):
         self.opened, self.last, self.mode = events[0], None, events[0].fact("mode")
@@ -318,43 +321,43 @@ class Walk:
                 home = "done" if name.startswith("canary_") else HOMES.get(name)
                 need((not home or e.kind in home.split()) and not name.startswith("begun."),
                      "order", f"{e.where}: {name} in {e.kind}")
-            need(self.roster or e.kind not in NEED_ROSTER, "roster",
-                 f"{e.where}: {e.kind} before any roster")
+            e.need(self.roster or e.kind not in NEED_ROSTER, "roster",
+                   f"{e.kind} before any roster")
             getattr(self, "on_" + e.kind.replace("-", "_"), lambda e: None)(e)
             self.last = e
 
     def on_roster(self, e):
-        need(not self.roster, "roster", f"{e.where}: a second roster")
+        e.need(not self.roster, "roster", "a second roster")
         self.roster, self.next = Roster(e.fact("roster"), self.mode), None
-        need(e.fact("roster_sha256") == self.roster.sum, "roster", f"{e.where}: another digest")
+        e.need(e.fact("roster_sha256") == self.roster.sum, "roster", "another digest")
         self.embedded["roster"] = e.fact("roster").encode()
 
     def on_next_roster(self, e):
-        need(not self.changed, "roster", f"{e.where}: a next roster after the change")
+        e.need(not self.changed, "roster", "a next roster after the change")
         self.next, self.proved = Roster(e.fact("next_roster"), self.mode), set()
-        need(e.fact("next_roster_sha256") == self.next.sum, "roster", f"{e.where}: another digest")
+        e.need(e.fact("next_roster_sha256") == self.next.sum, "roster", "another digest")
         self.embedded[f"{e.seq:04d}-next-roster"] = e.fact("next_roster").encode()
         for r in self.requests:
             r.counts = r.counts and r.purpose != "roster"
 
     def ask(self, e, purpose):
-        need(len(self.requests) < MAX_REQUESTS, "order", f"{e.where}: more than 1,000 requests")
+        e.need(len(self.requests) < MAX_REQUESTS, "order", "more than 1,000 requests")
         for r in self.requests:
             if r.event.step == e.step:
-                need(r.purpose == purpose, "order", f"{e.where}: {e.step} has two purposes")
+                e.need(r.purpose == purpose, "order", f"{e.step} has two purposes")
                 r.counts = False
         self.requests.append(Request(e, purpose))
 
     def on_asked(self, e):
         purpose = e.fact("purpose") or "attend"
-        need(purpose in ("attend", "roster"), "order", f"{e.where}: purpose {purpose}")
+        e.need(purpose in ("attend", "roster"), "order", f"purpose {purpose}")
         need(purpose == "attend" or self.next and e.fact("next_roster_sha256") == self.next.sum,
              "roster", f"{e.where}: not the latest next roster")
         self.ask(e, purpose)
 
     def on_plan(self, e):
         plan = e.fact("plan").encode()
-        need(e.fact("sha256") == digest(plan), "order", f"{e.where}: another digest")
+        e.need(e.fact("sha256") == digest(plan), "order", "another digest")
         self.embedded[f"{e.seq:04d}-plan.txt"] = plan
         self.ask(e, "approve")
 
@@ -383,17 +386,17 @@ class Walk:
         r = self.request(e)
         roster = self.next if r.purpose == "roster" else self.roster
         person = roster.people.get(e.fact("signer"))
-        need(person, "signatures", f"{e.where}: the roster has no {e.fact('signer')}")
-        need(person.name not in r.signers, "signatures", f"{e.where}: {person.name} signed already")
+        e.need(person, "signatures", f"the roster has no {e.fact('signer')}")
+        e.need(person.name not in r.signers, "signatures", f"{person.name} signed already")
         text, armor = e.fact("statement").encode(), e.fact("signature").encode()
-        need(text == self.asked_of(r, person), "signatures", f"{e.where}: not what was asked")
+        e.need(text == self.asked_of(r, person), "signatures", "not what was asked")
         fido = self.check(e, roster, person, r.purpose, text, armor, "signatures")
         file = f"{r.event.seq:04d}-{r.purpose}.{person.name}.txt"
         for name, fact in (("key", person.fingerprint), ("namespace", roster.space(r.purpose)),
                            ("file", file), ("fido", fido)):
-            need(e.fact(name) == fact, "signatures", f"{e.where}: {name} is not {fact}")
-        need(r.purpose != "approve" or person.name in self.present, "order",
-             f"{e.where}: {person.name} did not attend")
+            e.need(e.fact(name) == fact, "signatures", f"{name} is not {fact}")
+        e.need(r.purpose != "approve" or person.name in self.present, "order",
+               f"{person.name} did not attend")
         r.signers.append(person.name)
         if r.purpose == "attend":
             self.present.add(person.name)
@@ -427,7 +430,7 @@ class Walk:
 
     def on_gathered(self, e):
         r = self.request(e)
-        need(not r.gathered, "order", f"{e.where}: gathered already")
+        e.need(not r.gathered, "order", "gathered already")
         r.gathered = True
         if r.purpose == "roster":
             self.check_proved(e)
@@ -436,23 +439,22 @@ class Walk:
         if r.purpose == "attend" or "attended" in e.facts:
             names = [n for n in self.roster.people if n in r.signers and r.purpose == "attend"]
             self.attended = ", ".join(names)
-            need(e.fact("attended") == self.attended, "signatures",
-                 f"{e.where}: attended is not who signed")
+            e.need(e.fact("attended") == self.attended, "signatures", "attended is not who signed")
 
     def check_quorum(self, e, r):
         signed = len(r.signers) if r.counts else 0
-        need(signed >= self.roster.quorum, "quorum", f"{e.where}: {signed} have signed")
+        e.need(signed >= self.roster.quorum, "quorum", f"{signed} have signed")
 
     def check_proved(self, e):
         for name, person in self.next.people.items():
             old = self.roster.people.get(name)
-            need(old and old.blob == person.blob or name in self.proved, "quorum",
-                 f"{e.where}: {name} has not proved the key")
+            e.need(old and old.blob == person.blob or name in self.proved, "quorum",
+                   f"{name} has not proved the key")
 
     def act(self, e):
         """The latest plan that names the act; it must count, and M must have signed it."""
         plans = [r for r in self.requests if r.purpose == "approve" and e.step in r.acts]
-        need(plans and e.step, "order", f"{e.where}: no plan names {e.step}")
+        e.need(plans and e.step, "order", f"no plan names {e.step}")
         self.check_quorum(e, plans[-1])
         return plans[-1]
 
@@ -468,7 +470,7 @@ class Walk:
             need(self.next and self.changed == self.next.sum and
                  f"\nnext_roster_sha256: {self.changed}\n" in plan.event.fact("plan"), "roster",
                  f"{e.where}: not the roster of the plan")
-            need(plan.begun, "order", f"{e.where}: nothing was begun")
+            e.need(plan.begun, "order", "nothing was begun")
             self.check_proved(e)
 
     def on_resumed(self, _):
@@ -481,8 +483,8 @@ class Walk:
         self.deviations.append(e.step)
 
     def on_answered(self, e):
-        need(e.fact("differed") in ("", "none") or e.step in self.deviations, "order",
-             f"{e.where}: no deviation event before it")
+        e.need(e.fact("differed") in ("", "none") or e.step in self.deviations, "order",
+               "no deviation event before it")
 
     def on_closed(self, e):
         need(e.fact("outcome") in ("done", "aborted"), "order", f"closed as {e.fact('outcome')}")
