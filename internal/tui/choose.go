@@ -79,7 +79,7 @@ func (p *choosePrompt) act(int) []string {
 		return append(lines, accent.Render(" Why do you continue? ")+p.reason.View())
 	case p.q.q.Deviation != nil:
 		return append(lines, " This is in the transcript. Try the step again, stop, or continue with a",
-			" deviation: your reason is recorded, and is part of the plan you sign.")
+			" deviation: your reason is recorded, and is part of what you sign.")
 	}
 	if p.q.q.Lost {
 		return append(lines, " This is in the transcript, and nothing is lost. Reconnect the token if it was",
