@@ -382,6 +382,11 @@ var answers = []struct {
 		next := d.Events[d.Find(transcript.NextRoster, "next-roster", "")]
 		d.Insert(d.Find(transcript.Closed, "", ""), next.Kind, next.Step, maps.Clone(next.Facts))
 	}},
+	{name: "a proof that a later next roster ended", want: "bad", before: func(d *draft) {
+		joinErin(d)
+		next := d.Events[d.Find(transcript.NextRoster, "next-roster", "")]
+		d.Insert(d.Find(transcript.Signed, "prove", ""), next.Kind, next.Step, maps.Clone(next.Facts))
+	}},
 	{name: "a roster changed by an act that nobody began", want: "bad", before: func(d *draft) {
 		joinErin(d)
 		d.Drop(transcript.Begun, "switch", "")
