@@ -34,10 +34,13 @@ const (
 // fidoOf reads the flags and the counter that follow the signature of a key on an
 // authenticator; nil for any other key.
 func fidoOf(sig *sshsig.Signature) (*FIDO, error) {
+	rest := sig.Signature.Rest
 	if !isHardware(sig.PublicKey) {
+		if len(rest) > 0 { // stock ssh-keygen refuses them
+			return nil, fmt.Errorf("%d bytes follow the signature", len(rest))
+		}
 		return nil, nil
 	}
-	rest := sig.Signature.Rest
 	if len(rest) != 5 {
 		return nil, fmt.Errorf("%d bytes of flags and counter, want 5", len(rest))
 	}

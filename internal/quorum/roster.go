@@ -201,7 +201,7 @@ func parseMember(line string) (Member, error) {
 }
 
 // memberOptions are the options of a line, in their one order.
-var memberOptions = regexp.MustCompile(`^namespaces="([^"]*)"(?:,valid-after="([^"]*)")?(?:,valid-before="([^"]*)")?$`)
+var memberOptions = regexp.MustCompile(`^namespaces="([^"]*)"(?:,valid-after="([^"]+)")?(?:,valid-before="([^"]+)")?$`)
 
 func (m *Member) options(text string) (err error) {
 	o := memberOptions.FindStringSubmatch(text)

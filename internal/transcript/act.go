@@ -39,6 +39,9 @@ func (s *State) takeDone(e Event) error {
 	if err != nil {
 		return err
 	}
+	if slices.Contains(fresh, e.Step) && !s.begun[e.Step] {
+		return broken(RuleOrder, "act %s: done before it was begun", printable.Text(e.Step))
+	}
 	s.done[e.Step] = true
 	delete(s.open, e.Step)
 	if next, ok := e.Facts[FactNextRoster+"_sha256"]; ok {
@@ -50,9 +53,6 @@ func (s *State) takeDone(e Event) error {
 // takeChange takes the act by which the next roster takes effect: the plan named it,
 // and each new key was proved.
 func (s *State) takeChange(e Event, approval Requested, next string) error {
-	if !s.begunOf[approval.Event.Step] {
-		return broken(RuleOrder, "act %s: done before it was begun", printable.Text(e.Step))
-	}
 	plan := approval.Event.Facts[FactPlan]
 	if next != s.Next.Digest() || !strings.Contains(plan, "\n"+FactNextRoster+"_sha256: "+next+"\n") {
 		return broken(RuleRoster, "the next roster is not the one of the plan")

@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,12 +60,17 @@ func (s *State) opened(e Event) error {
 	if f := e.Facts[FactFormat]; f != Format {
 		return broken(RuleLog, "format %s, want %s", printable.Quote(f), Format)
 	}
+	if !digestForm.MatchString(e.Prev) {
+		return broken(RuleLog, "prev %s: want a SHA-256 in hex", printable.Quote(e.Prev))
+	}
 	number := e.Facts[FactCeremony]
 	if n, err := strconv.Atoi(number); err != nil || n < 1 || strconv.Itoa(n) != number { // "02" would be another text
 		return broken(RuleLog, "ceremony %s: want a number from 1", printable.Quote(number))
 	}
 	return nil
 }
+
+var digestForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // allowed refuses what no line of a kind may say, or not yet.
 func (s *State) allowed(e Event) error {
@@ -176,10 +182,30 @@ func (s *State) takeEnd(e Event) error {
 	if outcome == OutcomeAborted && !s.attendanceGathered() {
 		return broken(RuleQuorum, "aborted before %d attended for it", s.Roster.M)
 	}
-	if len(s.open) > 0 && outcome == OutcomeDone {
-		return broken(RuleOrder, "closed as done, but %s is not", strings.Join(slices.Sorted(maps.Keys(s.open)), ", "))
-	}
 	s.Outcome = outcome
+	if outcome == OutcomeAborted {
+		return s.sameActs(e)
+	}
+	if left := append(slices.Sorted(maps.Keys(s.open)), s.Lacks()...); len(left) > 0 {
+		return broken(RuleOrder, "closed as done, but %s is not", strings.Join(left, ", "))
+	}
+	return nil
+}
+
+// sameActs demands of the line of an abort that it names the acts that were done, and those
+// that were begun and are not done, as the log does.
+func (s *State) sameActs(e Event) error {
+	for name, acts := range map[string]map[string]bool{FactDone: s.done, FactHalfDone: s.open} {
+		text, ok := e.Facts[name]
+		named := strings.Split(text, ", ")
+		if text == "none" {
+			named = nil
+		}
+		slices.Sort(named)
+		if ok && !slices.Equal(named, slices.Sorted(maps.Keys(acts))) {
+			return broken(RuleOrder, "closed as aborted, but %s is not %s", name, printable.Text(text))
+		}
+	}
 	return nil
 }
 

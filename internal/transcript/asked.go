@@ -24,6 +24,10 @@ func (s *State) takeRequest(e Event) error {
 		return broken(RuleOrder, "step %s asks for two purposes", printable.Text(e.Step))
 	}
 	s.purposes[e.Step] = req.Purpose
+	if final, ok := e.Facts[FactFinal]; ok && final != s.first.Prev {
+		return broken(RuleOrder, "people attend after the final digest %s, and the log follows %s",
+			printable.Text(final), s.first.Prev)
+	}
 	if req.Purpose == quorum.Join && e.Facts[FactNextRoster+"_sha256"] != s.Next.Digest() {
 		return broken(RuleRoster, "asked for another roster than the next one")
 	}
@@ -116,6 +120,9 @@ func (s *State) takeGathered(e Event) error {
 	}
 	req.Gathered = true
 	s.requests[e.Step] = req
+	if _, ok := e.Facts[FactAttended]; ok && req.Purpose != quorum.Attend {
+		return broken(RuleOrder, "step %s: it gathered no attendance", printable.Text(e.Step))
+	}
 	if req.Purpose == quorum.Join {
 		return s.allJoined()
 	}

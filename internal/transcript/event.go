@@ -145,7 +145,8 @@ func ParseLine(line []byte) (Event, error) {
 	if !bytes.Equal(again, line) {
 		return e, errors.New("not in the one form an event is written in")
 	}
-	if t, err := time.Parse(time.RFC3339, e.Time); err != nil || t.UTC().Format(time.RFC3339) != e.Time {
+	t, err := time.Parse(time.RFC3339, e.Time)
+	if err != nil || t.UTC().Format(time.RFC3339) != e.Time || t.Unix() <= 0 { // stock ssh-keygen refuses none of 1970
 		return e, fmt.Errorf("time %q", e.Time)
 	}
 	return e, nil
@@ -208,6 +209,7 @@ var owned = map[string][]Kind{
 	FactRoster: {Roster}, FactRoster + "_sha256": {Roster},
 	FactNextRoster: {NextRoster}, FactNextRoster + "_sha256": {NextRoster, Asked, Done},
 	FactAttended: {Gathered}, FactChanged: {Done}, FactLocked: {Done}, factCanary: {Done}, FactBegun: {},
+	FactRetired: {Done},
 }
 
 // may reports whether the event's kind may hold a fact.

@@ -49,12 +49,13 @@ func (s *State) takeFinals(files map[string][]byte) (map[string]Verdict, error) 
 	if err != nil {
 		return verdicts, err
 	}
+	var missing error // that a statement is must not hide what is wrong elsewhere
 	for _, m := range s.Roster.Members {
 		name := FinalFile(m.Name)
 		statement, stated := files[name]
 		sig, signed := files[name+".sig"]
 		if !stated && signed {
-			return verdicts, broken(RuleFinals, "%s: a signature without its statement: %w", name, ErrIncomplete)
+			missing = broken(RuleFinals, "%s: a signature without its statement: %w", name, ErrIncomplete)
 		}
 		if !stated {
 			continue
@@ -71,7 +72,7 @@ func (s *State) takeFinals(files map[string][]byte) (map[string]Verdict, error) 
 		}
 		verdicts[m.Name] = verdict
 	}
-	return verdicts, nil
+	return verdicts, missing
 }
 
 // takeFinal checks a person's signature of the end.

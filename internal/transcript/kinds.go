@@ -30,6 +30,10 @@ var required = map[string][]string{
 	KindRoster:   {ActChange},
 }
 
+// fresh are the acts that nobody else may have done: one that is done was begun. Any other may
+// be found done by a run that looks.
+var fresh = []string{ActGenerate, ActCanary, ActChange}
+
 // Required lists the acts that a ceremony must have done, by the facts of its first line.
 func Required(opened Facts) []string {
 	kind := opened[FactKind]

@@ -2,6 +2,8 @@ package transcript
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"maps"
 	"slices"
 
@@ -53,8 +55,9 @@ func (v *verifier) verify() error {
 	for _, rule := range []Rule{RuleRoster, RuleSignatures, RuleQuorum, RuleOrder} {
 		v.kept[rule] = true
 	}
-	if err := v.finals(); err != nil {
-		return err
+	missing := v.finals()
+	if missing != nil && !errors.Is(missing, ErrIncomplete) {
+		return missing
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.Bundle.files)) {
 		if !v.used[name] {
@@ -62,8 +65,8 @@ func (v *verifier) verify() error {
 		}
 	}
 	v.kept[RuleFiles] = true
-	if torn != nil {
-		return torn
+	if err := cmp.Or(torn, missing); err != nil {
+		return err
 	}
 	return v.complete()
 }
@@ -82,6 +85,9 @@ func (v *verifier) log() (torn, err error) {
 		if _, closed := v.Bundle.files[CoreFile]; closed {
 			return nil, broken(RuleLog, "%s line %d: bytes after the last line feed", logFile, n+1)
 		}
+	}
+	if _, ended := v.Bundle.files[CoreFile]; n == 0 && ended {
+		return nil, broken(RuleLog, "%s: no line, and there is %s", logFile, CoreFile)
 	}
 	if n == 0 {
 		return nil, broken(RuleLog, "%s: no line: %w", logFile, ErrIncomplete)
