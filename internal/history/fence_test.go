@@ -14,7 +14,7 @@ import (
 )
 
 // firstFacts make a first line that may stand.
-var firstFacts = transcript.Facts{"format": transcript.Format, "chain": "0123456789abcdef0123456789abcdef",
+var firstFacts = transcript.Facts{"format": transcript.FormatV1, "chain": "0123456789abcdef0123456789abcdef",
 	"ceremony": "1", "mode": "production"}
 
 // TestTwoConsoles: a second console builds the bundle from the store and goes

@@ -99,6 +99,7 @@ func site(t *testing.T, parts rehearsal.Parts) *engine.Parts {
 	}
 	t.Cleanup(func() { db.Close() })
 	s := &engine.Parts{Mode: quorum.Rehearsal, Store: db, Bundles: parts.Bundles(), Kind: env.Config{},
+		Tool: engine.Tool{Version: "test", SHA256: transcript.Digest([]byte("test"))},
 		OpenProvider: func(context.Context, func(map[string]string) error) (provider.Provider, error) {
 			return env.Open(env.Config{SecretsFile: filepath.Join(parts.Dir, "secrets.env")}, nil)
 		},

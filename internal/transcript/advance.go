@@ -25,6 +25,11 @@ func (s *State) advance(e Event) error {
 	if err := s.take(e); err != nil {
 		return err
 	}
+	if s.newest() {
+		if err := s.strict(e); err != nil {
+			return err
+		}
+	}
 	s.fold(e)
 	s.last, s.lines = e, s.lines+1
 	return nil
@@ -57,7 +62,7 @@ func (s *State) opened(e Event) error {
 	if _, err := kek.ParseChain(e.Facts[FactChain]); err != nil {
 		return &RuleError{RuleLog, err}
 	}
-	if f := e.Facts[FactFormat]; f != Format {
+	if f := e.Facts[FactFormat]; f != Format && f != FormatV1 {
 		return broken(RuleLog, "format %s, want %s", printable.Quote(f), Format)
 	}
 	if !digestForm.MatchString(e.Prev) {
@@ -186,8 +191,8 @@ func (s *State) takeEnd(e Event) error {
 	if outcome == OutcomeAborted {
 		return s.sameActs(e)
 	}
-	if left := append(slices.Sorted(maps.Keys(s.open)), s.Lacks()...); len(left) > 0 {
-		return broken(RuleOrder, "closed as done, but %s is not", strings.Join(left, ", "))
+	if len(s.open) > 0 {
+		return broken(RuleOrder, "closed as done, but %s is not", strings.Join(slices.Sorted(maps.Keys(s.open)), ", "))
 	}
 	return nil
 }

@@ -129,20 +129,20 @@ func (s *State) takeGathered(e Event) error {
 	if err := s.Roster.Quorum(req.Namespace(), req.Signed); err != nil {
 		return &RuleError{RuleQuorum, err}
 	}
-	if names := s.inOrder(req.Signed); req.Purpose == quorum.Attend && e.Facts[FactAttended] != names {
+	if names := inOrder(s.Roster, req.Signed); req.Purpose == quorum.Attend && e.Facts[FactAttended] != names {
 		return broken(RuleSignatures, "attended: %s have signed", names)
 	}
 	return nil
 }
 
 // inOrder are the names of those who signed, in the roster's order.
-func (s *State) inOrder(signed []quorum.Proof) string {
+func inOrder(r quorum.Roster, signed []quorum.Proof) string {
 	by := map[string]bool{}
 	for _, p := range signed {
 		by[p.Name] = true
 	}
 	var names []string
-	for _, m := range s.Roster.Members {
+	for _, m := range r.Members {
 		if by[m.Name] {
 			names = append(names, m.Name)
 		}

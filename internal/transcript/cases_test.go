@@ -23,6 +23,7 @@ type attack struct {
 	want   transcript.Standing
 	rule   transcript.Rule
 	says   string
+	newest bool // of the newest format, which demands it
 }
 
 // edit changes the log's bytes, so that nothing is chained or signed again.
@@ -300,6 +301,75 @@ var attacks = []attack{
 	}, want: transcript.Bad, rule: transcript.RuleFinals},
 }
 
+func init() { attacks = append(attacks, newest...) }
+
+// newest are what logs of the newest format must not do. An honest one of v1 may.
+var newest = []attack{
+	{name: "V2 a first line without its script", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "opened line without script_sha256", newest: true,
+		before: func(d *draft) { delete(d.Events[0].Facts, "script_sha256") }},
+	{name: "V2 attendance without the last final digest", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "asked line without last_final", newest: true,
+		before: func(d *draft) { delete(d.Events[d.Find(transcript.Asked, "attend", "")].Facts, "last_final") }},
+	{name: "V2 a request without a nonce", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "asked line without nonce.bob", newest: true,
+		before: func(d *draft) { delete(d.Events[d.Find(transcript.Asked, "attend", "")].Facts, "nonce.bob") }},
+	{name: "V2 a nonce for a stranger", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "a nonce for somebody who is not on the roster", newest: true,
+		before: func(d *draft) { d.Events[d.Find(transcript.Asked, "attend", "")].Facts["nonce.mallory"] = "m1" }},
+	{name: "V2 others approved than signed", want: transcript.Bad, rule: transcript.RuleSignatures,
+		says: "approve_signed: alice, dora have signed", newest: true,
+		before: func(d *draft) {
+			d.Events[d.Find(transcript.Gathered, "approve", "")].Facts["approve_signed"] = "alice, bob, dora"
+		}},
+	{name: "V2 a re-wrap whose counts do not add up", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: `scanned is "11", and its parts are 10`, newest: true,
+		before: func(d *draft) { d.Events[d.Find(transcript.Done, "re-wrap", "")].Facts["scanned"] = "11" }},
+	{name: "V2 a deviation without its reason", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "deviation line without decided", newest: true,
+		before: func(d *draft) {
+			d.Insert(9, transcript.Deviation, "place", transcript.Facts{"what": "w", "expected": "e", "seen": "s", "by": "b"})
+		}},
+	{name: "V2 closed as done with an act undone", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "closed as done, but retire is not", newest: true,
+		before: func(d *draft) { d.Drop(transcript.Begun, "retire", ""); d.Drop(transcript.Done, "retire", "") }},
+	{name: "V2 an abort that does not name the acts", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "closed line without begun", newest: true,
+		before: func(d *draft) {
+			d.Events[d.Find(transcript.Closed, "", "")].Facts = transcript.Facts{"outcome": "aborted",
+				"done": "re-wrap, retire, switch"}
+		}},
+	{name: "V2 a format of its own", want: transcript.Bad, rule: transcript.RuleLog,
+		says: `format "kekceremony transcript v3"`, newest: true,
+		before: func(d *draft) { d.Events[0].Facts["format"] = "kekceremony transcript v3" }},
+	// These hold in each format.
+	{name: "an abort that names other acts", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "closed as aborted, but done is not none",
+		before: func(d *draft) {
+			d.Events[d.Find(transcript.Closed, "", "")].Facts = transcript.Facts{"outcome": "aborted", "done": "none",
+				"begun": "none"}
+		}},
+	{name: "attendance after another final", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "people attend after the final digest ffff",
+		before: func(d *draft) {
+			d.Events[d.Find(transcript.Asked, "attend", "")].Facts["last_final"] = strings.Repeat("f", 64)
+		}},
+	{name: "attended in an approval", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "it gathered no attendance",
+		before: func(d *draft) {
+			d.Events[d.Find(transcript.Gathered, "approve", "")].Facts["attended"] = "alice, bob, dora, mallory, wendy"
+		}},
+	{name: "a line of 1969", want: transcript.Bad, rule: transcript.RuleLog, says: `time "1969-12-31T23:59:59Z"`,
+		before: func(d *draft) { d.Events[1].Time = "1969-12-31T23:59:59Z" }},
+	{name: "a prev that is no digest", want: transcript.Bad, rule: transcript.RuleLog, says: "want a SHA-256 in hex",
+		before: func(d *draft) { d.Prev = "none" }},
+	{name: "an emptied log beside final.txt", want: transcript.Bad, rule: transcript.RuleLog, says: "no line, and there is",
+		after: edit(func([]byte) []byte { return nil })},
+	{name: "a signature without its final hides a file that nothing names", want: transcript.Bad,
+		rule: transcript.RuleFiles, says: "the log knows no such file",
+		after: func(d *draft) { delete(d.Files, "final.bob.txt"); d.Files["x"] = []byte("x") }},
+}
+
 // addFinal has somebody sign the end.
 func addFinal(d *draft, name string) {
 	r, err := quorum.ParseRoster([]byte(transcripttest.Fold(d.Events)["roster"]), d.Mode)
@@ -335,6 +405,9 @@ func restate(d *draft, change func(string) string) {
 
 func made(t testing.TB, a attack) *draft {
 	d := transcripttest.Rotation(t)
+	if a.newest {
+		d = transcripttest.Newest(t)
+	}
 	if a.before != nil {
 		a.before(d)
 	}
@@ -346,6 +419,9 @@ func made(t testing.TB, a attack) *draft {
 }
 
 func TestGood(t *testing.T) {
+	if _, err := transcript.Verify(transcripttest.Newest(t).Build().Write(t.TempDir())); err != nil {
+		t.Errorf("the newest format: %v", err)
+	}
 	r, err := transcript.Verify(transcripttest.Rotation(t).Build().Write(t.TempDir()))
 	if err != nil || len(r.Finals) != 4 || r.FinalSum == "" {
 		t.Errorf("%v, %d finals", err, len(r.Finals))

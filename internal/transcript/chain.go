@@ -91,6 +91,9 @@ func (r Report) succeeds(before Report) error {
 			return broken(RuleChain, "%s is %s, and was %s", fact, printable.Quote(now[fact]), printable.Quote(old[fact]))
 		}
 	}
+	if old[FactFormat] == Format && now[FactFormat] != Format { // nobody writes an older one any more
+		return broken(RuleChain, "format %s, and was %s", printable.Quote(now[FactFormat]), printable.Quote(old[FactFormat]))
+	}
 	if have := r.Roster.Digest(); r.Roster.M > 0 && have != before.NextRoster() {
 		return broken(RuleChain, "its roster %s is not the one that ceremony %d left, %s",
 			have, before.seq(), before.NextRoster())

@@ -100,7 +100,10 @@ func brokenChains(t testing.TB) []brokenChain {
 	divided.Verdicts = map[string]transcript.Verdict{"alice": transcript.Disagree}
 	divided.Build()
 	three := two.Next().Build()
+	newest := transcripttest.Newest(t).Build()
 	return []brokenChain{
+		{"the format goes back", []*draft{newest, newest.Next().Build()},
+			`format "kekceremony transcript v1", and was "kekceremony transcript v2"`},
 		{"C08 a fork", []*draft{one, two, next(func(d *draft) {
 			d.Events[5].Facts["signer"] = "wendy"
 			d.Events[6].Facts["signer"] = "dora"

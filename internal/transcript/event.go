@@ -51,8 +51,12 @@ var kinds = []Kind{
 	Gathered, Begun, Done, Failed, Waiting, Resumed, Closed,
 }
 
-// Format is what the first line of a log says of its own form.
-const Format = "kekceremony transcript v1"
+// What the first line of a log says of its own form. New logs are written in the newest one;
+// one that was begun in another is continued in that.
+const (
+	FormatV1 = "kekceremony transcript v1"
+	Format   = "kekceremony transcript v2"
+)
 
 const logFile = "events.jsonl"
 

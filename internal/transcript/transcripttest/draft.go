@@ -68,6 +68,27 @@ func Rotation(t testing.TB) *Draft {
 	return d
 }
 
+// Newest is Rotation in the newest format, which demands more of a log.
+func Newest(t testing.TB) *Draft {
+	d := Rotation(t)
+	maps.Copy(d.Events[0].Facts, transcript.Facts{
+		"format":        transcript.Format,
+		"tool_sha256":   transcript.Digest([]byte("the tool")),
+		"script_sha256": transcript.Digest([]byte("the script")),
+	})
+	plan := d.Events[d.Find(transcript.Plan, "approve", "")].Facts
+	plan["plan"] += "effect: 2 re-wrap: every DEK; undo: rotate back\neffect: 3 retire: every version but 2; undo: rotate back\n"
+	plan["sha256"], plan["acts"] = transcript.Digest([]byte(plan["plan"])), "switch re-wrap retire"
+	d.Drop(transcript.Closed, "", "")
+	d.Add(transcript.Begun, "re-wrap", nil)
+	d.Add(transcript.Done, "re-wrap", transcript.Facts{"scanned": "10", "rewrapped": "7", "current": "1", "conflicts": "2",
+		"poison": "0", "excluded": "0", "left": "0"})
+	d.Add(transcript.Begun, "retire", nil)
+	d.Add(transcript.Done, "retire", transcript.Facts{"retired": "1"})
+	d.Add(transcript.Closed, "", transcript.Facts{"outcome": "done"})
+	return d
+}
+
 // Add appends an event.
 func (d *Draft) Add(kind transcript.Kind, step string, facts transcript.Facts) {
 	d.Events = append(d.Events, transcript.Event{Time: "2026-11-24T10:00:00Z", Kind: kind, Step: step, Facts: facts})
@@ -252,6 +273,7 @@ func (d *Draft) Next() *Draft {
 	n := Rotation(d.T)
 	n.People = d.People
 	n.Prev = transcript.Digest(d.Files[transcript.CoreFile])
+	n.Events[n.Find(transcript.Asked, "attend", "")].Facts["last_final"] = n.Prev
 	opened := maps.Clone(n.Events[0].Facts)
 	seq := 0
 	_, _ = fmt.Sscan(d.Events[0].Facts["ceremony"], &seq)
