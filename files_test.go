@@ -20,12 +20,14 @@ var direct = []string{
 // directly are the files that make such calls themselves: what they write need not last,
 // and what they read is nobody's to bring.
 var directly = map[string]string{
-	"cmd/kekceremony/rehearse_fleet.go": "os.OpenFile",  // the output of a rehearsal's agents
-	"cmd/kekceremony/version.go":        "os.Open",      // this program itself
-	"internal/quorum/sign.go":           "os.WriteFile", // for ssh-keygen, in a directory that goes away
-	"internal/quorum/stock.go":          "os.WriteFile", // likewise
-	"internal/secret/secret.go":         "os.ReadFile",  // of the kernel
-	"internal/rehearsal/parts.go":       "os.Mkdir",     // of what is discarded
+	"cmd/kekceremony/rehearse_fleet.go":   "os.OpenFile",  // the output of a rehearsal's agents
+	"cmd/kekceremony/version.go":          "os.Open",      // this program itself
+	"internal/provider/keeper/program.go": "os.OpenFile",  // likewise
+	"internal/quorum/sign.go":             "os.WriteFile", // for ssh-keygen, in a directory that goes away
+	"internal/quorum/stock.go":            "os.WriteFile", // likewise
+	"internal/secret/secret.go":           "os.ReadFile",  // of the kernel
+	"internal/secret/traced.go":           "os.ReadFile",  // likewise
+	"internal/rehearsal/parts.go":         "os.Mkdir",     // of what is discarded
 }
 
 // TestOneWay: a file that must last is written, and one that people bring is read, by

@@ -14,9 +14,11 @@ import (
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/secret"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/term"
@@ -131,6 +133,9 @@ var outcomes = []outcome{
 	{provider.ErrAmbiguous, exitRefused, "find out who made the other key"},
 	{provider.ErrUnguarded, exitRefused,
 		"give the module and every directory above it to root, and let nobody else write there"},
+	{secret.ErrTraced, exitRefused, "end the debugger or tracer, then run the same command; this run changed nothing"},
+	{keeper.ErrReadable, exitRefused,
+		"this host executes no program from memory; have root own this one, with mode 0711: see docs/threat-model.md"},
 	{provider.ErrKeeper, exitAgain,
 		"the module crashed or hung; nothing was lost; the same command starts it again"},
 	{provider.ErrNoToken, exitUsage,

@@ -76,9 +76,10 @@ func (b *Buffer) GoString() string             { return redacted }
 func (b *Buffer) LogValue() slog.Value         { return slog.StringValue(redacted) }
 func (b *Buffer) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Harden makes the process leave no core file and refuse tracers and readers of
-// its memory that run under the same user. Call it before anything secret is
-// read, and do not exec over the process afterwards: exec undoes the second half.
+// Harden makes the process leave no core file and refuse tracers and readers of its memory
+// that run under the same user; it returns ErrTraced if there is a tracer already. Who has
+// opened the memory before keeps it open. Call it before anything secret is read, and do
+// not exec over the process afterwards: exec undoes the second half.
 func Harden() error {
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		return fmt.Errorf("forbid core files: %w", err)
@@ -86,7 +87,7 @@ func Harden() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("forbid tracing: %w", err)
 	}
-	return nil
+	return Untraced()
 }
 
 // Swap says whether this host may write memory to a disk: "off", or how many areas it

@@ -15,11 +15,30 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/secret"
 	"github.com/certautopilot/kekceremony/internal/term"
 )
 
-// start starts this program as a keeper.
-func start(settings provider.Settings, t *term.Terminal) (*Provider, error) {
+// startUnseen starts a keeper of which no other process of this user sees more than that
+// it is there.
+func startUnseen(settings provider.Settings, t *term.Terminal) (*Provider, error) {
+	if err := secret.Untraced(); err != nil { // a tracer of this process would get its child too
+		return nil, err
+	}
+	program, err := program()
+	if err != nil {
+		return nil, err
+	}
+	defer program.Close()
+	p, err := start(program, settings, t)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", provider.ErrKeeper, err)
+	}
+	return p, err
+}
+
+// start starts a program, which is this one, as a keeper.
+func start(program *os.File, settings provider.Settings, t *term.Terminal) (*Provider, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -37,7 +56,7 @@ func start(settings provider.Settings, t *term.Terminal) (*Provider, error) {
 		return nil, err
 	}
 	defer said.Close()
-	cmd := exec.Command("/proc/self/exe", Command)
+	cmd := exec.Command(link(program), Command)
 	cmd.Args[0] = "kekceremony"
 	cmd.Stderr = said // the only thing that is heard of what a module prints
 	cmd.Env = environment(settings, os.Environ())
@@ -48,6 +67,9 @@ func start(settings provider.Settings, t *term.Terminal) (*Provider, error) {
 	err = closeOnExec()
 	if err == nil {
 		err = cmd.Start()
+	}
+	if errors.Is(err, os.ErrPermission) { // a rule of this host forbids to execute the copy
+		err = fmt.Errorf("%w: %w", ErrReadable, err)
 	}
 	if err != nil {
 		conn.Close()

@@ -87,9 +87,9 @@ func Open(
 			return nil, err
 		}
 	}
-	p, err := start(settings, t)
+	p, err := startUnseen(settings, t)
 	if err != nil {
-		return nil, fmt.Errorf("open provider %s: %w: %w", settings.Name(), provider.ErrKeeper, err)
+		return nil, fmt.Errorf("open provider %s: %w", settings.Name(), err)
 	}
 	p.facts, p.pinned = provider.Names(settings.Facts()), pinned
 	var a Answer
