@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -60,8 +61,7 @@ func (e *engine) firstLine(ctx context.Context, facts Facts) error {
 	facts[transcript.FactCeremony] = strconv.Itoa(e.site.Seq)
 	facts[transcript.FactKind] = e.Kind
 	facts[transcript.FactMode] = string(e.site.Mode)
-	facts[transcript.FactTool] = e.site.Tool.Version
-	facts[transcript.FactTool+"_sha256"] = e.site.Tool.SHA256
+	maps.Copy(facts, e.site.Tool.facts())
 	facts[transcript.FactScriptSum] = e.scriptSum(e.site.Tool.Version, facts)
 	facts[transcript.FactStore] = printable.Text(e.site.Store.Describe())
 	for name, sum := range e.site.History.Files {

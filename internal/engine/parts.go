@@ -11,6 +11,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // Parts are what a ceremony runs with: real parts or a rehearsal's, never both. Nothing
@@ -39,8 +40,17 @@ type Parts struct {
 	Control      *rewrap.Control
 }
 
-// Tool is the running program.
-type Tool struct{ Version, SHA256 string }
+// Tool is the running program. From says where its digest is from; empty: it was computed.
+type Tool struct{ Version, SHA256, From string }
+
+func (t Tool) facts() Facts {
+	sum := transcript.FactTool + "_sha256"
+	facts := Facts{transcript.FactTool: t.Version, sum: t.SHA256}
+	if t.From != "" {
+		facts[sum+"_from"] = t.From
+	}
+	return facts
+}
 
 // FleetConfig says how often processes report and who must be there.
 type FleetConfig struct {

@@ -80,7 +80,7 @@ func (e *engine) takeUp(ctx context.Context, c store.Ceremony, cut Facts, lock s
 	if err := e.stillWaiting(); err != nil {
 		return err
 	}
-	facts := Facts{transcript.FactTool: e.site.Tool.Version, transcript.FactTool + "_sha256": e.site.Tool.SHA256}
+	facts := e.site.Tool.facts()
 	maps.Copy(facts, cut)
 	_, err := e.append(ctx, transcript.Resumed, "", facts)
 	return err

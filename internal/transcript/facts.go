@@ -18,7 +18,7 @@ const (
 	FactCeremony  = "ceremony"
 	FactKind      = "kind"
 	FactMode      = "mode"
-	FactTool      = "tool" // with _sha256 its digest; also of a resumed line
+	FactTool      = "tool" // with _sha256 its digest, with _sha256_from its source; also of a resumed line
 	FactScriptSum = "script_sha256"
 	FactStore     = "store"
 	FactPrevious  = "previous." // and a file's name: its digest, of the ceremony before
