@@ -76,10 +76,11 @@ func (b *Buffer) GoString() string             { return redacted }
 func (b *Buffer) LogValue() slog.Value         { return slog.StringValue(redacted) }
 func (b *Buffer) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Harden makes the process leave no core file and refuse tracers and readers of its memory
-// that run under the same user; it returns ErrTraced if there is a tracer already. Who has
-// opened the memory before keeps it open. Call it before anything secret is read, and do
-// not exec over the process afterwards: exec undoes the second half.
+// Harden makes the process leave no core file and refuse tracers and readers of its
+// memory that run under the same user, and returns ErrTraced if there is a tracer
+// already. A descriptor of the memory that was opened before stays good. Call it before
+// anything secret is read, and do not exec over the process afterwards: exec undoes the
+// second half.
 func Harden() error {
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		return fmt.Errorf("forbid core files: %w", err)

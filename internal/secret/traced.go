@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 
 	"golang.org/x/sys/unix"
@@ -19,20 +18,22 @@ var tracer = regexp.MustCompile(`(?m)^TracerPid:\t([0-9]+)$`)
 // Untraced refuses a process of which a thread is traced. After Harden no process of the
 // same user begins to.
 func Untraced() error {
-	threads, err := filepath.Glob("/proc/self/task/*/status")
-	if err != nil || len(threads) == 0 {
-		return fmt.Errorf("look for a tracer: no threads in /proc: %w", errors.Join(err, ErrTraced))
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return fmt.Errorf("look for a tracer: %w", err)
 	}
-	for _, path := range threads {
-		status, err := os.ReadFile(path)
+	for _, thread := range threads {
+		status, err := os.ReadFile("/proc/self/task/" + thread.Name() + "/status")
 		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 			continue // it has ended
 		}
 		by := tracer.FindSubmatch(status)
-		if err != nil || by == nil {
-			return fmt.Errorf("look for a tracer: %w", errors.Join(err, ErrTraced))
-		}
-		if string(by[1]) != "0" {
+		switch {
+		case err != nil:
+			return fmt.Errorf("look for a tracer: %w", err)
+		case by == nil:
+			return errors.New("look for a tracer: the kernel does not say")
+		case string(by[1]) != "0":
 			return fmt.Errorf("process %s: %w", by[1], ErrTraced)
 		}
 	}

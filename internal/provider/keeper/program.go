@@ -5,15 +5,21 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certautopilot/kekceremony/internal/file"
 )
 
 // ErrReadable is returned where a keeper would begin as a process whose memory other
 // processes of the same user can open.
 var ErrReadable = errors.New("other processes of this user could read the keeper's memory")
 
-const self = "/proc/self/exe"
+const (
+	self      = "/proc/self/exe"
+	debugging = "/proc/sys/fs/suid_dumpable" // 1: for the kernel, what is said below is not so (proc(5))
+)
 
 // program is what a child is started from. A process that forbids others of its user to
 // open its memory does so by instructions of its own: a descriptor that was opened before
@@ -23,6 +29,9 @@ const self = "/proc/self/exe"
 func program() (*os.File, error) {
 	if os.Geteuid() == 0 { // it reads every file, and every process
 		return aside(os.OpenFile(self, unix.O_PATH, 0))
+	}
+	if set, err := file.Read(debugging, file.Rules{Max: 16}); err == nil && strings.HasPrefix(string(set), "1") {
+		return nil, fmt.Errorf("%w: %s is 1", ErrReadable, debugging)
 	}
 	readable, err := os.OpenFile(self, os.O_RDONLY, 0)
 	if errors.Is(err, os.ErrPermission) {
