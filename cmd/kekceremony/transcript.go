@@ -52,9 +52,9 @@ func show(w io.Writer, dir string) error {
 func showFact(w io.Writer, name, value string) {
 	const indent = "                                  "
 	lines := strings.Split(strings.TrimSuffix(value, "\n"), "\n")
-	fmt.Fprintf(w, "      %-26s  %s\n", printable.Text(name), printable.Text(lines[0]))
+	fmt.Fprintf(w, "      %-26s  %s\n", printable.Text(name), printable.Shown(lines[0]))
 	for _, line := range lines[1:] {
-		fmt.Fprintf(w, "%s%s\n", indent, printable.Text(line))
+		fmt.Fprintf(w, "%s%s\n", indent, printable.Shown(line))
 	}
 }
 

@@ -329,7 +329,8 @@ func printFindings(w io.Writer, all []finding) error {
 		}
 		for _, d := range f.Deviations {
 			fmt.Fprintf(&b, "  deviation  %s: expected %s, seen %s, decided: %s\n",
-				printable.Text(d["what"]), printable.Text(d["expected"]), printable.Text(d["seen"]), printable.Text(d["decided"]))
+				printable.Text(d["what"]), printable.Shown(d["expected"]), printable.Shown(d["seen"]),
+				printable.Shown(d["decided"]))
 		}
 	}
 	_, err := io.WriteString(w, b.String())

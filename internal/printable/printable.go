@@ -5,11 +5,13 @@ package printable
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
 
-// Limit is the longest text, in escaped characters, that Text returns.
+// Limit is the longest text that Text returns, in characters of the text. What is escaped
+// counts as one.
 const Limit = 240
 
 // Text returns s on one line of printable ASCII. Every other rune, and the
@@ -19,13 +21,16 @@ const Limit = 240
 // unterminated ones.
 func Text(s string) string {
 	var b strings.Builder
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		piece := escape(r, s[i], n)
-		if b.Len()+len(piece) > Limit-3 && i+n < len(s) {
-			return b.String() + "..."
+	cut := 0 // where Limit-3 characters end
+	for i, taken := 0, 0; i < len(s); taken++ {
+		if taken == Limit-3 {
+			cut = b.Len()
 		}
-		b.WriteString(piece)
+		if taken == Limit {
+			return b.String()[:cut] + "..."
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		b.WriteString(escape(r, s[i], n))
 		i += n
 	}
 	return b.String()
@@ -65,11 +70,15 @@ func Line(s string) string { return strings.ReplaceAll(Lines(s), "\n", `\u{a}`) 
 // that is not believed: what was escaped is not escaped again.
 func Again(s string) string {
 	s = Line(s)
-	if len(s) > Limit {
-		s = s[:Limit-3] + "..."
+	pieces := characters.FindAllString(s, Limit+1)
+	if len(pieces) > Limit {
+		return strings.Join(pieces[:Limit-3], "") + "..."
 	}
 	return s
 }
+
+// characters of what was escaped.
+var characters = regexp.MustCompile(`\\[ux]\{[0-9a-f]{1,6}\}|.`)
 
 // Quote is Text between double quotes, for error messages. A double quote in s
 // is escaped as well.

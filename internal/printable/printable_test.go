@@ -30,10 +30,10 @@ func TestText(t *testing.T) {
 
 func TestTextIsBounded(t *testing.T) {
 	got := printable.Text(strings.Repeat("\u202e", 10_000))
-	if len(got) > printable.Limit || !strings.HasSuffix(got, "...") {
-		t.Errorf("got %d characters ending %q", len(got), got[len(got)-5:])
+	if strings.Count(got, `\u{202e}`) != printable.Limit-3 || !strings.HasSuffix(got, "}...") {
+		t.Errorf("got %d bytes ending %q", len(got), got[len(got)-5:])
 	}
-	if s := strings.Repeat("x", printable.Limit-3); printable.Text(s) != s {
+	if s := strings.Repeat("x", printable.Limit); printable.Text(s) != s || printable.Text(s+"x") != s[3:]+"..." {
 		t.Error("a text that fits was cut")
 	}
 }
@@ -42,8 +42,8 @@ func FuzzText(f *testing.F) {
 	f.Add("\x1b]8;;http://x\x07")
 	f.Fuzz(func(t *testing.T, s string) {
 		got := printable.Text(s)
-		if len(got) > printable.Limit {
-			t.Fatalf("%d characters", len(got))
+		if len(got) > printable.Limit*len(`\u{10ffff}`) {
+			t.Fatalf("%d bytes", len(got))
 		}
 		for i := 0; i < len(got); i++ {
 			if got[i] < ' ' || got[i] > '~' {

@@ -73,7 +73,8 @@ func TestFellSilent(t *testing.T) {
 	room := &crashing{Unattended: nobody(r.parts), crash: crash}
 	err := r.rotate(room)
 	var deviation *engine.DeviationError
-	if !errors.Is(err, steps.ErrFellSilent) || !errors.As(err, &deviation) || !strings.Contains(deviation.Seen, "/worker/") {
+	if !errors.Is(err, steps.ErrFellSilent) || !errors.As(err, &deviation) ||
+		!strings.Contains(deviation.Seen, "/worker/") {
 		t.Fatalf("got %v", err)
 	}
 	if !room.crashed {

@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
 // View implements tea.Model.
@@ -176,7 +177,7 @@ func logPage(v engine.View) []string {
 func details(v engine.View, width int) []string {
 	var lines []string
 	for _, d := range v.Details {
-		lines = append(lines, para(past, fmt.Sprintf(" %-14s ", d.Name), d.Value, width)...)
+		lines = append(lines, para(past, fmt.Sprintf(" %-14s ", d.Name), printable.Shown(d.Value), width)...)
 	}
 	return lines
 }

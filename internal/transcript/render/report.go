@@ -54,7 +54,8 @@ func deviations(r transcript.Report) Section {
 	s := Section{Title: "Deviations", Head: []string{"line", "what", "expected", "seen", "decided", "by"}}
 	for _, e := range r.Deviations {
 		f := e.Facts
-		s.Rows = append(s.Rows, []string{fmt.Sprint(e.Seq), f["what"], f["expected"], f["seen"], f["decided"], f["by"]})
+		s.Rows = append(s.Rows, []string{fmt.Sprint(e.Seq), f["what"], printable.Shown(f["expected"]),
+			printable.Shown(f["seen"]), printable.Shown(f["decided"]), f["by"]})
 	}
 	if len(s.Rows) == 0 {
 		s.Text = []string{"None was written down."}
@@ -137,7 +138,7 @@ func answers(r transcript.Report) Section {
 	for _, e := range r.Events {
 		if e.Kind == transcript.Answered {
 			for _, name := range slices.Sorted(maps.Keys(e.Facts)) {
-				s.Rows = append(s.Rows, []string{e.Step, name, e.Facts[name]})
+				s.Rows = append(s.Rows, []string{e.Step, name, printable.Shown(e.Facts[name])})
 			}
 		}
 	}
@@ -172,7 +173,7 @@ func found(r transcript.Report) Section {
 	for _, e := range r.Events {
 		if e.Kind == transcript.Found || e.Kind == transcript.Done {
 			for _, name := range slices.Sorted(maps.Keys(e.Facts)) {
-				s.Rows = append(s.Rows, []string{e.Step, name, e.Facts[name]})
+				s.Rows = append(s.Rows, []string{e.Step, name, printable.Shown(e.Facts[name])})
 			}
 		}
 	}
@@ -185,7 +186,7 @@ func log(r transcript.Report) Section {
 		about := []string{}
 		for _, name := range []string{"signer", "for", "error", "interrupted", "control", "by", "line", "outcome", "detail"} {
 			if v := e.Facts[name]; v != "" {
-				about = append(about, v)
+				about = append(about, printable.Shown(v))
 			}
 		}
 		s.Rows = append(s.Rows, []string{fmt.Sprint(e.Seq), e.Time, string(e.Kind), e.Step, strings.Join(about, ": ")})

@@ -77,7 +77,8 @@ func Newest(t testing.TB) *Draft {
 		"script_sha256": transcript.Digest([]byte("the script")),
 	})
 	plan := d.Events[d.Find(transcript.Plan, "approve", "")].Facts
-	plan["plan"] += "effect: 2 re-wrap: every DEK; undo: rotate back\neffect: 3 retire: every version but 2; undo: rotate back\n"
+	plan["plan"] += "effect: 2 re-wrap: every DEK; undo: rotate back\n" +
+		"effect: 3 retire: every version but 2; undo: rotate back\n"
 	plan["sha256"], plan["acts"] = transcript.Digest([]byte(plan["plan"])), "switch re-wrap retire"
 	d.Drop(transcript.Closed, "", "")
 	d.Add(transcript.Begun, "re-wrap", nil)

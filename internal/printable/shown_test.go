@@ -1,0 +1,36 @@
+package printable_test
+
+import (
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+)
+
+// TestShown: what is harmless is decoded, once; what is not stays as it is on the wire.
+func TestShown(t *testing.T) {
+	for in, want := range map[string]string{
+		"Zürich, Haus №7 – 3 €": "Zürich, Haus №7 – 3 €",
+		"Zoë Müller":            "Zoë Müller",
+		"Ивановъ 7":             "Ивановъ 7",
+		"東京":                    "東京",
+		"аdmin":                 `\u{430}dmin`, // a Cyrillic letter among Latin ones
+		"admin аб ü":            `admin \u{430}\u{431} ü`,
+		"ａdmin":                 `\u{ff41}dmin`,
+		"a\x1b[2Jb":             `a\u{1b}[2Jb`,
+		"\u202egnp.exe":         `\u{202e}gnp.exe`,
+		"a\u200bb":              `a\u{200b}b`,
+		"a\u00a0b\u00adc":       `a\u{a0}b\u{ad}c`,
+		"e\u0301":               `e\u{301}`,
+		`\u{41}`:                `\u{5c}u{41}`,
+		"a\x9bb":                `a\x{9b}b`,
+		"\u2028x":               `\u{2028}x`,
+		"no letters: \u0663":    `no letters: ` + "\u0663",
+	} {
+		if got := printable.Shown(printable.Text(in)); got != want {
+			t.Errorf("%q is shown as %q, want %q", in, got, want)
+		}
+	}
+	if got := printable.Shown("raw \x1b[2J ü"); got != `raw \u{1b}[2J ü` && got != `raw \u{1b}[2J \u{fc}` {
+		t.Errorf("what never was escaped: %q", got)
+	}
+}
