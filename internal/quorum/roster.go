@@ -161,7 +161,9 @@ func (r *Roster) add(i int, line string) error {
 }
 
 // parseMember reads `name namespaces="a,b" type base64 [comment]`, where the options
-// may continue with valid-after="YYYYMMDDHHMMSSZ" and valid-before, after a comma.
+// may continue with valid-after="YYYYMMDDHHMMSSZ" and valid-before, after a comma. Any
+// number of spaces may stand before the name and between fields: stock ssh-keygen reads
+// them so, and rosters of old ceremonies may have them.
 func parseMember(line string) (Member, error) {
 	f := strings.Fields(line)
 	if len(f) < 4 {

@@ -299,6 +299,52 @@ var attacks = []attack{
 	{name: "another verdict than was signed", after: func(d *draft) {
 		d.Files["final.alice.txt"] = bytes.Replace(d.Files["final.alice.txt"], []byte("followed"), []byte("disagree"), 1)
 	}, want: transcript.Bad, rule: transcript.RuleFinals},
+	{name: "S05 one key on two lines of the roster", before: repeatKey, after: func(d *draft) {
+		putFinal(d, d.Person("zoe"), transcript.Followed)
+	}, want: transcript.Bad, rule: transcript.RuleRoster, says: "the key of zoe is also the key of alice"},
+	{name: "a witness whose comment says approve", before: func(d *draft) {
+		facts := d.Events[d.Find(transcript.Roster, "roster", "")].Facts
+		facts["roster"] = strings.TrimSuffix(facts["roster"], "\n") + ` wendy namespaces="approve-v1@kekceremony"` + "\n"
+		facts["roster_sha256"] = transcript.Digest([]byte(facts["roster"]))
+		d.Verdicts = map[string]transcript.Verdict{"alice": transcript.Disagree, "bob": transcript.Disagree}
+	}, want: transcript.Incomplete, rule: transcript.RuleFinals, says: "1 of 2 agree"},
+	{name: "a final a second time, with a number", before: func(d *draft) {
+		d.Verdicts = map[string]transcript.Verdict{"bob": transcript.Disagree, "dora": transcript.Disagree}
+	}, after: func(d *draft) {
+		d.Files["0011-final.alice.txt"] = d.Files["final.alice.txt"]
+		d.Files["0011-final.alice.txt.sig"] = d.Files["final.alice.txt.sig"]
+	}, want: transcript.Bad, rule: transcript.RuleFiles, says: "0011-final.alice.txt: the log knows no such file"},
+	{name: "a verdict of its own", after: func(d *draft) { putFinal(d, d.Person("alice"), "agree") },
+		want: transcript.Bad, rule: transcript.RuleFinals, says: "not the final of alice"},
+	{name: "an end that hides a deviation", before: func(d *draft) {
+		d.Insert(d.Find(transcript.Closed, "", ""), transcript.Deviation, "leaving", transcript.Facts{"what": "x"})
+	}, after: func(d *draft) {
+		d.Finals(bytes.Replace(d.Files[transcript.CoreFile], []byte("deviations: 1"), []byte("deviations: 0"), 1))
+	}, want: transcript.Bad, rule: transcript.RuleFinals, says: "it does not follow from"},
+}
+
+// repeatKey makes one person two: zoe has the key of alice, and nobody else agrees.
+func repeatKey(d *draft) {
+	zoe := d.Person("alice")
+	zoe.Name = "zoe"
+	d.People, d.Refused = append(d.People, zoe), true
+	roster := d.Events[d.Find(transcript.Roster, "roster", "")].Facts
+	roster["roster"] += zoe.Line(d.Mode)
+	roster["roster_sha256"] = transcript.Digest([]byte(roster["roster"]))
+	d.Events[d.Find(transcript.Asked, "attend", "")].Facts["nonce.zoe"] = "z1"
+	gathered := d.Find(transcript.Gathered, "attend", "")
+	d.Events[gathered].Facts["attended"] += ", zoe"
+	d.Insert(gathered, transcript.Signed, "attend", transcript.Facts{"signer": "zoe"})
+	d.Events[d.Find(transcript.Signed, "approve", "dora")].Facts["signer"] = "zoe"
+	d.Verdicts = map[string]transcript.Verdict{"bob": transcript.Disagree, "dora": transcript.Disagree}
+}
+
+// putFinal has somebody sign the end, whatever the roster says.
+func putFinal(d *draft, p transcripttest.Person, v transcript.Verdict) {
+	m := quorum.Member{Name: p.Name, Key: p.Signer.PublicKey()}
+	text := transcript.FinalStatement(d.Files[transcript.CoreFile], m, v)
+	d.Files[transcript.FinalFile(p.Name)] = text
+	d.Files[transcript.FinalFile(p.Name)+".sig"] = p.Sign(d.T, d.Mode.Namespace(quorum.Final), text)
 }
 
 func init() { attacks = append(attacks, newest...) }
