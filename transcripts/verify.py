@@ -24,16 +24,20 @@ import sys
 import tempfile
 
 FORMATS = ("kekceremony transcript v1",)
-NO_DIGEST = "0" * 64
 MAX_FILES, MAX_BYTES, MAX_ROSTER, MAX_REQUESTS = 2000, 8 << 20, 64 << 10, 1000
 KINDS = ("opened roster next-roster answered found noted deviation asked plan signed gathered"
          " begun done failed waiting resumed closed").split()
 NEED_ROSTER = "asked plan signed gathered begun done closed".split()
 MANY_LINES = "roster next_roster plan statement signature exclude".split()
-HOMES = dict.fromkeys("chain ceremony kind mode from to generate exclude".split(), "opened")
-HOMES.update(roster="roster", roster_sha256="roster", next_roster="next-roster",
-             next_roster_sha256="next-roster asked done", attended="gathered",
-             changed="done", locked="done")
+FIRST = {"format": "|".join(FORMATS), "chain": "[0-9a-f]{32}", "mode": "production|rehearsal",
+         "ceremony": "[1-9][0-9]{0,18}"}
+HOMES = {"chain|ceremony|kind|mode|from|to|generate|exclude": "opened",  # facts, and their kinds
+         "roster|roster_sha256": "roster", "next_roster": "next-roster",
+         "next_roster_sha256": "next-roster asked done", "attended": "gathered",
+         "changed|locked|retired|canary_.*": "done", r"begun\..*": "no kind"}
+REQUIRED = {"install": "generate canary lock", "generate": "generate canary",
+            "rotate": "switch re-wrap retire", "roster": "change"}
+FRESH = "generate canary change".split()
 SPACES = {f"{purpose}{mode}-v1@kekceremony" for purpose in ("attend", "approve", "final", "roster")
           for mode in ("", "-rehearsal")}
 TYPES = ("ssh-ed25519 ecdsa-sha2-nistp256 ecdsa-sha2-nistp384 ecdsa-sha2-nistp521 ssh-rsa"
@@ -43,14 +47,13 @@ SENTENCES = {
     "approve": "I have read the plan of this digest and approve that exactly it is done.",
     "roster": "The key named below is mine, and I join the roster of this digest.",
 }
-VERDICTS = ("followed", "deviations", "disagree")
 
 class Fault(Exception):
     """A rule that a bundle breaks ("bad"), or what it lacks ("incomplete")."""
 
-    def __init__(self, rule, why, standing):
+    def __init__(self, rule, why, standing="bad"):
         super().__init__(f"{standing}: {rule}: {why}")
-        self.standing = standing
+        self.rule, self.why, self.standing = rule, why, standing
 
 def need(holds, rule, why, standing="bad"):
     if not holds:
@@ -59,6 +62,14 @@ def need(holds, rule, why, standing="bad"):
 def digest(data):
     return hashlib.sha256(data).hexdigest()
 
+def is_date(digits):
+    """Is YYYYMMDDHHMMSS a second there is, after 1970-01-01 00:00:00?"""
+    try:
+        datetime.datetime.strptime(digits, "%Y%m%d%H%M%S")
+    except ValueError:
+        return False
+    return digits > "19700101000000"
+
 # Rule "files": the section "Files".
 
 def read_bundle(path):
@@ -66,7 +77,7 @@ def read_bundle(path):
     try:
         folder, files, size = os.open(path, os.O_RDONLY | os.O_DIRECTORY), {}, 0
     except OSError as err:
-        raise Fault("files", err.strerror, "bad")
+        raise Fault("files", err.strerror)
     try:
         owner, names = os.fstat(folder).st_uid, sorted(os.listdir(folder))
         need(len(names) <= MAX_FILES, "files", "more than 2,000 files")
@@ -83,7 +94,7 @@ def read_bundle(path):
             need(size <= MAX_BYTES, "files", "more than 8 MiB")
         return files
     except OSError as err:  # a link, or a directory
-        raise Fault("files", f"{err.filename!a}: {err.strerror}", "bad")
+        raise Fault("files", f"{err.filename!a}: {err.strerror}")
     finally:
         os.close(folder)
 
@@ -91,7 +102,7 @@ def check_files(files, walk):
     """Each embedded file is as in the log, and there is no file that nothing names."""
     for name, data in walk.embedded.items():
         need(files.get(name) == data, "files", f"{name} is missing, or not as in the log")
-    known = {"events.jsonl", "final.txt"} | set(walk.embedded)
+    known = {"events.jsonl", "final.txt", *walk.embedded}
     if walk.roster and "final.txt" in files:
         known |= {f"final.{n}.txt{end}" for n in walk.roster.people for end in ("", ".sig")}
     for name in files:
@@ -99,132 +110,119 @@ def check_files(files, walk):
 
 # Rule "log": the section "Lines".
 
-class Event:
-    """A line of the log. Of a step or a fact, empty and absent are mostly the same."""
+class Event(dict):
+    """A line of the log. It is a dict of its facts, of which one that is absent is empty."""
 
-    def __init__(self, line, value):
-        self.digest, self.prev, self.seq = digest(line), value["prev"], value["seq"]
-        self.time, self.kind, self.step = value["time"], value["kind"], value.get("step", "")
-        self.facts, self.where = value.get("facts", {}), f"line {self.seq + 1}"
+    def __init__(self, line):
+        need(re.fullmatch(rb"[ -~]*\n", line), "log", "not printable ASCII")
+        try:
+            e = json.loads(line)
+            super().__init__(e.get("facts", {}))
+            self.digest, self.prev, self.seq = digest(line), e["prev"], e["seq"]
+            self.time, self.kind, self.step = e["time"], e["kind"], e.get("step", "")
+            same = self.encode() == line
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            same = False
+        need(same, "log", "not in the one encoding of an event")
+        self.moment = re.sub("[-:TZ]", "", self.time)
+        need(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", self.time) and is_date(self.moment),
+             "log", f"time {self.time}")
+        need(self.kind in KINDS, "log", f"kind {self.kind}")
 
-    def fact(self, name):
-        return self.facts.get(name, "")
+    def __missing__(self, name):
+        return ""
 
-    def need(self, holds, rule, why):
-        need(holds, rule, f"{self.where}: {why}")
-
-def encode(value):
-    """The one encoding of an event. An error tells that there is none."""
-    def text(t):
-        return '"' + t.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-    if type(value["seq"]) is not int:
-        raise ValueError
-    parts = [f'"prev":{text(value["prev"])}', f'"seq":{value["seq"]}',
-             f'"time":{text(value["time"])}', f'"kind":{text(value["kind"])}']
-    if value.get("step"):
-        parts.append(f'"step":{text(value["step"])}')
-    if value.get("facts"):
-        facts = ",".join(f"{text(n)}:{text(v)}" for n, v in sorted(value["facts"].items()))
-        parts.append('"facts":{%s}' % facts)
-    return ("{%s}\n" % ",".join(parts)).encode("ascii")
-
-def parse_line(line, number):
-    where = f"line {number}"
-    need(re.fullmatch(rb"[ -~]*\n", line), "log", f"{where}: not printable ASCII")
-    try:  # a float, null, list, unknown or second name has no encoding, or not this one
-        value = json.loads(line)
-        same = encode(value) == line
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        same = False
-    need(same, "log", f"{where}: not in the one encoding of an event")
-    event = Event(line, value)
-    need(event.kind in KINDS, "log", f"{where}: kind {event.kind}")
-    time = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z", event.time)
-    need(time and is_date(*time.groups()), "log", f"{where}: time {event.time}")
-    texts = [event.time, event.step, *event.facts]
-    texts += [v for n, v in event.facts.items() if n not in MANY_LINES]
-    need("\n" not in "".join(texts), "log", f"{where}: a line feed")
-    return event
-
-def is_date(year, *rest):
-    try:
-        return bool(datetime.datetime(int(year) or 4, *map(int, rest)))  # 0 is a leap year, as 4
-    except ValueError:
-        return False
+    def encode(self):
+        """The one encoding of an event. What has none is an error."""
+        one_line = [self.prev, self.time, self.kind, self.step, *self]
+        one_line += [value for name, value in self.items() if name not in MANY_LINES]
+        if not (type(self.seq) is int and re.fullmatch("[ -~]*", "".join(one_line)) and
+                re.fullmatch("[ -~\n]*", "".join(self.values()))):
+            raise ValueError
+        e = {"prev": self.prev, "seq": self.seq, "time": self.time, "kind": self.kind,
+             "step": self.step, "facts": dict(sorted(self.items()))}
+        e = {name: value for name, value in e.items() if value not in ("", {})}
+        return json.dumps(e, separators=(",", ":")).encode() + b"\n"
 
 def parse_log(data):
     """The events, and whether the last line is torn."""
-    lines = data.split(b"\n")
-    torn, events = lines.pop() != b"", []
+    *lines, rest = data.split(b"\n")
+    events = []
     for number, line in enumerate(lines):
-        e = parse_line(line + b"\n", number + 1)
-        e.need(e.seq == number, "log", f"its seq is not {number}")
-        e.need((e.kind == "opened") == (number == 0), "log", f"is {e.kind}")
-        if events:
-            e.need(e.prev == events[-1].digest, "log", "not the digest before")
-            e.need(events[-1].kind != "closed", "log", "follows the closed line")
+        try:
+            e = Event(line + b"\n")
+            need(e.seq == number, "log", f"its seq is not {number}")
+            need((e.kind == "opened") == (number == 0), "log", f"is {e.kind}")
+            need(not events or e.prev == events[-1].digest, "log", "not the digest before")
+            need(not events or events[-1].kind != "closed", "log", "follows the closed line")
+        except Fault as fault:
+            raise Fault("log", f"line {number + 1}: {fault.why}")
         events.append(e)
     if events:
-        check_first(events[0])
-    return events, torn
-
-def check_first(e):
-    number = e.fact("ceremony")
-    e.need(e.fact("format") in FORMATS, "log", "its format")
-    e.need(re.fullmatch("[0-9a-f]{32}", e.fact("chain")), "log", "its chain")
-    e.need(e.fact("mode") in ("production", "rehearsal"), "log", "its mode")
-    e.need(re.fullmatch("[1-9][0-9]{0,18}", number) and int(number) < 1 << 63, "log", "its number")
+        first = events[0]
+        for name, form in FIRST.items():
+            need(re.fullmatch(form, first[name]), "log", f"line 1: its {name}")
+        need(int(first["ceremony"]) < 1 << 63, "log", "line 1: its ceremony")
+        need(re.fullmatch("[0-9a-f]{64}", first.prev), "log", "line 1: its prev")
+    return events, rest != b""
 
 # Rule "roster": the section "Roster".
 
-Person = collections.namedtuple("Person", "name spaces after before kind key blob fingerprint")
+Person = collections.namedtuple("Person", "name options spaces before kind key blob fingerprint")
 
 class Roster:
     """Who may sign, and how many must."""
 
-    LINE = re.compile(r' *([a-z][a-z0-9_-]{0,31}) +namespaces="([^"]+)"'
-                      r'(?:,valid-after="(\d{14})Z")?(?:,valid-before="(\d{14})Z")?'
+    LINE = re.compile(r' *([a-z][a-z0-9_-]{0,31}) +(namespaces="([^"]+)"'
+                      r'(?:,valid-after="(\d{14})Z")?(?:,valid-before="(\d{14})Z")?)'
                       r' +([^ ]+) +([^ ]+)(?: .*)?')
 
-    def __init__(self, text, mode):
+    def __init__(self, event, fact, mode):
+        text = event[fact]
         need(len(text) <= MAX_ROSTER and re.fullmatch(r"([ -~]*\n)+", text), "roster",
              "a roster is lines of ASCII, at most 64 KiB")
         first, *lines = text.split("\n")[:-1]
         need(re.fullmatch("# quorum: [1-9][0-9]?", first), "roster", "no line # quorum: M")
-        self.sum, self.quorum, self.mode = digest(text.encode()), int(first[10:]), mode
-        self.verify_user, self.people = False, {}
+        self.sum, self.quorum, self.people = digest(text.encode()), int(first[10:]), {}
+        self.mode, self.verify_user = mode, "# user-verification: required" in lines
         for line in lines:
-            if line.startswith("# user-verification"):
-                need(line == "# user-verification: required", "roster", line)
-                self.verify_user = True
-            elif line and not line.startswith("#"):
+            need(line == "# user-verification: required" or
+                 not line.startswith("# user-verification"), "roster", line)
+            if line and not line.startswith("#"):
                 self.add(line)
-        may = [p for p in self.people.values() if self.space("approve") in p.spaces]
-        need(len(may) >= self.quorum, "roster", f"{len(may)} may approve, {self.quorum} must")
-
-    def space(self, purpose):
-        return purpose + ("" if self.mode == "production" else "-rehearsal") + "-v1@kekceremony"
+        need(len(self.may("approve")) >= self.quorum, "roster", "too few may approve")
+        need(event[fact + "_sha256"] == self.sum, "roster", "another digest")
 
     def add(self, line):
         m = self.LINE.fullmatch(line)
         need(m, "roster", f"not a line of a roster: {line}")
-        name, spaces, after, before, kind, key = m.groups()
-        need(set(spaces.split(",")) <= SPACES, "roster", f"{name}: namespaces {spaces}")
-        for d in filter(None, (after, before)):
-            need(is_date(d[:4], d[4:6], d[6:8], d[8:10], d[10:12], d[12:]) and
-                 d > "19700101000000", "roster", f"{name}: date {d}")
+        name, options, spaces, after, before, kind, key = m.groups()
+        spaces = tuple(spaces.split(","))
+        need(set(spaces) <= SPACES, "roster", f"{name}: {options}")
+        need(all(map(is_date, filter(None, (after, before)))), "roster", f"{name}: {options}")
         need(not after or not before or after < before, "roster", f"{name} is never valid")
         try:
             blob = base64.b64decode(key, validate=True)
         except ValueError:
             blob = b""
         need(base64.b64encode(blob).decode() == key, "roster", f"{name}: not the base64 of a key")
-        print_ = "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-        need(kind in TYPES and keygen_reads(kind, key, print_), "roster", f"{name}: no such key")
+        fingerprint = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+        fingerprint = "SHA256:" + fingerprint
+        need(kind in TYPES and keygen_reads(kind, key, fingerprint), "roster",
+             f"{name}: no such key")
         need(name not in self.people and blob not in [p.blob for p in self.people.values()],
              "roster", f"{name}, or the key, is there twice")
-        spaces = tuple(spaces.split(","))
-        self.people[name] = Person(name, spaces, after, before, kind, key, blob, print_)
+        self.people[name] = Person(name, options, spaces, before, kind, key, blob, fingerprint)
+
+    def space(self, purpose):
+        return purpose + ("" if self.mode == "production" else "-rehearsal") + "-v1@kekceremony"
+
+    def may(self, purpose):
+        return [n for n, p in self.people.items() if self.space(purpose) in p.spaces]
+
+def keygen(args, data):
+    return subprocess.run(["ssh-keygen", *args], input=data, timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 @functools.lru_cache(maxsize=None)
 def keygen_reads(kind, key, fingerprint):
@@ -234,10 +232,6 @@ def keygen_reads(kind, key, fingerprint):
     long = kind != "ssh-rsa" or int(bits) >= 2048
     return done.returncode == 0 and printed == fingerprint and long
 
-def keygen(args, data):
-    return subprocess.run(["ssh-keygen", *args], input=data, timeout=60,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-
 # Rule "signatures": the section "Statements"; and rule "stock".
 
 def statement(title, pairs):
@@ -246,13 +240,10 @@ def statement(title, pairs):
 @functools.lru_cache(maxsize=None)
 def keygen_accepts(person, space, moment, text, armor):
     """Does stock ssh-keygen accept the signature, at the time of its line?"""
-    options = f'namespaces="{",".join(person.spaces)}"'
-    options += f',valid-after="{person.after}Z"' if person.after else ""
-    options += f',valid-before="{person.before}Z"' if person.before else ""
     with tempfile.TemporaryDirectory() as folder:
         signers, sig = os.path.join(folder, "signers"), os.path.join(folder, "sig")
         with open(signers, "w") as f:
-            f.write(f"{person.name} {options} {person.kind} {person.key}\n")
+            f.write(f"{person.name} {person.options} {person.kind} {person.key}\n")
         with open(sig, "wb") as f:
             f.write(armor)
         return keygen(["-Y", "verify", "-f", signers, "-I", person.name, "-n", space, "-O",
@@ -302,198 +293,208 @@ class Request:
     """An asked or plan event, and who signed it."""
 
     def __init__(self, event, purpose):
-        self.event, self.purpose, self.acts = event, purpose, event.fact("acts").split(" ")
+        self.event, self.purpose = event, purpose
         self.signers, self.gathered, self.begun = [], False, False
-        self.counts = True  # until its step asks again, or a resumed or a next-roster ends it
 
 class Walk:
     """What the lines come to. A rule of a later format: if self.version >= 2: need(...)."""
 
     def __init__(self, events):
-        self.opened, self.last, self.mode = events[0], None, events[0].fact("mode")
-        self.version = FORMATS.index(events[0].fact("format")) + 1
+        self.opened, self.last, self.mode = events[0], events[0], events[0]["mode"]
+        self.version = FORMATS.index(self.opened["format"]) + 1
         self.roster, self.next, self.changed, self.closed = None, None, None, False
-        self.requests, self.half, self.deviations = [], set(), []
+        self.requests, self.asked, self.purposes = {}, 0, {}  # by step, those that still count
+        self.plans, self.begun, self.done, self.half = {}, set(), set(), set()  # by act
         self.attended, self.present, self.ever, self.proved = "", set(), set(), set()
         self.embedded, self.signatures, self.counters = {}, [], Counters()
+        self.deviations = []
         for e in events:
-            for name in e.facts:
-                home = "done" if name.startswith("canary_") else HOMES.get(name)
-                need((not home or e.kind in home.split()) and not name.startswith("begun."),
-                     "order", f"{e.where}: {name} in {e.kind}")
-            e.need(self.roster or e.kind not in NEED_ROSTER, "roster",
-                   f"{e.kind} before any roster")
-            getattr(self, "on_" + e.kind.replace("-", "_"), lambda e: None)(e)
+            try:
+                self.take(e)
+            except Fault as fault:
+                raise Fault(fault.rule, f"line {e.seq + 1}: {fault.why}")
             self.last = e
 
+    def take(self, e):
+        for name in e:
+            for names, kinds in HOMES.items():
+                need(not re.fullmatch(names, name) or e.kind in kinds.split(), "order",
+                     f"{name} in {e.kind}")
+        need(self.roster or e.kind not in NEED_ROSTER, "roster", f"{e.kind} before any roster")
+        getattr(self, "on_" + e.kind.replace("-", "_"), lambda e: None)(e)
+
     def on_roster(self, e):
-        e.need(not self.roster, "roster", "a second roster")
-        self.roster, self.next = Roster(e.fact("roster"), self.mode), None
-        e.need(e.fact("roster_sha256") == self.roster.sum, "roster", "another digest")
-        self.embedded["roster"] = e.fact("roster").encode()
+        need(not self.roster, "roster", "a second roster")
+        self.roster, self.next = Roster(e, "roster", self.mode), None
+        self.embedded["roster"] = e["roster"].encode()
 
     def on_next_roster(self, e):
-        e.need(not self.changed, "roster", "a next roster after the change")
-        self.next, self.proved = Roster(e.fact("next_roster"), self.mode), set()
-        e.need(e.fact("next_roster_sha256") == self.next.sum, "roster", "another digest")
-        self.embedded[f"{e.seq:04d}-next-roster"] = e.fact("next_roster").encode()
-        for r in self.requests:
-            r.counts = r.counts and r.purpose != "roster"
-
-    def ask(self, e, purpose):
-        e.need(len(self.requests) < MAX_REQUESTS, "order", "more than 1,000 requests")
-        for r in self.requests:
-            if r.event.step == e.step:
-                e.need(r.purpose == purpose, "order", f"{e.step} has two purposes")
-                r.counts = False
-        self.requests.append(Request(e, purpose))
+        need(not self.changed, "roster", "a next roster after the change")
+        self.next, self.proved = Roster(e, "next_roster", self.mode), set()
+        self.embedded[f"{e.seq:04d}-next-roster"] = e["next_roster"].encode()
+        self.requests = {s: r for s, r in self.requests.items() if r.purpose != "roster"}
 
     def on_asked(self, e):
-        purpose = e.fact("purpose") or "attend"
-        e.need(purpose in ("attend", "roster"), "order", f"purpose {purpose}")
-        need(purpose == "attend" or self.next and e.fact("next_roster_sha256") == self.next.sum,
-             "roster", f"{e.where}: not the latest next roster")
+        purpose = e["purpose"] or "attend"
+        need(purpose in ("attend", "roster"), "order", f"purpose {purpose}")
+        need(purpose == "attend" or self.next and e["next_roster_sha256"] == self.next.sum,
+             "roster", "not the latest next roster")
         self.ask(e, purpose)
 
     def on_plan(self, e):
-        plan = e.fact("plan").encode()
-        e.need(e.fact("sha256") == digest(plan), "order", "another digest")
+        plan = e["plan"].encode()
+        need(e["sha256"] == digest(plan), "order", "another digest")
         self.embedded[f"{e.seq:04d}-plan.txt"] = plan
-        self.ask(e, "approve")
+        request = self.ask(e, "approve")
+        self.plans.update(dict.fromkeys(e["acts"].split(), request))
+
+    def ask(self, e, purpose):
+        self.asked += 1
+        need(self.asked <= MAX_REQUESTS, "order", "more than 1,000 requests")
+        need(self.purposes.setdefault(e.step, purpose) == purpose, "order",
+             f"{e.step} has two purposes")
+        need(e.get("last_final", self.opened.prev) == self.opened.prev, "order",
+             "last_final is not the prev of line 1")
+        self.requests[e.step] = Request(e, purpose)
+        return self.requests[e.step]
 
     def request(self, e):
         """The request of the step that still counts."""
-        for r in self.requests:
-            if r.counts and r.event.step == e.step:
-                return r
-        raise Fault("order", f"{e.where}: step {e.step}: nothing was asked", "bad")
+        need(e.step in self.requests, "order", f"step {e.step}: nothing was asked")
+        return self.requests[e.step]
 
     def asked_of(self, r, person):
         """The statement, rebuilt (the section "Statements")."""
-        first, e = self.opened, r.event
-        own = {"attend": [("last-final", e.fact("last_final"))],
-               "approve": [("plan", e.fact("sha256"))],
-               "roster": [("roster", e.fact("next_roster_sha256"))]}[r.purpose]
-        if r.purpose != "approve":
-            own.append(("nonce", e.fact("nonce." + person.name)))
+        e, nonce = r.event, ("nonce", r.event["nonce." + person.name])
+        own = {"attend": [("last-final", e["last_final"]), nonce],
+               "approve": [("plan", e["sha256"])],
+               "roster": [("roster", e["next_roster_sha256"]), nonce]}[r.purpose]
         return statement("kekceremony statement v1", [
-            ("purpose", r.purpose), ("mode", self.mode), ("chain", first.fact("chain")),
-            ("ceremony", first.fact("ceremony")), ("kind", first.fact("kind")), ("step", e.step),
-            ("head", e.digest), ("statement", SENTENCES[r.purpose]), *own,
+            ("purpose", r.purpose),
+            *((name, self.opened[name]) for name in ("mode", "chain", "ceremony", "kind")),
+            ("step", e.step), ("head", e.digest), ("statement", SENTENCES[r.purpose]), *own,
             ("signer", person.name), ("key", person.fingerprint)]).encode()
 
     def on_signed(self, e):
         r = self.request(e)
         roster = self.next if r.purpose == "roster" else self.roster
-        person = roster.people.get(e.fact("signer"))
-        e.need(person, "signatures", f"the roster has no {e.fact('signer')}")
-        e.need(person.name not in r.signers, "signatures", f"{person.name} signed already")
-        text, armor = e.fact("statement").encode(), e.fact("signature").encode()
-        e.need(text == self.asked_of(r, person), "signatures", "not what was asked")
-        fido = self.check(e, roster, person, r.purpose, text, armor, "signatures")
+        person = roster.people.get(e["signer"])
+        need(person, "signatures", f"the roster has no {e['signer']}")
+        need(person.name not in r.signers, "signatures", f"{person.name} signed already")
+        text, armor = e["statement"].encode(), e["signature"].encode()
+        need(text == self.asked_of(r, person), "signatures", "not what was asked")
         file = f"{r.event.seq:04d}-{r.purpose}.{person.name}.txt"
-        for name, fact in (("key", person.fingerprint), ("namespace", roster.space(r.purpose)),
-                           ("file", file), ("fido", fido)):
-            e.need(e.fact(name) == fact, "signatures", f"{name} is not {fact}")
-        e.need(r.purpose != "approve" or person.name in self.present, "order",
-               f"{person.name} did not attend")
+        facts = {"key": person.fingerprint, "namespace": roster.space(r.purpose), "file": file,
+                 "fido": self.check(e, roster, person, r.purpose, text, armor, "signatures")}
+        for name, fact in facts.items():
+            need(e[name] == fact, "signatures", f"{name} is not {fact}")
+        need(r.purpose != "approve" or person.name in self.present, "order",
+             f"{person.name} did not attend")
         r.signers.append(person.name)
-        if r.purpose == "attend":
-            self.present.add(person.name)
-            self.ever.add(person.name)
-        elif r.purpose == "roster":
-            self.proved.add(person.name)
+        for names in {"attend": (self.present, self.ever), "roster": (self.proved,)}.get(
+                r.purpose, ()):
+            names.add(person.name)
         self.embedded[file], self.embedded[file + ".sig"] = text, armor
 
     def check(self, e, roster, person, purpose, text, armor, rule):
         """All but what ssh-keygen is asked after the last line. Returns the fact fido."""
-        where, space = f"{e.where}: {person.name}", roster.space(purpose)
-        moment = re.sub("[-:TZ]", "", e.time)
-        need(space in person.spaces, rule, f"{where} is not allowed {space}")
-        need(not person.before or moment < person.before, rule, f"{where} is not valid any more")
+        name, space = person.name, roster.space(purpose)
+        need(space in person.spaces, rule, f"{name} is not allowed {space}")
+        need(not person.before or e.moment < person.before, rule, f"{name} is not valid any more")
         try:
             key, made_in, algorithm, flags = parse_armor(armor)
         except ValueError:
-            raise Fault(rule, f"{where}: not a signature as ssh-keygen writes it", "bad")
+            raise Fault(rule, f"{name}: not a signature as ssh-keygen writes it")
         need(key == person.blob and made_in == space.encode(), rule,
-             f"{where}: made with another key, or in another namespace")
-        self.signatures.append((rule, where, (person, space, moment, text, armor)))
+             f"{name}: made with another key, or in another namespace")
+        self.signatures.append((rule, e.seq + 1, (person, space, e.moment, text, armor)))
         if not person.kind.startswith("sk-"):
-            need(not flags, rule, f"{where}: bytes after the signature")
+            need(not flags, rule, f"{name}: bytes after the signature")
             return ""
-        need(algorithm == person.kind.encode() and len(flags) == 5, rule, f"{where}: its form")
+        need(algorithm == person.kind.encode() and len(flags) == 5, rule, f"{name}: its form")
         touched, verified, counter = flags[0] & 1, flags[0] & 4, int.from_bytes(flags[1:], "big")
-        need(touched, rule, f"{where}: nobody touched the key")
-        need(verified or not roster.verify_user, rule, f"{where}: the user was not verified")
-        self.counters.grow(person.blob, counter, rule, where)
+        need(touched, rule, f"{name}: nobody touched the key")
+        need(verified or not roster.verify_user, rule, f"{name}: the user was not verified")
+        self.counters.grow(person.blob, counter, rule, name)
         return f"touched, {'user verified, ' if verified else ''}counter {counter}"
 
     def on_gathered(self, e):
         r = self.request(e)
-        e.need(not r.gathered, "order", "gathered already")
+        need(not r.gathered, "order", "gathered already")
+        need(r.purpose == "attend" or "attended" not in e, "order", "no attendance was gathered")
         r.gathered = True
         if r.purpose == "roster":
-            self.check_proved(e)
+            self.check_proved()
         else:
-            self.check_quorum(e, r)
-        if r.purpose == "attend" or "attended" in e.facts:
-            names = [n for n in self.roster.people if n in r.signers and r.purpose == "attend"]
-            self.attended = ", ".join(names)
-            e.need(e.fact("attended") == self.attended, "signatures", "attended is not who signed")
+            self.check_quorum(r)
+        if r.purpose == "attend":
+            self.attended = ", ".join(n for n in self.roster.people if n in r.signers)
+            need(e["attended"] == self.attended, "signatures", "attended is not who signed")
 
-    def check_quorum(self, e, r):
-        signed = len(r.signers) if r.counts else 0
-        e.need(signed >= self.roster.quorum, "quorum", f"{signed} have signed")
+    def check_quorum(self, r):
+        signed = len(r.signers) if self.requests.get(r.event.step) is r else 0
+        need(signed >= self.roster.quorum, "quorum", f"{signed} have signed")
 
-    def check_proved(self, e):
+    def check_proved(self):
         for name, person in self.next.people.items():
             old = self.roster.people.get(name)
-            e.need(old and old.blob == person.blob or name in self.proved, "quorum",
-                   f"{name} has not proved the key")
+            need(old and old.blob == person.blob or name in self.proved, "quorum",
+                 f"{name} has not proved the key")
 
-    def act(self, e):
+    def plan(self, e):
         """The latest plan that names the act; it must count, and M must have signed it."""
-        plans = [r for r in self.requests if r.purpose == "approve" and e.step in r.acts]
-        e.need(plans and e.step, "order", f"no plan names {e.step}")
-        self.check_quorum(e, plans[-1])
-        return plans[-1]
+        need(e.step in self.plans, "order", f"no plan names {e.step}")
+        self.check_quorum(self.plans[e.step])
+        return self.plans[e.step]
 
     def on_begun(self, e):
-        self.act(e).begun = True
+        self.plan(e).begun = True
+        self.begun.add(e.step)
         self.half.add(e.step)
 
     def on_done(self, e):
-        plan = self.act(e)
+        plan = self.plan(e)
+        need(e.step in self.begun or e.step not in FRESH, "order", "done before it was begun")
+        self.done.add(e.step)
         self.half.discard(e.step)
-        if "next_roster_sha256" in e.facts:
-            self.changed = e.fact("next_roster_sha256")
+        if "next_roster_sha256" in e:
+            self.changed = e["next_roster_sha256"]
             need(self.next and self.changed == self.next.sum and
-                 f"\nnext_roster_sha256: {self.changed}\n" in plan.event.fact("plan"), "roster",
-                 f"{e.where}: not the roster of the plan")
-            e.need(plan.begun, "order", "nothing was begun")
-            self.check_proved(e)
+                 f"\nnext_roster_sha256: {self.changed}\n" in plan.event["plan"], "roster",
+                 "not the roster of the plan")
+            self.check_proved()
 
     def on_resumed(self, _):
         if self.last.kind != "waiting":
             self.present = set()
-            for r in self.requests:
-                r.counts = r.counts and r.begun
+            self.requests = {s: r for s, r in self.requests.items() if r.begun}
 
     def on_deviation(self, e):
         self.deviations.append(e.step)
 
     def on_answered(self, e):
-        e.need(e.fact("differed") in ("", "none") or e.step in self.deviations, "order",
-               "no deviation event before it")
+        need(e["differed"] in ("", "none") or e.step in self.deviations, "order",
+             "no deviation event before it")
 
     def on_closed(self, e):
-        need(e.fact("outcome") in ("done", "aborted"), "order", f"closed as {e.fact('outcome')}")
-        if e.fact("outcome") == "done":
-            need(not self.half, "order", f"closed as done, but not {' '.join(sorted(self.half))}")
+        need(e["outcome"] in ("done", "aborted"), "order", f"closed as {e['outcome']}")
+        if e["outcome"] == "done":
+            lacks = self.half | self.required() - self.done
+            need(not lacks, "order", f"closed as done, but not {' '.join(sorted(lacks))}")
         else:
-            need(any(r.purpose == "attend" and r.counts and r.gathered for r in self.requests),
+            need(any(r.purpose == "attend" and r.gathered for r in self.requests.values()),
                  "quorum", "aborted before enough attended")
+            for name, acts in (("done", self.done), ("begun", self.half)):
+                told = [] if e[name] == "none" else sorted(e[name].split(", "))
+                need(name not in e or told == sorted(acts), "order", f"{name} is not what was")
         self.closed = True
+
+    def required(self):
+        """The acts that must be done; none if the kind is unknown."""
+        acts = REQUIRED.get(self.opened["kind"], "")
+        if self.opened["kind"] == "rotate" and self.opened["generate"] == "yes":
+            acts += " " + REQUIRED["generate"]
+        return set(acts.split())
 
 # Rule "finals": the end of the section "Statements".
 
@@ -504,15 +505,16 @@ def check_finals(walk, files):
     if "final.txt" not in files:
         return "no final.txt"
     core = statement("kekceremony final v1", [
-        *((name, first.fact(name)) for name in ("chain", "ceremony", "kind", "mode")),
+        *((name, first[name]) for name in ("chain", "ceremony", "kind", "mode")),
         ("events", last.seq + 1), ("head", last.digest), ("roster", walk.roster.sum),
         ("next-roster", walk.changed or walk.roster.sum), ("deviations", len(walk.deviations)),
-        ("outcome", last.fact("outcome")), ("attended", walk.attended)])
+        ("outcome", last["outcome"]), ("attended", walk.attended)])
     need(files["final.txt"] == core.encode(), "finals", "final.txt does not follow from the log")
     for name, person in walk.roster.people.items():
         text, armor = files.get(f"final.{name}.txt"), files.get(f"final.{name}.txt.sig")
         end = f"final: {digest(core.encode())}\nsigner: {name}\nkey: {person.fingerprint}\n"
-        need(text is None or text in [f"{core}{end}verdict: {v}\n".encode() for v in VERDICTS],
+        need(text in [None] + [f"{core}{end}verdict: {verdict}\n".encode() for verdict in
+                               ("followed", "deviations", "disagree")],
              "finals", f"{name}: not a final over this final.txt")
         if text is None and armor is not None:
             lacks.append(f"a signature of {name} without its statement")
@@ -526,10 +528,9 @@ def check_finals(walk, files):
 
 def agreeing(walk, files):
     """How many who may approve signed another verdict than disagree."""
-    names = [n for n, p in walk.roster.people.items() if walk.roster.space("approve") in p.spaces]
     return sum(f"final.{n}.txt.sig" in files and
                not files.get(f"final.{n}.txt", b"disagree\n").endswith(b"verdict: disagree\n")
-               for n in names)
+               for n in walk.roster.may("approve"))
 
 class Bundle:
     """A bundle that was verified, with what the rule "chain" needs."""
@@ -540,25 +541,22 @@ class Bundle:
             self.verify()
         except Fault as fault:
             self.fault = fault
-        self.standing = self.fault.standing if self.fault else "good"
 
     def verify(self):
         self.files = read_bundle(self.path)
         events, torn = parse_log(self.files["events.jsonl"])
-        need(not torn or "final.txt" not in self.files, "log", "bytes after the last line feed")
-        need(events, "log", "it has no line", "incomplete")
+        ended = "final.txt" in self.files
+        need(not (ended and torn), "log", "bytes after the last line feed")
+        need(events, "log", "it has no line", "bad" if ended else "incomplete")
         self.walk = Walk(events)
         check_files(self.files, self.walk)
         lacks, asked = check_finals(self.walk, self.files), self.walk.signatures
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda s: keygen_accepts(*s[2]), asked))
-        for (rule, where, _), accepted in zip(asked, answers):
-            need(accepted, rule, f"{where}: stock ssh-keygen refuses the signature")
+        for (rule, line, given), accepted in zip(asked, answers):
+            need(accepted, rule, f"line {line}: ssh-keygen refuses what {given[0].name} signed")
         need(not torn, "log", "the last line is torn", "incomplete")
         need(not lacks, "finals", lacks, "incomplete")
-
-    def fact(self, name):
-        return self.walk.opened.fact(name)
 
     def final(self):
         return digest(self.files["final.txt"]) if "final.txt" in self.files else None
@@ -569,46 +567,43 @@ def check_chain(bundles):
     need(bundles, "chain", "no bundle")
     for b in bundles:
         need(b.walk, "chain", f"{b.path!a}: it has no line", "incomplete")
-    bundles = sorted(bundles, key=lambda b: int(b.fact("ceremony")))
+    bundles = sorted(bundles, key=lambda b: int(b.walk.opened["ceremony"]))
     prevs = [b.walk.opened.prev for b in bundles]
     need(len(set(prevs)) == len(prevs), "chain", "a fork: two have the same prev")
-    counters, before = Counters(), None
+    counters, final = Counters(), "0" * 64
     for number, b in enumerate(bundles, 1):
-        need(b.fact("ceremony") == str(number), "chain", f"a gap: ceremony {number} is missing")
-        want = before.final() if before else NO_DIGEST
-        need(b.walk.opened.prev == want, "chain", f"ceremony {number}: its prev")
-        if before:
-            check_next(before, b)
+        first = b.walk.opened
+        need(first["ceremony"] == str(number), "chain", f"a gap: ceremony {number} is missing")
+        need(first.prev == final, "chain", f"ceremony {number}: its prev")
+        if number > 1:
+            check_next(bundles[number - 2], b, f"ceremony {number}")
         for blob, counter in b.walk.counters.first.items():
             counters.grow(blob, counter, "chain", f"ceremony {number}")
         counters.last.update(b.walk.counters.last)
-        before = b
+        final = b.final()
 
-def check_next(before, b):
+def check_next(before, b, where):
     """What a ceremony takes over from the one before."""
-    number = b.fact("ceremony")
+    old, new, first = before.walk, b.walk, b.walk.opened
     for name in ("chain", "mode"):
-        need(b.fact(name) == before.fact(name), "chain", f"ceremony {number}: another {name}")
-    need(not b.walk.roster or b.walk.roster.sum == (before.walk.changed or before.walk.roster.sum),
-         "chain", f"ceremony {number}: not the roster that the one before left")
-    listed = {name[9:]: value for name, value in b.walk.opened.facts.items()
-              if name.startswith("previous.")}
+        need(first[name] == old.opened[name], "chain", f"{where}: another {name}")
+    need(not new.roster or new.roster.sum == (old.changed or old.roster.sum), "chain",
+         f"{where}: not the roster that the one before left")
+    listed = {name[9:]: value for name, value in first.items() if name.startswith("previous.")}
     have = {name: digest(f) for name, f in before.files.items() if name.startswith("final.")}
     for name, value in listed.items():
-        need(have.get(name) == value, "chain",
-             f"{name} before ceremony {number} is missing, or is another")
+        need(have.get(name) == value, "chain", f"{where}: {name} before it is missing, or another")
     enough = "final.txt" in listed and agreeing(
-        before.walk, {name: before.files[name] for name in listed}) >= before.walk.roster.quorum
-    need(enough or set(have) == set(listed), "chain",
-         f"a final before ceremony {number} was added after it began")
+        old, {name: before.files[name] for name in listed}) >= old.roster.quorum
+    need(enough or set(have) == set(listed), "chain", f"{where}: a final before it came after it")
 
 def check_expected(bundles, paper):
     """What stands on paper is the final digest or the chain of a bundle."""
-    known = [b.final() for b in bundles] + [b.fact("chain") for b in bundles if b.walk]
+    known = [b.final() for b in bundles] + [b.walk.opened["chain"] for b in bundles if b.walk]
     need(paper in known, "expect", f"no final digest and no chain is {paper}")
 
 def main(args):
-    papers, chain, standings = [], False, []
+    papers, chain, standings = [], False, ["good"]
     while args and args[0].startswith("--"):
         option, *args = args
         chain = chain or option == "--chain"
@@ -632,7 +627,7 @@ def main(args):
             path = f"{b.path if plain else ascii(b.path)}: "
             tell(b.fault, path if chain or len(paths) > 1 else "")
         checks = [(check_expected, bundles, paper) for paper in papers]
-        if chain and "bad" not in [b.standing for b in bundles]:
+        if chain and not any(b.fault and b.fault.standing == "bad" for b in bundles):
             checks.insert(0, (check_chain, bundles))
         for check, *given in checks:
             try:

@@ -2,11 +2,14 @@ package transcript_test
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/crypto/ssh"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -70,54 +73,44 @@ func mutants(t *testing.T, n int) (list []mutant) {
 	return list
 }
 
-// known says that the second verifier, and it alone, may find this in a draft: what
-// docs/transcript-format.md lists below its rules.
-func known(d *draft, py string) bool {
-	switch py {
-	case "bad: signatures": // attended where nobody was asked to attend
-		return slices.ContainsFunc(d.Events, func(e transcript.Event) bool {
-			_, tells := e.Facts["attended"]
-			return tells && e.Kind == transcript.Gathered && e.Step != "attend"
-		})
-	case "bad: files", "bad: finals": // beside a signature without its final
-		for name := range d.Files {
-			text, is := strings.CutSuffix(name, ".sig")
-			if _, there := d.Files[text]; is && !there && strings.HasPrefix(name, "final.") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // baseDraft is a good ceremony of some kind.
 func baseDraft(t testing.TB, kind int) *draft {
 	d := transcripttest.Rotation(t)
 	switch kind {
 	case 0:
 		joinErin(d)
-	case 1: // two runs, and two acts
-		plan := d.Events[d.Find(transcript.Plan, "approve", "")].Facts
-		plan["acts"] = "switch retire"
+	case 1: // it makes its version, in two runs
+		maps.Copy(d.Events[0].Facts, transcript.Facts{"from": "1", "to": "2", "generate": "yes"})
+		tell(transcript.Plan, "approve", "acts", "generate canary switch re-wrap retire")(d)
+		at := d.Find(transcript.Begun, "switch", "")
+		for i, act := range []string{"generate", "canary"} {
+			d.Insert(at+2*i, transcript.Begun, act, nil)
+			d.Insert(at+2*i+1, transcript.Done, act, nil)
+		}
 		d.Insert(d.Find(transcript.Signed, "approve", "alice"), transcript.Waiting, "approve", nil)
 		d.Insert(d.Find(transcript.Signed, "approve", "alice"), transcript.Resumed, "", nil)
-		d.Insert(d.Find(transcript.Closed, "", ""), transcript.Begun, "retire", nil)
-		d.Insert(d.Find(transcript.Closed, "", ""), transcript.Done, "retire", nil)
 	case 2: // told of a deviation, then aborted
 		d.Insert(d.Find(transcript.Answered, "place", ""), transcript.Deviation, "place", transcript.Facts{"what": "told"})
-		d.Events[d.Find(transcript.Answered, "place", "")].Facts["differed"] = "a / b / c / d"
-		d.Drop(transcript.Done, "switch", "")
-		d.Events[d.Find(transcript.Closed, "", "")].Facts["outcome"] = "aborted"
+		tell(transcript.Answered, "place", "differed", "a / b / c / d")(d)
+		abort(d)
 	}
 	return d
 }
 
-// joinErin makes a ceremony change the roster.
+// abort makes a rotation end with an act half done.
+func abort(d *draft) {
+	d.Drop(transcript.Done, "retire", "")
+	d.Events[d.Find(transcript.Closed, "", "")].Facts =
+		transcript.Facts{"outcome": "aborted", "done": "re-wrap, switch", "begun": "retire"}
+}
+
+// joinErin makes it a ceremony that changes the roster.
 func joinErin(d *draft) {
 	erin := transcripttest.Operator(d.T, "erin")
 	d.People = append(d.People, erin)
 	roster := transcripttest.RosterOf(2, d.Mode, d.People[1], d.People[2], d.People[3], erin)
 	sum := transcript.Digest([]byte(roster))
+	d.Events[0].Facts["kind"] = "roster"
 	at := d.Find(transcript.Plan, "approve", "")
 	d.Insert(at, transcript.NextRoster, "next-roster",
 		transcript.Facts{"next_roster": roster, "next_roster_sha256": sum})
@@ -127,8 +120,11 @@ func joinErin(d *draft) {
 	d.Insert(at+3, transcript.Gathered, "prove", transcript.Facts{"joined": "erin"})
 	plan := d.Events[d.Find(transcript.Plan, "approve", "")].Facts
 	plan["plan"] += "next_roster_sha256: " + sum + "\n"
-	plan["sha256"] = transcript.Digest([]byte(plan["plan"]))
-	d.Events[d.Find(transcript.Done, "switch", "")].Facts = transcript.Facts{"next_roster_sha256": sum}
+	plan["sha256"], plan["acts"] = transcript.Digest([]byte(plan["plan"])), "change"
+	d.Events = d.Events[:d.Find(transcript.Begun, "switch", "")]
+	d.Add(transcript.Begun, "change", nil)
+	d.Add(transcript.Done, "change", transcript.Facts{"next_roster_sha256": sum, "changed": "yes"})
+	d.Add(transcript.Closed, "", transcript.Facts{"outcome": "done"})
 }
 
 // mutator changes one thing of a draft.
@@ -141,21 +137,24 @@ func pick[E any](r *rand.Rand, list []E) E { return list[r.IntN(len(list))] }
 
 var (
 	names  = []string{"alice", "bob", "dora", "wendy", "erin"}
-	steps  = []string{"attend", "approve", "prove", "switch", "retire", "place", "x", ""}
-	values = []string{"", "x", "none", "roster", "alice", "alice, dora", "switch", "switch retire", "1", "aborted"}
-	kinds  = []transcript.Kind{transcript.Roster, transcript.NextRoster, transcript.Asked, transcript.Plan,
+	steps  = []string{"attend", "approve", "prove", "switch", "retire", "change", "generate", "place", ""}
+	values = []string{"", "x", "none", "roster", "alice", "alice, dora", "switch", "switch retire",
+		"re-wrap, switch", "1", "aborted"}
+	kinds = []transcript.Kind{transcript.Roster, transcript.NextRoster, transcript.Asked, transcript.Plan,
 		transcript.Signed, transcript.Gathered, transcript.Begun, transcript.Done, transcript.Closed, transcript.Resumed,
 		transcript.Waiting, transcript.Answered, transcript.Found, transcript.Deviation, transcript.Noted, transcript.Failed}
 	facts = []string{"chain", "ceremony", "kind", "mode", "from", "exclude", "roster", "next_roster_sha256", "attended",
 		"changed", "canary_1_sha256", "begun.switch", "differed", "purpose", "acts", "plan", "sha256", "signer",
-		"namespace", "file", "key", "fido", "nonce.alice", "last_final", "outcome", "done", "previous.final.txt"}
+		"namespace", "file", "key", "fido", "nonce.alice", "last_final", "outcome", "done", "begun",
+		"retired", "generate", "previous.final.txt"}
 	rosterEdits = [][2]string{{"quorum: 2", "quorum: 1"}, {"quorum: 2", "quorum: 3"}, {"quorum: 2", "quorum: 4"},
 		{"quorum: 2\n", "quorum: 2\n# user-verification: required\n"}, {"approve-v1@kekceremony,", ""},
 		{"final-v1@kekceremony,", ""}, {"attend-v1@kekceremony,", ""}, {`" ssh`, `",valid-before="20261124100000Z" ssh`},
 		{`" ssh`, `",valid-after="20261124100000Z" ssh`}, {`" sk`, `",valid-after="20270101000000Z" sk`},
 		{"\nbob", "\nbobby"}, {"alice ", "alice  "}, {"\nalice", "\n\nalice"}, {"\nalice", "\n#\nalice"},
 		{"\nbob", " comment\nbob"}}
-	times = []string{"2026-11-24T09:59:59Z", "2026-11-24T10:00:01Z", "2030-01-01T00:00:00Z", "1970-01-01T00:00:01Z"}
+	times = []string{"2026-11-24T09:59:59Z", "2026-11-24T10:00:01Z", "2030-01-01T00:00:00Z", "1970-01-01T00:00:01Z",
+		"1970-01-01T00:00:00Z"}
 )
 
 // change makes one change, and says which.
@@ -327,21 +326,82 @@ var answers = []struct {
 	}},
 	{name: "no tool", want: "good", before: func(d *draft) { delete(d.Events[0].Facts, "tool") }},
 	{name: "the mode in an answer", want: "bad", before: tell(transcript.Answered, "place", "mode", "")},
-	{name: "an act left undone", want: "good", before: tell(transcript.Plan, "approve", "acts", "switch retire")},
+	{name: "an act that the plan names left undone", want: "good",
+		before: tell(transcript.Plan, "approve", "acts", "switch re-wrap retire more")},
+	{name: "an act of the kind left undone", want: "bad", before: func(d *draft) {
+		d.Drop(transcript.Done, "re-wrap", "")
+	}},
+	{name: "an act of the kind that no plan names", want: "bad", before: tell(transcript.Opened, "", "generate", "yes")},
+	{name: "a kind that requires nothing", want: "good", before: func(d *draft) {
+		tell(transcript.Opened, "", "kind", "party")(d)
+		d.Drop(transcript.Done, "re-wrap", "")
+	}},
+	{name: "generate done without begun", want: "bad", before: func(d *draft) {
+		tell(transcript.Plan, "approve", "acts", "switch re-wrap retire generate")(d)
+		d.Insert(d.Find(transcript.Closed, "", ""), transcript.Done, "generate", nil)
+	}},
+	{name: "aborted", want: "good", before: abort},
+	{name: "aborted, and the acts in another order", want: "good", before: aborted("done", "switch, re-wrap")},
+	{name: "aborted, and an act not told", want: "bad", before: aborted("done", "switch")},
+	{name: "aborted, and an act twice", want: "bad", before: aborted("done", "re-wrap, switch, switch")},
+	{name: "aborted, and nothing half done", want: "bad", before: aborted("begun", "none")},
+	{name: "aborted, and an empty list", want: "bad", before: aborted("begun", "")},
+	{name: "aborted, and no list", want: "good", before: func(d *draft) {
+		abort(d)
+		d.Events[len(d.Events)-1].Facts = transcript.Facts{"outcome": "aborted"}
+	}},
+	{name: "attended where approvals are gathered", want: "bad",
+		before: tell(transcript.Gathered, "approve", "attended", "alice, dora")},
+	{name: "an empty attended where approvals are gathered", want: "bad",
+		before: tell(transcript.Gathered, "approve", "attended", "")},
+	{name: "retired in a found event", want: "bad", before: func(d *draft) {
+		d.Insert(2, transcript.Found, "scan", transcript.Facts{"retired": "1"})
+	}},
+	{name: "the first second of 1970", want: "bad", before: secondAt("1970-01-01T00:00:00Z")},
+	{name: "the next second", want: "good", before: secondAt("1970-01-01T00:00:01Z")},
+	{name: "bytes after a signature", want: "bad", before: func(d *draft) {
+		d.People[1].Signer = longer{d.People[1].Signer}
+	}},
+	{name: "bytes after the signature of a final", want: "bad", after: func(d *draft) {
+		d.People[1].Signer = longer{d.People[1].Signer}
+		addFinal(d, "bob")
+	}},
 	{name: "an unknown kind", want: "bad", before: func(d *draft) { d.Insert(2, "party", "", nil) }},
 	{name: "an unknown format", want: "bad", before: tell(transcript.Opened, "", "format", "kekceremony transcript v9")},
-	{name: "an install with a prev", want: "good", before: func(d *draft) { d.Prev = strings.Repeat("a", 64) }},
-	{name: "no nonces, and another last final", want: "good", before: func(d *draft) {
-		d.Events[d.Find(transcript.Asked, "attend", "")].Facts = transcript.Facts{"last_final": "x"}
+	{name: "an install with a prev", want: "good", before: func(d *draft) {
+		d.Prev = strings.Repeat("a", 64)
+		tell(transcript.Asked, "attend", "last_final", d.Prev)(d)
 	}},
+	{name: "a prev that is no digest", want: "bad", before: func(d *draft) {
+		d.Prev = strings.Repeat("A", 64)
+		tell(transcript.Asked, "attend", "last_final", d.Prev)(d)
+	}},
+	{name: "no nonces, and no last final", want: "good", before: func(d *draft) {
+		d.Events[d.Find(transcript.Asked, "attend", "")].Facts = nil
+	}},
+	{name: "another last final", want: "bad",
+		before: tell(transcript.Asked, "attend", "last_final", strings.Repeat("1", 64))},
+	{name: "an empty last final", want: "bad", before: tell(transcript.Asked, "attend", "last_final", "")},
+	{name: "another last final in a plan", want: "bad", before: tell(transcript.Plan, "approve", "last_final", "x")},
 	{name: "a signature without its statement", want: "incomplete", after: func(d *draft) {
 		delete(d.Files, "final.bob.txt")
+	}},
+	{name: "a signature without its statement, beside a bad final", want: "bad", after: func(d *draft) {
+		delete(d.Files, "final.alice.txt")
+		d.Files["final.dora.txt.sig"] = d.Files["final.bob.txt.sig"]
+	}},
+	{name: "a signature without its statement, beside a file that nothing names", want: "bad", after: func(d *draft) {
+		delete(d.Files, "final.alice.txt")
+		d.Files["x"] = nil
 	}},
 	{name: "a statement without its signature", want: "good", after: func(d *draft) {
 		delete(d.Files, "final.bob.txt.sig")
 	}},
 	{name: "a final without final.txt", want: "bad", after: func(d *draft) { delete(d.Files, "final.txt") }},
-	{name: "an empty log", want: "incomplete", after: func(d *draft) { d.Files["events.jsonl"] = nil }},
+	{name: "an empty log", want: "incomplete", after: func(d *draft) {
+		d.Files = map[string][]byte{"events.jsonl": nil, "x": nil}
+	}},
+	{name: "an empty log beside final.txt", want: "bad", after: func(d *draft) { d.Files["events.jsonl"] = nil }},
 	{name: "a torn first line", want: "incomplete", after: func(d *draft) {
 		d.Files = map[string][]byte{"events.jsonl": d.Files["events.jsonl"][:99]}
 	}},
@@ -357,6 +417,8 @@ var answers = []struct {
 		rosterWith(d, `" ssh`, `",valid-before="20270101000000Z",valid-after="20260101000000Z" ssh`)
 		d.Events = d.Events[:2] // nobody can sign by it
 	}},
+	{name: "an empty valid-after", want: "bad", before: emptyDate("after")},
+	{name: "an empty valid-before", want: "bad", before: emptyDate("before")},
 	{name: "spaces in a roster", want: "good", before: func(d *draft) { rosterWith(d, "alice ", "  alice   ") }},
 	{name: "names of the other mode", want: "good", before: func(d *draft) {
 		rosterWith(d, `"attend-v1@`, `"roster-rehearsal-v1@kekceremony,attend-v1@`)
@@ -369,7 +431,7 @@ var answers = []struct {
 		a.Counter, a.Step = 2, ^uint32(0)
 	}},
 	{name: "sums that do not add up", want: "good", before: func(d *draft) {
-		d.Events[d.Find(transcript.Done, "switch", "")].Facts = transcript.Facts{"scanned": "7", "rewrapped": "1"}
+		d.Events[d.Find(transcript.Done, "re-wrap", "")].Facts = transcript.Facts{"scanned": "7", "rewrapped": "1"}
 	}},
 	{name: "1,000 requests", want: "good", before: func(d *draft) { askOften(d, 998) }},
 	{name: "1,001 requests", want: "bad", before: func(d *draft) { askOften(d, 999) }},
@@ -389,7 +451,7 @@ var answers = []struct {
 	}},
 	{name: "a roster changed by an act that nobody began", want: "bad", before: func(d *draft) {
 		joinErin(d)
-		d.Drop(transcript.Begun, "switch", "")
+		d.Drop(transcript.Begun, "change", "")
 	}},
 	{name: "proofs that were gathered too early", want: "bad", before: func(d *draft) {
 		joinErin(d)
@@ -405,6 +467,35 @@ func tell(kind transcript.Kind, step, name, value string) func(*draft) {
 		e.Facts = maps.Clone(e.Facts)
 		e.Facts[name] = value
 	}
+}
+
+// aborted tells of an aborted rotation which acts were done, or half done.
+func aborted(name, acts string) func(*draft) {
+	return func(d *draft) {
+		abort(d)
+		tell(transcript.Closed, "", name, acts)(d)
+	}
+}
+
+// secondAt sets the time of the second line.
+func secondAt(time string) func(*draft) { return func(d *draft) { d.Events[1].Time = time } }
+
+func emptyDate(end string) func(*draft) {
+	return func(d *draft) {
+		rosterWith(d, `" ssh`, `",valid-`+end+`="" ssh`)
+		d.Events = d.Events[:2] // nobody can sign by it
+	}
+}
+
+// longer signs with a byte after the signature.
+type longer struct{ ssh.Signer }
+
+func (l longer) Sign(r io.Reader, data []byte) (*ssh.Signature, error) {
+	sig, err := l.Signer.Sign(r, data)
+	if err == nil {
+		sig.Rest = []byte{0}
+	}
+	return sig, err
 }
 
 func rosterWith(d *draft, old, text string) {
