@@ -22,6 +22,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import types
 
 FORMATS = ("kekceremony transcript v1",)
 MAX_FILES, MAX_BYTES, MAX_ROSTER, MAX_REQUESTS = 2000, 8 << 20, 64 << 10, 1000
@@ -35,9 +36,9 @@ HOMES = {"chain|ceremony|kind|mode|from|to|generate|exclude": "opened",  # facts
          "roster|roster_sha256": "roster", "next_roster": "next-roster",
          "next_roster_sha256": "next-roster asked done", "attended": "gathered",
          "changed|locked|retired|canary_.*": "done", r"begun\..*": "no kind"}
-REQUIRED = {"install": "generate canary lock", "generate": "generate canary",
-            "rotate": "switch re-wrap retire", "roster": "change"}
-FRESH = "generate canary change".split()
+REQUIRED = {"install": ["generate", "canary", "lock"], "generate": ["generate", "canary"],
+            "rotate": ["switch", "re-wrap", "retire"], "roster": ["change"]}
+FRESH = ["generate", "canary", "change"]
 SPACES = {f"{purpose}{mode}-v1@kekceremony" for purpose in ("attend", "approve", "final", "roster")
           for mode in ("", "-rehearsal")}
 TYPES = ("ssh-ed25519 ecdsa-sha2-nistp256 ecdsa-sha2-nistp384 ecdsa-sha2-nistp521 ssh-rsa"
@@ -58,6 +59,13 @@ class Fault(Exception):
 def need(holds, rule, why, standing="bad"):
     if not holds:
         raise Fault(rule, why, standing)
+
+def fault_of(check, *given):
+    """The rule that a check finds broken, or None."""
+    try:
+        return check(*given)
+    except Fault as fault:
+        return fault
 
 def digest(data):
     return hashlib.sha256(data).hexdigest()
@@ -139,9 +147,10 @@ class Event(dict):
         if not (type(self.seq) is int and re.fullmatch("[ -~]*", "".join(one_line)) and
                 re.fullmatch("[ -~\n]*", "".join(self.values()))):
             raise ValueError
-        e = {"prev": self.prev, "seq": self.seq, "time": self.time, "kind": self.kind,
-             "step": self.step, "facts": dict(sorted(self.items()))}
-        e = {name: value for name, value in e.items() if value not in ("", {})}
+        e = {"prev": self.prev, "seq": self.seq, "time": self.time, "kind": self.kind}
+        for name, value in ("step", self.step), ("facts", dict(sorted(self.items()))):
+            if value:
+                e[name] = value
         return json.dumps(e, separators=(",", ":")).encode() + b"\n"
 
 def parse_log(data):
@@ -274,27 +283,14 @@ def strings(blob, count):
         blob = blob[end:]
     return out, blob
 
-class Counters:
-    """The first and the last counter of each FIDO key."""
-
-    def __init__(self):
-        self.first, self.last = {}, {}
-
-    def grow(self, blob, counter, rule, name):
-        before = self.last.get(blob)
-        need(before is None or counter > before or counter == before == 0, rule,
-             f"{name}: the key's counter is {counter}, and was {before}")
-        self.first.setdefault(blob, counter)
-        self.last[blob] = counter
+def grow(counters, blob, counter, rule, name):
+    """Take the next counter of a FIDO key."""
+    *_, before = seen = counters.setdefault(blob, [-1])
+    need(counter > before or counter == before == 0, rule,
+         f"{name}: the key's counter is {counter}, and was {before}")
+    seen.append(counter)
 
 # Rules "roster", "signatures", "quorum" and "order", line by line.
-
-class Request:
-    """An asked or plan event, and who signed it."""
-
-    def __init__(self, event, purpose):
-        self.event, self.purpose = event, purpose
-        self.signers, self.gathered, self.begun = [], False, False
 
 class Walk:
     """What the lines come to. A rule of a later format: if self.version >= 2: need(...)."""
@@ -306,8 +302,7 @@ class Walk:
         self.requests, self.asked, self.purposes = {}, 0, {}  # by step, those that still count
         self.plans, self.begun, self.done, self.half = {}, set(), set(), set()  # by act
         self.attended, self.present, self.ever, self.proved = "", set(), set(), set()
-        self.embedded, self.signatures, self.counters = {}, [], Counters()
-        self.deviations = []
+        self.embedded, self.signatures, self.counters, self.deviations = {}, [], {}, []
         for e in events:
             try:
                 self.take(e)
@@ -355,8 +350,9 @@ class Walk:
              f"{e.step} has two purposes")
         need(e.get("last_final", self.opened.prev) == self.opened.prev, "order",
              "last_final is not the prev of line 1")
-        self.requests[e.step] = Request(e, purpose)
-        return self.requests[e.step]
+        r = types.SimpleNamespace(event=e, purpose=purpose, signers=[], gathered=False, begun=False)
+        self.requests[e.step] = r
+        return r
 
     def request(self, e):
         """The request of the step that still counts."""
@@ -391,9 +387,11 @@ class Walk:
         need(r.purpose != "approve" or person.name in self.present, "order",
              f"{person.name} did not attend")
         r.signers.append(person.name)
-        for names in {"attend": (self.present, self.ever), "roster": (self.proved,)}.get(
-                r.purpose, ()):
-            names.add(person.name)
+        if r.purpose == "attend":
+            self.present.add(person.name)
+            self.ever.add(person.name)
+        elif r.purpose == "roster":
+            self.proved.add(person.name)
         self.embedded[file], self.embedded[file + ".sig"] = text, armor
 
     def check(self, e, roster, person, purpose, text, armor, rule):
@@ -415,7 +413,7 @@ class Walk:
         touched, verified, counter = flags[0] & 1, flags[0] & 4, int.from_bytes(flags[1:], "big")
         need(touched, rule, f"{name}: nobody touched the key")
         need(verified or not roster.verify_user, rule, f"{name}: the user was not verified")
-        self.counters.grow(person.blob, counter, rule, name)
+        grow(self.counters, person.blob, counter, rule, name)
         return f"touched, {'user verified, ' if verified else ''}counter {counter}"
 
     def on_gathered(self, e):
@@ -491,10 +489,9 @@ class Walk:
 
     def required(self):
         """The acts that must be done; none if the kind is unknown."""
-        acts = REQUIRED.get(self.opened["kind"], "")
-        if self.opened["kind"] == "rotate" and self.opened["generate"] == "yes":
-            acts += " " + REQUIRED["generate"]
-        return set(acts.split())
+        kind, generate = self.opened["kind"], self.opened["generate"] == "yes"
+        also = REQUIRED["generate"] if kind == "rotate" and generate else []
+        return {*REQUIRED.get(kind, []), *also}
 
 # Rule "finals": the end of the section "Statements".
 
@@ -536,11 +533,8 @@ class Bundle:
     """A bundle that was verified, with what the rule "chain" needs."""
 
     def __init__(self, path):
-        self.path, self.fault, self.walk, self.files = path, None, None, {}
-        try:
-            self.verify()
-        except Fault as fault:
-            self.fault = fault
+        self.path, self.walk, self.files = path, None, {}
+        self.fault = fault_of(self.verify)
 
     def verify(self):
         self.files = read_bundle(self.path)
@@ -570,16 +564,16 @@ def check_chain(bundles):
     bundles = sorted(bundles, key=lambda b: int(b.walk.opened["ceremony"]))
     prevs = [b.walk.opened.prev for b in bundles]
     need(len(set(prevs)) == len(prevs), "chain", "a fork: two have the same prev")
-    counters, final = Counters(), "0" * 64
+    counters, final = {}, "0" * 64
     for number, b in enumerate(bundles, 1):
         first = b.walk.opened
         need(first["ceremony"] == str(number), "chain", f"a gap: ceremony {number} is missing")
         need(first.prev == final, "chain", f"ceremony {number}: its prev")
         if number > 1:
             check_next(bundles[number - 2], b, f"ceremony {number}")
-        for blob, counter in b.walk.counters.first.items():
-            counters.grow(blob, counter, "chain", f"ceremony {number}")
-        counters.last.update(b.walk.counters.last)
+        for blob, (_, *seen) in b.walk.counters.items():
+            for counter in seen:
+                grow(counters, blob, counter, "chain", f"ceremony {number}")
         final = b.final()
 
 def check_next(before, b, where):
@@ -597,13 +591,8 @@ def check_next(before, b, where):
         old, {name: before.files[name] for name in listed}) >= old.roster.quorum
     need(enough or set(have) == set(listed), "chain", f"{where}: a final before it came after it")
 
-def check_expected(bundles, paper):
-    """What stands on paper is the final digest or the chain of a bundle."""
-    known = [b.final() for b in bundles] + [b.walk.opened["chain"] for b in bundles if b.walk]
-    need(paper in known, "expect", f"no final digest and no chain is {paper}")
-
 def main(args):
-    papers, chain, standings = [], False, ["good"]
+    papers, chain = [], False
     while args and args[0].startswith("--"):
         option, *args = args
         chain = chain or option == "--chain"
@@ -615,26 +604,23 @@ def main(args):
     if not args or not papers_good or not all(map(os.path.exists, args)):
         print(__doc__, file=sys.stderr)
         return 64
-
-    def tell(fault, before=""):
-        standings.append(fault.standing if fault else "good")
-        print(f"{before}{fault or 'good'}")
-
+    standings = set()
     for paths in [bundles_of(folder) for folder in args] if chain else [args]:
         bundles = [Bundle(path) for path in paths]
+        told = [b.fault for b in bundles]
         for b in bundles:
             plain = b.path.isascii() and b.path.isprintable()
             path = f"{b.path if plain else ascii(b.path)}: "
-            tell(b.fault, path if chain or len(paths) > 1 else "")
-        checks = [(check_expected, bundles, paper) for paper in papers]
-        if chain and not any(b.fault and b.fault.standing == "bad" for b in bundles):
-            checks.insert(0, (check_chain, bundles))
-        for check, *given in checks:
-            try:
-                check(*given)
-            except Fault as fault:
-                tell(fault)
-    return 4 if "bad" in standings else 5 if "incomplete" in standings else 0
+            print(f"{path if chain or len(paths) > 1 else ''}{b.fault or 'good'}")
+        if chain and "bad" not in [f.standing for f in told if f]:
+            told.append(fault_of(check_chain, bundles))
+        known = {b.final() for b in bundles} | {b.walk.opened["chain"] for b in bundles if b.walk}
+        told += [Fault("expect", f"no final digest and no chain is {paper}") for paper in papers
+                 if paper not in known]
+        for fault in filter(None, told[len(bundles):]):
+            print(fault)
+        standings |= {f.standing for f in told if f}
+    return 4 if "bad" in standings else 5 if standings else 0
 
 def bundles_of(folder):
     """The bundles in a directory. What is no bundle is foreign, and so is a link."""
