@@ -24,7 +24,7 @@ import sys
 import tempfile
 import types
 
-FORMATS = ("kekceremony transcript v1",)
+FORMATS = ("kekceremony transcript v1", "kekceremony transcript v2")
 MAX_FILES, MAX_BYTES, MAX_ROSTER, MAX_REQUESTS = 2000, 8 << 20, 64 << 10, 1000
 KINDS = ("opened roster next-roster answered found noted deviation asked plan signed gathered"
          " begun done failed waiting resumed closed").split()
@@ -39,6 +39,9 @@ HOMES = {"chain|ceremony|kind|mode|from|to|generate|exclude": "opened",  # facts
 REQUIRED = {"install": ["generate", "canary", "lock"], "generate": ["generate", "canary"],
             "rotate": ["switch", "re-wrap", "retire"], "roster": ["change"]}
 FRESH = ["generate", "canary", "change"]
+WHOLE = {"opened": "kind tool tool_sha256 script_sha256 store",  # facts that v2 demands
+         "deviation": "what expected seen decided by"}
+COUNTS = "rewrapped current conflicts poison excluded".split()
 SPACES = {f"{purpose}{mode}-v1@kekceremony" for purpose in ("attend", "approve", "final", "roster")
           for mode in ("", "-rehearsal")}
 TYPES = ("ssh-ed25519 ecdsa-sha2-nistp256 ecdsa-sha2-nistp384 ecdsa-sha2-nistp521 ssh-rsa"
@@ -293,7 +296,7 @@ def grow(counters, blob, counter, rule, name):
 # Rules "roster", "signatures", "quorum" and "order", line by line.
 
 class Walk:
-    """What the lines come to. A rule of a later format: if self.version >= 2: need(...)."""
+    """What the lines come to. What format v2 demands besides is in newest."""
 
     def __init__(self, events):
         self.opened, self.last, self.mode = events[0], events[0], events[0]["mode"]
@@ -317,6 +320,35 @@ class Walk:
                      f"{name} in {e.kind}")
         need(self.roster or e.kind not in NEED_ROSTER, "roster", f"{e.kind} before any roster")
         getattr(self, "on_" + e.kind.replace("-", "_"), lambda e: None)(e)
+        if self.version >= 2:
+            self.newest(e)
+
+    def newest(self, e):
+        """The section "What v2 adds"."""
+        wanted = WHOLE.get(e.kind, "").split()
+        if e.kind in ("asked", "gathered"):
+            r = self.requests[e.step]
+            people = (self.next if r.purpose == "roster" else self.roster).people
+        if e.kind == "asked":
+            wanted += ["nonce." + name for name in people]
+            wanted += ["last_final"] if r.purpose == "attend" else []
+            need(sum(name.startswith("nonce.") for name in e) <= len(people), "order",
+                 "a nonce for a stranger")
+        elif e.kind == "gathered":
+            fact = {"attend": "attended", "roster": "joined"}.get(r.purpose, e.step + "_signed")
+            need(e[fact] == ", ".join(n for n in people if n in r.signers), "signatures",
+                 f"{fact} is not who signed")
+        elif e.kind == "done" and e.step == "re-wrap" and "scanned" in e:
+            counts = [e[name] for name in COUNTS]
+            need(all(re.fullmatch("0|[1-9][0-9]{0,14}", n) for n in counts) and
+                 e["scanned"] == str(sum(map(int, counts))), "order", "the counts do not add up")
+        elif e.kind == "closed" and e["outcome"] == "aborted":
+            wanted += ["done", "begun"]
+        elif e.kind == "closed":
+            lacks = self.required() - self.done
+            need(not lacks, "order", f"closed as done, but not {' '.join(sorted(lacks))}")
+        for name in wanted:
+            need(e[name], "order", f"{e.kind} without {name}")
 
     def on_roster(self, e):
         need(not self.roster, "roster", "a second roster")
@@ -477,8 +509,7 @@ class Walk:
     def on_closed(self, e):
         need(e["outcome"] in ("done", "aborted"), "order", f"closed as {e['outcome']}")
         if e["outcome"] == "done":
-            lacks = self.half | self.required() - self.done
-            need(not lacks, "order", f"closed as done, but not {' '.join(sorted(lacks))}")
+            need(not self.half, "order", f"closed as done, but not {' '.join(sorted(self.half))}")
         else:
             need(any(r.purpose == "attend" and r.gathered for r in self.requests.values()),
                  "quorum", "aborted before enough attended")
@@ -579,6 +610,7 @@ def check_chain(bundles):
 def check_next(before, b, where):
     """What a ceremony takes over from the one before."""
     old, new, first = before.walk, b.walk, b.walk.opened
+    need(new.version >= old.version, "chain", f"{where}: an older format")
     for name in ("chain", "mode"):
         need(first[name] == old.opened[name], "chain", f"{where}: another {name}")
     need(not new.roster or new.roster.sum == (old.changed or old.roster.sum), "chain",

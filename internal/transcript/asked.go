@@ -40,6 +40,7 @@ func (s *State) takeRequest(e Event) error {
 		}
 	}
 	s.requests[e.Step] = Requested{Request: req}
+	delete(s.begunOf, e.Step) // of this one no act was begun yet
 	return nil
 }
 

@@ -56,7 +56,7 @@ func mutants(t *testing.T, n int) (list []mutant) {
 		var names []string
 		m := mutator{r, nil}
 		d, ok := builtOf(t, func(t testing.TB) *draft {
-			d := baseDraft(t, r.IntN(5))
+			d := baseDraft(t, r.IntN(10))
 			for range 1 + r.IntN(3) {
 				names = append(names, m.change(d))
 			}
@@ -73,10 +73,19 @@ func mutants(t *testing.T, n int) (list []mutant) {
 	return list
 }
 
+// whole is a rotation that does every act of its kind, in either format.
+func whole(t testing.TB, newest bool) *draft {
+	d := transcripttest.Newest(t)
+	if !newest {
+		d.Events[0].Facts["format"] = transcript.FormatV1
+	}
+	return d
+}
+
 // baseDraft is a good ceremony of some kind.
 func baseDraft(t testing.TB, kind int) *draft {
-	d := transcripttest.Rotation(t)
-	switch kind {
+	d := whole(t, kind%2 == 0)
+	switch kind / 2 {
 	case 0:
 		joinErin(d)
 	case 1: // it makes its version, in two runs
@@ -90,7 +99,8 @@ func baseDraft(t testing.TB, kind int) *draft {
 		d.Insert(d.Find(transcript.Signed, "approve", "alice"), transcript.Waiting, "approve", nil)
 		d.Insert(d.Find(transcript.Signed, "approve", "alice"), transcript.Resumed, "", nil)
 	case 2: // told of a deviation, then aborted
-		d.Insert(d.Find(transcript.Answered, "place", ""), transcript.Deviation, "place", transcript.Facts{"what": "told"})
+		d.Insert(d.Find(transcript.Answered, "place", ""), transcript.Deviation, "place", transcript.Facts{"what": "told",
+			"expected": "e", "seen": "s", "decided": "d", "by": "b"})
 		tell(transcript.Answered, "place", "differed", "a / b / c / d")(d)
 		abort(d)
 	}
@@ -115,7 +125,8 @@ func joinErin(d *draft) {
 	d.Insert(at, transcript.NextRoster, "next-roster",
 		transcript.Facts{"next_roster": roster, "next_roster_sha256": sum})
 	d.Insert(at+1, transcript.Asked, "prove",
-		transcript.Facts{"purpose": "roster", "next_roster_sha256": sum, "nonce.erin": "f1"})
+		transcript.Facts{"purpose": "roster", "next_roster_sha256": sum, "nonce.erin": "f1", "nonce.bob": "f2",
+			"nonce.dora": "f3", "nonce.wendy": "f4"})
 	d.Insert(at+2, transcript.Signed, "prove", transcript.Facts{"signer": "erin"})
 	d.Insert(at+3, transcript.Gathered, "prove", transcript.Facts{"joined": "erin"})
 	plan := d.Events[d.Find(transcript.Plan, "approve", "")].Facts
@@ -331,10 +342,25 @@ var answers = []struct {
 	{name: "an act of the kind left undone", want: "bad", before: func(d *draft) {
 		d.Drop(transcript.Done, "re-wrap", "")
 	}},
-	{name: "an act of the kind that no plan names", want: "bad", before: tell(transcript.Opened, "", "generate", "yes")},
-	{name: "a kind that requires nothing", want: "good", before: func(d *draft) {
+	{name: "an act of the kind that no plan names, v1", want: "good",
+		before: tell(transcript.Opened, "", "generate", "yes")},
+	{name: "an act of the kind that no plan names, v2", want: "bad", before: func(d *draft) {
+		tell(transcript.Opened, "", "format", transcript.Format)(d)
+		tell(transcript.Opened, "", "generate", "yes")(d)
+	}},
+	{name: "a kind that requires nothing, v2", want: "good", before: func(d *draft) {
+		tell(transcript.Opened, "", "format", transcript.Format)(d)
 		tell(transcript.Opened, "", "kind", "party")(d)
+		d.Drop(transcript.Begun, "re-wrap", "")
 		d.Drop(transcript.Done, "re-wrap", "")
+	}},
+	{name: "a second plan of which no act was begun, and a resume", want: "bad", before: func(d *draft) {
+		at := d.Find(transcript.Begun, "retire", "")
+		rest, again := slices.Clone(d.Events[at:]), d.Events[d.Find(transcript.Plan, "approve", "")]
+		d.Events = append(d.Events[:at], again)
+		d.Signed("approve", "alice", "dora")
+		d.Add(transcript.Resumed, "", nil)
+		d.Events = append(d.Events, rest...)
 	}},
 	{name: "generate done without begun", want: "bad", before: func(d *draft) {
 		tell(transcript.Plan, "approve", "acts", "switch re-wrap retire generate")(d)
@@ -515,7 +541,7 @@ func askOften(d *draft, n int) {
 func answeredDrafts(t *testing.T) (list []mutant) {
 	for _, a := range answers {
 		d, ok := builtOf(t, func(t testing.TB) *draft {
-			d := transcripttest.Rotation(t)
+			d := whole(t, false)
 			if a.before != nil {
 				a.before(d)
 			}

@@ -94,7 +94,7 @@ func wholeSum(e Event) error {
 	sum := 0
 	for _, name := range sums {
 		n, err := strconv.Atoi(e.Facts[name])
-		if err != nil || n < 0 {
+		if err != nil || n < 0 || n >= 1e15 || strconv.Itoa(n) != e.Facts[name] {
 			return broken(RuleOrder, "%s is %s", name, printable.Quote(e.Facts[name]))
 		}
 		sum += n
