@@ -1,0 +1,624 @@
+package steps_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/certautopilot/kekceremony/internal/audit"
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
+)
+
+// corrupt is a site where two of three must sign. Alice and bob are honest. Carol's key, the
+// store and the console's bundles, with the hidden files beside them, are the attacker's.
+type corrupt struct {
+	t        *testing.T
+	parts    rehearsal.Parts
+	carol    transcripttest.Person
+	founding string // digest that the configuration pins
+	paper    string // last final digest, as alice and bob wrote it down
+	did      deeds
+}
+
+// deeds are what happened: what honest consoles wrote, and what alice and bob signed.
+type deeds struct {
+	entries    map[string]string // lines and finals, by ceremony and name
+	ceremonies map[int]store.Ceremony
+	keks       map[kek.Version]store.KEK
+	active     kek.Version
+	lock       store.Lock
+	approved   map[string]map[string]bool // plan digest -> who approved it
+}
+
+func (d deeds) clone() deeds {
+	d.entries, d.ceremonies, d.keks = maps.Clone(d.entries), maps.Clone(d.ceremonies), maps.Clone(d.keks)
+	d.approved = maps.Clone(d.approved)
+	return d
+}
+
+// newCorrupt is the site after an honest install.
+func newCorrupt(t *testing.T) *corrupt {
+	t.Helper()
+	parts, err := makeParts(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &corrupt{t: t, parts: parts, did: deeds{entries: map[string]string{}, ceremonies: map[int]store.Ceremony{},
+		keks: map[kek.Version]store.KEK{}, approved: map[string]map[string]bool{}}}
+	private, err := os.ReadFile(parts.Key("carol"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.ParsePrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.carol = transcripttest.Person{Name: "carol", Spaces: quorum.Purposes(), Signer: signer}
+	if err := c.run(visit{kind: transcript.KindInstall, make: steps.Install(), carol: true}); err != nil {
+		t.Fatal(err)
+	}
+	c.founding = c.paper
+	return c
+}
+
+// copied is the same site once more, in a directory of its own.
+func (c *corrupt) copied(t *testing.T) *corrupt {
+	t.Helper()
+	d := *c
+	d.t, d.did, d.parts = t, c.did.clone(), rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
+	for _, name := range []string{"operators", "transcripts"} {
+		copyDir(t, filepath.Join(c.parts.Dir, name), filepath.Join(d.parts.Dir, name))
+	}
+	for _, name := range []string{"roster", "secrets.env"} {
+		data, err := os.ReadFile(filepath.Join(c.parts.Dir, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(d.parts.Dir, name), data, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(t, c.parts, "VACUUM INTO '"+d.parts.Store()+"'")
+	return &d
+}
+
+// copyDir copies a directory, whose files nobody else may read.
+func copyDir(t *testing.T, from, to string) {
+	t.Helper()
+	err := os.CopyFS(to, os.DirFS(from))
+	if err == nil {
+		err = filepath.WalkDir(to, func(path string, d fs.DirEntry, err error) error {
+			mode := fs.FileMode(0o600)
+			if d.IsDir() {
+				mode = 0o700
+			}
+			return errors.Join(err, os.Chmod(path, mode))
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// visit is one run of the honest people.
+type visit struct {
+	kind  string                    // of the ceremony
+	make  engine.Ceremony           // zero: as kind says
+	carol bool                      // she is there, and signs like the others
+	until func(engine.Request) bool // nobody signs what it holds for
+	parts func(*engine.Parts)       // changes the parts of the run
+	next  string                    // path of a next roster
+	says  map[string]transcript.Verdict
+}
+
+var (
+	errPaper = errors.New("the last final digest is not the one on our paper")
+	errPlan  = errors.New("this is not the plan that we came for")
+	errAbort = errors.New("we did not come to abort it")
+)
+
+// honest is a room whose people read the title of the page.
+type honest struct {
+	consenting
+	title *string
+}
+
+func (h honest) Show(v engine.View) {
+	*h.title = v.Title
+	h.consenting.Show(v)
+}
+
+// expected are the verbs of the plans that people come for.
+var expected = map[string][]string{
+	transcript.KindInstall:  {"generate", "canary", "lock"},
+	transcript.KindGenerate: {"generate", "canary"},
+	transcript.KindRotate:   {"generate", "canary", "switch", "re-wrap", "retire"},
+	transcript.KindRoster:   {"text"},
+}
+
+// run is a visit. Alice and bob compare what the console shows with their paper, and approve
+// no other plan than the one they came for.
+func (c *corrupt) run(v visit) error {
+	c.t.Helper()
+	s := site(c.t, c.parts)
+	s.Founding, s.Store = c.founding, witnessed{s.Store, c}
+	if !v.carol {
+		s.Keys = s.Keys[:2]
+	}
+	open := s.OpenProvider
+	s.OpenProvider = func(ctx context.Context, known func(map[string]string) error) (provider.Provider, error) {
+		p, err := open(ctx, known)
+		return watchedProvider{p, c}, err
+	}
+	if v.parts != nil {
+		v.parts(s)
+	}
+	room := honest{consenting{Unattended: nobody(c.parts)}, new(string)}
+	room.Answers["next_roster"] = v.next
+	end := ""
+	room.consent = func(ctx context.Context, r engine.Request) (engine.Consent, error) {
+		wrong := func(e engine.Effect) bool { return !slices.Contains(expected[v.kind], e.Verb) }
+		switch {
+		case r.Purpose == quorum.Attend && r.Last != c.paper:
+			return engine.Consent{}, errPaper
+		case r.Purpose == quorum.Approve && slices.ContainsFunc(r.Plan, wrong):
+			return engine.Consent{}, errPlan
+		case r.Purpose == quorum.Final && *room.title != "Sign the end":
+			return engine.Consent{}, errAbort
+		case v.until != nil && v.until(r):
+			return engine.Consent{}, engine.ErrLater
+		case r.Purpose == quorum.Final:
+			end = r.Digest
+		}
+		consent, err := room.Unattended.Consent(ctx, r)
+		if word, ok := v.says[consent.Signer]; ok && r.Purpose == quorum.Final {
+			consent.Word = string(word)
+		}
+		if err == nil && r.Purpose == quorum.Approve {
+			if c.did.approved[r.Digest] == nil {
+				c.did.approved[r.Digest] = map[string]bool{}
+			}
+			c.did.approved[r.Digest][consent.Signer] = true
+		}
+		return consent, err
+	}
+	err := engine.Run(c.t.Context(), *s, room, v.make)
+	if err == nil && end != "" {
+		c.paper = end
+	}
+	return err
+}
+
+// witnessed is the store of an honest console. It remembers what was written, and demands of
+// each act that alice and bob approved the plan that covers it.
+type witnessed struct {
+	store.Store
+	c *corrupt
+}
+
+// approved demands that of an act that is about to be done.
+func (c *corrupt) approved(s store.Store, act string) {
+	c.t.Helper()
+	all, err := s.Ceremonies(context.Background())
+	if err != nil || len(all) == 0 {
+		c.t.Errorf("act %s: %d ceremonies, %v", act, len(all), err)
+		return
+	}
+	state, _, err := history.Fence{Log: s, Seq: all[len(all)-1].Seq}.State(context.Background())
+	if err != nil {
+		c.t.Errorf("act %s in a log that is bad: %v", act, err)
+		return
+	}
+	r, err := state.Approval(act)
+	if by := c.did.approved[r.Event.Facts[transcript.FactSHA256]]; err != nil || !by["alice"] || !by["bob"] {
+		c.t.Errorf("act %s, approved by %v: %v", act, by, err)
+	}
+}
+
+func (w witnessed) AppendEntry(ctx context.Context, e store.Entry) error {
+	if _, isLine := transcript.ParseEntryName(e.Name); isLine {
+		line, err := transcript.ParseLine(e.Data)
+		if err != nil {
+			w.c.t.Errorf("the console writes %q: %v", e.Data, err)
+		}
+		if line.Kind == transcript.Begun || line.Kind == transcript.Done {
+			w.c.approved(w.Store, line.Step)
+		}
+	}
+	err := w.Store.AppendEntry(ctx, e)
+	if err == nil {
+		w.c.did.entries[fmt.Sprintf("%d/%s", e.Ceremony, e.Name)] = string(e.Data)
+	}
+	return err
+}
+
+func (w witnessed) OpenCeremony(ctx context.Context, o store.Ceremony) error {
+	err := w.Store.OpenCeremony(ctx, o)
+	if err == nil {
+		w.c.did.ceremonies[o.Seq] = o
+	}
+	return err
+}
+
+func (w witnessed) CloseCeremony(ctx context.Context, o store.Ceremony) error {
+	err := w.Store.CloseCeremony(ctx, o)
+	if err == nil {
+		was := w.c.did.ceremonies[o.Seq]
+		was.Outcome, was.Head, was.Final = o.Outcome, o.Head, o.Final
+		w.c.did.ceremonies[o.Seq] = was
+	}
+	return err
+}
+
+func (w witnessed) InsertKEK(ctx context.Context, k store.KEK) error {
+	w.c.approved(w.Store, transcript.ActCanary)
+	err := w.Store.InsertKEK(ctx, k)
+	if err == nil {
+		w.c.did.keks[k.Version] = recorded(k)
+	}
+	return err
+}
+
+// recorded is of a version's row what transcripts record.
+func recorded(k store.KEK) store.KEK {
+	return store.KEK{Version: k.Version, Provider: k.Provider, State: k.State, Label: k.Label, ID: k.ID,
+		Canary: store.Canary{SHA256: k.Canary.SHA256}, Ceremony: k.Ceremony}
+}
+
+func (w witnessed) MoveKEK(ctx context.Context, v kek.Version, from, to store.State) error {
+	w.c.approved(w.Store, transcript.ActRetire)
+	err := w.Store.MoveKEK(ctx, v, from, to)
+	if err == nil {
+		k := w.c.did.keks[v]
+		k.State = to
+		w.c.did.keks[v] = k
+	}
+	return err
+}
+
+func (w witnessed) MoveActive(ctx context.Context, from, to store.Active) error {
+	act := transcript.ActSwitch
+	if from.Version == 0 {
+		act = transcript.ActCanary
+	}
+	w.c.approved(w.Store, act)
+	err := w.Store.MoveActive(ctx, from, to)
+	if err == nil {
+		w.c.did.active = to.Version
+	}
+	return err
+}
+
+func (w witnessed) InsertLock(ctx context.Context, l store.Lock) error {
+	w.c.approved(w.Store, transcript.ActLock)
+	err := w.Store.InsertLock(ctx, l)
+	if err == nil {
+		w.c.did.lock = l
+	}
+	return err
+}
+
+// watchedProvider generates nothing that was not approved.
+type watchedProvider struct {
+	provider.Provider
+	c *corrupt
+}
+
+func (p watchedProvider) Generate(ctx context.Context, n kek.Name) error {
+	p.c.approved(site(p.c.t, p.c.parts).Store, transcript.ActGenerate)
+	return p.Provider.Generate(ctx, n)
+}
+
+// exec is a statement of hers in the store.
+func (c *corrupt) exec(query string, args ...any) {
+	c.t.Helper()
+	db, err := sql.Open("sqlite3", c.parts.Store())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(query, args...); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// bundle is the path of a ceremony's bundle; beside is that of a hidden file beside it.
+func (c *corrupt) bundle(seq int) string {
+	c.t.Helper()
+	dirs, err := filepath.Glob(filepath.Join(c.parts.Bundles(), fmt.Sprintf("[0-9]*-%04d-*[a-z]", seq)))
+	if err != nil || len(dirs) == 0 {
+		c.t.Fatalf("no bundle of ceremony %d, %v", seq, err)
+	}
+	return dirs[0]
+}
+
+func (c *corrupt) beside(seq int, what string) string {
+	dir := c.bundle(seq)
+	return filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+"."+what)
+}
+
+// pen writes lines into the store after those of ceremony 2.
+func (c *corrupt) pen() *transcripttest.Pen {
+	return transcripttest.TakeUp(c.t, history.Fence{Log: site(c.t, c.parts).Store, Seq: 2}, c.paper)
+}
+
+// sign writes what carol signs of the last request of a step, under somebody's name.
+func (c *corrupt) sign(p *transcripttest.Pen, step, name string) {
+	c.t.Helper()
+	asked, ok := transcripttest.Last(p.Events, func(e transcript.Event) bool {
+		return e.Step == step && (e.Kind == transcript.Asked || e.Kind == transcript.Plan)
+	})
+	if !ok {
+		c.t.Fatalf("step %s asked for nothing", step)
+	}
+	req, err := transcript.RequestOf(p.Events[0], asked)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	m, _ := rosterOf(c.t, c.parts).Member(name)
+	text := req.Statement(m)
+	p.Add(transcript.Signed, step, transcript.Facts{"signer": name, "key": m.Fingerprint(),
+		"namespace": req.Namespace(), "file": req.File(name), "statement": string(text),
+		"signature": string(c.carol.Sign(c.t, req.Namespace(), text))})
+}
+
+// toDisk puts the lines that the store has of ceremony 2 on the console's disk as well, with
+// the files that they embed, and what says that the store accepted them, as if the console
+// had written them itself.
+func (c *corrupt) toDisk() {
+	c.t.Helper()
+	c.presents(2, c.draft(2), false)
+}
+
+// draft is a ceremony as the store has it, to be changed and built again. All the keys that
+// sign anew are carol's.
+func (c *corrupt) draft(seq int) *transcripttest.Draft {
+	c.t.Helper()
+	entries, err := history.Fence{Log: site(c.t, c.parts).Store, Seq: seq}.Entries(c.t.Context())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	d := &transcripttest.Draft{T: c.t, Mode: quorum.Rehearsal, Verdicts: map[string]transcript.Verdict{},
+		Files: map[string][]byte{}}
+	for _, name := range rehearsal.Operators {
+		d.People = append(d.People, transcripttest.Person{Name: name, Spaces: c.carol.Spaces, Signer: c.carol.Signer})
+	}
+	for _, entry := range entries {
+		if _, isLine := transcript.ParseEntryName(entry.Name); !isLine {
+			d.Files[entry.Name] = entry.Data
+			continue
+		}
+		e, err := transcript.ParseLine(entry.Data)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		d.Events = append(d.Events, e)
+		d.Files["events.jsonl"] = append(d.Files["events.jsonl"], entry.Data...)
+		c.embed(d.Files, e)
+	}
+	d.Prev = d.Events[0].Prev
+	return d
+}
+
+// embed adds the files that a line embeds.
+func (c *corrupt) embed(files map[string][]byte, e transcript.Event) {
+	switch e.Kind {
+	case transcript.Roster:
+		files["roster"] = []byte(e.Facts["roster"])
+	case transcript.NextRoster:
+		files[fmt.Sprintf("%04d-next-roster", e.Seq)] = []byte(e.Facts["next_roster"])
+	case transcript.Plan:
+		files[transcript.PlanFile(e.Seq)] = []byte(e.Facts["plan"])
+	case transcript.Signed:
+		files[e.Facts["file"]] = []byte(e.Facts["statement"])
+		files[e.Facts["file"]+".sig"] = []byte(e.Facts["signature"])
+	}
+}
+
+// keep keeps all signatures of a draft as they are.
+func keep(d *transcripttest.Draft) *transcripttest.Draft {
+	for _, e := range d.Events {
+		if e.Kind == transcript.Signed {
+			e.Facts["forge.keep"] = "yes"
+		}
+	}
+	return d
+}
+
+// presents puts a draft in the place of a ceremony: in the bundle, in the hidden file that
+// says what the store accepted, and, unless only the disk is meant, in the store.
+func (c *corrupt) presents(seq int, d *transcripttest.Draft, inStore bool) {
+	c.t.Helper()
+	dir := c.bundle(seq)
+	_, open := os.Stat(c.beside(seq, "answered"))
+	if err := os.RemoveAll(dir); err != nil {
+		c.t.Fatal(err)
+	}
+	d.Write(dir)
+	var heads bytes.Buffer
+	for line := range bytes.Lines(d.Files["events.jsonl"]) {
+		fmt.Fprintln(&heads, transcript.Digest(line))
+	}
+	if open == nil {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".answered"), heads.Bytes(),
+			0o600); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	if inStore {
+		c.stores(seq, d)
+	}
+}
+
+// stores puts a draft in the place of a ceremony in the store.
+func (c *corrupt) stores(seq int, d *transcripttest.Draft) {
+	c.t.Helper()
+	c.exec("DELETE FROM kek_events WHERE ceremony = ?", seq)
+	i := 0
+	for line := range bytes.Lines(d.Files["events.jsonl"]) {
+		c.exec("INSERT INTO kek_events VALUES (?, ?, ?)", seq, transcript.EntryName(i), line)
+		i++
+	}
+	for name, data := range d.Files {
+		if strings.HasPrefix(name, "final.") {
+			c.exec("INSERT INTO kek_events VALUES (?, ?, ?)", seq, name, data)
+		}
+	}
+	last := d.Events[len(d.Events)-1]
+	if last.Kind != transcript.Closed {
+		return
+	}
+	c.exec("UPDATE kek_ceremonies SET outcome = ?, head = ?, final = ? WHERE id = ?", last.Facts["outcome"], last.Head(),
+		transcript.Digest(d.Files[transcript.CoreFile]), seq)
+}
+
+// reports verifies the bundles that she presents, each by itself.
+func (c *corrupt) reports() (reports []transcript.Report, found []error) {
+	c.t.Helper()
+	list, err := os.ReadDir(c.parts.Bundles())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, d := range list {
+		dir := filepath.Join(c.parts.Bundles(), d.Name())
+		if _, err := os.Lstat(filepath.Join(dir, "events.jsonl")); err != nil && !history.BundleName.MatchString(d.Name()) {
+			continue
+		}
+		r, err := transcript.Verify(dir)
+		if reports = append(reports, r); err != nil {
+			found = append(found, err)
+		}
+	}
+	return reports, found
+}
+
+// audit is what transcript verify --chain --store --expect FOUNDING finds, and who attended
+// a ceremony and has no final.
+func (c *corrupt) audit(papers ...string) (found []error, without []string) {
+	c.t.Helper()
+	reports, found := c.reports()
+	if err := transcript.VerifyChain(reports); err != nil {
+		found = append(found, err)
+	}
+	for _, paper := range append(papers, c.founding) {
+		if err := transcript.Expect(reports, paper); err != nil {
+			found = append(found, err)
+		}
+	}
+	if err := audit.Store(c.t.Context(), site(c.t, c.parts).Store, reports, true); err != nil {
+		found = append(found, err)
+	}
+	for _, r := range reports {
+		without = append(without, r.WithoutFinal()...)
+	}
+	return found, without
+}
+
+// lies lists what she presents and did not happen; gone, what happened and is not there.
+func (c *corrupt) lies() (lies, gone []string) {
+	c.t.Helper()
+	s := site(c.t, c.parts).Store
+	all, err := s.Ceremonies(c.t.Context())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	inStore, inBundles := map[string]string{}, map[string]string{}
+	for _, o := range all {
+		if o != c.did.ceremonies[o.Seq] {
+			lies = append(lies, fmt.Sprintf("ceremony %d", o.Seq))
+		}
+		entries, err := s.Entries(c.t.Context(), o.Seq)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		for _, e := range entries {
+			inStore[fmt.Sprintf("%d/%s", e.Ceremony, e.Name)] = string(e.Data)
+		}
+	}
+	reports, _ := c.reports()
+	for _, r := range reports {
+		seq := r.Opened()[transcript.FactCeremony]
+		for _, e := range r.Events {
+			if line, err := e.Line(); err == nil {
+				inBundles[seq+"/"+transcript.EntryName(e.Seq)] = string(line)
+			}
+		}
+		files, err := filepath.Glob(filepath.Join(c.parts.Bundles(), r.Bundle.Name, "final.*"))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		for _, path := range files {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			inBundles[seq+"/"+filepath.Base(path)] = string(data)
+		}
+	}
+	for where, have := range map[string]map[string]string{"store": inStore, "bundles": inBundles} {
+		l, g := differences(c.did.entries, have)
+		for _, name := range l {
+			lies = append(lies, where+" "+name)
+		}
+		for _, name := range g {
+			gone = append(gone, where+" "+name)
+		}
+	}
+	return append(lies, c.liesOfKeys(s)...), gone
+}
+
+// differences are the names in have that are not so in happened, and those that it lacks.
+func differences(happened, have map[string]string) (lies, gone []string) {
+	for name, data := range have {
+		if happened[name] != data {
+			lies = append(lies, name)
+		}
+	}
+	for name := range happened {
+		if _, ok := have[name]; !ok {
+			gone = append(gone, name)
+		}
+	}
+	return lies, gone
+}
+
+// liesOfKeys are those of the lock, the versions and the pointer.
+func (c *corrupt) liesOfKeys(s store.Store) (lies []string) {
+	lock, err := s.Lock(c.t.Context())
+	if err != nil || lock != c.did.lock {
+		lies = append(lies, "the lock")
+	}
+	active, err := s.Active(c.t.Context())
+	if err != nil || active.Version != c.did.active {
+		lies = append(lies, "the pointer")
+	}
+	keks, err := s.KEKs(c.t.Context())
+	same := err == nil && len(keks) == len(c.did.keks)
+	for _, k := range keks {
+		same = same && fmt.Sprint(recorded(k)) == fmt.Sprint(c.did.keks[k.Version])
+	}
+	if !same {
+		lies = append(lies, "the versions")
+	}
+	return lies
+}

@@ -1,0 +1,607 @@
+package steps_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
+)
+
+// attempt is one thing that carol tries.
+type attempt struct {
+	name string
+	does func(c *corrupt)
+	told witness
+	open string // a defect that is known: the attempt works
+}
+
+// witness is what tells of an attempt.
+type witness int
+
+const (
+	byAudit   witness = iota // an error of the audit, as long as anything is not as it happened
+	byPaper                  // what she presents is a true beginning: only the last final digest on paper tells
+	byName                   // nobody who could have signed the end is hidden: the report names who has not
+	byNobody                 // she hides runs of an unfinished ceremony of which nothing followed; no line is false
+	bySigners                // the line allows nothing new, and those who sign the end sign it
+	unseen                   // nothing that is presented changed
+)
+
+// What is open.
+const (
+	keysBelieved = "lines on this console's own disk that a key was made, and .copied is not there: engine.lookAgain " +
+		"looks at no fresh act, and people sign the end"
+	linesBelieved = "an answer or a deviation that somebody wrote into the log of an open ceremony is taken over, " +
+		"and covered by the end that people sign"
+)
+
+// situation is where the honest people are when carol comes, and what they do then.
+type situation struct {
+	name     string
+	before   func(c *corrupt) error
+	then     func(c *corrupt) visit
+	attempts []attempt
+}
+
+// TestCorrupt: a corrupt operator has one key of three, the store, and the console's disk. She
+// gets no act done that the two others did not approve over the very plan, and no audit of what
+// she presents is good unless it is what happened.
+func TestCorrupt(t *testing.T) {
+	t.Parallel()
+	installed := newCorrupt(t)
+	for _, s := range []situation{toAttend, toApprove, tokenLost, toEnd, ended, toChange} {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			c := installed.copied(t)
+			var waiting *engine.WaitingError
+			if err := s.before(c); err != nil && !errors.As(err, &waiting) {
+				t.Fatal(err)
+			}
+			for _, a := range append(s.attempts, attempt{name: "nothing", does: func(*corrupt) {}, told: unseen}) {
+				t.Run(a.name, func(t *testing.T) {
+					t.Parallel()
+					c := c.copied(t)
+					a.does(c)
+					a.judge(c, "before the honest people continue")
+					err := c.run(s.then(c))
+					t.Logf("the honest people: %v", err)
+					if a.name == "nothing" && err != nil {
+						t.Error(err)
+					}
+					a.judge(c, "after it")
+					if a.open != "" {
+						t.Error("it works no more: the mark can go")
+					}
+					if found, _ := c.audit(c.paper); a.name == "nothing" && len(found) > 0 {
+						t.Error(found)
+					}
+				})
+			}
+		})
+	}
+}
+
+// judge audits what she presents now.
+func (a attempt) judge(c *corrupt, when string) {
+	c.t.Helper()
+	lies, gone := c.lies()
+	found, without := c.audit()
+	slices.Sort(lies)
+	c.t.Logf("%s: %d lies, %d gone; found %v", when, len(lies), len(gone), found)
+	before := strings.HasPrefix(when, "before")
+	switch {
+	case len(lies)+len(gone) == 0:
+		if before && a.told != unseen {
+			c.t.Errorf("%s: nothing is false", when)
+		}
+	case len(found) > 0:
+	case a.told == byPaper:
+		if found, _ := c.audit(c.paper); len(found) == 0 {
+			c.t.Errorf("%s: the last final digest does not tell of %v", when, gone)
+		}
+	case a.told == byName && len(without) > 0:
+	case a.told == byNobody && len(lies) == 0:
+	case a.told == bySigners && len(gone) == 0 && len(c.liesOfKeys(site(c.t, c.parts).Store)) == 0:
+	case a.open != "":
+		c.t.Skip("DEFECT: " + a.open)
+	default:
+		c.t.Errorf("%s: the audit is good, and these are false: %v; missing: %v", when, lies, gone)
+	}
+}
+
+func (c *corrupt) generate(v kek.Version) visit {
+	return visit{kind: transcript.KindGenerate, make: steps.Generate(v)}
+}
+
+// until begins the making of version 2, until somebody must sign for a purpose.
+func (c *corrupt) until(p quorum.Purpose, carol bool) error {
+	v := c.generate(2)
+	v.carol, v.until = carol, func(r engine.Request) bool { return r.Purpose == p }
+	return c.run(v)
+}
+
+func facts(pairs ...string) transcript.Facts {
+	f := transcript.Facts{}
+	for i := 0; i < len(pairs); i += 2 {
+		f[pairs[i]] = pairs[i+1]
+	}
+	return f
+}
+
+var toAttend = situation{"nobody has attended yet",
+	func(c *corrupt) error { return c.until(quorum.Attend, false) },
+	func(c *corrupt) visit { return c.generate(2) },
+	[]attempt{
+		{name: "attends as alice and bob with her key", does: func(c *corrupt) {
+			p := c.pen()
+			c.sign(p, "attend", "alice")
+			c.sign(p, "attend", "bob")
+			p.Add(transcript.Gathered, "attend", facts("attended", "alice, bob"))
+		}, told: byAudit},
+		{name: "attends twice as herself", does: func(c *corrupt) {
+			p := c.pen()
+			c.sign(p, "attend", "carol")
+			c.sign(p, "attend", "carol")
+			p.Add(transcript.Gathered, "attend", facts("attended", "carol"))
+			c.toDisk()
+		}, told: byAudit},
+		{name: "attends alone, and the line names all", does: func(c *corrupt) {
+			p := c.pen()
+			c.sign(p, "attend", "carol")
+			p.Add(transcript.Gathered, "attend", facts("attended", "alice, bob, carol"))
+		}, told: byAudit},
+		{name: "a roster of her own in the log, on the disk as well", does: func(c *corrupt) {
+			d := keep(c.draft(2))
+			roster := transcripttest.RosterOf(1, quorum.Rehearsal, c.carol)
+			d.Events[d.Find(transcript.Roster, "roster", "")].Facts = facts("roster", roster, "roster_sha256",
+				transcript.Digest([]byte(roster)))
+			c.presents(2, d.Build(), true)
+		}, told: byAudit},
+		{name: "a plan, approved by herself, before anybody attended", does: func(c *corrupt) {
+			p := c.pen()
+			c.sign(p, "attend", "carol")
+			c.plans(p, "generate canary")
+			c.sign(p, "approve-key", "carol")
+			p.Add(transcript.Gathered, "approve-key", facts("approve-key_signed", "carol"))
+			p.Add(transcript.Begun, "generate", nil)
+		}, told: byAudit},
+		{name: "a target of her own in the first line", does: func(c *corrupt) {
+			d := c.draft(2)
+			d.Events[0].Facts["to"] = "7"
+			c.presents(2, d.Build(), true)
+		}, told: byAudit},
+		{name: "a final digest of her own in what people sign", does: func(c *corrupt) {
+			d := c.draft(2)
+			d.Events[d.Find(transcript.Asked, "attend", "")].Facts["last_final"] = transcript.NoDigest
+			c.presents(2, d.Build(), true)
+		}, told: byAudit},
+	}}
+
+// plans writes a plan of acts.
+func (c *corrupt) plans(p *transcripttest.Pen, acts string) {
+	plan := "kekceremony plan v1\nkind: generate\n"
+	p.Add(transcript.Plan, "approve-key", facts("plan", plan, "sha256", transcript.Digest([]byte(plan)), "acts", acts))
+}
+
+var toApprove = situation{"two have attended, nobody has approved",
+	func(c *corrupt) error { return c.until(quorum.Approve, false) },
+	func(c *corrupt) visit { return c.generate(2) },
+	[]attempt{
+		{name: "approves twice as herself", does: func(c *corrupt) {
+			p := c.pen()
+			c.sign(p, "approve-key", "carol")
+			c.sign(p, "approve-key", "carol")
+			p.Add(transcript.Begun, "generate", nil)
+		}, told: byAudit},
+		{name: "approves as alice and as bob, on the disk as well", does: func(c *corrupt) {
+			p := c.pen()
+			c.sign(p, "approve-key", "alice")
+			c.sign(p, "approve-key", "bob")
+			p.Add(transcript.Gathered, "approve-key", facts("approve-key_signed", "alice, bob"))
+			c.toDisk()
+		}, told: byAudit},
+		{name: "approvals of the install, replayed", does: func(c *corrupt) {
+			p := c.pen()
+			for _, e := range c.draft(1).Events {
+				if e.Kind == transcript.Signed && e.Step == "approve" {
+					p.Add(transcript.Signed, "approve-key", e.Facts)
+				}
+			}
+			p.Add(transcript.Begun, "generate", nil)
+		}, told: byAudit},
+		{name: "attendance, taken for approval", does: func(c *corrupt) {
+			p := c.pen()
+			for _, e := range p.Events {
+				if e.Kind == transcript.Signed {
+					p.Add(transcript.Signed, "approve-key", e.Facts)
+				}
+			}
+		}, told: byAudit},
+		{name: "done and closed, by nobody", does: func(c *corrupt) {
+			c.endsAll(c.pen())
+			c.toDisk()
+		}, told: byAudit},
+		{name: "closed as aborted", does: func(c *corrupt) {
+			c.pen().Add(transcript.Closed, "", facts("outcome", "aborted", "done", "none", "begun", "none"))
+			c.toDisk()
+		}, told: byAudit},
+		{name: "signatures of hers beside the statements", does: func(c *corrupt) {
+			dir := c.bundle(2) + ".signing"
+			list, _ := filepath.Glob(filepath.Join(dir, "*.txt"))
+			for _, path := range list {
+				text, err := os.ReadFile(path)
+				if err != nil {
+					c.t.Fatal(err)
+				}
+				sig := c.carol.Sign(c.t, quorum.Rehearsal.Namespace(quorum.Approve), text)
+				if err := os.WriteFile(path+".sig", sig, 0o600); err != nil {
+					c.t.Fatal(err)
+				}
+			}
+			if len(list) < 2 {
+				c.t.Errorf("statements %v", list)
+			}
+		}, told: unseen},
+		{name: "cut back to before the attendance, as if it never was", does: func(c *corrupt) {
+			d := c.draft(2)
+			d.Events = d.Events[:d.Find(transcript.Asked, "attend", "")]
+			c.presents(2, d.Build(), true)
+		}, told: byNobody},
+		{name: "what the store accepted is forgotten, and the last lines are gone there", does: func(c *corrupt) {
+			c.exec("DELETE FROM kek_events WHERE ceremony = 2 AND name >= '000006' AND name < 'a'")
+			if err := os.Remove(c.beside(2, "answered")); err != nil {
+				c.t.Fatal(err)
+			}
+		}, told: byAudit},
+		{name: "a line that people wait", does: func(c *corrupt) {
+			c.pen().Add(transcript.Waiting, "approve-key", facts("for", "alice, bob", "have", "0", "need", "2"))
+		}, told: bySigners},
+		{name: "answers that nobody gave", does: func(c *corrupt) {
+			c.pen().Add(transcript.Answered, "copies", facts("copies", "12 copies", "planned_end", "never"))
+		}, told: byAudit, open: linesBelieved},
+		{name: "answers that nobody gave, on the disk as well", does: func(c *corrupt) {
+			c.pen().Add(transcript.Answered, "leaving", facts("differed", "none"))
+			c.toDisk()
+		}, told: byAudit, open: linesBelieved},
+		{name: "a deviation that nobody decided", does: func(c *corrupt) {
+			c.pen().Add(transcript.Deviation, "probe", facts("what", "iv", "expected", "module", "seen", "host",
+				"decided", "it is harmless", "by", "alice"))
+		}, told: byAudit, open: linesBelieved},
+	}}
+
+// endsAll writes that the version was made, with a canary that she draws, and the end.
+func (c *corrupt) endsAll(p *transcripttest.Pen) {
+	n := kek.NameOf(c.did.lock.Chain, 2)
+	sum := strings.Repeat("0", 64)
+	if !slices.ContainsFunc(p.Events, func(e transcript.Event) bool { return e.Kind == transcript.Begun }) {
+		p.Add(transcript.Begun, "generate", nil)
+	}
+	p.Add(transcript.Done, "generate", facts("key_label", n.Label, "key_id", n.HexID()))
+	p.Add(transcript.Begun, "canary", nil)
+	p.Add(transcript.Done, "canary", facts(transcript.FactCanary(2), sum))
+	p.Add(transcript.Answered, "copies", facts("copies", "none", "planned_end", "n/a: a test"))
+	p.Add(transcript.Answered, "leaving", facts("differed", "none"))
+	p.Add(transcript.Closed, "", facts("outcome", "done"))
+	c.exec(`INSERT INTO kek_versions SELECT 2, provider, state, ?, ?, canary_wrapped, ?, 2, created
+		FROM kek_versions WHERE id = 1`, n.Label, n.HexID(), sum)
+}
+
+var tokenLost = situation{"two have approved, and the token was lost before the key was made",
+	func(c *corrupt) error {
+		v := c.generate(2)
+		v.parts = func(s *engine.Parts) {
+			open := s.OpenProvider
+			s.OpenProvider = func(ctx context.Context, known func(map[string]string) error) (provider.Provider, error) {
+				p, err := open(ctx, known)
+				return notMaking{p}, err
+			}
+		}
+		if err := c.run(v); !errors.Is(err, provider.ErrGone) {
+			return fmt.Errorf("the token was not lost: %w", err)
+		}
+		return nil
+	},
+	func(c *corrupt) visit { return c.generate(2) },
+	[]attempt{
+		{name: "done and closed, in the store", does: func(c *corrupt) { c.endsAll(c.pen()) }, told: byAudit},
+		{name: "done and closed, on the disk as well", does: func(c *corrupt) {
+			c.endsAll(c.pen())
+			c.toDisk()
+		}, told: byAudit, open: keysBelieved},
+		{name: "aborted", does: func(c *corrupt) {
+			c.pen().Add(transcript.Closed, "", facts("outcome", "aborted", "done", "none", "begun", "generate"))
+			c.toDisk()
+		}, told: byAudit},
+	}}
+
+var toEnd = situation{"three have attended, all is done, nobody has signed the end",
+	func(c *corrupt) error { return c.until(quorum.Final, true) },
+	func(c *corrupt) visit { return c.generate(2) },
+	[]attempt{
+		{name: "her final, and once more as bob's", does: func(c *corrupt) {
+			d := keep(c.draft(2)).Build()
+			delete(d.Files, "final.alice.txt")
+			delete(d.Files, "final.alice.txt.sig")
+			c.presents(2, d, true)
+		}, told: byAudit},
+		{name: "her final, and once more under bob's name", does: func(c *corrupt) {
+			d := keep(c.draft(2)).Build()
+			for _, name := range []string{"alice", "bob"} {
+				d.Files["final."+name+".txt"] = d.Files["final.carol.txt"]
+				d.Files["final."+name+".txt.sig"] = d.Files["final.carol.txt.sig"]
+			}
+			c.presents(2, d, true)
+		}, told: byAudit},
+		{name: "another canary, and her final", does: func(c *corrupt) {
+			d := keep(c.draft(2))
+			d.Events[d.Find(transcript.Done, "canary", "")].Facts[transcript.FactCanary(2)] = strings.Repeat("1", 64)
+			c.exec("UPDATE kek_versions SET canary_sha256 = ? WHERE id = 2", strings.Repeat("1", 64))
+			c.presents(2, d.Build(), true)
+		}, told: byAudit},
+		{name: "aborted in the place of done", does: func(c *corrupt) {
+			d := keep(c.draft(2))
+			d.Events[len(d.Events)-1].Facts = facts("outcome", "aborted")
+			d = d.Build()
+			for _, name := range []string{"alice", "bob", "carol"} {
+				delete(d.Files, "final."+name+".txt")
+				delete(d.Files, "final."+name+".txt.sig")
+			}
+			c.presents(2, d, true)
+		}, told: byAudit},
+		{name: "the pointer moved to the new version", does: func(c *corrupt) {
+			c.exec("UPDATE kek_active SET version = 2")
+		}, told: byAudit},
+		{name: "what the end says is looked at again, forgotten", does: func(c *corrupt) {
+			if err := os.Remove(c.beside(2, "answered")); err != nil {
+				c.t.Fatal(err)
+			}
+		}, told: unseen},
+	}}
+
+var ended = situation{"version 2 was made; bob disagrees with the end",
+	func(c *corrupt) error {
+		v := c.generate(2)
+		v.carol, v.says = true, map[string]transcript.Verdict{"bob": transcript.Disagree}
+		return c.run(v)
+	},
+	func(c *corrupt) visit { return c.generate(3) },
+	slices.Concat(rebuilt, taken, edited2)}
+
+// rebuilt are attempts to write ceremonies again, with her signatures alone.
+var rebuilt = []attempt{
+	{name: "ceremony 2 again, all signed with her key", does: func(c *corrupt) { c.presents(2, c.draft(2).Build(), true) }, told: byAudit},
+	{name: "ceremony 2 again, another place, the old signatures", does: func(c *corrupt) {
+		d := keep(c.draft(2))
+		d.Events[d.Find(transcript.Answered, "place", "")].Facts["place"] = "Vault 7"
+		c.presents(2, d.Build(), true)
+	}, told: byAudit},
+	{name: "ceremony 2 again, with her roster, and the lock's", does: func(c *corrupt) {
+		d := c.draft(2)
+		roster := strings.Replace(d.Events[1].Facts["roster"], "# quorum: 2", "# quorum: 1", 1)
+		d.Events[d.Find(transcript.Roster, "roster", "")].Facts = facts("roster", roster, "roster_sha256",
+			transcript.Digest([]byte(roster)))
+		c.exec("UPDATE kek_install SET roster = ?", transcript.Digest([]byte(roster)))
+		c.presents(2, d.Build(), true)
+	}, told: byAudit},
+	{name: "the whole chain again, from her own install", does: func(c *corrupt) {
+		first := c.draft(1).Build()
+		c.presents(1, first, true)
+		second := c.draft(2)
+		second.Prev = transcript.Digest(first.Files[transcript.CoreFile])
+		for name := range second.Events[0].Facts {
+			if file, ok := strings.CutPrefix(name, "previous."); ok {
+				second.Events[0].Facts[name] = transcript.Digest(first.Files[file])
+			}
+		}
+		c.presents(2, second.Build(), true)
+	}, told: byAudit},
+	{name: "her own install with a roster of her own, alone", does: func(c *corrupt) {
+		d := c.draft(1)
+		roster := transcripttest.RosterOf(1, quorum.Rehearsal, c.carol)
+		d.Events[d.Find(transcript.Roster, "roster", "")].Facts = facts("roster", roster, "roster_sha256",
+			transcript.Digest([]byte(roster)))
+		signed := map[string]bool{}
+		d.Events = slices.DeleteFunc(d.Events, func(e transcript.Event) bool {
+			again := e.Kind == transcript.Signed && signed[e.Step]
+			signed[e.Step] = signed[e.Step] || e.Kind == transcript.Signed
+			return again
+		})
+		for i, e := range d.Events {
+			switch e.Kind {
+			case transcript.Signed:
+				d.Events[i].Facts = facts("signer", "carol")
+			case transcript.Gathered:
+				for name := range e.Facts {
+					e.Facts[name] = "carol"
+				}
+			}
+		}
+		c.forgets(2)
+		c.exec("UPDATE kek_install SET roster = ?", transcript.Digest([]byte(roster)))
+		c.presents(1, d.Build(), true)
+		if _, err := transcript.Verify(c.bundle(1)); err != nil {
+			c.t.Errorf("by itself it is good: %v", err)
+		}
+	}, told: byAudit},
+	{name: "a ceremony 3 of her own", does: func(c *corrupt) {
+		d := c.draft(2)
+		d.Prev = c.paper
+		d.Events[0].Facts["ceremony"] = "3"
+		d.Events[0].Facts["to"] = "3"
+		c.plants(3, d.Build())
+	}, told: byAudit},
+	{name: "ceremony 2 once more, as a fork", does: func(c *corrupt) {
+		d := c.draft(2)
+		c.plants(3, d)
+	}, told: byAudit},
+}
+
+// taken are attempts to take away what was.
+var taken = []attempt{
+	{name: "rolled back to the install, with all that tells of ceremony 2", does: func(c *corrupt) { c.forgets(2) }, told: byPaper},
+	{name: "rolled back in the store alone", does: func(c *corrupt) {
+		c.exec("DELETE FROM kek_events WHERE ceremony = 2")
+		c.exec("DELETE FROM kek_ceremonies WHERE id = 2")
+		c.exec("DELETE FROM kek_versions WHERE id = 2")
+	}, told: byAudit},
+	{name: "the final in which bob disagrees taken away", does: func(c *corrupt) {
+		d := c.draft(2)
+		delete(d.Files, "final.bob.txt")
+		delete(d.Files, "final.bob.txt.sig")
+		c.presents(2, d, true)
+	}, told: byName},
+	{name: "the final in which bob disagrees in her words", does: func(c *corrupt) {
+		d := c.draft(2)
+		whole := keep(c.draft(2)).Build()
+		for _, file := range []string{"final.bob.txt", "final.bob.txt.sig"} {
+			d.Files[file] = whole.Files[file]
+		}
+		c.presents(2, d, true)
+	}, told: byAudit},
+	{name: "alice's final taken away", does: func(c *corrupt) {
+		d := c.draft(2)
+		delete(d.Files, "final.alice.txt")
+		delete(d.Files, "final.alice.txt.sig")
+		c.presents(2, d, true)
+	}, told: byAudit},
+	{name: "a final of the install taken away", does: func(c *corrupt) {
+		d := c.draft(1)
+		delete(d.Files, "final.carol.txt")
+		delete(d.Files, "final.carol.txt.sig")
+		c.presents(1, d, true)
+	}, told: byAudit},
+	{name: "ceremony 2 opened again: its end cut off", does: func(c *corrupt) {
+		d := keep(c.draft(2))
+		d.Events = d.Events[:d.Find(transcript.Closed, "", "")]
+		c.exec("UPDATE kek_ceremonies SET outcome = '', head = '', final = '' WHERE id = 2")
+		c.presents(2, d.Build(), true)
+	}, told: byAudit},
+}
+
+// edited2 are attempts at single rows and files.
+var edited2 = []attempt{
+	{name: "the pointer", does: func(c *corrupt) { c.exec("UPDATE kek_active SET version = 2") }, told: byAudit},
+	{name: "a version's state", does: func(c *corrupt) { c.exec("UPDATE kek_versions SET state = 'retired' WHERE id = 1") }, told: byAudit},
+	{name: "a version's canary", does: func(c *corrupt) {
+		c.exec("UPDATE kek_versions SET canary_sha256 = ? WHERE id = 1", strings.Repeat("2", 64))
+	}, told: byAudit},
+	{name: "a version of her own", does: func(c *corrupt) {
+		c.exec(`INSERT INTO kek_versions SELECT 3, provider, state, label, key_id, canary_wrapped, canary_sha256, 2, created
+			FROM kek_versions WHERE id = 1`)
+	}, told: byAudit},
+	{name: "the lock's roster", does: func(c *corrupt) {
+		c.exec("UPDATE kek_install SET roster = ?", strings.Repeat("3", 64))
+	}, told: byAudit},
+	{name: "the lock's provider", does: func(c *corrupt) { c.exec("UPDATE kek_install SET provider = 'pkcs11'") }, told: byAudit},
+	{name: "a rehearsal taken for production", does: func(c *corrupt) {
+		c.exec("UPDATE kek_ceremonies SET mode = 'production'")
+	}, told: byAudit},
+	{name: "a byte of the bundle's log", does: func(c *corrupt) {
+		path := filepath.Join(c.bundle(1), "events.jsonl")
+		data, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(path, []byte(strings.Replace(string(data), "not applicable", "Not applicable", 1)), 0o600)
+		}
+		if err != nil {
+			c.t.Fatal(err)
+		}
+	}, told: byAudit},
+	{name: "a final in the bundle alone", does: func(c *corrupt) {
+		if err := os.Remove(filepath.Join(c.bundle(2), "final.alice.txt.sig")); err != nil {
+			c.t.Fatal(err)
+		}
+	}, told: byAudit},
+}
+
+var toChange = situation{"a change of the roster waits for approval",
+	func(c *corrupt) error {
+		v := c.changes()
+		v.until = func(r engine.Request) bool { return r.Purpose == quorum.Approve }
+		return c.run(v)
+	},
+	func(c *corrupt) visit { return c.changes() },
+	[]attempt{
+		{name: "a next roster of her own, proved and done", does: func(c *corrupt) {
+			p := c.pen()
+			roster := transcripttest.RosterOf(1, quorum.Rehearsal, c.carol)
+			sum := transcript.Digest([]byte(roster))
+			plan := "kekceremony plan v1\nnext_roster_sha256: " + sum + "\n"
+			p.Add(transcript.NextRoster, "next-roster", facts("next_roster", roster, "next_roster_sha256", sum))
+			p.Add(transcript.Plan, "approve", facts("plan", plan, "sha256", transcript.Digest([]byte(plan)), "acts", "change"))
+			c.sign(p, "approve", "alice")
+			c.sign(p, "approve", "carol")
+			p.Add(transcript.Begun, "change", nil)
+			p.Add(transcript.Done, "change", facts("changed", sum, "next_roster_sha256", sum))
+			c.toDisk()
+		}, told: byAudit},
+		{name: "a next roster of her own, and nothing else", does: func(c *corrupt) {
+			roster := strings.Replace(transcripttest.RosterOf(1, quorum.Rehearsal, c.carol), "carol", "alice", 1)
+			c.pen().Add(transcript.NextRoster, "next-roster",
+				facts("next_roster", roster, "next_roster_sha256", transcript.Digest([]byte(roster))))
+			c.toDisk()
+		}, told: byAudit},
+		{name: "the change done, by nobody", does: func(c *corrupt) {
+			p := c.pen()
+			sum := ""
+			for _, e := range p.Events {
+				if e.Kind == transcript.NextRoster {
+					sum = e.Facts["next_roster_sha256"]
+				}
+			}
+			p.Add(transcript.Done, "change", facts("changed", sum, "next_roster_sha256", sum))
+			p.Add(transcript.Closed, "", facts("outcome", "done"))
+			c.toDisk()
+		}, told: byAudit},
+	}}
+
+// changes is a visit in which a comment is added to the roster.
+func (c *corrupt) changes() visit {
+	roster, err := os.ReadFile(c.parts.Roster())
+	next := filepath.Join(c.parts.Dir, "next")
+	if err == nil {
+		err = os.WriteFile(next, append(roster, "# a comment\n"...), 0o600)
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return visit{kind: transcript.KindRoster, make: steps.ChangeRoster(), next: next}
+}
+
+// forgets takes a ceremony out of the store and off the disk, with the version that it made.
+func (c *corrupt) forgets(seq int) {
+	c.exec("DELETE FROM kek_events WHERE ceremony = ?", seq)
+	c.exec("DELETE FROM kek_ceremonies WHERE id = ?", seq)
+	c.exec("DELETE FROM kek_versions WHERE ceremony = ?", seq)
+	dir := c.bundle(seq)
+	hidden, err := filepath.Glob(filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".*"))
+	for _, path := range append(hidden, dir) {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// plants puts a draft there as a ceremony that is new.
+func (c *corrupt) plants(seq int, d *transcripttest.Draft) {
+	name := fmt.Sprintf("2026-01-01T000000Z-%04d-generate", seq)
+	c.exec("INSERT INTO kek_ceremonies VALUES (?, 'generate', 'rehearsal', ?, '', '', '')", seq, name)
+	d.Write(filepath.Join(c.parts.Bundles(), name))
+	c.stores(seq, d)
+	if !history.BundleName.MatchString(name) {
+		c.t.Fatal(name)
+	}
+}
