@@ -18,13 +18,17 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/audit"
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/env"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
 )
@@ -34,6 +38,8 @@ import (
 type corrupt struct {
 	t        *testing.T
 	parts    rehearsal.Parts
+	keys     []quorum.Key
+	db       store.Store
 	carol    transcripttest.Person
 	founding string // digest that the configuration pins
 	paper    string // last final digest, as alice and bob wrote it down
@@ -73,6 +79,8 @@ func newCorrupt(t *testing.T) *corrupt {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := site(t, parts)
+	c.keys, c.db = s.Keys, s.Store
 	c.carol = transcripttest.Person{Name: "carol", Spaces: quorum.Purposes(), Signer: signer}
 	if err := c.run(visit{kind: transcript.KindInstall, make: steps.Install(), carol: true}); err != nil {
 		t.Fatal(err)
@@ -86,9 +94,7 @@ func (c *corrupt) copied(t *testing.T) *corrupt {
 	t.Helper()
 	d := *c
 	d.t, d.did, d.parts = t, c.did.clone(), rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
-	for _, name := range []string{"operators", "transcripts"} {
-		copyDir(t, filepath.Join(c.parts.Dir, name), filepath.Join(d.parts.Dir, name))
-	}
+	copyDir(t, c.parts.Bundles(), d.parts.Bundles())
 	for _, name := range []string{"roster", "secrets.env"} {
 		data, err := os.ReadFile(filepath.Join(c.parts.Dir, name))
 		if err == nil {
@@ -99,6 +105,12 @@ func (c *corrupt) copied(t *testing.T) *corrupt {
 		}
 	}
 	change(t, c.parts, "VACUUM INTO '"+d.parts.Store()+"'")
+	db, err := sqlite.Open(t.Context(), d.parts.Store())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	d.db = db
 	return &d
 }
 
@@ -132,9 +144,10 @@ type visit struct {
 }
 
 var (
-	errPaper = errors.New("the last final digest is not the one on our paper")
-	errPlan  = errors.New("this is not the plan that we came for")
-	errAbort = errors.New("we did not come to abort it")
+	errPaper  = errors.New("the last final digest is not the one on our paper")
+	errPlan   = errors.New("this is not the plan that we came for")
+	errWarned = errors.New("the console warns of something; we look at it first")
+	errAbort  = errors.New("we did not come to abort it")
 )
 
 // honest is a room whose people read the title of the page.
@@ -160,15 +173,14 @@ var expected = map[string][]string{
 // no other plan than the one they came for.
 func (c *corrupt) run(v visit) error {
 	c.t.Helper()
-	s := site(c.t, c.parts)
-	s.Founding, s.Store = c.founding, witnessed{s.Store, c}
+	s := &engine.Parts{Mode: quorum.Rehearsal, Store: witnessed{c.db, c}, Bundles: c.parts.Bundles(), Kind: env.Config{},
+		OpenProvider: func(context.Context, func(map[string]string) error) (provider.Provider, error) {
+			p, err := env.Open(env.Config{SecretsFile: filepath.Join(c.parts.Dir, "secrets.env")}, nil)
+			return watchedProvider{p, c}, err
+		},
+		Keys: c.keys, Founding: c.founding, Catalogue: envelope.DefaultCatalogue(), Control: rewrap.NewControl(0)}
 	if !v.carol {
 		s.Keys = s.Keys[:2]
-	}
-	open := s.OpenProvider
-	s.OpenProvider = func(ctx context.Context, known func(map[string]string) error) (provider.Provider, error) {
-		p, err := open(ctx, known)
-		return watchedProvider{p, c}, err
 	}
 	if v.parts != nil {
 		v.parts(s)
@@ -185,6 +197,8 @@ func (c *corrupt) run(v visit) error {
 			return engine.Consent{}, errPlan
 		case r.Purpose == quorum.Final && *room.title != "Sign the end":
 			return engine.Consent{}, errAbort
+		case r.Purpose == quorum.Final && r.Warning != "":
+			return engine.Consent{}, errWarned
 		case v.until != nil && v.until(r):
 			return engine.Consent{}, engine.ErrLater
 		case r.Purpose == quorum.Final:
@@ -325,7 +339,7 @@ type watchedProvider struct {
 }
 
 func (p watchedProvider) Generate(ctx context.Context, n kek.Name) error {
-	p.c.approved(site(p.c.t, p.c.parts).Store, transcript.ActGenerate)
+	p.c.approved(p.c.db, transcript.ActGenerate)
 	return p.Provider.Generate(ctx, n)
 }
 
@@ -359,7 +373,7 @@ func (c *corrupt) beside(seq int, what string) string {
 
 // pen writes lines into the store after those of ceremony 2.
 func (c *corrupt) pen() *transcripttest.Pen {
-	return transcripttest.TakeUp(c.t, history.Fence{Log: site(c.t, c.parts).Store, Seq: 2}, c.paper)
+	return transcripttest.TakeUp(c.t, history.Fence{Log: c.db, Seq: 2}, c.paper)
 }
 
 // sign writes what carol signs of the last request of a step, under somebody's name.
@@ -394,45 +408,47 @@ func (c *corrupt) toDisk() {
 // sign anew are carol's.
 func (c *corrupt) draft(seq int) *transcripttest.Draft {
 	c.t.Helper()
-	entries, err := history.Fence{Log: site(c.t, c.parts).Store, Seq: seq}.Entries(c.t.Context())
+	entries, err := history.Fence{Log: c.db, Seq: seq}.Entries(c.t.Context())
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	d := &transcripttest.Draft{T: c.t, Mode: quorum.Rehearsal, Verdicts: map[string]transcript.Verdict{},
-		Files: map[string][]byte{}}
+	d := &transcripttest.Draft{T: c.t, Mode: quorum.Rehearsal, Verdicts: map[string]transcript.Verdict{}}
 	for _, name := range rehearsal.Operators {
 		d.People = append(d.People, transcripttest.Person{Name: name, Spaces: c.carol.Spaces, Signer: c.carol.Signer})
 	}
-	for _, entry := range entries {
-		if _, isLine := transcript.ParseEntryName(entry.Name); !isLine {
-			d.Files[entry.Name] = entry.Data
-			continue
-		}
-		e, err := transcript.ParseLine(entry.Data)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		d.Events = append(d.Events, e)
-		d.Files["events.jsonl"] = append(d.Files["events.jsonl"], entry.Data...)
-		c.embed(d.Files, e)
-	}
+	d.Files, d.Events = filesOf(c.t, entries)
 	d.Prev = d.Events[0].Prev
 	return d
 }
 
-// embed adds the files that a line embeds.
-func (c *corrupt) embed(files map[string][]byte, e transcript.Event) {
-	switch e.Kind {
-	case transcript.Roster:
-		files["roster"] = []byte(e.Facts["roster"])
-	case transcript.NextRoster:
-		files[fmt.Sprintf("%04d-next-roster", e.Seq)] = []byte(e.Facts["next_roster"])
-	case transcript.Plan:
-		files[transcript.PlanFile(e.Seq)] = []byte(e.Facts["plan"])
-	case transcript.Signed:
-		files[e.Facts["file"]] = []byte(e.Facts["statement"])
-		files[e.Facts["file"]+".sig"] = []byte(e.Facts["signature"])
+// filesOf are the files of a bundle, and its lines, by what a store has.
+func filesOf(t *testing.T, entries []transcript.Entry) (files map[string][]byte, events transcript.Events) {
+	t.Helper()
+	files = map[string][]byte{"events.jsonl": nil}
+	for _, entry := range entries {
+		if _, isLine := transcript.ParseEntryName(entry.Name); !isLine {
+			files[entry.Name] = entry.Data
+			continue
+		}
+		e, err := transcript.ParseLine(entry.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+		files["events.jsonl"] = append(files["events.jsonl"], entry.Data...)
+		switch e.Kind {
+		case transcript.Roster:
+			files["roster"] = []byte(e.Facts["roster"])
+		case transcript.NextRoster:
+			files[fmt.Sprintf("%04d-next-roster", e.Seq)] = []byte(e.Facts["next_roster"])
+		case transcript.Plan:
+			files[transcript.PlanFile(e.Seq)] = []byte(e.Facts["plan"])
+		case transcript.Signed:
+			files[e.Facts["file"]] = []byte(e.Facts["statement"])
+			files[e.Facts["file"]+".sig"] = []byte(e.Facts["signature"])
+		}
 	}
+	return files, events
 }
 
 // keep keeps all signatures of a draft as they are.
@@ -525,8 +541,21 @@ func (c *corrupt) audit(papers ...string) (found []error, without []string) {
 			found = append(found, err)
 		}
 	}
-	if err := audit.Store(c.t.Context(), site(c.t, c.parts).Store, reports, true); err != nil {
+	if err := audit.Store(c.t.Context(), c.db, reports, true); err != nil {
 		found = append(found, err)
+	}
+	var logs []transcript.State
+	for _, r := range reports {
+		logs = append(logs, r.State)
+	}
+	if n := len(logs); n > 0 && logs[n-1].Outcome != "" {
+		census, err := audit.CensusOf(c.t.Context(), c.db, envelope.DefaultCatalogue(), logs)
+		if err == nil && census.Due > 0 {
+			err = errors.New(census.String())
+		}
+		if err != nil {
+			found = append(found, err)
+		}
 	}
 	for _, r := range reports {
 		without = append(without, r.WithoutFinal()...)
@@ -537,7 +566,7 @@ func (c *corrupt) audit(papers ...string) (found []error, without []string) {
 // lies lists what she presents and did not happen; gone, what happened and is not there.
 func (c *corrupt) lies() (lies, gone []string) {
 	c.t.Helper()
-	s := site(c.t, c.parts).Store
+	s := c.db
 	all, err := s.Ceremonies(c.t.Context())
 	if err != nil {
 		c.t.Fatal(err)

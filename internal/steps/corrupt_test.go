@@ -9,12 +9,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
@@ -62,7 +65,7 @@ type situation struct {
 func TestCorrupt(t *testing.T) {
 	t.Parallel()
 	installed := newCorrupt(t)
-	for _, s := range []situation{toAttend, toApprove, tokenLost, toEnd, ended, toChange} {
+	for _, s := range []situation{toAttend, toApprove, tokenLost, toEnd, ended, toChange, toRewrap} {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			c := installed.copied(t)
@@ -82,6 +85,11 @@ func TestCorrupt(t *testing.T) {
 						t.Error(err)
 					}
 					a.judge(c, "after it")
+					if a.told == byPaper { // the next one that the console offers
+						if err := c.run(c.generate(2)); !errors.Is(err, errPaper) {
+							t.Errorf("people attend after another final digest than their paper's: %v", err)
+						}
+					}
 					if a.open != "" {
 						t.Error("it works no more: the mark can go")
 					}
@@ -114,7 +122,7 @@ func (a attempt) judge(c *corrupt, when string) {
 		}
 	case a.told == byName && len(without) > 0:
 	case a.told == byNobody && len(lies) == 0:
-	case a.told == bySigners && len(gone) == 0 && len(c.liesOfKeys(site(c.t, c.parts).Store)) == 0:
+	case a.told == bySigners && len(gone) == 0 && len(c.liesOfKeys(c.db)) == 0:
 	case a.open != "":
 		c.t.Skip("DEFECT: " + a.open)
 	default:
@@ -150,26 +158,26 @@ var toAttend = situation{"nobody has attended yet",
 			c.sign(p, "attend", "alice")
 			c.sign(p, "attend", "bob")
 			p.Add(transcript.Gathered, "attend", facts("attended", "alice, bob"))
-		}, told: byAudit},
+		}},
 		{name: "attends twice as herself", does: func(c *corrupt) {
 			p := c.pen()
 			c.sign(p, "attend", "carol")
 			c.sign(p, "attend", "carol")
 			p.Add(transcript.Gathered, "attend", facts("attended", "carol"))
 			c.toDisk()
-		}, told: byAudit},
+		}},
 		{name: "attends alone, and the line names all", does: func(c *corrupt) {
 			p := c.pen()
 			c.sign(p, "attend", "carol")
 			p.Add(transcript.Gathered, "attend", facts("attended", "alice, bob, carol"))
-		}, told: byAudit},
+		}},
 		{name: "a roster of her own in the log, on the disk as well", does: func(c *corrupt) {
 			d := keep(c.draft(2))
 			roster := transcripttest.RosterOf(1, quorum.Rehearsal, c.carol)
 			d.Events[d.Find(transcript.Roster, "roster", "")].Facts = facts("roster", roster, "roster_sha256",
 				transcript.Digest([]byte(roster)))
 			c.presents(2, d.Build(), true)
-		}, told: byAudit},
+		}},
 		{name: "a plan, approved by herself, before anybody attended", does: func(c *corrupt) {
 			p := c.pen()
 			c.sign(p, "attend", "carol")
@@ -177,17 +185,17 @@ var toAttend = situation{"nobody has attended yet",
 			c.sign(p, "approve-key", "carol")
 			p.Add(transcript.Gathered, "approve-key", facts("approve-key_signed", "carol"))
 			p.Add(transcript.Begun, "generate", nil)
-		}, told: byAudit},
+		}},
 		{name: "a target of her own in the first line", does: func(c *corrupt) {
 			d := c.draft(2)
 			d.Events[0].Facts["to"] = "7"
 			c.presents(2, d.Build(), true)
-		}, told: byAudit},
+		}},
 		{name: "a final digest of her own in what people sign", does: func(c *corrupt) {
 			d := c.draft(2)
 			d.Events[d.Find(transcript.Asked, "attend", "")].Facts["last_final"] = transcript.NoDigest
 			c.presents(2, d.Build(), true)
-		}, told: byAudit},
+		}},
 	}}
 
 // plans writes a plan of acts.
@@ -205,14 +213,14 @@ var toApprove = situation{"two have attended, nobody has approved",
 			c.sign(p, "approve-key", "carol")
 			c.sign(p, "approve-key", "carol")
 			p.Add(transcript.Begun, "generate", nil)
-		}, told: byAudit},
+		}},
 		{name: "approves as alice and as bob, on the disk as well", does: func(c *corrupt) {
 			p := c.pen()
 			c.sign(p, "approve-key", "alice")
 			c.sign(p, "approve-key", "bob")
 			p.Add(transcript.Gathered, "approve-key", facts("approve-key_signed", "alice, bob"))
 			c.toDisk()
-		}, told: byAudit},
+		}},
 		{name: "approvals of the install, replayed", does: func(c *corrupt) {
 			p := c.pen()
 			for _, e := range c.draft(1).Events {
@@ -221,7 +229,7 @@ var toApprove = situation{"two have attended, nobody has approved",
 				}
 			}
 			p.Add(transcript.Begun, "generate", nil)
-		}, told: byAudit},
+		}},
 		{name: "attendance, taken for approval", does: func(c *corrupt) {
 			p := c.pen()
 			for _, e := range p.Events {
@@ -229,15 +237,15 @@ var toApprove = situation{"two have attended, nobody has approved",
 					p.Add(transcript.Signed, "approve-key", e.Facts)
 				}
 			}
-		}, told: byAudit},
+		}},
 		{name: "done and closed, by nobody", does: func(c *corrupt) {
 			c.endsAll(c.pen())
 			c.toDisk()
-		}, told: byAudit},
+		}},
 		{name: "closed as aborted", does: func(c *corrupt) {
 			c.pen().Add(transcript.Closed, "", facts("outcome", "aborted", "done", "none", "begun", "none"))
 			c.toDisk()
-		}, told: byAudit},
+		}},
 		{name: "signatures of hers beside the statements", does: func(c *corrupt) {
 			dir := c.bundle(2) + ".signing"
 			list, _ := filepath.Glob(filepath.Join(dir, "*.txt"))
@@ -265,21 +273,21 @@ var toApprove = situation{"two have attended, nobody has approved",
 			if err := os.Remove(c.beside(2, "answered")); err != nil {
 				c.t.Fatal(err)
 			}
-		}, told: byAudit},
+		}},
 		{name: "a line that people wait", does: func(c *corrupt) {
 			c.pen().Add(transcript.Waiting, "approve-key", facts("for", "alice, bob", "have", "0", "need", "2"))
 		}, told: bySigners},
 		{name: "answers that nobody gave", does: func(c *corrupt) {
 			c.pen().Add(transcript.Answered, "copies", facts("copies", "12 copies", "planned_end", "never"))
-		}, told: byAudit, open: linesBelieved},
+		}, open: linesBelieved},
 		{name: "answers that nobody gave, on the disk as well", does: func(c *corrupt) {
 			c.pen().Add(transcript.Answered, "leaving", facts("differed", "none"))
 			c.toDisk()
-		}, told: byAudit, open: linesBelieved},
+		}, open: linesBelieved},
 		{name: "a deviation that nobody decided", does: func(c *corrupt) {
 			c.pen().Add(transcript.Deviation, "probe", facts("what", "iv", "expected", "module", "seen", "host",
 				"decided", "it is harmless", "by", "alice"))
-		}, told: byAudit, open: linesBelieved},
+		}, open: linesBelieved},
 	}}
 
 // endsAll writes that the version was made, with a canary that she draws, and the end.
@@ -316,15 +324,15 @@ var tokenLost = situation{"two have approved, and the token was lost before the 
 	},
 	func(c *corrupt) visit { return c.generate(2) },
 	[]attempt{
-		{name: "done and closed, in the store", does: func(c *corrupt) { c.endsAll(c.pen()) }, told: byAudit},
+		{name: "done and closed, in the store", does: func(c *corrupt) { c.endsAll(c.pen()) }},
 		{name: "done and closed, on the disk as well", does: func(c *corrupt) {
 			c.endsAll(c.pen())
 			c.toDisk()
-		}, told: byAudit, open: keysBelieved},
+		}, open: keysBelieved},
 		{name: "aborted", does: func(c *corrupt) {
 			c.pen().Add(transcript.Closed, "", facts("outcome", "aborted", "done", "none", "begun", "generate"))
 			c.toDisk()
-		}, told: byAudit},
+		}},
 	}}
 
 var toEnd = situation{"three have attended, all is done, nobody has signed the end",
@@ -336,7 +344,7 @@ var toEnd = situation{"three have attended, all is done, nobody has signed the e
 			delete(d.Files, "final.alice.txt")
 			delete(d.Files, "final.alice.txt.sig")
 			c.presents(2, d, true)
-		}, told: byAudit},
+		}},
 		{name: "her final, and once more under bob's name", does: func(c *corrupt) {
 			d := keep(c.draft(2)).Build()
 			for _, name := range []string{"alice", "bob"} {
@@ -344,13 +352,13 @@ var toEnd = situation{"three have attended, all is done, nobody has signed the e
 				d.Files["final."+name+".txt.sig"] = d.Files["final.carol.txt.sig"]
 			}
 			c.presents(2, d, true)
-		}, told: byAudit},
+		}},
 		{name: "another canary, and her final", does: func(c *corrupt) {
 			d := keep(c.draft(2))
 			d.Events[d.Find(transcript.Done, "canary", "")].Facts[transcript.FactCanary(2)] = strings.Repeat("1", 64)
 			c.exec("UPDATE kek_versions SET canary_sha256 = ? WHERE id = 2", strings.Repeat("1", 64))
 			c.presents(2, d.Build(), true)
-		}, told: byAudit},
+		}},
 		{name: "aborted in the place of done", does: func(c *corrupt) {
 			d := keep(c.draft(2))
 			d.Events[len(d.Events)-1].Facts = facts("outcome", "aborted")
@@ -360,10 +368,10 @@ var toEnd = situation{"three have attended, all is done, nobody has signed the e
 				delete(d.Files, "final."+name+".txt.sig")
 			}
 			c.presents(2, d, true)
-		}, told: byAudit},
+		}},
 		{name: "the pointer moved to the new version", does: func(c *corrupt) {
 			c.exec("UPDATE kek_active SET version = 2")
-		}, told: byAudit},
+		}},
 		{name: "what the end says is looked at again, forgotten", does: func(c *corrupt) {
 			if err := os.Remove(c.beside(2, "answered")); err != nil {
 				c.t.Fatal(err)
@@ -382,12 +390,14 @@ var ended = situation{"version 2 was made; bob disagrees with the end",
 
 // rebuilt are attempts to write ceremonies again, with her signatures alone.
 var rebuilt = []attempt{
-	{name: "ceremony 2 again, all signed with her key", does: func(c *corrupt) { c.presents(2, c.draft(2).Build(), true) }, told: byAudit},
+	{name: "ceremony 2 again, all signed with her key", does: func(c *corrupt) {
+		c.presents(2, c.draft(2).Build(), true)
+	}},
 	{name: "ceremony 2 again, another place, the old signatures", does: func(c *corrupt) {
 		d := keep(c.draft(2))
 		d.Events[d.Find(transcript.Answered, "place", "")].Facts["place"] = "Vault 7"
 		c.presents(2, d.Build(), true)
-	}, told: byAudit},
+	}},
 	{name: "ceremony 2 again, with her roster, and the lock's", does: func(c *corrupt) {
 		d := c.draft(2)
 		roster := strings.Replace(d.Events[1].Facts["roster"], "# quorum: 2", "# quorum: 1", 1)
@@ -395,7 +405,7 @@ var rebuilt = []attempt{
 			transcript.Digest([]byte(roster)))
 		c.exec("UPDATE kek_install SET roster = ?", transcript.Digest([]byte(roster)))
 		c.presents(2, d.Build(), true)
-	}, told: byAudit},
+	}},
 	{name: "the whole chain again, from her own install", does: func(c *corrupt) {
 		first := c.draft(1).Build()
 		c.presents(1, first, true)
@@ -407,7 +417,7 @@ var rebuilt = []attempt{
 			}
 		}
 		c.presents(2, second.Build(), true)
-	}, told: byAudit},
+	}},
 	{name: "her own install with a roster of her own, alone", does: func(c *corrupt) {
 		d := c.draft(1)
 		roster := transcripttest.RosterOf(1, quorum.Rehearsal, c.carol)
@@ -435,28 +445,29 @@ var rebuilt = []attempt{
 		if _, err := transcript.Verify(c.bundle(1)); err != nil {
 			c.t.Errorf("by itself it is good: %v", err)
 		}
-	}, told: byAudit},
+	}},
 	{name: "a ceremony 3 of her own", does: func(c *corrupt) {
 		d := c.draft(2)
 		d.Prev = c.paper
 		d.Events[0].Facts["ceremony"] = "3"
 		d.Events[0].Facts["to"] = "3"
 		c.plants(3, d.Build())
-	}, told: byAudit},
+	}},
 	{name: "ceremony 2 once more, as a fork", does: func(c *corrupt) {
 		d := c.draft(2)
 		c.plants(3, d)
-	}, told: byAudit},
+	}},
 }
 
 // taken are attempts to take away what was.
 var taken = []attempt{
-	{name: "rolled back to the install, with all that tells of ceremony 2", does: func(c *corrupt) { c.forgets(2) }, told: byPaper},
+	{name: "rolled back to the install, with all that tells of ceremony 2", told: byPaper,
+		does: func(c *corrupt) { c.forgets(2) }},
 	{name: "rolled back in the store alone", does: func(c *corrupt) {
 		c.exec("DELETE FROM kek_events WHERE ceremony = 2")
 		c.exec("DELETE FROM kek_ceremonies WHERE id = 2")
 		c.exec("DELETE FROM kek_versions WHERE id = 2")
-	}, told: byAudit},
+	}},
 	{name: "the final in which bob disagrees taken away", does: func(c *corrupt) {
 		d := c.draft(2)
 		delete(d.Files, "final.bob.txt")
@@ -470,45 +481,47 @@ var taken = []attempt{
 			d.Files[file] = whole.Files[file]
 		}
 		c.presents(2, d, true)
-	}, told: byAudit},
+	}},
 	{name: "alice's final taken away", does: func(c *corrupt) {
 		d := c.draft(2)
 		delete(d.Files, "final.alice.txt")
 		delete(d.Files, "final.alice.txt.sig")
 		c.presents(2, d, true)
-	}, told: byAudit},
+	}},
 	{name: "a final of the install taken away", does: func(c *corrupt) {
 		d := c.draft(1)
 		delete(d.Files, "final.carol.txt")
 		delete(d.Files, "final.carol.txt.sig")
 		c.presents(1, d, true)
-	}, told: byAudit},
+	}},
 	{name: "ceremony 2 opened again: its end cut off", does: func(c *corrupt) {
 		d := keep(c.draft(2))
 		d.Events = d.Events[:d.Find(transcript.Closed, "", "")]
 		c.exec("UPDATE kek_ceremonies SET outcome = '', head = '', final = '' WHERE id = 2")
 		c.presents(2, d.Build(), true)
-	}, told: byAudit},
+	}},
 }
 
 // edited2 are attempts at single rows and files.
 var edited2 = []attempt{
-	{name: "the pointer", does: func(c *corrupt) { c.exec("UPDATE kek_active SET version = 2") }, told: byAudit},
-	{name: "a version's state", does: func(c *corrupt) { c.exec("UPDATE kek_versions SET state = 'retired' WHERE id = 1") }, told: byAudit},
+	{name: "the pointer", does: func(c *corrupt) { c.exec("UPDATE kek_active SET version = 2") }},
+	{name: "a version's state", does: func(c *corrupt) {
+		c.exec("UPDATE kek_versions SET state = 'retired' WHERE id = 1")
+	}},
 	{name: "a version's canary", does: func(c *corrupt) {
 		c.exec("UPDATE kek_versions SET canary_sha256 = ? WHERE id = 1", strings.Repeat("2", 64))
-	}, told: byAudit},
+	}},
 	{name: "a version of her own", does: func(c *corrupt) {
 		c.exec(`INSERT INTO kek_versions SELECT 3, provider, state, label, key_id, canary_wrapped, canary_sha256, 2, created
 			FROM kek_versions WHERE id = 1`)
-	}, told: byAudit},
+	}},
 	{name: "the lock's roster", does: func(c *corrupt) {
 		c.exec("UPDATE kek_install SET roster = ?", strings.Repeat("3", 64))
-	}, told: byAudit},
-	{name: "the lock's provider", does: func(c *corrupt) { c.exec("UPDATE kek_install SET provider = 'pkcs11'") }, told: byAudit},
+	}},
+	{name: "the lock's provider", does: func(c *corrupt) { c.exec("UPDATE kek_install SET provider = 'pkcs11'") }},
 	{name: "a rehearsal taken for production", does: func(c *corrupt) {
 		c.exec("UPDATE kek_ceremonies SET mode = 'production'")
-	}, told: byAudit},
+	}},
 	{name: "a byte of the bundle's log", does: func(c *corrupt) {
 		path := filepath.Join(c.bundle(1), "events.jsonl")
 		data, err := os.ReadFile(path)
@@ -518,12 +531,12 @@ var edited2 = []attempt{
 		if err != nil {
 			c.t.Fatal(err)
 		}
-	}, told: byAudit},
+	}},
 	{name: "a final in the bundle alone", does: func(c *corrupt) {
 		if err := os.Remove(filepath.Join(c.bundle(2), "final.alice.txt.sig")); err != nil {
 			c.t.Fatal(err)
 		}
-	}, told: byAudit},
+	}},
 }
 
 var toChange = situation{"a change of the roster waits for approval",
@@ -546,13 +559,13 @@ var toChange = situation{"a change of the roster waits for approval",
 			p.Add(transcript.Begun, "change", nil)
 			p.Add(transcript.Done, "change", facts("changed", sum, "next_roster_sha256", sum))
 			c.toDisk()
-		}, told: byAudit},
+		}},
 		{name: "a next roster of her own, and nothing else", does: func(c *corrupt) {
 			roster := strings.Replace(transcripttest.RosterOf(1, quorum.Rehearsal, c.carol), "carol", "alice", 1)
 			c.pen().Add(transcript.NextRoster, "next-roster",
 				facts("next_roster", roster, "next_roster_sha256", transcript.Digest([]byte(roster))))
 			c.toDisk()
-		}, told: byAudit},
+		}},
 		{name: "the change done, by nobody", does: func(c *corrupt) {
 			p := c.pen()
 			sum := ""
@@ -564,7 +577,7 @@ var toChange = situation{"a change of the roster waits for approval",
 			p.Add(transcript.Done, "change", facts("changed", sum, "next_roster_sha256", sum))
 			p.Add(transcript.Closed, "", facts("outcome", "done"))
 			c.toDisk()
-		}, told: byAudit},
+		}},
 	}}
 
 // changes is a visit in which a comment is added to the roster.
@@ -604,4 +617,68 @@ func (c *corrupt) plants(seq int, d *transcripttest.Draft) {
 	if !history.BundleName.MatchString(name) {
 		c.t.Fatal(name)
 	}
+}
+
+var toRewrap = situation{"the writers were switched, and the console was lost before the re-wrap",
+	func(c *corrupt) error {
+		s := c.rotation()
+		s.parts = func(p *engine.Parts) {
+			p.Fleet = quick
+			p.Store = cutting{p.Store, `"kind":"begun","step":"re-wrap"`}
+		}
+		if err := c.run(s); err == nil {
+			return errors.New("the console was not lost")
+		}
+		return nil
+	},
+	func(c *corrupt) visit { return c.rotation() },
+	[]attempt{
+		{name: "a checkpoint by which every record is done", told: unseen, does: func(c *corrupt) {
+			id, err := c.db.EncodeID("record-999999")
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			var reached []string
+			for _, f := range envelope.DefaultCatalogue() {
+				reached = append(reached, fmt.Sprintf("%q: {%q: %q, %q: 2}", f.Collection, "id", id, "records"))
+			}
+			mark := fmt.Sprintf("{%q: 2, %q: {%s}}", "to", "reached", strings.Join(reached, ", "))
+			if err := os.WriteFile(c.beside(2, "mark"), []byte(mark), 0o600); err != nil {
+				c.t.Fatal(err)
+			}
+		}},
+		{name: "re-wrapped, retired and closed, on the disk as well", does: func(c *corrupt) {
+			p := c.pen()
+			p.Add(transcript.Begun, "re-wrap", nil)
+			p.Add(transcript.Done, "re-wrap", facts("left", "0", "rewrapped", "12"))
+			p.Add(transcript.Found, "census", facts("census_1", "0", "census_2", "0"))
+			p.Add(transcript.Begun, "retire", nil)
+			p.Add(transcript.Done, "retire", facts("retired", "1"))
+			p.Add(transcript.Answered, "leaving", facts("differed", "none"))
+			p.Add(transcript.Closed, "", facts("outcome", "done"))
+			c.exec("UPDATE kek_versions SET state = 'retired' WHERE id = 1")
+			c.toDisk()
+		}},
+		{name: "the pointer moved back", does: func(c *corrupt) { c.exec("UPDATE kek_active SET version = 1") }},
+	}}
+
+var quick = engine.FleetConfig{Heartbeat: 50 * time.Millisecond, Live: time.Second}
+
+// rotation is a visit for one, at a site whose application has records and a process.
+func (c *corrupt) rotation() visit {
+	c.t.Helper()
+	site := course{t: c.t, parts: c.parts, db: c.db, chain: c.did.lock.Chain}
+	p, err := site.openProvider(c.t.Context(), nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer p.Close()
+	a := rehearsal.Application{Records: c.db.(rehearsal.Records), Provider: p, Chain: site.chain, Active: 1}
+	if err := a.Write(c.t.Context(), 12); err != nil {
+		c.t.Fatal(err)
+	}
+	c.exec("DELETE FROM process_heartbeats") // of the site that this one was copied from
+	site.reports("app")
+	return visit{kind: transcript.KindRotate, make: steps.Rotate(steps.Rotation{To: 2}),
+		parts: func(s *engine.Parts) { s.Fleet = quick }}
 }
