@@ -48,6 +48,9 @@ func (e *engine) core(ctx context.Context) ([]byte, error) {
 			return nil, err
 		}
 	}
+	if e.log.Copied {
+		e.warn(copiedLines)
+	}
 	if err := e.log.Believe(); err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ type engine struct {
 	log     *transcript.Writer
 	view    View
 	resumed bool
+	found   int               // lines that this run found in the log
 	aborts  bool              // the ceremony is being aborted
 	did     Facts             // what it had done by then
 	warning string            // what people must know before they sign the end

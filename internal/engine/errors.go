@@ -19,6 +19,11 @@ var (
 	ErrLeftSince  = errors.New("envelopes are at another version again: a late writer, or a restored store")
 )
 
+// copiedLines is what people must know before they sign an end over lines that this console
+// did not write: another console did, or anyone who can write to the store.
+const copiedLines = "lines of this log were not written by this console; read them before you sign (ctrl+o, or " +
+	"kekceremony transcript show)"
+
 // ErrDisagreed is returned when a ceremony ran to its end and too few say
 // that it went as its steps say.
 var ErrDisagreed = errors.New("too few agree that the script was followed")

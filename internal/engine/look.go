@@ -22,7 +22,7 @@ func (e *engine) lookAgain(ctx context.Context) error {
 	if e.log.State.Aborted() {
 		return e.sameAbort()
 	}
-	key := e.log.Copied && slices.ContainsFunc(e.steps, func(s Step) bool { return s.Name == transcript.ActGenerate })
+	key := slices.ContainsFunc(e.steps, func(s Step) bool { return s.Name == transcript.ActGenerate })
 	for i, s := range e.steps {
 		switch {
 		case s.Reach && key: // only for a new key the token is asked
@@ -30,7 +30,7 @@ func (e *engine) lookAgain(ctx context.Context) error {
 			if err := e.lookAt(ctx, s); err != nil {
 				return err
 			}
-		case s.Act != nil && (!s.Act.Fresh || e.log.Copied):
+		case s.Act != nil:
 			e.enter(i)
 			if err := e.stillDone(ctx, s); err != nil {
 				return fmt.Errorf("step %s: %w", s.Name, err)
@@ -90,7 +90,7 @@ func (e *engine) leftSince() error {
 	if e.room.Alone() {
 		return ErrLeftSince
 	}
-	e.warning = ErrLeftSince.Error()
+	e.warn(ErrLeftSince.Error())
 	return nil
 }
 
@@ -111,4 +111,12 @@ func (e *engine) sameAbort() error {
 		}
 	}
 	return nil
+}
+
+// warn adds what people must know before they sign the end.
+func (e *engine) warn(what string) {
+	if e.warning != "" {
+		e.warning += "; "
+	}
+	e.warning += what
 }

@@ -40,7 +40,7 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, lock store.Lock) 
 	if err != nil {
 		return err
 	}
-	e.log = w
+	e.log, e.found = w, len(w.Events)
 	if err := e.sameAsOpened(c, w.State.Opened()); err != nil { // the first line may have been on the disk alone
 		return err
 	}

@@ -35,7 +35,8 @@ func (e *engine) settled(ctx context.Context, s Step) (bool, error) {
 		}
 		return true, err
 	}
-	return !s.EveryRun && log.Ended(s.Name, s.ends()), nil
+	// Of answers that were copied from the store nobody knows who gave them.
+	return !s.EveryRun && log.Ended(s.Name, s.ends()) && !(s.Ask != nil && s.ends() == transcript.Answered && e.log.Copied), nil
 }
 
 func (e *engine) allDone(acts []string) bool {

@@ -90,6 +90,9 @@ func makeParts(t *testing.T) (rehearsal.Parts, error) {
 	})
 }
 
+// testTool is the program that tests are.
+var testTool = engine.Tool{Version: "test", SHA256: transcript.Digest([]byte("test"))}
+
 // site puts a rehearsal's real parts together.
 func site(t *testing.T, parts rehearsal.Parts) *engine.Parts {
 	t.Helper()
@@ -99,7 +102,7 @@ func site(t *testing.T, parts rehearsal.Parts) *engine.Parts {
 	}
 	t.Cleanup(func() { db.Close() })
 	s := &engine.Parts{Mode: quorum.Rehearsal, Store: db, Bundles: parts.Bundles(), Kind: env.Config{},
-		Tool: engine.Tool{Version: "test", SHA256: transcript.Digest([]byte("test"))},
+		Tool: testTool,
 		OpenProvider: func(context.Context, func(map[string]string) error) (provider.Provider, error) {
 			return env.Open(env.Config{SecretsFile: filepath.Join(parts.Dir, "secrets.env")}, nil)
 		},

@@ -174,6 +174,7 @@ var expected = map[string][]string{
 func (c *corrupt) run(v visit) error {
 	c.t.Helper()
 	s := &engine.Parts{Mode: quorum.Rehearsal, Store: witnessed{c.db, c}, Bundles: c.parts.Bundles(), Kind: env.Config{},
+		Tool: testTool,
 		OpenProvider: func(context.Context, func(map[string]string) error) (provider.Provider, error) {
 			p, err := env.Open(env.Config{SecretsFile: filepath.Join(c.parts.Dir, "secrets.env")}, nil)
 			return watchedProvider{p, c}, err

@@ -97,7 +97,7 @@ func (c *course) openProvider(context.Context, func(map[string]string) error) (p
 // site is the parts of one run at a console.
 func (c *course) site(console int, tr *trouble) engine.Parts {
 	return engine.Parts{Mode: quorum.Rehearsal, Store: &unlucky{c.db, tr, c, console}, Bundles: c.consoles[console],
-		Kind: env.Config{}, Keys: c.keys,
+		Kind: env.Config{}, Keys: c.keys, Tool: testTool,
 		OpenProvider: func(ctx context.Context, known func(map[string]string) error) (provider.Provider, error) {
 			p, err := c.openProvider(ctx, known)
 			return unluckyProvider{p, tr}, err

@@ -239,7 +239,7 @@ type telling struct {
 }
 
 func (r *telling) Consent(ctx context.Context, q engine.Request) (engine.Consent, error) {
-	r.told = r.told || q.Warning == engine.ErrLeftSince.Error()
+	r.told = r.told || strings.Contains(q.Warning, engine.ErrLeftSince.Error())
 	return r.Unattended.Consent(ctx, q)
 }
 
