@@ -33,7 +33,7 @@ const (
 	exitRefused    = 3  // refused by a rule; nothing was changed
 	exitBad        = 4  // the transcript is bad
 	exitIncomplete = 5  // the transcript is incomplete
-	exitDue        = 6  // something is due (status --check)
+	exitDue        = 6  // something is due (status --check, verify, transcript verify --store)
 	exitAgain      = 75 // people or parts are missing, or it was interrupted: run it again
 )
 

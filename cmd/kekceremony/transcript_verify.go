@@ -62,6 +62,7 @@ final digest, or a chain.`,
 type finding struct {
 	Bundle       string                        `json:"bundle,omitempty"`
 	Standing     transcript.Standing           `json:"standing"`
+	Format       string                        `json:"format,omitempty"`
 	Chain        string                        `json:"chain,omitempty"`
 	Ceremony     string                        `json:"ceremony,omitempty"`
 	Kind         string                        `json:"kind,omitempty"`
@@ -282,7 +283,7 @@ func stock(ctx context.Context, reports []transcript.Report, revoked string) err
 
 func findingOf(r transcript.Report, err error) finding {
 	opened := r.Opened()
-	f := finding{Bundle: r.Bundle.Name, Standing: transcript.StandingOf(err), Chain: opened[transcript.FactChain],
+	f := finding{Bundle: r.Bundle.Name, Standing: transcript.StandingOf(err), Format: opened[transcript.FactFormat], Chain: opened[transcript.FactChain],
 		Ceremony: opened[transcript.FactCeremony], Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode],
 		Outcome: r.Outcome, Lines: len(r.Events), Final: r.FinalSum, Finals: r.Finals,
 		WithoutFinal: r.WithoutFinal(), Quorum: r.Roster.M, Rules: r.Judgements}
@@ -320,6 +321,9 @@ func printFindings(w io.Writer, all []finding) error {
 				printable.Text(f.Ceremony), printable.Text(f.Chain), f.Mode, f.Outcome)
 			fmt.Fprintf(&b, "  lines   %d, final digest %s\n", f.Lines, f.Final)
 			fmt.Fprintf(&b, "  finals  %s; quorum %d\n", verdicts(f.Finals), f.Quorum)
+			if f.Format == transcript.FormatV1 {
+				b.WriteString("  format  v1: the rules that v2 adds are not applied\n")
+			}
 		default:
 			fmt.Fprintf(&b, "%s: %s\n", f.Standing, printable.Text(f.Bundle))
 			printRules(&b, f.Rules)
