@@ -283,10 +283,11 @@ func stock(ctx context.Context, reports []transcript.Report, revoked string) err
 
 func findingOf(r transcript.Report, err error) finding {
 	opened := r.Opened()
-	f := finding{Bundle: r.Bundle.Name, Standing: transcript.StandingOf(err), Format: opened[transcript.FactFormat], Chain: opened[transcript.FactChain],
-		Ceremony: opened[transcript.FactCeremony], Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode],
-		Outcome: r.Outcome, Lines: len(r.Events), Final: r.FinalSum, Finals: r.Finals,
-		WithoutFinal: r.WithoutFinal(), Quorum: r.Roster.M, Rules: r.Judgements}
+	f := finding{Bundle: r.Bundle.Name, Standing: transcript.StandingOf(err), Format: opened[transcript.FactFormat],
+		Chain: opened[transcript.FactChain], Ceremony: opened[transcript.FactCeremony],
+		Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode], Outcome: r.Outcome,
+		Lines: len(r.Events), Final: r.FinalSum, Finals: r.Finals, WithoutFinal: r.WithoutFinal(),
+		Quorum: r.Roster.M, Rules: r.Judgements}
 	for _, d := range r.Deviations {
 		f.Deviations = append(f.Deviations, d.Facts)
 	}

@@ -36,7 +36,8 @@ func (e *engine) settled(ctx context.Context, s Step) (bool, error) {
 		return true, err
 	}
 	// Of answers that were copied from the store nobody knows who gave them.
-	return !s.EveryRun && log.Ended(s.Name, s.ends()) && !(s.Ask != nil && s.ends() == transcript.Answered && e.log.Copied), nil
+	doubtful := s.Ask != nil && s.ends() == transcript.Answered && e.log.Copied
+	return !s.EveryRun && log.Ended(s.Name, s.ends()) && !doubtful, nil
 }
 
 func (e *engine) allDone(acts []string) bool {
