@@ -327,6 +327,16 @@ var tokenLost = situation{"two have approved, and the token was lost before the 
 			c.endsAll(c.pen())
 			c.toDisk()
 		}},
+		{name: "done and closed, and .copied taken away when the console had copied it",
+			does: func(c *corrupt) {
+				c.endsAll(c.pen())
+				if err := c.run(c.generate(2)); err == nil {
+					c.t.Error("people signed that a key was made")
+				}
+				if err := os.Remove(c.beside(2, "copied")); err != nil {
+					c.t.Fatal(err)
+				}
+			}},
 		{name: "aborted", does: func(c *corrupt) {
 			c.pen().Add(transcript.Closed, "", facts("outcome", "aborted", "done", "none", "begun", "generate"))
 			c.toDisk()

@@ -103,7 +103,7 @@ func (c *course) site(console int, tr *trouble) engine.Parts {
 			return unluckyProvider{p, tr}, err
 		},
 		Catalogue: envelope.DefaultCatalogue(), Control: rewrap.NewControl(0),
-		Fleet: engine.FleetConfig{Heartbeat: 100 * time.Millisecond, Live: 1500 * time.Millisecond}}
+		Fleet: engine.FleetConfig{Heartbeat: 200 * time.Millisecond, Live: 1500 * time.Millisecond}}
 }
 
 // lives has an application write records, and starts two processes of its fleet.
@@ -142,7 +142,7 @@ func (c *course) reports(role string) (crash func()) {
 	}
 	crashed := &silenced{Store: c.db}
 	ctx, stop := context.WithCancel(context.Background())
-	agent := fleet.Agent{Store: crashed, Provider: p, Chain: c.chain, Role: role, Every: 100 * time.Millisecond,
+	agent := fleet.Agent{Store: crashed, Provider: p, Chain: c.chain, Role: role, Every: 200 * time.Millisecond,
 		Report: func(string) {}}
 	ended := make(chan error, 1)
 	go func() { ended <- agent.Run(ctx) }()
