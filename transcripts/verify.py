@@ -382,7 +382,9 @@ class Walk:
              f"{e.step} has two purposes")
         need(e.get("last_final", self.opened.prev) == self.opened.prev, "order",
              "last_final is not the prev of line 1")
-        r = types.SimpleNamespace(event=e, purpose=purpose, signers=[], gathered=False, begun=False)
+        before = self.requests.get(e.step)  # in v1 a request takes over that an act was begun
+        r = types.SimpleNamespace(event=e, purpose=purpose, signers=[], gathered=False,
+                                  begun=self.version < 2 and bool(before) and before.begun)
         self.requests[e.step] = r
         return r
 

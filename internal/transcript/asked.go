@@ -40,7 +40,9 @@ func (s *State) takeRequest(e Event) error {
 		}
 	}
 	s.requests[e.Step] = Requested{Request: req}
-	delete(s.begunOf, e.Step) // of this one no act was begun yet
+	if s.newest() { // in v1 a request asked again counted as begun when the one before it was
+		delete(s.begunOf, e.Step)
+	}
 	return nil
 }
 

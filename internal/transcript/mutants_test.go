@@ -354,13 +354,10 @@ var answers = []struct {
 		d.Drop(transcript.Begun, "re-wrap", "")
 		d.Drop(transcript.Done, "re-wrap", "")
 	}},
-	{name: "a second plan of which no act was begun, and a resume", want: "bad", before: func(d *draft) {
-		at := d.Find(transcript.Begun, "retire", "")
-		rest, again := slices.Clone(d.Events[at:]), d.Events[d.Find(transcript.Plan, "approve", "")]
-		d.Events = append(d.Events[:at], again)
-		d.Signed("approve", "alice", "dora")
-		d.Add(transcript.Resumed, "", nil)
-		d.Events = append(d.Events, rest...)
+	{name: "a second plan of which no act was begun, and a resume, v1", want: "good", before: asksAgain},
+	{name: "a second plan of which no act was begun, and a resume, v2", want: "bad", before: func(d *draft) {
+		tell(transcript.Opened, "", "format", transcript.Format)(d)
+		asksAgain(d)
 	}},
 	{name: "generate done without begun", want: "bad", before: func(d *draft) {
 		tell(transcript.Plan, "approve", "acts", "switch re-wrap retire generate")(d)
@@ -535,6 +532,17 @@ func askOften(d *draft, n int) {
 	for range n {
 		d.Insert(at, transcript.Asked, "attend", nil)
 	}
+}
+
+// asksAgain has people approve a second plan of the step, and another run continue before any
+// act of that was begun.
+func asksAgain(d *draft) {
+	at := d.Find(transcript.Begun, "retire", "")
+	rest, again := slices.Clone(d.Events[at:]), d.Events[d.Find(transcript.Plan, "approve", "")]
+	d.Events = append(d.Events[:at], again)
+	d.Signed("approve", "alice", "dora")
+	d.Add(transcript.Resumed, "", nil)
+	d.Events = append(d.Events, rest...)
 }
 
 // answeredDrafts are the answers, built.
