@@ -2,10 +2,12 @@ package main_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -149,10 +151,15 @@ func TestRosterGrammar(t *testing.T) {
 	}
 	accepted := make(chan bool, len(cases))
 	t.Run("cases", func(t *testing.T) {
-		for name, text := range cases {
+		for i, name := range slices.Sorted(maps.Keys(cases)) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
+				text := cases[name]
 				r, err := quorum.ParseRoster([]byte(text), quorum.Production)
+				if !everySpecimen && i%3 != 0 { // the script takes half a second for each
+					accepted <- err == nil
+					return
+				}
 				if said := scriptOnRoster(t, script, text); (said == "") != (err == nil) {
 					t.Errorf("kekceremony says: %v\nthe script says: %q\n%q", err, said, text)
 				}
