@@ -84,6 +84,7 @@ func TestRefused(t *testing.T) {
 	const good = "store: sqlite:/s.db\ntranscripts: TR\nencryption: {provider: env}\n"
 	for _, c := range []struct{ name, text, want string }{
 		{"good", good, ""},
+		{"empty sections", "store: sqlite:/s.db\ntranscripts: TR\nencryption:\n  provider: env\n  env:\n  pkcs11:\n", ""},
 		{"empty", "", "store: want mongodb://HOST/DATABASE, or sqlite: and an absolute path"},
 		{"unknown key", good + "sotre: x\n", `unknown field "sotre"`},
 		{"unknown key within", "store: sqlite:/s.db\ntranscripts: TR\nencryption: {provider: env, pin: 1234}\n",

@@ -53,9 +53,9 @@ func split(section *ast.MappingNode, kinds []provider.Settings) (common ast.Node
 	return ast.Mapping(section.Start, section.IsFlowStyle, rest...), own
 }
 
-// decodeNode is Decode for what was parsed already; nil: there is nothing.
+// decodeNode is Decode for what was parsed already. Nothing, or an empty section, is nothing.
 func decodeNode(n ast.Node, into any) error {
-	if n == nil {
+	if n == nil || n.Type() == ast.NullType {
 		return nil
 	}
 	return yaml.NodeToValue(n, into, yaml.Strict())

@@ -44,6 +44,11 @@ func (e *engine) core(ctx context.Context) ([]byte, error) {
 			return nil, err
 		}
 	} else {
+		if e.aborts {
+			if err := e.lookAtDone(ctx); err != nil {
+				return nil, err
+			}
+		}
 		if _, err := e.append(ctx, transcript.Closed, "", e.closing()); err != nil {
 			return nil, err
 		}

@@ -43,7 +43,7 @@ func (e *engine) follow() {
 	s := e.log.State
 	e.site.Roster, e.site.Next, e.site.Deviations = s.Roster, s.Next, nil
 	for _, d := range s.Deviations {
-		if e.log.Copied && d.Seq < e.found { // nobody knows who decided on it
+		if s.Outcome == "" && e.log.Copied && d.Seq < e.found { // nobody knows who decided on it
 			continue
 		}
 		e.site.Deviations = append(e.site.Deviations, d.Facts)

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/history"
-	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -22,40 +22,48 @@ func (e *engine) lookAgain(ctx context.Context) error {
 	if e.log.State.Aborted() {
 		return e.sameAbort()
 	}
-	key := slices.ContainsFunc(e.steps, func(s Step) bool { return s.Name == transcript.ActGenerate })
+	reached, err := e.reachAgain(ctx)
+	if err != nil {
+		return err
+	}
 	for i, s := range e.steps {
-		switch {
-		case s.Reach && key: // only for a new key the token is asked
-			e.enter(i)
-			if err := e.lookAt(ctx, s); err != nil {
-				return err
-			}
-		case s.Act != nil:
-			e.enter(i)
-			if err := e.stillDone(ctx, s); err != nil {
-				return fmt.Errorf("step %s: %w", s.Name, err)
-			}
+		if s.Act == nil || s.Act.Fresh && !reached {
+			continue
+		}
+		e.enter(i)
+		if err := e.stillDone(ctx, s); err != nil {
+			return fmt.Errorf("step %s: %w", s.Name, err)
 		}
 	}
 	return nil
 }
 
-// lookAt makes the keys reachable, again as long as the room wants to after a failure.
-func (e *engine) lookAt(ctx context.Context, s Step) error {
-	for {
+// reachAgain makes the keys reachable where the ceremony made one. A token that is away, or is
+// another one since, must not make an end impossible to sign: nothing can be written about it
+// any more. People are told. Over copied lines they sign nothing then: another console, which
+// wrote them, can.
+func (e *engine) reachAgain(ctx context.Context) (reached bool, err error) {
+	if !slices.ContainsFunc(e.steps, func(s Step) bool { return s.Name == transcript.ActGenerate }) {
+		return false, nil
+	}
+	for i, s := range e.steps {
+		if !s.Reach {
+			continue
+		}
+		e.enter(i)
 		_, err := s.Look(ctx, e.site, e.facts(), e.closedDesk())
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		choice, chooseErr := e.choose(ctx, Failure{Step: s.Name, Err: err})
-		if chooseErr != nil || !choice.Retry {
-			return fmt.Errorf("step %s: %w", s.Name, err)
-		}
-		if provider.Lost(err) && e.site.Provider != nil {
-			_ = e.site.Provider.Close()
-			e.site.Provider = nil
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return false, err
+		case e.log.Copied:
+			return false, fmt.Errorf("step %s: %w", s.Name, err)
+		default:
+			e.warn("nobody looked at the key again: " + printable.Text(err.Error()))
+			return false, nil
 		}
 	}
+	return true, nil
 }
 
 // stillDone demands that an act's state is that of its line. Of a re-wrap it only says so: an
@@ -108,6 +116,24 @@ func (e *engine) sameAbort() error {
 		if closed[name] != want {
 			return fmt.Errorf("ceremony %d is closed as aborted with %s: %s, and the log says %s: %w", e.site.Seq, name,
 				closed[name], want, history.ErrHistory)
+		}
+	}
+	return nil
+}
+
+// lookAtDone warns, before an abort is written, of acts that were done and are not any more.
+// A key is not looked at: nobody attends with a token to abort.
+func (e *engine) lookAtDone(ctx context.Context) error {
+	for _, s := range e.Steps(e.log.State.Opened()) {
+		if s.Act == nil || s.Act.Fresh || !e.log.State.Done(s.Name) {
+			continue
+		}
+		state, _, err := s.Act.State(ctx, e.site, e.facts())
+		if err != nil {
+			return fmt.Errorf("step %s: %w", s.Name, err)
+		}
+		if state != Done {
+			e.warn("the log says that " + s.Name + " was done, and it is not in effect")
 		}
 	}
 	return nil

@@ -119,9 +119,23 @@ func TestAnsweredLines(t *testing.T) {
 			}
 			if err == nil {
 				again.Close()
-			} else if len(fence.entries) != before {
+				return
+			}
+			if len(fence.entries) != before {
 				t.Error("it was given lines")
 			}
+			if c.keep < 0 {
+				return
+			}
+			// The bundle is moved away: it is built again from what the store has.
+			if err := os.Rename(bundle, bundle+".away"); err != nil {
+				t.Fatal(err)
+			}
+			again, _, err = transcript.Resume(ctx, bundle, transcript.NoDigest, fence, time.Now)
+			if err != nil || len(again.Events) != c.keep || !again.Copied {
+				t.Fatalf("moved away: %v", err)
+			}
+			again.Close()
 		})
 	}
 }

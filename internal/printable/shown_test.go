@@ -24,7 +24,9 @@ func TestShown(t *testing.T) {
 		`\u{41}`:                `\u{5c}u{41}`,
 		"a\x9bb":                `a\x{9b}b`,
 		"\u2028x":               `\u{2028}x`,
-		"no letters: \u0663":    `no letters: ` + "\u0663",
+		"\u05d0\u05d1 1":        `\u{5d0}\u{5d1} 1`,
+		"\u3164\u1160\uffa0":    `\u{3164}\u{1160}\u{ffa0}`,
+		"ad\u0131m\u0261":       `ad\u{131}m\u{261}`,
 	} {
 		if got := printable.Shown(printable.Text(in)); got != want {
 			t.Errorf("%q is shown as %q, want %q", in, got, want)

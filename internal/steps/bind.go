@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -45,6 +46,11 @@ func bind(ctx context.Context, s *Site, f Facts, acts []string) (lines []Detail,
 	}
 	for _, d := range moved(s, about) {
 		add("deviation", fmt.Sprintf("%s: was %s, is %s", d.What, d.Expected, d.Seen))
+	}
+	for _, d := range s.Deviations { // of versions, decided before the plan
+		if what := d[transcript.FactWhat]; strings.HasPrefix(what, "active_version") || strings.HasPrefix(what, "version_") {
+			add("deviation", fmt.Sprintf("%s: was %s, is %s", what, d[transcript.FactExpected], d[transcript.FactSeen]))
+		}
 	}
 	if gone := f[transcript.FactSilent]; gone != "" {
 		add("processes accepted as gone", gone)

@@ -24,15 +24,15 @@ func census() Step {
 			if err := noStrangers(ctx, s); err != nil {
 				return nil, err
 			}
-			for i, name := range []string{"census_1", "census_2"} {
+			if err := noneFellSilent(ctx, s, f); err != nil {
+				return nil, err
+			}
+			for i, count := range []string{"census_1", "census_2"} {
 				if i > 0 {
 					d.Show(func(v *View) { v.Waiting = fmt.Sprintf("the second count, %s after the first", s.Fleet.Live) })
 					if err := wait(ctx, s.Fleet.Live); err != nil {
 						return nil, err
 					}
-				}
-				if err := noneFellSilent(ctx, s, f); err != nil {
-					return nil, err
 				}
 				due, err := countDue(ctx, s, f.Version(transcript.FactTo), f.Excluded())
 				if err != nil {
@@ -41,16 +41,22 @@ func census() Step {
 				if due > 0 {
 					return nil, fmt.Errorf("count %d: %d envelopes are at another version: %w", i+1, due, engine.ErrUndone)
 				}
-				facts[name] = "0 at " + time.Now().UTC().Format(time.RFC3339)
+				facts[count] = "0 at " + time.Now().UTC().Format(time.RFC3339)
 				if n := len(f.Excluded()); n > 0 {
-					facts[name] += fmt.Sprintf(", without %d excluded", n)
+					facts[count] += fmt.Sprintf(", without %d excluded", n)
 				}
 				d.Show(func(v *View) {
 					v.Details = append(slices.Clone(v.Details),
 						Detail{Name: fmt.Sprintf("count %d", i+1), Value: "0 at another version"})
 				})
 			}
-			return facts, nil
+			// Who falls silent during the counts is named, and asked for no more: each count would
+			// begin again for the next one.
+			later, err := fellSilent(ctx, s, f)
+			if err != nil {
+				return nil, err
+			}
+			return facts, name(s, facts, "silent_since", later)
 		},
 	}
 }

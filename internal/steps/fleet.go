@@ -3,6 +3,8 @@ package steps
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -38,7 +40,7 @@ func verifyFleet() Step {
 			if err != nil {
 				return nil, err
 			}
-			facts := Facts{factGate: t.Now.Format(time.RFC3339)}
+			facts := Facts{factGate: t.Now.Format(time.RFC3339Nano)}
 			return facts, errors.Join(name(s, facts, "fleet", t.LiveNames()), name(s, facts, transcript.FactSilent, silent))
 		},
 	}
@@ -48,33 +50,49 @@ func verifyFleet() Step {
 const factGate = "fleet_at"
 
 // name adds the fact of a list of processes. One that is too long for a transcript is kept
-// whole beside the bundle, of which it is no part; the fact has its digest.
+// whole beside the bundle, of which it is no part, under the beginning of its digest.
 func name(s *Site, facts Facts, fact string, names printable.List) error {
 	facts[fact] = names.Text()
 	if !names.Cut() {
 		return nil
 	}
-	return file.Replace(filepath.Join(filepath.Dir(s.Bundle), "."+filepath.Base(s.Bundle)+"."+fact), names.Lines())
+	file := fmt.Sprintf(".%s.%s.%.16s", filepath.Base(s.Bundle), fact, transcript.Digest(names.Lines()))
+	return keep(filepath.Join(filepath.Dir(s.Bundle), file), names.Lines())
 }
 
-// gateOf is the time before which a process that was not seen since was accounted for.
-func gateOf(s *Site, f Facts) (time.Time, error) {
-	gate, err := time.Parse(time.RFC3339, f[factGate])
-	return gate.Add(-s.Fleet.Live), err
+// keep writes a file that is called by its digest: one that is there is the same.
+func keep(path string, data []byte) error {
+	err := file.Create(path, data)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// gateOf is when the fleet was verified in this run.
+func gateOf(f Facts) (time.Time, error) { return time.Parse(time.RFC3339Nano, f[factGate]) }
+
+// fellSilent are the processes that were live at the gate, or came later, and are silent now.
+func fellSilent(ctx context.Context, s *Site, f Facts) (printable.List, error) {
+	gate, err := gateOf(f)
+	if err != nil {
+		return nil, err
+	}
+	now, err := s.Store.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if now.Before(gate) { // it would hide them all
+		return nil, fmt.Errorf("the store's clock went back since the fleet was verified, from %s to %s: %w",
+			gate.Format(time.RFC3339), now.Format(time.RFC3339), ErrNotReady)
+	}
+	return fleet.Silent(ctx, s.Store, gate.Add(-s.Fleet.Live), now.Add(-s.Fleet.Live))
 }
 
 // noneFellSilent refuses processes that fell silent since the gate, unless people have decided
 // to continue without them.
 func noneFellSilent(ctx context.Context, s *Site, f Facts) error {
-	from, err := gateOf(s, f)
-	if err != nil {
-		return err
-	}
-	now, err := s.Store.Now(ctx)
-	if err != nil {
-		return err
-	}
-	names, err := fleet.Silent(ctx, s.Store, from, now.Add(-s.Fleet.Live))
+	names, err := fellSilent(ctx, s, f)
 	if err != nil || len(names) == 0 {
 		return err
 	}

@@ -47,10 +47,18 @@ func retire() Step {
 // forget deletes the heartbeats that people have accounted for, and those of processes that
 // stopped before: the next gate need not read them.
 func forget(ctx context.Context, s *Site, f Facts) (Facts, error) {
-	before, err := gateOf(s, f)
+	before, err := gateOf(f)
 	if err != nil {
 		return nil, err
 	}
+	now, err := s.Store.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if now.Before(before) { // its clock went back
+		before = now
+	}
+	before = before.Add(-s.Fleet.Live)
 	n, err := s.Store.Forget(ctx, before)
 	return Facts{"forgotten": fmt.Sprintf("%d heartbeats not seen since %s", n, before.Format(time.RFC3339))}, err
 }

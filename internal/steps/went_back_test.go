@@ -17,6 +17,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
@@ -296,5 +297,141 @@ func TestPlantedAbortLater(t *testing.T) {
 		transcript.FactDone: "none", transcript.FactHalfDone: "none"})
 	if err := r.rotate(r.nobodySigns()); !errors.Is(err, history.ErrHistory) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestDeviationSignedElsewhere: a ceremony with a deviation that people decided on is closed, and
+// its end is signed on a console that has no bundle of it yet.
+func TestDeviationSignedElsewhere(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	if err := r.rotate(nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	change(t, r.parts, "UPDATE kek_active SET version = 1")
+	room := r.untilFinals()
+	room.Answers[engine.AnswerDeviation+"active_version"] = "the database was repaired by hand, see ticket 12"
+	generate := func(room engine.Room) error {
+		return engine.Run(t.Context(), *r.site(), room, steps.Generate(3))
+	}
+	var waiting *engine.WaitingError
+	if err := generate(room); !errors.As(err, &waiting) || waiting.Step != "finals" {
+		t.Fatal(err)
+	}
+	forget(t, r.parts, transcript.KindGenerate)
+	var told string
+	elsewhere := consenting{Unattended: room.Unattended}
+	elsewhere.consent = func(ctx context.Context, q engine.Request) (engine.Consent, error) {
+		told = q.Warning
+		return elsewhere.Unattended.Consent(ctx, q)
+	}
+	if err := generate(elsewhere); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(told, "not written by this console") {
+		t.Errorf("told %q", told)
+	}
+	report, err := transcript.Verify(bundles(t, r.parts, transcript.KindGenerate)[0])
+	if err != nil || len(report.Deviations) != 1 {
+		t.Errorf("deviations %v, %v", report.Deviations, err)
+	}
+	if text, _ := transcripttest.Last(report.Events, func(e transcript.Event) bool {
+		return e.Kind == transcript.Plan
+	}); !strings.Contains(text.Facts[transcript.FactPlan], "deviation: active_version: was 2, is 1") {
+		t.Errorf("the plan does not bind what people decided on:\n%s", text.Facts[transcript.FactPlan])
+	}
+}
+
+// TestTokenAwayAtTheEnd: a key was made and the end is not signed when the token goes away. The
+// end can be signed all the same, and people are told that nobody looked at the key again.
+func TestTokenAwayAtTheEnd(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	var waiting *engine.WaitingError
+	if err := r.rotate(r.untilFinals()); !errors.As(err, &waiting) || waiting.Step != "finals" {
+		t.Fatal(err)
+	}
+	s := r.site()
+	s.OpenProvider = func(context.Context, func(map[string]string) error) (provider.Provider, error) {
+		return nil, provider.ErrNoToken
+	}
+	var told string
+	room := consenting{Unattended: nobody(r.parts)}
+	room.consent = func(ctx context.Context, q engine.Request) (engine.Consent, error) {
+		told = q.Warning
+		return room.Unattended.Consent(ctx, q)
+	}
+	if err := engine.Run(t.Context(), *s, room, steps.Rotate(steps.Rotation{To: 2})); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(told, "nobody looked at the key again: no such token") {
+		t.Errorf("told %q", told)
+	}
+}
+
+// TestFinalsLost: a ceremony is signed, and the store loses the finals. The console that has
+// them gives them back; it throws away nobody's signature.
+func TestFinalsLost(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	if err := r.rotate(nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	count := func() int {
+		all, err := filepath.Glob(filepath.Join(bundles(t, r.parts, transcript.KindRotate)[0], "final.*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	before := count()
+	change(t, r.parts, "DELETE FROM kek_events WHERE ceremony = 2 AND name LIKE 'final.%'")
+	room := r.nobodySigns()
+	unsigned := room.consent
+	room.consent = func(ctx context.Context, q engine.Request) (engine.Consent, error) {
+		if q.Have() == len(q.Signers) {
+			return engine.Consent{}, engine.ErrEnough
+		}
+		return unsigned(ctx, q)
+	}
+	if err := r.rotate(room); err != nil {
+		t.Error(err)
+	}
+	if after := count(); after != before {
+		t.Errorf("%d files of finals, and were %d", after, before)
+	}
+	closed, err := r.site().Store.Ceremonies(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := history.Read(t.Context(), r.site().Store, closed); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAbortOverUndone: the writers were switched, and the pointer is the old one again when
+// people abort. They are told before they sign that the switch was done.
+func TestAbortOverUndone(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	s := r.site()
+	s.Store = cutting{s.Store, `"kind":"begun","step":"re-wrap"`}
+	if err := engine.Run(t.Context(), *s, nobody(r.parts), steps.Rotate(steps.Rotation{To: 2})); err == nil {
+		t.Fatal("the store was not gone")
+	}
+	change(t, r.parts, "UPDATE kek_active SET version = 1")
+	var told string
+	room := consenting{Unattended: nobody(r.parts)}
+	room.consent = func(ctx context.Context, q engine.Request) (engine.Consent, error) {
+		if q.Purpose == quorum.Final {
+			told = q.Warning
+		}
+		return room.Unattended.Consent(ctx, q)
+	}
+	if err := engine.Abort(t.Context(), *r.site(), room, steps.All()); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(told, "switch was done, and it is not in effect") {
+		t.Errorf("told %q", told)
 	}
 }

@@ -71,6 +71,12 @@ func (a *answered) addAll(lines [][]byte) error {
 	return nil
 }
 
+// forget begins again, for a bundle that does.
+func (a *answered) forget() error {
+	a.heads = nil
+	return file.Cut(a.log, 0)
+}
+
 // check demands of a fence's lines that they are what it accepted.
 func (a *answered) check(stored [][]byte) error {
 	for i, head := range a.heads {

@@ -74,7 +74,7 @@ func (w *Writer) recover(ctx context.Context) (cut Facts, err error) {
 			return nil, err
 		}
 	}
-	if err := w.dropFinals(entries); err != nil {
+	if err := w.finals(ctx, entries); err != nil {
 		return nil, err
 	}
 	for _, e := range entries {
@@ -104,6 +104,11 @@ func (w *Writer) agree(ctx context.Context, disk, stored [][]byte, cut Facts) ([
 		return nil, err
 	}
 	w.answered = a
+	if known && len(disk) == 0 { // somebody moved the bundle away, to begin from what the store has
+		if err := a.forget(); err != nil {
+			return nil, err
+		}
+	}
 	if !known && len(disk) > 0 { // an older program's: each line but the last was accepted before the next was written
 		if err := a.addAll(disk[:len(disk)-1]); err != nil {
 			return nil, err
@@ -174,22 +179,66 @@ func (w *Writer) Believe() error {
 	return nil
 }
 
-// dropFinals removes finals that a crash left on the disk alone, whole or torn: they
-// are asked for again.
-func (w *Writer) dropFinals(entries []Entry) error {
+// finals looks at the finals that are on the disk alone. One that is signed goes back to the
+// fence: the store lost it, and nobody may be there who could sign it again. What a crash left,
+// whole or torn, is removed: it is asked for again.
+func (w *Writer) finals(ctx context.Context, entries []Entry) error {
 	list, err := os.ReadDir(w.Dir)
 	if err != nil {
 		return err
 	}
+	alone := map[string][]byte{}
 	for _, d := range list {
 		fenced := slices.ContainsFunc(entries, func(e Entry) bool { return e.Name == d.Name() })
-		if strings.HasPrefix(d.Name(), "final.") && !fenced {
-			if err := os.Remove(filepath.Join(w.Dir, d.Name())); err != nil {
+		if !strings.HasPrefix(d.Name(), "final.") || fenced {
+			continue
+		}
+		data, err := file.Read(filepath.Join(w.Dir, d.Name()), file.Rules{Max: maxBundle, OneName: true})
+		if err != nil {
+			data = nil // no final
+		}
+		alone[d.Name()] = data
+	}
+	for name := range alone {
+		if back, err := w.lost(ctx, name, alone); err != nil || back {
+			if err != nil {
 				return err
 			}
+			continue
+		}
+		if err := os.Remove(filepath.Join(w.Dir, name)); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// lost gives a file back to the fence that is the core of this log, or belongs to a signed
+// final of it.
+func (w *Writer) lost(ctx context.Context, name string, alone map[string][]byte) (bool, error) {
+	core, err := w.State.Core()
+	if err != nil {
+		return false, nil // the log is not closed
+	}
+	if name == CoreFile && !bytes.Equal(alone[name], core) || name != CoreFile && !w.signs(name, alone) {
+		return false, nil
+	}
+	err = w.fence.Append(ctx, name, alone[name])
+	if errors.Is(err, ErrFenced) { // another console gave it back
+		return true, nil
+	}
+	return err == nil, err
+}
+
+// signs reports whether a file belongs to a signed final.
+func (w *Writer) signs(name string, alone map[string][]byte) bool {
+	final := strings.TrimSuffix(name, ".sig")
+	pair := map[string][]byte{final: alone[final], final + ".sig": alone[final+".sig"]}
+	if pair[final] == nil || pair[final+".sig"] == nil {
+		return false
+	}
+	verdicts, err := w.State.Finals(pair)
+	return err == nil && len(verdicts) == 1
 }
 
 // cutTorn reads the lines of the disk, and truncates what follows the last line feed.

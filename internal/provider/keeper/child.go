@@ -68,6 +68,9 @@ func start(program *os.File, settings provider.Settings, t *term.Terminal) (*Pro
 	if err == nil {
 		err = cmd.Start()
 	}
+	if err == nil {
+		err = unreadable(cmd.Process)
+	}
 	if errors.Is(err, os.ErrPermission) { // a rule of this host forbids to execute the copy
 		err = fmt.Errorf("%w: %w", ErrReadable, err)
 	}

@@ -48,6 +48,22 @@ func program() (*os.File, error) {
 	return f, nil
 }
 
+// unreadable demands of a child that this process, which is one of the same user's, cannot open
+// its memory: whatever the kernel's settings are. Else it is ended.
+func unreadable(child *os.Process) error {
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	memory, err := os.Open(fmt.Sprintf("/proc/%d/mem", child.Pid))
+	if err != nil {
+		return nil
+	}
+	memory.Close()
+	_ = child.Kill()
+	_, _ = child.Wait()
+	return ErrReadable
+}
+
 // copied is a copy that nobody can write to, since it is sealed, nor open to read it.
 func copied(from io.Reader) (*os.File, error) {
 	made, err := unix.MemfdCreate(Command, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_EXEC)

@@ -49,8 +49,8 @@ func (p *Provider) findToken() error {
 		if p.cfg.TokenSerial != "" && beforeZero(info.SerialNumber) != p.cfg.TokenSerial {
 			continue
 		}
-		if strings.Contains(info.Label+info.SerialNumber, "\x00") {
-			return fmt.Errorf("read token in slot %d: its label or its serial has zero bytes where spaces must be", slot)
+		if unclear(info.Label) || unclear(info.SerialNumber) {
+			return fmt.Errorf("read token in slot %d: its label or its serial ends in a zero byte, and something follows", slot)
 		}
 		p.slot, p.info = slot, info
 		serials = append(serials, printable.Text(info.SerialNumber))
@@ -66,6 +66,9 @@ func (p *Provider) findToken() error {
 	}
 	return nil
 }
+
+// unclear reports a text after whose end something else stands.
+func unclear(text string) bool { return strings.Trim(text[len(beforeZero(text)):], "\x00 ") != "" }
 
 func beforeZero(text string) string {
 	before, _, _ := strings.Cut(text, "\x00")

@@ -42,7 +42,7 @@
  *                session that was opened on it CKR_DEVICE_REMOVED. Several may be
  *                hidden. Shown again, its sessions are as they were
  *   endless      C_FindObjects always has as many more as it is asked for
- *   zero-label, zero-serial: zero bytes stand where spaces should, after a token's
+ *   zero-label, zero-serial: a zero byte and more stand where spaces should, after a token's
  *                label, after its serial
  *   as SERIAL    tokens report this serial instead of their own; hide goes by
  *                their own
@@ -764,8 +764,11 @@ static ck_ulong on_WaitForSlotEvent(ck_ulong flags, ck_ulong *slot, void *reserv
 }
 
 static void unpad(ck_byte *text, size_t n) {
-	while (n && text[n - 1] == ' ')
-		text[--n] = 0;
+	size_t end = n;
+	while (end && text[end - 1] == ' ')
+		text[--end] = 'x';
+	if (end < n)
+		text[end] = 0;
 }
 
 static ck_ulong on_GetTokenInfo(ck_ulong slot, struct token_info *out) {
