@@ -54,7 +54,7 @@ func unreadable(child *os.Process) error {
 	if os.Geteuid() == 0 {
 		return nil
 	}
-	memory, err := os.Open(fmt.Sprintf("/proc/%d/mem", child.Pid))
+	memory, err := os.OpenFile(fmt.Sprintf("/proc/%d/mem", child.Pid), os.O_RDONLY, 0)
 	if err != nil {
 		return nil
 	}

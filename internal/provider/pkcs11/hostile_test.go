@@ -20,6 +20,8 @@ import (
 const (
 	tooLong = "impossible answer of the module: more than there was room for"
 	endless = "impossible answer of the module: one search found more than 100000 objects"
+
+	unpadded = "its label or its serial ends in a zero byte, and something follows"
 )
 
 // maxAllocated bounds what a refusal may cost, in bytes.
@@ -31,8 +33,8 @@ func TestHostileOpen(t *testing.T) {
 		{"the slots grow after they were counted", "GetSlotList=2:more1", "list slots: " + tooLong},
 		{"more slots than memory", "GetSlotList=1:unavailable", "list slots: " + tooLong},
 		{"slots, and not how many", "GetSlotList=2:unavailable", "list slots: " + tooLong},
-		{"the label has no padding", "zero-label", "its label or its serial ends in a zero byte, and something follows"},
-		{"the serial has no padding", "as short,zero-serial", "its label or its serial ends in a zero byte, and something follows"},
+		{"the label has no padding", "zero-label", unpadded},
+		{"the serial has no padding", "as short,zero-serial", unpadded},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			pkcs11test.NewTokens(t, pkcs11test.Label)
