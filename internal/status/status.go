@@ -289,6 +289,9 @@ func (st *Status) due() {
 			Due{"the store has a lock but no version: its restore is incomplete", "kekceremony transcript list"})
 		return
 	}
+	for _, d := range st.differences {
+		st.Due = append(st.Due, Due{d.Error(), fmt.Sprintf("kekceremony rotate --to-version %d", st.left)})
+	}
 	newest := st.Versions[len(st.Versions)-1]
 	last := newest.Version
 	if last > st.Active && newest.State == string(store.Live) {
@@ -297,9 +300,6 @@ func (st *Status) due() {
 			fmt.Sprintf("kekceremony rotate --to-version %d", last),
 		})
 		return
-	}
-	for _, d := range st.differences {
-		st.Due = append(st.Due, Due{d.Error(), fmt.Sprintf("kekceremony rotate --to-version %d", st.left)})
 	}
 	if st.stale > 0 {
 		st.Due = append(st.Due, Due{
@@ -310,6 +310,11 @@ func (st *Status) due() {
 	for _, v := range st.NoKey {
 		st.Due = append(st.Due, Due{fmt.Sprintf("the token has no key of version %d", v), "kekceremony probe"})
 	}
+	st.fleetDue()
+}
+
+// fleetDue adds what live processes do otherwise than they should.
+func (st *Status) fleetDue() {
 	for _, m := range st.Missing {
 		st.Due = append(st.Due, Due{"live processes: only " + m, "kekceremony verify"})
 	}

@@ -210,6 +210,16 @@ func testHeartbeats(t *testing.T, b Backend) {
 	same(t, "heartbeat", got[0], heartbeat)
 	same(t, "process", got[1].Process, "host/app/2/x")
 
+	testSilent(t, s, before, after)
+	if name := fmt.Sprint(s.Describe()); name == "" {
+		t.Error("the store has no name")
+	}
+}
+
+// testSilent asks for those of three processes that were not seen since a time, of which the
+// third stopped, and forgets them.
+func testSilent(t *testing.T, s store.Store, before, after time.Time) {
+	ctx := t.Context()
 	stopped := store.Heartbeat{Process: "host/app/3/x", Stopped: true}
 	want(t, "heartbeat", s.Heartbeat(ctx, stopped), nil)
 	later := after.Add(time.Hour)
@@ -242,8 +252,5 @@ func testHeartbeats(t *testing.T, b Backend) {
 		n, err := s.Forget(ctx, c.since)
 		want(t, "forget", err, nil)
 		same(t, "forgotten", n, c.n)
-	}
-	if name := fmt.Sprint(s.Describe()); name == "" {
-		t.Error("the store has no name")
 	}
 }
