@@ -54,7 +54,7 @@ var idsAndTimes = []*regexp.Regexp{
 	regexp.MustCompile(`/\S+`),
 	regexp.MustCompile(`[0-9a-f]{8,}`),
 	regexp.MustCompile(`SHA256:\S+`),
-	regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:]+Z`),
+	regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+Z`),
 	regexp.MustCompile(`[^\s/]+/app/\d+/[\d.]+`),
 }
 

@@ -52,6 +52,20 @@ var blind = map[string]string{
 	"s10-text-after":                                 "trailing text in a .sig file",
 	"s10-other-lengths-of-lines":                     "other line lengths",
 	"a-chain-that-is-none":                           "a chain that is not 32 hex digits",
+	"an-abort-that-names-other-acts":                 "an abort names the acts",
+	"attended-in-an-approval":                        "only the facts that its kind allows",
+	"attendance-after-another-final":                 "the last final",
+	"a-line-of-1969":                                 "Every time comes from the console's clock",
+	"v2-a-first-line-without-its-script":             "What only format v2 demands",
+	"v2-attendance-without-the-last-final-digest":    "What only format v2 demands",
+	"v2-a-request-without-a-nonce":                   "What only format v2 demands",
+	"v2-a-nonce-for-a-stranger":                      "What only format v2 demands",
+	"v2-others-approved-than-signed":                 "What only format v2 demands",
+	"v2-a-re-wrap-whose-counts-do-not-add-up":        "What only format v2 demands",
+	"v2-a-deviation-without-its-reason":              "What only format v2 demands",
+	"v2-closed-as-done-with-an-act-undone":           "What only format v2 demands",
+	"v2-an-abort-that-does-not-name-the-acts":        "What only format v2 demands",
+	"v2-a-format-of-its-own":                         "What only format v2 demands",
 }
 
 // everySpecimen shows the second verifier, which takes a second for each, every bad

@@ -20,7 +20,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-var courses = flag.Uint64("courses", 2, "how many random courses TestHonestCourses takes; under -short 1")
+var courses = flag.Uint64("courses", 1, "how many random courses TestHonestCourses takes")
 
 // TestHonestCourses: honest people with bad luck run ceremonies of every kind on two consoles:
 // they leave, stop and abort them, report deviations, sign late; the store and the token are
@@ -29,13 +29,9 @@ var courses = flag.Uint64("courses", 2, "how many random courses TestHonestCours
 // second verifier finds the same.
 func TestHonestCourses(t *testing.T) {
 	t.Parallel()
-	n := *courses
-	if testing.Short() {
-		n = min(n, 1)
-	}
 	root := t.TempDir()
 	t.Run("all", func(t *testing.T) {
-		for seed := range n {
+		for seed := range *courses {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
 				t.Parallel()
 				c := newCourse(t, seed)

@@ -14,7 +14,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-var mutations = flag.Int("mutations", 60, "how many TestPythonMutations makes")
+var mutations = flag.Int("mutations", 25, "how many TestPythonMutations makes")
 
 // second is the second verifier, which somebody wrote from docs/transcript-format.md alone.
 const second = specimens + "/verify.py"
@@ -75,7 +75,7 @@ func TestPythonSpecimens(t *testing.T) {
 		t.Fatal(err)
 	}
 	var bundles, wants []string
-	chains := []string{filepath.Join(specimens, "good")}
+	chains := []string{filepath.Join(specimens, "good"), filepath.Join(specimens, "good-v2")}
 	for row := range strings.Lines(string(table)) {
 		f := strings.Fields(row)
 		switch {
