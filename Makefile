@@ -2,7 +2,7 @@
 # unattended; with DIR in that directory, which continues one that was stopped.
 # make check: vet, and the tests of the packages that need no token, no server, no
 # terminal and not the whole program, with the fewest random draws; under a minute.
-# make test: every test, of what is long a short form; under five minutes.
+# make test: every test, of what is long a short form; some eight minutes on two cores.
 # make torture: the slow form of what make test has a short one of: 200 rotations killed
 # at random, token and store gone for a minute, the module ended in every way in every
 # place, the second verifier on every specimen, every interrupted ceremony finished, a rotation

@@ -94,6 +94,7 @@ var outcomes = []outcome{
 	{engine.ErrPlanted, exitRefused, "find out who made it before anything else; this run changed nothing"},
 	{steps.ErrDoubtfulKey, exitRefused, "do not use this key; find out who made it"},
 	{steps.ErrCanary, exitRefused, "store and token disagree with the transcript; this run changed no key"},
+	{steps.ErrClock, exitAgain, "set the clock of the store's server; the same command verifies the fleet again"},
 	{steps.ErrFellSilent, exitAgain,
 		"start them again, or find out what became of them; to continue, give the reason in the wizard (d), " +
 			"or as deviation.fell_silent in the answers"},

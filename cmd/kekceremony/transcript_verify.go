@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -33,9 +30,6 @@ type verification struct {
 	foreign []string      // entries of the chain's directory that are no bundles
 }
 
-// foreign is what an entry of a chain's directory is that is no bundle.
-const foreign transcript.Standing = "foreign"
-
 func verifyTranscriptCommand(o *options) *cobra.Command {
 	a := &verification{options: o}
 	cmd := &cobra.Command{
@@ -56,26 +50,6 @@ final digest, or a chain.`,
 	f.StringVar(&a.revoked, "revoked", "", "file of revoked keys, for stock ssh-keygen")
 	f.BoolVar(&a.token, "token", false, "compare the configured module and token as well, without a login")
 	return cmd
-}
-
-// finding is what was found in one bundle, or in all together.
-type finding struct {
-	Bundle       string                        `json:"bundle,omitempty"`
-	Standing     transcript.Standing           `json:"standing"`
-	Format       string                        `json:"format,omitempty"`
-	Chain        string                        `json:"chain,omitempty"`
-	Ceremony     string                        `json:"ceremony,omitempty"`
-	Kind         string                        `json:"kind,omitempty"`
-	Mode         string                        `json:"mode,omitempty"`
-	Outcome      string                        `json:"outcome,omitempty"`
-	Lines        int                           `json:"lines,omitempty"`
-	Final        string                        `json:"final,omitempty"`
-	Finals       map[string]transcript.Verdict `json:"finals,omitempty"`
-	WithoutFinal []string                      `json:"attended_without_final,omitempty"`
-	Quorum       int                           `json:"quorum,omitempty"`
-	Deviations   []transcript.Facts            `json:"deviations,omitempty"`
-	Rules        []transcript.Judgement        `json:"rules"`
-	Census       *audit.Census                 `json:"census,omitempty"` // of the store, and nothing else
 }
 
 func (a *verification) run(ctx context.Context, w io.Writer, dirs []string) error {
@@ -281,81 +255,10 @@ func stock(ctx context.Context, reports []transcript.Report, revoked string) err
 	return nil
 }
 
-func findingOf(r transcript.Report, err error) finding {
-	opened := r.Opened()
-	f := finding{Bundle: r.Bundle.Name, Standing: transcript.StandingOf(err), Format: opened[transcript.FactFormat],
-		Chain: opened[transcript.FactChain], Ceremony: opened[transcript.FactCeremony],
-		Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode], Outcome: r.Outcome,
-		Lines: len(r.Events), Final: r.FinalSum, Finals: r.Finals, WithoutFinal: r.WithoutFinal(),
-		Quorum: r.Roster.M, Rules: r.Judgements}
-	for _, d := range r.Deviations {
-		f.Deviations = append(f.Deviations, d.Facts)
-	}
-	return f
-}
-
 // worse keeps the worst of two: bad before incomplete.
 func worse(a, b error) error {
 	if a == nil || errors.Is(a, transcript.ErrIncomplete) && b != nil {
 		return b
 	}
 	return a
-}
-
-// printFindings prints what was found: a good bundle in three lines, any other rule by rule.
-func printFindings(w io.Writer, all []finding) error {
-	var b strings.Builder
-	for _, f := range all {
-		switch {
-		case f.Census != nil:
-			fmt.Fprintf(&b, "  %-10s  %s\n", "census", f.Census)
-			continue
-		case f.Bundle == "":
-			printRules(&b, f.Rules)
-			continue
-		case f.Standing == foreign:
-			fmt.Fprintf(&b, "foreign: %s: not a bundle; not checked\n",
-				printable.Text(f.Bundle))
-			continue
-		case f.Standing == transcript.Good:
-			fmt.Fprintf(&b, "good: %s: %s %s of chain %s, %s, %s\n", printable.Text(f.Bundle), printable.Text(f.Kind),
-				printable.Text(f.Ceremony), printable.Text(f.Chain), f.Mode, f.Outcome)
-			fmt.Fprintf(&b, "  lines   %d, final digest %s\n", f.Lines, f.Final)
-			fmt.Fprintf(&b, "  finals  %s; quorum %d\n", verdicts(f.Finals), f.Quorum)
-			if f.Format == transcript.FormatV1 {
-				b.WriteString("  format  v1: the rules that v2 adds are not applied\n")
-			}
-		default:
-			fmt.Fprintf(&b, "%s: %s\n", f.Standing, printable.Text(f.Bundle))
-			printRules(&b, f.Rules)
-		}
-		if len(f.WithoutFinal) > 0 {
-			fmt.Fprintf(&b, "  no final of %s, who attended\n", strings.Join(f.WithoutFinal, ", "))
-		}
-		for _, d := range f.Deviations {
-			fmt.Fprintf(&b, "  deviation  %s: expected %s, seen %s, decided: %s\n",
-				printable.Text(d["what"]), printable.Shown(d["expected"]), printable.Shown(d["seen"]),
-				printable.Shown(d["decided"]))
-		}
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-func printRules(b *strings.Builder, rules []transcript.Judgement) {
-	for _, j := range rules {
-		line := fmt.Sprintf("  %-10s  %s", j.Rule, j.Standing)
-		if j.Detail != "" {
-			line += ": " + printable.Text(j.Detail)
-		}
-		b.WriteString(line + "\n")
-	}
-}
-
-func verdicts(finals map[string]transcript.Verdict) string {
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(finals)) {
-		all = append(all, fmt.Sprintf("%s (%s)", name, finals[name]))
-	}
-	return strings.Join(all, ", ")
 }

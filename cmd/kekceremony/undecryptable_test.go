@@ -52,7 +52,7 @@ func TestUndecryptable(t *testing.T) {
 	}
 	status := must(t, "status", "--config", parts.Config())
 	if !strings.Contains(status, "1 of them excluded in the last rotation") || strings.Contains(status, "not at version") {
-		t.Errorf("what people agreed to leave is due for ever:\n%s", status)
+		t.Errorf("what people agreed to exclude is still due:\n%s", status)
 	}
 	if done := event(t, last, "done", "re-wrap"); done["excluded"] != "1" || done["poison"] != "0" {
 		t.Errorf("done: %v", done)

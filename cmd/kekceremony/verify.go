@@ -110,19 +110,11 @@ func leftBehind(ctx context.Context, s *engine.Site) (b behind, err error) {
 	if err != nil {
 		return b, err
 	}
-	keks, err := s.Store.KEKs(ctx)
-	if err != nil {
-		return b, err
-	}
-	active, err := s.Store.Active(ctx)
-	if err != nil {
-		return b, err
-	}
-	for _, d := range h.Versions().Differences(keks, active) {
+	found, err := audit.LeftBehind(ctx, s.Store, s.Catalogue, h)
+	for _, d := range found.Differences {
 		b.Differences = append(b.Differences, d.Error())
 	}
-	census, err := audit.CensusOf(ctx, s.Store, s.Catalogue, h.Logs)
-	b.Census = &census
+	b.Census = &found.Census
 	return b, err
 }
 

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
@@ -36,6 +37,27 @@ func CensusOf(
 	c.Due, met, err = rewrap.Census(ctx, s, cat, c.Active, excluded(logs))
 	c.Excluded = len(met)
 	return c, err
+}
+
+// Behind is how a store is otherwise than the last ceremony left it.
+type Behind struct {
+	Differences []history.Difference
+	Census      Census
+}
+
+// LeftBehind compares a store with its history.
+func LeftBehind(ctx context.Context, s store.Store, cat envelope.Catalogue, h history.History) (b Behind, err error) {
+	keks, err := s.KEKs(ctx)
+	if err != nil {
+		return b, err
+	}
+	active, err := s.Active(ctx)
+	if err != nil && !errors.Is(err, store.ErrNotFound) { // a pointer that is gone differs
+		return b, err
+	}
+	b.Differences = h.Versions().Differences(keks, active)
+	b.Census, err = CensusOf(ctx, s, cat, h.Logs)
+	return b, err
 }
 
 // excluded are the envelopes that the last rotation that was done may have left, by name.

@@ -75,10 +75,10 @@ func (e *engine) core(ctx context.Context) ([]byte, error) {
 // that somebody wrote into the store.
 func (e *engine) done() error {
 	lacks := strings.Join(e.log.State.Lacks(), ", ")
-	switch outcome := e.log.State.Outcome; {
-	case lacks == "" || outcome == transcript.OutcomeAborted || outcome == "" && e.aborts:
+	switch open := e.log.State.Outcome == ""; {
+	case lacks == "" || e.log.State.Aborted() || open && e.aborts:
 		return nil
-	case outcome == "":
+	case open:
 		return fmt.Errorf("end of %s: not done: %s: %w", e.Kind, lacks, ErrUndone)
 	}
 	return fmt.Errorf("ceremony %d is closed as done, but is not: %s: %w", e.site.Seq, lacks, history.ErrHistory)

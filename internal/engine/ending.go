@@ -22,7 +22,7 @@ func (e *engine) ending(core []byte, c *signing.Collector) *Ending {
 
 // summary says what the ceremony did.
 func (e *engine) summary() []string {
-	if e.log.State.Outcome == transcript.OutcomeAborted {
+	if e.log.State.Aborted() {
 		closed := e.log.State.Last().Facts
 		return []string{
 			"Aborted. Done before: " + closed[transcript.FactDone] + ". Begun and not done: " +

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -20,7 +19,10 @@ func (e *engine) lookAgain(ctx context.Context) error {
 		return nil
 	}
 	if e.log.State.Aborted() {
-		return e.sameAbort()
+		if err := e.wholeKey(); err != nil {
+			return err
+		}
+		return e.lookAtDone(ctx)
 	}
 	reached, err := e.reachAgain(ctx)
 	if err != nil {
@@ -40,8 +42,8 @@ func (e *engine) lookAgain(ctx context.Context) error {
 
 // reachAgain makes the keys reachable where the ceremony made one. A token that is away, or is
 // another one since, must not make an end impossible to sign: nothing can be written about it
-// any more. People are told. Over copied lines they sign nothing then: another console, which
-// wrote them, can.
+// any more. People are told. Over copied lines that nobody looked at they sign nothing then:
+// the console that wrote them can.
 func (e *engine) reachAgain(ctx context.Context) (reached bool, err error) {
 	if !slices.ContainsFunc(e.steps, func(s Step) bool { return s.Name == transcript.ActGenerate }) {
 		return false, nil
@@ -56,7 +58,7 @@ func (e *engine) reachAgain(ctx context.Context) (reached bool, err error) {
 		case err == nil:
 		case ctx.Err() != nil:
 			return false, err
-		case e.log.Copied:
+		case e.log.Doubtful:
 			return false, fmt.Errorf("step %s: %w", s.Name, err)
 		default:
 			e.warn("nobody looked at the key again: " + printable.Text(err.Error()))
@@ -102,27 +104,8 @@ func (e *engine) leftSince() error {
 	return nil
 }
 
-// sameAbort demands of an abort that this console did not write that its line says of the
-// acts what the log does, and that no key is left half made.
-func (e *engine) sameAbort() error {
-	if !e.log.Copied {
-		return nil
-	}
-	if err := e.wholeKey(); err != nil {
-		return err
-	}
-	closed := e.log.State.Last().Facts
-	for name, want := range e.acts() {
-		if closed[name] != want {
-			return fmt.Errorf("ceremony %d is closed as aborted with %s: %s, and the log says %s: %w", e.site.Seq, name,
-				closed[name], want, history.ErrHistory)
-		}
-	}
-	return nil
-}
-
-// lookAtDone warns, before an abort is written, of acts that were done and are not any more.
-// A key is not looked at: nobody attends with a token to abort.
+// lookAtDone warns those who sign an abort of acts that were done and are not in effect any
+// more. A key is not looked at: nobody attends with a token to abort.
 func (e *engine) lookAtDone(ctx context.Context) error {
 	for _, s := range e.Steps(e.log.State.Opened()) {
 		if s.Act == nil || s.Act.Fresh || !e.log.State.Done(s.Name) {

@@ -20,13 +20,13 @@ func (e *engine) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	unfinished, err := e.unfinished(ctx, all)
+	closed, err := history.Closed(ctx, e.site.Store, all)
 	if err != nil {
 		return err
 	}
-	closed := all
-	if unfinished != nil {
-		closed = all[:len(all)-1]
+	unfinished := all[len(closed):]
+	if len(unfinished) > 0 && unfinished[0].Kind != e.Kind {
+		return fmt.Errorf("ceremony %d, %s: %w", unfinished[0].Seq, printable.Text(unfinished[0].Kind), ErrUnfinished)
 	}
 	for _, c := range all {
 		if c.Mode != string(e.site.Mode) {
@@ -42,8 +42,8 @@ func (e *engine) open(ctx context.Context) error {
 	if err := history.RolledBack(e.site.Bundles, all); err != nil {
 		return err
 	}
-	if unfinished != nil {
-		return e.resume(ctx, *unfinished, lock)
+	if len(unfinished) > 0 {
+		return e.resume(ctx, unfinished[0], lock)
 	}
 	return e.begin(ctx, len(all)+1, lock)
 }
@@ -59,22 +59,4 @@ func (e *engine) lock(ctx context.Context) (store.Lock, error) {
 		return l, err
 	}
 	return l, history.CheckLock(l, e.site.Kind.Name(), e.site.Chain)
-}
-
-// unfinished is the last ceremony if it is open or lacks finals.
-func (e *engine) unfinished(ctx context.Context, all []store.Ceremony) (*store.Ceremony, error) {
-	if len(all) == 0 {
-		return nil, nil
-	}
-	last := all[len(all)-1]
-	if last.Outcome != "" {
-		enough, err := history.Finished(ctx, e.site.Store, last)
-		if err != nil || enough {
-			return nil, err
-		}
-	}
-	if last.Kind != e.Kind {
-		return nil, fmt.Errorf("ceremony %d, %s: %w", last.Seq, printable.Text(last.Kind), ErrUnfinished)
-	}
-	return &last, nil
 }

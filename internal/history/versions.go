@@ -71,6 +71,15 @@ func (v *Versions) state(version kek.Version, state store.State) {
 	}
 }
 
+// The names of differences. A version's number follows the second.
+const (
+	whatActive  = "active_version"
+	whatVersion = "version_"
+)
+
+// OfVersions reports whether a deviation is a difference of versions, by its name.
+func OfVersions(what string) bool { return what == whatActive || strings.HasPrefix(what, whatVersion) }
+
 // Difference is one fact of the store that is not as the ceremonies left it.
 type Difference struct{ What, Was, Is string }
 
@@ -83,11 +92,11 @@ func (v Versions) Differences(keks []store.KEK, active store.Active) (all []Diff
 		return nil
 	}
 	if active.Version != v.Active {
-		all = append(all, Difference{"active_version", v.Active.String(), active.Version.String()})
+		all = append(all, Difference{whatActive, v.Active.String(), active.Version.String()})
 	}
 	for _, k := range keks {
 		if want, made := v.Made[k.Version]; made && k.State != want.State {
-			all = append(all, Difference{fmt.Sprintf("version_%d", k.Version), string(want.State),
+			all = append(all, Difference{whatVersion + k.Version.String(), string(want.State),
 				printable.Text(string(k.State))})
 		}
 	}

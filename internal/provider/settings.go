@@ -56,7 +56,7 @@ type Deadline interface {
 }
 
 // Names are those of all facts.
-func Names(facts []Fact) []string { return names(facts, func(Fact) bool { return true }) }
+func Names(k Kind) []string { return names(k.Facts(), func(Fact) bool { return true }) }
 
 // Stable are the names of the facts that stay the same from ceremony to ceremony.
 func Stable(k Kind) []string { return names(k.Facts(), func(f Fact) bool { return f.Stable }) }

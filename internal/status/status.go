@@ -38,9 +38,7 @@ type Status struct {
 	Last      *CeremonyStatus `json:"last_ceremony,omitempty"`
 	Due       []Due           `json:"due"`
 
-	differences []history.Difference // from what the last ceremony left
-	stale       int                  // envelopes at another version than it left active, without the excluded ones
-	left        kek.Version          // that it left active
+	behind audit.Behind // what the last ceremony left
 }
 
 // VersionStatus is one version of the KEK.
@@ -234,13 +232,8 @@ func (st *Status) chain(ctx context.Context, s Site) error {
 	if err != nil {
 		return err
 	}
-	keks, err := s.Store.KEKs(ctx)
-	if err != nil {
-		return err
-	}
-	st.differences = h.Versions().Differences(keks, store.Active{Version: st.Active})
-	census, err := audit.CensusOf(ctx, s.Store, s.Catalogue, h.Logs)
-	st.Excluded, st.stale, st.left = census.Excluded, census.Due, census.Active
+	st.behind, err = audit.LeftBehind(ctx, s.Store, s.Catalogue, h)
+	st.Excluded = st.behind.Census.Excluded
 	return err
 }
 
@@ -289,8 +282,8 @@ func (st *Status) due() {
 			Due{"the store has a lock but no version: its restore is incomplete", "kekceremony transcript list"})
 		return
 	}
-	for _, d := range st.differences {
-		st.Due = append(st.Due, Due{d.Error(), fmt.Sprintf("kekceremony rotate --to-version %d", st.left)})
+	for _, d := range st.behind.Differences {
+		st.Due = append(st.Due, Due{d.Error(), fmt.Sprintf("kekceremony rotate --to-version %d", st.behind.Census.Active)})
 	}
 	newest := st.Versions[len(st.Versions)-1]
 	last := newest.Version
@@ -301,10 +294,10 @@ func (st *Status) due() {
 		})
 		return
 	}
-	if st.stale > 0 {
+	if st.behind.Census.Due > 0 {
 		st.Due = append(st.Due, Due{
-			fmt.Sprintf("%d envelopes are not at version %d", st.stale, st.left),
-			fmt.Sprintf("kekceremony rotate --to-version %d", st.left),
+			fmt.Sprintf("%d envelopes are not at version %d", st.behind.Census.Due, st.behind.Census.Active),
+			fmt.Sprintf("kekceremony rotate --to-version %d", st.behind.Census.Active),
 		})
 	}
 	for _, v := range st.NoKey {

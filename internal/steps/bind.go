@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -48,7 +48,7 @@ func bind(ctx context.Context, s *Site, f Facts, acts []string) (lines []Detail,
 		add("deviation", fmt.Sprintf("%s: was %s, is %s", d.What, d.Expected, d.Seen))
 	}
 	for _, d := range s.Deviations { // of versions, decided before the plan
-		if what := d[transcript.FactWhat]; strings.HasPrefix(what, "active_version") || strings.HasPrefix(what, "version_") {
+		if what := d[transcript.FactWhat]; history.OfVersions(what) {
 			add("deviation", fmt.Sprintf("%s: was %s, is %s", what, d[transcript.FactExpected], d[transcript.FactSeen]))
 		}
 	}

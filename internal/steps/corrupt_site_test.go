@@ -406,7 +406,7 @@ func (c *corrupt) toDisk() {
 }
 
 // draft is a ceremony as the store has it, to be changed and built again. All the keys that
-// sign anew are carol's.
+// sign again are carol's.
 func (c *corrupt) draft(seq int) *transcripttest.Draft {
 	c.t.Helper()
 	entries, err := history.Fence{Log: c.db, Seq: seq}.Entries(c.t.Context())

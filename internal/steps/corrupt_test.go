@@ -31,7 +31,7 @@ type attempt struct {
 	open string // a defect that is known: the attempt works
 }
 
-// witness is what tells of an attempt.
+// witness is what reveals an attempt.
 type witness int
 
 const (
@@ -472,7 +472,7 @@ var rebuilt = []attempt{
 
 // taken are attempts to take away what was.
 var taken = []attempt{
-	{name: "rolled back to the install, with all that tells of ceremony 2", told: byPaper,
+	{name: "rolled back to the install, with everything that shows ceremony 2", told: byPaper,
 		does: func(c *corrupt) { c.forgets(2) }},
 	{name: "rolled back in the store alone", does: func(c *corrupt) {
 		c.exec("DELETE FROM kek_events WHERE ceremony = 2")

@@ -19,6 +19,9 @@ import (
 // still hold what it read with the old version.
 var ErrFellSilent = errors.New("processes fell silent since the fleet was verified, and did not say that they stopped")
 
+// ErrClock: what was seen of processes since the gate cannot be told from what was seen before.
+var ErrClock = errors.New("the store's clock went back since the fleet was verified")
+
 // verifyFleet is the gate: nothing is written with the target before every
 // live process has proved that it can read it. Somebody must account for those that ended
 // without a word: they may come back without the target.
@@ -83,8 +86,7 @@ func fellSilent(ctx context.Context, s *Site, f Facts) (printable.List, error) {
 		return nil, err
 	}
 	if now.Before(gate) { // it would hide them all
-		return nil, fmt.Errorf("the store's clock went back since the fleet was verified, from %s to %s: %w",
-			gate.Format(time.RFC3339), now.Format(time.RFC3339), ErrNotReady)
+		return nil, fmt.Errorf("from %s to %s: %w", gate.Format(time.RFC3339), now.Format(time.RFC3339), ErrClock)
 	}
 	return fleet.Silent(ctx, s.Store, gate.Add(-s.Fleet.Live), now.Add(-s.Fleet.Live))
 }

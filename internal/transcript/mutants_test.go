@@ -492,7 +492,7 @@ func tell(kind transcript.Kind, step, name, value string) func(*draft) {
 	}
 }
 
-// aborted tells of an aborted rotation which acts were done, or half done.
+// aborted names the acts of an aborted rotation that were done, or half done.
 func aborted(name, acts string) func(*draft) {
 	return func(d *draft) {
 		abort(d)

@@ -56,7 +56,7 @@ func (w *Writer) recover(ctx context.Context) (cut Facts, err error) {
 	if disk, err = w.agree(ctx, disk, linesOf(entries), cut); err != nil {
 		return nil, err
 	}
-	if w.Copied, err = w.wasCopied(); err != nil {
+	if err := w.wasCopied(); err != nil {
 		return nil, err
 	}
 	if w.Events, err = ParseLog(bytes.Join(disk, nil)); err != nil {
@@ -148,35 +148,40 @@ func (w *Writer) copy(lines []byte) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	if err := file.Create(w.copied(), nil); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := file.Replace(w.copied(), nil); err != nil { // also over one that says they were looked at
 		return err
 	}
 	_, err := file.Append(w.log, lines)
 	return err
 }
 
-// wasCopied reports whether this run or an earlier one copied lines, also when the store
-// has lost them since.
-func (w *Writer) wasCopied() (bool, error) {
-	_, err := os.Lstat(w.copied())
+// wasCopied reads whether this run or an earlier one copied lines, also when the store has
+// lost them since, and whether what they say was looked at.
+func (w *Writer) wasCopied() error {
+	data, err := file.Read(w.copied(), file.Rules{Max: int64(len(looked))})
 	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		return nil
 	}
-	return err == nil, err
+	w.Copied, w.Doubtful = true, string(data) != looked
+	return err
 }
+
+// looked is what the file says once the acts were looked at.
+const looked = "looked at\n"
 
 // copied is the path of the file that says so: beside the bundle, of which it is no part.
 func (w *Writer) copied() string {
 	return filepath.Join(filepath.Dir(w.Dir), "."+filepath.Base(w.Dir)+".copied")
 }
 
-// Believe ends the doubt about copied lines: what they say was looked at.
+// Believe ends the doubt about copied lines: what they say was looked at. That they were
+// copied stays known until Finish.
 func (w *Writer) Believe() error {
-	w.Copied = false
-	if err := os.Remove(w.copied()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	if !w.Doubtful {
+		return nil
 	}
-	return nil
+	w.Doubtful = false
+	return file.Replace(w.copied(), []byte(looked))
 }
 
 // finals looks at the finals that are on the disk alone. One that is signed goes back to the

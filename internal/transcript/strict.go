@@ -70,12 +70,15 @@ func (s *State) wholeRequest(e Event) error {
 	return nil
 }
 
-// wholeGathering demands the names of those who signed, in the roster's order.
+// wholeGathering demands the names of those who signed, in the roster's order, where it is
+// not attendance, of which every format demands it.
 func (s *State) wholeGathering(e Event) error {
-	req := s.requests[e.Step]
-	name := map[quorum.Purpose]string{quorum.Attend: FactAttended, quorum.Join: FactJoined}[req.Purpose]
-	if name == "" {
-		name = e.Step + "_signed"
+	req, name := s.requests[e.Step], e.Step+"_signed"
+	switch req.Purpose {
+	case quorum.Attend:
+		return nil
+	case quorum.Join:
+		name = FactJoined
 	}
 	if names := inOrder(s.by(req.Purpose), req.Signed); e.Facts[name] != names {
 		return broken(RuleSignatures, "%s: %s have signed", name, names)

@@ -33,8 +33,8 @@ type Writer struct {
 	State  State // that the events come to
 	// Copied says that lines were in the fence and not on this console's disk: another
 	// console wrote them, or anyone who can write to the store. It stays so over runs
-	// until Believe.
-	Copied bool
+	// until Finish. Doubtful says that nobody looked at what they say since: until Believe.
+	Copied, Doubtful bool
 
 	log      *os.File
 	answered *answered // what the fence accepted
@@ -231,8 +231,10 @@ func (w *Writer) Head() string { return w.prev }
 
 // Finish takes away what only an unfinished ceremony needs: its end is signed.
 func (w *Writer) Finish() error {
-	if err := os.Remove(answeredPath(w.Dir)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	for _, path := range []string{answeredPath(w.Dir), w.copied()} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func Open(
 	if err != nil {
 		return nil, fmt.Errorf("open provider %s: %w", settings.Name(), err)
 	}
-	p.facts, p.pinned = provider.Names(settings.Facts()), pinned
+	p.facts, p.pinned = provider.Names(settings), pinned
 	var a Answer
 	if err := p.do(ctx, "Open", Opening{settings, t != nil}, &a, p.deadline); err != nil {
 		return nil, fmt.Errorf("open provider %s: %w", settings.Name(), errors.Join(err, p.Close()))
