@@ -32,13 +32,14 @@ NEED_ROSTER = "asked plan signed gathered begun done closed".split()
 MANY_LINES = "roster next_roster plan statement signature exclude".split()
 FIRST = {"format": "|".join(FORMATS), "chain": "[0-9a-f]{32}", "mode": "production|rehearsal",
          "ceremony": "[1-9][0-9]{0,18}"}
-HOMES = {"chain|ceremony|kind|mode|from|to|generate|exclude": "opened",  # facts, and their kinds
+HOMES = {"chain|ceremony|kind|mode|from|to|generate|exclude|rebuild": "opened",  # facts, and their kinds
          "roster|roster_sha256": "roster", "next_roster": "next-roster",
          "next_roster_sha256": "next-roster asked done", "attended": "gathered",
-         "changed|locked|retired|canary_.*": "done", r"begun\..*": "no kind"}
+         "changed|locked|retired|standing|canary_.*": "done", r"begun\..*": "no kind"}
 REQUIRED = {"install": ["generate", "canary", "lock"], "generate": ["generate", "canary"],
-            "rotate": ["switch", "re-wrap", "retire"], "roster": ["change"]}
-FRESH = ["generate", "canary", "change"]
+            "rotate": ["switch", "re-wrap", "retire"], "roster": ["change"],
+            "reconcile": ["take-over"]}
+FRESH = ["generate", "canary", "change", "rebuild"]
 WHOLE = {"opened": "kind tool tool_sha256 script_sha256 store",  # facts that v2 demands
          "deviation": "what expected seen decided by"}
 COUNTS = "rewrapped current conflicts poison excluded".split()
@@ -110,14 +111,22 @@ def read_bundle(path):
         os.close(folder)
 
 def check_files(files, walk):
-    """Each embedded file is as in the log, and there is no file that nothing names."""
+    """Each embedded file is as in the log, and there is no file that nothing names. Returns what
+    lacks while the log is open: a file that is not there, or only its beginning."""
+    lacks = ""
     for name, data in walk.embedded.items():
-        need(files.get(name) == data, "files", f"{name} is missing, or not as in the log")
+        have = files.get(name, b"")
+        fault = f"{name} is missing, or not as in the log"
+        need(data.startswith(have), "files", fault)
+        if have != data:
+            need(not walk.closed and "final.txt" not in files, "files", fault)
+            lacks = lacks or fault
     known = {"events.jsonl", "final.txt", *walk.embedded}
     if walk.roster and "final.txt" in files:
         known |= {f"final.{n}.txt{end}" for n in walk.roster.people for end in ("", ".sig")}
     for name in files:
         need(name in known, "files", f"{name!a}: the log names no such file")
+    return lacks
 
 # Rule "log": the section "Lines".
 
@@ -524,6 +533,7 @@ class Walk:
         """The acts that must be done; none if the kind is unknown."""
         kind, generate = self.opened["kind"], self.opened["generate"] == "yes"
         also = REQUIRED["generate"] if kind == "rotate" and generate else []
+        also = ["rebuild"] if kind == "reconcile" and self.opened["rebuild"] else also
         return {*REQUIRED.get(kind, []), *also}
 
 # Rule "finals": the end of the section "Statements".
@@ -576,13 +586,14 @@ class Bundle:
         need(not (ended and torn), "log", "bytes after the last line feed")
         need(events, "log", "it has no line", "bad" if ended else "incomplete")
         self.walk = Walk(events)
-        check_files(self.files, self.walk)
+        unwritten = check_files(self.files, self.walk)
         lacks, asked = check_finals(self.walk, self.files), self.walk.signatures
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda s: keygen_accepts(*s[2]), asked))
         for (rule, line, given), accepted in zip(asked, answers):
             need(accepted, rule, f"line {line}: ssh-keygen refuses what {given[0].name} signed")
         need(not torn, "log", "the last line is torn", "incomplete")
+        need(not unwritten, "files", unwritten, "incomplete")
         need(not lacks, "finals", lacks, "incomplete")
 
     def final(self):

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/steps"
 )
 
@@ -16,9 +17,26 @@ func abortCommand(o *options) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			abort := func(ctx context.Context, parts engine.Parts, room engine.Room) error {
+				if err := withBundles(ctx, &parts); err != nil {
+					return err
+				}
 				return engine.Abort(ctx, parts, room, steps.All())
 			}
 			return perform(cmd.Context(), o, ceremony{kind: "abort", run: abort})
 		}),
 	}
+}
+
+// withBundles has an abort see what the bundles have and the store lost. A store that lost
+// nothing is left alone.
+func withBundles(ctx context.Context, parts *engine.Parts) error {
+	m, err := history.Merge(ctx, parts.Store, parts.Bundles)
+	if err != nil {
+		return nil // whatever it is, the abort finds it as well
+	}
+	lacking, err := m.Lacking(ctx)
+	if err == nil && len(lacking) > 0 {
+		parts.Store = m
+	}
+	return err
 }

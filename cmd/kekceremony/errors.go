@@ -78,8 +78,12 @@ var outcomes = []outcome{
 	{term.ErrNone, exitUsage, "run it on a terminal, or with --ui none"},
 	{engine.ErrNobody, exitUsage, "set encryption.pin_file, or run it on a terminal"},
 	{transcript.ErrWentBack, exitRefused,
-		"sign nothing; restore the store's newest copy, or find out who edited it; if there is no newer copy, move the " +
-			"bundle away and keep it: the same command then continues from what the store has; this run changed nothing"},
+		"sign nothing; restore the store's newest copy, or find out who edited it; if there is no newer copy, abort what " +
+			"is unfinished, then run kekceremony reconcile; if it is meant to be another store, move the old bundles away " +
+			"and keep them; this run changed nothing"},
+	{history.ErrFork, exitRefused,
+		"keep the store and the bundles as they are; find out which ceremony was held on a restored copy, or who edited " +
+			"it: the people who signed know; nothing was taken over"},
 	{history.ErrHistory, exitRefused, // before what is wrong in it
 		"compare the store with the bundles: kekceremony transcript verify --chain DIR --store URI"},
 	{transcript.ErrClosed, exitRefused, "the ceremony already had enough final signatures; this one is not kept"},

@@ -21,7 +21,7 @@ func statusCommand(o *options) *cobra.Command {
 		Short: "Show lock, versions, envelopes, fleet, last ceremony, and what is due",
 		Long: `status reads the store and uses no token. The versions that processes report are
 claims; "kekceremony verify" checks them. With --check the exit code is 6 while
-anything is due: an unfinished ceremony, versions that are not as the last
+anything is due: an unfinished ceremony, a store that lacks one of this console's, versions that are not as the last
 ceremony left them, envelopes at another version, a role with too few live
 processes, a live process that has trouble or writes another version. --check
 also asks the provider for every key, if it needs no PIN or has it in a file.`,
@@ -50,7 +50,7 @@ func showStatus(ctx context.Context, w io.Writer, o *options, check bool) (due i
 	}
 	defer s.Store.Close()
 	site := status.Site{Store: s.Store, Catalogue: s.Catalogue, Live: s.Fleet.Live, Expect: s.Fleet.Expect,
-		Resume: steps.Resume}
+		Bundles: s.Bundles, Resume: steps.Resume}
 	lock, lockErr := s.Store.Lock(ctx)
 	if check && lockErr == nil && (cfg.Encryption.PINFile != "" || !cfg.Encryption.Settings.OnToken()) {
 		p, err := loggedIn(ctx, o, cfg)

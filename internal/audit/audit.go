@@ -35,10 +35,10 @@ func Store(ctx context.Context, s store.Store, reports []transcript.Report, whol
 		}
 	}
 	want := expect(reports)
-	if err := want.lock(ctx, s, whole); err != nil {
+	if err := want.sameLock(ctx, s, whole); err != nil {
 		return differs(err)
 	}
-	return differs(want.versions(ctx, s, whole))
+	return differs(want.sameVersions(ctx, s, whole))
 }
 
 // differs marks a difference; an error of the store itself stays one.
@@ -69,14 +69,9 @@ func auditBundle(ctx context.Context, s store.Store, all []store.Ceremony, r tra
 	if r.Outcome != "" && c.Outcome == "" {
 		return fmt.Errorf("it is closed, and the store does not know it yet: %w: %w", errDiffers, transcript.ErrIncomplete)
 	}
-	want := store.Ceremony{Seq: c.Seq, Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode],
-		Bundle: r.Bundle.Name, Outcome: r.Outcome}
-	if want.Outcome != "" {
-		core, err := r.Core() // final.txt may not be there yet
-		if err != nil {
-			return err
-		}
-		want.Head, want.Final = r.Events[len(r.Events)-1].Head(), transcript.Digest(core)
+	want, err := history.Recorded(r)
+	if err != nil {
+		return err
 	}
 	if c != want {
 		return fmt.Errorf("kind, mode, outcome, head or final digest of ceremony %d: %w", c.Seq, errDiffers)
@@ -88,7 +83,6 @@ func auditBundle(ctx context.Context, s store.Store, all []store.Ceremony, r tra
 type wantStore struct {
 	history.Versions
 	chain   kek.Chain
-	founded store.Lock   // zero: no install is among them, or it has not come so far
 	install bool         // its bundle is among them
 	open    bool         // the last ceremony: what it changed is not recorded yet
 	bundles map[int]bool // ceremonies that are known
@@ -105,16 +99,13 @@ func expect(reports []transcript.Report) wantStore {
 		t.chain = kek.Chain(facts[transcript.FactChain])
 		t.open = r.Outcome == ""
 		t.install = t.install || facts[transcript.FactKind] == transcript.KindInstall
-		if provider := facts[transcript.FactLocked]; provider != "" {
-			t.founded = store.Lock{Provider: provider, Chain: t.chain, Ceremony: seq, Roster: r.Roster.Digest()}
-		}
 		logs = append(logs, r.State)
 	}
 	t.Versions = history.VersionsOf(logs)
 	return t
 }
 
-func (t wantStore) lock(ctx context.Context, s store.Store, whole bool) error {
+func (t wantStore) sameLock(ctx context.Context, s store.Store, whole bool) error {
 	lock, err := s.Lock(ctx)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
@@ -124,9 +115,9 @@ func (t wantStore) lock(ctx context.Context, s store.Store, whole bool) error {
 		return fmt.Errorf("the lock is of chain %s: %w", printable.Text(string(lock.Chain)), errDiffers)
 	case t.open && len(t.bundles) == 1:
 		return nil // an install that continues: its last act may be ahead of its log
-	case t.install && lock.Roster != t.founded.Roster:
+	case t.install && lock.Roster != t.Lock.Roster:
 		return fmt.Errorf("the lock names founding roster %s: %w", printable.Text(lock.Roster), errDiffers)
-	case (whole || t.install) && lock != t.founded:
+	case (whole || t.install) && lock != t.Lock:
 		return fmt.Errorf("the lock's provider or ceremony: %w", errDiffers)
 	}
 	return nil
@@ -134,7 +125,7 @@ func (t wantStore) lock(ctx context.Context, s store.Store, whole bool) error {
 
 // versions compares what the known ceremonies made; of a whole chain, everything. While
 // the last ceremony is open, states and the pointer may be ahead of its log.
-func (t wantStore) versions(ctx context.Context, s store.Store, whole bool) error {
+func (t wantStore) sameVersions(ctx context.Context, s store.Store, whole bool) error {
 	keks, err := s.KEKs(ctx)
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func (e *engine) lookAgain(ctx context.Context) error {
 // any more. People are told. Over copied lines that nobody looked at they sign nothing then:
 // the console that wrote them can.
 func (e *engine) reachAgain(ctx context.Context) (reached bool, err error) {
-	if !slices.ContainsFunc(e.steps, func(s Step) bool { return s.Name == transcript.ActGenerate }) {
+	if !slices.ContainsFunc(e.steps, func(s Step) bool { return s.Act != nil && s.Act.Fresh }) {
 		return false, nil
 	}
 	for i, s := range e.steps {

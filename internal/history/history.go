@@ -108,7 +108,7 @@ func CheckLock(l store.Lock, provider string, chain kek.Chain) error {
 }
 
 // RolledBack finds a bundle of a ceremony that the store does not know: somebody put an
-// older store in its place, or deleted from it.
+// older store in its place, or deleted from it: ErrWentBack.
 func RolledBack(dir string, all []store.Ceremony) error {
 	list, err := os.ReadDir(dir)
 	if err != nil {
@@ -117,8 +117,8 @@ func RolledBack(dir string, all []store.Ceremony) error {
 	for _, d := range list {
 		known := slices.ContainsFunc(all, func(c store.Ceremony) bool { return c.Bundle == d.Name() })
 		if BundleName.MatchString(d.Name()) && !known {
-			return fmt.Errorf("bundle %s: the store does not know its ceremony; "+
-				"to install another store, move the old bundles away: %w", printable.Text(d.Name()), ErrHistory)
+			return fmt.Errorf("bundle %s: the store does not know its ceremony: %w", printable.Text(d.Name()),
+				transcript.ErrWentBack)
 		}
 	}
 	return nil

@@ -3,6 +3,8 @@ package history
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +19,7 @@ var ErrVersions = errors.New("the store's versions are not as the last ceremony 
 
 // Versions are what ceremonies made of the versions of the KEK, by their logs.
 type Versions struct {
+	Lock   store.Lock                // as the install left it; zero: no install came so far
 	Made   map[kek.Version]store.KEK // as their rows must be, without the wrapped canary
 	Active kek.Version
 	// Unsettled says that states and the pointer may be either way: an act that was begun
@@ -38,10 +41,14 @@ func (h History) Versions() Versions { return VersionsOf(h.Logs) }
 
 func (v *Versions) fold(log transcript.State) {
 	facts := log.Facts
+	seq, _ := strconv.Atoi(facts[transcript.FactCeremony])
+	chain := kek.Chain(facts[transcript.FactChain])
+	if provider := facts[transcript.FactLocked]; provider != "" {
+		v.Lock = store.Lock{Provider: provider, Chain: chain, Ceremony: seq, Roster: log.Roster.Digest()}
+	}
 	to := facts.Version(transcript.FactTo)
 	if sum, ok := facts.Canary(to); ok {
-		seq, _ := strconv.Atoi(facts[transcript.FactCeremony])
-		n := kek.NameOf(kek.Chain(facts[transcript.FactChain]), to)
+		n := kek.NameOf(chain, to)
 		v.Made[to] = store.KEK{Version: to, Provider: facts[transcript.FactProvider], State: store.Live, Label: n.Label,
 			ID: n.HexID(), Canary: store.Canary{SHA256: sum}, Ceremony: seq}
 		if facts[transcript.FactKind] == transcript.KindInstall {
@@ -57,11 +64,69 @@ func (v *Versions) fold(log transcript.State) {
 			v.state(version, store.Retired)
 		}
 	}
-	if log.Aborted() && len(log.HalfDone()) > 0 {
+	v.reconciled(log)
+	switch kind := facts[transcript.FactKind]; {
+	case log.Aborted() && len(log.HalfDone()) > 0:
 		v.Unsettled = true
-	} else if facts[transcript.FactKind] == transcript.KindRotate && log.Outcome == transcript.OutcomeDone {
+	case log.Outcome == transcript.OutcomeDone && (kind == transcript.KindRotate || kind == transcript.KindReconcile):
 		v.Unsettled = false
 	}
+}
+
+// reconciled takes what a reconciliation did: it makes new canaries of the rows that were lost,
+// and takes states and pointer as they are in a store that went back.
+func (v *Versions) reconciled(log transcript.State) {
+	if log.Done(transcript.ActRebuild) {
+		for version, k := range v.Made {
+			if sum, ok := log.Facts.Canary(version); ok {
+				k.Canary.SHA256 = sum
+				v.Made[version] = k
+			}
+		}
+	}
+	if !log.Done(transcript.ActTakeOver) {
+		return
+	}
+	for one := range strings.SplitSeq(log.Facts[transcript.FactStanding], ", ") {
+		number, state, _ := strings.Cut(one, " ")
+		version, err := kek.ParseVersion(number)
+		if err != nil {
+			continue
+		}
+		if state == standsActive {
+			v.Active, state = version, string(store.Live)
+		}
+		v.state(version, store.State(state))
+	}
+}
+
+// standsActive is how the version that the pointer names stands.
+const standsActive = "active"
+
+// Standing says where each version stands: those that the store has as they are there, others
+// as ceremonies left them. It returns ErrVersions for a pointer to what is no live version.
+func (v Versions) Standing(keks []store.KEK, active kek.Version) (string, error) {
+	states := map[kek.Version]store.State{}
+	for version, k := range v.Made {
+		states[version] = k.State
+	}
+	for _, k := range keks {
+		if _, made := states[k.Version]; made {
+			states[k.Version] = k.State
+		}
+	}
+	if states[active] != store.Live {
+		return "", fmt.Errorf("version %d is active, and not live: %w", active, ErrVersions)
+	}
+	var all []string
+	for _, version := range slices.Sorted(maps.Keys(states)) {
+		state := printable.Text(string(states[version]))
+		if version == active {
+			state = standsActive
+		}
+		all = append(all, fmt.Sprintf("%d %s", version, state))
+	}
+	return strings.Join(all, ", "), nil
 }
 
 func (v *Versions) state(version kek.Version, state store.State) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"time"
@@ -89,6 +90,7 @@ type Site struct {
 	Catalogue envelope.Catalogue
 	Live      time.Duration  // a process that was seen within it is live
 	Expect    map[string]int // live processes by role
+	Bundles   string         // directory of this console's bundles; empty: none is looked at
 	// Resume is the command that continues a ceremony, by its first line; empty: none.
 	Resume func(opened transcript.Facts) string
 	// Find looks for a version's key on the token; nil: no token is asked.
@@ -109,7 +111,7 @@ func Look(ctx context.Context, s Site) (Status, error) {
 		Due:       []Due{},
 	}
 	for _, part := range []func(context.Context, Site) error{
-		st.lock, st.keks, st.census, st.fleet, st.ceremony, st.chain, st.token,
+		st.lock, st.keks, st.census, st.fleet, st.wentBack, st.ceremony, st.chain, st.token,
 	} {
 		if err := part(ctx, s); err != nil {
 			return st, err
@@ -196,6 +198,26 @@ func (st *Status) fleet(ctx context.Context, s Site) error {
 	return nil
 }
 
+// wentBack looks for a bundle here of a ceremony that the store does not know.
+func (st *Status) wentBack(ctx context.Context, s Site) error {
+	if s.Bundles == "" {
+		return nil
+	}
+	all, err := s.Store.Ceremonies(ctx)
+	if err != nil {
+		return err
+	}
+	err = history.RolledBack(s.Bundles, all)
+	switch {
+	case errors.Is(err, transcript.ErrWentBack):
+		st.Due = append(st.Due, Due{printable.Text(err.Error()), "kekceremony reconcile"})
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return err
+}
+
 func (st *Status) ceremony(ctx context.Context, s Site) error {
 	all, err := s.Store.Ceremonies(ctx)
 	if err != nil || len(all) == 0 {
@@ -268,14 +290,14 @@ func resume(ctx context.Context, s Site, c store.Ceremony) string {
 
 // due adds what follows from versions and envelopes.
 func (st *Status) due() {
+	if len(st.Due) > 0 {
+		return // first things first
+	}
 	if !st.Installed {
 		if st.Last == nil {
 			st.Due = append(st.Due, Due{"the store is not installed", "kekceremony install"})
 		}
 		return
-	}
-	if len(st.Due) > 0 {
-		return // first things first
 	}
 	if len(st.Versions) == 0 {
 		st.Due = append(st.Due,

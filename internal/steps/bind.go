@@ -39,8 +39,9 @@ func bind(ctx context.Context, s *Site, f Facts, acts []string) (lines []Detail,
 		return nil, err
 	}
 	for _, k := range keks {
-		// The version that this plan makes is not bound by what it will be.
-		if k.Version != to || !slices.Contains(acts, transcript.ActGenerate) {
+		// A version that this plan makes is not bound by what it will be.
+		makes := k.Version == to && slices.Contains(acts, transcript.ActGenerate) || rebuilds(f, k.Version)
+		if !makes {
 			add("canary", fmt.Sprintf("%d %s", k.Version, k.Canary.SHA256))
 		}
 	}

@@ -84,7 +84,9 @@ func findKEK(ctx context.Context, s *Site, v kek.Version) (store.KEK, error) {
 func enter(ctx context.Context, s *Site, v kek.Version, first bool) error {
 	_, err := findKEK(ctx, s, v)
 	if errors.Is(err, store.ErrNotFound) {
-		err = insertKEK(ctx, s, v)
+		n := s.Name(v)
+		err = insertKEK(ctx, s, store.KEK{Version: v, Provider: s.Kind.Name(), State: store.Live, Label: n.Label,
+			ID: n.HexID(), Ceremony: s.Seq})
 	}
 	if err != nil || !first {
 		return err
@@ -92,16 +94,16 @@ func enter(ctx context.Context, s *Site, v kek.Version, first bool) error {
 	return s.Store.MoveActive(ctx, store.Active{}, store.Active{Version: v, Epoch: 1})
 }
 
-func insertKEK(ctx context.Context, s *Site, v kek.Version) error {
-	n := s.Name(v)
-	c, err := fleet.MakeCanary(ctx, s.Provider, n)
-	if err != nil {
+// insertKEK enters a version with a canary of its key.
+func insertKEK(ctx context.Context, s *Site, k store.KEK) error {
+	var err error
+	if k.Canary, err = fleet.MakeCanary(ctx, s.Provider, s.Name(k.Version)); err != nil {
 		return err
 	}
 	now, err := s.Store.Now(ctx)
 	if err != nil {
 		return err
 	}
-	return s.Store.InsertKEK(ctx, store.KEK{Version: v, Provider: s.Kind.Name(), State: store.Live, Label: n.Label,
-		ID: n.HexID(), Canary: c, Ceremony: s.Seq, Created: now.Truncate(time.Second)})
+	k.Created = now.Truncate(time.Second)
+	return s.Store.InsertKEK(ctx, k)
 }

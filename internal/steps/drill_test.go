@@ -60,6 +60,7 @@ func opened(kind string) []Facts {
 	return []Facts{
 		{transcript.FactKind: kind, transcript.FactGenerate: "no"},
 		{transcript.FactKind: kind, transcript.FactGenerate: "yes"},
+		{transcript.FactKind: kind, transcript.FactGenerate: "no", transcript.FactRebuild: "2"},
 	}
 }
 

@@ -259,7 +259,7 @@ func TestRolledBack(t *testing.T) {
 	}
 	change(t, parts, "DELETE FROM kek_ceremonies WHERE id = 2", "DELETE FROM kek_events WHERE ceremony = 2",
 		"DELETE FROM kek_versions WHERE id = 2")
-	if err := generate(site(t, parts)); !errors.Is(err, history.ErrHistory) ||
+	if err := generate(site(t, parts)); !errors.Is(err, transcript.ErrWentBack) ||
 		!strings.Contains(err.Error(), "the store does not know its ceremony") {
 		t.Errorf("got %v", err)
 	}

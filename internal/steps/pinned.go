@@ -49,9 +49,11 @@ func comparePins(s *Site, about map[string]string) error {
 }
 
 // compareVersions refuses states and a pointer that are not as the last ceremony left them,
-// unless people have decided to continue. What this ceremony moves itself is not compared.
+// unless people have decided to continue. What this ceremony moves itself is not compared, nor
+// what a reconciliation has people sign as it is.
 func compareVersions(ctx context.Context, s *Site, f Facts) error {
-	if f[transcript.FactBegun+transcript.ActSwitch] != "" || len(s.History.Logs) == 0 {
+	if f[transcript.FactBegun+transcript.ActSwitch] != "" || len(s.History.Logs) == 0 ||
+		f[transcript.FactKind] == transcript.KindReconcile {
 		return nil
 	}
 	keks, err := s.Store.KEKs(ctx)

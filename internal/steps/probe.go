@@ -98,11 +98,13 @@ func checkCanaries(ctx context.Context, s *Site, f Facts) error {
 	}
 	for _, k := range keks {
 		want, ok := s.History.Canary(k.Version)
-		if mine, made := f[transcript.FactCanary(k.Version)]; made {
-			want, ok = mine, true
-		}
-		switch mine := k.Version == f.Version(transcript.FactTo) && f[transcript.FactBegun+transcript.ActCanary] != ""; {
-		case !ok && mine:
+		mine := k.Version == f.Version(transcript.FactTo) && f[transcript.FactBegun+transcript.ActCanary] != "" && !ok ||
+			rebuilds(f, k.Version) && f[transcript.FactBegun+transcript.ActRebuild] != ""
+		known, made := f[transcript.FactCanary(k.Version)]
+		switch {
+		case made:
+			want = known
+		case mine:
 			continue // this ceremony is about to write it down
 		case !ok:
 			return fmt.Errorf("version %d: no ceremony generated it: %w", k.Version, engine.ErrPlanted)

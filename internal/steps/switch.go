@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -20,10 +21,13 @@ func switchWriters() Step {
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 				to := f.Version(transcript.FactTo)
 				active, err := s.Store.Active(ctx)
-				if err != nil {
-					return NotBegun, nil, err
+				var k store.KEK
+				if err == nil {
+					k, err = findKEK(ctx, s, to)
 				}
-				k, err := findKEK(ctx, s, to)
+				if errors.Is(err, store.ErrNotFound) { // the store lost it
+					return NotBegun, nil, nil
+				}
 				if err != nil || active.Version != to || k.State != store.Live {
 					return NotBegun, nil, err
 				}

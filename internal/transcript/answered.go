@@ -36,19 +36,23 @@ func openAnswered(dir string) (a *answered, known bool, err error) {
 		return nil, false, err
 	}
 	data, err := io.ReadAll(f)
-	whole := data[:bytes.LastIndexByte(data, '\n')+1]
-	if err == nil && len(whole) < len(data) {
-		err = file.Cut(f, int64(len(whole)))
+	if end := bytes.LastIndexByte(data, '\n') + 1; err == nil && end < len(data) {
+		err = file.Cut(f, int64(end))
 	}
 	if err != nil {
 		f.Close()
 		return nil, false, fmt.Errorf("read %s: %w", f.Name(), err)
 	}
-	a = &answered{log: f}
-	for head := range bytes.Lines(whole) {
-		a.heads = append(a.heads, string(bytes.TrimSuffix(head, []byte("\n"))))
-	}
+	a = &answered{log: f, heads: headsOf(data)}
 	return a, len(a.heads) > 0, nil
+}
+
+// headsOf reads the digests of the file's whole lines.
+func headsOf(data []byte) (heads []string) {
+	for _, line := range whole(data) {
+		heads = append(heads, string(bytes.TrimSuffix(line, []byte("\n"))))
+	}
+	return heads
 }
 
 // add writes that the fence accepted a line.

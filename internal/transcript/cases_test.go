@@ -43,6 +43,12 @@ func replace(old, text string) func(*draft) {
 	}
 }
 
+// openAgain takes the last line and the finals away.
+func openAgain(d *draft) {
+	lines(func(all [][]byte) [][]byte { return all[:len(all)-2] })(d)
+	maps.DeleteFunc(d.Files, func(name string, _ []byte) bool { return strings.HasPrefix(name, "final.") })
+}
+
 // line swaps, drops and repeats whole lines.
 func lines(change func([][]byte) [][]byte) func(*draft) {
 	return edit(func(b []byte) []byte { return bytes.Join(change(bytes.SplitAfter(b, []byte("\n"))), nil) })
@@ -116,6 +122,18 @@ var attacks = []attack{
 		want: transcript.Bad, rule: transcript.RuleFiles, says: "note.txt: the log knows no such file"},
 	{name: "C12 a file missing", after: func(d *draft) { delete(d.Files, "roster") },
 		want: transcript.Bad, rule: transcript.RuleFiles, says: "roster is missing"},
+	{name: "C12 a file that a crash kept from being written", after: func(d *draft) {
+		openAgain(d)
+		delete(d.Files, "roster")
+	}, want: transcript.Incomplete, rule: transcript.RuleFiles, says: "line 2: roster is missing"},
+	{name: "C12 a file that a crash cut", after: func(d *draft) {
+		openAgain(d)
+		d.Files["roster"] = d.Files["roster"][:9]
+	}, want: transcript.Incomplete, rule: transcript.RuleFiles, says: "line 2: roster is cut"},
+	{name: "C12 another file in an open log", after: func(d *draft) {
+		openAgain(d)
+		d.Files["roster"][3] = 'Q'
+	}, want: transcript.Bad, rule: transcript.RuleFiles, says: "line 2: roster differs"},
 	{name: "C14 a line of 50 MB",
 		after: edit(func(b []byte) []byte { return append(b, bytes.Repeat([]byte("x"), 50<<20)...) }),
 		want:  transcript.Bad, rule: transcript.RuleFiles, says: "more than 8388608 bytes"},

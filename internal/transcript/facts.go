@@ -32,6 +32,8 @@ const (
 	FactActive   = "active"     // version that writers use
 	FactGenerate = "generate"   // opened: yes when this ceremony makes the version it rotates to
 	FactExclude  = "exclude"    // opened: envelopes to exclude, by name, a line each
+	FactRebuild  = "rebuild"    // opened: what a store lacks of lock, pointer and versions, parted by spaces
+	FactStanding = "standing"   // done: each version and where it stands, as "1 retired, 2 active, 3 live"
 	FactLabel    = "key_label"  // done: CKA_LABEL of a key that was made
 	FactProvider = "provider"   // answered or found
 	FactLocked   = "locked"     // done: the provider that the store is locked to

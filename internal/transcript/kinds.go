@@ -4,10 +4,11 @@ import "slices"
 
 // Kinds of ceremonies.
 const (
-	KindInstall  = "install"
-	KindRotate   = "rotate"
-	KindGenerate = "generate"
-	KindRoster   = "roster"
+	KindInstall   = "install"
+	KindRotate    = "rotate"
+	KindGenerate  = "generate"
+	KindRoster    = "roster"
+	KindReconcile = "reconcile"
 )
 
 // Acts, by the names of their steps.
@@ -19,26 +20,33 @@ const (
 	ActRewrap   = "re-wrap"
 	ActRetire   = "retire"
 	ActChange   = "change"
+	ActRebuild  = "rebuild"
+	ActTakeOver = "take-over"
 )
 
 // required are the acts that a ceremony of a kind must have done, in order. A rotation
-// that makes its version does those of generate first.
+// that makes its version does those of generate first; a reconciliation of a store that
+// lacks versions rebuilds them first.
 var required = map[string][]string{
-	KindInstall:  {ActGenerate, ActCanary, ActLock},
-	KindGenerate: {ActGenerate, ActCanary},
-	KindRotate:   {ActSwitch, ActRewrap, ActRetire},
-	KindRoster:   {ActChange},
+	KindInstall:   {ActGenerate, ActCanary, ActLock},
+	KindGenerate:  {ActGenerate, ActCanary},
+	KindRotate:    {ActSwitch, ActRewrap, ActRetire},
+	KindRoster:    {ActChange},
+	KindReconcile: {ActTakeOver},
 }
 
 // fresh are the acts that nobody else may have done: one that is done was begun. Any other may
 // be found done by a run that looks.
-var fresh = []string{ActGenerate, ActCanary, ActChange}
+var fresh = []string{ActGenerate, ActCanary, ActChange, ActRebuild}
 
 // Required lists the acts that a ceremony must have done, by the facts of its first line.
 func Required(opened Facts) []string {
 	kind := opened[FactKind]
-	if kind == KindRotate && opened[FactGenerate] == "yes" {
+	switch {
+	case kind == KindRotate && opened[FactGenerate] == "yes":
 		return slices.Concat(required[KindGenerate], required[KindRotate])
+	case kind == KindReconcile && opened[FactRebuild] != "":
+		return slices.Concat([]string{ActRebuild}, required[KindReconcile])
 	}
 	return required[kind]
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -43,14 +44,19 @@ func (v *verifier) verify() error {
 		return err
 	}
 	v.kept[RuleLog] = true
+	lacks := "" // the first file that a crash kept from being written
 	for _, e := range v.Events {
-		err := v.embedded(e)
+		lack, err := v.embedded(e)
+		lacks = cmp.Or(lacks, lack)
 		if err == nil {
 			err = v.State.advance(e)
 		}
 		if err != nil {
 			return atLine(e, err)
 		}
+	}
+	if _, ended := v.Bundle.files[CoreFile]; lacks != "" && (ended || v.Outcome != "") {
+		return broken(RuleFiles, "%s", lacks)
 	}
 	for _, rule := range []Rule{RuleRoster, RuleSignatures, RuleQuorum, RuleOrder} {
 		v.kept[rule] = true
@@ -65,8 +71,14 @@ func (v *verifier) verify() error {
 		}
 	}
 	v.kept[RuleFiles] = true
-	if err := cmp.Or(torn, missing); err != nil {
-		return err
+	if torn != nil {
+		return torn
+	}
+	if lacks != "" {
+		return broken(RuleFiles, "%s: %w", lacks, ErrIncomplete)
+	}
+	if missing != nil {
+		return missing
 	}
 	return v.complete()
 }
@@ -95,20 +107,27 @@ func (v *verifier) log() (torn, err error) {
 	return torn, nil
 }
 
-// embedded compares the files that a line embeds with those of the bundle.
-func (v *verifier) embedded(e Event) error {
+// embedded compares the files that a line embeds with those of the bundle. One that is not
+// there, or only its beginning, is no more than missing while the log is open.
+func (v *verifier) embedded(e Event) (lacks string, err error) {
 	files := e.files()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		have, ok := v.Bundle.files[name]
-		if !ok {
-			return broken(RuleFiles, "%s is missing", printable.Text(name))
-		}
-		if !bytes.Equal(have, files[name]) {
-			return broken(RuleFiles, "%s differs from what the log embeds", printable.Text(name))
-		}
 		v.used[name] = true
+		switch {
+		case bytes.Equal(have, files[name]) && ok:
+		case !ok:
+			lacks = cmp.Or(lacks, printable.Text(name)+" is missing")
+		case bytes.HasPrefix(files[name], have):
+			lacks = cmp.Or(lacks, printable.Text(name)+" is cut")
+		default:
+			return "", broken(RuleFiles, "%s differs from what the log embeds", printable.Text(name))
+		}
 	}
-	return nil
+	if lacks != "" {
+		lacks = fmt.Sprintf("%s line %d: %s", logFile, e.Seq+1, lacks)
+	}
+	return lacks, nil
 }
 
 // finals checks final.txt and what each person signed over it.

@@ -122,7 +122,7 @@ func TestPagesCoverSteps(t *testing.T) {
 		if !seen[c.Kind] {
 			t.Errorf("no page of %s", c.Kind)
 		}
-		for _, step := range c.Steps(engine.Facts{transcript.FactGenerate: "yes"}) {
+		for _, step := range c.Steps(engine.Facts{transcript.FactGenerate: "yes", transcript.FactRebuild: "2"}) {
 			if !seen[step.Name] {
 				t.Errorf("no page of step %s", step.Name)
 			}

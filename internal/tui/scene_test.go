@@ -83,7 +83,8 @@ func (s scene) ceremony() ([]engine.Step, error) {
 	if !ok {
 		return nil, fmt.Errorf("no ceremony %q", s.Ceremony)
 	}
-	all := c.Steps(engine.Facts{transcript.FactGenerate: map[bool]string{true: "no", false: "yes"}[s.Made]})
+	all := c.Steps(engine.Facts{transcript.FactGenerate: map[bool]string{true: "no", false: "yes"}[s.Made],
+		transcript.FactRebuild: "2"})
 	if s.Abort {
 		attend := slices.IndexFunc(all, func(s engine.Step) bool { return s.Name == "attend" })
 		all = all[:attend+1]

@@ -1,0 +1,213 @@
+package history
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// ErrFork: of two histories neither is a beginning of the other.
+var ErrFork = errors.New("the store and the bundles tell two histories")
+
+// Merged is a store with the ceremonies that it has and those that bundles have, together: as
+// it was before it went back to an older copy. It reads both; what is written goes to the
+// store alone.
+type Merged struct {
+	store.Store
+	Versions Versions // that the closed ceremonies made
+	Final    string   // digest of the last final.txt
+
+	bundles map[int]kept
+}
+
+// kept is what a bundle has of a ceremony.
+type kept struct {
+	ceremony store.Ceremony
+	entries  map[string][]byte
+}
+
+// Merge reads the bundles of a directory. It returns ErrFork where the store has anything else
+// than they have, and ErrHistory unless all that is closed is one chain.
+func Merge(ctx context.Context, s store.Store, dir string) (*Merged, error) {
+	m := &Merged{Store: s, bundles: map[int]kept{}}
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range list {
+		if !BundleName.MatchString(d.Name()) {
+			continue
+		}
+		if err := m.add(filepath.Join(dir, d.Name())); err != nil {
+			return nil, fmt.Errorf("bundle %s: %w", printable.Text(d.Name()), err)
+		}
+	}
+	if err := m.agree(ctx); err != nil {
+		return nil, err
+	}
+	all, err := m.Ceremonies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	closed, err := Closed(ctx, m, all)
+	if err != nil {
+		return nil, err
+	}
+	h, err := Read(ctx, m, closed)
+	m.Versions, m.Final = h.Versions(), h.Final
+	return m, err
+}
+
+// add reads one bundle.
+func (m *Merged) add(dir string) error {
+	r, err := transcript.Verify(dir)
+	if err != nil && !errors.Is(err, transcript.ErrIncomplete) {
+		return err
+	}
+	if len(r.Events) == 0 {
+		return nil // it ended between its number and its first line
+	}
+	c, err := Recorded(r)
+	if err != nil {
+		return err
+	}
+	if other, ok := m.bundles[c.Seq]; ok {
+		return fmt.Errorf("%s is of ceremony %d as well: %w", other.ceremony.Bundle, c.Seq, ErrFork)
+	}
+	entries := r.Bundle.Entries()
+	if r.Outcome == "" || r.Signed() < r.Roster.M {
+		if entries, err = transcript.Accepted(dir, r.Bundle); err != nil {
+			return err
+		}
+		if len(entries) < len(r.Bundle.Entries()) { // the line that may have never arrived may be the end
+			c.Outcome, c.Head, c.Final = "", "", ""
+		}
+	}
+	k := kept{c, map[string][]byte{}}
+	for _, e := range entries {
+		k.entries[e.Name] = e.Data
+	}
+	m.bundles[c.Seq] = k
+	return nil
+}
+
+// Recorded is a ceremony as a store has it, by its verified bundle.
+func Recorded(r transcript.Report) (store.Ceremony, error) {
+	opened := r.Opened()
+	seq, err := strconv.Atoi(opened[transcript.FactCeremony])
+	c := store.Ceremony{Seq: seq, Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode],
+		Bundle: r.Bundle.Name, Outcome: r.Outcome}
+	if err != nil || c.Outcome == "" {
+		return c, err
+	}
+	core, err := r.Core() // final.txt may not be there yet
+	c.Head, c.Final = r.Last().Head(), transcript.Digest(core)
+	return c, err
+}
+
+// agree refuses a store that has anything else than the bundles have.
+func (m *Merged) agree(ctx context.Context) error {
+	all, err := m.Store.Ceremonies(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		k, ok := m.bundles[c.Seq]
+		if !ok {
+			continue
+		}
+		same := k.ceremony
+		if c.Outcome == "" || same.Outcome == "" { // of what is open here or there
+			same.Outcome, same.Head, same.Final = c.Outcome, c.Head, c.Final
+		}
+		if c != same {
+			return fmt.Errorf("ceremony %d is another one in the store than in bundle %s: %w", c.Seq,
+				printable.Text(k.ceremony.Bundle), ErrFork)
+		}
+		entries, err := m.Store.Entries(ctx, c.Seq)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if data, ok := k.entries[e.Name]; ok && !bytes.Equal(data, e.Data) {
+				return fmt.Errorf("ceremony %d: %s is another one in the store than in bundle %s: %w", c.Seq,
+					printable.Text(e.Name), printable.Text(k.ceremony.Bundle), ErrFork)
+			}
+		}
+	}
+	return nil
+}
+
+// Ceremonies implements store.Log.
+func (m *Merged) Ceremonies(ctx context.Context) ([]store.Ceremony, error) {
+	all, err := m.Store.Ceremonies(ctx)
+	by := map[int]store.Ceremony{}
+	for _, k := range m.bundles {
+		by[k.ceremony.Seq] = k.ceremony
+	}
+	for _, c := range all {
+		if by[c.Seq].Outcome == "" {
+			by[c.Seq] = c
+		}
+	}
+	return slices.SortedFunc(maps.Values(by), func(a, b store.Ceremony) int { return a.Seq - b.Seq }), err
+}
+
+// Entries implements store.Log.
+func (m *Merged) Entries(ctx context.Context, ceremony int) ([]store.Entry, error) {
+	stored, err := m.Store.Entries(ctx, ceremony)
+	all := slices.Concat(stored, m.bundles[ceremony].without(stored))
+	slices.SortFunc(all, func(a, b store.Entry) int { return cmp.Compare(a.Name, b.Name) })
+	return all, err
+}
+
+// without are a bundle's entries that are not among some, by name.
+func (k kept) without(some []store.Entry) (all []store.Entry) {
+	for _, name := range slices.Sorted(maps.Keys(k.entries)) {
+		if !slices.ContainsFunc(some, func(e store.Entry) bool { return e.Name == name }) {
+			all = append(all, store.Entry{Ceremony: k.ceremony.Seq, Name: name, Data: k.entries[name]})
+		}
+	}
+	return all
+}
+
+// AppendEntry implements store.Log. The store may not know the ceremony any more.
+func (m *Merged) AppendEntry(ctx context.Context, e store.Entry) error {
+	if err := m.open(ctx, e.Ceremony); err != nil {
+		return err
+	}
+	return m.Store.AppendEntry(ctx, e)
+}
+
+// open has the store know a ceremony of the bundles.
+func (m *Merged) open(ctx context.Context, ceremony int) error {
+	k, ok := m.bundles[ceremony]
+	if !ok {
+		return nil
+	}
+	err := m.OpenCeremony(ctx, k.ceremony)
+	if errors.Is(err, store.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// Lock implements store.Keys: of a store that lost it, the one that the install's bundle tells.
+func (m *Merged) Lock(ctx context.Context) (store.Lock, error) {
+	l, err := m.Store.Lock(ctx)
+	if errors.Is(err, store.ErrNotFound) && m.Versions.Lock.Chain != "" {
+		return m.Versions.Lock, nil
+	}
+	return l, err
+}

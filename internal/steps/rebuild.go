@@ -1,0 +1,136 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// What a store may have lost beside versions, as FactRebuild says it.
+const (
+	lostLock    = "lock"
+	lostPointer = "pointer"
+)
+
+// lost lists what the ceremonies made and the store does not have: its lock, its pointer, and
+// versions by number.
+func lost(ctx context.Context, m *history.Merged) (gone []string, err error) {
+	_, err = m.Store.Lock(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		gone, err = append(gone, lostLock), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, err = m.Active(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		gone, err = append(gone, lostPointer), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	keks, err := m.KEKs(ctx)
+	for _, v := range slices.Sorted(maps.Keys(m.Versions.Made)) {
+		if !slices.ContainsFunc(keks, func(k store.KEK) bool { return k.Version == v }) {
+			gone = append(gone, v.String())
+		}
+	}
+	return gone, err
+}
+
+// rebuilds reports whether a ceremony makes a version's row again.
+func rebuilds(f Facts, v kek.Version) bool {
+	return slices.Contains(strings.Fields(f[transcript.FactRebuild]), v.String())
+}
+
+// rebuild makes again what the store lost, from the transcripts: keys are found by their
+// CKA_ID. A canary is new, since a transcript has only the digest of the old one.
+func rebuild() Step {
+	return Step{
+		Name: transcript.ActRebuild, Title: "Rebuild the versions",
+		Why: "Rows that the store lost are made again from the transcripts, each with a new canary of its key.",
+		Act: &Act{
+			Fresh: true,
+			Plan: func(s *Site, f Facts) (effects []Effect) {
+				for what := range strings.FieldsSeq(f[transcript.FactRebuild]) {
+					object := "the " + what
+					if v, err := kek.ParseVersion(what); err == nil {
+						n := s.Name(v)
+						object = fmt.Sprintf("version %d of key %s, id %s, with a new canary", v, n.Label, n.HexID())
+					}
+					effects = append(effects, Effect{Verb: "rebuild", Object: object, Undo: "none needed"})
+				}
+				return effects
+			},
+			State: rebuilt,
+			Do: func(ctx context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
+				m, err := merged(s)
+				if err != nil {
+					return nil, err
+				}
+				gone, err := lost(ctx, m)
+				for _, what := range gone {
+					if err == nil {
+						err = restore(ctx, s, m, what)
+					}
+				}
+				return nil, err
+			},
+		},
+	}
+}
+
+// rebuilt looks whether nothing is lost, and opens the canaries of the versions that were.
+func rebuilt(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
+	m, err := merged(s)
+	if err != nil {
+		return NotBegun, nil, err
+	}
+	gone, err := lost(ctx, m)
+	if err != nil || len(gone) > 0 {
+		return NotBegun, nil, err
+	}
+	all := Facts{}
+	for v := range m.Versions.Made {
+		if !rebuilds(f, v) {
+			continue
+		}
+		state, facts, err := canaryState(ctx, s, v, false)
+		if err != nil || state != Done {
+			return state, nil, err
+		}
+		maps.Copy(all, facts)
+	}
+	return Done, all, nil
+}
+
+// restore makes one thing again that the store lost.
+func restore(ctx context.Context, s *Site, m *history.Merged, what string) error {
+	switch what {
+	case lostLock:
+		return s.Store.InsertLock(ctx, m.Versions.Lock)
+	case lostPointer:
+		return s.Store.MoveActive(ctx, store.Active{}, store.Active{Version: m.Versions.Active, Epoch: 1})
+	}
+	v, err := kek.ParseVersion(what)
+	if err != nil {
+		return err
+	}
+	state, _, err := keyState(ctx, s, v)
+	if err == nil && state != Done {
+		err = fmt.Errorf("version %d: %w", v, provider.ErrNoKey)
+	}
+	if err != nil {
+		return err
+	}
+	return insertKEK(ctx, s, m.Versions.Made[v])
+}
