@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/signing"
 	"github.com/certautopilot/kekceremony/internal/term"
 )
 
@@ -18,6 +20,7 @@ type Unattended struct {
 	step    string
 	waiting string
 	warning string
+	told    bool // what was answered in earlier runs
 }
 
 var _ Room = (*Unattended)(nil)
@@ -65,6 +68,10 @@ func (n *Unattended) Consent(ctx context.Context, r Request) (Consent, error) {
 		n.Report(r.Warning)
 	}
 	n.warning = r.Warning
+	if len(r.Earlier) > 0 && !n.told {
+		n.told = true
+		n.Report("answered in an earlier run: " + sentence(r.Earlier))
+	}
 	if r.Purpose == quorum.Approve && r.Have() >= r.Need {
 		return Consent{}, ErrEnough
 	}
@@ -77,6 +84,15 @@ func (n *Unattended) Consent(ctx context.Context, r Request) (Consent, error) {
 		return Consent{}, ErrEnough
 	}
 	return Consent{}, ErrLater
+}
+
+// sentence lists answers.
+func sentence(said []signing.Said) string {
+	var all []string
+	for _, s := range said {
+		all = append(all, s.Name+": "+printable.Text(s.Value))
+	}
+	return strings.Join(all, "; ")
 }
 
 // Lend implements Room.

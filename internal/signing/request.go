@@ -16,9 +16,13 @@ type Request struct {
 	Digest  string // of the plan, or of final.txt
 	Last    string // the last final digest, which people compare with paper before they attend
 	Warning string // what people must know before they sign; empty: nothing
+	Earlier []Said // what was answered in earlier runs of the ceremony, for those who sign its end
 	Note    string // why the last word was not taken
 	Dir     string // of the statements that are signed offline
 }
+
+// Said is an answer, by its question.
+type Said struct{ Name, Value string }
 
 // Effect is one line of a plan. Estimate is shown, never signed.
 type Effect struct{ Verb, Object, Undo, Estimate string }

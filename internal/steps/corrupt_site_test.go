@@ -26,6 +26,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/signing"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
@@ -54,11 +55,12 @@ type deeds struct {
 	active     kek.Version
 	lock       store.Lock
 	approved   map[string]map[string]bool // plan digest -> who approved it
+	answered   map[string]bool            // questions
 }
 
 func (d deeds) clone() deeds {
 	d.entries, d.ceremonies, d.keks = maps.Clone(d.entries), maps.Clone(d.ceremonies), maps.Clone(d.keks)
-	d.approved = maps.Clone(d.approved)
+	d.approved, d.answered = maps.Clone(d.approved), maps.Clone(d.answered)
 	return d
 }
 
@@ -69,8 +71,9 @@ func newCorrupt(t *testing.T) *corrupt {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &corrupt{t: t, parts: parts, did: deeds{entries: map[string]string{}, ceremonies: map[int]store.Ceremony{},
-		keks: map[kek.Version]store.KEK{}, approved: map[string]map[string]bool{}}}
+	c := &corrupt{t: t, parts: parts, did: deeds{answered: map[string]bool{}, entries: map[string]string{},
+		ceremonies: map[int]store.Ceremony{},
+		keks:       map[kek.Version]store.KEK{}, approved: map[string]map[string]bool{}}}
 	private, err := os.ReadFile(parts.Key("carol"))
 	if err != nil {
 		t.Fatal(err)
@@ -144,16 +147,23 @@ type visit struct {
 }
 
 var (
-	errPaper  = errors.New("the last final digest is not the one on our paper")
-	errPlan   = errors.New("this is not the plan that we came for")
-	errWarned = errors.New("the console warns of something; we look at it first")
-	errAbort  = errors.New("we did not come to abort it")
+	errPaper   = errors.New("the last final digest is not the one on our paper")
+	errPlan    = errors.New("this is not the plan that we came for")
+	errWarned  = errors.New("the console warns of something; we look at it first")
+	errAbort   = errors.New("we did not come to abort it")
+	errAnswers = errors.New("this is not what we answered")
 )
 
-// honest is a room whose people read the title of the page.
+// honest is a room whose people read the title of the page, and know what they were asked.
 type honest struct {
 	consenting
-	title *string
+	title    *string
+	answered map[string]bool
+}
+
+func (h honest) Ask(ctx context.Context, q engine.Question) (string, error) {
+	h.answered[q.Field.Name] = true
+	return h.consenting.Ask(ctx, q)
 }
 
 func (h honest) Show(v engine.View) {
@@ -186,7 +196,7 @@ func (c *corrupt) run(v visit) error {
 	if v.parts != nil {
 		v.parts(s)
 	}
-	room := honest{consenting{Unattended: nobody(c.parts)}, new(string)}
+	room := honest{consenting{Unattended: nobody(c.parts)}, new(string), c.did.answered}
 	room.Answers["next_roster"] = v.next
 	end := ""
 	room.consent = func(ctx context.Context, r engine.Request) (engine.Consent, error) {
@@ -200,6 +210,10 @@ func (c *corrupt) run(v visit) error {
 			return engine.Consent{}, errAbort
 		case r.Purpose == quorum.Final && r.Warning != "":
 			return engine.Consent{}, errWarned
+		case slices.ContainsFunc(r.Earlier, func(s signing.Said) bool {
+			return !c.did.answered[s.Name] || s.Value != strings.Replace(room.Answers[s.Name], "n/a: ", "not applicable: ", 1)
+		}):
+			return engine.Consent{}, errAnswers
 		case v.until != nil && v.until(r):
 			return engine.Consent{}, engine.ErrLater
 		case r.Purpose == quorum.Final:

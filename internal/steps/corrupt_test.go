@@ -28,7 +28,7 @@ type attempt struct {
 	name string
 	does func(c *corrupt)
 	told witness
-	open string // a defect that is known: the attempt works
+	ends error // what the honest people end with; nil: any
 }
 
 // witness is what reveals an attempt.
@@ -41,12 +41,6 @@ const (
 	byNobody                 // she hides runs of an unfinished ceremony of which nothing followed; no line is false
 	bySigners                // the line allows nothing new, and those who sign the end are told of copied lines
 	unseen                   // nothing that is presented changed
-)
-
-// What is open.
-const (
-	linesBelieved = "an answer that somebody wrote into the log of an open ceremony, in the store and on the console's " +
-		"own disk, is taken over, and covered by the end that people sign"
 )
 
 // situation is where the honest people are when carol comes, and what they do then.
@@ -88,8 +82,8 @@ func TestCorrupt(t *testing.T) {
 							t.Errorf("people attend after another final digest than their paper's: %v", err)
 						}
 					}
-					if a.open != "" {
-						t.Error("it works no more: the mark can go")
+					if a.ends != nil && !errors.Is(err, a.ends) {
+						t.Errorf("the honest people ended with %v", err)
 					}
 					if found, _ := c.audit(c.paper); a.name == "nothing" && len(found) > 0 {
 						t.Error(found)
@@ -121,8 +115,6 @@ func (a attempt) judge(c *corrupt, when string) {
 	case a.told == byName && len(without) > 0:
 	case a.told == byNobody && len(lies) == 0:
 	case a.told == bySigners && len(gone) == 0 && len(c.liesOfKeys(c.db)) == 0:
-	case a.open != "":
-		c.t.Skip("DEFECT: " + a.open)
 	default:
 		c.t.Errorf("%s: the audit is good, and these are false: %v; missing: %v", when, lies, gone)
 	}
@@ -281,7 +273,7 @@ var toApprove = situation{"two have attended, nobody has approved",
 		{name: "answers that nobody gave, on the disk as well", does: func(c *corrupt) {
 			c.pen().Add(transcript.Answered, "leaving", facts("differed", "none"))
 			c.toDisk()
-		}, open: linesBelieved},
+		}, told: bySigners, ends: errAnswers},
 		{name: "a deviation that nobody decided", does: func(c *corrupt) {
 			c.pen().Add(transcript.Deviation, "probe", facts("what", "iv", "expected", "module", "seen", "host",
 				"decided", "it is harmless", "by", "alice"))

@@ -9,6 +9,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
 // signPrompt shows who must sign and takes one person's typed word.
@@ -130,6 +131,7 @@ func (p *signPrompt) enter() bool {
 func (p *signPrompt) body(_ engine.View, width int) []string {
 	r := p.q.q
 	lines := planLines(r, width)
+	lines = append(earlierLines(r, width), lines...)
 	if r.Warning != "" {
 		lines = append(append(para(alarm, " Note   ", r.Warning, width), ""), lines...)
 	}
@@ -215,6 +217,18 @@ func planLines(r engine.Request, width int) []string {
 			label = strings.Repeat(" ", len(label))
 		}
 		lines = append(lines, label+g)
+	}
+	return append(lines, "")
+}
+
+// earlierLines are what the people of an earlier run answered.
+func earlierLines(r engine.Request, width int) (lines []string) {
+	if len(r.Earlier) == 0 {
+		return nil
+	}
+	lines = append(lines, " Answered in an earlier run. Sign only if these are your answers:")
+	for _, s := range r.Earlier {
+		lines = append(lines, para(past, fmt.Sprintf(" %-14s ", s.Name), printable.Shown(s.Value), width)...)
 	}
 	return append(lines, "")
 }
