@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,8 +15,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
 )
-
-var roleForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
 
 func agentCommand(o *options) *cobra.Command {
 	var role string
@@ -30,8 +27,8 @@ func agentCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !roleForm.MatchString(role) {
-				return &usageError{fmt.Errorf("--role %q: want lower-case letters, digits and -", role)}
+			if err := fleet.CheckRole(role); err != nil {
+				return &usageError{fmt.Errorf("--%w", err)}
 			}
 			return runAgent(cmd, cfg, role)
 		}),
@@ -73,14 +70,10 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 	if err != nil {
 		return err
 	}
-	a := fleet.Agent{
+	a := fleet.Member{
 		Store: db, Provider: p, Open: open, Chain: lock.Chain, Role: role, Every: cfg.Fleet.Heartbeat, Report: report,
 	}
-	err = a.Run(ctx)
-	if a.Provider != nil {
-		err = errors.Join(err, a.Provider.Close())
-	}
-	return err
+	return errors.Join(a.Run(ctx), a.Close())
 }
 
 // keepTo has an agent come back to the token that it began with, and to no other of

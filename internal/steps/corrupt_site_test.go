@@ -161,6 +161,12 @@ type honest struct {
 	answered map[string]bool
 }
 
+// Expect is called for a new ceremony, in which nothing was answered yet.
+func (h honest) Expect(kind string, fields []engine.Field) error {
+	clear(h.answered)
+	return h.consenting.Expect(kind, fields)
+}
+
 func (h honest) Ask(ctx context.Context, q engine.Question) (string, error) {
 	h.answered[q.Field.Name] = true
 	return h.consenting.Ask(ctx, q)

@@ -142,7 +142,7 @@ func (c *course) reports(role string) (crash func()) {
 	}
 	crashed := &silenced{Store: c.db}
 	ctx, stop := context.WithCancel(context.Background())
-	agent := fleet.Agent{Store: crashed, Provider: p, Chain: c.chain, Role: role, Every: 200 * time.Millisecond,
+	agent := fleet.Member{Store: crashed, Provider: p, Chain: c.chain, Role: role, Every: 200 * time.Millisecond,
 		Report: func(string) {}}
 	ended := make(chan error, 1)
 	go func() { ended <- agent.Run(ctx) }()

@@ -53,7 +53,7 @@ func TestThirdProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	agent := fleet.Agent{
+	agent := fleet.Member{
 		Store: s.Store, Provider: staying{memory}, Chain: lock.Chain, Role: "app", Every: s.Fleet.Heartbeat,
 		Report: func(string) {},
 	}

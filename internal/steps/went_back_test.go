@@ -95,7 +95,7 @@ func (r running) report(role string) (crash func()) {
 	}
 	crashed := &silenced{Store: s.Store}
 	ctx, stop := context.WithCancel(context.Background())
-	agent := fleet.Agent{
+	agent := fleet.Member{
 		Store: crashed, Provider: p, Chain: r.chain, Role: role, Every: s.Fleet.Heartbeat, Report: func(string) {},
 	}
 	ended := make(chan error, 1)

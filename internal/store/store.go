@@ -157,6 +157,7 @@ type Heartbeat struct {
 	PID      int
 	Provider string
 	Current  kek.Version            // what it writes with
+	Epoch    int                    // of the pointer that it follows
 	Proofs   map[kek.Version]string // of each version it has loaded, hex
 	Number   int                    // of this heartbeat, from 1
 	Refusals int                    // envelopes it could not unwrap

@@ -304,7 +304,7 @@ func TestAgentWithoutKeeper(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	opened := 0
-	a := fleet.Agent{Store: db, Provider: gone, Chain: chain, Role: "app", Every: 50 * time.Millisecond,
+	a := fleet.Member{Store: db, Provider: gone, Chain: chain, Role: "app", Every: 50 * time.Millisecond,
 		Report: func(string) {},
 		Open: func(context.Context) (provider.Provider, error) {
 			if opened++; opened == 1 {

@@ -34,6 +34,7 @@ type heartbeatDoc struct {
 	PID      int `bson:"pid"`
 	Provider string
 	Current  int
+	Epoch    int
 	Proofs   map[string]string
 	Number   int
 	Refusals int
@@ -52,7 +53,8 @@ func (s *Store) Heartbeat(ctx context.Context, b store.Heartbeat) error {
 	}
 	_, err := s.db.Collection(heartbeats).UpdateOne(ctx, byID(b.Process), bson.D{
 		{Key: "$set", Value: bson.D{{Key: "role", Value: b.Role}, {Key: "host", Value: b.Host}, {Key: "pid", Value: b.PID},
-			{Key: "provider", Value: b.Provider}, {Key: "current", Value: int(b.Current)}, {Key: "proofs", Value: proofs},
+			{Key: "provider", Value: b.Provider}, {Key: "current", Value: int(b.Current)},
+			{Key: "epoch", Value: b.Epoch}, {Key: "proofs", Value: proofs},
 			{Key: "number", Value: b.Number}, {Key: "refusals", Value: b.Refusals},
 			{Key: "started", Value: b.Started.UnixNano()}, {Key: "stopped", Value: b.Stopped},
 			{Key: "trouble", Value: b.Trouble}}},
@@ -118,6 +120,7 @@ func read(docs []heartbeatDoc) []store.Heartbeat {
 			PID:      d.PID,
 			Provider: d.Provider,
 			Current:  kek.Version(d.Current),
+			Epoch:    d.Epoch,
 			Proofs:   map[kek.Version]string{},
 			Number:   d.Number,
 			Refusals: d.Refusals,
