@@ -40,9 +40,10 @@ mutate: testdeps
 
 torture: testdeps
 	$(GO) test -run TestDifferential ./internal/quorum -args -signatures $(if $(BRIEF),1000,20000)
-	$(GO) test -run TestPythonMutations ./internal/transcript -args -mutations $(if $(BRIEF),200,500)
+	$(GO) test -tags torture -run TestLayoutMoved ./internal/provider/pkcs11
+	$(GO) test -run TestPython ./internal/transcript -args -mutations $(if $(BRIEF),200,500)
 	ASAN_OPTIONS=detect_leaks=0 $(GO) test -asan $(if $(BRIEF),-run TestHostile) ./internal/provider/pkcs11
-	$(GO) test -timeout 1h -run TestAnyInterruptions ./internal/steps -args -seeds $(if $(BRIEF),25,500)
+	$(GO) test -timeout 1h -run 'TestAnyInterruptions|TestReconcileDying' ./internal/steps -args -seeds $(if $(BRIEF),25,500)
 	$(GO) test -timeout 2h -run TestHonestCourses ./internal/steps -args -courses $(if $(BRIEF),20,100)
 	$(GO) test -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
 
