@@ -67,6 +67,10 @@ func TestImportRulesRefuse(t *testing.T) {
 		{"internal/transcript", "internal/store"},
 		{"internal/printable", "internal/secret"},
 		{"internal/file", "internal/secret"},
+		{"keyring", "internal/provider/env"},
+		{"keyring", "internal/store/mongo"},
+		{"keyring", "internal/transcript"},
+		{"internal/fleet", "keyring"},
 	} {
 		if forbidden(c[0], c[1]) == "" {
 			t.Errorf("%s may import %s", c[0], c[1])
@@ -95,6 +99,8 @@ var allowed = map[string][]string{
 	"internal/signing":   {"internal/quorum", "internal/term", "internal/printable", "internal/file"},
 	"internal/file":      {"internal/printable"},
 	"internal/printable": {},
+	"keyring": {"internal/config", "internal/envelope", "internal/fleet", "internal/kek", "internal/login",
+		"internal/plug", "internal/provider", "internal/secret", "internal/store"},
 }
 
 // runs are the packages that run a ceremony; those that only read do not know them.
@@ -110,7 +116,8 @@ func forbidden(from, to string) string {
 	switch {
 	case bound && strings.HasPrefix(to, "internal/") && !slices.Contains(only, to):
 		return "only " + strings.Join(only, ", ")
-	case !among(from, "cmd", "internal/provider", "internal/store", "internal/bench", "internal/rehearsal") &&
+	case !among(from, "cmd", "keyring/env", "keyring/pkcs11", "keyring/mongo", "keyring/sqlite", "internal/provider",
+		"internal/store", "internal/bench", "internal/rehearsal") &&
 		(child(to, "internal/provider") || child(to, "internal/store")):
 		return "only the root packages provider and store"
 	case in(from, "internal/provider") && in(to, "internal/store"),
@@ -124,6 +131,8 @@ func forbidden(from, to string) string {
 		return "only tui"
 	case in(to, "internal/tui") && !among(from, "internal/tui", "cmd"):
 		return "only cmd shows the wizard"
+	case in(to, "keyring") && !among(from, "keyring", "cmd", "examples"):
+		return "applications import the keyring, and nothing under it does"
 	case in(to, "internal/steps") && !among(from, "cmd"):
 		return "the engine runs ceremonies and knows none; only cmd puts them together"
 	case among(from, "internal/history", "internal/status", "internal/audit", "internal/transcript") && among(to, runs...):

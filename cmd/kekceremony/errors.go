@@ -94,7 +94,7 @@ var outcomes = []outcome{
 	{steps.ErrNotInstalled, exitRefused, "run kekceremony install first"},
 	{steps.ErrStoreUsed, exitRefused, "install needs an empty store"},
 	{steps.ErrTokenUsed, exitRefused, "use a token without such a key"},
-	{history.ErrLockDiffers, exitRefused, "no token was touched; correct the configuration"},
+	{store.ErrLockDiffers, exitRefused, "no token was touched; correct the configuration"},
 	{engine.ErrPlanted, exitRefused, "find out who made it before anything else; this run changed nothing"},
 	{steps.ErrDoubtfulKey, exitRefused, "do not use this key; find out who made it"},
 	{steps.ErrCanary, exitRefused, "store and token disagree with the transcript; this run changed no key"},

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/config"
-	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/steps"
@@ -55,5 +54,5 @@ func checkLock(ctx context.Context, cfg config.Config, s store.Store) (store.Loc
 	if err != nil {
 		return lock, err
 	}
-	return lock, history.CheckLock(lock, cfg.Encryption.Provider, kek.Chain(cfg.Chain))
+	return lock, lock.Matches(cfg.Encryption.Provider, kek.Chain(cfg.Chain))
 }

@@ -65,8 +65,28 @@ type Rehearsal struct {
 // maxParts bounds the custodians of a PIN.
 const maxParts = 4
 
-// Read reads and checks a file. Kinds are those of the providers that there are.
+// Read reads and checks a file, for a console. Kinds are those of the providers that there are.
 func Read(path string, kinds ...provider.Settings) (Config, error) {
+	return read(path, kinds, func(c Config) error {
+		if err := privateDir(c.Transcripts); err != nil {
+			return fmt.Errorf("transcripts: %w", err)
+		}
+		return nil
+	})
+}
+
+// ReadProcess reads and checks a file, for a process of the fleet: it needs no transcripts but
+// to count failed attempts at a PIN there.
+func ReadProcess(path string, kinds ...provider.Settings) (Config, error) {
+	return read(path, kinds, func(c Config) error {
+		if c.Encryption.PINFile == "" || c.Transcripts != "" {
+			return nil
+		}
+		return errors.New("transcripts is missing: failed attempts at the PIN of encryption.pin_file are counted there")
+	})
+}
+
+func read(path string, kinds []provider.Settings, dirs func(Config) error) (Config, error) {
 	c := Config{
 		Fleet:      Fleet{Heartbeat: 30 * time.Second, Live: 120 * time.Second},
 		Encryption: Encryption{PINParts: 1, PINTries: 3},
@@ -85,7 +105,7 @@ func Read(path string, kinds ...provider.Settings) (Config, error) {
 	}
 	info, err := f.Stat()
 	if err == nil {
-		err = errors.Join(c.check(kinds), c.private(info.Mode()))
+		err = errors.Join(c.check(kinds, dirs), c.private(info.Mode()))
 	}
 	if err != nil {
 		return c, fmt.Errorf("read configuration %s: %w", printable.Text(path), err)
@@ -100,12 +120,12 @@ func cause(err error) string {
 	return printable.Text(first)
 }
 
-func (c *Config) check(kinds []provider.Settings) error {
+func (c *Config) check(kinds []provider.Settings, dirs func(Config) error) error {
 	if err := CheckStore(c.Store); err != nil {
 		return err
 	}
-	if err := privateDir(c.Transcripts); err != nil {
-		return fmt.Errorf("transcripts: %w", err)
+	if err := dirs(*c); err != nil {
+		return err
 	}
 	if c.Exchange != "" && !filepath.IsAbs(c.Exchange) {
 		return fmt.Errorf("exchange: %s: want an absolute path", printable.Quote(c.Exchange))

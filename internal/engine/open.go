@@ -58,5 +58,5 @@ func (e *engine) lock(ctx context.Context) (store.Lock, error) {
 	if err != nil {
 		return l, err
 	}
-	return l, history.CheckLock(l, e.site.Kind.Name(), e.site.Chain)
+	return l, l.Matches(e.site.Kind.Name(), e.site.Chain)
 }

@@ -32,7 +32,7 @@ func sinceBoot() time.Duration {
 // View is what the last good look saw; nil: there was none.
 func (m *Member) View() *View { return m.view.Load() }
 
-// Current is a view that is no older than Live: the last one, or that of a look made now. It
+// current is a view that is no older than Live: the last one, or that of a look made now. It
 // returns ErrLease, with the cause, where the store does not answer.
 func (m *Member) current(ctx context.Context) (*View, error) {
 	if v := m.view.Load(); v.fresh(m.Live) {
@@ -53,7 +53,10 @@ func (m *Member) current(ctx context.Context) (*View, error) {
 	return nil, fmt.Errorf("%w: %w", ErrLease, err)
 }
 
-func (v *View) fresh(live time.Duration) bool { return v != nil && sinceBoot()-v.At <= live }
+func (v *View) fresh(live time.Duration) bool { return v != nil && v.Age() <= live }
+
+// Age is how long ago it was seen, with the time that the host was suspended.
+func (v *View) Age() time.Duration { return sinceBoot() - v.At }
 
 // Wrap has a DEK wrapped with the active version, which it returns. A process that slept
 // meanwhile looks again, and wraps again: what it returns was wrapped under a view no older

@@ -19,8 +19,7 @@ import (
 
 // Errors of a history.
 var (
-	ErrHistory     = errors.New("the store's ceremonies do not form one chain")
-	ErrLockDiffers = errors.New("the configuration does not match the kek_install lock")
+	ErrHistory = errors.New("the store's ceremonies do not form one chain")
 )
 
 // History is the closed ceremonies of a store, each rebuilt from it and verified, and
@@ -90,19 +89,7 @@ func (h History) Pinned(lock store.Lock, founding string) error {
 		return fmt.Errorf("the lock is of another chain or founding roster: %w", ErrHistory)
 	case founding != "" && h.Founding != founding:
 		return fmt.Errorf("founding: configured %s, the first ceremony's final digest is %s: %w",
-			printable.Text(founding), h.Founding, ErrLockDiffers)
-	}
-	return nil
-}
-
-// CheckLock refuses a configured provider or chain that the lock disagrees
-// with. An empty chain is not pinned.
-func CheckLock(l store.Lock, provider string, chain kek.Chain) error {
-	if l.Provider != provider {
-		return fmt.Errorf("provider: configured %s, locked %s: %w", provider, printable.Text(l.Provider), ErrLockDiffers)
-	}
-	if chain != "" && l.Chain != chain {
-		return fmt.Errorf("chain: configured %s, locked %s: %w", chain, printable.Text(string(l.Chain)), ErrLockDiffers)
+			printable.Text(founding), h.Founding, store.ErrLockDiffers)
 	}
 	return nil
 }

@@ -245,7 +245,7 @@ func TestRolledBack(t *testing.T) {
 	}
 	pinned := site(t, parts)
 	pinned.Founding = transcript.NoDigest
-	if err := generate(pinned); !errors.Is(err, history.ErrLockDiffers) {
+	if err := generate(pinned); !errors.Is(err, store.ErrLockDiffers) {
 		t.Errorf("another founding: %v", err)
 	}
 	all, err := s.Store.Ceremonies(t.Context())

@@ -7,6 +7,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -39,7 +40,7 @@ func sameAgain(s *Site, about map[string]string) error {
 func comparePins(s *Site, about map[string]string) error {
 	for _, d := range moved(s, about) {
 		if d.What == transcript.FactProvider {
-			return fmt.Errorf("%s: was %s, is %s: %w", d.What, d.Expected, d.Seen, history.ErrLockDiffers) // locked permanently
+			return fmt.Errorf("%s: was %s, is %s: %w", d.What, d.Expected, d.Seen, store.ErrLockDiffers) // locked permanently
 		}
 		if !s.Decided(d) {
 			return d

@@ -14,6 +14,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
 // Errors a caller decides by. Backends wrap them.
@@ -22,12 +23,13 @@ var (
 	ErrExists   = errors.New("already exists")
 	ErrConflict = errors.New("changed by another process")
 
-	ErrName       = errors.New("not the name of a store")
-	ErrNoDatabase = errors.New("no such database")
-	ErrSilent     = errors.New("the store does not answer")
-	ErrDenied     = errors.New("the store's user may not do this")
-	ErrLock       = errors.New("not a lock that an install wrote")
-	ErrServer     = errors.New("not a server that a ceremony can rely on")
+	ErrName        = errors.New("not the name of a store")
+	ErrNoDatabase  = errors.New("no such database")
+	ErrSilent      = errors.New("the store does not answer")
+	ErrDenied      = errors.New("the store's user may not do this")
+	ErrLock        = errors.New("not a lock that an install wrote")
+	ErrLockDiffers = errors.New("the configuration does not match the kek_install lock")
+	ErrServer      = errors.New("not a server that a ceremony can rely on")
 )
 
 // Store is one backend, open.
@@ -57,6 +59,18 @@ func (l Lock) Read() (Lock, error) {
 		return Lock{}, fmt.Errorf("read kek_install: %w: %w", ErrLock, err)
 	}
 	return l, nil
+}
+
+// Matches refuses a configured provider or chain that the lock disagrees with: ErrLockDiffers.
+// An empty chain is not pinned.
+func (l Lock) Matches(provider string, chain kek.Chain) error {
+	if l.Provider != provider {
+		return fmt.Errorf("provider: configured %s, locked %s: %w", provider, printable.Text(l.Provider), ErrLockDiffers)
+	}
+	if chain != "" && l.Chain != chain {
+		return fmt.Errorf("chain: configured %s, locked %s: %w", chain, printable.Text(string(l.Chain)), ErrLockDiffers)
+	}
+	return nil
 }
 
 // State is where a version of the KEK stands. Active and pending are not

@@ -1,0 +1,114 @@
+package fleet_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/env"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+)
+
+const chain kek.Chain = "0123456789abcdef0123456789abcdef"
+
+// slow is a provider in which a call sleeps, once, as in a process that is stopped.
+type slow struct {
+	provider.Provider
+	sleep func()
+}
+
+func (s *slow) Wrap(ctx context.Context, by kek.Name, dek []byte) ([]byte, error) {
+	wrapped, err := s.Provider.Wrap(ctx, by, dek)
+	if s.sleep != nil {
+		sleep := s.sleep
+		s.sleep = nil
+		sleep()
+	}
+	return wrapped, err
+}
+
+// member is one that holds versions 1 and 2, of which 1 is active.
+func member(t *testing.T) (*fleet.Member, *slow, store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	db, err := sqlite.Create(ctx, filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	keys, err := env.Open(env.Config{}, []string{env.Variable(1) + "=" + strings.Repeat("01", 32),
+		env.Variable(2) + "=" + strings.Repeat("02", 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for v := kek.Version(1); v <= 2; v++ {
+		c, err := fleet.MakeCanary(ctx, keys, kek.NameOf(chain, v))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.InsertKEK(ctx, store.KEK{Version: v, Provider: "env", State: store.Live, Canary: c}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.MoveActive(ctx, store.Active{}, store.Active{Version: 1, Epoch: 1}); err != nil {
+		t.Fatal(err)
+	}
+	p := &slow{Provider: keys}
+	m := &fleet.Member{Store: db, Provider: p, Chain: chain, Role: "app", Every: time.Hour, Live: 100 * time.Millisecond,
+		Report: func(string) {}}
+	t.Cleanup(func() { m.Close() })
+	return m, p, db
+}
+
+// TestSleptInTheCall: a process sleeps inside a wrap, longer than it may rely on what it saw, and
+// the writers are switched meanwhile. What it returns is wrapped with the new version.
+func TestSleptInTheCall(t *testing.T) {
+	t.Parallel()
+	m, p, db := member(t)
+	p.sleep = func() {
+		first, second := store.Active{Version: 1, Epoch: 1}, store.Active{Version: 2, Epoch: 2}
+		if err := db.MoveActive(t.Context(), first, second); err != nil {
+			t.Error(err)
+		}
+		for m.View().Age() <= m.Live {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	wrapped, v, err := m.Wrap(t.Context(), make([]byte, kek.Size))
+	if err != nil || v != 2 {
+		t.Fatalf("version %d, %v", v, err)
+	}
+	if err := m.Unwrap(t.Context(), 2, wrapped, make([]byte, kek.Size)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDropped: a version in a state that may not be read is refused, and the refusal is counted.
+func TestDropped(t *testing.T) {
+	t.Parallel()
+	m, _, db := member(t)
+	wrapped, v, err := m.Wrap(t.Context(), make([]byte, kek.Size))
+	if err != nil || v != 1 {
+		t.Fatalf("version %d, %v", v, err)
+	}
+	if err := db.MoveKEK(t.Context(), 1, store.Live, "disabled"); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Unwrap(t.Context(), 1, wrapped, make([]byte, kek.Size)); err == nil || m.Refusals() != 1 {
+		t.Errorf("%v, %d refusals", err, m.Refusals())
+	}
+	if _, _, err := m.Wrap(t.Context(), make([]byte, kek.Size)); err == nil ||
+		fmt.Sprint(err) != "version 1 is active: "+fleet.ErrNotHeld.Error() {
+		t.Errorf("wrapped with it: %v", err)
+	}
+}

@@ -1,0 +1,255 @@
+// Package keyring is what an application imports to make and open envelopes: secret fields,
+// each encrypted with a data key of its own, which a version of the KEK wraps. Ceremonies of
+// kekceremony make, rotate and retire versions; this process follows them.
+//
+// A process that has a Ring is one of the fleet that a rotation waits for. It reports which
+// versions it holds, with a proof made from its own unwrap of a value that only the right key
+// opens, and which version it writes with. Nothing is written with a version before every live
+// process has proved that it holds it.
+//
+// Providers and stores are packages of their own, imported for their init: keyring/env and
+// keyring/pkcs11, keyring/mongo and keyring/sqlite. A program with env and mongo alone needs no
+// cgo.
+//
+// Data keys are in locked memory, for the time of a call. A plaintext that is given or returned
+// is the caller's.
+package keyring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/config"
+	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/login"
+	"github.com/certautopilot/kekceremony/internal/plug"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/secret"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// Errors to decide by, with errors.Is.
+var (
+	// ErrNotInstalled: no install ceremony was held on this store.
+	ErrNotInstalled = errors.New("this store has no kek_install lock: run kekceremony install first")
+	// ErrLockDiffers: the store is locked to another provider, or to another chain.
+	ErrLockDiffers = store.ErrLockDiffers
+	// ErrPlace: the place is not in the catalogue of the configuration.
+	ErrPlace = errors.New("not a place of the catalogue")
+	// ErrNotHeld: this process has no key of the version, or may not read it.
+	ErrNotHeld = fleet.ErrNotHeld
+	// ErrNoActive: no version is active.
+	ErrNoActive = fleet.ErrNoActive
+	// ErrLease: for longer than fleet.live the store did not say which version is active, and it
+	// does not say it now. Nothing is sealed.
+	ErrLease = fleet.ErrLease
+	// ErrProvider: the envelope is of another provider.
+	ErrProvider = errors.New("an envelope of another provider")
+	// ErrUndecryptable: the version's key does not open the envelope.
+	ErrUndecryptable = errors.New("undecryptable")
+	// ErrTokenGone: the token, or its module, is not there. It is opened again by itself.
+	ErrTokenGone = provider.ErrGone
+	// ErrTokenBusy: the token does not take another operation now.
+	ErrTokenBusy = provider.ErrBusy
+	// ErrClosed: Close was called.
+	ErrClosed = errors.New("the ring is closed")
+)
+
+// Config says where a ring finds everything, and what it is in the fleet.
+type Config struct {
+	// File is the configuration of kekceremony, as on a console: store, encryption, fleet and
+	// catalogue are read, transcripts only to count failed attempts at a PIN. Empty:
+	// /etc/kekceremony/config.yaml.
+	File string
+	// Role is that of this process, as under fleet.expect: lower-case letters, digits and -.
+	Role string
+	// Report is told what changed, and what does not work, a line each. Nil: nobody is.
+	Report func(line string)
+	// Cache is how many unwrapped data keys are kept for later calls; 0: none. It saves the
+	// token's answers, and costs this: data keys stay in locked memory, 32 bytes each, until
+	// others take their place or Close.
+	Cache int
+}
+
+// Ring makes and opens envelopes. It is safe for use by many goroutines; the provider does one
+// wrap or unwrap at a time.
+type Ring struct {
+	member   *fleet.Member
+	store    store.Store
+	provider string
+	places   map[string]bool
+	room     *room
+	cache    *cache
+
+	stop   context.CancelFunc
+	ended  chan error
+	closed func() error
+}
+
+// Open opens store and provider, proves which versions this process holds, and reports from
+// then on, every fleet.beat, until Close. It returns an error where store or provider cannot
+// be opened, ErrNotInstalled, or ErrLockDiffers. A process without the active version's key
+// gets a ring all the same, so that it reports what it lacks: Seal returns ErrNotHeld.
+func Open(ctx context.Context, c Config) (*Ring, error) {
+	if c.File == "" {
+		c.File = config.Default
+	}
+	if c.Report == nil {
+		c.Report = func(string) {}
+	}
+	if err := fleet.CheckRole(c.Role); err != nil {
+		return nil, fmt.Errorf("open keyring: %w", err)
+	}
+	r, err := open(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("open keyring: %w", err)
+	}
+	return r, nil
+}
+
+func open(ctx context.Context, c Config) (_ *Ring, err error) {
+	cfg, err := config.ReadProcess(c.File, plug.Providers()...)
+	if err != nil {
+		return nil, err
+	}
+	catalogue, err := cfg.FullCatalogue()
+	if err != nil {
+		return nil, err
+	}
+	r := &Ring{provider: cfg.Encryption.Provider, places: map[string]bool{}, ended: make(chan error, 1)}
+	for _, f := range catalogue {
+		r.places[f.String()] = true
+	}
+	if r.store, err = plug.Open(ctx, cfg.Store); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.release())
+		}
+	}()
+	lock, err := r.store.Lock(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrNotInstalled
+	}
+	if err == nil {
+		err = lock.Matches(r.provider, kek.Chain(cfg.Chain))
+	}
+	if err != nil {
+		return nil, err
+	}
+	reached := opener(cfg)
+	p, err := reached(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.member = &fleet.Member{Store: r.store, Provider: p, Open: reached, Chain: lock.Chain, Role: c.Role,
+		Every: cfg.Fleet.Heartbeat, Live: cfg.Fleet.Live, Report: c.Report}
+	if r.room, err = newRoom(); err != nil {
+		return nil, err
+	}
+	if r.cache, err = newCache(c.Cache); err != nil {
+		return nil, err
+	}
+	if err = r.member.Look(ctx); err != nil {
+		return nil, err
+	}
+	r.run()
+	return r, nil
+}
+
+// run reports until Close.
+func (r *Ring) run() {
+	ctx, stop := context.WithCancel(context.Background())
+	r.stop = stop
+	r.closed = sync.OnceValue(r.end)
+	go func() { r.ended <- r.member.Run(ctx) }()
+}
+
+// opener opens the provider and logs in, in this process. It comes back to the token that it
+// began with, and to no other of that label: another one would get its PIN.
+func opener(cfg config.Config) func(context.Context) (provider.Provider, error) {
+	settings := cfg.Encryption.Settings
+	return func(ctx context.Context) (provider.Provider, error) {
+		pinned, _, err := settings.Pin()
+		if err != nil {
+			return nil, err
+		}
+		p, err := pinned.Open()
+		if err != nil {
+			return nil, err
+		}
+		if cfg.Encryption.PINFile != "" {
+			how := login.PIN{File: cfg.Encryption.PINFile, Tries: cfg.Encryption.PINTries}
+			if err := (login.Login{PIN: how, Dir: cfg.Transcripts}).Into(ctx, p); err != nil {
+				return nil, errors.Join(err, p.Close())
+			}
+		}
+		about, err := p.Describe(ctx)
+		if err != nil {
+			return nil, errors.Join(err, p.Close())
+		}
+		if same, ok := settings.(provider.Pinned); ok {
+			settings = same.PinnedTo(about)
+		}
+		return p, nil
+	}
+}
+
+// Status is what a ring knows of itself, for a health page.
+type Status struct {
+	Active   int           // version to seal with; 0: none
+	Epoch    int           // how often the active version changed
+	Held     []int         // versions that this process opens envelopes of, ascending
+	Age      time.Duration // of the last good look at the store
+	Trouble  string        // why a version is not held; printable, empty: none
+	Refusals int           // envelopes that could not be opened
+}
+
+// Status is that of the last good look.
+func (r *Ring) Status() Status {
+	v := r.member.View()
+	s := Status{Active: int(v.Active.Version), Epoch: v.Active.Epoch, Age: v.Age(), Trouble: v.Trouble,
+		Refusals: r.member.Refusals()}
+	for _, version := range slices.Sorted(maps.Keys(v.Readable)) {
+		if v.Readable[version] {
+			s.Held = append(s.Held, int(version))
+		}
+	}
+	return s
+}
+
+// Close waits for calls under way, says in a last heartbeat that this process stopped, and
+// closes provider and store. Later calls return ErrClosed.
+func (r *Ring) Close() error { return r.closed() }
+
+func (r *Ring) end() error {
+	r.room.close()
+	r.cache.wipe()
+	r.stop()
+	return errors.Join(<-r.ended, r.release())
+}
+
+// release closes what is open.
+func (r *Ring) release() (err error) {
+	if r.member != nil {
+		err = r.member.Close()
+	}
+	if r.stop == nil { // it never ran
+		if r.room != nil {
+			r.room.close()
+		}
+		r.cache.wipe()
+	}
+	return errors.Join(err, r.store.Close())
+}
+
+// Harden forbids core files, and other processes of this user to read this one's memory. Call
+// it first in main: it changes the whole process, so a library does not call it by itself.
+func Harden() error { return secret.Harden() }
