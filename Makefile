@@ -13,6 +13,7 @@
 # TestInterrupted; docs/design.md says when.
 # make house: prints how long functions and files are, and how packages hang together.
 # make bench: writes docs/performance.md, some minutes.
+# make example: three processes of examples/notes read and write while the KEK is rotated twice.
 # make fuzz: each fuzz target for FUZZTIME.
 GO ?= go
 BIN := $(CURDIR)/bin/kekceremony
@@ -22,10 +23,14 @@ FUZZTIME ?= 10m
 PARALLEL ?= 6
 SLOW := cmd/kekceremony|provider/keeper|provider/pkcs11|rewrap|store/mongo
 
-.PHONY: rehearse check test build deps testdeps mutate torture interrupted house bench fuzz
+.PHONY: rehearse example check test build deps testdeps mutate torture interrupted house bench fuzz
 
 rehearse: deps build
 	$(BIN) rehearse --provider pkcs11 --records $(RECORDS) $(if $(UI),--ui $(UI)) $(if $(DIR),--dir $(DIR))
+
+example: build
+	$(GO) build -o $(dir $(BIN)) ./examples/notes
+	$(GO) run ./examples/notes/demo $(dir $(BIN))
 
 check:
 	$(GO) vet ./...
