@@ -71,7 +71,7 @@ func (d demo) run(ctx context.Context) error {
 			time.Since(began).Round(time.Second), load.reads.Load(), load.writes.Load(), load.failed.Load())
 	}
 	load.stop()
-	stop()
+	stop() // kills them: a rehearsal's services have nothing to lose
 	running.Wait()
 	fmt.Printf("%d reads, %d writes, %d failed requests\n", load.reads.Load(), load.writes.Load(), load.failed.Load())
 	if load.failed.Load() > 0 {
@@ -139,7 +139,6 @@ func (d demo) ceremony(args ...string) error {
 func (d demo) start(ctx context.Context, running *sync.WaitGroup) (string, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(d.bin, "notes"), "-config", d.path("config.yaml"), "-db",
 		d.path("notes.db"))
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return "", err
