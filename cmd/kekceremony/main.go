@@ -67,7 +67,7 @@ with ssh-keygen and sha256sum. To try everything with temporary parts, run
 	f.BoolVar(&o.json, "json", false, "print JSON: status, verify, probe, transcript verify")
 	cmd.AddCommand(rehearseCommand(o), statusCommand(o), installCommand(o), initCommand(o), verifyCommand(o),
 		rotateCommand(o), rosterCommand(o), reconcileCommand(o), abortCommand(o), probeCommand(o), transcriptCommand(o),
-		scriptCommand(), answersCommand(), agentCommand(o), versionCommand(), keeperCommand())
+		scriptCommand(), answersCommand(), agentCommand(o), versionCommand(), keeperCommand(), applicationCommand(o))
 	return cmd
 }
 

@@ -16,25 +16,25 @@ import (
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 )
 
-// crew is the agents of a rehearsal.
+// crew is the applications of a rehearsal.
 type crew struct {
-	agents []*exec.Cmd
-	gone   chan error // an agent that ended before it was told to
-	ended  sync.WaitGroup
-	stop   context.CancelFunc
+	processes []*exec.Cmd
+	gone      chan error // an application that ended before it was told to
+	ended     sync.WaitGroup
+	stop      context.CancelFunc
 }
 
-// startFleet starts the agents. They end with this process, however it ends.
+// startFleet starts the applications. They end with this process, however it ends.
 func (r *rehearsed) startFleet(ctx context.Context) (*crew, error) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c := &crew{gone: make(chan error, rehearsal.Processes), stop: stop}
 	for i := range rehearsal.Processes {
-		path := filepath.Join(r.dir, fmt.Sprintf("agent-%d.log", i+1))
+		path := filepath.Join(r.dir, fmt.Sprintf("application-%d.log", i+1))
 		log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
 			return nil, errors.Join(err, c.end())
 		}
-		a := command(ctx, "agent", "--role", rehearsal.Role, "--config", r.parts.Config())
+		a := command(ctx, "application", "--config", r.parts.Config())
 		a.Stdout, a.Stderr = log, log
 		// Of their own group: a key typed at the wizard is not theirs.
 		a.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
@@ -43,17 +43,17 @@ func (r *rehearsed) startFleet(ctx context.Context) (*crew, error) {
 		if err != nil {
 			return nil, errors.Join(err, c.end())
 		}
-		c.agents = append(c.agents, a)
+		c.processes = append(c.processes, a)
 		c.ended.Go(func() {
 			if err := a.Wait(); ctx.Err() == nil {
-				c.gone <- fmt.Errorf("an agent of the rehearsal ended, see %s: %w", path, err)
+				c.gone <- fmt.Errorf("an application of the rehearsal ended, see %s: %w", path, err)
 			}
 		})
 	}
 	return c, nil
 }
 
-// end stops the agents, and waits until they have.
+// end stops the applications, and waits until they have.
 func (c *crew) end() error {
 	c.stop()
 	c.ended.Wait()
@@ -65,7 +65,7 @@ func (c *crew) end() error {
 	}
 }
 
-// awaitHeartbeats waits until every agent has its token open: SoftHSM2 fails now and
+// awaitHeartbeats waits until every application has its token open: SoftHSM2 fails now and
 // then where several processes open one token directory at once.
 func (r *rehearsed) awaitHeartbeats(ctx context.Context, c *crew) error {
 	cfg, err := r.readConfig()
@@ -86,7 +86,7 @@ func (r *rehearsed) awaitHeartbeats(ctx context.Context, c *crew) error {
 		}
 		running := 0
 		for _, b := range heartbeats {
-			if slices.ContainsFunc(c.agents, func(a *exec.Cmd) bool { return a.Process.Pid == b.PID }) && !b.Stopped {
+			if slices.ContainsFunc(c.processes, func(a *exec.Cmd) bool { return a.Process.Pid == b.PID }) && !b.Stopped {
 				running++
 			}
 		}
