@@ -2,8 +2,10 @@ package keyring
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -25,9 +27,22 @@ func (e Envelope) Columns(field string) (names []string, values []any) {
 	return columnsOf(field), []any{e.WrappedDEK, e.Nonce, e.Ciphertext, e.KEKVersion, e.Provider}
 }
 
-// Scan are the names of the columns and where to scan them, for a field of that name.
+// Scan are the names of the columns and where to scan them, for a field of that name. A record
+// without the secret has NULL in all of them, and scans as the zero Envelope.
 func (e *Envelope) Scan(field string) (names []string, into []any) {
-	return columnsOf(field), []any{&e.WrappedDEK, &e.Nonce, &e.Ciphertext, &e.KEKVersion, &e.Provider}
+	return columnsOf(field), []any{&e.WrappedDEK, &e.Nonce, &e.Ciphertext, orZero[int]{&e.KEKVersion},
+		orZero[string]{&e.Provider}}
+}
+
+// orZero scans NULL as the zero value.
+type orZero[T any] struct{ into *T }
+
+// Scan implements sql.Scanner.
+func (z orZero[T]) Scan(value any) error {
+	var n sql.Null[T]
+	err := n.Scan(value)
+	*z.into = n.V
+	return err
 }
 
 func columnsOf(field string) []string {
@@ -37,77 +52,101 @@ func columnsOf(field string) []string {
 
 // Seal encrypts plaintext with a new data key, wraps that with the active version, and returns
 // the envelope to store at a place, COLLECTION.FIELD, of the record with an id. The place must
-// be in the catalogue, else ErrPlace: no rotation would find it. The id is not used yet.
+// be in the catalogue, else ErrPlace: no rotation would find it. The id must be final, and be
+// given to Open as the same value of the same type: a string, an integer, or bytes such as an
+// ObjectID or a UUID; else ErrID. Envelopes are not bound to place and id yet.
 //
 // Write the envelope soon: what is written long after the writers were switched is found by a
 // later census, and then due again.
 func (r *Ring) Seal(ctx context.Context, place string, id any, plaintext []byte) (Envelope, error) {
-	if err := r.known(place); err != nil {
-		return Envelope{}, err
-	}
-	dek, err := r.room.take(ctx)
+	e, err := r.seal(ctx, place, id, plaintext)
 	if err != nil {
 		return Envelope{}, failed("seal", place, id, err)
 	}
-	defer r.room.free(dek)
-	if err := newKey(dek); err != nil {
-		return Envelope{}, failed("seal", place, id, err)
-	}
-	e := Envelope{Provider: r.provider}
-	if e.Nonce, e.Ciphertext, err = envelope.Seal(dek, plaintext); err != nil {
-		return Envelope{}, failed("seal", place, id, err)
-	}
-	wrapped, v, err := r.member.Wrap(ctx, dek)
-	if err != nil {
-		return Envelope{}, failed("seal", place, id, err)
-	}
-	e.WrappedDEK, e.KEKVersion = wrapped, int(v)
 	return e, nil
 }
 
-// Open unwraps the data key and decrypts. It returns ErrNotHeld for a version that this process
-// does not hold, ErrProvider for an envelope of another provider, ErrUndecryptable for one that
-// its key does not open, and ErrTokenGone while the token is away. Each but the last is counted
-// as a refusal, and reported with the next heartbeat.
-func (r *Ring) Open(ctx context.Context, place string, id any, e Envelope) ([]byte, error) {
-	if e.Provider != r.provider {
-		r.member.Refuse()
-		return nil, failed("open", place, id, fmt.Errorf("provider %q: %w", e.Provider, ErrProvider))
+func (r *Ring) seal(ctx context.Context, place string, id any, plaintext []byte) (e Envelope, err error) {
+	if err := r.known(place, id); err != nil {
+		return e, err
 	}
 	dek, err := r.room.take(ctx)
 	if err != nil {
-		return nil, failed("open", place, id, err)
+		return e, err
 	}
 	defer r.room.free(dek)
-	if err := r.unwrap(ctx, e, dek); err != nil {
-		return nil, failed("open", place, id, err)
+	if err := newKey(dek); err != nil {
+		return e, err
 	}
-	plaintext, err := envelope.Envelope{Nonce: e.Nonce, Ciphertext: e.Ciphertext}.Open(dek)
+	e.Provider = r.provider
+	if e.Nonce, e.Ciphertext, err = envelope.Seal(dek, plaintext); err != nil {
+		return e, err
+	}
+	wrapped, v, err := r.member.Wrap(ctx, dek)
+	e.WrappedDEK, e.KEKVersion = wrapped, int(v)
+	return e, err
+}
+
+// Open unwraps the data key and decrypts. It returns ErrNotHeld for a version that this process
+// does not hold or may not read, ErrProvider for an envelope of another provider,
+// ErrUndecryptable for one that its key does not open, and ErrTokenGone or ErrTokenBusy while the
+// token does not answer. Each but the last two is counted as a refusal, and reported with the
+// next heartbeat. Today it needs no answer of the store; do not rely on that.
+func (r *Ring) Open(ctx context.Context, place string, id any, e Envelope) ([]byte, error) {
+	plaintext, err := r.open(ctx, place, id, e)
 	if err != nil {
-		r.member.Refuse()
-		return nil, failed("open", place, id, fmt.Errorf("%w: %w", ErrUndecryptable, err))
+		return nil, failed("open", place, id, err)
 	}
 	return plaintext, nil
 }
 
-// unwrap fills in the data key, from the cache if there is one.
-func (r *Ring) unwrap(ctx context.Context, e Envelope, dek []byte) error {
+func (r *Ring) open(ctx context.Context, place string, id any, e Envelope) ([]byte, error) {
+	if err := r.known(place, id); err != nil {
+		return nil, err
+	}
+	if e.Provider != r.provider {
+		return nil, r.member.Refuse(fmt.Errorf("provider %q: %w", e.Provider, ErrProvider))
+	}
 	v := kek.Version(e.KEKVersion)
-	if r.cache.get(v, e.WrappedDEK, dek) {
-		err := r.member.Holds(ctx, v) // a version that was dropped is refused all the same
-		if err != nil {
-			r.member.Refuse()
+	if err := r.holds(ctx, v); err != nil { // before it takes a place in the room
+		return nil, err
+	}
+	dek, err := r.room.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer r.room.free(dek)
+	err = r.member.Unwrap(ctx, v, e.WrappedDEK, dek, func() bool { return r.cache.get(v, e.WrappedDEK, dek) })
+	if err != nil {
+		return nil, meant(ctx, err)
+	}
+	plaintext, err := envelope.Envelope{Nonce: e.Nonce, Ciphertext: e.Ciphertext}.Open(dek)
+	if err != nil {
+		return nil, r.member.Refuse(fmt.Errorf("%w: %w", ErrUndecryptable, err))
+	}
+	r.cache.put(v, e.WrappedDEK, dek)
+	return plaintext, nil
+}
+
+// holds is refused by a closed ring like everything else.
+func (r *Ring) holds(ctx context.Context, v kek.Version) error {
+	if r.room.closed() {
+		return ErrClosed
+	}
+	return r.member.Holds(ctx, v)
+}
+
+// meant makes ErrUndecryptable of what a provider answers to an envelope that it does not open.
+func meant(ctx context.Context, err error) error {
+	for _, own := range []error{ErrNotHeld, ErrTokenGone, ErrTokenBusy} {
+		if errors.Is(err, own) {
+			return err
 		}
+	}
+	if ctx.Err() != nil {
 		return err
 	}
-	err := r.member.Unwrap(ctx, v, e.WrappedDEK, dek)
-	switch {
-	case err == nil:
-		r.cache.put(v, e.WrappedDEK, dek)
-	case !errors.Is(err, ErrNotHeld) && !errors.Is(err, ErrTokenGone) && !errors.Is(err, ErrTokenBusy):
-		err = fmt.Errorf("%w: %w", ErrUndecryptable, err)
-	}
-	return err
+	return fmt.Errorf("%w: %w", ErrUndecryptable, err)
 }
 
 // Reseal returns the same plaintext in a new envelope: a new data key, payload and nonce, under
@@ -121,12 +160,25 @@ func (r *Ring) Reseal(ctx context.Context, place string, id any, e Envelope) (En
 	return r.Seal(ctx, place, id, plaintext)
 }
 
-// known refuses a place that is not in the catalogue.
-func (r *Ring) known(place string) error {
+// known refuses a place that is not in the catalogue, and what is no id.
+func (r *Ring) known(place string, id any) error {
 	if !r.places[place] {
 		return fmt.Errorf("place %q: %w", place, ErrPlace)
 	}
-	return nil
+	t := reflect.TypeOf(id)
+	if t == nil {
+		return ErrID
+	}
+	switch t.Kind() {
+	case reflect.String, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint,
+		reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return nil
+	case reflect.Slice, reflect.Array:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return nil
+		}
+	}
+	return fmt.Errorf("%T: %w", id, ErrID)
 }
 
 func failed(what, place string, id any, err error) error {

@@ -11,8 +11,12 @@
 // keyring/pkcs11, keyring/mongo and keyring/sqlite. A program with env and mongo alone needs no
 // cgo.
 //
-// Data keys are in locked memory, for the time of a call. A plaintext that is given or returned
-// is the caller's.
+// Data keys are in locked memory, for the time of a call; what crypto/aes derives from one stays
+// on the heap until it is collected. A plaintext that is given or returned is the caller's.
+//
+// Seal relies on what the store said no longer ago than fleet.live, by a clock that counts the
+// time that the host was suspended. A virtual machine that is paused from outside may not count
+// it: what such a process writes with an old version, the next census finds.
 package keyring
 
 import (
@@ -42,12 +46,14 @@ var (
 	ErrLockDiffers = store.ErrLockDiffers
 	// ErrPlace: the place is not in the catalogue of the configuration.
 	ErrPlace = errors.New("not a place of the catalogue")
+	// ErrID: not an id that an envelope can be bound to.
+	ErrID = errors.New("want a string, an integer, or bytes")
 	// ErrNotHeld: this process has no key of the version, or may not read it.
 	ErrNotHeld = fleet.ErrNotHeld
 	// ErrNoActive: no version is active.
 	ErrNoActive = fleet.ErrNoActive
-	// ErrLease: for longer than fleet.live the store did not say which version is active, and it
-	// does not say it now. Nothing is sealed.
+	// ErrLease: for longer than fleet.live the store did not say which version is active, or did
+	// not take a heartbeat, and it does not now. Nothing is sealed.
 	ErrLease = fleet.ErrLease
 	// ErrProvider: the envelope is of another provider.
 	ErrProvider = errors.New("an envelope of another provider")
@@ -87,9 +93,9 @@ type Ring struct {
 	room     *room
 	cache    *cache
 
-	stop   context.CancelFunc
-	ended  chan error
-	closed func() error
+	stop  context.CancelFunc
+	ended chan error
+	once  sync.Once
 }
 
 // Open opens store and provider, proves which versions this process holds, and reports from
@@ -157,8 +163,9 @@ func open(ctx context.Context, c Config) (_ *Ring, err error) {
 	if r.cache, err = newCache(c.Cache); err != nil {
 		return nil, err
 	}
+	r.member.Followed = func(v *fleet.View) { r.cache.keep(v.Readable) }
 	if err = r.member.Look(ctx); err != nil {
-		return nil, err
+		return nil, errors.Join(err, r.member.Stop())
 	}
 	r.run()
 	return r, nil
@@ -168,7 +175,6 @@ func open(ctx context.Context, c Config) (_ *Ring, err error) {
 func (r *Ring) run() {
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
-	r.closed = sync.OnceValue(r.end)
 	go func() { r.ended <- r.member.Run(ctx) }()
 }
 
@@ -207,7 +213,7 @@ type Status struct {
 	Active   int           // version to seal with; 0: none
 	Epoch    int           // how often the active version changed
 	Held     []int         // versions that this process opens envelopes of, ascending
-	Age      time.Duration // of the last good look at the store
+	Age      time.Duration // of the last look at the store that it answered whole
 	Trouble  string        // why a version is not held; printable, empty: none
 	Refusals int           // envelopes that could not be opened
 }
@@ -215,7 +221,7 @@ type Status struct {
 // Status is that of the last good look.
 func (r *Ring) Status() Status {
 	v := r.member.View()
-	s := Status{Active: int(v.Active.Version), Epoch: v.Active.Epoch, Age: v.Age(), Trouble: v.Trouble,
+	s := Status{Active: int(v.Active.Version), Epoch: v.Active.Epoch, Age: r.member.Age(), Trouble: v.Trouble,
 		Refusals: r.member.Refusals()}
 	for _, version := range slices.Sorted(maps.Keys(v.Readable)) {
 		if v.Readable[version] {
@@ -225,27 +231,25 @@ func (r *Ring) Status() Status {
 	return s
 }
 
-// Close waits for calls under way, says in a last heartbeat that this process stopped, and
-// closes provider and store. Later calls return ErrClosed.
-func (r *Ring) Close() error { return r.closed() }
-
-func (r *Ring) end() error {
-	r.room.close()
-	r.cache.wipe()
-	r.stop()
-	return errors.Join(<-r.ended, r.release())
+// Close refuses further calls with ErrClosed, waits for those under way until ctx ends, says in a
+// last heartbeat that this process stopped, and closes provider and store. Where a call does not
+// end, as when a token hangs, everything is left as it is, and ctx's error returned.
+func (r *Ring) Close(ctx context.Context) (err error) {
+	r.once.Do(func() {
+		if err = r.room.close(ctx); err != nil {
+			return
+		}
+		r.cache.wipe()
+		r.stop()
+		err = errors.Join(<-r.ended, r.release())
+	})
+	return err
 }
 
 // release closes what is open.
 func (r *Ring) release() (err error) {
 	if r.member != nil {
 		err = r.member.Close()
-	}
-	if r.stop == nil { // it never ran
-		if r.room != nil {
-			r.room.close()
-		}
-		r.cache.wipe()
 	}
 	return errors.Join(err, r.store.Close())
 }

@@ -37,12 +37,12 @@ const place = "dns_credentials.encrypted_api_key"
 
 // house is an installed store, its people and its configuration.
 type house struct {
-	t     *testing.T
+	t     testing.TB
 	parts rehearsal.Parts
 	db    *sqlite.Store
 }
 
-func newHouse(t *testing.T) house {
+func newHouse(t testing.TB) house {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "r")
 	path := filepath.Join(dir, "store.db")
@@ -131,7 +131,7 @@ func (h house) open(c keyring.Config) *keyring.Ring {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.t.Cleanup(func() { r.Close() })
+	h.t.Cleanup(func() { r.Close(context.Background()) })
 	return r
 }
 
@@ -233,7 +233,7 @@ func TestSealAndOpen(t *testing.T) {
 		if s := r.Status(); s.Refusals != 6 || s.Active != 1 || !slices.Equal(s.Held, []int{1}) || s.Trouble != "" {
 			t.Errorf("%+v", s)
 		}
-		if err := errors.Join(r.Close(), r.Close()); err != nil {
+		if err := errors.Join(r.Close(context.Background()), r.Close(context.Background())); err != nil {
 			t.Error(err)
 		}
 		if _, err := r.Seal(ctx, place, 1, nil); !errors.Is(err, keyring.ErrClosed) {
@@ -422,7 +422,7 @@ func application(config string) error {
 			fmt.Println("written")
 		}
 	}
-	return r.Close()
+	return r.Close(context.Background())
 }
 
 // TestStopped: a process is stopped (SIGSTOP) before the writers are switched, and goes on when
@@ -573,4 +573,3 @@ func TestRefusedAtOpen(t *testing.T) {
 		t.Errorf("%d heartbeats, %v", len(all), err)
 	}
 }
-

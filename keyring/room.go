@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"fmt"
 	"sync"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -14,6 +15,7 @@ import (
 type room struct {
 	memory *secret.Buffer
 	slots  chan []byte
+	ended  chan struct{} // closed: nobody takes any more
 }
 
 // slots is how many calls have a data key at once; more wait.
@@ -24,7 +26,7 @@ func newRoom() (*room, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &room{memory, make(chan []byte, slots)}
+	r := &room{memory, make(chan []byte, slots), make(chan struct{})}
 	for i := range slots {
 		r.slots <- memory.Room()[i*kek.Size : (i+1)*kek.Size : (i+1)*kek.Size]
 	}
@@ -33,12 +35,14 @@ func newRoom() (*room, error) {
 
 // take returns 32 bytes.
 func (r *room) take(ctx context.Context) ([]byte, error) {
+	if r.closed() {
+		return nil, ErrClosed
+	}
 	select {
-	case slot, open := <-r.slots:
-		if !open {
-			return nil, ErrClosed
-		}
+	case slot := <-r.slots:
 		return slot, nil
+	case <-r.ended:
+		return nil, ErrClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -49,13 +53,27 @@ func (r *room) free(slot []byte) {
 	r.slots <- slot
 }
 
-// close waits for the calls under way, and refuses those that come after.
-func (r *room) close() {
-	for range slots {
-		<-r.slots
+func (r *room) closed() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
 	}
-	close(r.slots)
+}
+
+// close refuses calls, and waits for those under way until ctx ends.
+func (r *room) close(ctx context.Context) error {
+	close(r.ended)
+	for range slots {
+		select {
+		case <-r.slots:
+		case <-ctx.Done():
+			return fmt.Errorf("calls are under way: %w", ctx.Err())
+		}
+	}
 	r.memory.Wipe()
+	return nil
 }
 
 func newKey(dek []byte) error {
@@ -111,7 +129,7 @@ func (c *cache) put(v kek.Version, wrapped, dek []byte) {
 	key := cacheKey{v, sha256.Sum256(wrapped)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.by[key]; ok {
+	if _, ok := c.by[key]; ok || len(c.order) == 0 {
 		return
 	}
 	if c.order[c.next] != (cacheKey{}) {
@@ -122,6 +140,22 @@ func (c *cache) put(v kek.Version, wrapped, dek []byte) {
 	c.next = (c.next + 1) % len(c.order)
 }
 
+// keep forgets the data keys of other versions.
+func (c *cache) keep(versions map[kek.Version]bool) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, i := range c.by {
+		if !versions[key.version] {
+			secret.Zero(c.slot(i))
+			c.order[i] = cacheKey{}
+			delete(c.by, key)
+		}
+	}
+}
+
 func (c *cache) wipe() {
 	if c == nil {
 		return
@@ -129,5 +163,6 @@ func (c *cache) wipe() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.by)
+	c.order = nil
 	c.memory.Wipe()
 }

@@ -70,7 +70,7 @@ func readOn(ctx context.Context, path string, cfg config.Config) error {
 		}
 	}
 	report(fmt.Sprintf("it opened %d records", read))
-	return ring.Close()
+	return ring.Close(context.Background())
 }
 
 // records is how many there are.

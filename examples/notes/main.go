@@ -56,7 +56,7 @@ func serve(config, database, listen string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, ring.Close()) }()
+	defer func() { err = errors.Join(err, ring.Close(context.Background())) }()
 	db, err := sql.Open("sqlite3", "file:"+database+"?_busy_timeout=10000&_journal_mode=WAL")
 	if err != nil {
 		return err

@@ -94,6 +94,10 @@ func (r Rule) judge(b store.Heartbeat, now time.Time) Process {
 		Age:     now.Sub(b.Seen),
 		Trouble: printable.Text(b.Trouble),
 	}
+	if b.Lease > r.Live { // it wraps on when nobody waits for it any more
+		p.Has = false
+		p.Trouble = fmt.Sprintf("its fleet.live is %s, and this console's is %s", b.Lease, r.Live)
+	}
 	if p.Age < -r.Live {
 		p.Trouble = fmt.Sprintf("its heartbeat is %s ahead of the store's clock, which was set back",
 			-p.Age.Round(time.Second))

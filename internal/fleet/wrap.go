@@ -20,11 +20,11 @@ var (
 )
 
 // sinceBoot is a clock that nobody sets, and that goes on while the host is suspended
-// (clock_gettime(2), CLOCK_BOOTTIME).
+// (clock_gettime(2), CLOCK_BOOTTIME). It is 0 where there is none; a lease is never good then.
 func sinceBoot() time.Duration {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
-		return 0 // every Linux has it since 2.6.39; a lease that ends at once is safe
+		return 0
 	}
 	return time.Duration(t.Nano())
 }
@@ -32,103 +32,110 @@ func sinceBoot() time.Duration {
 // View is what the last good look saw; nil: there was none.
 func (m *Member) View() *View { return m.view.Load() }
 
-// current is a view that is no older than Live: the last one, or that of a look made now. It
-// returns ErrLease, with the cause, where the store does not answer.
-func (m *Member) current(ctx context.Context) (*View, error) {
-	if v := m.view.Load(); v.fresh(m.Live) {
-		return v, nil
-	}
-	m.looking.Lock()
-	defer m.looking.Unlock()
-	if v := m.view.Load(); v.fresh(m.Live) { // another goroutine looked
-		return v, nil
-	}
-	err := m.look(ctx)
-	if v := m.view.Load(); v.fresh(m.Live) { // whatever became of the provider
-		return v, nil
-	}
-	if err == nil {
-		return nil, ErrLease
-	}
-	return nil, fmt.Errorf("%w: %w", ErrLease, err)
+// Age is how old the lease is: how long ago the last look began whose heartbeat the store took,
+// with the time that the host was suspended.
+func (m *Member) Age() time.Duration { return sinceBoot() - time.Duration(m.leased.Load()) }
+
+// leases reports whether the lease is good: the fleet still waits for this process, so the
+// pointer has not moved without it.
+func (m *Member) leases() bool {
+	age := m.Age()
+	return m.leased.Load() > 0 && age >= 0 && age <= m.Live
 }
 
-func (v *View) fresh(live time.Duration) bool { return v != nil && v.Age() <= live }
-
-// Age is how long ago it was seen, with the time that the host was suspended.
-func (v *View) Age() time.Duration { return sinceBoot() - v.At }
+// renew looks again where the lease is not good. It returns ErrLease, with the cause, where it is
+// not good then.
+func (m *Member) renew(ctx context.Context) error {
+	if m.leases() {
+		return nil
+	}
+	err := m.lookUnless(ctx, m.leases)
+	switch {
+	case m.leases(): // whatever became of the provider
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil:
+		return ErrLease
+	}
+	return fmt.Errorf("%w: %w", ErrLease, err)
+}
 
 // Wrap has a DEK wrapped with the active version, which it returns. A process that slept
-// meanwhile looks again, and wraps again: what it returns was wrapped under a view no older
-// than Live at the end.
+// meanwhile looks again, and wraps again: the lease is good at the end.
 func (m *Member) Wrap(ctx context.Context, dek []byte) (wrapped []byte, v kek.Version, err error) {
 	for {
-		if _, err := m.current(ctx); err != nil {
+		if err := m.renew(ctx); err != nil {
 			return nil, 0, err
 		}
-		wrapped, v, slept, err := m.wrapOnce(ctx, dek)
-		if err != nil || !slept {
+		wrapped, v, err := m.wrapOnce(ctx, dek)
+		if err != nil || m.leases() {
 			return wrapped, v, err
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, 0, err
 		}
 	}
 }
 
-func (m *Member) wrapOnce(ctx context.Context, dek []byte) (wrapped []byte, v kek.Version, slept bool, err error) {
-	m.wraps.RLock()
-	defer m.wraps.RUnlock()
+func (m *Member) wrapOnce(ctx context.Context, dek []byte) (wrapped []byte, v kek.Version, err error) {
+	m.calls.RLock()
+	defer m.calls.RUnlock()
 	now := m.view.Load()
 	v = now.Active.Version
 	switch {
 	case v == 0:
-		return nil, 0, false, ErrNoActive
-	case !now.Readable[v]:
-		return nil, v, false, fmt.Errorf("version %d is active: %w", v, ErrNotHeld)
+		return nil, 0, ErrNoActive
+	case !now.Writes:
+		return nil, v, fmt.Errorf("version %d is active: %w", v, ErrNotHeld)
 	}
-	err = m.with(func(p provider.Provider) (err error) {
+	err = m.with(ctx, func(p provider.Provider) (err error) {
 		wrapped, err = p.Wrap(ctx, kek.NameOf(m.Chain, v), dek)
 		return err
 	})
-	return wrapped, v, !now.fresh(m.Live), err
+	return wrapped, v, err
 }
 
 // lookAgain is how long after a look a version that it did not find is looked for again.
 const lookAgain = time.Second
 
-// Unwrap unwraps into into, of 32 bytes, which the caller wipes.
-func (m *Member) Unwrap(ctx context.Context, v kek.Version, wrapped, into []byte) error {
-	if err := m.Holds(ctx, v); err != nil {
-		m.Refuse()
-		return err
+// Unwrap unwraps into into, of 32 bytes, which the caller wipes. known may fill it in without the
+// provider.
+func (m *Member) Unwrap(ctx context.Context, v kek.Version, wrapped, into []byte, known func() bool) error {
+	m.calls.RLock()
+	defer m.calls.RUnlock()
+	if !m.holds(v) {
+		return m.Refuse(fmt.Errorf("version %d: %w", v, ErrNotHeld))
 	}
-	err := m.with(func(p provider.Provider) error { return p.Unwrap(ctx, kek.NameOf(m.Chain, v), wrapped, into) })
-	if err != nil && !passing(err) {
-		m.Refuse()
+	if known() {
+		return nil
+	}
+	err := m.with(ctx, func(p provider.Provider) error { return p.Unwrap(ctx, kek.NameOf(m.Chain, v), wrapped, into) })
+	if err != nil && !passing(err) && ctx.Err() == nil {
+		return m.Refuse(err)
 	}
 	return err
 }
 
 // Holds returns ErrNotHeld for a version that this process has no key of, or that may not be
-// read. It looks again first, since the version may be new.
+// read. It looks again first, since the version may be new, but not at every call.
 func (m *Member) Holds(ctx context.Context, v kek.Version) error {
-	if m.holds(v) {
-		return nil
+	enough := func() bool {
+		return m.holds(v) || sinceBoot()-time.Duration(m.attempted.Load()) < lookAgain
 	}
-	if last := m.view.Load(); !last.fresh(lookAgain) {
-		if err := m.Look(ctx); err != nil && !m.holds(v) {
-			return fmt.Errorf("version %d: %w: %w", v, ErrNotHeld, err)
+	if !enough() {
+		if err := m.lookUnless(ctx, enough); err != nil && !m.holds(v) {
+			return m.Refuse(fmt.Errorf("version %d: %w: %w", v, ErrNotHeld, err))
 		}
 	}
 	if m.holds(v) {
 		return nil
 	}
-	return fmt.Errorf("version %d: %w", v, ErrNotHeld)
+	return m.Refuse(fmt.Errorf("version %d: %w", v, ErrNotHeld))
 }
 
-// Refuse counts an envelope that could not be opened: the next heartbeat says so.
-func (m *Member) Refuse() { m.refused.Add(1) }
+// Refuse counts an envelope that could not be opened, and returns why: the next heartbeat says so.
+func (m *Member) Refuse(err error) error {
+	m.refused.Add(1)
+	return err
+}
 
 // Refusals counts them since the process began.
 func (m *Member) Refusals() int { return int(m.refused.Load()) }

@@ -2,9 +2,11 @@ package fleet_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,7 +24,18 @@ const chain kek.Chain = "0123456789abcdef0123456789abcdef"
 type slow struct {
 	provider.Provider
 	sleep func()
+	lost  bool
 }
+
+func (s *slow) Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte) error {
+	if s.lost {
+		return provider.ErrGone
+	}
+	return s.Provider.Unwrap(ctx, by, wrapped, into)
+}
+
+// Close leaves the keys: they are there again.
+func (s *slow) Close() error { return nil }
 
 func (s *slow) Wrap(ctx context.Context, by kek.Name, dek []byte) ([]byte, error) {
 	wrapped, err := s.Provider.Wrap(ctx, by, dek)
@@ -77,7 +90,7 @@ func TestSleptInTheCall(t *testing.T) {
 		if err := db.MoveActive(t.Context(), first, second); err != nil {
 			t.Error(err)
 		}
-		for m.View().Age() <= m.Live {
+		for m.Age() <= m.Live {
 			time.Sleep(time.Millisecond)
 		}
 	}
@@ -85,10 +98,12 @@ func TestSleptInTheCall(t *testing.T) {
 	if err != nil || v != 2 {
 		t.Fatalf("version %d, %v", v, err)
 	}
-	if err := m.Unwrap(t.Context(), 2, wrapped, make([]byte, kek.Size)); err != nil {
+	if err := m.Unwrap(t.Context(), 2, wrapped, make([]byte, kek.Size), unknown); err != nil {
 		t.Error(err)
 	}
 }
+
+func unknown() bool { return false }
 
 // TestDropped: a version in a state that may not be read is refused, and the refusal is counted.
 func TestDropped(t *testing.T) {
@@ -104,11 +119,97 @@ func TestDropped(t *testing.T) {
 	if err := m.Look(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Unwrap(t.Context(), 1, wrapped, make([]byte, kek.Size)); err == nil || m.Refusals() != 1 {
+	if err := m.Unwrap(t.Context(), 1, wrapped, make([]byte, kek.Size), unknown); err == nil || m.Refusals() != 1 {
 		t.Errorf("%v, %d refusals", err, m.Refusals())
 	}
 	if _, _, err := m.Wrap(t.Context(), make([]byte, kek.Size)); err == nil ||
 		fmt.Sprint(err) != "version 1 is active: "+fleet.ErrNotHeld.Error() {
 		t.Errorf("wrapped with it: %v", err)
+	}
+}
+
+// deaf is a store that takes no heartbeat.
+type deaf struct{ store.Store }
+
+func (deaf) Heartbeat(context.Context, store.Heartbeat) error { return fmt.Errorf("not now") }
+
+// TestUnheard: the store answers, and does not take this process's heartbeats: the fleet does not
+// wait for it any more. It wraps nothing when the lease is over.
+func TestUnheard(t *testing.T) {
+	t.Parallel()
+	m, _, db := member(t)
+	if _, _, err := m.Wrap(t.Context(), make([]byte, kek.Size)); err != nil {
+		t.Fatal(err)
+	}
+	m.Store = deaf{db}
+	for {
+		began := m.Age()
+		_, _, err := m.Wrap(t.Context(), make([]byte, kek.Size))
+		if errors.Is(err, fleet.ErrLease) {
+			break
+		}
+		if err != nil || began > 10*m.Live {
+			t.Fatalf("it wraps %s after its last heartbeat, %v", began, err)
+		}
+	}
+}
+
+// TestTokenAway: the provider is lost and cannot be opened again for a while. What was held is
+// neither refused nor counted as undecryptable, and is there again with the provider.
+func TestTokenAway(t *testing.T) {
+	t.Parallel()
+	m, p, _ := member(t)
+	wrapped, v, err := m.Wrap(t.Context(), make([]byte, kek.Size))
+	if err != nil {
+		t.Fatal(err)
+	}
+	away := true
+	m.Every = time.Microsecond // it may be opened again at each look
+	m.Open = func(context.Context) (provider.Provider, error) {
+		if away {
+			return nil, provider.ErrNoToken
+		}
+		return p.Provider, nil
+	}
+	p.lost = true
+	for range 3 {
+		if err := m.Unwrap(t.Context(), v, wrapped, make([]byte, kek.Size), unknown); !errors.Is(err, provider.ErrGone) {
+			t.Errorf("unwrap: %v", err)
+		}
+		if err := m.Look(t.Context()); !errors.Is(err, provider.ErrGone) {
+			t.Errorf("look: %v", err)
+		}
+	}
+	away = false
+	if err := m.Look(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := m.Unwrap(t.Context(), v, wrapped, make([]byte, kek.Size), unknown); err != nil || m.Refusals() != 0 {
+		t.Errorf("%v, %d refusals", err, m.Refusals())
+	}
+}
+
+// TestHerd: many ask for a version that is not there. One looks for all of them.
+func TestHerd(t *testing.T) {
+	t.Parallel()
+	m, _, db := member(t)
+	if err := m.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for m.Age() < 1100*time.Millisecond {
+		time.Sleep(10 * time.Millisecond)
+	}
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			if err := m.Holds(t.Context(), 77777); !errors.Is(err, fleet.ErrNotHeld) {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	beats, err := db.Heartbeats(t.Context(), time.Time{})
+	if err != nil || len(beats) != 1 || beats[0].Number != 2 || m.Refusals() != 50 {
+		t.Errorf("%+v, %v", beats, err)
 	}
 }

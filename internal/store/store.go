@@ -174,6 +174,7 @@ type Heartbeat struct {
 	Epoch    int                    // of the pointer that it follows
 	Proofs   map[kek.Version]string // of each version it has loaded, hex
 	Number   int                    // of this heartbeat, from 1
+	Lease    time.Duration          // how old its view of the store may be when it wraps; 0: it wraps nothing
 	Refusals int                    // envelopes it could not unwrap
 	Started  time.Time
 	Seen     time.Time // the server's clock, set by Heartbeat

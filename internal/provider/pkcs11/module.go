@@ -5,6 +5,8 @@ package pkcs11
 import (
 	"context"
 	"fmt"
+	"os"
+	"sync"
 	"time"
 
 	"github.com/miekg/pkcs11"
@@ -32,9 +34,7 @@ func Open(cfg Config) (*Provider, error) {
 		return nil, fmt.Errorf("load module %s: it is not the file that was looked at before: %w",
 			printable.Quote(cfg.ModulePath), provider.ErrUnguarded)
 	}
-	// This descriptor is never closed: the loader knows a library by its name,
-	// and would take the next file of the same number for this one.
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	fd, err := descriptor(f, digest)
 	if err != nil {
 		return nil, fmt.Errorf("load module %s: %w", printable.Quote(cfg.ModulePath), err)
 	}
@@ -75,6 +75,27 @@ func Open(cfg Config) (*Provider, error) {
 	}
 	p.tune = newTuner(cfg.Sessions, p.mostSessions(), time.Now)
 	return p, nil
+}
+
+// loaded are the descriptors that modules were loaded from, by digest. They are never closed: the
+// loader knows a library by its name, and would take the next file of the same number for this
+// one. A module that is opened again, as after its token was away, takes no other.
+var loaded = struct {
+	sync.Mutex
+	by map[string]int
+}{by: map[string]int{}}
+
+func descriptor(f *os.File, digest string) (int, error) {
+	loaded.Lock()
+	defer loaded.Unlock()
+	if fd, ok := loaded.by[digest]; ok {
+		return fd, nil
+	}
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		loaded.by[digest] = fd
+	}
+	return fd, err
 }
 
 // mostSessions is what the token takes (CK_TOKEN_INFO.ulMaxRwSessionCount; 0 is

@@ -37,6 +37,7 @@ type heartbeatDoc struct {
 	Epoch    int
 	Proofs   map[string]string
 	Number   int
+	Lease    int64 // nanoseconds
 	Refusals int
 	Started  int64 // nanoseconds: a proof covers them
 	Stopped  bool
@@ -55,7 +56,7 @@ func (s *Store) Heartbeat(ctx context.Context, b store.Heartbeat) error {
 		{Key: "$set", Value: bson.D{{Key: "role", Value: b.Role}, {Key: "host", Value: b.Host}, {Key: "pid", Value: b.PID},
 			{Key: "provider", Value: b.Provider}, {Key: "current", Value: int(b.Current)},
 			{Key: "epoch", Value: b.Epoch}, {Key: "proofs", Value: proofs},
-			{Key: "number", Value: b.Number}, {Key: "refusals", Value: b.Refusals},
+			{Key: "number", Value: b.Number}, {Key: "lease", Value: int64(b.Lease)}, {Key: "refusals", Value: b.Refusals},
 			{Key: "started", Value: b.Started.UnixNano()}, {Key: "stopped", Value: b.Stopped},
 			{Key: "trouble", Value: b.Trouble}}},
 		{Key: "$currentDate", Value: bson.D{{Key: "seen", Value: true}}},
@@ -121,6 +122,7 @@ func read(docs []heartbeatDoc) []store.Heartbeat {
 			Provider: d.Provider,
 			Current:  kek.Version(d.Current),
 			Epoch:    d.Epoch,
+			Lease:    time.Duration(d.Lease),
 			Proofs:   map[kek.Version]string{},
 			Number:   d.Number,
 			Refusals: d.Refusals,

@@ -16,5 +16,5 @@ func main() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(ring.Status(), ring.Close())
+	fmt.Println(ring.Status(), ring.Close(context.Background()))
 }
