@@ -4,6 +4,7 @@ package pkcs11
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -55,6 +56,7 @@ func Open(cfg Config) (*Provider, error) {
 		cfg:     cfg,
 		ctx:     ctx,
 		digest:  digest,
+		fd:      fd,
 		handles: map[kek.Version]pkcs11.ObjectHandle{},
 		sources: map[kek.Version]source{},
 		refs:    map[kek.Version]reference{},
@@ -66,7 +68,9 @@ func Open(cfg Config) (*Provider, error) {
 		return nil, fmt.Errorf("initialize module %s: %w", printable.Quote(cfg.ModulePath), named(err))
 	}
 	if err := p.findToken(); err != nil {
-		p.Close()
+		if p.Close() == nil && errors.Is(err, provider.ErrNoToken) {
+			p.release()
+		}
 		return nil, err
 	}
 	if p.session, err = p.openSession(); err != nil {
@@ -77,25 +81,30 @@ func Open(cfg Config) (*Provider, error) {
 	return p, nil
 }
 
-// loaded are the descriptors that modules were loaded from, by digest. They are never closed: the
-// loader knows a library by its name, and would take the next file of the same number for this
-// one. A module that is opened again, as after its token was away, takes no other.
-var loaded = struct {
+// free are the descriptors of modules that were loaded and had no such token, by digest. A
+// descriptor is never closed: the loader knows a library by its name, and would take the next file
+// of the same number for this one. A token that is looked for again takes no other.
+var free = struct {
 	sync.Mutex
-	by map[string]int
-}{by: map[string]int{}}
+	by map[string][]int
+}{by: map[string][]int{}}
 
 func descriptor(f *os.File, digest string) (int, error) {
-	loaded.Lock()
-	defer loaded.Unlock()
-	if fd, ok := loaded.by[digest]; ok {
+	free.Lock()
+	defer free.Unlock()
+	if n := len(free.by[digest]); n > 0 {
+		fd := free.by[digest][n-1]
+		free.by[digest] = free.by[digest][:n-1]
 		return fd, nil
 	}
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	if err == nil {
-		loaded.by[digest] = fd
-	}
-	return fd, err
+	return unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+}
+
+// release lets the next one that is opened take the module's descriptor.
+func (p *Provider) release() {
+	free.Lock()
+	defer free.Unlock()
+	free.by[p.digest] = append(free.by[p.digest], p.fd)
 }
 
 // mostSessions is what the token takes (CK_TOKEN_INFO.ulMaxRwSessionCount; 0 is

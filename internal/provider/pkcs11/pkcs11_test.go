@@ -269,3 +269,28 @@ func TestWrongPIN(t *testing.T) {
 		t.Errorf("after the mark was cleared: %v", err)
 	}
 }
+
+// TestOpenAgain: a token that is away is looked for again and again. That takes no more
+// descriptors.
+func TestOpenAgain(t *testing.T) {
+	cfg := pkcs11.Config{ModulePath: pkcs11test.Module(t), TokenLabel: "away"}
+	count := func() int {
+		list, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	before := 0
+	for i := range 20 {
+		if _, err := pkcs11.Open(cfg); !errors.Is(err, provider.ErrNoToken) {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			before = count()
+		}
+	}
+	if after := count(); after > before {
+		t.Errorf("%d descriptors, and were %d", after, before)
+	}
+}

@@ -47,6 +47,7 @@ type Provider struct {
 	ctx      *pkcs11.Ctx
 	call     functions
 	digest   string // SHA-256 of the module's file, hex
+	fd       int    // that it was loaded from
 	slot     uint
 	info     pkcs11.TokenInfo
 	*session            // the first: logs in, finds, makes, probes
