@@ -36,7 +36,7 @@ func withBundles(ctx context.Context, parts *engine.Parts) error {
 	}
 	lacking, err := m.Lacking(ctx)
 	if err == nil && len(lacking) > 0 {
-		parts.Store = m
+		parts.Store, parts.Restored = m, true
 	}
 	return err
 }

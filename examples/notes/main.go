@@ -52,7 +52,8 @@ func main() {
 func serve(config, database, listen string) (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	ring, err := keyring.Open(ctx, keyring.Config{File: config, Role: "notes", Report: func(line string) { log.Print(line) }})
+	report := func(line string) { log.Print(line) }
+	ring, err := keyring.Open(ctx, keyring.Config{File: config, Role: "notes", Report: report})
 	if err != nil {
 		return err
 	}
@@ -63,8 +64,8 @@ func serve(config, database, listen string) (err error) {
 	}
 	defer db.Close()
 	names, _ := keyring.Envelope{}.Columns("body")
-	_, err = db.ExecContext(ctx, fmt.Sprintf("CREATE TABLE IF NOT EXISTS notes (id TEXT PRIMARY KEY, kek_version INTEGER, "+
-		"%s BLOB, %s BLOB, %s BLOB, %s INTEGER, %s TEXT)", names[0], names[1], names[2], names[3], names[4]))
+	_, err = db.ExecContext(ctx, fmt.Sprintf("CREATE TABLE IF NOT EXISTS notes "+
+		"(id TEXT PRIMARY KEY, kek_version INTEGER, %s BLOB, %s BLOB, %s BLOB, %s INTEGER, %s TEXT)", names[0], names[1], names[2], names[3], names[4]))
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,8 @@ func (n notes) get(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	var e keyring.Envelope
 	names, into := e.Scan("body")
-	err := n.db.QueryRowContext(r.Context(), "SELECT "+strings.Join(names, ", ")+" FROM notes WHERE id = ?", id).Scan(into...)
+	query := "SELECT " + strings.Join(names, ", ") + " FROM notes WHERE id = ?"
+	err := n.db.QueryRowContext(r.Context(), query, id).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		http.NotFound(w, r)
 		return

@@ -61,8 +61,8 @@ func (e *engine) wholeKey() error {
 		}
 	}
 	if slices.ContainsFunc(fresh, e.log.State.Begun) && len(made) < len(fresh) {
-		return fmt.Errorf("ceremony %d, %s: version %s is only partly generated: %w", e.site.Seq, e.Kind,
-			e.facts()[transcript.FactTo], ErrNoAbort)
+		return fmt.Errorf("ceremony %d, %s: only part is done of %s: %w", e.site.Seq, e.Kind, strings.Join(fresh, ", "),
+			ErrNoAbort)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -103,7 +104,7 @@ func RolledBack(dir string, all []store.Ceremony) error {
 	}
 	for _, d := range list {
 		known := slices.ContainsFunc(all, func(c store.Ceremony) bool { return c.Bundle == d.Name() })
-		if BundleName.MatchString(d.Name()) && !known {
+		if BundleName.MatchString(d.Name()) && !known && transcript.HasLine(filepath.Join(dir, d.Name())) {
 			return fmt.Errorf("bundle %s: the store does not know its ceremony: %w", printable.Text(d.Name()),
 				transcript.ErrWentBack)
 		}
@@ -147,13 +148,22 @@ func (h History) Roster(mode quorum.Mode, lock store.Lock) (quorum.Roster, error
 	return r, err
 }
 
+// Canaries are the digests that ceremonies wrote down for a version, the last one last.
+func (h History) Canaries(v kek.Version) (all []string) {
+	for _, log := range h.Logs {
+		if s, found := log.Facts.Canary(v); found {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
 // Canary is the digest that the ceremony which made a version wrote down. That
 // one is believed, not the store's.
 func (h History) Canary(v kek.Version) (sha256 string, ok bool) {
-	for _, log := range h.Logs {
-		if s, found := log.Facts.Canary(v); found {
-			sha256, ok = s, true
-		}
+	all := h.Canaries(v)
+	if len(all) == 0 {
+		return "", false
 	}
-	return sha256, ok
+	return all[len(all)-1], true
 }

@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,7 +25,7 @@ func (l Lacking) String() string {
 	var what []string
 	lines, finals := 0, 0
 	for _, e := range l.Entries {
-		if _, isLine := transcript.ParseEntryName(e.Name); isLine {
+		if isLine(e) {
 			lines++
 		} else {
 			finals++
@@ -82,13 +83,8 @@ func (m *Merged) TakeOver(ctx context.Context) error {
 		return err
 	}
 	for _, l := range all {
-		if err := m.open(ctx, l.Ceremony.Seq); err != nil {
+		if err := m.complete(ctx, l.Ceremony.Seq); err != nil {
 			return err
-		}
-		for _, e := range l.Entries {
-			if err := m.Store.AppendEntry(ctx, e); err != nil {
-				return err
-			}
 		}
 		if l.Closed {
 			if err := m.CloseCeremony(ctx, l.Ceremony); err != nil {
@@ -97,6 +93,21 @@ func (m *Merged) TakeOver(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Digest is over all that the bundles have of the ceremonies before one, whatever the store has:
+// SHA-256 over a line "NUMBER NAME DIGEST" for each line and final, in order.
+func (m *Merged) Digest(before int) string {
+	var all []byte
+	for _, seq := range slices.Sorted(maps.Keys(m.bundles)) {
+		if seq >= before {
+			break
+		}
+		for _, e := range m.bundles[seq].without(nil) {
+			all = fmt.Appendf(all, "%d %s %s\n", seq, e.Name, transcript.Digest(e.Data))
+		}
+	}
+	return transcript.Digest(all)
 }
 
 // ends names the last of some ceremonies.
@@ -112,12 +123,14 @@ func ends(all []store.Ceremony) string {
 	return fmt.Sprintf("ceremony %d, %s, %s", last.Seq, printable.Text(last.Kind), printable.Text(end))
 }
 
-// Ends are the last ceremony that the store has, and the last of store and bundles together.
-func (m *Merged) Ends(ctx context.Context) (stored, merged string, err error) {
+// Ends are the last ceremony before one that the store has, and that store and bundles together
+// have.
+func (m *Merged) Ends(ctx context.Context, before int) (stored, merged string, err error) {
 	own, err := m.Store.Ceremonies(ctx)
 	if err != nil {
 		return "", "", err
 	}
 	all, err := m.Ceremonies(ctx)
-	return ends(own), ends(all), err
+	later := func(c store.Ceremony) bool { return c.Seq >= before }
+	return ends(slices.DeleteFunc(own, later)), ends(slices.DeleteFunc(all, later)), err
 }

@@ -29,6 +29,7 @@ type Merged struct {
 	Final    string   // digest of the last final.txt
 
 	bundles map[int]kept
+	whole   map[int]bool // what the store was given by this run
 }
 
 // kept is what a bundle has of a ceremony.
@@ -40,7 +41,7 @@ type kept struct {
 // Merge reads the bundles of a directory. It returns ErrFork where the store has anything else
 // than they have, and ErrHistory unless all that is closed is one chain.
 func Merge(ctx context.Context, s store.Store, dir string) (*Merged, error) {
-	m := &Merged{Store: s, bundles: map[int]kept{}}
+	m := &Merged{Store: s, bundles: map[int]kept{}, whole: map[int]bool{}}
 	list, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -56,6 +57,9 @@ func Merge(ctx context.Context, s store.Store, dir string) (*Merged, error) {
 	if err := m.agree(ctx); err != nil {
 		return nil, err
 	}
+	if err := m.leaveFinals(ctx); err != nil {
+		return nil, err
+	}
 	all, err := m.Ceremonies(ctx)
 	if err != nil {
 		return nil, err
@@ -69,51 +73,50 @@ func Merge(ctx context.Context, s store.Store, dir string) (*Merged, error) {
 	return m, err
 }
 
-// add reads one bundle.
+// add reads one bundle: all of one that M have signed, of another its lines alone. Finals that are
+// not enough are gathered by the ceremony's own command.
 func (m *Merged) add(dir string) error {
 	r, err := transcript.Verify(dir)
-	if err != nil && !errors.Is(err, transcript.ErrIncomplete) {
+	k := kept{entries: map[string][]byte{}}
+	var entries []transcript.Entry
+	if signed := err == nil || errors.Is(err, transcript.ErrIncomplete) && r.Outcome != ""; signed &&
+		r.Signed() >= r.Roster.M {
+		k.ceremony, err = Recorded(r)
+		entries = r.Bundle.Entries()
+	} else {
+		var s transcript.State
+		s, entries, err = transcript.Unfinished(dir)
+		k.ceremony = recorded(filepath.Base(dir), s.Opened())
+	}
+	if err != nil || len(entries) == 0 {
 		return err
 	}
-	if len(r.Events) == 0 {
-		return nil // it ended between its number and its first line
+	seq := k.ceremony.Seq
+	if other, ok := m.bundles[seq]; ok {
+		return fmt.Errorf("%s is of ceremony %d as well: %w", other.ceremony.Bundle, seq, ErrFork)
 	}
-	c, err := Recorded(r)
-	if err != nil {
-		return err
-	}
-	if other, ok := m.bundles[c.Seq]; ok {
-		return fmt.Errorf("%s is of ceremony %d as well: %w", other.ceremony.Bundle, c.Seq, ErrFork)
-	}
-	entries := r.Bundle.Entries()
-	if r.Outcome == "" || r.Signed() < r.Roster.M {
-		if entries, err = transcript.Accepted(dir, r.Bundle); err != nil {
-			return err
-		}
-		if len(entries) < len(r.Bundle.Entries()) { // the line that may have never arrived may be the end
-			c.Outcome, c.Head, c.Final = "", "", ""
-		}
-	}
-	k := kept{c, map[string][]byte{}}
 	for _, e := range entries {
 		k.entries[e.Name] = e.Data
 	}
-	m.bundles[c.Seq] = k
+	m.bundles[seq] = k
 	return nil
 }
 
 // Recorded is a ceremony as a store has it, by its verified bundle.
 func Recorded(r transcript.Report) (store.Ceremony, error) {
-	opened := r.Opened()
-	seq, err := strconv.Atoi(opened[transcript.FactCeremony])
-	c := store.Ceremony{Seq: seq, Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode],
-		Bundle: r.Bundle.Name, Outcome: r.Outcome}
-	if err != nil || c.Outcome == "" {
-		return c, err
+	c := recorded(r.Bundle.Name, r.Opened())
+	if r.Outcome == "" {
+		return c, nil
 	}
 	core, err := r.Core() // final.txt may not be there yet
-	c.Head, c.Final = r.Last().Head(), transcript.Digest(core)
+	c.Outcome, c.Head, c.Final = r.Outcome, r.Last().Head(), transcript.Digest(core)
 	return c, err
+}
+
+// recorded is a ceremony that is open.
+func recorded(bundle string, opened transcript.Facts) store.Ceremony {
+	seq, _ := strconv.Atoi(opened[transcript.FactCeremony]) // of the form that a first line must have
+	return store.Ceremony{Seq: seq, Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode], Bundle: bundle}
 }
 
 // agree refuses a store that has anything else than the bundles have.
@@ -149,6 +152,43 @@ func (m *Merged) agree(ctx context.Context) error {
 	return nil
 }
 
+// leaveFinals leaves to the last ceremony's own command what the store lacks of its end alone: that
+// gives back each final which is signed.
+func (m *Merged) leaveFinals(ctx context.Context) error {
+	if len(m.bundles) == 0 {
+		return nil
+	}
+	k := m.bundles[slices.Max(slices.Collect(maps.Keys(m.bundles)))]
+	stored, err := m.Store.Entries(ctx, k.ceremony.Seq)
+	if err != nil {
+		return err
+	}
+	lacks := k.without(stored)
+	if !slices.ContainsFunc(lacks, isLine) {
+		for _, e := range lacks {
+			delete(k.entries, e.Name)
+		}
+		k.ceremony.Outcome, k.ceremony.Head, k.ceremony.Final = "", "", ""
+		m.bundles[k.ceremony.Seq] = k
+	}
+	return nil
+}
+
+func isLine(e store.Entry) bool {
+	_, is := transcript.ParseEntryName(e.Name)
+	return is
+}
+
+// Unfinished is the last ceremony, if M have not signed its end.
+func (m *Merged) Unfinished(ctx context.Context) (c store.Ceremony, open bool, err error) {
+	all, err := m.Ceremonies(ctx)
+	if err != nil || len(all) == 0 {
+		return c, false, err
+	}
+	closed, err := Closed(ctx, m, all)
+	return all[len(all)-1], len(closed) < len(all), err
+}
+
 // Ceremonies implements store.Log.
 func (m *Merged) Ceremonies(ctx context.Context) ([]store.Ceremony, error) {
 	all, err := m.Store.Ceremonies(ctx)
@@ -182,25 +222,43 @@ func (k kept) without(some []store.Entry) (all []store.Entry) {
 	return all
 }
 
-// AppendEntry implements store.Log. The store may not know the ceremony any more.
+// AppendEntry implements store.Log. Where the store lacks lines of this very ceremony, it gets
+// them first: those who sign its end sign them.
 func (m *Merged) AppendEntry(ctx context.Context, e store.Entry) error {
-	if err := m.open(ctx, e.Ceremony); err != nil {
+	if err := m.complete(ctx, e.Ceremony); err != nil {
 		return err
 	}
 	return m.Store.AppendEntry(ctx, e)
 }
 
-// open has the store know a ceremony of the bundles.
-func (m *Merged) open(ctx context.Context, ceremony int) error {
+// CloseCeremony implements store.Log.
+func (m *Merged) CloseCeremony(ctx context.Context, c store.Ceremony) error {
+	if err := m.complete(ctx, c.Seq); err != nil {
+		return err
+	}
+	return m.Store.CloseCeremony(ctx, c)
+}
+
+// complete gives the store what the bundle has of a ceremony, in order.
+func (m *Merged) complete(ctx context.Context, ceremony int) error {
 	k, ok := m.bundles[ceremony]
-	if !ok {
+	if !ok || m.whole[ceremony] {
 		return nil
 	}
-	err := m.OpenCeremony(ctx, k.ceremony)
-	if errors.Is(err, store.ErrExists) {
-		return nil
+	if err := m.OpenCeremony(ctx, k.ceremony); err != nil && !errors.Is(err, store.ErrExists) {
+		return err
 	}
-	return err
+	stored, err := m.Store.Entries(ctx, ceremony)
+	if err != nil {
+		return err
+	}
+	for _, e := range k.without(stored) {
+		if err := m.Store.AppendEntry(ctx, e); err != nil {
+			return err
+		}
+	}
+	m.whole[ceremony] = true
+	return nil
 }
 
 // Lock implements store.Keys: of a store that lost it, the one that the install's bundle tells.

@@ -76,7 +76,7 @@ func (v *Versions) fold(log transcript.State) {
 // reconciled takes what a reconciliation did: it makes new canaries of the rows that were lost,
 // and takes states and pointer as they are in a store that went back.
 func (v *Versions) reconciled(log transcript.State) {
-	if log.Done(transcript.ActRebuild) {
+	if log.Done(transcript.ActRebuild) || log.Done(transcript.ActTakeOver) {
 		for version, k := range v.Made {
 			if sum, ok := log.Facts.Canary(version); ok {
 				k.Canary.SHA256 = sum
@@ -109,6 +109,9 @@ func (v Versions) Standing(keks []store.KEK, active kek.Version) (string, error)
 	states := map[kek.Version]store.State{}
 	for version, k := range v.Made {
 		states[version] = k.State
+	}
+	if _, made := states[active]; made { // where its row is lost, it is made again as live
+		states[active] = store.Live
 	}
 	for _, k := range keks {
 		if _, made := states[k.Version]; made {

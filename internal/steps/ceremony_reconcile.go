@@ -40,6 +40,7 @@ func Reconcile() Ceremony {
 const (
 	factLacking   = "lacking"
 	factStands    = "stands"
+	factBundles   = "bundles_sha256"
 	factWasActive = "was_active"
 	factDue       = "due" // of the count
 )
@@ -54,6 +55,22 @@ func reconcileSteps(f Facts) []Step {
 		steps = append(steps, approve("approve", acts...))
 	}
 	return append(steps, takeOver(), countAll(), leaving())
+}
+
+// Restored are the parts of a run over a store that went back, together with its bundles, and the
+// ceremony that comes next there: the one that is not finished, or a reconciliation.
+func Restored(ctx context.Context, parts engine.Parts) (engine.Parts, Ceremony, error) {
+	m, err := history.Merge(ctx, parts.Store, parts.Bundles)
+	if err != nil {
+		return parts, Ceremony{}, err
+	}
+	c := Reconcile()
+	last, open, err := m.Unfinished(ctx)
+	if own, ok := Named(last.Kind); open && ok {
+		c = own
+	}
+	parts.Store, parts.Restored = m, true
+	return parts, c, err
 }
 
 // errUnmerged cannot be: the command merges the store with its bundles.

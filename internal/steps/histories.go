@@ -10,14 +10,14 @@ import (
 // compareHistories shows what the store has beside what the bundles have.
 func compareHistories() Step {
 	return Step{
-		Name: "histories", Title: "The store beside its bundles",
+		Name: "histories", Title: "The store beside its bundles", EveryRun: true,
 		Why: "The store went back to an older copy. What it has is the beginning of what the bundles have.",
 		Look: func(ctx context.Context, s *Site, _ Facts, d Desk) (Facts, error) {
 			m, err := merged(s)
 			if err != nil {
 				return nil, err
 			}
-			stored, all, err := m.Ends(ctx)
+			stored, all, err := m.Ends(ctx, s.Seq)
 			if err != nil {
 				return nil, err
 			}
@@ -34,7 +34,7 @@ func compareHistories() Step {
 				return nil, err
 			}
 			facts := Facts{"store_ends": stored, "bundles_end": all, factWasActive: m.Versions.Active.String(),
-				factStands: stands}
+				factStands: stands, factBundles: m.Digest(s.Seq)}
 			d.Show(func(v *View) {
 				v.Details = []Detail{{Name: "store ends at", Value: stored}, {Name: "bundles end at", Value: all},
 					{Name: "versions", Value: stands}, {Name: "was active", Value: facts[factWasActive]}}

@@ -41,6 +41,9 @@ func probe(first bool) Step {
 			if err := compareVersions(ctx, s, f); err != nil {
 				return nil, err
 			}
+			if err := checkLost(ctx, s, f); err != nil {
+				return nil, err
+			}
 			if first {
 				if err := refuseUsedToken(ctx, s, f); err != nil {
 					return nil, err
@@ -101,6 +104,10 @@ func checkCanaries(ctx context.Context, s *Site, f Facts) error {
 		mine := k.Version == f.Version(transcript.FactTo) && f[transcript.FactBegun+transcript.ActCanary] != "" && !ok ||
 			rebuilds(f, k.Version) && f[transcript.FactBegun+transcript.ActRebuild] != ""
 		known, made := f[transcript.FactCanary(k.Version)]
+		if f[transcript.FactKind] == transcript.KindReconcile && !made && slices.Contains(s.History.Canaries(k.Version),
+			k.Canary.SHA256) {
+			want = k.Canary.SHA256 // an earlier one of the same key, which the plan binds
+		}
 		switch {
 		case made:
 			want = known

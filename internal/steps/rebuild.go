@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -72,12 +73,12 @@ func rebuild() Step {
 				return effects
 			},
 			State: rebuilt,
-			Do: func(ctx context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
+			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
 				m, err := merged(s)
 				if err != nil {
 					return nil, err
 				}
-				gone, err := lost(ctx, m)
+				gone, err := approvedLost(ctx, m, f)
 				for _, what := range gone {
 					if err == nil {
 						err = restore(ctx, s, m, what)
@@ -89,13 +90,24 @@ func rebuild() Step {
 	}
 }
 
+// approvedLost is what is lost. It refuses anything that the ceremony did not open with.
+func approvedLost(ctx context.Context, m *history.Merged, f Facts) ([]string, error) {
+	gone, err := lost(ctx, m)
+	for _, what := range gone {
+		if err == nil && !slices.Contains(strings.Fields(f[transcript.FactRebuild]), what) {
+			err = fmt.Errorf("the store lost %s since: %w", what, engine.ErrPlanMoved)
+		}
+	}
+	return gone, err
+}
+
 // rebuilt looks whether nothing is lost, and opens the canaries of the versions that were.
 func rebuilt(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 	m, err := merged(s)
 	if err != nil {
 		return NotBegun, nil, err
 	}
-	gone, err := lost(ctx, m)
+	gone, err := approvedLost(ctx, m, f)
 	if err != nil || len(gone) > 0 {
 		return NotBegun, nil, err
 	}
@@ -132,5 +144,31 @@ func restore(ctx context.Context, s *Site, m *history.Merged, what string) error
 	if err != nil {
 		return err
 	}
-	return insertKEK(ctx, s, m.Versions.Made[v])
+	k := m.Versions.Made[v]
+	active, err := s.Store.Active(ctx)
+	if err == nil && active.Version == v { // what writers use is never called retired
+		k.State = store.Live
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return insertKEK(ctx, s, k)
+}
+
+// checkLost demands the key of each version whose row is to be made again, before people approve.
+func checkLost(ctx context.Context, s *Site, f Facts) error {
+	for what := range strings.FieldsSeq(f[transcript.FactRebuild]) {
+		v, err := kek.ParseVersion(what)
+		if err != nil {
+			continue // the lock, or the pointer
+		}
+		state, _, err := keyState(ctx, s, v)
+		if err == nil && state != Done {
+			err = provider.ErrNoKey
+		}
+		if err != nil {
+			return fmt.Errorf("version %d, whose row the store lost: %w", v, err)
+		}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package steps_test
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,9 +11,12 @@ import (
 	"github.com/certautopilot/kekceremony/internal/audit"
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -31,16 +35,14 @@ func lose(t *testing.T, parts rehearsal.Parts) {
 		"DELETE FROM kek_ceremonies; DELETE FROM kek_events")
 }
 
-// reconcile runs a reconciliation.
+// reconcile runs what comes next over the store and its bundles.
 func (r running) reconcile(room engine.Room) error {
 	r.t.Helper()
-	s := r.site()
-	m, err := history.Merge(r.t.Context(), s.Store, s.Bundles)
+	parts, c, err := steps.Restored(r.t.Context(), *r.site())
 	if err != nil {
 		return err
 	}
-	s.Store = m
-	return engine.Run(r.t.Context(), *s, room, steps.Reconcile())
+	return engine.Run(r.t.Context(), parts, room, c)
 }
 
 // whole verifies the bundles as a chain, and compares the store with them.
@@ -143,7 +145,7 @@ func TestReconcileUnfinished(t *testing.T) {
 		t.Fatal("the store was not gone")
 	}
 	restore(t, r.parts, older)
-	if err := r.reconcile(r.nobodySigns()); !errors.Is(err, engine.ErrUnfinished) {
+	if err := r.reconcile(nobody(r.parts)); !errors.Is(err, engine.ErrUndone) {
 		t.Errorf("over an unfinished one: %v", err)
 	}
 	var told string
@@ -154,13 +156,11 @@ func TestReconcileUnfinished(t *testing.T) {
 		}
 		return room.Unattended.Consent(ctx, q)
 	}
-	s = r.site()
-	m, err := history.Merge(t.Context(), s.Store, s.Bundles)
+	over, _, err := steps.Restored(t.Context(), *r.site())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Store = m
-	if err := engine.Abort(t.Context(), *s, room, steps.All()); err != nil {
+	if err := engine.Abort(t.Context(), over, room, steps.All()); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(told, "switch was done, and it is not in effect") {
@@ -200,4 +200,200 @@ func TestReconcileFork(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestReconcileKeyHalfMade: the store is restored while a key is being made. The ceremony goes on
+// where its bundle is, and the key that was made is the chain's.
+func TestReconcileKeyHalfMade(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	older := r.copied()
+	s := r.site()
+	s.Store = cutting{s.Store, `"kind":"begun","step":"canary"`}
+	if err := engine.Run(t.Context(), *s, nobody(r.parts), steps.Generate(2)); err == nil {
+		t.Fatal("the store was not gone")
+	}
+	restore(t, r.parts, older)
+	err := engine.Run(t.Context(), *r.site(), nobody(r.parts), steps.Generate(2))
+	if !errors.Is(err, transcript.ErrWentBack) {
+		t.Errorf("got %v", err)
+	}
+	if err := r.reconcile(nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	r.whole()
+	if err := r.rotate(nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	r.whole()
+}
+
+// TestReconcileUnsignedEnd: a rotation is closed, its end is not signed, and the store is restored.
+// Those who sign the end are told what is not in effect; then the rest is taken over.
+func TestReconcileUnsignedEnd(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	older := r.copied()
+	var waiting *engine.WaitingError
+	if err := r.rotate(r.untilFinals()); !errors.As(err, &waiting) {
+		t.Fatal(err)
+	}
+	restore(t, r.parts, older)
+	var told string
+	room := consenting{Unattended: nobody(r.parts)}
+	room.consent = func(ctx context.Context, q engine.Request) (engine.Consent, error) {
+		told = q.Warning
+		return room.Unattended.Consent(ctx, q)
+	}
+	if err := r.reconcile(room); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(told, "switch was done, and it is not in effect") {
+		t.Errorf("told %q", told)
+	}
+	if err := r.reconcile(nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	r.whole()
+}
+
+// TestReconcileTwice: the store is restored from one copy, reconciled, and then restored from
+// another, which has the lost row as it was first.
+func TestReconcileTwice(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	before := r.copied()
+	if err := engine.Run(t.Context(), *r.site(), nobody(r.parts), steps.Generate(2)); err != nil {
+		t.Fatal(err)
+	}
+	after := r.copied()
+	for _, older := range []string{before, after, before} {
+		restore(t, r.parts, older)
+		if err := r.reconcile(nobody(r.parts)); err != nil {
+			t.Fatal(err)
+		}
+		r.whole()
+	}
+	if err := r.rotate(nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	r.whole()
+}
+
+// TestReconcileLostSince: after the reconciliation was opened the store loses more than people are
+// shown. Nothing is made that they did not approve.
+func TestReconcileLostSince(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	for v := kek.Version(2); v <= 3; v++ {
+		if err := engine.Run(t.Context(), *r.site(), nobody(r.parts), steps.Generate(v)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(t, r.parts, "DELETE FROM kek_versions WHERE id = 3")
+	room := consenting{Unattended: nobody(r.parts)}
+	room.consent = func(ctx context.Context, q engine.Request) (engine.Consent, error) {
+		if q.Purpose == quorum.Approve && q.Have() >= q.Need {
+			change(t, r.parts, "DELETE FROM kek_versions WHERE id = 2")
+		}
+		return room.Unattended.Consent(ctx, q)
+	}
+	if err := r.reconcile(room); !errors.Is(err, engine.ErrPlanMoved) {
+		t.Errorf("got %v", err)
+	}
+	if keks, err := r.site().Store.KEKs(t.Context()); err != nil || len(keks) != 1 {
+		t.Errorf("%d versions, %v", len(keks), err)
+	}
+	if err := engine.Abort(t.Context(), *r.site(), nobody(r.parts), steps.All()); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.reconcile(nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	r.whole()
+}
+
+// TestReconcileNoKey: the key of a lost row is not there any more. That is said before anybody
+// approves, and the ceremony can be aborted.
+func TestReconcileNoKey(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	if err := engine.Run(t.Context(), *r.site(), nobody(r.parts), steps.Generate(2)); err != nil {
+		t.Fatal(err)
+	}
+	change(t, r.parts, "DELETE FROM kek_versions WHERE id = 2")
+	path := filepath.Join(r.parts.Dir, "secrets.env")
+	text, err := os.ReadFile(path)
+	if err == nil {
+		lines := strings.SplitAfter(string(text), "\n")
+		err = os.WriteFile(path, []byte(lines[0]), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.reconcile(nobody(r.parts)); !errors.Is(err, provider.ErrNoKey) {
+		t.Errorf("got %v", err)
+	}
+	if err := engine.Abort(t.Context(), *r.site(), nobody(r.parts), steps.All()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReconcilePartly: of a copy only the pointer came back, and it is older than the rows that
+// are lost. The version that writers use is made again as live.
+func TestReconcilePartly(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	if err := r.rotate(nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	change(t, r.parts, "DELETE FROM kek_versions", "UPDATE kek_active SET version = 1, epoch = 1")
+	if err := r.reconcile(nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	r.whole()
+	if err := r.rotate(nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	r.whole()
+}
+
+// TestAbortUnheardEnd: an abort dies while its end goes into the store. The next one does not take
+// the store for one that went back.
+func TestAbortUnheardEnd(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"kekceremony final v1", "BEGIN SSH SIGNATURE"} {
+		r := newRunning(t, 3)
+		s := r.site()
+		s.Store = cutting{s.Store, `"kind":"begun","step":"re-wrap"`}
+		if err := engine.Run(t.Context(), *s, nobody(r.parts), steps.Rotate(steps.Rotation{To: 2})); err == nil {
+			t.Fatal("the store was not gone")
+		}
+		s = r.site()
+		s.Store = cuttingFinals{s.Store, at}
+		if err := engine.Abort(t.Context(), *s, nobody(r.parts), steps.All()); err == nil {
+			t.Fatal("the store was not gone")
+		}
+		over, _, err := steps.Restored(t.Context(), *r.site())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := engine.Abort(t.Context(), over, nobody(r.parts), steps.All()); err != nil {
+			t.Fatal(err)
+		}
+		r.whole()
+	}
+}
+
+// cuttingFinals is a store that is gone when a final is to be written.
+type cuttingFinals struct {
+	store.Store
+	at string
+}
+
+func (c cuttingFinals) AppendEntry(ctx context.Context, e store.Entry) error {
+	if strings.HasPrefix(e.Name, "final") && strings.Contains(string(e.Data), c.at) {
+		return errors.New("the store is gone")
+	}
+	return c.Store.AppendEntry(ctx, e)
 }

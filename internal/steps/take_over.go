@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -19,7 +20,8 @@ func takeOver() Step {
 				const undo = "none: ceremonies are never deleted"
 				var effects []Effect
 				if lacking := f[factLacking]; lacking != "" {
-					effects = append(effects, Effect{Verb: "take over", Object: "ceremonies " + lacking, Undo: undo})
+					effects = append(effects, Effect{Verb: "take over", Undo: undo,
+						Object: "ceremonies " + lacking + "; sha256 of all that the bundles have " + f[factBundles]})
 				}
 				return append(effects, Effect{Verb: "record", Object: "the versions as they are: " + f[factStands], Undo: "rotate"})
 			},
@@ -39,15 +41,31 @@ func takeOver() Step {
 				if text != f[factStands] {
 					return NotBegun, nil, fmt.Errorf("versions stand %s, approved %s: %w", text, f[factStands], history.ErrVersions)
 				}
-				return Done, Facts{transcript.FactStanding: text, transcript.FactActive: active.String()}, nil
+				facts := Facts{transcript.FactStanding: text, transcript.FactActive: active.String()}
+				return Done, facts, recorded(ctx, m, f, facts)
 			},
-			Do: func(ctx context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
+			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
 				m, err := merged(s)
 				if err != nil {
 					return nil, err
+				}
+				if sum := m.Digest(s.Seq); sum != f[factBundles] {
+					return nil, fmt.Errorf("the bundles are others than people approved: %w", engine.ErrPlanMoved)
 				}
 				return nil, m.TakeOver(ctx)
 			},
 		},
 	}
+}
+
+// recorded adds the digests of canaries that are other ones than the last that a ceremony wrote
+// down: a copy of the store may have an earlier one, of the same key.
+func recorded(ctx context.Context, m *history.Merged, f, facts Facts) error {
+	keks, err := m.KEKs(ctx)
+	for _, k := range keks {
+		if made, ok := m.Versions.Made[k.Version]; ok && !rebuilds(f, k.Version) && k.Canary.SHA256 != made.Canary.SHA256 {
+			facts[transcript.FactCanary(k.Version)] = k.Canary.SHA256
+		}
+	}
+	return err
 }

@@ -3,7 +3,6 @@ package transcript
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
@@ -36,25 +35,44 @@ func whole(data []byte) (lines [][]byte) {
 	return lines
 }
 
-// Accepted are the entries of an unfinished bundle, in its directory, without a line that the
-// fence may never have accepted.
-func Accepted(dir string, b Bundle) ([]Entry, error) {
-	all, lines := b.Entries(), whole(b.files[logFile])
-	n := max(len(lines)-1, 0) // without a record, each line but the last
+// Unfinished reads the log of a bundle whose end M have not signed: what it comes to, and its
+// lines as a fence has them, without one that the fence may never have accepted. What a crash left
+// beside the log is not looked at. A directory without a line has no log: nil.
+func Unfinished(dir string) (s State, lines []Entry, err error) {
+	b, err := ReadBundle(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil, nil
+	}
+	if err != nil {
+		return s, nil, err
+	}
+	all := whole(b.files[logFile])
+	n := max(len(all)-1, 0) // without a record, each line but the last
 	data, err := file.Read(answeredPath(dir), file.Rules{Max: maxBundle})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		return nil, err
+		return s, nil, err
 	default:
 		a := &answered{heads: headsOf(data)}
-		n = min(len(a.heads), len(lines))
-		if err := a.check(lines); err != nil {
-			return nil, fmt.Errorf("bundle %s: %w", dir, ErrForked)
+		n = min(len(a.heads), len(all))
+		if err := a.check(all); err != nil {
+			return s, nil, ErrForked
 		}
 	}
-	return slices.DeleteFunc(all, func(e Entry) bool {
-		i, isLine := ParseEntryName(e.Name)
-		return isLine && i >= n
-	}), nil
+	events, err := ParseLog(bytes.Join(all[:n], nil))
+	if err == nil && n > 0 {
+		s, err = StateOf(events)
+	}
+	for i, line := range all[:n] {
+		lines = append(lines, Entry{EntryName(i), line})
+	}
+	return s, lines, err
+}
+
+// HasLine reports whether a directory holds a log with a line: else a ceremony ended between its
+// number and its first line.
+func HasLine(dir string) bool {
+	b, err := ReadBundle(dir)
+	return err != nil && !errors.Is(err, fs.ErrNotExist) || len(whole(b.files[logFile])) > 0
 }
