@@ -65,7 +65,8 @@ func serve(config, database, listen string) (err error) {
 	defer db.Close()
 	names, _ := keyring.Envelope{}.Columns("body")
 	_, err = db.ExecContext(ctx, fmt.Sprintf("CREATE TABLE IF NOT EXISTS notes "+
-		"(id TEXT PRIMARY KEY, kek_version INTEGER, %s BLOB, %s BLOB, %s BLOB, %s INTEGER, %s TEXT)", names[0], names[1], names[2], names[3], names[4]))
+		"(id TEXT PRIMARY KEY, kek_version INTEGER, %s BLOB, %s BLOB, %s BLOB, %s INTEGER, %s TEXT)",
+		names[0], names[1], names[2], names[3], names[4]))
 	if err != nil {
 		return err
 	}
