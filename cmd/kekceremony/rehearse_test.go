@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -40,6 +41,7 @@ func TestRehearsal(t *testing.T) {
 		}
 	}
 	zeroAt(t, parts, 2)
+	applicationsRead(t, parts)
 	t.Run("one byte changed", func(t *testing.T) { flipBytes(t, bundles[1]) })
 	t.Run("finals removed", func(t *testing.T) { removeFinals(t, bundles[1]) })
 	t.Run("nothing due", func(t *testing.T) {
@@ -65,6 +67,25 @@ func TestRehearsalEnv(t *testing.T) {
 		must(t, "transcript", "verify", b)
 	}
 	zeroAt(t, parts, 2)
+	applicationsRead(t, parts)
+}
+
+var opened = regexp.MustCompile(`it opened [1-9]\d* records`)
+
+// applicationsRead demands that each of the fleet's applications opened records throughout, and that
+// none failed.
+func applicationsRead(t *testing.T, parts rehearsal.Parts) {
+	t.Helper()
+	logs, err := filepath.Glob(filepath.Join(parts.Dir, "application-*.log"))
+	if err != nil || len(logs) != rehearsal.Processes {
+		t.Fatalf("logs %v, %v", logs, err)
+	}
+	for _, path := range logs {
+		log, err := os.ReadFile(path)
+		if err != nil || !opened.Match(log) || strings.Contains(string(log), "application: open ") {
+			t.Errorf("%s, %v:\n%s", path, err, log)
+		}
+	}
 }
 
 // chainBySum reproduces every prev with sha256sum alone.

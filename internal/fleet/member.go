@@ -37,13 +37,16 @@ type Member struct {
 
 	Followed func(*View) // is told of each view, while nothing is wrapped or unwrapped; nil: nobody is
 
-	once    sync.Once
-	life    context.Context // of looks; ends with Close
-	end     context.CancelFunc
-	looking chan struct{} // held by the look under way
-	using   chan struct{} // held by who uses Provider
-	kick    chan struct{} // full when the provider was lost: Run looks at once
-	calls   sync.RWMutex  // held by each wrap and unwrap; a view is followed between two
+	once     sync.Once
+	life     context.Context // of looks; ends with Close
+	end      context.CancelFunc
+	looking  chan struct{}       // held by the look under way
+	using    chan struct{}       // held by who uses Provider
+	kick     chan struct{}       // full when the provider was lost: Run looks at once
+	counting sync.Mutex          // of left
+	left     map[kek.Version]int // wraps that are reserved and not done
+
+	calls sync.RWMutex // held by each wrap and unwrap; a view is followed between two
 
 	view      atomic.Pointer[View]
 	leased    atomic.Int64 // when the last look began whose heartbeat the store took; sinceBoot

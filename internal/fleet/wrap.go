@@ -86,11 +86,35 @@ func (m *Member) wrapOnce(ctx context.Context, dek []byte) (wrapped []byte, v ke
 	case !now.Writes:
 		return nil, v, fmt.Errorf("version %d is active: %w", v, ErrNotHeld)
 	}
+	if err := m.count(ctx, v); err != nil {
+		return nil, v, err
+	}
 	err = m.with(ctx, func(p provider.Provider) (err error) {
 		wrapped, err = p.Wrap(ctx, kek.NameOf(m.Chain, v), dek)
 		return err
 	})
 	return wrapped, v, err
+}
+
+// block is how many wraps are reserved at once. What a process that ends did not use stays counted.
+const block = 1024
+
+// count reserves wraps before they are done: random IVs of 96 bits are good for 2^32 under one key
+// (NIST SP 800-38D, 8.3).
+func (m *Member) count(ctx context.Context, v kek.Version) error {
+	m.counting.Lock()
+	defer m.counting.Unlock()
+	if m.left[v] == 0 {
+		if _, err := m.Store.ReserveWraps(ctx, v, block); err != nil {
+			return err
+		}
+		if m.left == nil {
+			m.left = map[kek.Version]int{}
+		}
+		m.left[v] = block
+	}
+	m.left[v]--
+	return nil
 }
 
 // lookAgain is how long after a look a version that it did not find is looked for again.

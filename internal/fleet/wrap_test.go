@@ -213,3 +213,18 @@ func TestHerd(t *testing.T) {
 		t.Errorf("%+v, %v", beats, err)
 	}
 }
+
+// TestCounted: wraps are counted in the store before they are done, a block at a time.
+func TestCounted(t *testing.T) {
+	t.Parallel()
+	m, _, db := member(t)
+	m.Live = time.Hour
+	for range 1025 {
+		if _, _, err := m.Wrap(t.Context(), make([]byte, kek.Size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if total, err := db.ReserveWraps(t.Context(), 1, 1); err != nil || total != 2*1024+1 {
+		t.Errorf("%d, %v", total, err)
+	}
+}

@@ -126,6 +126,9 @@ type Keys interface {
 	// MoveActive replaces from by to; from is the zero Active when there is no
 	// pointer yet. It returns ErrConflict when the pointer is not from.
 	MoveActive(ctx context.Context, from, to Active) error
+	// ReserveWraps counts wraps under a version before they are done, and returns how many are
+	// counted in all. An answer that is lost may be counted twice; the count never falls.
+	ReserveWraps(ctx context.Context, v kek.Version, n int) (int64, error)
 }
 
 // Ceremony is one document of kek_ceremonies.

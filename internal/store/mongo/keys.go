@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -138,4 +139,18 @@ func (s *Store) MoveActive(ctx context.Context, from, to store.Active) error {
 		return fmt.Errorf("move the active version from %d to %d: %w", from.Version, to.Version, err)
 	}
 	return nil
+}
+
+// ReserveWraps implements store.Keys.
+func (s *Store) ReserveWraps(ctx context.Context, v kek.Version, n int) (int64, error) {
+	var d struct{ Reserved int64 }
+	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+		return s.db.Collection(wraps).FindOneAndUpdate(ctx, byID(int(v)),
+			bson.D{{Key: "$inc", Value: bson.D{{Key: "reserved", Value: int64(n)}}}},
+			options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After)).Decode(&d)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count wraps of version %d: %w", v, err)
+	}
+	return d.Reserved, nil
 }

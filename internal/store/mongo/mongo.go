@@ -25,6 +25,7 @@ import (
 const (
 	install    = "kek_install"
 	versions   = "kek_versions"
+	wraps      = "kek_wraps"
 	ceremonies = "kek_ceremonies"
 	events     = "kek_events"
 	heartbeats = "process_heartbeats"

@@ -103,3 +103,13 @@ func (s *Store) MoveActive(ctx context.Context, from, to store.Active) error {
 	}
 	return nil
 }
+
+// ReserveWraps implements store.Keys.
+func (s *Store) ReserveWraps(ctx context.Context, v kek.Version, n int) (total int64, err error) {
+	err = s.db.QueryRowContext(ctx, `INSERT INTO kek_wraps VALUES (?, ?)
+		ON CONFLICT (id) DO UPDATE SET reserved = reserved + excluded.reserved RETURNING reserved`, int(v), n).Scan(&total)
+	if err != nil {
+		return 0, fmt.Errorf("count wraps of version %d: %w", v, err)
+	}
+	return total, nil
+}

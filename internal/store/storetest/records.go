@@ -64,6 +64,27 @@ func version(v kek.Version) store.KEK {
 	}
 }
 
+// testWraps: counts of several processes add up.
+func testWraps(t *testing.T, b Backend) {
+	s, _ := b.Open(t)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 5 {
+				if _, err := s.ReserveWraps(t.Context(), 2, 10); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	total, err := s.ReserveWraps(t.Context(), 2, 1)
+	want(t, "reserve", err, nil)
+	other, err := s.ReserveWraps(t.Context(), 3, 5_000_000_000)
+	want(t, "reserve another", err, nil)
+	same(t, "totals", []int64{total, other}, []int64{201, 5_000_000_000})
+}
+
 func testVersions(t *testing.T, b Backend) {
 	s, _ := b.Open(t)
 	ctx := t.Context()

@@ -57,6 +57,7 @@ func Run(t *testing.T, b Backend) {
 		{"lock", testLock},
 		{"bad lock", testBadLock},
 		{"versions", testVersions},
+		{"wraps", testWraps},
 		{"pointer", testPointer},
 		{"ceremonies, of which nobody opens one twice (C08)", testCeremonies},
 		{"entries", testEntries},
