@@ -27,16 +27,20 @@ func abortCommand(o *options) *cobra.Command {
 	}
 }
 
-// withBundles has an abort see what the bundles have and the store lost. A store that lost
-// nothing is left alone.
+// withBundles has an abort see what the bundle of the last ceremony has and the store lost. Where
+// the store lost nothing of that one, it is left alone.
 func withBundles(ctx context.Context, parts *engine.Parts) error {
 	m, err := history.Merge(ctx, parts.Store, parts.Bundles)
 	if err != nil {
 		return nil // whatever it is, the abort finds it as well
 	}
-	lacking, err := m.Lacking(ctx)
-	if err == nil && len(lacking) > 0 {
-		parts.Store, parts.Restored = m, true
+	last, open, err := m.Unfinished(ctx)
+	if err != nil || !open {
+		return err
+	}
+	lines, whole, err := m.Lost(ctx, last.Seq)
+	if lines || whole {
+		parts.Store, parts.Restored = m, lines
 	}
 	return err
 }

@@ -53,7 +53,10 @@ func (e *engine) core(ctx context.Context) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if e.log.Copied {
+	switch {
+	case e.log.Restored:
+		e.warn("the store lost lines of this ceremony, and has them from this console's disk")
+	case e.log.Copied:
 		e.warn(copiedLines)
 	}
 	if err := e.log.Believe(); err != nil {

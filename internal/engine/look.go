@@ -82,7 +82,7 @@ func (e *engine) stillDone(ctx context.Context, s Step) error {
 	switch {
 	case state != Done && s.Name == transcript.ActRewrap:
 		return e.leftSince()
-	case state != Done && e.site.Restored:
+	case state != Done && e.lostWithStore(s):
 		e.warn("the log says that " + s.Name + " was done, and it is not in effect")
 		return nil
 	case state != Done:
@@ -91,7 +91,7 @@ func (e *engine) stillDone(ctx context.Context, s Step) error {
 	logged := e.facts()
 	for _, name := range slices.Sorted(maps.Keys(facts)) {
 		if facts[name] != logged[name] {
-			if e.site.Restored {
+			if e.lostWithStore(s) && !s.Act.Fresh {
 				e.warn(fmt.Sprintf("%s is %s, and the log says %s", name, facts[name], logged[name]))
 				continue
 			}
@@ -99,6 +99,13 @@ func (e *engine) stillDone(ctx context.Context, s Step) error {
 		}
 	}
 	return nil
+}
+
+// lostWithStore reports whether an act may be undone because the store went back since, which
+// people are there to judge: what a rotation or a reconciliation does again, or the canary of a
+// key, which a reconciliation makes anew.
+func (e *engine) lostWithStore(s Step) bool {
+	return e.log.Restored && !e.room.Alone() && (!s.Act.Fresh || s.Name == transcript.ActCanary)
 }
 
 // leftSince has people know, before they sign, that envelopes are at another version now.

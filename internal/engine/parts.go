@@ -21,7 +21,7 @@ type Parts struct {
 	Tool        Tool
 	Store       store.Store
 	Bundles     string        // directory of all bundles
-	Restored    bool          // the store went back: what an end says may be undone, and people are told so
+	Restored    bool          // the store lost lines of the ceremony that is continued
 	PinnedChain kek.Chain     // by the configuration; install draws one
 	Kind        provider.Kind // of the configured provider
 	// OpenedProvider is one whose keys are configuration: every plan binds it. nil: the step

@@ -41,6 +41,11 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, lock store.Lock) 
 		return err
 	}
 	e.log, e.found = w, len(w.Events)
+	if e.site.Restored {
+		if err := w.Restore(); err != nil {
+			return err
+		}
+	}
 	if err := e.sameAsOpened(c, w.State.Opened()); err != nil { // the first line may have been on the disk alone
 		return err
 	}

@@ -76,19 +76,27 @@ func Merge(ctx context.Context, s store.Store, dir string) (*Merged, error) {
 // add reads one bundle: all of one that M have signed, of another its lines alone. Finals that are
 // not enough are gathered by the ceremony's own command.
 func (m *Merged) add(dir string) error {
-	r, err := transcript.Verify(dir)
+	r, bad := transcript.Verify(dir)
 	k := kept{entries: map[string][]byte{}}
 	var entries []transcript.Entry
-	if signed := err == nil || errors.Is(err, transcript.ErrIncomplete) && r.Outcome != ""; signed &&
+	var err error
+	if signed := bad == nil || errors.Is(bad, transcript.ErrIncomplete) && r.Outcome != ""; signed &&
 		r.Signed() >= r.Roster.M {
 		k.ceremony, err = Recorded(r)
 		entries = r.Bundle.Entries()
 	} else {
 		var s transcript.State
-		s, entries, err = transcript.Unfinished(dir)
+		var finished bool
+		s, entries, finished, err = transcript.Unfinished(dir)
+		if err == nil && finished && !errors.Is(bad, transcript.ErrIncomplete) {
+			err = bad // nothing is repaired there any more
+		}
+		if s.Opened() == nil {
+			return err
+		}
 		k.ceremony = recorded(filepath.Base(dir), s.Opened())
 	}
-	if err != nil || len(entries) == 0 {
+	if err != nil {
 		return err
 	}
 	seq := k.ceremony.Seq
@@ -153,7 +161,7 @@ func (m *Merged) agree(ctx context.Context) error {
 }
 
 // leaveFinals leaves to the last ceremony's own command what the store lacks of its end alone: that
-// gives back each final which is signed.
+// gives back each final which is signed. One that is finished in the store has no such command.
 func (m *Merged) leaveFinals(ctx context.Context) error {
 	if len(m.bundles) == 0 {
 		return nil
@@ -164,14 +172,35 @@ func (m *Merged) leaveFinals(ctx context.Context) error {
 		return err
 	}
 	lacks := k.without(stored)
-	if !slices.ContainsFunc(lacks, isLine) {
-		for _, e := range lacks {
-			delete(k.entries, e.Name)
-		}
-		k.ceremony.Outcome, k.ceremony.Head, k.ceremony.Final = "", "", ""
-		m.bundles[k.ceremony.Seq] = k
+	if slices.ContainsFunc(lacks, isLine) {
+		return nil
 	}
-	return nil
+	all, err := m.Store.Ceremonies(ctx)
+	for _, c := range all {
+		if c.Seq != k.ceremony.Seq {
+			continue
+		}
+		if done, err := Finished(ctx, m.Store, c); err != nil || done {
+			return err
+		}
+	}
+	for _, e := range lacks {
+		delete(k.entries, e.Name)
+	}
+	k.ceremony.Outcome, k.ceremony.Head, k.ceremony.Final = "", "", ""
+	m.bundles[k.ceremony.Seq] = k
+	return err
+}
+
+// Lost reports whether the store lacks lines of a ceremony, or does not know it.
+func (m *Merged) Lost(ctx context.Context, ceremony int) (lines, whole bool, err error) {
+	all, err := m.Lacking(ctx)
+	for _, l := range all {
+		if l.Ceremony.Seq == ceremony {
+			return slices.ContainsFunc(l.Entries, isLine), l.Whole, err
+		}
+	}
+	return false, false, err
 }
 
 func isLine(e store.Entry) bool {

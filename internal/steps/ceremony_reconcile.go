@@ -66,10 +66,16 @@ func Restored(ctx context.Context, parts engine.Parts) (engine.Parts, Ceremony, 
 	}
 	c := Reconcile()
 	last, open, err := m.Unfinished(ctx)
+	if err != nil {
+		return parts, c, err
+	}
 	if own, ok := Named(last.Kind); open && ok {
 		c = own
 	}
-	parts.Store, parts.Restored = m, true
+	if open {
+		parts.Restored, _, err = m.Lost(ctx, last.Seq)
+	}
+	parts.Store = m
 	return parts, c, err
 }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -90,15 +89,12 @@ func rebuild() Step {
 	}
 }
 
-// approvedLost is what is lost. It refuses anything that the ceremony did not open with.
+// approvedLost is what is lost of that which the ceremony opened with. What was lost since is the
+// next one's.
 func approvedLost(ctx context.Context, m *history.Merged, f Facts) ([]string, error) {
 	gone, err := lost(ctx, m)
-	for _, what := range gone {
-		if err == nil && !slices.Contains(strings.Fields(f[transcript.FactRebuild]), what) {
-			err = fmt.Errorf("the store lost %s since: %w", what, engine.ErrPlanMoved)
-		}
-	}
-	return gone, err
+	approved := strings.Fields(f[transcript.FactRebuild])
+	return slices.DeleteFunc(gone, func(what string) bool { return !slices.Contains(approved, what) }), err
 }
 
 // rebuilt looks whether nothing is lost, and opens the canaries of the versions that were.

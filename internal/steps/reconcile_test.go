@@ -18,6 +18,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
+	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
 )
 
 // copied makes a copy of the store, as a backup does.
@@ -298,14 +299,14 @@ func TestReconcileLostSince(t *testing.T) {
 		}
 		return room.Unattended.Consent(ctx, q)
 	}
-	if err := r.reconcile(room); !errors.Is(err, engine.ErrPlanMoved) {
+	if err := r.reconcile(room); !errors.Is(err, engine.ErrPlanMoved) { // version 2 was in the plan
 		t.Errorf("got %v", err)
 	}
-	if keks, err := r.site().Store.KEKs(t.Context()); err != nil || len(keks) != 1 {
-		t.Errorf("%d versions, %v", len(keks), err)
-	}
-	if err := engine.Abort(t.Context(), *r.site(), nobody(r.parts), steps.All()); err != nil {
+	if err := r.reconcile(nobody(r.parts)); err != nil {
 		t.Fatal(err)
+	}
+	if keks, err := r.site().Store.KEKs(t.Context()); err != nil || len(keks) != 2 || keks[1].Version != 3 {
+		t.Errorf("%v, %v", keks, err)
 	}
 	if err := r.reconcile(nobody(r.parts)); err != nil {
 		t.Fatal(err)
@@ -396,4 +397,133 @@ func (c cuttingFinals) AppendEntry(ctx context.Context, e store.Entry) error {
 		return errors.New("the store is gone")
 	}
 	return c.Store.AppendEntry(ctx, e)
+}
+
+// TestReconcileForged: a ceremony waits for signatures. Somebody writes that it did everything, and
+// its end, into the store, or on the disk and in what it remembers. Nobody is asked to sign that:
+// the key was never made.
+func TestReconcileForged(t *testing.T) {
+	t.Parallel()
+	for _, onDisk := range []bool{false, true} {
+		r := newRunning(t, 3)
+		s := r.site()
+		s.Store = cutting{s.Store, `"kind":"begun","step":"generate"`}
+		if err := engine.Run(t.Context(), *s, nobody(r.parts), steps.Generate(2)); err == nil {
+			t.Fatal("the store was not gone")
+		}
+		from := r.copied()
+		pen := transcripttest.TakeUp(t, stored{planter{r.site().Store}}, "")
+		sum := strings.Repeat("0", 64)
+		pen.Add(transcript.Begun, "generate", nil)
+		pen.Add(transcript.Done, "generate", transcript.Facts{transcript.FactLabel: "kek"})
+		pen.Add(transcript.Begun, "canary", nil)
+		pen.Add(transcript.Done, "canary", transcript.Facts{transcript.FactCanary(2): sum})
+		pen.Add(transcript.Closed, "", transcript.Facts{transcript.FactOutcome: transcript.OutcomeDone})
+		if onDisk {
+			entries, err := (stored{planter{r.site().Store}}).Entries(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var log, heads []byte
+			for _, e := range entries {
+				log, heads = append(log, e.Data...), append(heads, transcript.Digest(e.Data)+"\n"...)
+			}
+			dir := bundles(t, r.parts, transcript.KindGenerate)[0]
+			err = errors.Join(os.WriteFile(filepath.Join(dir, "events.jsonl"), log, 0o600),
+				os.WriteFile(filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".answered"), heads, 0o600))
+			if err != nil {
+				t.Fatal(err)
+			}
+			restore(t, r.parts, from)
+		}
+		room := r.nobodySigns()
+		if err := r.reconcile(room); err == nil {
+			t.Error("it ended well")
+		}
+	}
+}
+
+// TestReconcileThirdFinal: the store is restored from a copy that lacks the third final of a
+// ceremony which two ended.
+func TestReconcileThirdFinal(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	if err := r.rotate(nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	change(t, r.parts, "DELETE FROM kek_events WHERE ceremony = 2 AND name LIKE 'final.carol%'")
+	if err := r.reconcile(nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	r.whole()
+}
+
+// TestReconcileFirstLine: the number is taken and the first line on the disk when the store dies;
+// the copy that it is restored from knows neither.
+func TestReconcileFirstLine(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	older := r.copied()
+	s := r.site()
+	s.Store = cutting{s.Store, `"kind":"opened"`}
+	if err := engine.Run(t.Context(), *s, nobody(r.parts), steps.Generate(2)); err == nil {
+		t.Fatal("the store was not gone")
+	}
+	restore(t, r.parts, older)
+	if err := r.reconcile(nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	r.whole()
+}
+
+// TestReconcileRebuildBegun: a rebuild is begun, and the store is restored again from a copy that
+// lacks more. It makes what was approved; the next one makes the rest.
+func TestReconcileRebuildBegun(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	for v := kek.Version(2); v <= 3; v++ {
+		if err := engine.Run(t.Context(), *r.site(), nobody(r.parts), steps.Generate(v)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(t, r.parts, "DELETE FROM kek_versions WHERE id = 3")
+	s := r.site()
+	s.Store = noVersions{s.Store}
+	parts, c, err := steps.Restored(t.Context(), *s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.Run(t.Context(), parts, nobody(r.parts), c); err == nil {
+		t.Fatal("the store was not gone")
+	}
+	change(t, r.parts, "DELETE FROM kek_versions WHERE id > 1")
+	for range 2 {
+		if err := r.reconcile(nobody(r.parts)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.whole()
+}
+
+// noVersions is a store that is gone when a version is to be entered.
+type noVersions struct{ store.Store }
+
+func (noVersions) InsertKEK(context.Context, store.KEK) error { return errors.New("the store is gone") }
+
+// TestReconcileBadBundle: a file of a finished bundle is torn. It is named.
+func TestReconcileBadBundle(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	older := r.copied()
+	if err := r.rotate(nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	restore(t, r.parts, older)
+	path := filepath.Join(bundles(t, r.parts, transcript.KindRotate)[0], "final.carol.txt")
+	if err := os.Truncate(path, 100); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.reconcile(r.nobodySigns()); err == nil || !strings.Contains(err.Error(), "final.carol.txt") {
+		t.Errorf("got %v", err)
+	}
 }

@@ -37,37 +37,48 @@ func whole(data []byte) (lines [][]byte) {
 
 // Unfinished reads the log of a bundle whose end M have not signed: what it comes to, and its
 // lines as a fence has them, without one that the fence may never have accepted. What a crash left
-// beside the log is not looked at. A directory without a line has no log: nil.
-func Unfinished(dir string) (s State, lines []Entry, err error) {
+// beside the log is not looked at. A directory without a line has no log: nil. Of a first line that
+// may not have been accepted the state is returned, and no line. A bundle that was finished, so
+// that nothing says what was accepted, is refused: finished.
+func Unfinished(dir string) (s State, lines []Entry, finished bool, err error) {
 	b, err := ReadBundle(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil, nil
+		return s, nil, false, nil
 	}
 	if err != nil {
-		return s, nil, err
+		return s, nil, false, err
 	}
 	all := whole(b.files[logFile])
 	n := max(len(all)-1, 0) // without a record, each line but the last
 	data, err := file.Read(answeredPath(dir), file.Rules{Max: maxBundle})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		events, _ := ParseLog(bytes.Join(all, nil))
+		finished = len(events) > 0 && events[len(events)-1].Kind == Closed
 	case err != nil:
-		return s, nil, err
+		return s, nil, false, err
 	default:
 		a := &answered{heads: headsOf(data)}
 		n = min(len(a.heads), len(all))
-		if err := a.check(all); err != nil {
-			return s, nil, ErrForked
+		if err := a.check(all[:n]); err != nil {
+			return s, nil, false, ErrForked
 		}
 	}
-	events, err := ParseLog(bytes.Join(all[:n], nil))
-	if err == nil && n > 0 {
-		s, err = StateOf(events)
+	if s, err = stateOf(all[:min(max(n, 1), len(all))]); err != nil {
+		return s, nil, false, err
 	}
 	for i, line := range all[:n] {
 		lines = append(lines, Entry{EntryName(i), line})
 	}
-	return s, lines, err
+	return s, lines, finished, nil
+}
+
+func stateOf(lines [][]byte) (State, error) {
+	events, err := ParseLog(bytes.Join(lines, nil))
+	if err != nil || len(events) == 0 {
+		return State{}, err
+	}
+	return StateOf(events)
 }
 
 // HasLine reports whether a directory holds a log with a line: else a ceremony ended between its

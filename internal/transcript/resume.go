@@ -151,8 +151,32 @@ func (w *Writer) copy(lines []byte) error {
 	if err := file.Replace(w.copied(), nil); err != nil { // also over one that says they were looked at
 		return err
 	}
+	if err := os.Remove(w.restored()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	_, err := file.Append(w.log, lines)
 	return err
+}
+
+// Restore says that the fence lost lines of this log, and got them back from the disk: nobody
+// else vouches for them, so they are in doubt like lines that were copied. It says nothing of a
+// log with lines that were copied: what the fence alone had may be anybody's.
+func (w *Writer) Restore() error {
+	if w.Copied {
+		return nil
+	}
+	for _, path := range []string{w.copied(), w.restored()} {
+		if err := file.Replace(path, nil); err != nil {
+			return err
+		}
+	}
+	w.Copied, w.Doubtful, w.Restored = true, true, true
+	return nil
+}
+
+// restored is the path of the file that says so.
+func (w *Writer) restored() string {
+	return filepath.Join(filepath.Dir(w.Dir), "."+filepath.Base(w.Dir)+".restored")
 }
 
 // wasCopied reads whether this run or an earlier one copied lines, also when the store has
@@ -163,6 +187,9 @@ func (w *Writer) wasCopied() error {
 		return nil
 	}
 	w.Copied, w.Doubtful = true, string(data) != looked
+	if _, err := os.Lstat(w.restored()); err == nil {
+		w.Restored = true
+	}
 	return err
 }
 

@@ -35,6 +35,9 @@ type Writer struct {
 	// console wrote them, or anyone who can write to the store. It stays so over runs
 	// until Finish. Doubtful says that nobody looked at what they say since: until Believe.
 	Copied, Doubtful bool
+	// Restored says that the fence lost lines of this log and has them from this console's
+	// disk, and that none was copied from it.
+	Restored bool
 
 	log      *os.File
 	answered *answered // what the fence accepted
@@ -231,7 +234,7 @@ func (w *Writer) Head() string { return w.prev }
 
 // Finish takes away what only an unfinished ceremony needs: its end is signed.
 func (w *Writer) Finish() error {
-	for _, path := range []string{answeredPath(w.Dir), w.copied()} {
+	for _, path := range []string{answeredPath(w.Dir), w.copied(), w.restored()} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
