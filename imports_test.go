@@ -125,8 +125,8 @@ func forbidden(from, to string) string {
 		return "provider and store do not know each other"
 	case in(to, "github.com/miekg/pkcs11") && from != "internal/provider/pkcs11":
 		return "only provider/pkcs11"
-	case in(to, "go.mongodb.org/mongo-driver") && !in(from, "internal/store/mongo"):
-		return "only store/mongo"
+	case in(to, "go.mongodb.org/mongo-driver") && !among(from, "internal/store/mongo", "examples"):
+		return "only store/mongo, and an application"
 	case in(to, "github.com/charmbracelet") && !in(from, "internal/tui"):
 		return "only tui"
 	case in(to, "internal/tui") && !among(from, "internal/tui", "cmd"):

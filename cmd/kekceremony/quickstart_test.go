@@ -9,11 +9,12 @@ import (
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
 )
 
 var blocks = regexp.MustCompile("(?ms)^```sh( \\w+)?\n(.*?)^```$")
 
-// TestQuickstart runs every line of docs/quickstart.md, with each provider.
+// TestQuickstart runs every line of docs/quickstart.md, with each provider and each database.
 func TestQuickstart(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/quickstart.md")
@@ -22,18 +23,20 @@ func TestQuickstart(t *testing.T) {
 	}
 	pkcs11test.Module(t)
 	pkcs11test.Need(t, "curl")
-	for _, provider := range []string{"env", "pkcs11"} {
-		t.Run(provider, func(t *testing.T) {
+	mongo := mongotest.Start(t)
+	for _, c := range [][2]string{{"env", "sqlite"}, {"pkcs11", "mongodb"}} {
+		provider, database := c[0], c[1]
+		t.Run(provider+" "+database, func(t *testing.T) {
 			t.Parallel()
 			script := "set -e -o pipefail\n"
 			for _, block := range blocks.FindAllStringSubmatch(string(page), -1) {
-				if only := strings.TrimSpace(block[1]); only == "" || only == provider {
+				if only := strings.TrimSpace(block[1]); only == "" || only == provider || only == database {
 					script += block[2]
 				}
 			}
 			cmd := exec.Command("bash", "-c", script)
 			cmd.Dir = "../.."
-			cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+			cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir(), "MONGO="+mongo.Absent(t))
 			var errs bytes.Buffer
 			cmd.Stderr = &errs
 			out, err := cmd.Output()

@@ -7,7 +7,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -17,13 +16,11 @@ import (
 	"net"
 	"net/http"
 	"os/signal"
-	"strings"
 	"syscall"
-
-	_ "github.com/mattn/go-sqlite3"
 
 	"github.com/certautopilot/kekceremony/keyring"
 	_ "github.com/certautopilot/kekceremony/keyring/env"
+	_ "github.com/certautopilot/kekceremony/keyring/mongo"
 	_ "github.com/certautopilot/kekceremony/keyring/pkcs11"
 	_ "github.com/certautopilot/kekceremony/keyring/sqlite"
 )
@@ -32,44 +29,37 @@ const place = "notes.body"
 
 // notes is the service.
 type notes struct {
-	db   *sql.DB
+	records
 	ring *keyring.Ring
 }
 
 func main() {
 	config := flag.String("config", "", "kekceremony's configuration")
-	database := flag.String("db", "", "path of the SQLite database")
+	database := flag.String("db", "", "path of a SQLite database, or mongodb://HOST/DATABASE")
+	create := flag.Bool("create", false, "make the table, or the collection, and end: before kekceremony install")
 	listen := flag.String("listen", "127.0.0.1:0", "address")
 	flag.Parse()
 	if err := keyring.Harden(); err != nil {
 		log.Fatal(err)
 	}
-	if err := serve(*config, *database, *listen); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	db, err := openRecords(ctx, *database)
+	if err == nil && !*create {
+		err = serve(ctx, *config, *listen, db)
+	}
+	if err != nil {
 		log.Fatal(err)
 	}
 }
 
-func serve(config, database, listen string) (err error) {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
+func serve(ctx context.Context, config, listen string, db records) (err error) {
 	report := func(line string) { log.Print(line) }
 	ring, err := keyring.Open(ctx, keyring.Config{File: config, Role: "notes", Report: report})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, ring.Close(context.Background())) }()
-	db, err := sql.Open("sqlite3", "file:"+database+"?_busy_timeout=10000&_journal_mode=WAL")
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	names, _ := keyring.Envelope{}.Columns("body")
-	_, err = db.ExecContext(ctx, fmt.Sprintf("CREATE TABLE IF NOT EXISTS notes "+
-		"(id TEXT PRIMARY KEY, kek_version INTEGER, %s BLOB, %s BLOB, %s BLOB, %s INTEGER, %s TEXT)",
-		names[0], names[1], names[2], names[3], names[4]))
-	if err != nil {
-		return err
-	}
 	n := notes{db, ring}
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /notes/{id}", n.put)
@@ -100,10 +90,7 @@ func (n notes) put(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	names, values := e.Columns("body")
-	_, err = n.db.ExecContext(r.Context(), "INSERT OR REPLACE INTO notes (id, kek_version, "+strings.Join(names, ", ")+
-		") VALUES (?, ?, ?, ?, ?, ?, ?)", append([]any{id, e.KEKVersion}, values...)...)
-	if err != nil {
+	if err := n.write(r.Context(), id, e); err != nil {
 		fail(w, err)
 		return
 	}
@@ -112,11 +99,8 @@ func (n notes) put(w http.ResponseWriter, r *http.Request) {
 
 func (n notes) get(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	var e keyring.Envelope
-	names, into := e.Scan("body")
-	query := "SELECT " + strings.Join(names, ", ") + " FROM notes WHERE id = ?"
-	err := n.db.QueryRowContext(r.Context(), query, id).Scan(into...)
-	if errors.Is(err, sql.ErrNoRows) {
+	e, err := n.read(r.Context(), id)
+	if errors.Is(err, errNone) {
 		http.NotFound(w, r)
 		return
 	}
