@@ -55,7 +55,8 @@ func (e *engine) core(ctx context.Context) ([]byte, error) {
 	}
 	switch {
 	case e.log.Restored:
-		e.warn("the store lost lines of this ceremony, and has them from this console's disk")
+		e.warn("the store lacked lines of this ceremony that this console's disk has: it lost them, or somebody " +
+			"wrote them here; read them before you sign")
 	case e.log.Copied:
 		e.warn(copiedLines)
 	}

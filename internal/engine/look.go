@@ -122,7 +122,13 @@ func (e *engine) leftSince() error {
 // more. A key is not looked at: nobody attends with a token to abort.
 func (e *engine) lookAtDone(ctx context.Context) error {
 	for _, s := range e.Steps(e.log.State.Opened()) {
-		if s.Act == nil || s.Act.Fresh || !e.log.State.Done(s.Name) {
+		if s.Act == nil || !e.log.State.Done(s.Name) {
+			continue
+		}
+		if s.Act.Fresh {
+			if e.log.Copied {
+				e.warn("the log says that " + s.Name + " was done, and nobody looks at the key")
+			}
 			continue
 		}
 		state, _, err := s.Act.State(ctx, e.site, e.facts())

@@ -33,6 +33,11 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, lock store.Lock) 
 		}
 	}
 	e.site.Seq = c.Seq
+	if e.site.Restored {
+		if err := transcript.Restore(dir); err != nil {
+			return err
+		}
+	}
 	w, cut, err := transcript.Resume(ctx, dir, e.site.History.Final, fence, time.Now)
 	if transcript.IsBroken(err) { // anyone who can write to the store can write lines
 		return fmt.Errorf("ceremony %d: %w: %w", c.Seq, history.ErrHistory, err)
@@ -41,11 +46,6 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, lock store.Lock) 
 		return err
 	}
 	e.log, e.found = w, len(w.Events)
-	if e.site.Restored {
-		if err := w.Restore(); err != nil {
-			return err
-		}
-	}
 	if err := e.sameAsOpened(c, w.State.Opened()); err != nil { // the first line may have been on the disk alone
 		return err
 	}

@@ -404,7 +404,8 @@ func (c cuttingFinals) AppendEntry(ctx context.Context, e store.Entry) error {
 // the key was never made.
 func TestReconcileForged(t *testing.T) {
 	t.Parallel()
-	for _, onDisk := range []bool{false, true} {
+	for _, how := range []string{"in the store", "on the disk", "on the disk, as looked at, and the token is away"} {
+		onDisk, away := how != "in the store", strings.HasSuffix(how, "away")
 		r := newRunning(t, 3)
 		s := r.site()
 		s.Store = cutting{s.Store, `"kind":"begun","step":"generate"`}
@@ -431,14 +432,26 @@ func TestReconcileForged(t *testing.T) {
 			dir := bundles(t, r.parts, transcript.KindGenerate)[0]
 			err = errors.Join(os.WriteFile(filepath.Join(dir, "events.jsonl"), log, 0o600),
 				os.WriteFile(filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".answered"), heads, 0o600))
+			if away {
+				err = errors.Join(err, os.WriteFile(filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".copied"),
+					[]byte("looked at\n"), 0o600))
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
 			restore(t, r.parts, from)
 		}
-		room := r.nobodySigns()
-		if err := r.reconcile(room); err == nil {
-			t.Error("it ended well")
+		parts, c, err := steps.Restored(t.Context(), *r.site())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if away {
+			parts.OpenProvider = func(context.Context, func(map[string]string) error) (provider.Provider, error) {
+				return nil, provider.ErrNoToken
+			}
+		}
+		if err := engine.Run(t.Context(), parts, r.nobodySigns(), c); err == nil {
+			t.Errorf("%s: it ended well", how)
 		}
 	}
 }

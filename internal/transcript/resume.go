@@ -158,19 +158,20 @@ func (w *Writer) copy(lines []byte) error {
 	return err
 }
 
-// Restore says that the fence lost lines of this log, and got them back from the disk: nobody
-// else vouches for them, so they are in doubt like lines that were copied. It says nothing of a
-// log with lines that were copied: what the fence alone had may be anybody's.
-func (w *Writer) Restore() error {
-	if w.Copied {
-		return nil
+// Restore says, before Resume, that the fence lost lines of the log of a bundle, and is about to
+// get them back from the disk: nobody else vouches for them, so they are in doubt like lines that
+// were copied. It says nothing of a log with copied lines at which nobody looked: what the fence
+// alone had may be anybody's.
+func Restore(dir string) error {
+	w := &Writer{Dir: dir}
+	if err := w.wasCopied(); err != nil || w.Doubtful {
+		return err
 	}
-	for _, path := range []string{w.copied(), w.restored()} {
+	for _, path := range []string{w.restored(), w.copied()} { // the first says nothing without the second
 		if err := file.Replace(path, nil); err != nil {
 			return err
 		}
 	}
-	w.Copied, w.Doubtful, w.Restored = true, true, true
 	return nil
 }
 
