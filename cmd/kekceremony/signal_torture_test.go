@@ -13,12 +13,12 @@ import (
 // stopWriters stops while the writers are waited for: they are held up, for by themselves
 // they may be there before the page is.
 func stopWriters(p *pane, parts rehearsal.Parts) {
-	agents := "^kekceremony agent .*" + parts.Dir
-	pkcs11test.Run(p.t, "pkill", "-STOP", "-f", agents)
+	applications := "^kekceremony application .*" + parts.Dir
+	pkcs11test.Run(p.t, "pkill", "-STOP", "-f", applications)
 	p.goOn(parts, regexp.MustCompile(`of \d+  acknowledge`))
 	p.tmux("send-keys", "C-c")
 	p.until("Stop here?")
-	pkcs11test.Run(p.t, "pkill", "-CONT", "-f", agents)
+	pkcs11test.Run(p.t, "pkill", "-CONT", "-f", applications)
 	p.tmux("send-keys", "y")
 }
 
