@@ -52,6 +52,15 @@ func readOn(ctx context.Context, path string, cfg config.Config) error {
 	}
 	defer db.Close()
 	ring, err := keyring.Open(ctx, keyring.Config{File: path, Role: rehearsal.Role, Report: report})
+	// SoftHSM2 fails now and then where several processes open one token directory at once.
+	for tries := 1; err != nil && tries < 20 && !hopeless(err) && ctx.Err() == nil; tries++ {
+		report(err.Error())
+		select {
+		case <-ctx.Done():
+		case <-time.After(cfg.Fleet.Heartbeat):
+		}
+		ring, err = keyring.Open(ctx, keyring.Config{File: path, Role: rehearsal.Role, Report: report})
+	}
 	if err != nil {
 		return err
 	}
