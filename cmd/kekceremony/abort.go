@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
-	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/steps"
 )
 
@@ -17,9 +16,7 @@ func abortCommand(o *options) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			abort := func(ctx context.Context, parts engine.Parts, room engine.Room) error {
-				if err := withBundles(ctx, &parts); err != nil {
-					return err
-				}
+				withBundles(ctx, &parts)
 				return engine.Abort(ctx, parts, room, steps.All())
 			}
 			return perform(cmd.Context(), o, ceremony{kind: "abort", run: abort})
@@ -29,18 +26,9 @@ func abortCommand(o *options) *cobra.Command {
 
 // withBundles has an abort see what the bundle of the last ceremony has and the store lost. Where
 // the store lost nothing of that one, it is left alone.
-func withBundles(ctx context.Context, parts *engine.Parts) error {
-	m, err := history.Merge(ctx, parts.Store, parts.Bundles)
-	if err != nil {
-		return nil // whatever it is, the abort finds it as well
+func withBundles(ctx context.Context, parts *engine.Parts) {
+	over, _, err := steps.Restored(ctx, *parts)
+	if err == nil && over.Restored { // whatever the error is, the abort finds it as well
+		*parts = over
 	}
-	last, open, err := m.Unfinished(ctx)
-	if err != nil || !open {
-		return err
-	}
-	lines, whole, err := m.Lost(ctx, last.Seq)
-	if lines || whole {
-		parts.Store, parts.Restored = m, lines
-	}
-	return err
 }

@@ -97,6 +97,8 @@ var outcomes = []outcome{
 	{store.ErrLockDiffers, exitRefused, "no token was touched; correct the configuration"},
 	{engine.ErrPlanted, exitRefused, "find out who made it before anything else; this run changed nothing"},
 	{steps.ErrDoubtfulKey, exitRefused, "do not use this key; find out who made it"},
+	{steps.ErrLostKey, exitRefused,
+		"use the token or the secrets file that has this key, then run the same command; this run changed nothing"},
 	{steps.ErrCanary, exitRefused, "store and token disagree with the transcript; this run changed no key"},
 	{steps.ErrClock, exitAgain, "set the clock of the store's server; the same command verifies the fleet again"},
 	{steps.ErrFellSilent, exitAgain,

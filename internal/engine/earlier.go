@@ -8,8 +8,8 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// earlier lists what was answered in earlier runs and not asked again in this one. Whoever signs
-// the end sees it: the log alone cannot tell an answer from one that somebody wrote into both
+// earlier lists what was answered in earlier runs and not asked again in this one. Those who
+// sign the end see it: the log alone cannot tell an answer from one that somebody wrote into both
 // the store and this console's disk while nobody looked.
 func (e *engine) earlier() (said []signing.Said) {
 	answers := map[string]Facts{}

@@ -103,7 +103,7 @@ func (e *engine) stillDone(ctx context.Context, s Step) error {
 
 // lostWithStore reports whether an act may be undone because the store went back since, which
 // people are there to judge: what a rotation or a reconciliation does again, or the canary of a
-// key, which a reconciliation makes anew.
+// key, which a reconciliation makes again.
 func (e *engine) lostWithStore(s Step) bool {
 	return e.log.Restored && !e.room.Alone() && (!s.Act.Fresh || s.Name == transcript.ActCanary)
 }

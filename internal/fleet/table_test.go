@@ -78,3 +78,28 @@ func TestClockBack(t *testing.T) {
 		t.Errorf("it reported again with a proof: %s", why)
 	}
 }
+
+// TestLongLease: a process that relies on what it saw for longer than anybody waits for it is not
+// ready, whatever it proves.
+func TestLongLease(t *testing.T) {
+	ctx := t.Context()
+	db, err := sqlite.Create(ctx, filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	rule := fleet.Rule{Chain: "c", Target: 2, Canary: []byte("the canary"), Live: 4 * time.Second}
+	for lease, want := range map[time.Duration]string{
+		4 * time.Second: "", 5 * time.Second: "without version 2: host/app/1/1",
+	} {
+		b := store.Heartbeat{Process: "host/app/1/1", Role: "app", Number: 1, Lease: lease}
+		b.Proofs = map[kek.Version]string{2: fleet.Proof(rule.Canary, rule.Chain, 2, b)}
+		if err := db.Heartbeat(ctx, b); err != nil {
+			t.Fatal(err)
+		}
+		table, err := fleet.Look(ctx, db, rule)
+		if err != nil || table.Lacking() != want {
+			t.Errorf("lease %s: %q, %v", lease, table.Lacking(), err)
+		}
+	}
+}

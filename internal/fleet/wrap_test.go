@@ -228,3 +228,26 @@ func TestCounted(t *testing.T) {
 		t.Errorf("%d, %v", total, err)
 	}
 }
+
+// TestOlderPointer: a server that is behind shows the pointer as it was before. It is not followed,
+// unless the store says so again: it went back.
+func TestOlderPointer(t *testing.T) {
+	t.Parallel()
+	m, _, db := member(t)
+	first, second := store.Active{Version: 1, Epoch: 1}, store.Active{Version: 2, Epoch: 2}
+	if err := db.MoveActive(t.Context(), first, second); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.MoveActive(t.Context(), second, first); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Look(t.Context()); err == nil || m.View().Active != second {
+		t.Errorf("it follows %+v, %v", m.View().Active, err)
+	}
+	if err := m.Look(t.Context()); err != nil || m.View().Active != first {
+		t.Errorf("it follows %+v, %v", m.View().Active, err)
+	}
+}

@@ -26,7 +26,6 @@ var ErrFork = errors.New("the store and the bundles tell two histories")
 type Merged struct {
 	store.Store
 	Versions Versions // that the closed ceremonies made
-	Final    string   // digest of the last final.txt
 
 	bundles map[int]kept
 	whole   map[int]bool // what the store was given by this run
@@ -69,7 +68,7 @@ func Merge(ctx context.Context, s store.Store, dir string) (*Merged, error) {
 		return nil, err
 	}
 	h, err := Read(ctx, m, closed)
-	m.Versions, m.Final = h.Versions(), h.Final
+	m.Versions = h.Versions()
 	return m, err
 }
 
@@ -193,14 +192,11 @@ func (m *Merged) leaveFinals(ctx context.Context) error {
 }
 
 // Lost reports whether the store lacks lines of a ceremony, or does not know it.
-func (m *Merged) Lost(ctx context.Context, ceremony int) (lines, whole bool, err error) {
+func (m *Merged) Lost(ctx context.Context, ceremony int) (bool, error) {
 	all, err := m.Lacking(ctx)
-	for _, l := range all {
-		if l.Ceremony.Seq == ceremony {
-			return slices.ContainsFunc(l.Entries, isLine), l.Whole, err
-		}
-	}
-	return false, false, err
+	return slices.ContainsFunc(all, func(l Lacking) bool {
+		return l.Ceremony.Seq == ceremony && (l.Whole || slices.ContainsFunc(l.Entries, isLine))
+	}), err
 }
 
 func isLine(e store.Entry) bool {

@@ -73,7 +73,7 @@ func Restored(ctx context.Context, parts engine.Parts) (engine.Parts, Ceremony, 
 		c = own
 	}
 	if open {
-		parts.Restored, _, err = m.Lost(ctx, last.Seq)
+		parts.Restored, err = m.Lost(ctx, last.Seq)
 	}
 	parts.Store = m
 	return parts, c, err
@@ -112,9 +112,9 @@ func openReconcile(ctx context.Context, s *Site, _ store.Lock) (Facts, error) {
 		return nil, fmt.Errorf("the store lacks nothing that the bundles have: %w", engine.ErrNothingDue)
 	}
 	_, active, err := standing(ctx, m)
-	facts := Facts{transcript.FactActive: active.String(), transcript.FactRebuild: strings.Join(gone, " ")}
-	if len(gone) == 0 {
-		delete(facts, transcript.FactRebuild)
+	facts := Facts{transcript.FactActive: active.String()}
+	if len(gone) > 0 {
+		facts[transcript.FactRebuild] = strings.Join(gone, " ")
 	}
 	return facts, err
 }

@@ -13,6 +13,7 @@ var (
 	ErrStoreUsed    = errors.New("this store is not empty")
 	ErrTokenUsed    = errors.New("the provider already holds a key with a kekceremony label")
 	ErrDoubtfulKey  = errors.New("the key may have been outside the token")
+	ErrLostKey      = errors.New("the provider has no key of a version whose row the store lost")
 	ErrCanary       = errors.New("the canary is not the one in the transcript")
 	ErrPins         = engine.Unreached("the module, token or IV mode differs from the last ceremony")
 	ErrOtherToken   = engine.Unreached("the token, module or IV mode differs from the one this run began with")

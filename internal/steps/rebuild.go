@@ -160,10 +160,10 @@ func checkLost(ctx context.Context, s *Site, f Facts) error {
 		}
 		state, _, err := keyState(ctx, s, v)
 		if err == nil && state != Done {
-			err = provider.ErrNoKey
+			err = ErrLostKey
 		}
 		if err != nil {
-			return fmt.Errorf("version %d, whose row the store lost: %w", v, err)
+			return fmt.Errorf("version %d: %w", v, err)
 		}
 	}
 	return nil

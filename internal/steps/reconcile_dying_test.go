@@ -69,9 +69,7 @@ func (d dying) MoveActive(ctx context.Context, from, to store.Active) error {
 func TestReconcileDying(t *testing.T) {
 	t.Parallel()
 	r := newRunning(t, 3)
-	if err := engine.Run(t.Context(), *r.site(), nobody(r.parts), steps.Generate(2)); err != nil {
-		t.Fatal(err)
-	}
+	r.generate(2)
 	lose(t, r.parts)
 	step := 1
 	if *seeds <= 10 {

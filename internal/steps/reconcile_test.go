@@ -29,6 +29,14 @@ func (r running) copied() string {
 	return path
 }
 
+// generate makes a version.
+func (r running) generate(v kek.Version) {
+	r.t.Helper()
+	if err := engine.Run(r.t.Context(), *r.site(), nobody(r.parts), steps.Generate(v)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // lose takes everything of ours out of the store but heartbeats.
 func lose(t *testing.T, parts rehearsal.Parts) {
 	t.Helper()
@@ -264,9 +272,7 @@ func TestReconcileTwice(t *testing.T) {
 	t.Parallel()
 	r := newRunning(t, 3)
 	before := r.copied()
-	if err := engine.Run(t.Context(), *r.site(), nobody(r.parts), steps.Generate(2)); err != nil {
-		t.Fatal(err)
-	}
+	r.generate(2)
 	after := r.copied()
 	for _, older := range []string{before, after, before} {
 		restore(t, r.parts, older)
@@ -286,11 +292,8 @@ func TestReconcileTwice(t *testing.T) {
 func TestReconcileLostSince(t *testing.T) {
 	t.Parallel()
 	r := newRunning(t, 3)
-	for v := kek.Version(2); v <= 3; v++ {
-		if err := engine.Run(t.Context(), *r.site(), nobody(r.parts), steps.Generate(v)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	r.generate(2)
+	r.generate(3)
 	change(t, r.parts, "DELETE FROM kek_versions WHERE id = 3")
 	room := consenting{Unattended: nobody(r.parts)}
 	room.consent = func(ctx context.Context, q engine.Request) (engine.Consent, error) {
@@ -319,9 +322,7 @@ func TestReconcileLostSince(t *testing.T) {
 func TestReconcileNoKey(t *testing.T) {
 	t.Parallel()
 	r := newRunning(t, 3)
-	if err := engine.Run(t.Context(), *r.site(), nobody(r.parts), steps.Generate(2)); err != nil {
-		t.Fatal(err)
-	}
+	r.generate(2)
 	change(t, r.parts, "DELETE FROM kek_versions WHERE id = 2")
 	path := filepath.Join(r.parts.Dir, "secrets.env")
 	text, err := os.ReadFile(path)
@@ -332,7 +333,7 @@ func TestReconcileNoKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.reconcile(nobody(r.parts)); !errors.Is(err, provider.ErrNoKey) {
+	if err := r.reconcile(nobody(r.parts)); !errors.Is(err, steps.ErrLostKey) {
 		t.Errorf("got %v", err)
 	}
 	if err := engine.Abort(t.Context(), *r.site(), nobody(r.parts), steps.All()); err != nil {
@@ -494,11 +495,8 @@ func TestReconcileFirstLine(t *testing.T) {
 func TestReconcileRebuildBegun(t *testing.T) {
 	t.Parallel()
 	r := newRunning(t, 3)
-	for v := kek.Version(2); v <= 3; v++ {
-		if err := engine.Run(t.Context(), *r.site(), nobody(r.parts), steps.Generate(v)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	r.generate(2)
+	r.generate(3)
 	change(t, r.parts, "DELETE FROM kek_versions WHERE id = 3")
 	s := r.site()
 	s.Store = noVersions{s.Store}

@@ -42,7 +42,7 @@ func takeOver() Step {
 					return NotBegun, nil, fmt.Errorf("versions stand %s, approved %s: %w", text, f[factStands], history.ErrVersions)
 				}
 				facts := Facts{transcript.FactStanding: text, transcript.FactActive: active.String()}
-				return Done, facts, recorded(ctx, m, f, facts)
+				return Done, facts, otherCanaries(ctx, m, f, facts)
 			},
 			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
 				m, err := merged(s)
@@ -58,9 +58,9 @@ func takeOver() Step {
 	}
 }
 
-// recorded adds the digests of canaries that are other ones than the last that a ceremony wrote
+// otherCanaries adds the digests of canaries that are other ones than the last that a ceremony wrote
 // down: a copy of the store may have an earlier one, of the same key.
-func recorded(ctx context.Context, m *history.Merged, f, facts Facts) error {
+func otherCanaries(ctx context.Context, m *history.Merged, f, facts Facts) error {
 	keks, err := m.KEKs(ctx)
 	for _, k := range keks {
 		if made, ok := m.Versions.Made[k.Version]; ok && !rebuilds(f, k.Version) && k.Canary.SHA256 != made.Canary.SHA256 {

@@ -321,7 +321,7 @@ func TestDeviationSignedElsewhere(t *testing.T) {
 	forget(t, r.parts, transcript.KindGenerate)
 	var told string
 	elsewhere := consenting{Unattended: room.Unattended}
-	for later := range 2 { // whoever signs in a later run is told as well
+	for later := range 2 { // those who sign in a later run are told as well
 		told = ""
 		elsewhere.consent = func(ctx context.Context, q engine.Request) (engine.Consent, error) {
 			if told = q.Warning; later == 0 {
@@ -427,7 +427,7 @@ func TestAbortOverUndone(t *testing.T) {
 	change(t, r.parts, "UPDATE kek_active SET version = 1")
 	var told string
 	room := consenting{Unattended: nobody(r.parts)}
-	for later := range 2 { // whoever signs in a later run is told as well
+	for later := range 2 { // those who sign in a later run are told as well
 		told = ""
 		room.consent = func(ctx context.Context, q engine.Request) (engine.Consent, error) {
 			if q.Purpose == quorum.Final {

@@ -35,11 +35,11 @@ func whole(data []byte) (lines [][]byte) {
 	return lines
 }
 
-// Unfinished reads the log of a bundle whose end M have not signed: what it comes to, and its
-// lines as a fence has them, without one that the fence may never have accepted. What a crash left
-// beside the log is not looked at. A directory without a line has no log: nil. Of a first line that
-// may not have been accepted the state is returned, and no line. A bundle that was finished, so
-// that nothing says what was accepted, is refused: finished.
+// Unfinished reads the log of a bundle whose end M have not signed: its state, and the lines that
+// the fence has accepted. What a crash left beside the log is not read. A directory without a line
+// has no log: the zero State. Of a log whose only line may not have been accepted, the state is
+// returned and no line. finished reports a log that is closed and has no record of what was
+// accepted: M have signed it, and nothing repairs it any more.
 func Unfinished(dir string) (s State, lines []Entry, finished bool, err error) {
 	b, err := ReadBundle(dir)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -180,16 +180,16 @@ func newLoad(services []string) *load {
 
 // once writes a note through one service and reads it through another.
 func (l *load) once(services []string, id, text string) {
-	any := func() string { return services[rand.IntN(len(services))] + "/notes/" + id }
+	note := func() string { return services[rand.IntN(len(services))] + "/notes/" + id }
 	l.writes.Add(1)
-	put, err := http.NewRequest(http.MethodPut, any(), bytes.NewReader([]byte(text)))
+	put, err := http.NewRequest(http.MethodPut, note(), bytes.NewReader([]byte(text)))
 	if err == nil {
 		_, err = answer(http.DefaultClient.Do(put))
 	}
 	if err == nil {
 		l.reads.Add(1)
 		var got []byte
-		if got, err = answer(http.Get(any())); err == nil && string(got) != text {
+		if got, err = answer(http.Get(note())); err == nil && string(got) != text {
 			err = fmt.Errorf("note %s is %q, want %q", id, got, text)
 		}
 	}
