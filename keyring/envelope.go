@@ -51,7 +51,7 @@ func columnsOf(field string) []string {
 }
 
 // Seal encrypts plaintext with a new data key, wraps that with the active version, and returns
-// the envelope to store at a place, COLLECTION.FIELD, of the record with an id. The place must
+// the envelope to store at a place, COLLECTION.PATH, of the record with an id. The place must
 // be in the catalogue, else ErrPlace: no rotation would find it. The id must be final, and be
 // given to Open as the same value of the same type: a string, an integer, or bytes such as an
 // ObjectID or a UUID; else ErrID. Envelopes are not bound to place and id yet.

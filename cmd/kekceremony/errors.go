@@ -33,7 +33,7 @@ const (
 	exitRefused    = 3  // refused by a rule; nothing was changed
 	exitBad        = 4  // the transcript is bad
 	exitIncomplete = 5  // the transcript is incomplete
-	exitDue        = 6  // something is due (status --check, verify, transcript verify --store)
+	exitDue        = 6  // something is due (status --check, verify, transcript verify --store, catalogue suggest)
 	exitAgain      = 75 // people or parts are missing, or it was interrupted: run it again
 )
 
@@ -52,6 +52,9 @@ func (e *badTranscript) Unwrap() error { return e.err }
 // errDue is what a command that looks ends with while something is due.
 var errDue = errors.New("something is due")
 
+// errLacking is what catalogue suggest ends with.
+var errLacking = errors.New("the catalogue lacks them")
+
 // childError is a command run by rehearse that ended with a code; it has said why.
 type childError struct{ code int }
 
@@ -68,6 +71,8 @@ type outcome struct {
 var outcomes = []outcome{
 	{engine.ErrNothingDue, exitDone, ""},
 	{errDue, exitDue, "kekceremony status lists what is due, each with its command"},
+	{errLacking, exitDue, "compare the entries with the application, and add them to the configuration"},
+	{store.ErrPlace, exitUsage, "kekceremony catalogue suggest prints the entries that this store needs"},
 	{engine.ErrDisagreed, exitIncomplete,
 		"the acts are done, and each verdict is in the transcript; more signatures do not change it"},
 	{engine.ErrInterrupted, exitAgain, "everything up to here is in the transcript; the same command continues"},

@@ -139,7 +139,7 @@ func zeroAt(t *testing.T, parts rehearsal.Parts, v kek.Version) {
 	}
 	for _, c := range counts {
 		if c.Version != v {
-			t.Errorf("%d envelopes of %s are at version %d", c.N, c.Field, c.Version)
+			t.Errorf("%d envelopes of %s are at version %d", c.N, c.Place, c.Version)
 		}
 	}
 	keks, err := db.KEKs(t.Context())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +33,10 @@ func rotateCommand(o *options) *cobra.Command {
 			for _, name := range exclude {
 				if !printable.IsText(name) {
 					return &usageError{fmt.Errorf("--exclude %s: name it as the re-wrap named it", printable.Quote(name))}
+				}
+				if place, _, _ := strings.Cut(name, " "); strings.Contains(place, "[") {
+					return &usageError{fmt.Errorf("--exclude %s: an element of an array may become another one under "+
+						"the same name; repair it, or remove it from the array", printable.Quote(name))}
 				}
 			}
 			c := running(steps.Rotate(r))

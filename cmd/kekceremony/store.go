@@ -29,6 +29,14 @@ func openStore(ctx context.Context, name string) (database, error) {
 	return mongo.Open(ctx, name)
 }
 
+// openRecords opens a store to read an application's records, and changes nothing in it.
+func openRecords(ctx context.Context, name string) (database, error) {
+	if path, ok := strings.CutPrefix(name, config.SQLite); ok {
+		return sqlite.OpenReader(ctx, path)
+	}
+	return mongo.Open(ctx, name)
+}
+
 // createStore makes a rehearsal's store, which must not be there yet.
 func createStore(ctx context.Context, name string) error {
 	var db database

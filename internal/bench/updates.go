@@ -28,7 +28,7 @@ func rawUpdates(ctx context.Context, path string, n int) (float64, error) {
 			return 0, err
 		}
 		query := fmt.Sprintf(`UPDATE %[1]s SET kek_version = 2, %[2]s_wrapped_dek = ?, %[2]s_kek_version = 2
-			WHERE id = ? AND kek_version = 2 AND %[2]s_kek_version = 2`, p.Collection, p.Name)
+			WHERE id = ? AND kek_version = 2 AND %[2]s_kek_version = 2`, p.Collection, p.Path)
 		for len(ids) > 0 {
 			some := ids[:min(1000, len(ids))]
 			ids = ids[len(some):]

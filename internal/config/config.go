@@ -32,7 +32,7 @@ type Config struct {
 	Chain       string     `yaml:"chain"`       // typed from paper after the install
 	Encryption  Encryption `yaml:"encryption"`
 	Fleet       Fleet      `yaml:"fleet"`
-	Catalogue   []string   `yaml:"catalogue"` // collection.field, beside the default ones
+	Catalogue   []Entry    `yaml:"catalogue"` // places beside the default ones, or instead of one
 	Keys        []string   `yaml:"keys"`      // operators' private key files on this console
 	Rehearsal   *Rehearsal `yaml:"rehearsal"` // present: everything is a rehearsal
 }
@@ -198,12 +198,20 @@ func (c Config) private(mode os.FileMode) error {
 // FullCatalogue is the default catalogue and the places of the file.
 func (c Config) FullCatalogue() (envelope.Catalogue, error) {
 	all := envelope.DefaultCatalogue()
-	for _, text := range c.Catalogue {
-		p, err := envelope.ParseField(text)
+	named := map[string]bool{}
+	for _, e := range c.Catalogue {
+		p, err := e.place()
+		if err == nil && named[p.String()] {
+			err = fmt.Errorf("place %q stands twice", p)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("catalogue: %w", err)
 		}
+		named[p.String()] = true
 		all = all.With(p)
+	}
+	if err := all.Check(); err != nil {
+		return nil, fmt.Errorf("catalogue: %w", err)
 	}
 	return all, nil
 }

@@ -61,7 +61,7 @@ func TestExample(t *testing.T) {
 var kinds = []provider.Settings{env.Config{}, pkcs11.Config{}}
 
 func keys(t reflect.Type) (names []string) {
-	if t.Kind() == reflect.Pointer {
+	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
 	if t.Kind() != reflect.Struct {
@@ -70,7 +70,7 @@ func keys(t reflect.Type) (names []string) {
 	for i := range t.NumField() {
 		name := t.Field(i).Tag.Get("yaml")
 		if name == "" {
-			return nil // no section
+			continue // not read from the file
 		}
 		if name != "-" && name != ",inline" {
 			names = append(names, name)
@@ -102,7 +102,21 @@ func TestRefused(t *testing.T) {
 		{"token label",
 			"store: sqlite:/s.db\ntranscripts: TR\nencryption: {provider: pkcs11, pkcs11: {module_path: /x.so}}\n",
 			"encryption.pkcs11.token_label is missing"},
-		{"catalogue", good + "catalogue: [Upper.f]\n", `field "Upper.f": want collection.field`},
+		{"catalogue", good + "catalogue: [a b.f]\n", `place "a b.f": want COLLECTION.PATH`},
+		{"catalogue, no path", good + "catalogue: [{collection: users}]\n", `want COLLECTION.PATH, or collection and path`},
+		{"catalogue, unknown key", good + "catalogue: [{collection: users, path: f, part: x}]\n", `unknown field "part"`},
+		{"catalogue, a path", good + "catalogue: [{collection: users, path: 'a..b'}]\n", `place "users.a..b": want`},
+		{"catalogue, a number", good + "catalogue: ['users.a.0.f']\n", `place "users.a.0.f": want`},
+		{"catalogue, part twice", good + "catalogue: [{collection: u, path: f, parts: {nonce: x, iv: x}}]\n",
+			`place "u.f": part "x": want names of letters, digits and _, each once`},
+		{"catalogue, bytes", good + "catalogue: [{collection: u, path: f, bytes: b64}]\n",
+			`place "u.f": bytes "b64": want binary, base64 or hex`},
+		{"catalogue, outer", good + "catalogue: [{collection: u, path: f, outer: 'a[]'}]\n",
+			`place "u.f": outer "a[]": want a path without arrays, or none`},
+		{"catalogue, outer differs", good + "catalogue: [u.g, {collection: u, path: f, outer: none}]\n",
+			`places "u.f" and "u.g": a record has one outer version`},
+		{"catalogue, twice", good + "catalogue: [u.a, u.a]\n", `place "u.a" stands twice`},
+		{"catalogue, own", good + "catalogue: [kek_versions.a]\n", `the collection is the ceremony's own`},
 		{"catalogue of our own", good + "catalogue: [kek_versions.canary]\n", "the collection is the ceremony's own"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

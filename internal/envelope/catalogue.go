@@ -2,76 +2,103 @@ package envelope
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
 
-// Field is a field of a collection that holds an envelope.
-type Field struct{ Collection, Name string }
-
-func (f Field) String() string { return f.Collection + "." + f.Name }
-
-// fieldForm keeps names to what every store takes as an identifier unquoted.
-var fieldForm = regexp.MustCompile(`^([a-z][a-z0-9_]{0,62})\.([a-z][a-z0-9_]{0,62})$`)
-
-// ParseField reads "collection.field".
-func ParseField(s string) (Field, error) {
-	m := fieldForm.FindStringSubmatch(s)
-	if m == nil {
-		return Field{}, fmt.Errorf("field %q: want collection.field in lower-case letters, digits and _", s)
-	}
-	if strings.HasPrefix(m[1], "kek_") || m[1] == "process_heartbeats" {
-		return Field{}, fmt.Errorf("field %q: the collection is the ceremony's own", s)
-	}
-	return Field{m[1], m[2]}, nil
-}
-
-// Catalogue lists every field that may hold an envelope, sorted, each once.
-type Catalogue []Field
+// Catalogue lists every place that may have an envelope, sorted, each once.
+type Catalogue []Place
 
 // DefaultCatalogue is what the applications are known to keep (design section 4).
 func DefaultCatalogue() Catalogue {
 	return Catalogue{
-		{"acme_accounts", "encrypted_private_key"},
-		{"certificate_private_keys", "encrypted_key"},
-		{"dns_credentials", "encrypted_api_key"},
-		{"module_credentials", "encrypted_value"},
-		{"msca_connections", "encrypted_credentials"},
-		{"notification_channels", "encrypted_config"},
+		At("acme_accounts", "encrypted_private_key"),
+		At("certificate_private_keys", "encrypted_key"),
+		At("dns_credentials", "encrypted_api_key"),
+		At("module_credentials", "encrypted_value"),
+		At("msca_connections", "encrypted_credentials"),
+		At("notification_channels", "encrypted_config"),
 	}
 }
 
-// With returns c and more as one catalogue.
-func (c Catalogue) With(more ...Field) Catalogue {
-	all := slices.Concat(c, more)
-	slices.SortFunc(all, func(a, b Field) int { return strings.Compare(a.String(), b.String()) })
-	return slices.Compact(all)
+// With returns c and more as one catalogue. Of two places of one name, the later one counts.
+func (c Catalogue) With(more ...Place) Catalogue {
+	named := map[string]Place{}
+	for _, p := range slices.Concat(c, more) {
+		named[p.String()] = p
+	}
+	all := make(Catalogue, 0, len(named))
+	for _, p := range named {
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b Place) int { return strings.Compare(a.String(), b.String()) })
+	return all
 }
 
-// Collection is one collection and the fields of it that hold envelopes.
+// Check refuses places of one collection that disagree about the record's outer version.
+func (c Catalogue) Check() error {
+	for _, p := range c {
+		for _, q := range c {
+			if p.Collection == q.Collection && p.Outer != q.Outer {
+				return fmt.Errorf("places %q and %q: a record has one outer version, want the same outer", p, q)
+			}
+		}
+	}
+	return nil
+}
+
+// Collection is one collection, and the places of it.
 type Collection struct {
 	Name   string
-	Fields []string
+	Outer  string // path of a record's outer version; empty: it has none
+	Places []Place
 }
 
-// Collections groups the fields by collection, in order.
+// Collections groups the places by collection, in order.
 func (c Catalogue) Collections() []Collection {
 	var out []Collection
-	for _, f := range c {
-		if n := len(out); n > 0 && out[n-1].Name == f.Collection {
-			out[n-1].Fields = append(out[n-1].Fields, f.Name)
-			continue
+	for _, p := range c {
+		i := slices.IndexFunc(out, func(c Collection) bool { return c.Name == p.Collection })
+		if i < 0 {
+			i, out = len(out), append(out, Collection{Name: p.Collection, Outer: p.Outer})
 		}
-		out = append(out, Collection{f.Collection, []string{f.Name}})
+		out[i].Places = append(out[i].Places, p)
 	}
 	return out
 }
 
+// Place is that of an envelope's path.
+func (c Collection) Place(path string) (Place, bool) {
+	i := slices.IndexFunc(c.Places, func(p Place) bool { return p.Path == PlaceOf(path) })
+	if i < 0 {
+		return Place{}, false
+	}
+	return c.Places[i], true
+}
+
 func (c Catalogue) String() string {
 	names := make([]string, len(c))
-	for i, f := range c {
-		names[i] = f.String()
+	for i, p := range c {
+		names[i] = p.Describe()
 	}
 	return strings.Join(names, " ")
+}
+
+// Strange calls found with the path of every envelope in a record at a place that c does not
+// have: an object with a part wrapped_dek, or with those names for a wrapped DEK and its version
+// that a place of c uses.
+func (c Catalogue) Strange(collection string, record Tree, found func(path string)) {
+	Objects(record, func(path string, object Tree) {
+		known := func(p Place) bool { return p.Collection == collection && p.Path == path }
+		if c.shape(object) && !slices.ContainsFunc(c, known) {
+			found(path)
+		}
+	})
+}
+
+// shape reports whether an object looks like an envelope of any form that c knows.
+func (c Catalogue) shape(object Tree) bool {
+	has := func(name string) bool { _, ok := object.Field(name); return ok }
+	return has(Standard().Parts.WrappedDEK) ||
+		slices.ContainsFunc(c, func(p Place) bool { return has(p.Parts.WrappedDEK) && has(p.Parts.KEKVersion) })
 }

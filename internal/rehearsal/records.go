@@ -19,9 +19,9 @@ type Records interface {
 	// CreateCollection makes room for records; what is there stays.
 	CreateCollection(context.Context, envelope.Collection) error
 	// Put writes whole envelopes by record id.
-	Put(context.Context, envelope.Field, map[string]envelope.Envelope) error
+	Put(context.Context, envelope.Place, map[string]envelope.Envelope) error
 	// Get reads one whole envelope, or returns store.ErrNotFound.
-	Get(ctx context.Context, f envelope.Field, id string) (envelope.Envelope, error)
+	Get(ctx context.Context, p envelope.Place, id string) (envelope.Envelope, error)
 	Census(context.Context, envelope.Catalogue) ([]store.Count, error)
 }
 
@@ -34,8 +34,8 @@ type Application struct {
 	Active   kek.Version // it writes with
 }
 
-// Record i lives in one of the catalogue's fields, in turn.
-func Record(i int) (field envelope.Field, id string) {
+// Record i lives in one of the catalogue's places, in turn.
+func Record(i int) (place envelope.Place, id string) {
 	all := envelope.DefaultCatalogue()
 	return all[i%len(all)], fmt.Sprintf("record-%06d", i)
 }
@@ -86,8 +86,8 @@ func (a Application) missing(ctx context.Context, n int) (all []int, err error) 
 }
 
 func (a Application) has(ctx context.Context, i int) (bool, error) {
-	field, id := Record(i)
-	_, err := a.Records.Get(ctx, field, id)
+	place, id := Record(i)
+	_, err := a.Records.Get(ctx, place, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
@@ -105,7 +105,7 @@ func (a Application) write(ctx context.Context, v kek.Version, some []int) error
 	if err != nil {
 		return err
 	}
-	records := map[envelope.Field]map[string]envelope.Envelope{}
+	records := map[envelope.Place]map[string]envelope.Envelope{}
 	for _, i := range some {
 		if _, err := rand.Read(dek.Bytes()); err != nil {
 			return err
@@ -117,14 +117,14 @@ func (a Application) write(ctx context.Context, v kek.Version, some []int) error
 		if e.WrappedDEK, err = a.Provider.Wrap(ctx, kek.NameOf(a.Chain, v), dek.Bytes()); err != nil {
 			return err
 		}
-		field, id := Record(i)
-		if records[field] == nil {
-			records[field] = map[string]envelope.Envelope{}
+		place, id := Record(i)
+		if records[place] == nil {
+			records[place] = map[string]envelope.Envelope{}
 		}
-		records[field][id] = e
+		records[place][id] = e
 	}
-	for field, some := range records {
-		if err := a.Records.Put(ctx, field, some); err != nil {
+	for place, some := range records {
+		if err := a.Records.Put(ctx, place, some); err != nil {
 			return err
 		}
 	}
@@ -134,8 +134,8 @@ func (a Application) write(ctx context.Context, v kek.Version, some []int) error
 // Read decrypts record i and compares it with what was written. It returns the
 // version the record was under.
 func (a Application) Read(ctx context.Context, i int) (kek.Version, error) {
-	field, id := Record(i)
-	e, err := a.Records.Get(ctx, field, id)
+	place, id := Record(i)
+	e, err := a.Records.Get(ctx, place, id)
 	if err != nil {
 		return 0, err
 	}
@@ -146,14 +146,14 @@ func (a Application) Read(ctx context.Context, i int) (kek.Version, error) {
 	defer dek.Wipe()
 	dek.SetLen(kek.Size)
 	if err := a.Provider.Unwrap(ctx, kek.NameOf(a.Chain, e.KEKVersion), e.WrappedDEK, dek.Bytes()); err != nil {
-		return e.KEKVersion, fmt.Errorf("read %s/%s: %w", field, id, err)
+		return e.KEKVersion, fmt.Errorf("read %s/%s: %w", place, id, err)
 	}
 	payload, err := e.Open(dek.Bytes())
 	if err == nil && string(payload) != string(Payload(i)) {
 		err = fmt.Errorf("another payload than was written")
 	}
 	if err != nil {
-		return e.KEKVersion, fmt.Errorf("read %s/%s: %w", field, id, err)
+		return e.KEKVersion, fmt.Errorf("read %s/%s: %w", place, id, err)
 	}
 	return e.KEKVersion, nil
 }

@@ -62,7 +62,7 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 			}
 		} else {
 			h.WrappedDEK = a.Old // the old bytes come from the answer (promise 3)
-			renewed[at.doc] = append(renewed[at.doc], store.Held{Field: h.Field, Version: r.To, WrappedDEK: a.New})
+			renewed[at.doc] = append(renewed[at.doc], store.Held{Path: h.Path, Version: r.To, WrappedDEK: a.New})
 		}
 	}
 	for i, d := range docs {
@@ -98,7 +98,7 @@ func (r *run) onlyOuter(d store.Document) bool {
 
 // nameOf is how an envelope is named to people: collection.field and id.
 func nameOf(c envelope.Collection, d store.Document, h store.Held) string {
-	return fmt.Sprintf("%s.%s %s", c.Name, h.Field, printable.Text(fmt.Sprint(d.ID)))
+	return fmt.Sprintf("%s.%s %s", c.Name, h.Path, printable.Text(fmt.Sprint(d.ID)))
 }
 
 // inOrder refuses answers that were not made from the items, one from each. Each wrapped

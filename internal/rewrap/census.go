@@ -64,7 +64,7 @@ func counted(c envelope.Collection, d store.Document, to kek.Version) (n int, st
 			stale = append(stale, nameOf(c, d, h))
 			n++
 		}
-		if d.Version != h.Version && d.Version != to {
+		if c.Outer != "" && d.Version != h.Version && d.Version != to {
 			n++
 		}
 	}

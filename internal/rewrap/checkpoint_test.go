@@ -86,13 +86,13 @@ func TestCheckpoint(t *testing.T) {
 
 // state is the envelopes of all records at one moment.
 type state struct {
-	records map[envelope.Field]map[string]envelope.Envelope
+	records map[envelope.Place]map[string]envelope.Envelope
 	due     int
 }
 
 func copyOf(t *testing.T, db database) (state, error) {
 	t.Helper()
-	s := state{records: map[envelope.Field]map[string]envelope.Envelope{}}
+	s := state{records: map[envelope.Place]map[string]envelope.Envelope{}}
 	counts, err := db.Census(t.Context(), envelope.DefaultCatalogue())
 	n := 0
 	for _, c := range counts {

@@ -64,17 +64,24 @@ func onSQLite(t *testing.T, n int) (rehearsal.Application, database) {
 // written is the application, with n records at version 1.
 func written(t *testing.T, db rehearsal.Records, n int) rehearsal.Application {
 	t.Helper()
+	p := twoKeys(t)
+	a := rehearsal.Application{Records: db, Provider: p, Chain: chain, Active: 1}
+	if err := a.Write(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// twoKeys is a provider with versions 1 and 2.
+func twoKeys(t *testing.T) provider.Provider {
+	t.Helper()
 	p, err := env.Open(env.Config{},
 		[]string{env.Variable(1) + "=" + strings.Repeat("11", 32), env.Variable(2) + "=" + strings.Repeat("22", 32)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
-	a := rehearsal.Application{Records: db, Provider: p, Chain: chain, Active: 1}
-	if err := a.Write(t.Context(), n); err != nil {
-		t.Fatal(err)
-	}
-	return a
+	return p
 }
 
 func job(s store.Envelopes, p provider.Provider) rewrap.Job {
@@ -168,7 +175,7 @@ func TestSealedAgain(t *testing.T) {
 }
 
 // seal encrypts record i again under version 1, with a new DEK.
-func seal(t *testing.T, a rehearsal.Application, field envelope.Field, id string, i int) error {
+func seal(t *testing.T, a rehearsal.Application, field envelope.Place, id string, i int) error {
 	dek := bytes.Repeat([]byte{7}, kek.Size)
 	nonce, ciphertext, err := envelope.Seal(dek, rehearsal.Payload(i))
 	if err != nil {

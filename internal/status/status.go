@@ -151,7 +151,7 @@ func (st *Status) keks(ctx context.Context, s Site) error {
 func (st *Status) census(ctx context.Context, s Site) error {
 	counts, err := s.Store.Census(ctx, s.Catalogue)
 	for _, c := range counts {
-		st.Envelopes = append(st.Envelopes, FieldStatus{c.Field.String(), c.Version, c.N})
+		st.Envelopes = append(st.Envelopes, FieldStatus{c.Place.String(), c.Version, c.N})
 	}
 	return err
 }

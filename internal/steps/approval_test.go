@@ -144,7 +144,7 @@ func TestPlanMovedLater(t *testing.T) {
 		t.Fatal("the store was not gone")
 	}
 	s = site(t, parts)
-	s.Catalogue = s.Catalogue.With(envelope.Field{Collection: "other", Name: "f"})
+	s.Catalogue = s.Catalogue.With(envelope.At("other", "f"))
 	if err := install(t.Context(), s, nobody(parts)); err != nil {
 		t.Fatal(err)
 	}

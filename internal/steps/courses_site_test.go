@@ -124,10 +124,10 @@ func (c *course) lives() {
 		c.t.Fatal(err)
 	}
 	if c.one(3) {
-		field, id := rehearsal.Record(1)
-		c.spoiled = field.String() + " " + id
+		place, id := rehearsal.Record(1)
+		c.spoiled = place.String() + " " + id
 		change(c.t, c.parts, fmt.Sprintf("UPDATE %s SET %s_wrapped_dek = randomblob(60) WHERE id = '%s'",
-			field.Collection, field.Name, id))
+			place.Collection, place.Path, id))
 	}
 	c.reports("app")
 	c.crash = c.reports("worker")

@@ -65,7 +65,7 @@ func countFields(ctx context.Context, s *Site, to kek.Version) (Facts, error) {
 	due := 0
 	var fields printable.List
 	for _, c := range counts {
-		fields = append(fields, fmt.Sprintf("%s v%d %d", c.Field, c.Version, c.N))
+		fields = append(fields, fmt.Sprintf("%s v%d %d", c.Place, c.Version, c.N))
 		if c.Version != to {
 			due += c.N
 		}

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
@@ -30,6 +31,7 @@ var (
 	ErrLock        = errors.New("not a lock that an install wrote")
 	ErrLockDiffers = errors.New("the configuration does not match the kek_install lock")
 	ErrServer      = errors.New("not a server that a ceremony can rely on")
+	ErrPlace       = errors.New("the catalogue does not describe what is there")
 )
 
 // Store is one backend, open.
@@ -205,7 +207,7 @@ type Fleet interface {
 // Held is an envelope as the re-wrap sees it: without its payload. What only
 // looks like an envelope has version 0 or no wrapped DEK: no key opens it.
 type Held struct {
-	Field      string
+	Path       string // its own, as of an envelope.Spot
 	Version    kek.Version
 	WrappedDEK []byte
 }
@@ -213,35 +215,45 @@ type Held struct {
 // Document is a record with the envelopes it holds.
 type Document struct {
 	ID        any         // opaque, given back to the same store; fmt prints it
-	Version   kek.Version // the record's outer kek_version
-	Envelopes []Held      // in the order of the fields asked for; absent ones are left out
+	Read      any         // opaque, given back to the same store: what a Swap compares beside the rest
+	Version   kek.Version // the record's outer version; 0 also where its collection has none
+	Envelopes []Held      // in the order of the places asked for; absent ones are left out
+}
+
+// Due reports whether an envelope of a record of c, or the record itself, is not at a version.
+func (d Document) Due(c envelope.Collection, to kek.Version) bool {
+	return len(d.Envelopes) > 0 && c.Outer != "" && d.Version != to ||
+		slices.ContainsFunc(d.Envelopes, func(h Held) bool { return h.Version != to })
 }
 
 // Swap replaces the envelopes New in Old. It takes effect only while the
 // document still is Old: outer version, every envelope's version and wrapped
-// bytes, and the absence of the fields that Old does not have.
+// bytes, the absence of those that Old does not have, and the length of each array on the way.
 type Swap struct {
 	Old Document
-	New []Held // the fields of Old that change
+	New []Held // the envelopes of Old that change
 	To  kek.Version
 }
 
-// Count is how many envelopes of one field are at one version.
+// Count is how many envelopes of one place are at one version.
 type Count struct {
-	Field   envelope.Field
+	Place   envelope.Place
 	Version kek.Version
 	N       int
 }
 
 // Envelopes reads and re-writes the secret fields.
 type Envelopes interface {
-	// Census counts all envelopes of the catalogue by field and version. An
-	// outer kek_version that disagrees with its envelopes counts as an envelope
+	// Census counts all envelopes of the catalogue by place and version. An
+	// outer version that disagrees with its envelopes counts as an envelope
 	// at the outer version, so that it cannot hide.
 	Census(context.Context, envelope.Catalogue) ([]Count, error)
-	// Strangers lists fields outside the catalogue that hold envelopes. Their
+	// Strangers lists places outside the catalogue that hold envelopes, in the standard form. Their
 	// names are the application's, not printable text.
-	Strangers(context.Context, envelope.Catalogue) ([]envelope.Field, error)
+	Strangers(context.Context, envelope.Catalogue) ([]envelope.Place, error)
+	// Scan reads every record of every collection of applications; where an answer was lost, a
+	// record may come twice.
+	Scan(ctx context.Context, record func(collection string, record envelope.Tree) error) error
 	// Page returns, by id, at most limit documents after the id that hold an
 	// envelope not at version to. A nil id is the beginning.
 	Page(ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int) ([]Document, error)

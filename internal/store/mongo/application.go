@@ -33,7 +33,8 @@ func Create(ctx context.Context, uri string) (*Store, error) {
 }
 
 // CreateCollection makes an application's collection; one that is there stays.
-// Ceremonies never call it, Put or Get: they are for rehearsals and applications.
+// Ceremonies never call it, Put or Get: they are for rehearsals and applications, and know the
+// standard form alone.
 func (s *Store) CreateCollection(ctx context.Context, c envelope.Collection) error {
 	names, err := s.db.ListCollectionNames(ctx, bson.D{{Key: "name", Value: c.Name}})
 	if err == nil && len(names) == 0 {
@@ -54,10 +55,10 @@ type envelopeDoc struct {
 }
 
 // Put writes whole envelopes, as an application does.
-func (s *Store) Put(ctx context.Context, f envelope.Field, records map[string]envelope.Envelope) error {
+func (s *Store) Put(ctx context.Context, f envelope.Place, records map[string]envelope.Envelope) error {
 	var models []driver.WriteModel
 	for id, e := range records {
-		fields := bson.D{{Key: kekVersion, Value: int(e.KEKVersion)}, {Key: f.Name, Value: envelopeDoc{
+		fields := bson.D{{Key: f.Outer, Value: int(e.KEKVersion)}, {Key: f.Path, Value: envelopeDoc{
 			WrappedDEK: e.WrappedDEK,
 			Nonce:      e.Nonce,
 			Ciphertext: e.Ciphertext,
@@ -73,12 +74,12 @@ func (s *Store) Put(ctx context.Context, f envelope.Field, records map[string]en
 }
 
 // Get reads one whole envelope, as an application does.
-func (s *Store) Get(ctx context.Context, f envelope.Field, id string) (envelope.Envelope, error) {
+func (s *Store) Get(ctx context.Context, f envelope.Place, id string) (envelope.Envelope, error) {
 	var record bson.Raw
 	var d envelopeDoc
 	err := s.find(ctx, f.Collection, id, &record)
 	if err == nil {
-		err = record.Lookup(f.Name).Unmarshal(&d)
+		err = record.Lookup(f.Path).Unmarshal(&d)
 	}
 	if err != nil {
 		return envelope.Envelope{}, fmt.Errorf("get %s/%s: %w", f, id, s.safe(err))

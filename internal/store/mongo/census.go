@@ -9,6 +9,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -18,31 +19,36 @@ import (
 // Census implements store.Envelopes.
 func (s *Store) Census(ctx context.Context, cat envelope.Catalogue) ([]store.Count, error) {
 	var out []store.Count
-	for _, f := range cat {
+	for _, p := range cat {
+		count := s.count
+		if p.HasArrays() {
+			count = s.countInArrays
+		}
 		var counts map[kek.Version]int
 		err := s.again(ctx, long, func(ctx context.Context, _ bool) (err error) {
-			counts, err = s.count(ctx, f)
+			counts, err = count(ctx, p)
 			return err
 		})
 		if err != nil {
-			return nil, fmt.Errorf("count %s: %w", f, err)
+			return nil, fmt.Errorf("count %s: %w", p, err)
 		}
 		for _, v := range slices.Sorted(maps.Keys(counts)) {
-			out = append(out, store.Count{Field: f, Version: v, N: counts[v]})
+			out = append(out, store.Count{Place: p, Version: v, N: counts[v]})
 		}
 	}
 	return out, nil
 }
 
-// count has the server count the envelopes of a field by inner and outer version.
-func (s *Store) count(ctx context.Context, f envelope.Field) (map[kek.Version]int, error) {
-	cursor, err := s.db.Collection(f.Collection).Aggregate(ctx, driver.Pipeline{
-		{{Key: "$match", Value: there(f.Name)}},
+// count has the server count the envelopes of a place by inner and outer version.
+func (s *Store) count(ctx context.Context, p envelope.Place) (map[kek.Version]int, error) {
+	id := bson.D{{Key: "inner", Value: "$" + p.Path + "." + p.Parts.KEKVersion}}
+	if p.Outer != "" {
+		id = append(id, bson.E{Key: "outer", Value: "$" + p.Outer})
+	}
+	cursor, err := s.db.Collection(p.Collection).Aggregate(ctx, driver.Pipeline{
+		{{Key: "$match", Value: there(p)}},
 		{{Key: "$group", Value: bson.D{
-			{Key: "_id", Value: bson.D{
-				{Key: "inner", Value: "$" + f.Name + "." + kekVersion},
-				{Key: "outer", Value: "$" + kekVersion},
-			}},
+			{Key: "_id", Value: id},
 			{Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}},
 		}}},
 	})
@@ -60,43 +66,74 @@ func (s *Store) count(ctx context.Context, f envelope.Field) (map[kek.Version]in
 	for _, g := range groups {
 		inner, outer := versionOf(g.ID.Inner), versionOf(g.ID.Outer)
 		counts[inner] += g.N
-		if outer != inner {
+		if p.Outer != "" && outer != inner {
 			counts[outer] += g.N
 		}
 	}
 	return counts, nil
 }
 
-// Strangers implements store.Envelopes: it reads every record of every
-// collection, whatever it is nested in.
-func (s *Store) Strangers(ctx context.Context, cat envelope.Catalogue) ([]envelope.Field, error) {
+// countInArrays reads the records: what a server groups by would be whole arrays.
+func (s *Store) countInArrays(ctx context.Context, p envelope.Place) (map[kek.Version]int, error) {
+	c := envelope.Collection{Name: p.Collection, Outer: p.Outer, Places: []envelope.Place{p}}
+	cursor, err := s.db.Collection(c.Name).Find(ctx, there(p), options.Find().SetProjection(projection(c)))
+	if err != nil {
+		return nil, err
+	}
+	defer cursor.Close(ctx)
+	counts := map[kek.Version]int{}
+	for cursor.Next(ctx) {
+		d := document(cursor.Current, c)
+		for _, h := range d.Envelopes {
+			counts[h.Version]++
+			if c.Outer != "" && d.Version != h.Version {
+				counts[d.Version]++
+			}
+		}
+	}
+	return counts, cursor.Err()
+}
+
+// Strangers implements store.Envelopes.
+func (s *Store) Strangers(ctx context.Context, cat envelope.Catalogue) ([]envelope.Place, error) {
+	places := map[envelope.Place]bool{}
+	err := s.Scan(ctx, func(collection string, record envelope.Tree) error {
+		cat.Strange(collection, record, func(path string) { places[envelope.At(collection, path)] = true })
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for envelopes: %w", err)
+	}
+	return envelope.Catalogue(slices.Collect(maps.Keys(places))).With(), nil
+}
+
+// Scan implements store.Envelopes.
+func (s *Store) Scan(ctx context.Context, record func(collection string, record envelope.Tree) error) error {
 	specs, err := s.db.ListCollectionSpecifications(ctx, bson.D{})
 	if err != nil {
-		return nil, fmt.Errorf("list collections: %w", s.safe(err))
+		return fmt.Errorf("list collections: %w", s.safe(err))
 	}
-	fields := map[envelope.Field]bool{}
 	for _, c := range specs {
 		if c.Type == "view" || ours(c.Name) { // a view shows what another collection holds
 			continue
 		}
-		err := s.again(ctx, forever, func(ctx context.Context, _ bool) error { return s.scan(ctx, c.Name, fields) })
+		err := s.again(ctx, forever, func(ctx context.Context, _ bool) error {
+			return s.scan(ctx, c.Name, func(t tree) error { return record(c.Name, t) })
+		})
 		if err != nil {
-			return nil, fmt.Errorf("look for envelopes in %s: %w", c.Name, err)
+			return fmt.Errorf("scan %s: %w", c.Name, err)
 		}
 	}
-	for _, f := range cat {
-		delete(fields, f)
-	}
-	return envelope.Catalogue(slices.Collect(maps.Keys(fields))).With(), nil
+	return nil
 }
 
 // ours are the collections in which no application keeps records.
 func ours(name string) bool {
 	return strings.HasPrefix(name, "system.") ||
-		slices.Contains([]string{install, versions, ceremonies, events, heartbeats}, name)
+		slices.Contains([]string{install, versions, wraps, ceremonies, events, heartbeats}, name)
 }
 
-func (s *Store) scan(ctx context.Context, collection string, fields map[envelope.Field]bool) error {
+func (s *Store) scan(ctx context.Context, collection string, record func(tree) error) error {
 	cursor, err := s.db.Collection(collection).Find(ctx, bson.D{})
 	if err != nil {
 		return err
@@ -108,12 +145,9 @@ func (s *Store) scan(ctx context.Context, collection string, fields map[envelope
 		return cursor.Next(once)
 	}
 	for next() {
-		elements, err := cursor.Current.Elements()
+		err := record(tree{bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: cursor.Current}})
 		if err != nil {
 			return err
-		}
-		for _, e := range elements {
-			walk(e.Value(), e.Key(), func(path string) { fields[envelope.Field{Collection: collection, Name: path}] = true })
 		}
 	}
 	return cursor.Err()

@@ -3,6 +3,8 @@ package mongo
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -13,11 +15,11 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
-// there is the condition that a field holds an envelope, or what looks like one.
-func there(field string) bson.D {
+// there is the condition that a place holds an envelope, or what looks like one.
+func there(p envelope.Place) bson.D {
 	return bson.D{{Key: "$or", Value: bson.A{
-		bson.D{{Key: field + "." + wrappedDEK, Value: exists(true)}},
-		bson.D{{Key: field + "." + kekVersion, Value: exists(true)}},
+		bson.D{{Key: dotted(p.Path) + "." + p.Parts.WrappedDEK, Value: exists(true)}},
+		bson.D{{Key: dotted(p.Path) + "." + p.Parts.KEKVersion, Value: exists(true)}},
 	}}}
 }
 
@@ -54,12 +56,7 @@ func (s *Store) Page(
 	}
 	var docs []store.Document
 	for _, t := range idTypes[from:] {
-		filter := bson.D{
-			{Key: "_id", Value: append(bson.D{{Key: "$type", Value: t.alias}}, bound...)},
-			{Key: "$or", Value: due(c, to)},
-		}
-		// Where little is due, the server reads all that is left before it answers.
-		some, err := s.page(ctx, long, c, filter, limit-len(docs))
+		some, err := s.ofType(ctx, c, to, t, bound, limit-len(docs))
 		if err != nil {
 			return nil, fmt.Errorf("read a page of %s: %w", c.Name, err)
 		}
@@ -71,12 +68,46 @@ func (s *Store) Page(
 	return docs, nil
 }
 
-// due is the condition that a record has an envelope not at the target.
+// ofType reads at most limit records with something due. The server finds those that could have,
+// as it does not look at each element of an array by itself.
+func (s *Store) ofType(
+	ctx context.Context, c envelope.Collection, to kek.Version, t idType, bound bson.D, limit int,
+) (docs []store.Document, err error) {
+	for {
+		filter := bson.D{
+			{Key: "_id", Value: append(bson.D{{Key: "$type", Value: t.alias}}, bound...)},
+			{Key: "$or", Value: due(c, to)},
+		}
+		// Where little is due, the server reads all that is left before it answers.
+		some, err := s.page(ctx, long, c, filter, limit)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range some {
+			if d.Due(c, to) && len(docs) < limit {
+				docs = append(docs, d)
+			}
+		}
+		if len(some) < limit || len(docs) == limit {
+			return docs, nil
+		}
+		bound = bson.D{{Key: "$gt", Value: some[len(some)-1].ID.(ref).id}}
+	}
+}
+
+// due is the condition that a record may have an envelope not at the target.
 func due(c envelope.Collection, to kek.Version) bson.A {
 	var any bson.A
-	for _, f := range c.Fields {
-		stale := append(not(f+"."+kekVersion, to), not(kekVersion, to)...)
-		any = append(any, bson.D{{Key: "$and", Value: bson.A{there(f), bson.D{{Key: "$or", Value: stale}}}}})
+	for _, p := range c.Places {
+		if p.HasArrays() {
+			any = append(any, there(p))
+			continue
+		}
+		stale := not(p.Path+"."+p.Parts.KEKVersion, to)
+		if c.Outer != "" {
+			stale = append(stale, not(c.Outer, to)...)
+		}
+		any = append(any, bson.D{{Key: "$and", Value: bson.A{there(p), bson.D{{Key: "$or", Value: stale}}}}})
 	}
 	return any
 }
@@ -93,15 +124,43 @@ func not(version string, to kek.Version) bson.A {
 // isArray is the condition that a field is an array.
 var isArray = bson.D{{Key: "$type", Value: "array"}}
 
+// projection are the parts of records that a page needs. Of an array, all is read: the server
+// would leave elements out, and the others would have other numbers.
+func projection(c envelope.Collection) bson.D {
+	paths := []string{"_id"}
+	add := func(path string) {
+		within := func(p string) bool { return strings.HasPrefix(path+".", p+".") }
+		if !slices.ContainsFunc(paths, within) {
+			paths = append(paths, path)
+		}
+	}
+	for _, p := range c.Places {
+		if array, _, ok := strings.Cut(p.Path, "[]"); ok {
+			add(array)
+		}
+	}
+	if c.Outer != "" {
+		add(c.Outer)
+	}
+	for _, p := range c.Places {
+		for _, part := range append(p.Wrapped(), p.Parts.KEKVersion) {
+			if !p.HasArrays() {
+				add(p.Path + "." + part)
+			}
+		}
+	}
+	fields := make(bson.D, len(paths))
+	for i, path := range paths {
+		fields[i] = bson.E{Key: path, Value: 1}
+	}
+	return fields
+}
+
 // page reads one answer of the server: with room for one more, no cursor outlives it.
 func (s *Store) page(
 	ctx context.Context, bound time.Duration, c envelope.Collection, filter bson.D, limit int,
 ) (docs []store.Document, err error) {
-	fields := bson.D{{Key: kekVersion, Value: 1}}
-	for _, f := range c.Fields {
-		fields = append(fields, bson.E{Key: f + "." + wrappedDEK, Value: 1}, bson.E{Key: f + "." + kekVersion, Value: 1})
-	}
-	find := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetProjection(fields).
+	find := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetProjection(projection(c)).
 		SetLimit(int64(limit)).SetBatchSize(int32(limit) + 1)
 	err = s.again(ctx, bound, func(ctx context.Context, _ bool) error {
 		docs = nil

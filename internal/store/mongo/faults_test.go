@@ -95,7 +95,7 @@ func TestLostAnswerOfAnother(t *testing.T) {
 func TestLostSwap(t *testing.T) {
 	t.Parallel()
 	server, uri, s := faulty(t)
-	things := envelope.Collection{Name: "things", Fields: []string{"f"}}
+	things := envelope.Catalogue{envelope.At("things", "f")}.Collections()[0]
 	for _, id := range []string{"a", "b", "c"} {
 		server.Replace(t, uri, "things", sealed(id, "old "+id))
 	}
@@ -123,7 +123,7 @@ func renewals(docs []store.Document) (swaps []store.Swap) {
 		swaps = append(swaps, store.Swap{
 			Old: d,
 			To:  2,
-			New: []store.Held{{Field: "f", Version: 2, WrappedDEK: append([]byte("new "), d.Envelopes[0].WrappedDEK...)}},
+			New: []store.Held{{Path: "f", Version: 2, WrappedDEK: append([]byte("new "), d.Envelopes[0].WrappedDEK...)}},
 		})
 	}
 	return swaps
@@ -134,7 +134,7 @@ func renewals(docs []store.Document) (swaps []store.Swap) {
 func TestHalfASwap(t *testing.T) {
 	t.Parallel()
 	server, uri, s := faulty(t)
-	things := envelope.Collection{Name: "things", Fields: []string{"f"}}
+	things := envelope.Catalogue{envelope.At("things", "f")}.Collections()[0]
 	const n = 100
 	for i := range n {
 		server.Replace(t, uri, "things", sealed(fmt.Sprintf("%03d", i), "old"))
@@ -278,7 +278,7 @@ func TestStrangersAnywhere(t *testing.T) {
 		{Key: "top", Value: append(bson.D{{Key: "previous", Value: inner}}, inner...)},
 	})
 	server.Replace(t, uri, "kek_events", bson.D{{Key: "_id", Value: "1/x"}, {Key: "data", Value: inner}})
-	got, err := s.Strangers(t.Context(), envelope.Catalogue{{Collection: "deep", Name: "top"}})
+	got, err := s.Strangers(t.Context(), envelope.Catalogue{envelope.At("deep", "top")})
 	if err != nil || len(got) != 3 || got[0].String() != "deep.list[].key" || got[1].String() != "deep.settings.smtp" ||
 		got[2].String() != "deep.top.previous" {
 		t.Errorf("%v, %v", got, err)
@@ -293,7 +293,7 @@ func TestStrangersAnywhere(t *testing.T) {
 		server.Replace(t, uri, "odd",
 			bson.D{{Key: "_id", Value: i}, {Key: "kek_version", Value: int32(1)}, {Key: "f", Value: odd}})
 	}
-	odd := envelope.Collection{Name: "odd", Fields: []string{"f"}}
+	odd := envelope.Catalogue{envelope.At("odd", "f")}.Collections()[0]
 	docs, err := s.Page(t.Context(), odd, 2, nil, 10)
 	if err != nil || len(docs) != 4 {
 		t.Fatalf("%+v, %v", docs, err)
@@ -303,7 +303,7 @@ func TestStrangersAnywhere(t *testing.T) {
 			t.Errorf("%d: %+v", i, d.Envelopes)
 		}
 	}
-	counts, err := s.Census(t.Context(), envelope.Catalogue{{Collection: "odd", Name: "f"}})
+	counts, err := s.Census(t.Context(), envelope.Catalogue{envelope.At("odd", "f")})
 	total := 0
 	for _, c := range counts {
 		if c.Version != 2 {
@@ -333,7 +333,7 @@ func TestBrokenBeside(t *testing.T) {
 		bson.A{good(2), good(1)},
 		bson.A{bson.D{{Key: "kek_version", Value: int32(1)}}},
 	}
-	c := envelope.Collection{Name: "broken", Fields: []string{"f", "g"}}
+	c := envelope.Catalogue{envelope.At("broken", "f"), envelope.At("broken", "g")}.Collections()[0]
 	for i, g := range broken {
 		server.Replace(t, uri, c.Name, bson.D{
 			{Key: "_id", Value: i}, {Key: "kek_version", Value: int32(1)}, {Key: "f", Value: good(1)}, {Key: "g", Value: g},
@@ -348,7 +348,7 @@ func TestBrokenBeside(t *testing.T) {
 			t.Errorf("%d: %+v", i, d)
 		}
 		took, err := s.Swap(t.Context(), c,
-			[]store.Swap{{Old: d, To: 2, New: []store.Held{{Field: "f", Version: 2, WrappedDEK: []byte("again")}}}})
+			[]store.Swap{{Old: d, To: 2, New: []store.Held{{Path: "f", Version: 2, WrappedDEK: []byte("again")}}}})
 		if err != nil || !took[0] {
 			t.Errorf("%d: took %v, %v", i, took, err)
 		}
@@ -373,7 +373,7 @@ func TestOddVersions(t *testing.T) {
 	server := mongotest.Start(t)
 	uri := server.Fresh(t)
 	s := open(t, uri)
-	c := envelope.Collection{Name: "odd", Fields: []string{"f"}}
+	c := envelope.Catalogue{envelope.At("odd", "f")}.Collections()[0]
 	for i, outer := range []any{bson.A{int32(2)}, "2", 2.5, nil} {
 		f := bson.D{
 			{Key: "wrapped_dek", Value: bson.Binary{Data: []byte("wrapped")}},
@@ -391,8 +391,8 @@ func TestOddVersions(t *testing.T) {
 			t.Errorf("%+v: %v, %v", d, took, err)
 		}
 	}
-	counts, err := s.Census(t.Context(), envelope.Catalogue{{Collection: c.Name, Name: "f"}})
-	want := []store.Count{{Field: envelope.Field{Collection: c.Name, Name: "f"}, Version: 2, N: 4}}
+	counts, err := s.Census(t.Context(), envelope.Catalogue{envelope.At(c.Name, "f")})
+	want := []store.Count{{Place: envelope.At(c.Name, "f"), Version: 2, N: 4}}
 	if err != nil || !slices.Equal(counts, want) {
 		t.Errorf("counts %v, %v", counts, err)
 	}

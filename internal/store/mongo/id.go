@@ -25,5 +25,5 @@ func (s *Store) DecodeID(text string) (any, error) {
 	if placeOf(id.Type) < 0 {
 		return nil, fmt.Errorf("decode id: no id is a %s", id.Type)
 	}
-	return ref{id: id}, nil
+	return ref{id}, nil
 }

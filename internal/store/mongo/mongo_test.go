@@ -43,6 +43,7 @@ func TestStore(t *testing.T) {
 		},
 		IDs: []any{bson.NewObjectID(), bson.NewObjectID(), "b", "a", int32(5), int64(3), 2.5, uuid(9), uuid(1),
 			bson.D{{Key: "shard", Value: int32(1)}, {Key: "n", Value: int32(2)}}, true, bson.DateTime(1_700_000_000_000)},
+		Nested: []envelope.Encoding{envelope.Binary, envelope.Base64, envelope.Hex},
 	})
 }
 
@@ -134,4 +135,14 @@ func (a application) Get(t *testing.T, collection string, id any, fields ...stri
 		}
 	}
 	return r
+}
+
+func (a application) PutTree(t *testing.T, collection, id string, record map[string]any) {
+	t.Helper()
+	mongotest.Application{Server: a.Server, Database: a.uri}.Put(t, collection, id, record)
+}
+
+func (a application) GetTree(t *testing.T, collection, id string) map[string]any {
+	t.Helper()
+	return mongotest.Application{Server: a.Server, Database: a.uri}.Get(t, collection, id)
 }

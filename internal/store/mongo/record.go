@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -13,26 +14,22 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
-// Names inside a record: its outer version, and the parts of an envelope.
-const (
-	kekVersion = "kek_version"
-	wrappedDEK = "wrapped_dek"
-)
+// ref is a Document's ID.
+type ref struct{ id bson.RawValue }
 
-// ref is a record as it was read: the very values that a compare-and-swap
-// demands. It is a Document's ID.
-type ref struct {
-	id      bson.RawValue
-	version bson.RawValue // outer kek_version; zero: absent
-	parts   map[string]parts
+// reading is a record as it was read: the very values that a compare-and-swap demands.
+type reading struct {
+	version bson.RawValue // outer; zero: absent
+	spots   []spot
+	arrays  []envelope.Array
 }
 
-// parts are what a field holds of an envelope.
-type parts struct {
-	version bson.RawValue // zero: absent
-	dek     any           // its wrapped DEK when that is not binary, a bson.RawValue; zero: absent
-	subtype byte          // of one that is
-	array   bool          // it is a list of envelopes, which no key opens
+// spot is what a record has of an envelope, or that it has none.
+type spot struct {
+	envelope.Spot
+	place   envelope.Place
+	version bson.RawValue   // zero: absent
+	wrapped []bson.RawValue // the parts of its wrapped DEK; zero: absent
 }
 
 // String is the record's id as people know it.
@@ -46,84 +43,63 @@ func (r ref) String() string {
 	return printable.Text(r.id.String())
 }
 
+// dotted is a path in a query: elements of arrays are named by number, and all of one not at all.
+func dotted(path string) string {
+	return strings.NewReplacer("[]", "", "[", ".", "]", "").Replace(path)
+}
+
 // document reads what a page holds of one record. The memory is the cursor's:
 // everything kept is copied.
 func document(raw bson.Raw, c envelope.Collection) store.Document {
-	r := ref{id: own(raw.Lookup("_id")), version: own(raw.Lookup(kekVersion)), parts: map[string]parts{}}
-	d := store.Document{ID: r, Version: versionOf(r.version)}
-	for _, f := range c.Fields {
-		field := raw.Lookup(f)
-		h := store.Held{Field: f}
-		switch {
-		case isEnvelope(field):
-			sub := field.Document()
-			part := parts{version: own(sub.Lookup(kekVersion)), dek: own(sub.Lookup(wrappedDEK))}
-			h.Version = versionOf(part.version)
-			if subtype, b, ok := sub.Lookup(wrappedDEK).BinaryOK(); ok {
-				h.WrappedDEK, part.subtype = append([]byte{}, b...), subtype
-			}
-			r.parts[f] = part
-		case isList(field):
-			r.parts[f] = parts{array: true}
-		default: // absent, or something that is no secret of ours
-			continue
-		}
-		d.Envelopes = append(d.Envelopes, h)
+	raw = slices.Clone(raw)
+	r := reading{}
+	if c.Outer != "" {
+		r.version = raw.Lookup(strings.Split(c.Outer, ".")...)
 	}
+	d := store.Document{ID: ref{raw.Lookup("_id")}, Version: versionOf(r.version)}
+	root := tree{bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: raw}}
+	for _, p := range c.Places {
+		spots, arrays := p.Spots(root)
+		r.arrays = append(r.arrays, arrays...)
+		for _, s := range spots {
+			r.spots = append(r.spots, spotOf(p, s))
+		}
+	}
+	for _, s := range r.spots {
+		if s.Value != nil {
+			d.Envelopes = append(d.Envelopes, s.held())
+		}
+	}
+	d.Read = r
 	return d
 }
 
-// own copies a value out of the cursor's memory.
-func own(v bson.RawValue) bson.RawValue {
-	v.Value = append([]byte{}, v.Value...)
-	return v
+func spotOf(p envelope.Place, s envelope.Spot) spot {
+	found := spot{Spot: s, place: p}
+	if s.Value == nil || s.List {
+		return found
+	}
+	object := s.Value.(tree).raw.Document()
+	found.version = object.Lookup(p.Parts.KEKVersion)
+	for _, name := range p.Wrapped() {
+		found.wrapped = append(found.wrapped, object.Lookup(name))
+	}
+	return found
 }
 
-// isEnvelope reports whether a field is a sub-document with a part of an
-// envelope. Whether it is a good one, the provider finds out.
-func isEnvelope(v bson.RawValue) bool {
-	sub, ok := v.DocumentOK()
-	if !ok {
-		return false
+// held is the envelope at a spot. A list of envelopes is none that a key opens.
+func (s spot) held() store.Held {
+	h := store.Held{Path: s.Path}
+	if s.List {
+		return h
 	}
-	for _, part := range []string{wrappedDEK, kekVersion} {
-		if _, err := sub.LookupErr(part); err == nil {
-			return true
-		}
+	values := make([]any, len(s.wrapped))
+	for i, v := range s.wrapped {
+		values[i] = tree{v}.Value()
 	}
-	return false
-}
-
-// isList reports whether a field is an array with such a sub-document in it: a
-// query's path looks into arrays, one level deep.
-func isList(v bson.RawValue) bool {
-	array, ok := v.ArrayOK()
-	if !ok {
-		return false
-	}
-	values, _ := array.Values()
-	return slices.ContainsFunc(values, isEnvelope)
-}
-
-// walk calls found with the path of every sub-document that has a wrapped DEK,
-// within others too.
-func walk(v bson.RawValue, path string, found func(path string)) {
-	var elements []bson.RawElement
-	switch v.Type {
-	case bson.TypeEmbeddedDocument:
-		if _, err := v.Document().LookupErr(wrappedDEK); err == nil {
-			found(path)
-		}
-		elements, _ = v.Document().Elements()
-	case bson.TypeArray:
-		values, _ := v.Array().Values()
-		for _, v := range values {
-			walk(v, path+"[]", found)
-		}
-	}
-	for _, e := range elements {
-		walk(e.Value(), path+"."+e.Key(), found)
-	}
+	h.Version = versionOf(s.version)
+	h.WrappedDEK, _ = s.place.Read(values)
+	return h
 }
 
 // versionOf is a whole number of any BSON type as a version, else 0.

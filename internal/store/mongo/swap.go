@@ -34,7 +34,15 @@ func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.S
 func (s *Store) bulk(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
 	models := make([]driver.WriteModel, len(swaps))
 	for i, sw := range swaps {
-		models[i] = driver.NewUpdateOneModel().SetFilter(unchanged(c, sw.Old)).SetUpdate(set(renewed(sw)))
+		filter, err := unchanged(c, sw.Old)
+		if err != nil {
+			return nil, err
+		}
+		fields, err := renewed(c, sw)
+		if err != nil {
+			return nil, err
+		}
+		models[i] = driver.NewUpdateOneModel().SetFilter(filter).SetUpdate(set(fields))
 	}
 	var matched int64
 	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
@@ -61,42 +69,69 @@ func (s *Store) bulk(ctx context.Context, c envelope.Collection, swaps []store.S
 	return took, nil
 }
 
-// unchanged is the filter of design section 4: the record as it was read.
-func unchanged(c envelope.Collection, d store.Document) bson.D {
-	r := d.ID.(ref)
-	filter := append(byID(r.id), was(kekVersion, r.version))
-	seen := map[string]bool{}
-	for _, h := range d.Envelopes {
-		seen[h.Field] = true
-		part := r.parts[h.Field]
-		if part.array { // left as it is, and reported as undecryptable
-			filter = append(filter, bson.E{Key: h.Field, Value: isArray})
-			continue
-		}
-		if len(h.WrappedDEK) > 0 {
-			part.dek = bson.Binary{Subtype: part.subtype, Data: h.WrappedDEK}
-		}
-		filter = append(filter, was(h.Field+"."+kekVersion, part.version), was(h.Field+"."+wrappedDEK, part.dek))
+// unchanged is the filter of design section 4: the record as it was read. The bytes to replace
+// must be those (promise 3).
+func unchanged(c envelope.Collection, d store.Document) (bson.D, error) {
+	r := d.Read.(reading)
+	filter := byID(d.ID.(ref).id)
+	if c.Outer != "" {
+		filter = append(filter, was(c.Outer, r.version))
 	}
-	for _, f := range c.Fields {
-		if !seen[f] {
-			filter = append(filter, bson.E{Key: f + "." + wrappedDEK, Value: exists(false)})
+	for _, a := range r.arrays {
+		filter = append(filter, bson.E{Key: dotted(a.Path), Value: bson.D{{Key: "$size", Value: a.N}}})
+	}
+	for _, s := range r.spots {
+		switch {
+		case s.Value == nil:
+			filter = append(filter, bson.E{Key: dotted(s.Path) + "." + s.place.Parts.WrappedDEK, Value: exists(false)})
+		case s.List: // left as it is, and reported as undecryptable
+			filter = append(filter, bson.E{Key: dotted(s.Path), Value: isArray})
+		case !has(d, s.held()):
+			return nil, fmt.Errorf("record %s: %s: the bytes to replace are not those that were read", d.ID, s.Path)
+		default:
+			filter = append(filter, was(dotted(s.Path)+"."+s.place.Parts.KEKVersion, s.version))
+			for i, name := range s.place.Wrapped() {
+				filter = append(filter, was(dotted(s.Path)+"."+name, s.wrapped[i]))
+			}
 		}
 	}
-	return filter
+	return filter, nil
 }
 
 // renewed is what the update sets: wrapped DEKs and versions, nothing else.
-func renewed(sw store.Swap) bson.D {
-	r := sw.Old.ID.(ref)
-	fields := bson.D{{Key: kekVersion, Value: like(r.version, sw.To)}}
-	for _, n := range sw.New {
-		part := r.parts[n.Field]
-		fields = append(fields,
-			bson.E{Key: n.Field + "." + wrappedDEK, Value: bson.Binary{Subtype: part.subtype, Data: n.WrappedDEK}},
-			bson.E{Key: n.Field + "." + kekVersion, Value: like(part.version, n.Version)})
+func renewed(c envelope.Collection, sw store.Swap) (bson.D, error) {
+	r := sw.Old.Read.(reading)
+	var fields bson.D
+	if c.Outer != "" {
+		fields = append(fields, bson.E{Key: c.Outer, Value: like(r.version, sw.To)})
 	}
-	return fields
+	for _, n := range sw.New {
+		i := slices.IndexFunc(r.spots, func(s spot) bool { return s.Path == n.Path })
+		if i < 0 {
+			return nil, fmt.Errorf("record %s: nothing was read at %s", sw.Old.ID, n.Path)
+		}
+		s := r.spots[i]
+		values, err := s.place.Write(n.WrappedDEK)
+		if err != nil {
+			return nil, fmt.Errorf("record %s: %s: %w", sw.Old.ID, n.Path, err)
+		}
+		for i, name := range s.place.Wrapped() {
+			fields = append(fields, bson.E{Key: dotted(n.Path) + "." + name, Value: bytesLike(s.wrapped[i], values[i])})
+		}
+		fields = append(fields,
+			bson.E{Key: dotted(n.Path) + "." + s.place.Parts.KEKVersion, Value: like(s.version, n.Version)})
+	}
+	return fields, nil
+}
+
+// bytesLike are bytes of the subtype that the application wrote.
+func bytesLike(old bson.RawValue, v any) any {
+	b, isBytes := v.([]byte)
+	if !isBytes {
+		return v
+	}
+	subtype, _, _ := old.BinaryOK()
+	return bson.Binary{Subtype: subtype, Data: b}
 }
 
 // took reads the records back and reports which hold the new bytes.
@@ -116,7 +151,8 @@ func (s *Store) took(ctx context.Context, c envelope.Collection, swaps []store.S
 	took := make([]bool, len(swaps))
 	for i, sw := range swaps {
 		d, ok := now[key(sw.Old)]
-		took[i] = ok && d.Version == sw.To && !slices.ContainsFunc(sw.New, func(n store.Held) bool { return !has(d, n) })
+		lacks := func(n store.Held) bool { return !has(d, n) }
+		took[i] = ok && (c.Outer == "" || d.Version == sw.To) && !slices.ContainsFunc(sw.New, lacks)
 	}
 	return took, nil
 }
@@ -128,6 +164,6 @@ func key(d store.Document) string {
 
 func has(d store.Document, n store.Held) bool {
 	return slices.ContainsFunc(d.Envelopes, func(h store.Held) bool {
-		return h.Field == n.Field && h.Version == n.Version && bytes.Equal(h.WrappedDEK, n.WrappedDEK)
+		return h.Path == n.Path && h.Version == n.Version && bytes.Equal(h.WrappedDEK, n.WrappedDEK)
 	})
 }

@@ -1,8 +1,9 @@
 // Package sqlite is the embedded store: the records of design section 4 as
 // tables of one SQLite file, an envelope's parts as columns of its own.
 //
-// An application's table has id, kek_version and, for each envelope field f,
-// the columns f_wrapped_dek, f_nonce, f_ciphertext, f_kek_version, f_provider.
+// An application's table has id, kek_version and, for each place f of the standard form,
+// the columns f_wrapped_dek, f_nonce, f_ciphertext, f_kek_version, f_provider. A path that goes
+// on begins with a column of JSON.
 package sqlite
 
 import (
@@ -35,24 +36,39 @@ var _ store.Store = (*Store)(nil)
 // they are missing. Every commit reaches the disk before it is answered: WAL
 // with synchronous=FULL.
 func Open(ctx context.Context, path string) (*Store, error) {
+	s, err := open(path, url.Values{"mode": {"rw"}, "_journal_mode": {"WAL"}, "_synchronous": {"FULL"},
+		"_txlock": {"immediate"}})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.db.ExecContext(ctx, schema); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), s.Close())
+	}
+	return s, nil
+}
+
+// OpenReader opens an existing SQLite file to read an application's records. It adds nothing, and
+// none of the ceremony's own tables need be there.
+func OpenReader(ctx context.Context, path string) (*Store, error) {
+	s, err := open(path, url.Values{"mode": {"ro"}})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.db.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), s.Close())
+	}
+	return s, nil
+}
+
+func open(path string, how url.Values) (*Store, error) {
 	if info, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	} else if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("open store %s: not a regular file", path)
 	}
-	q := url.Values{
-		"mode":          {"rw"},
-		"_journal_mode": {"WAL"},
-		"_synchronous":  {"FULL"},
-		"_busy_timeout": {"10000"},
-		"_txlock":       {"immediate"},
-	}
-	db, err := sql.Open("sqlite3", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
+	how.Set("_busy_timeout", "10000")
+	db, err := sql.Open("sqlite3", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+how.Encode())
 	if err != nil {
-		return nil, fmt.Errorf("open store %s: %w", path, err)
-	}
-	if _, err := db.ExecContext(ctx, schema); err != nil {
-		db.Close()
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
 	return &Store{db, path}, nil

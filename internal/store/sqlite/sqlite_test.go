@@ -1,10 +1,14 @@
 package sqlite
 
 import (
+	"bytes"
 	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
@@ -23,7 +27,8 @@ func TestStore(t *testing.T) {
 			t.Cleanup(func() { s.Close() })
 			return s, application{s}
 		},
-		IDs: []any{int64(2), int64(10), 2.5, "b", "a", []byte{0}, []byte{1, 2}},
+		IDs:    []any{int64(2), int64(10), 2.5, "b", "a", []byte{0}, []byte{1, 2}},
+		Nested: []envelope.Encoding{envelope.Base64, envelope.Hex},
 	})
 }
 
@@ -90,6 +95,80 @@ func (a application) Get(t *testing.T, collection string, id any, fields ...stri
 	return r
 }
 
+func (a application) PutTree(t *testing.T, collection, id string, record map[string]any) {
+	t.Helper()
+	a.exec(t, fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (id TEXT PRIMARY KEY)`, collection))
+	have, err := a.s.columns(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.exec(t, fmt.Sprintf(`INSERT OR REPLACE INTO %s (id) VALUES (?)`, collection), id)
+	for name, value := range record {
+		if !slices.Contains(have[collection], name) {
+			a.exec(t, fmt.Sprintf(`ALTER TABLE %s ADD COLUMN %s`, collection, name))
+		}
+		switch value.(type) {
+		case map[string]any, []any:
+			text, err := json.MarshalIndent(value, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			value = string(text)
+			if id == "2" { // some applications store bytes
+				value = text
+			}
+		}
+		a.exec(t, fmt.Sprintf(`UPDATE %s SET %s = ? WHERE id = ?`, collection, name), value, id)
+	}
+}
+
+func (a application) GetTree(t *testing.T, collection, id string) map[string]any {
+	t.Helper()
+	columns, err := a.s.columns(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := map[string]any{}
+	for _, name := range columns[collection] {
+		var value any
+		if err := a.s.db.QueryRow(fmt.Sprintf(`SELECT +%s FROM %s WHERE id = ?`, name, collection), id).
+			Scan(&value); err != nil {
+			t.Fatal(err)
+		}
+		if text, ok := as(true, value).([]byte); ok && text[0] != '"' && name != "id" && name != "note" {
+			v, err := parse(text)
+			if err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			value = plain(v)
+		}
+		if value != nil && name != "id" {
+			record[name] = value
+		}
+	}
+	return record
+}
+
+// plain is a tree as maps and slices.
+func plain(v envelope.Tree) any {
+	if elements, ok := v.Elements(); ok {
+		all := make([]any, len(elements))
+		for i, e := range elements {
+			all[i] = plain(e)
+		}
+		return all
+	}
+	fields, ok := v.Fields()
+	if !ok {
+		return v.Value()
+	}
+	all := map[string]any{}
+	for name, value := range fields {
+		all[name] = plain(value)
+	}
+	return all
+}
+
 // TestTablesOfOthers: an application's own table may have ids that are NULL, or of
 // a declared type that the driver would convert, and texts for wrapped DEKs.
 func TestTablesOfOthers(t *testing.T) {
@@ -99,7 +178,7 @@ func TestTablesOfOthers(t *testing.T) {
 	}
 	t.Cleanup(func() { s.Close() })
 	a := application{s}
-	c := envelope.Collection{Name: "theirs", Fields: []string{"f", "g"}}
+	c := envelope.Catalogue{envelope.At("theirs", "f"), envelope.At("theirs", "g")}.Collections()[0]
 	a.exec(t, `CREATE TABLE theirs (id TIMESTAMP PRIMARY KEY, kek_version INTEGER, `+
 		`f_wrapped_dek BLOB, f_kek_version INTEGER, g_wrapped_dek TEXT, g_kek_version INTEGER)`)
 	a.exec(t, `INSERT INTO theirs VALUES (NULL, 1, 'w', 1, NULL, NULL), `+
@@ -115,7 +194,7 @@ func TestTablesOfOthers(t *testing.T) {
 			break
 		}
 		took, err := s.Swap(t.Context(), c,
-			[]store.Swap{{Old: docs[0], To: 2, New: []store.Held{{Field: "f", Version: 2, WrappedDEK: []byte{9}}}}})
+			[]store.Swap{{Old: docs[0], To: 2, New: []store.Held{{Path: "f", Version: 2, WrappedDEK: []byte{9}}}}})
 		if err != nil || !took[0] {
 			t.Errorf("%v: %v, %v", docs[0].ID, took, err)
 		}
@@ -125,7 +204,7 @@ func TestTablesOfOthers(t *testing.T) {
 	if taken != 2 {
 		t.Errorf("%d records, want 2", taken)
 	}
-	counts, err := s.Census(t.Context(), envelope.Catalogue{{Collection: "theirs", Name: "f"}})
+	counts, err := s.Census(t.Context(), envelope.Catalogue{envelope.At("theirs", "f")})
 	if err != nil || len(counts) != 2 || counts[0].Version != 1 || counts[0].N != 1 {
 		t.Errorf("the record without an id is not counted: %v, %v", counts, err)
 	}
@@ -143,13 +222,13 @@ func TestRealVersions(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			a, c := application{s}, envelope.Collection{Name: "things", Fields: []string{"f"}}
+			field := envelope.At("things", "f")
+			a, c := application{s}, envelope.Catalogue{field}.Collections()[0]
 			a.exec(t, fmt.Sprintf(`CREATE TABLE things (id PRIMARY KEY, kek_version %[1]s, f_wrapped_dek, f_kek_version %[1]s)`,
 				kind))
 			a.exec(t, `INSERT INTO things VALUES ('old', 1.0, x'01', 1.0), ('new', 2.0, x'02', 2.0)`)
-			field := envelope.Field{Collection: "things", Name: "f"}
 			counts, err := s.Census(t.Context(), envelope.Catalogue{field})
-			if want := []store.Count{{Field: field, Version: 1, N: 1}, {Field: field, Version: 2, N: 1}}; err != nil ||
+			if want := []store.Count{{Place: field, Version: 1, N: 1}, {Place: field, Version: 2, N: 1}}; err != nil ||
 				!slices.Equal(counts, want) {
 				t.Errorf("counts %v, %v", counts, err)
 			}
@@ -160,12 +239,136 @@ func TestRealVersions(t *testing.T) {
 				}
 				for _, d := range docs {
 					took, err := s.Swap(t.Context(), c, []store.Swap{{Old: d, To: 2,
-						New: []store.Held{{Field: "f", Version: 2, WrappedDEK: []byte("new")}}}})
+						New: []store.Held{{Path: "f", Version: 2, WrappedDEK: []byte("new")}}}})
 					if err != nil || !slices.Equal(took, []bool{true}) {
 						t.Errorf("took %v, %v", took, err)
 					}
 				}
 			}
 		})
+	}
+}
+
+// TestColumns: a form of other names in columns of its own, as text or as bytes, with the IV apart.
+func TestColumns(t *testing.T) {
+	t.Parallel()
+	s, err := Create(t.Context(), filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	a := application{s}
+	p := envelope.At("things", "f")
+	p.Parts.WrappedDEK, p.Parts.IV, p.Parts.KEKVersion, p.Bytes, p.Outer = "dek", "iv", "kv", envelope.Hex, "v"
+	cat := envelope.Catalogue{p}
+	a.exec(t, `CREATE TABLE things (id PRIMARY KEY, v, f_dek, f_iv, f_kv)`)
+	sealed, iv := strings.Repeat("ab", 48), strings.Repeat("cd", 12)
+	a.exec(t, `INSERT INTO things VALUES ('text', 1, ?1, ?2, 1), ('bytes', 1, CAST(?1 AS BLOB), CAST(?2 AS BLOB), 1),
+		('upper case', 1, upper(?1), ?2, 1)`, sealed, iv)
+	docs, err := s.Page(t.Context(), cat.Collections()[0], 2, nil, 10)
+	if err != nil || len(docs) != 3 {
+		t.Fatalf("documents %+v, %v", docs, err)
+	}
+	for _, d := range docs {
+		h := d.Envelopes[0]
+		if d.ID == "upper case" { // no spelling of ours, and no key opens what is not read
+			if h.WrappedDEK != nil {
+				t.Errorf("read %x", h.WrappedDEK)
+			}
+			continue
+		}
+		took, err := s.Swap(t.Context(), cat.Collections()[0], []store.Swap{{Old: d, To: 2,
+			New: []store.Held{{Path: "f", Version: 2, WrappedDEK: bytes.Repeat([]byte{1}, 64)}}}}) // 16 bytes of IV
+		if err != nil || !took[0] || len(h.WrappedDEK) != 60 {
+			t.Errorf("%v: took %v, %v", d.ID, took, err)
+		}
+		var kinds string
+		if err := s.db.QueryRow(`SELECT typeof(f_dek) || ' ' || length(f_dek) || ' ' || typeof(f_iv) || ' ' || length(f_iv)
+			|| ' ' || v || ' ' || f_kv FROM things WHERE id = ?`, d.ID).Scan(&kinds); err != nil {
+			t.Fatal(err)
+		}
+		kind := map[any]string{"text": "text", "bytes": "blob"}[d.ID]
+		if want := kind + " 96 " + kind + " 32 2 2"; kinds != want {
+			t.Errorf("%v: %s, want %s", d.ID, kinds, want)
+		}
+	}
+	if strangers, err := s.Strangers(t.Context(), cat); err != nil || len(strangers) > 0 {
+		t.Errorf("strangers %v, %v", strangers, err)
+	}
+}
+
+// TestJSON: what stands in a column of JSON hides nothing, and is written all at once.
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	s, err := Create(t.Context(), filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	a := application{s}
+	place := func(path string) envelope.Place {
+		p := envelope.At("users", path)
+		p.Bytes, p.Outer = envelope.Hex, ""
+		return p
+	}
+	cat := envelope.Catalogue{place("mfa.codes[]"), place("mfa.seed")}
+	c := cat.Collections()[0]
+	a.exec(t, `CREATE TABLE users (id PRIMARY KEY, mfa)`)
+	a.exec(t, `INSERT INTO users VALUES
+		('both', '{"seed": {"wrapped_dek": "01", "kek_version": 1, "n": 1.50},
+			"codes": [{"wrapped_dek": "02", "kek_version": 1}]}'),
+		('cut', '{"seed": {"wrapped_dek": "03", "kek_ver'),
+		('twice', '{"seed": {"wrapped_dek": "04", "kek_version": 1, "wrapped_dek": "05"}}'),
+		('no JSON', 'hello'), ('null', NULL), ('number', 7), ('other', '{"seed": 5, "codes": {"a": 1}}')`)
+	docs, err := s.Page(t.Context(), c, 2, nil, 10)
+	if err != nil || len(docs) != 3 {
+		t.Fatalf("documents %+v, %v", docs, err)
+	}
+	for _, d := range docs[1:] { // each column once for each place
+		if len(d.Envelopes) != 2 || d.Envelopes[0].Version != 0 || d.Envelopes[0].WrappedDEK != nil {
+			t.Errorf("%v: %+v", d.ID, d.Envelopes)
+		}
+	}
+	both := store.Swap{Old: docs[0], To: 2, New: []store.Held{{Path: "mfa.codes[0]", Version: 2, WrappedDEK: []byte{9}},
+		{Path: "mfa.seed", Version: 2, WrappedDEK: []byte{8}}}}
+	other := both // the provider's answer is about other bytes
+	other.Old.Envelopes = slices.Clone(both.Old.Envelopes)
+	other.Old.Envelopes[0].WrappedDEK = []byte{7}
+	if took, err := s.Swap(t.Context(), c, []store.Swap{other}); err == nil ||
+		!strings.Contains(err.Error(), "the bytes to replace are not those that were read") {
+		t.Errorf("took %v, %v", took, err)
+	}
+	if took, err := s.Swap(t.Context(), c, []store.Swap{both}); err != nil || !took[0] {
+		t.Errorf("took %v, %v", took, err)
+	}
+	var text string
+	if err := s.db.QueryRow(`SELECT mfa FROM users WHERE id = 'both'`).Scan(&text); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"seed":{"wrapped_dek":"08","kek_version":2,"n":1.50},"codes":[{"wrapped_dek":"09","kek_version":2}]}`
+	if text != want {
+		t.Errorf("got %s, want %s", text, want)
+	}
+}
+
+// TestPlaceRefused: a place that is not as the catalogue says is refused, not counted as nothing.
+func TestPlaceRefused(t *testing.T) {
+	t.Parallel()
+	s, err := Create(t.Context(), filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	a := application{s}
+	a.exec(t, `CREATE TABLE things (id PRIMARY KEY, mfa, both, both_wrapped_dek, f_wrapped_dek, f_kek_version)`)
+	for path, want := range map[string]string{
+		"mfa.seed": "place things.mfa.seed: JSON has no binary values, want bytes: base64 or hex",
+		"both":     "place things.both: the table has a column both and one for the wrapped DEK",
+		"f":        "place things.f: the table has no column kek_version for the outer version",
+	} {
+		_, err := s.Census(t.Context(), envelope.Catalogue{envelope.At("things", path)})
+		if !errors.Is(err, store.ErrPlace) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }

@@ -13,14 +13,11 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
-var three = envelope.Collection{Name: "things", Fields: []string{"f", "g", "h"}}
-
-func catalogue(c envelope.Collection) (cat envelope.Catalogue) {
-	for _, f := range c.Fields {
-		cat = append(cat, envelope.Field{Collection: c.Name, Name: f})
-	}
-	return cat
-}
+var (
+	things = envelope.Catalogue{envelope.At("things", "f"), envelope.At("things", "g"), envelope.At("things", "h")}
+	three  = things.Collections()[0]
+	fields = []string{"f", "g", "h"}
+)
 
 // sealed is an envelope whose bytes tell where they belong.
 func sealed(v kek.Version, text string) envelope.Envelope {
@@ -51,7 +48,7 @@ func rewrapped(d store.Document, to kek.Version) store.Swap {
 	sw := store.Swap{Old: d, To: to}
 	for _, h := range d.Envelopes {
 		if h.Version != to {
-			sw.New = append(sw.New, store.Held{Field: h.Field, Version: to, WrappedDEK: append([]byte("new "), h.WrappedDEK...)})
+			sw.New = append(sw.New, store.Held{Path: h.Path, Version: to, WrappedDEK: append([]byte("new "), h.WrappedDEK...)})
 		}
 	}
 	return sw
@@ -61,9 +58,9 @@ func rewrapped(d store.Document, to kek.Version) store.Swap {
 func testAbsent(t *testing.T, b Backend) {
 	s, _ := with(t, b)
 	own := s.(interface {
-		Get(context.Context, envelope.Field, string) (envelope.Envelope, error)
+		Get(context.Context, envelope.Place, string) (envelope.Envelope, error)
 	})
-	if _, err := own.Get(t.Context(), catalogue(three)[0], "nowhere"); !errors.Is(err, store.ErrNotFound) {
+	if _, err := own.Get(t.Context(), things[0], "nowhere"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -78,19 +75,19 @@ func page(t *testing.T, s store.Store, after any, limit int) []store.Document {
 }
 
 func counted(field string, v kek.Version, n int) store.Count {
-	return store.Count{Field: envelope.Field{Collection: three.Name, Name: field}, Version: v, N: n}
+	return store.Count{Place: envelope.At(three.Name, field), Version: v, N: n}
 }
 
 func testCensus(t *testing.T, b Backend) {
 	mixed := record(b.IDs[2], 1, "f", "g")
 	mixed.Envelopes["g"] = sealed(2, "already")
 	s, _ := with(t, b, record(b.IDs[0], 1, "f"), record(b.IDs[1], 2, "f", "h"), mixed)
-	got, err := s.Census(t.Context(), catalogue(three))
+	got, err := s.Census(t.Context(), things)
 	want(t, "census", err, nil)
 	// g of mixed is at 2, its record says 1: it counts at both.
 	same(t, "counts", got,
 		[]store.Count{counted("f", 1, 2), counted("f", 2, 1), counted("g", 1, 1), counted("g", 2, 1), counted("h", 2, 1)})
-	none, err := s.Census(t.Context(), envelope.Catalogue{{Collection: "nowhere", Name: "f"}})
+	none, err := s.Census(t.Context(), envelope.Catalogue{envelope.At("nowhere", "f")})
 	want(t, "census of nothing", err, nil)
 	same(t, "nothing", len(none), 0)
 }
@@ -116,7 +113,7 @@ func testPages(t *testing.T, b Backend) {
 		}
 		for _, d := range docs {
 			seen[fmt.Sprint(d.ID)]++
-			if len(d.Envelopes) != 1 || d.Envelopes[0].Field != "f" || d.Version != 1 {
+			if len(d.Envelopes) != 1 || d.Envelopes[0].Path != "f" || d.Version != 1 {
 				t.Errorf("document %+v", d)
 			}
 		}
@@ -168,11 +165,11 @@ func testSwap(t *testing.T, b Backend) {
 	want(t, "swap", err, nil)
 	same(t, "took", took, []bool{true, false, false, false, false, false})
 	for _, r := range changed {
-		got := a.Get(t, three.Name, r.ID, three.Fields...)
+		got := a.Get(t, three.Name, r.ID, fields...)
 		same(t, fmt.Sprint(r.ID), got.Envelopes, r.Envelopes)
 		same(t, fmt.Sprint(r.ID), got.Version, r.Version)
 	}
-	first := a.Get(t, three.Name, "1 stays", three.Fields...)
+	first := a.Get(t, three.Name, "1 stays", fields...)
 	old := record("1 stays", 1, "f").Envelopes["f"]
 	old.WrappedDEK, old.KEKVersion = append([]byte("new "), old.WrappedDEK...), 2
 	same(t, "written", first.Envelopes, map[string]envelope.Envelope{"f": old})
@@ -180,7 +177,7 @@ func testSwap(t *testing.T, b Backend) {
 
 	_, err = s.Swap(t.Context(), three, swaps[:1])
 	want(t, "swap again", err, nil)
-	same(t, "written twice", a.Get(t, three.Name, "1 stays", three.Fields...).Envelopes, first.Envelopes)
+	same(t, "written twice", a.Get(t, three.Name, "1 stays", fields...).Envelopes, first.Envelopes)
 	none, err := s.Swap(t.Context(), three, nil)
 	want(t, "swap of nothing", err, nil)
 	same(t, "nothing", len(none), 0)
@@ -216,7 +213,7 @@ func testThree(t *testing.T, b Backend) {
 	took, err := s.Swap(t.Context(), three, []store.Swap{rewrapped(docs[0], 2)})
 	want(t, "swap", err, nil)
 	same(t, "took", took, []bool{true})
-	got := a.Get(t, three.Name, "three", three.Fields...)
+	got := a.Get(t, three.Name, "three", fields...)
 	same(t, "untouched", got.Envelopes["g"], r.Envelopes["g"])
 	for _, f := range []string{"f", "h"} {
 		if e := got.Envelopes[f]; e.KEKVersion != 2 || !bytes.HasPrefix(e.WrappedDEK, []byte("new wrapped")) ||
@@ -229,12 +226,11 @@ func testThree(t *testing.T, b Backend) {
 
 func testStrangers(t *testing.T, b Backend) {
 	s, a := with(t, b, record("known", 1, "f"), record("a field of its own", 1, "g"))
-	other := envelope.Collection{Name: "others", Fields: []string{"x"}}
-	a.Create(t, other)
-	known := envelope.Catalogue{{Collection: three.Name, Name: "f"}}
+	a.Create(t, envelope.Catalogue{envelope.At("others", "x")}.Collections()[0])
+	known := envelope.Catalogue{envelope.At(three.Name, "f")}
 	got, err := s.Strangers(t.Context(), known)
 	want(t, "strangers", err, nil)
-	same(t, "strangers", got, []envelope.Field{{Collection: three.Name, Name: "g"}})
+	same(t, "strangers", got, []envelope.Place{envelope.At(three.Name, "g")})
 	a.Put(t, Record{
 		Collection: "others",
 		ID:         "o",
@@ -243,7 +239,7 @@ func testStrangers(t *testing.T, b Backend) {
 	})
 	got, err = s.Strangers(t.Context(), known)
 	want(t, "strangers", err, nil)
-	same(t, "strangers", got, []envelope.Field{{Collection: "others", Name: "x"}, {Collection: three.Name, Name: "g"}})
+	same(t, "strangers", got, []envelope.Place{envelope.At("others", "x"), envelope.At(three.Name, "g")})
 }
 
 // testOdd: a field of the catalogue that holds something else is no envelope,
@@ -252,7 +248,7 @@ func testOdd(t *testing.T, b Backend) {
 	r := record("odd", 1, "f")
 	r.Odd = []string{"g"}
 	s, a := with(t, b, r, Record{Collection: three.Name, ID: "only odd", Version: 1, Odd: []string{"f"}})
-	counts, err := s.Census(t.Context(), catalogue(three))
+	counts, err := s.Census(t.Context(), things)
 	want(t, "census", err, nil)
 	same(t, "counts", counts, []store.Count{counted("f", 1, 1)})
 	docs := page(t, s, nil, 10)
@@ -262,7 +258,7 @@ func testOdd(t *testing.T, b Backend) {
 	took, err := s.Swap(t.Context(), three, []store.Swap{rewrapped(docs[0], 2)})
 	want(t, "swap", err, nil)
 	same(t, "took", took, []bool{true})
-	got := a.Get(t, three.Name, "odd", three.Fields...)
+	got := a.Get(t, three.Name, "odd", fields...)
 	if got.Envelopes["f"].KEKVersion != 2 || !slices.Equal(got.Odd, []string{"g"}) {
 		t.Errorf("got %+v", got)
 	}

@@ -25,7 +25,7 @@ func testNoVersion(t *testing.T, b Backend) {
 		a.Spoil(t, outer, "", Version, v)
 	}
 	n := len(notVersions)
-	counts, err := s.Census(t.Context(), catalogue(three))
+	counts, err := s.Census(t.Context(), things)
 	want(t, "census", err, nil)
 	same(t, "counts", counts, // a record at another version than its envelope counts at both
 		[]store.Count{counted("f", 0, n), counted("f", 2, n), counted("g", 0, n), counted("g", 2, n)})
@@ -59,7 +59,7 @@ func testNoDEK(t *testing.T, b Backend) {
 		a.Put(t, record(fmt.Sprint(i), 1, "f"))
 		a.Spoil(t, fmt.Sprint(i), "f", WrappedDEK, v)
 	}
-	counts, err := s.Census(t.Context(), catalogue(three))
+	counts, err := s.Census(t.Context(), things)
 	want(t, "census", err, nil)
 	same(t, "counts", counts, []store.Count{counted("f", 1, len(hostile))})
 	docs := page(t, s, nil, 10)

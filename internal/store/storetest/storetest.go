@@ -29,6 +29,11 @@ type Application interface {
 	Spoil(t *testing.T, id any, field string, part Part, value any)
 	// Get reads the fields of a record that hold an envelope.
 	Get(t *testing.T, collection string, id any, fields ...string) Record
+	// PutTree writes a record over whatever is there: maps, slices, text, bytes and int64. In SQLite
+	// what is nested is JSON.
+	PutTree(t *testing.T, collection, id string, record map[string]any)
+	// GetTree reads it back.
+	GetTree(t *testing.T, collection, id string) map[string]any
 }
 
 // Part is a part of an envelope that can be spoiled.
@@ -46,6 +51,8 @@ type Backend struct {
 	Open func(t *testing.T) (store.Store, Application)
 	// IDs has two ids of each type that records can have.
 	IDs []any
+	// Nested are the encodings of bytes that are nested.
+	Nested []envelope.Encoding
 }
 
 // Run runs the whole suite.
@@ -71,6 +78,9 @@ func Run(t *testing.T, b Backend) {
 		{"swap of a record with three envelopes", testThree},
 		{"strangers", testStrangers},
 		{"something else in a field", testOdd},
+		{"forms", testForms},
+		{"arrays that change", testArrays},
+		{"places that the catalogue lacks", testStrangeForms},
 		{"a version that is none", testNoVersion},
 		{"a wrapped DEK that is none", testNoDEK},
 	} {

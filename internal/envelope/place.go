@@ -1,0 +1,92 @@
+package envelope
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Place is where the records of a collection keep an envelope, and in which form.
+type Place struct {
+	Collection string
+	Path       string // names joined by dots, [] after one that is an array: tokens[].secret
+	Form
+}
+
+// At is a place of the standard form.
+func At(collection, path string) Place { return Place{collection, path, Standard()} }
+
+// String is the name of a place.
+func (p Place) String() string { return p.Collection + "." + p.Path }
+
+// Describe is the name of a place with what differs from the standard form.
+func (p Place) Describe() string {
+	if form := p.Form.String(); form != "" {
+		return p.String() + "{" + form + "}"
+	}
+	return p.String()
+}
+
+// Names are kept to what every store takes unquoted, or in plain quotes.
+var (
+	nameForm       = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
+	collectionForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,119}$`)
+	indexForm      = regexp.MustCompile(`\[\d+\]`)
+)
+
+// ParsePlace reads COLLECTION.PATH, a place of the standard form.
+func ParsePlace(s string) (Place, error) {
+	collection, path, _ := strings.Cut(s, ".")
+	p := At(collection, path)
+	return p, p.Check()
+}
+
+// Check refuses a place that no store could have, or that is a ceremony's own.
+func (p Place) Check() error {
+	if !collectionForm.MatchString(p.Collection) || !isPath(p.Path, true) {
+		return fmt.Errorf("place %q: want COLLECTION.PATH, with names of letters, digits and _, and [] after an array's", p)
+	}
+	if strings.HasPrefix(p.Collection, "kek_") || p.Collection == "process_heartbeats" {
+		return fmt.Errorf("place %q: the collection is the ceremony's own", p)
+	}
+	return p.Form.check(p)
+}
+
+func (f Form) check(p Place) error {
+	names := []string{f.Parts.WrappedDEK, f.Parts.Nonce, f.Parts.Ciphertext, f.Parts.KEKVersion, f.Parts.Provider}
+	if f.Parts.IV != "" {
+		names = append(names, f.Parts.IV)
+	}
+	for i, name := range names {
+		if !nameForm.MatchString(name) || slices.Contains(names[:i], name) {
+			return fmt.Errorf("place %q: part %q: want names of letters, digits and _, each once", p, name)
+		}
+	}
+	if !slices.Contains([]Encoding{Binary, Base64, Hex}, f.Bytes) {
+		return fmt.Errorf("place %q: bytes %q: want binary, base64 or hex", p, f.Bytes)
+	}
+	if f.Outer != "" && !isPath(f.Outer, false) {
+		return fmt.Errorf("place %q: outer %q: want a path without arrays, or none", p, f.Outer)
+	}
+	return nil
+}
+
+func isPath(path string, arrays bool) bool {
+	for name := range strings.SplitSeq(path, ".") {
+		if arrays {
+			name = strings.TrimSuffix(name, "[]")
+		}
+		if !nameForm.MatchString(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// HasArrays reports whether the path goes through an array.
+func (p Place) HasArrays() bool { return strings.Contains(p.Path, "[]") }
+
+// PlaceOf is the path of the place that an envelope's path belongs to: tokens[].secret of
+// tokens[2].secret.
+func PlaceOf(path string) string { return indexForm.ReplaceAllLiteralString(path, "[]") }

@@ -1,0 +1,65 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// Page implements store.Envelopes. SQL finds the records that have something in columns that is
+// due, or JSON in which something could be; what is due in that is found here.
+func (s *Store) Page(
+	ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int,
+) (docs []store.Document, err error) {
+	places, err := s.locate(ctx, c.Places)
+	if err != nil || len(places) == 0 {
+		return nil, err
+	}
+	for len(docs) < limit {
+		read, err := s.records(ctx, c, places, to, after, limit)
+		if err != nil {
+			return nil, fmt.Errorf("read a page of %s: %w", c.Name, err)
+		}
+		for _, r := range read {
+			if d := r.document(); d.Due(c, to) && len(docs) < limit {
+				docs = append(docs, d)
+			}
+		}
+		if len(read) < limit {
+			break
+		}
+		after = read[len(read)-1].id
+	}
+	return docs, nil
+}
+
+// records reads at most limit rows after an id that may have something due.
+func (s *Store) records(
+	ctx context.Context, c envelope.Collection, places []located, to kek.Version, after any, limit int,
+) ([]record, error) {
+	var old []string
+	for _, l := range places {
+		condition := l.there()
+		if l.json == "" {
+			stale := l.version() + " <> ?1"
+			if c.Outer != "" {
+				stale += " OR " + outer(c.Outer) + " <> ?1"
+			}
+			condition = fmt.Sprintf("(%s AND (%s))", condition, stale)
+		}
+		old = append(old, condition)
+	}
+	from, args := "", []any{int(to), limit}
+	if after != nil { // not "?3 IS NULL OR ...": that would read the index from its start
+		from, args = "id > ?3 AND", append(args, after)
+	}
+	// A NULL id is in no page: nothing can be swapped by it, and the census counts it.
+	return collect(ctx, s.db, func(r *sql.Rows) (record, error) { return scanRecord(r, places) },
+		fmt.Sprintf(`SELECT %s FROM %s WHERE %s (%s) AND id IS NOT NULL AND ?1 = ?1 ORDER BY id LIMIT ?2`,
+			selected(c.Outer, places), quote(c.Name), from, strings.Join(old, " OR ")), args...)
+}

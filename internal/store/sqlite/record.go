@@ -1,0 +1,183 @@
+package sqlite
+
+import (
+	"bytes"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// record is what a query reads of a row: id, outer version, and what selected names.
+type record struct {
+	id      any
+	version kek.Version
+	places  []part
+}
+
+// part is what a row has at one place.
+type part struct {
+	located
+	version kek.Version // of its own column
+	read    []any       // the columns that a swap compares
+}
+
+// selected are the columns of a record, for scanRecord. A + takes the declared type off a column,
+// which the driver would convert a value to.
+func selected(outerPath string, places []located) string {
+	columns := []string{"+id", outer(outerPath)}
+	for _, l := range places {
+		if l.json == "" {
+			columns = append(columns, l.version())
+		}
+		for _, c := range l.read() {
+			columns = append(columns, "+"+c)
+		}
+	}
+	return strings.Join(columns, ", ")
+}
+
+func scanRecord(r *sql.Rows, places []located) (record, error) {
+	rec := record{places: make([]part, len(places))}
+	into := []any{&rec.id, &rec.version}
+	for i, l := range places {
+		p := &rec.places[i]
+		p.located = l
+		if l.json == "" {
+			into = append(into, &p.version)
+		}
+		p.read = make([]any, len(l.read()))
+		for j := range p.read {
+			into = append(into, &p.read[j])
+		}
+	}
+	return rec, r.Scan(into...)
+}
+
+// document is a record as the re-wrap sees it.
+func (r record) document() store.Document {
+	d := store.Document{ID: r.id, Read: r.places, Version: r.version}
+	for _, p := range r.places {
+		d.Envelopes = append(d.Envelopes, p.held()...)
+	}
+	return d
+}
+
+// held are the envelopes at one place of a record.
+func (p part) held() []store.Held {
+	if p.read[0] == nil {
+		return nil
+	}
+	if p.json != "" {
+		return p.inJSON()
+	}
+	wrapped, _ := p.Read(p.values())
+	return []store.Held{{Path: p.Path, Version: p.version, WrappedDEK: wrapped}}
+}
+
+// values are those of the wrapped DEK's columns: bytes and text are the same in a column.
+func (p part) values() []any {
+	values := slices.Clone(p.read)
+	for i, v := range values {
+		values[i] = as(p.Bytes == envelope.Binary, v)
+	}
+	return values
+}
+
+// as is text as bytes, or bytes as text.
+func as(asBytes bool, v any) any {
+	switch v := v.(type) {
+	case string:
+		if asBytes {
+			return []byte(v)
+		}
+	case []byte:
+		if !asBytes {
+			return string(v)
+		}
+	}
+	return v
+}
+
+// inJSON are the envelopes in a column of JSON. One that cannot be read, and has the name of a
+// part in it, may hide an envelope.
+func (p part) inJSON() (all []store.Held) {
+	text, root, err := p.parse()
+	if err != nil {
+		if bytes.Contains(text, []byte(p.Parts.WrappedDEK)) {
+			all = []store.Held{{Path: p.Path}}
+		}
+		return all
+	}
+	spots, _ := p.Spots(root)
+	for _, s := range spots {
+		if s.Value == nil {
+			continue
+		}
+		h := store.Held{Path: s.Path}
+		if !s.List {
+			h.Version = versionIn(s.Value, p.Parts.KEKVersion)
+			h.WrappedDEK, _ = p.Read(valuesIn(s.Value, p.Wrapped()))
+		}
+		all = append(all, h)
+	}
+	return all
+}
+
+// parse reads the column of JSON as a record of one field.
+func (p part) parse() (text []byte, root tree, err error) {
+	switch v := p.read[0].(type) {
+	case string:
+		text = []byte(v)
+	case []byte:
+		text = v
+	}
+	v, err := parse(text)
+	root = object()
+	root.add(p.json, v)
+	return text, root, err
+}
+
+func versionIn(object envelope.Tree, name string) kek.Version {
+	v, ok := object.Field(name)
+	if !ok {
+		return 0
+	}
+	switch n := v.Value().(type) {
+	case int64:
+		if n >= 1 && n <= int64(kek.MaxVersion) {
+			return kek.Version(n)
+		}
+	case float64:
+		if n >= 1 && n <= float64(kek.MaxVersion) && n == float64(int64(n)) {
+			return kek.Version(n)
+		}
+	}
+	return 0
+}
+
+func valuesIn(object envelope.Tree, names []string) []any {
+	values := make([]any, len(names))
+	for i, name := range names {
+		if v, ok := object.Field(name); ok {
+			values[i] = v.Value()
+		}
+	}
+	return values
+}
+
+// same demands that the bytes to be replaced are those that were read (promise 3).
+func (p part) same(old []store.Held) error {
+	for _, h := range p.held() {
+		if !slices.ContainsFunc(old, func(o store.Held) bool {
+			return o.Path == h.Path && o.Version == h.Version && bytes.Equal(o.WrappedDEK, h.WrappedDEK)
+		}) {
+			return fmt.Errorf("%s: the bytes to replace are not those that were read", h.Path)
+		}
+	}
+	return nil
+}
