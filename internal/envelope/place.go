@@ -30,7 +30,7 @@ func (p Place) Describe() string {
 
 // Names are kept to what every store takes unquoted, or in plain quotes.
 var (
-	nameForm       = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
+	nameForm       = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`) // of a field: _id too
 	collectionForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,119}$`)
 	indexForm      = regexp.MustCompile(`\[\d+\]`)
 )
@@ -44,7 +44,7 @@ func ParsePlace(s string) (Place, error) {
 
 // Check refuses a place that no store could have, or that is a ceremony's own.
 func (p Place) Check() error {
-	if !collectionForm.MatchString(p.Collection) || !isPath(p.Path, true) {
+	if !IsCollection(p.Collection) || !isPath(p.Path, true) {
 		return fmt.Errorf("place %q: want COLLECTION.PATH, with names of letters, digits and _, and [] after an array's", p)
 	}
 	if strings.HasPrefix(p.Collection, "kek_") || p.Collection == "process_heartbeats" {
@@ -66,11 +66,17 @@ func (f Form) check(p Place) error {
 	if !slices.Contains([]Encoding{Binary, Base64, Hex}, f.Bytes) {
 		return fmt.Errorf("place %q: bytes %q: want binary, base64 or hex", p, f.Bytes)
 	}
-	if f.Outer != "" && !isPath(f.Outer, false) {
+	if f.Outer != "" && !IsPath(f.Outer) {
 		return fmt.Errorf("place %q: outer %q: want a path without arrays, or none", p, f.Outer)
 	}
 	return nil
 }
+
+// IsCollection reports whether a name can be that of a collection.
+func IsCollection(name string) bool { return collectionForm.MatchString(name) }
+
+// IsPath reports whether a path goes through objects alone.
+func IsPath(path string) bool { return isPath(path, false) }
 
 func isPath(path string, arrays bool) bool {
 	for name := range strings.SplitSeq(path, ".") {

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -31,6 +32,7 @@ var (
 	ErrLock        = errors.New("not a lock that an install wrote")
 	ErrLockDiffers = errors.New("the configuration does not match the kek_install lock")
 	ErrServer      = errors.New("not a server that a ceremony can rely on")
+	ErrPointer     = errors.New("not one version that an application's writers use")
 	ErrPlace       = errors.New("the catalogue does not describe what is there")
 )
 
@@ -40,6 +42,10 @@ type Store interface {
 	Log
 	Fleet
 	Envelopes
+	Theirs
+	// Under has the store keep the ceremony's own records under names with a prefix, in place of
+	// kek_, in a database that has others of the plain names. Call it before anything else.
+	Under(prefix string)
 	// Describe names the backend and the database, without credentials.
 	Describe() string
 	Close() error
@@ -131,6 +137,51 @@ type Keys interface {
 	// ReserveWraps counts wraps under a version before they are done, and returns how many are
 	// counted in all. An answer that is lost may be counted twice; the count never falls.
 	ReserveWraps(ctx context.Context, v kek.Version, n int) (int64, error)
+}
+
+// Pointer is where an application keeps the version that its writers use: a field of the one
+// record of a collection that has some values. It is read, and moved when the writers are
+// switched; nothing else of an application's own is written.
+type Pointer struct {
+	Collection string
+	Filter     map[string]any // text, int64 or bool, by the name of a field; empty: there is one record
+	Field      string         // a path; in SQLite a column
+}
+
+// Check refuses what no store could have.
+func (p Pointer) Check() error {
+	for name, value := range p.Filter {
+		switch value.(type) {
+		case string, int64, bool:
+		default:
+			return fmt.Errorf("filter %s: want text, a whole number, or true or false", printable.Quote(name))
+		}
+		if !envelope.IsPath(name) {
+			return fmt.Errorf("filter %s: want a name of letters, digits and _", printable.Quote(name))
+		}
+	}
+	if !envelope.IsCollection(p.Collection) || !envelope.IsPath(p.Field) {
+		return fmt.Errorf("collection %s, field %s: want names of letters, digits and _", printable.Quote(p.Collection),
+			printable.Quote(p.Field))
+	}
+	return nil
+}
+
+func (p Pointer) String() string {
+	text := p.Collection + "." + p.Field
+	for _, name := range slices.Sorted(maps.Keys(p.Filter)) {
+		text += fmt.Sprintf(" %s=%v", name, p.Filter[name])
+	}
+	return printable.Text(text)
+}
+
+// Theirs is what an application that was there before ceremonies keeps of versions.
+type Theirs interface {
+	// TheirActive returns ErrNotFound where no record fits, and ErrPointer where more than one
+	// does, or where the field is no version.
+	TheirActive(context.Context, Pointer) (kek.Version, error)
+	// MoveTheirActive returns ErrConflict when the pointer is not at from.
+	MoveTheirActive(ctx context.Context, p Pointer, from, to kek.Version) error
 }
 
 // Ceremony is one document of kek_ceremonies.

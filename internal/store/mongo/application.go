@@ -26,7 +26,7 @@ func Create(ctx context.Context, uri string) (*Store, error) {
 	if s, err = connect(uri); err != nil {
 		return nil, fmt.Errorf("create store: %w", err)
 	}
-	if err := s.db.CreateCollection(ctx, heartbeats); err != nil {
+	if err := s.db.CreateCollection(ctx, s.own(heartbeats)); err != nil {
 		return nil, errors.Join(fmt.Errorf("create store %s: %w", s.about, s.safe(err)), s.Close())
 	}
 	return s, nil

@@ -114,7 +114,7 @@ func (s *Store) Scan(ctx context.Context, record func(collection string, record 
 		return fmt.Errorf("list collections: %w", s.safe(err))
 	}
 	for _, c := range specs {
-		if c.Type == "view" || ours(c.Name) { // a view shows what another collection holds
+		if c.Type == "view" || s.ours(c.Name) { // a view shows what another collection holds
 			continue
 		}
 		err := s.again(ctx, forever, func(ctx context.Context, _ bool) error {
@@ -128,9 +128,10 @@ func (s *Store) Scan(ctx context.Context, record func(collection string, record 
 }
 
 // ours are the collections in which no application keeps records.
-func ours(name string) bool {
+func (s *Store) ours(name string) bool {
+	own := func(o string) bool { return s.own(o) == name }
 	return strings.HasPrefix(name, "system.") ||
-		slices.Contains([]string{install, versions, wraps, ceremonies, events, heartbeats}, name)
+		slices.ContainsFunc([]string{install, versions, wraps, ceremonies, events, heartbeats}, own)
 }
 
 func (s *Store) scan(ctx context.Context, collection string, record func(tree) error) error {

@@ -52,7 +52,7 @@ func (s *Store) Heartbeat(ctx context.Context, b store.Heartbeat) error {
 	for v, proof := range b.Proofs {
 		proofs = append(proofs, bson.E{Key: v.String(), Value: proof})
 	}
-	_, err := s.db.Collection(heartbeats).UpdateOne(ctx, byID(b.Process), bson.D{
+	_, err := s.db.Collection(s.own(heartbeats)).UpdateOne(ctx, byID(b.Process), bson.D{
 		{Key: "$set", Value: bson.D{{Key: "role", Value: b.Role}, {Key: "host", Value: b.Host}, {Key: "pid", Value: b.PID},
 			{Key: "provider", Value: b.Provider}, {Key: "current", Value: int(b.Current)},
 			{Key: "epoch", Value: b.Epoch}, {Key: "proofs", Value: proofs},
@@ -69,7 +69,8 @@ func (s *Store) Heartbeat(ctx context.Context, b store.Heartbeat) error {
 
 // Heartbeats implements store.Fleet.
 func (s *Store) Heartbeats(ctx context.Context, since time.Time) ([]store.Heartbeat, error) {
-	docs, err := list[heartbeatDoc](ctx, s, heartbeats, bson.D{{Key: "seen", Value: bson.D{{Key: "$gte", Value: since}}}})
+	docs, err := list[heartbeatDoc](ctx, s, s.own(heartbeats),
+		bson.D{{Key: "seen", Value: bson.D{{Key: "$gte", Value: since}}}})
 	if err != nil {
 		return nil, fmt.Errorf("read process_heartbeats: %w", err)
 	}
@@ -78,7 +79,7 @@ func (s *Store) Heartbeats(ctx context.Context, since time.Time) ([]store.Heartb
 
 // Silent implements store.Fleet. A document that says nothing of a time is of a silent one.
 func (s *Store) Silent(ctx context.Context, since time.Time, after string, limit int) ([]store.Heartbeat, error) {
-	docs, err := list[heartbeatDoc](ctx, s, heartbeats, bson.D{
+	docs, err := list[heartbeatDoc](ctx, s, s.own(heartbeats), bson.D{
 		{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}},
 		{Key: "seen", Value: notSince(since)},
 		{Key: "stopped", Value: bson.D{{Key: "$ne", Value: true}}},
@@ -91,7 +92,7 @@ func (s *Store) Silent(ctx context.Context, since time.Time, after string, limit
 
 // Forget implements store.Fleet. It is not done again after a lost answer: the next one is.
 func (s *Store) Forget(ctx context.Context, since time.Time) (int, error) {
-	result, err := s.db.Collection(heartbeats).DeleteMany(ctx, bson.D{{Key: "seen", Value: notSince(since)}})
+	result, err := s.db.Collection(s.own(heartbeats)).DeleteMany(ctx, bson.D{{Key: "seen", Value: notSince(since)}})
 	if err != nil {
 		return 0, fmt.Errorf("delete from process_heartbeats: %w", s.safe(err))
 	}
@@ -105,7 +106,7 @@ func notSince(t time.Time) bson.D {
 // indexHeartbeats has what a gate asks every second read an index.
 func (s *Store) indexHeartbeats(ctx context.Context) error {
 	return s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
-		_, err := s.db.Collection(heartbeats).Indexes().CreateOne(ctx,
+		_, err := s.db.Collection(s.own(heartbeats)).Indexes().CreateOne(ctx,
 			driver.IndexModel{Keys: bson.D{{Key: "seen", Value: 1}}})
 		return err
 	})

@@ -28,7 +28,7 @@ type lockDoc struct {
 // Lock implements store.Keys.
 func (s *Store) Lock(ctx context.Context) (store.Lock, error) {
 	var d lockDoc
-	if err := s.find(ctx, install, singleton, &d); err != nil {
+	if err := s.find(ctx, s.own(install), singleton, &d); err != nil {
 		return store.Lock{}, fmt.Errorf("read kek_install: %w", err)
 	}
 	return store.Lock{Provider: d.Provider, Chain: kek.Chain(d.Chain), Ceremony: d.Ceremony, Roster: d.Roster}.Read()
@@ -36,7 +36,7 @@ func (s *Store) Lock(ctx context.Context) (store.Lock, error) {
 
 // InsertLock implements store.Keys.
 func (s *Store) InsertLock(ctx context.Context, l store.Lock) error {
-	err := s.insert(ctx, install, singleton, bson.D{
+	err := s.insert(ctx, s.own(install), singleton, bson.D{
 		{Key: "provider", Value: l.Provider},
 		{Key: "chain", Value: string(l.Chain)},
 		{Key: "ceremony", Value: l.Ceremony},
@@ -64,7 +64,7 @@ type kekDoc struct {
 
 // KEKs implements store.Keys.
 func (s *Store) KEKs(ctx context.Context) ([]store.KEK, error) {
-	docs, err := list[kekDoc](ctx, s, versions, bson.D{{Key: "_id", Value: bson.D{{Key: "$ne", Value: active}}}})
+	docs, err := list[kekDoc](ctx, s, s.own(versions), bson.D{{Key: "_id", Value: bson.D{{Key: "$ne", Value: active}}}})
 	if err != nil {
 		return nil, fmt.Errorf("read kek_versions: %w", err)
 	}
@@ -86,7 +86,7 @@ func (s *Store) KEKs(ctx context.Context) ([]store.KEK, error) {
 
 // InsertKEK implements store.Keys.
 func (s *Store) InsertKEK(ctx context.Context, k store.KEK) error {
-	err := s.insert(ctx, versions, int(k.Version), bson.D{
+	err := s.insert(ctx, s.own(versions), int(k.Version), bson.D{
 		{Key: "provider", Value: k.Provider},
 		{Key: "state", Value: string(k.State)},
 		{Key: "label", Value: k.Label},
@@ -103,7 +103,7 @@ func (s *Store) InsertKEK(ctx context.Context, k store.KEK) error {
 
 // MoveKEK implements store.Keys.
 func (s *Store) MoveKEK(ctx context.Context, v kek.Version, from, to store.State) error {
-	err := s.swap(ctx, versions, append(byID(int(v)), bson.E{Key: "state", Value: string(from)}),
+	err := s.swap(ctx, s.own(versions), append(byID(int(v)), bson.E{Key: "state", Value: string(from)}),
 		bson.D{{Key: "state", Value: string(to)}})
 	if err != nil {
 		return fmt.Errorf("move version %d from %s to %s: %w", v, from, to, err)
@@ -116,7 +116,7 @@ type activeDoc struct{ Version, Epoch int }
 // Active implements store.Keys.
 func (s *Store) Active(ctx context.Context) (store.Active, error) {
 	var d activeDoc
-	if err := s.find(ctx, versions, active, &d); err != nil {
+	if err := s.find(ctx, s.own(versions), active, &d); err != nil {
 		return store.Active{}, fmt.Errorf("read the active version: %w", err)
 	}
 	return store.Active{Version: kek.Version(d.Version), Epoch: d.Epoch}, nil
@@ -129,11 +129,11 @@ func (s *Store) MoveActive(ctx context.Context, from, to store.Active) error {
 	}
 	var err error
 	if from == (store.Active{}) {
-		if err = s.insert(ctx, versions, active, pointer(to)); errors.Is(err, store.ErrExists) {
+		if err = s.insert(ctx, s.own(versions), active, pointer(to)); errors.Is(err, store.ErrExists) {
 			err = store.ErrConflict
 		}
 	} else {
-		err = s.swap(ctx, versions, append(byID(active), pointer(from)...), pointer(to))
+		err = s.swap(ctx, s.own(versions), append(byID(active), pointer(from)...), pointer(to))
 	}
 	if err != nil {
 		return fmt.Errorf("move the active version from %d to %d: %w", from.Version, to.Version, err)
@@ -145,7 +145,7 @@ func (s *Store) MoveActive(ctx context.Context, from, to store.Active) error {
 func (s *Store) ReserveWraps(ctx context.Context, v kek.Version, n int) (int64, error) {
 	var d struct{ Reserved int64 }
 	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
-		return s.db.Collection(wraps).FindOneAndUpdate(ctx, byID(int(v)),
+		return s.db.Collection(s.own(wraps)).FindOneAndUpdate(ctx, byID(int(v)),
 			bson.D{{Key: "$inc", Value: bson.D{{Key: "reserved", Value: int64(n)}}}},
 			options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After)).Decode(&d)
 	})

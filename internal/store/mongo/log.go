@@ -22,7 +22,7 @@ type ceremonyDoc struct {
 
 // Ceremonies implements store.Log.
 func (s *Store) Ceremonies(ctx context.Context) ([]store.Ceremony, error) {
-	docs, err := list[ceremonyDoc](ctx, s, ceremonies, bson.D{})
+	docs, err := list[ceremonyDoc](ctx, s, s.own(ceremonies), bson.D{})
 	if err != nil {
 		return nil, fmt.Errorf("read kek_ceremonies: %w", err)
 	}
@@ -41,7 +41,7 @@ func ending(c store.Ceremony) bson.D {
 // OpenCeremony implements store.Log.
 func (s *Store) OpenCeremony(ctx context.Context, c store.Ceremony) error {
 	fields := bson.D{{Key: "kind", Value: c.Kind}, {Key: "mode", Value: c.Mode}, {Key: "bundle", Value: c.Bundle}}
-	if err := s.insert(ctx, ceremonies, c.Seq, append(fields, ending(store.Ceremony{})...)); err != nil {
+	if err := s.insert(ctx, s.own(ceremonies), c.Seq, append(fields, ending(store.Ceremony{})...)); err != nil {
 		return fmt.Errorf("open ceremony %d: %w", c.Seq, err)
 	}
 	_ = s.indexHeartbeats(ctx) // without it, or with one of the administrator's, the gate reads more
@@ -51,7 +51,7 @@ func (s *Store) OpenCeremony(ctx context.Context, c store.Ceremony) error {
 // CloseCeremony implements store.Log.
 func (s *Store) CloseCeremony(ctx context.Context, c store.Ceremony) error {
 	is := func(c store.Ceremony) bson.D { return ending(c) }
-	err := s.swap(ctx, ceremonies,
+	err := s.swap(ctx, s.own(ceremonies),
 		append(byID(c.Seq), bson.E{Key: "$or", Value: bson.A{is(store.Ceremony{}), is(c)}}), ending(c))
 	if err != nil {
 		return fmt.Errorf("close ceremony %d: %w", c.Seq, err)
@@ -65,7 +65,7 @@ func entryID(ceremony int, name string) string { return fmt.Sprintf("%d/%s", cer
 // AppendEntry implements store.Log.
 func (s *Store) AppendEntry(ctx context.Context, e store.Entry) error {
 	// As text, so that people can read it with any client.
-	err := s.insert(ctx, events, entryID(e.Ceremony, e.Name), bson.D{{Key: "data", Value: string(e.Data)}})
+	err := s.insert(ctx, s.own(events), entryID(e.Ceremony, e.Name), bson.D{{Key: "data", Value: string(e.Data)}})
 	if err != nil {
 		return fmt.Errorf("append %d/%s to kek_events: %w", e.Ceremony, e.Name, err)
 	}
@@ -78,7 +78,7 @@ func (s *Store) Entries(ctx context.Context, ceremony int) ([]store.Entry, error
 	docs, err := list[struct {
 		ID   string `bson:"_id"`
 		Data string
-	}](ctx, s, events, bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: first}, {Key: "$lt", Value: last}}}})
+	}](ctx, s, s.own(events), bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: first}, {Key: "$lt", Value: last}}}})
 	if err != nil {
 		return nil, fmt.Errorf("read kek_events of ceremony %d: %w", ceremony, err)
 	}

@@ -31,6 +31,17 @@ const (
 	heartbeats = "process_heartbeats"
 )
 
+// own is the name of a collection of a ceremony's own.
+func (s *Store) own(name string) string {
+	if s.prefix == "" {
+		return name
+	}
+	return s.prefix + strings.TrimPrefix(name, "kek_")
+}
+
+// Under implements store.Store.
+func (s *Store) Under(prefix string) { s.prefix = prefix }
+
 // minWire is the wire version of MongoDB 5.0.
 const minWire = 13
 
@@ -39,6 +50,7 @@ type Store struct {
 	client *driver.Client
 	db     *driver.Database
 	about  string
+	prefix string // of own collections, in place of kek_
 	health *health
 }
 

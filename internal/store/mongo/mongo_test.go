@@ -2,6 +2,7 @@ package mongo_test
 
 import (
 	"errors"
+	"maps"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -44,7 +45,33 @@ func TestStore(t *testing.T) {
 		IDs: []any{bson.NewObjectID(), bson.NewObjectID(), "b", "a", int32(5), int64(3), 2.5, uuid(9), uuid(1),
 			bson.D{{Key: "shard", Value: int32(1)}, {Key: "n", Value: int32(2)}}, true, bson.DateTime(1_700_000_000_000)},
 		Nested: []envelope.Encoding{envelope.Binary, envelope.Base64, envelope.Hex},
+		ID:     "_id",
 	})
+}
+
+// TestUnder: a database that has collections of the plain names keeps them as they are.
+func TestUnder(t *testing.T) {
+	t.Parallel()
+	server := mongotest.Start(t)
+	storetest.RunOwn(t, storetest.Backend{Open: func(t *testing.T) (store.Store, storetest.Application) {
+		uri := server.Fresh(t)
+		theirs := mongotest.Application{Server: server, Database: uri}
+		record := map[string]any{"provider": "env", "version": int64(1)}
+		plain := []string{"kek_install", "kek_versions", "kek_wraps", "kek_ceremonies", "kek_events", "process_heartbeats"}
+		for _, name := range plain {
+			theirs.Put(t, name, "active", record)
+		}
+		t.Cleanup(func() {
+			for _, name := range plain {
+				if got := theirs.Get(t, name, "active"); !maps.Equal(got, record) {
+					t.Errorf("%s has %v", name, got)
+				}
+			}
+		})
+		s := open(t, uri)
+		s.Under("kekceremony_")
+		return s, application{server, uri}
+	}})
 }
 
 // application writes with the driver alone.

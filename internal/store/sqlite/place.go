@@ -68,16 +68,12 @@ func (s *Store) columns(ctx context.Context) (map[string][]string, error) {
 	}
 	all := map[string][]string{}
 	for _, c := range found {
-		if !slices.Contains(own, c.table) {
+		if !slices.ContainsFunc(ownTables, func(own string) bool { return s.db.name(own) == c.table }) {
 			all[c.table] = append(all[c.table], c.name)
 		}
 	}
 	return all, nil
 }
-
-// own are the tables in which no application keeps records.
-var own = []string{"kek_install", "kek_versions", "kek_active", "kek_wraps", "kek_ceremonies", "kek_events",
-	"process_heartbeats"}
 
 // locate finds the places that the tables have.
 func (s *Store) locate(ctx context.Context, places []envelope.Place) (all []located, err error) {

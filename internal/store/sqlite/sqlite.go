@@ -26,29 +26,33 @@ var schema string
 
 // Store is an open SQLite file.
 type Store struct {
-	db   *sql.DB
+	db   *database
 	path string
 }
 
 var _ store.Store = (*Store)(nil)
 
-// Open opens an existing SQLite file and adds the ceremony's own tables where
-// they are missing. Every commit reaches the disk before it is answered: WAL
-// with synchronous=FULL.
+// Open opens an existing SQLite file. The ceremony's own tables are made when the first is
+// written. Every commit reaches the disk before it is answered: WAL with synchronous=FULL.
 func Open(ctx context.Context, path string) (*Store, error) {
 	s, err := open(path, url.Values{"mode": {"rw"}, "_journal_mode": {"WAL"}, "_synchronous": {"FULL"},
 		"_txlock": {"immediate"}})
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.db.ExecContext(ctx, schema); err != nil {
+	there, err := s.db.there(ctx)
+	if there { // made by an older program, it may lack one
+		s.db.made.Store(false)
+		err = s.db.make(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), s.Close())
 	}
 	return s, nil
 }
 
-// OpenReader opens an existing SQLite file to read an application's records. It adds nothing, and
-// none of the ceremony's own tables need be there.
+// OpenReader opens an existing SQLite file to read an application's records. It changes nothing,
+// not even how the file keeps its log.
 func OpenReader(ctx context.Context, path string) (*Store, error) {
 	s, err := open(path, url.Values{"mode": {"ro"}})
 	if err != nil {
@@ -71,7 +75,7 @@ func open(path string, how url.Values) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
-	return &Store{db, path}, nil
+	return &Store{&database{DB: db}, path}, nil
 }
 
 // Create makes the file, which must not exist, and opens it.
@@ -79,8 +83,18 @@ func Create(ctx context.Context, path string) (*Store, error) {
 	if err := file.Create(path, nil); err != nil {
 		return nil, fmt.Errorf("create store: %w", err)
 	}
-	return Open(ctx, path)
+	s, err := Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.db.make(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("create store %s: %w", path, err), s.Close())
+	}
+	return s, nil
 }
+
+// Under implements store.Store.
+func (s *Store) Under(prefix string) { s.db.prefix = prefix }
 
 // Describe names the file.
 func (s *Store) Describe() string { return "sqlite:" + s.path }
@@ -113,7 +127,7 @@ func one(res sql.Result, err error) error {
 
 // collect scans every row of a query.
 func collect[T any](
-	ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, error), query string, args ...any,
+	ctx context.Context, db *database, scan func(*sql.Rows) (T, error), query string, args ...any,
 ) ([]T, error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {

@@ -29,7 +29,76 @@ func TestStore(t *testing.T) {
 		},
 		IDs:    []any{int64(2), int64(10), 2.5, "b", "a", []byte{0}, []byte{1, 2}},
 		Nested: []envelope.Encoding{envelope.Base64, envelope.Hex},
+		ID:     "id",
 	})
+}
+
+// TestUnder: a database that has tables of the plain names keeps them, and gets ours under others
+// when the first is written: not before.
+func TestUnder(t *testing.T) {
+	theirs := func(t *testing.T) (*Store, []string) {
+		path := filepath.Join(t.TempDir(), "s.db")
+		s, err := Create(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := application{s}
+		for _, table := range ownTables {
+			a.exec(t, "DROP TABLE "+table)
+		}
+		a.exec(t, "CREATE TABLE kek_install (provider)")
+		a.exec(t, "CREATE TABLE kek_versions (id, in_use)")
+		a.exec(t, "INSERT INTO kek_versions VALUES (1, 1)")
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if s, err = Open(t.Context(), path); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s, tables(t, s)
+	}
+	s, before := theirs(t)
+	if err := s.OpenCeremony(t.Context(), store.Ceremony{Seq: 1}); !errors.Is(err, store.ErrLock) {
+		t.Errorf("under the plain names: %v", err)
+	}
+	s.Under("kekceremony_")
+	if _, err := s.Lock(t.Context()); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("lock: %v", err)
+	}
+	keks, err := s.KEKs(t.Context())
+	if err != nil || len(keks) > 0 {
+		t.Errorf("versions %v, %v", keks, err)
+	}
+	if after := tables(t, s); !slices.Equal(after, before) {
+		t.Errorf("after a look there are %v", after)
+	}
+	if err := s.OpenCeremony(t.Context(), store.Ceremony{Seq: 1}); err != nil {
+		t.Fatal(err)
+	}
+	after := tables(t, s)
+	if !slices.Contains(after, "kekceremony_ceremonies") || len(after) != len(before)+len(ownTables) {
+		t.Errorf("after a write there are %v", after)
+	}
+	storetest.RunOwn(t, storetest.Backend{Open: func(t *testing.T) (store.Store, storetest.Application) {
+		s, _ := theirs(t)
+		s.Under("kekceremony_")
+		return s, application{s}
+	}})
+}
+
+func tables(t *testing.T, s *Store) []string {
+	t.Helper()
+	all, err := s.columns(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := collect(t.Context(), s.db, func(r *sql.Rows) (name string, err error) { return name, r.Scan(&name) },
+		`SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name`)
+	if err != nil || len(names) < len(all) {
+		t.Fatal(names, err)
+	}
+	return names
 }
 
 // application writes with plain SQL. Something else than an envelope is a text
@@ -135,12 +204,10 @@ func (a application) GetTree(t *testing.T, collection, id string) map[string]any
 			Scan(&value); err != nil {
 			t.Fatal(err)
 		}
-		if text, ok := as(true, value).([]byte); ok && text[0] != '"' && name != "id" && name != "note" {
-			v, err := parse(text)
-			if err != nil {
-				t.Fatalf("%s: %v", text, err)
+		if text, ok := as(true, value).([]byte); ok {
+			if v, err := parse(text); err == nil && (v.object || v.array) {
+				value = plain(v)
 			}
-			value = plain(v)
 		}
 		if value != nil && name != "id" {
 			record[name] = value

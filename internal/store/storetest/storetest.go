@@ -51,25 +51,31 @@ type Backend struct {
 	Open func(t *testing.T) (store.Store, Application)
 	// IDs has two ids of each type that records can have.
 	IDs []any
+	// ID is the name of the field with a record's id.
+	ID string
 	// Nested are the encodings of bytes that are nested.
 	Nested []envelope.Encoding
 }
 
+// part of the suite.
+type part struct {
+	name string
+	test func(*testing.T, Backend)
+}
+
+func run(t *testing.T, b Backend, parts []part) {
+	for _, c := range parts {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, b)
+		})
+	}
+}
+
 // Run runs the whole suite.
 func Run(t *testing.T, b Backend) {
-	for _, c := range []struct {
-		name string
-		test func(*testing.T, Backend)
-	}{
-		{"lock", testLock},
-		{"bad lock", testBadLock},
-		{"versions", testVersions},
-		{"wraps", testWraps},
-		{"pointer", testPointer},
-		{"ceremonies, of which nobody opens one twice (C08)", testCeremonies},
-		{"entries", testEntries},
-		{"one of many wins", testOneWins},
-		{"heartbeats", testHeartbeats},
+	RunOwn(t, b)
+	run(t, b, []part{
 		{"a record that is not there", testAbsent},
 		{"census", testCensus},
 		{"pages", testPages},
@@ -83,10 +89,21 @@ func Run(t *testing.T, b Backend) {
 		{"places that the catalogue lacks", testStrangeForms},
 		{"a version that is none", testNoVersion},
 		{"a wrapped DEK that is none", testNoDEK},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			c.test(t, b)
-		})
-	}
+		{"a pointer of an application", testTheirs},
+	})
+}
+
+// RunOwn runs the part about a ceremony's own records.
+func RunOwn(t *testing.T, b Backend) {
+	run(t, b, []part{
+		{"lock", testLock},
+		{"bad lock", testBadLock},
+		{"versions", testVersions},
+		{"wraps", testWraps},
+		{"pointer", testPointer},
+		{"ceremonies, of which nobody opens one twice (C08)", testCeremonies},
+		{"entries", testEntries},
+		{"one of many wins", testOneWins},
+		{"heartbeats", testHeartbeats},
+	})
 }

@@ -1,0 +1,41 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// testTheirs reads and moves the pointer of an application, and nothing beside it.
+func testTheirs(t *testing.T, b Backend) {
+	s, a := b.Open(t)
+	p := store.Pointer{Collection: "app_versions", Filter: map[string]any{b.ID: "active"}, Field: "in_use"}
+	if _, err := s.TheirActive(t.Context(), p); err == nil {
+		t.Error("a pointer is there before the application wrote it")
+	}
+	a.PutTree(t, p.Collection, "1", map[string]any{"state": "old", "in_use": int64(7)})
+	_, err := s.TheirActive(t.Context(), p)
+	want(t, "no record fits", err, store.ErrNotFound)
+	a.PutTree(t, p.Collection, "active", map[string]any{"in_use": int64(1), "note": "theirs"})
+	v, err := s.TheirActive(t.Context(), p)
+	want(t, "read", err, nil)
+	same(t, "version", v, kek.Version(1))
+	want(t, "move from another", s.MoveTheirActive(t.Context(), p, 2, 3), store.ErrConflict)
+	want(t, "move", s.MoveTheirActive(t.Context(), p, 1, 2), nil)
+	want(t, "move again", s.MoveTheirActive(t.Context(), p, 1, 2), store.ErrConflict)
+	same(t, "record", a.GetTree(t, p.Collection, "active"), map[string]any{"in_use": int64(2), "note": "theirs"})
+	same(t, "beside", a.GetTree(t, p.Collection, "1"), map[string]any{"state": "old", "in_use": int64(7)})
+
+	all := store.Pointer{Collection: p.Collection, Field: p.Field}
+	_, err = s.TheirActive(t.Context(), all)
+	want(t, "two records", err, store.ErrPointer)
+	if err := s.MoveTheirActive(t.Context(), all, 2, 3); !errors.Is(err, store.ErrPointer) &&
+		!errors.Is(err, store.ErrConflict) {
+		t.Errorf("move of two: %v", err)
+	}
+	a.PutTree(t, p.Collection, "active", map[string]any{"in_use": "two"})
+	_, err = s.TheirActive(t.Context(), p)
+	want(t, "no version", err, store.ErrPointer)
+}
