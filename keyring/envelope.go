@@ -59,14 +59,20 @@ func columnsOf(field string) []string {
 // Write the envelope soon: what is written long after the writers were switched is found by a
 // later census, and then due again.
 func (r *Ring) Seal(ctx context.Context, place string, id any, plaintext []byte) (Envelope, error) {
-	e, err := r.seal(ctx, place, id, plaintext)
+	return r.SealWithAAD(ctx, place, id, plaintext, nil)
+}
+
+// SealWithAAD is Seal with additional authenticated data of the payload: the envelope does not
+// contain it, and opens only where OpenWithAAD is given the same. Empty is none, as in Seal.
+func (r *Ring) SealWithAAD(ctx context.Context, place string, id any, plaintext, aad []byte) (Envelope, error) {
+	e, err := r.seal(ctx, place, id, plaintext, aad)
 	if err != nil {
 		return Envelope{}, failed("seal", place, id, err)
 	}
 	return e, nil
 }
 
-func (r *Ring) seal(ctx context.Context, place string, id any, plaintext []byte) (e Envelope, err error) {
+func (r *Ring) seal(ctx context.Context, place string, id any, plaintext, aad []byte) (e Envelope, err error) {
 	if err := r.known(place, id); err != nil {
 		return e, err
 	}
@@ -79,7 +85,7 @@ func (r *Ring) seal(ctx context.Context, place string, id any, plaintext []byte)
 		return e, err
 	}
 	e.Provider = r.provider
-	if e.Nonce, e.Ciphertext, err = envelope.Seal(dek, plaintext); err != nil {
+	if e.Nonce, e.Ciphertext, err = envelope.Seal(dek, plaintext, aad); err != nil {
 		return e, err
 	}
 	wrapped, v, err := r.member.Wrap(ctx, dek)
@@ -93,14 +99,20 @@ func (r *Ring) seal(ctx context.Context, place string, id any, plaintext []byte)
 // token does not answer. Each but the last two is counted as a refusal, and reported with the
 // next heartbeat. Today it needs no answer of the store; do not rely on that.
 func (r *Ring) Open(ctx context.Context, place string, id any, e Envelope) ([]byte, error) {
-	plaintext, err := r.open(ctx, place, id, e)
+	return r.OpenWithAAD(ctx, place, id, e, nil)
+}
+
+// OpenWithAAD is Open of an envelope that was sealed with additional authenticated data. It
+// returns ErrUndecryptable where the data is other than that.
+func (r *Ring) OpenWithAAD(ctx context.Context, place string, id any, e Envelope, aad []byte) ([]byte, error) {
+	plaintext, err := r.open(ctx, place, id, e, aad)
 	if err != nil {
 		return nil, failed("open", place, id, err)
 	}
 	return plaintext, nil
 }
 
-func (r *Ring) open(ctx context.Context, place string, id any, e Envelope) ([]byte, error) {
+func (r *Ring) open(ctx context.Context, place string, id any, e Envelope, aad []byte) ([]byte, error) {
 	if err := r.known(place, id); err != nil {
 		return nil, err
 	}
@@ -120,7 +132,7 @@ func (r *Ring) open(ctx context.Context, place string, id any, e Envelope) ([]by
 	if err != nil {
 		return nil, meant(ctx, err)
 	}
-	plaintext, err := envelope.Envelope{Nonce: e.Nonce, Ciphertext: e.Ciphertext}.Open(dek)
+	plaintext, err := envelope.Envelope{Nonce: e.Nonce, Ciphertext: e.Ciphertext}.Open(dek, aad)
 	if err != nil {
 		return nil, r.member.Refuse(fmt.Errorf("%w: %w", ErrUndecryptable, err))
 	}
@@ -150,7 +162,8 @@ func meant(ctx context.Context, err error) error {
 }
 
 // Reseal returns the same plaintext in a new envelope: a new data key, payload and nonce, under
-// the active version. A rotation only wraps data keys again; after a compromise, reseal.
+// the active version. A rotation only wraps data keys again; after a compromise, reseal. An
+// envelope with additional authenticated data is opened and sealed with that instead.
 func (r *Ring) Reseal(ctx context.Context, place string, id any, e Envelope) (Envelope, error) {
 	plaintext, err := r.Open(ctx, place, id, e)
 	if err != nil {

@@ -9,7 +9,7 @@
 //
 // Providers and stores are packages of their own, imported for their init: keyring/env and
 // keyring/pkcs11, keyring/mongo and keyring/sqlite. A program with env and mongo alone needs no
-// cgo.
+// cgo. A program that is written for Tink uses keyring/tinkaead.
 //
 // Data keys are in locked memory, for the time of a call; what crypto/aes derives from one stays
 // on the heap until it is collected. A plaintext that is given or returned is the caller's.
@@ -57,7 +57,7 @@ var (
 	ErrLease = fleet.ErrLease
 	// ErrProvider: the envelope is of another provider.
 	ErrProvider = errors.New("an envelope of another provider")
-	// ErrUndecryptable: the version's key does not open the envelope.
+	// ErrUndecryptable: the version's key does not open the envelope, or not with this AAD.
 	ErrUndecryptable = errors.New("undecryptable")
 	// ErrTokenGone: the token, or its module, is not there. It is opened again by itself.
 	ErrTokenGone = provider.ErrGone

@@ -26,6 +26,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 	"github.com/certautopilot/kekceremony/keyring"
@@ -39,27 +40,38 @@ const place = "dns_credentials.encrypted_api_key"
 type house struct {
 	t     testing.TB
 	parts rehearsal.Parts
-	db    *sqlite.Store
+	db    database
 }
 
+// database is a store that an application makes its collections in.
+type database interface {
+	store.Store
+	CreateCollection(context.Context, envelope.Collection) error
+}
+
+// newHouse has a SQLite store.
 func newHouse(t testing.TB) house {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "r")
-	path := filepath.Join(dir, "store.db")
-	parts, err := rehearsal.Make(t.Context(), dir, "env", "sqlite:"+path, func(ctx context.Context) error {
-		db, err := sqlite.Create(ctx, path)
-		if err != nil {
-			return err
-		}
-		return db.Close()
+	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
+	return newHouseOn(t, parts, "sqlite:"+parts.Store(), func(ctx context.Context) (database, error) {
+		return sqlite.Create(ctx, parts.Store())
+	})
+}
+
+// newHouseOn has a store of that name, which create makes.
+func newHouseOn(
+	t testing.TB, parts rehearsal.Parts, name string, create func(context.Context) (database, error),
+) house {
+	t.Helper()
+	h := house{t: t}
+	parts, err := rehearsal.Make(t.Context(), parts.Dir, "env", name, func(ctx context.Context) (err error) {
+		h.db, err = create(ctx)
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := house{t: t, parts: parts}
-	if h.db, err = sqlite.Open(t.Context(), path); err != nil {
-		t.Fatal(err)
-	}
+	h.parts = parts
 	t.Cleanup(func() { h.db.Close() })
 	for _, c := range envelope.DefaultCatalogue().Collections() {
 		if err := h.db.CreateCollection(t.Context(), c); err != nil {
@@ -554,8 +566,6 @@ func TestRefusedAtOpen(t *testing.T) {
 		"no install":    {h.parts.Store(), empty, "app", keyring.ErrNotInstalled, ""},
 		"another chain": {"fleet:", "chain: 0123456789abcdef0123456789abcdef\nfleet:", "app", keyring.ErrLockDiffers, ""},
 		"a role":        {"fleet:", "fleet:", "App", nil, "want lower-case letters"},
-		"a store that is not built in": {"sqlite:" + h.parts.Store(), "mongodb://127.0.0.1/x", "app", nil,
-			"this program was built without it"},
 		"a provider that is not": {"provider: env\n  env:\n    secrets_file: " + filepath.Join(h.parts.Dir, "secrets.env"),
 			"provider: pkcs11", "app", nil, "want env"},
 	} {

@@ -38,6 +38,9 @@ func (r *room) take(ctx context.Context) ([]byte, error) {
 	if r.closed() {
 		return nil, ErrClosed
 	}
+	if err := ctx.Err(); err != nil { // of what is ready, select takes any
+		return nil, err
+	}
 	select {
 	case slot := <-r.slots:
 		return slot, nil

@@ -200,7 +200,7 @@ func (u *users) payload(i int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text, err := e.Open(dek)
+	text, err := e.Open(dek, nil)
 	secret.Zero(dek)
 	return string(text), err
 }
@@ -218,7 +218,7 @@ func (u *users) write(i, n int) {
 		dek[b] = byte(rand.IntN(256))
 	}
 	e := envelope.Envelope{KEKVersion: active.Version, Provider: "pkcs11"}
-	if e.Nonce, e.Ciphertext, err = envelope.Seal(dek, []byte(payload(i, n))); err != nil {
+	if e.Nonce, e.Ciphertext, err = envelope.Seal(dek, []byte(payload(i, n)), nil); err != nil {
 		u.t.Error(err)
 		return
 	}

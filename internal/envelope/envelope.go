@@ -23,9 +23,9 @@ type Envelope struct {
 	Provider   string
 }
 
-// Seal encrypts payload under dek with AES-256-GCM, a fresh 12-byte nonce and
-// no AAD, as the applications do.
-func Seal(dek, payload []byte) (nonce, ciphertext []byte, err error) {
+// Seal encrypts payload under dek with AES-256-GCM and a fresh 12-byte nonce, as the
+// applications do. aad is authenticated too, and is no part of the envelope.
+func Seal(dek, payload, aad []byte) (nonce, ciphertext []byte, err error) {
 	aead, err := newGCM(dek)
 	if err != nil {
 		return nil, nil, err
@@ -34,11 +34,11 @@ func Seal(dek, payload []byte) (nonce, ciphertext []byte, err error) {
 	if _, err := rand.Read(nonce); err != nil {
 		return nil, nil, err
 	}
-	return nonce, aead.Seal(nil, nonce, payload, nil), nil
+	return nonce, aead.Seal(nil, nonce, payload, aad), nil
 }
 
-// Open decrypts the payload of e with its unwrapped DEK.
-func (e Envelope) Open(dek []byte) ([]byte, error) {
+// Open decrypts the payload of e with its unwrapped DEK, and the AAD that it was sealed with.
+func (e Envelope) Open(dek, aad []byte) ([]byte, error) {
 	aead, err := newGCM(dek)
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func (e Envelope) Open(dek []byte) ([]byte, error) {
 	if len(e.Nonce) != aead.NonceSize() {
 		return nil, fmt.Errorf("open envelope: nonce of %d bytes, want %d", len(e.Nonce), aead.NonceSize())
 	}
-	payload, err := aead.Open(nil, e.Nonce, e.Ciphertext, nil)
+	payload, err := aead.Open(nil, e.Nonce, e.Ciphertext, aad)
 	if err != nil {
 		return nil, fmt.Errorf("open envelope: %w", err)
 	}

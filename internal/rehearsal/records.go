@@ -111,7 +111,7 @@ func (a Application) write(ctx context.Context, v kek.Version, some []int) error
 			return err
 		}
 		e := envelope.Envelope{KEKVersion: v, Provider: about["provider"]}
-		if e.Nonce, e.Ciphertext, err = envelope.Seal(dek.Bytes(), Payload(i)); err != nil {
+		if e.Nonce, e.Ciphertext, err = envelope.Seal(dek.Bytes(), Payload(i), nil); err != nil {
 			return err
 		}
 		if e.WrappedDEK, err = a.Provider.Wrap(ctx, kek.NameOf(a.Chain, v), dek.Bytes()); err != nil {
@@ -148,7 +148,7 @@ func (a Application) Read(ctx context.Context, i int) (kek.Version, error) {
 	if err := a.Provider.Unwrap(ctx, kek.NameOf(a.Chain, e.KEKVersion), e.WrappedDEK, dek.Bytes()); err != nil {
 		return e.KEKVersion, fmt.Errorf("read %s/%s: %w", place, id, err)
 	}
-	payload, err := e.Open(dek.Bytes())
+	payload, err := e.Open(dek.Bytes(), nil)
 	if err == nil && string(payload) != string(Payload(i)) {
 		err = fmt.Errorf("another payload than was written")
 	}

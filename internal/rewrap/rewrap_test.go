@@ -177,7 +177,7 @@ func TestSealedAgain(t *testing.T) {
 // seal encrypts record i again under version 1, with a new DEK.
 func seal(t *testing.T, a rehearsal.Application, field envelope.Place, id string, i int) error {
 	dek := bytes.Repeat([]byte{7}, kek.Size)
-	nonce, ciphertext, err := envelope.Seal(dek, rehearsal.Payload(i))
+	nonce, ciphertext, err := envelope.Seal(dek, rehearsal.Payload(i), nil)
 	if err != nil {
 		return err
 	}
