@@ -122,7 +122,9 @@ var outcomes = []outcome{
 	{steps.ErrVersion, exitRefused, "kekceremony rotate --to-version takes the next version, or an older one"},
 	{steps.ErrFrom, exitRefused,
 		"look at kekceremony status; --from-version takes the active version, and may be left out"},
-	{steps.ErrNotReady, exitRefused, "every live process must load the version; then run the same command"},
+	{steps.ErrNotReady, exitRefused,
+		"every live process must prove that it holds the version: the line of one that lacks it ends with the cause; " +
+			"start what is missing, give each its key, then run the same command"},
 	{engine.ErrUnfinished, exitRefused, "finish it first, with its own command, or abort it: kekceremony abort"},
 	{engine.ErrNoAbort, exitRefused, "run its own command to continue it"},
 	{engine.ErrLeftSince, exitRefused,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -145,8 +146,8 @@ func processRow(p status.ProcessStatus) string {
 	if !p.Live {
 		state = "silent"
 	}
-	line := fmt.Sprintf("%s  %s  writes %d, reports %s, %d s ago",
-		state, p.Process, p.Writes, strings.Trim(fmt.Sprint(p.Claims), "[]"), p.Seconds)
+	line := fmt.Sprintf("%s  %s  writes %s, reports %s, %d s ago",
+		state, p.Process, versionOrNothing(p.Writes), cmp.Or(strings.Trim(fmt.Sprint(p.Claims), "[]"), "nothing"), p.Seconds)
 	if p.Trouble != "" {
 		line += ": " + p.Trouble
 	}

@@ -155,8 +155,10 @@ func writeFleet(w io.Writer, t fleet.Table) error {
 			state = "silent"
 		case !p.Has:
 			state = "lacks "
+		case p.Behind:
+			state = "behind"
 		}
-		line := fmt.Sprintf("%s  %s  writes %d, %.0f s ago", state, p.Name, p.Current, p.Age.Seconds())
+		line := fmt.Sprintf("%s  %s  writes %s, %.0f s ago", state, p.Name, versionOrNothing(p.Current), p.Age.Seconds())
 		if p.Trouble != "" {
 			line += ": " + p.Trouble
 		}
@@ -170,4 +172,12 @@ func writeFleet(w io.Writer, t fleet.Table) error {
 		}
 	}
 	return nil
+}
+
+// versionOrNothing is what a process writes with.
+func versionOrNothing(v kek.Version) string {
+	if v == 0 {
+		return "nothing"
+	}
+	return v.String()
 }

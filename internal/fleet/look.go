@@ -153,6 +153,9 @@ func (m *Member) prove(ctx context.Context, k store.KEK) (proof string, err erro
 			return err
 		}
 		value, err := OpenCanary(ctx, p, name, k.Canary)
+		if err != nil && !passing(err) && ctx.Err() == nil {
+			return fmt.Errorf("its key does not open a value that only the right key opens: %w", err)
+		}
 		if err != nil {
 			return err
 		}

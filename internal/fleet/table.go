@@ -21,6 +21,7 @@ type Rule struct {
 	Canary []byte         // of the target, unwrapped by this console
 	Live   time.Duration  // a process seen within it is live
 	Expect map[string]int // at least so many live processes of each role
+	Active store.Active   // the pointer, for what a process does not know yet; zero: that is not judged
 }
 
 // Process is one row of the fleet table.
@@ -31,6 +32,7 @@ type Process struct {
 	Has     bool          `json:"has_target"`        // it proved that it holds the target
 	Writes  bool          `json:"writes_target"`     // it writes the target
 	Silent  bool          `json:"silent"`            // not seen within Live, and it never said that it stopped
+	Behind  bool          `json:"behind,omitempty"`  // it follows an older pointer than the rule's
 	Age     time.Duration `json:"-"`                 // since the last heartbeat, on the store's clock
 	Trouble string        `json:"trouble,omitempty"` // printable
 }
@@ -91,8 +93,12 @@ func (r Rule) judge(b store.Heartbeat, now time.Time) Process {
 		Has:     subtle.ConstantTimeCompare([]byte(proof), []byte(b.Proofs[r.Target])) == 1,
 		Writes:  b.Current == r.Target,
 		Silent:  now.Sub(b.Seen) > r.Live,
+		Behind:  b.Epoch > 0 && b.Epoch < r.Active.Epoch,
 		Age:     now.Sub(b.Seen),
 		Trouble: printable.Text(b.Trouble),
+	}
+	if p.Behind && p.Trouble == "" {
+		p.Trouble = fmt.Sprintf("it does not know yet that version %d is active", r.Active.Version)
 	}
 	if b.Lease > r.Live { // it wraps on when nobody waits for it any more
 		p.Has = false

@@ -2,11 +2,13 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/secret"
+	"github.com/certautopilot/kekceremony/internal/store"
 )
 
 // watch reads the fleet against a version's canary, which it holds opened.
@@ -71,12 +73,15 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // VerifyFleet judges the fleet against a version's canary, which the logged-in
-// provider of the site opens.
+// provider of the site opens, and against the pointer.
 func VerifyFleet(ctx context.Context, s *Site, v kek.Version) (fleet.Table, error) {
 	w, err := watchFleet(ctx, s, v)
 	if err != nil {
 		return fleet.Table{}, err
 	}
 	defer w.close()
+	if w.rule.Active, err = s.Store.Active(ctx); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fleet.Table{}, err
+	}
 	return w.look(ctx)
 }
