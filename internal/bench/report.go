@@ -62,7 +62,10 @@ Targets: a share of at least 0.85 at the most envelopes: %.2f, %s. Peak memory b
 	if err := l.isolation(ctx, w); err != nil {
 		return err
 	}
-	return l.slow(ctx, w)
+	if err := l.slow(ctx, w); err != nil {
+		return err
+	}
+	return l.keyring(ctx, w)
 }
 
 // isolation reports what the process of its own costs.
