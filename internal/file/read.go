@@ -65,7 +65,7 @@ func (r Rules) check(info fs.FileInfo) error {
 		return ErrNotRegular
 	case r.OneName && (!ok || stat.Nlink > 1):
 		return ErrSecondName
-	case r.Private && info.Mode().Perm()&0o077 != 0:
+	case r.Private && (!ok || !private(info.Mode(), stat.Uid, stat.Gid, os.Geteuid())):
 		return fmt.Errorf("mode %04o: %w", info.Mode().Perm(), ErrMode)
 	case len(r.Owners) > 0 && (!ok || !slices.Contains(r.Owners, int(stat.Uid))):
 		return ErrOwner
@@ -73,6 +73,14 @@ func (r Rules) check(info fs.FileInfo) error {
 		return tooLarge(r.Max)
 	}
 	return nil
+}
+
+// private reports whether no other user may read the file, or write to it. A file of root's that an
+// access list lets this user read, as systemd's credentials are, has the list's mask in place of
+// the rights of root's group.
+func private(mode fs.FileMode, owner, group uint32, user int) bool {
+	others := mode.Perm() & 0o077
+	return others == 0 || others == 0o040 && owner == 0 && group == 0 && user != 0
 }
 
 // All reads what is left of an open file, which may grow meanwhile.

@@ -2,6 +2,7 @@ package file_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -110,5 +111,29 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestPrivate: a file of root's may be read by this user through an access list, whose mask is
+// in the place of the rights of root's group.
+func TestPrivate(t *testing.T) {
+	for _, c := range []struct {
+		mode         fs.FileMode
+		owner, group uint32
+		user         int
+		want         bool
+	}{
+		{0o600, 1000, 1000, 1000, true},
+		{0o400, 0, 0, 1000, true},
+		{0o440, 0, 0, 1000, true}, // as a credential of systemd's
+		{0o440, 0, 0, 0, false},   // root needs no list
+		{0o440, 1000, 0, 1000, false},
+		{0o440, 0, 1000, 1000, false},
+		{0o460, 0, 0, 1000, false},
+		{0o444, 0, 0, 1000, false},
+	} {
+		if got := file.Private(c.mode, c.owner, c.group, c.user); got != c.want {
+			t.Errorf("%04o of %d:%d for %d: %v", c.mode, c.owner, c.group, c.user, got)
+		}
 	}
 }

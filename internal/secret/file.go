@@ -11,9 +11,9 @@ import (
 )
 
 // ReadFile reads a file of secrets of at most limit bytes into locked memory: this user's
-// own, since another owner could read and change it, and closed to all others.
+// own or root's, since another owner could read and change it, and closed to all others.
 func ReadFile(path string, limit int) (*Buffer, error) {
-	f, err := file.Open(path, file.Rules{Max: int64(limit), Owners: []int{os.Geteuid()}, Private: true})
+	f, err := file.Open(path, file.Rules{Max: int64(limit), Owners: []int{os.Geteuid(), 0}, Private: true})
 	if err != nil {
 		return nil, err
 	}

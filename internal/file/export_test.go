@@ -1,0 +1,4 @@
+package file
+
+// Private is private, for the tests.
+var Private = private
