@@ -93,6 +93,9 @@ func (m *Member) see(ctx context.Context, keks []store.KEK, active store.Active,
 		}
 	}
 	v.Trouble = b.Trouble
+	if m.Placed && lost == nil {
+		m.proveNext(ctx, keks)
+	}
 	return v, lost
 }
 

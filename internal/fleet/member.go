@@ -31,6 +31,9 @@ type Member struct {
 	Every  time.Duration // between heartbeats
 	Live   time.Duration // how old what it saw of the store may be when it wraps
 	Report func(string)  // what changed, for a log
+	// Placed has it also prove the next version, which no ceremony made yet: where keys are
+	// configuration, people place them on the hosts before.
+	Placed bool
 
 	Followed func(*View) // is told of each view, while nothing is wrapped or unwrapped; nil: nobody is
 

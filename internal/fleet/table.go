@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"crypto/subtle"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +18,7 @@ type Rule struct {
 	Chain  kek.Chain
 	Target kek.Version
 	Canary []byte         // of the target, unwrapped by this console
+	Unwrap Unwrap         // instead of the canary, where no ceremony made the target yet
 	Live   time.Duration  // a process seen within it is live
 	Expect map[string]int // at least so many live processes of each role
 	Active store.Active   // the pointer, for what a process does not know yet; zero: that is not judged
@@ -41,6 +41,7 @@ type Process struct {
 // Processes that stopped are left out.
 type Table struct {
 	Target    kek.Version `json:"target"`
+	Unmade    bool        `json:"unmade,omitempty"` // no ceremony made the target yet
 	Processes []Process   `json:"processes"`
 	Missing   []string    `json:"missing,omitempty"` // roles with fewer live processes than expected
 	More      bool        `json:"more,omitempty"`    // there are more silent processes than these
@@ -61,7 +62,7 @@ func Look(ctx context.Context, s store.Fleet, r Rule) (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
-	t := Table{Target: r.Target, Now: now, More: len(silent) > shown}
+	t := Table{Target: r.Target, Unmade: r.Unwrap != nil, Now: now, More: len(silent) > shown}
 	live := map[string]int{}
 	for _, b := range append(heartbeats, silent[:min(len(silent), shown)]...) {
 		if b.Stopped {
@@ -85,12 +86,11 @@ func Look(ctx context.Context, s store.Fleet, r Rule) (Table, error) {
 // may be of a process that ended: it makes nobody wait for less, and does not
 // count as one of those that must be there. Anyone who is live reports again.
 func (r Rule) judge(b store.Heartbeat, now time.Time) Process {
-	proof := Proof(r.Canary, r.Chain, r.Target, b)
 	p := Process{
 		Name:    nameOf(b),
 		Role:    printable.Text(b.Role),
 		Current: b.Current,
-		Has:     subtle.ConstantTimeCompare([]byte(proof), []byte(b.Proofs[r.Target])) == 1,
+		Has:     r.proved(b),
 		Writes:  b.Current == r.Target,
 		Silent:  now.Sub(b.Seen) > r.Live,
 		Behind:  b.Epoch > 0 && b.Epoch < r.Active.Epoch,
@@ -109,6 +109,14 @@ func (r Rule) judge(b store.Heartbeat, now time.Time) Process {
 			-p.Age.Round(time.Second))
 	}
 	return p
+}
+
+// proved compares a heartbeat's proof of the target with what this console's key makes of it.
+func (r Rule) proved(b store.Heartbeat) bool {
+	if r.Unwrap != nil {
+		return r.Unwrap.proved(r, b)
+	}
+	return same(b.Proofs[r.Target], Proof(r.Canary, r.Chain, r.Target, b))
 }
 
 // Lacking says why the fleet may not continue yet: a live process without the

@@ -9,6 +9,10 @@ type Kind interface {
 	// Facts are all that the provider may report of itself, and of a key. Its process may
 	// run a module, which may report others.
 	Facts() []Fact
+	// OnToken reports that the keys are in a token, which nobody touches before people
+	// are there. Else they are configuration: a wrong one is found at once, and people may
+	// place one on the hosts before a ceremony makes it a version.
+	OnToken() bool
 }
 
 // Fact is one that a provider reports, under its name in the transcript.
@@ -34,9 +38,6 @@ type Settings interface {
 	Pin() (Settings, map[string]string, error)
 	// Inherits reports whether the provider's process gets a variable of the environment.
 	Inherits(variable string) bool
-	// OnToken reports that the keys are in a token, which nobody touches before people
-	// are there. Else they are configuration, and a wrong one is found at once.
-	OnToken() bool
 }
 
 // Sessions are Settings of a provider that can be told how many sessions re-wrap at once.

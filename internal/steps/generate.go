@@ -12,7 +12,7 @@ import (
 )
 
 // generate makes the key. One that is there before this act was begun was
-// planted, whatever it looks like.
+// planted, whatever it looks like, unless people decided to take it over.
 func generate() Step {
 	return Step{
 		Name: transcript.ActGenerate, Title: "Generate the key",
@@ -21,6 +21,13 @@ func generate() Step {
 			Fresh: true,
 			Plan: func(s *Site, f Facts) []Effect {
 				n := s.Name(f.Version(transcript.FactTo))
+				if takesOver(s, f) {
+					return []Effect{{
+						Verb:   "take over",
+						Object: fmt.Sprintf("version %d, AES-256, label %s, a key made %s", n.Version, n.Label, outside),
+						Undo:   "none needed: nothing uses it yet",
+					}}
+				}
 				return []Effect{{
 					Verb:   "generate",
 					Object: fmt.Sprintf("version %d, AES-256, label %s", n.Version, n.Label),
@@ -28,9 +35,19 @@ func generate() Step {
 				}}
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
-				return keyState(ctx, s, f.Version(transcript.FactTo))
+				if takesOver(s, f) && f[transcript.FactBegun+transcript.ActGenerate] == "" {
+					return NotBegun, nil, nil
+				}
+				state, facts, err := keyState(ctx, s, f.Version(transcript.FactTo))
+				if state == Done && takesOver(s, f) {
+					facts[factKeyMade] = outside
+				}
+				return state, facts, err
 			},
 			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
+				if takesOver(s, f) {
+					return nil, nil
+				}
 				return nil, s.Provider.Generate(ctx, s.Name(f.Version(transcript.FactTo)))
 			},
 		},

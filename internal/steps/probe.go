@@ -44,6 +44,9 @@ func probe(first bool) Step {
 			if err := checkLost(ctx, s, f); err != nil {
 				return nil, err
 			}
+			if err := checkPlaced(ctx, s, f); err != nil {
+				return nil, err
+			}
 			if first {
 				if err := refuseUsedToken(ctx, s, f); err != nil {
 					return nil, err

@@ -25,16 +25,15 @@ func watchFleet(ctx context.Context, s *Site, target kek.Version) (*watch, error
 	}
 	value, err := fleet.OpenCanary(ctx, s.Provider, s.Name(target), k.Canary)
 	if err != nil {
-		return nil, err
+		return nil, otherCanary(err)
 	}
-	rule := fleet.Rule{
-		Chain:  s.Chain,
-		Target: target,
-		Canary: value.Bytes(),
-		Live:   s.Fleet.Live,
-		Expect: s.Fleet.Expect,
-	}
+	rule := ruleOf(s, target)
+	rule.Canary = value.Bytes()
 	return &watch{s, rule, value}, nil
+}
+
+func ruleOf(s *Site, target kek.Version) fleet.Rule {
+	return fleet.Rule{Chain: s.Chain, Target: target, Live: s.Fleet.Live, Expect: s.Fleet.Expect}
 }
 
 func (w *watch) close() { w.value.Wipe() }
@@ -73,15 +72,26 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // VerifyFleet judges the fleet against a version's canary, which the logged-in
-// provider of the site opens, and against the pointer.
+// provider of the site opens, and against the pointer. Where keys are configuration, the version
+// may also be the next one, which people placed on the hosts before its ceremony.
 func VerifyFleet(ctx context.Context, s *Site, v kek.Version) (fleet.Table, error) {
+	active, err := s.Store.Active(ctx)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fleet.Table{}, err
+	}
 	w, err := watchFleet(ctx, s, v)
+	if errors.Is(err, store.ErrNotFound) && !s.Kind.OnToken() {
+		if _, none := s.Provider.Find(ctx, s.Name(v)); none == nil {
+			rule := ruleOf(s, v)
+			rule.Active = active
+			rule.Unwrap = func(wrapped, into []byte) error { return s.Provider.Unwrap(ctx, s.Name(v), wrapped, into) }
+			return fleet.Look(ctx, s.Store, rule)
+		}
+	}
 	if err != nil {
 		return fleet.Table{}, err
 	}
 	defer w.close()
-	if w.rule.Active, err = s.Store.Active(ctx); err != nil && !errors.Is(err, store.ErrNotFound) {
-		return fleet.Table{}, err
-	}
+	w.rule.Active = active
 	return w.look(ctx)
 }
