@@ -44,6 +44,8 @@ var (
 	ErrNotInstalled = errors.New("this store has no kek_install lock: run kekceremony install first")
 	// ErrLockDiffers: the store is locked to another provider, or to another chain.
 	ErrLockDiffers = store.ErrLockDiffers
+	// ErrCurrentVersion: CERTAUTOPILOT_ENCRYPTION_CURRENT_VERSION is not the version that is active.
+	ErrCurrentVersion = config.ErrCurrentVersion
 	// ErrPlace: the place is not in the catalogue of the configuration.
 	ErrPlace = errors.New("not a place of the catalogue")
 	// ErrID: not an id that an envelope can be bound to.
@@ -71,7 +73,8 @@ var (
 type Config struct {
 	// File is the configuration of kekceremony, as on a console: store, encryption, fleet and
 	// catalogue are read, transcripts only to count failed attempts at a PIN. Empty:
-	// /etc/kekceremony/config.yaml.
+	// /etc/kekceremony/config.yaml. Variables of the environment set keys instead, as on a
+	// console: docs/config.example.yaml.
 	File string
 	// Role is that of this process, as under fleet.expect: lower-case letters, digits and -.
 	Role string
@@ -147,6 +150,9 @@ func open(ctx context.Context, c Config) (_ *Ring, err error) {
 	if err == nil {
 		err = lock.Matches(r.provider, kek.Chain(cfg.Chain))
 	}
+	if err == nil {
+		err = cfg.CheckPointer(ctx, r.store)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +162,8 @@ func open(ctx context.Context, c Config) (_ *Ring, err error) {
 		return nil, err
 	}
 	r.member = &fleet.Member{Store: r.store, Provider: p, Open: reached, Chain: lock.Chain, Role: c.Role,
-		Every: cfg.Fleet.Heartbeat, Live: cfg.Fleet.Live, Report: c.Report}
+		Every: cfg.Fleet.Heartbeat, Live: cfg.Fleet.Live, Report: c.Report,
+		Placed: !cfg.Encryption.Settings.OnToken()}
 	if r.room, err = newRoom(); err != nil {
 		return nil, err
 	}

@@ -583,3 +583,29 @@ func TestRefusedAtOpen(t *testing.T) {
 		t.Errorf("%d heartbeats, %v", len(all), err)
 	}
 }
+
+// TestEnvironment: variables take the place of the file's keys for an application too. One that
+// names another active version than the store has, or a key that does not exist, is refused.
+func TestEnvironment(t *testing.T) {
+	h := newHouse(t)
+	t.Setenv("CERTAUTOPILOT_DATABASE_URI", "sqlite:"+h.parts.Store())
+	t.Setenv("CERTAUTOPILOT_ENCRYPTION_ENV_SECRETS_FILE", filepath.Join(h.parts.Dir, "secrets.env"))
+	t.Setenv("CERTAUTOPILOT_ENCRYPTION_CURRENT_VERSION", "1")
+	elsewhere := h.configure("nowhere.env", "store.db", "nowhere.db")
+	r := h.open(keyring.Config{File: elsewhere})
+	if s := r.Status(); s.Active != 1 || !slices.Equal(s.Held, []int{1}) {
+		t.Errorf("%+v", s)
+	}
+	refused := func(name, value string) error {
+		t.Setenv(name, value)
+		_, err := keyring.Open(t.Context(), keyring.Config{File: elsewhere, Role: "app"})
+		return err
+	}
+	if err := refused("CERTAUTOPILOT_ENCRYPTION_CURRENT_VERSION", "2"); !errors.Is(err, keyring.ErrCurrentVersion) {
+		t.Errorf("another active version: %v", err)
+	}
+	err := refused("CERTAUTOPILOT_ENCRYPTION_ENV_SECRET_FILE", "/x")
+	if err == nil || !strings.Contains(err.Error(), "CERTAUTOPILOT_ENCRYPTION_ENV_SECRET_FILE: no key") {
+		t.Errorf("no such key: %v", err)
+	}
+}

@@ -30,6 +30,9 @@ func agentCommand(o *options) *cobra.Command {
 			if err := fleet.CheckRole(role); err != nil {
 				return &usageError{fmt.Errorf("--%w", err)}
 			}
+			if err := cfg.Encryption.CheckCredential(); err != nil {
+				return &usageError{err}
+			}
 			return runAgent(cmd, cfg, role)
 		}),
 	}
@@ -40,7 +43,7 @@ func agentCommand(o *options) *cobra.Command {
 
 func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 	ctx := cmd.Context()
-	db, err := openStore(ctx, cfg.Store)
+	db, err := configuredStore(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -72,6 +75,7 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 	}
 	a := fleet.Member{
 		Store: db, Provider: p, Open: open, Chain: lock.Chain, Role: role, Every: cfg.Fleet.Heartbeat, Report: report,
+		Placed: !cfg.Encryption.Settings.OnToken(),
 	}
 	return errors.Join(a.Run(ctx), a.Close())
 }

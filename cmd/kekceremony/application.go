@@ -46,7 +46,7 @@ func readOn(ctx context.Context, path string, cfg config.Config) error {
 	report := func(line string) {
 		fmt.Fprintf(os.Stderr, "%s kekceremony: application: %s\n", time.Now().UTC().Format(time.RFC3339), line)
 	}
-	db, err := openStore(ctx, cfg.Store)
+	db, err := configuredStore(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/history"
@@ -81,7 +82,7 @@ var outcomes = []outcome{
 	{transcript.ErrLocked, exitAgain, "end the other console, then run the same command"},
 	{term.ErrInterrupted, exitAgain, "the same command continues"},
 	{term.ErrNone, exitUsage, "run it on a terminal, or with --ui none"},
-	{engine.ErrNobody, exitUsage, "set encryption.pin_file, or run it on a terminal"},
+	{engine.ErrNobody, exitUsage, "set encryption.pin_file or encryption.pin_credential, or run it on a terminal"},
 	{transcript.ErrWentBack, exitRefused,
 		"sign nothing; restore the store's newest copy, or find out who edited it; if there is no newer copy, abort what " +
 			"is unfinished, then run kekceremony reconcile; if it is meant to be another store, move the old bundles away " +
@@ -100,6 +101,9 @@ var outcomes = []outcome{
 	{steps.ErrStoreUsed, exitRefused, "install needs an empty store"},
 	{steps.ErrTokenUsed, exitRefused, "use a token without such a key"},
 	{store.ErrLockDiffers, exitRefused, "no token was touched; correct the configuration"},
+	{steps.ErrPlaced, exitRefused,
+		"find out who made it; to make it the version, give the reason in the wizard (d), or as deviation.key_made in the " +
+			"answers; or remove it, and the ceremony makes a key; this run changed nothing"},
 	{engine.ErrPlanted, exitRefused, "find out who made it before anything else; this run changed nothing"},
 	{steps.ErrDoubtfulKey, exitRefused, "do not use this key; find out who made it"},
 	{steps.ErrLostKey, exitRefused,
@@ -120,6 +124,10 @@ var outcomes = []outcome{
 	{steps.ErrExclude, exitRefused, "use the name that the re-wrap printed, or run kekceremony abort"},
 	{engine.ErrPlanMoved, exitRefused, "run the same command and approve the plan as it is now"},
 	{steps.ErrVersion, exitRefused, "kekceremony rotate --to-version takes the next version, or an older one"},
+	{config.ErrNoCredential, exitUsage, "start it as a unit with this credential, or set encryption.pin_file"},
+	{config.ErrCurrentVersion, exitRefused,
+		"unset the variable: only older releases of the application read it; or find out who moved the store's pointer; " +
+			"this run changed nothing"},
 	{steps.ErrFrom, exitRefused,
 		"look at kekceremony status; --from-version takes the active version, and may be left out"},
 	{steps.ErrNotReady, exitRefused,
@@ -229,6 +237,10 @@ func judge(err error) (code int, hint string) {
 	var bad *badTranscript
 	if errors.As(err, &bad) && !errors.Is(err, transcript.ErrIncomplete) { // whatever rule is broken
 		return exitBad, "do not rely on this transcript; keep it"
+	}
+	var variable *config.VariableError
+	if errors.As(err, &variable) {
+		return exitUsage, "correct or unset the variable; docs/config.example.yaml says which variables set keys"
 	}
 	for _, o := range outcomes {
 		if errors.Is(err, o.err) {

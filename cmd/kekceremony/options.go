@@ -38,6 +38,7 @@ func (o *options) readConfig() (config.Config, error) {
 		if err := config.CheckStore(o.store); err != nil {
 			return c, &usageError{fmt.Errorf("--store: %w", err)}
 		}
+		c.SetBy("store", "--store")
 		c.Store = o.store
 	}
 	if o.sessions > 0 {
@@ -45,9 +46,13 @@ func (o *options) readConfig() (config.Config, error) {
 		if !ok {
 			return c, &usageError{fmt.Errorf("--sessions: provider %s has none", c.Encryption.Provider)}
 		}
+		c.SetBy("encryption."+c.Encryption.Provider+".sessions", "--sessions")
 		c.Encryption.Settings = many.WithSessions(o.sessions)
 	}
-	c.Keys = append(c.Keys, o.keys...)
+	if len(o.keys) > 0 {
+		c.SetBy("keys", "--key")
+		c.Keys = append(c.Keys, o.keys...)
+	}
 	return c, nil
 }
 

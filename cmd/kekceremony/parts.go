@@ -45,7 +45,7 @@ func parts(ctx context.Context, c config.Config, t *term.Terminal, rate int) (en
 		}
 		s.Keys = append(s.Keys, k)
 	}
-	db, err := openStore(ctx, c.Store)
+	db, err := configuredStore(ctx, c)
 	if err != nil {
 		return engine.Parts{}, err
 	}

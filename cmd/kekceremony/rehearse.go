@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -45,6 +46,7 @@ func rehearseCommand(o *options) *cobra.Command {
 }
 
 func (r *rehearsed) run(ctx context.Context) (err error) {
+	forgetEnvironment()
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
@@ -70,6 +72,16 @@ func (r *rehearsed) run(ctx context.Context) (err error) {
 		return err
 	}
 	return r.finish(ctx)
+}
+
+// forgetEnvironment keeps from this process and its children what the environment sets for the
+// real parts: a rehearsal has its own.
+func forgetEnvironment() {
+	for _, line := range os.Environ() {
+		if name, _, _ := strings.Cut(line, "="); strings.HasPrefix(name, config.Prefix) {
+			os.Unsetenv(name)
+		}
+	}
 }
 
 func (r *rehearsed) prepare(ctx context.Context) (err error) {
@@ -155,7 +167,7 @@ func (r *rehearsed) application(ctx context.Context, do func(rehearsal.Applicati
 	if err != nil {
 		return err
 	}
-	db, err := openStore(ctx, cfg.Store)
+	db, err := configuredStore(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (r *rehearsed) awaitHeartbeats(ctx context.Context, c *crew) error {
 	if err != nil {
 		return err
 	}
-	db, err := openStore(ctx, cfg.Store)
+	db, err := configuredStore(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/status"
 	"github.com/certautopilot/kekceremony/internal/steps"
@@ -69,16 +70,21 @@ func showStatus(ctx context.Context, w io.Writer, o *options, check bool) (due i
 		return 0, err
 	}
 	if o.json {
-		return len(st.Due), writeJSON(w, st)
+		return len(st.Due), writeJSON(w, struct {
+			status.Status
+			Sources []config.Source `json:"sources,omitempty"`
+		}{st, cfg.Sources})
 	}
-	return len(st.Due), writeStatus(w, st)
+	return len(st.Due), writeStatus(w, st, cfg.Sources)
 }
 
-// writeStatus is the table for people: a heading, then its rows.
-func writeStatus(w io.Writer, st status.Status) error {
+// writeStatus is the table for people: a heading, then its rows. Sources are those of values that
+// the file does not give.
+func writeStatus(w io.Writer, st status.Status, sources []config.Source) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")) }
 	row("store", st.Store)
+	sourceRows(row, sources)
 	if st.Installed {
 		row("lock", "provider "+st.Provider+", chain "+st.Chain)
 		row("", "founding roster "+st.Roster)
@@ -130,6 +136,14 @@ func writeStatus(w io.Writer, st status.Status) error {
 		row(heads(), "nothing")
 	}
 	return t.Flush()
+}
+
+// sourceRows are the keys that the file does not set.
+func sourceRows(row func(...string), sources []config.Source) {
+	heads := heading("set by")
+	for _, s := range sources {
+		row(heads(), s.From+": "+s.Key)
+	}
 }
 
 // heading is the word before the first row of a group, and nothing after.

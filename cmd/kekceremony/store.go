@@ -21,7 +21,20 @@ type database interface {
 	rehearsal.Records
 }
 
-// openStore opens the store that a configuration names.
+// configuredStore opens the store of a configuration. It refuses one whose active version is not
+// the one that the environment names.
+func configuredStore(ctx context.Context, c config.Config) (database, error) {
+	db, err := openStore(ctx, c.Store)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.CheckPointer(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// openStore opens a store by its name.
 func openStore(ctx context.Context, name string) (database, error) {
 	if path, ok := strings.CutPrefix(name, config.SQLite); ok {
 		return sqlite.Open(ctx, path)

@@ -1,5 +1,6 @@
-// Package config reads the configuration file: strict YAML, in which an
-// unknown, repeated or malformed key is refused.
+// Package config reads the configuration: a file of strict YAML, in which an unknown, repeated
+// or malformed key is refused, and variables of the environment, which take the place of what the
+// file says.
 package config
 
 import (
@@ -22,7 +23,7 @@ import (
 // Default is where the configuration lies unless --config says otherwise.
 const Default = "/etc/kekceremony/config.yaml"
 
-// Config is the whole file.
+// Config is the whole file, with what the environment set instead.
 type Config struct {
 	Store       string     `yaml:"store"`       // sqlite:PATH or mongodb://HOST/DATABASE
 	Transcripts string     `yaml:"transcripts"` // an existing directory of mode 0700
@@ -35,6 +36,9 @@ type Config struct {
 	Catalogue   []Entry    `yaml:"catalogue"` // places beside the default ones, or instead of one
 	Keys        []string   `yaml:"keys"`      // operators' private key files on this console
 	Rehearsal   *Rehearsal `yaml:"rehearsal"` // present: everything is a rehearsal
+	Sources     []Source   `yaml:"-"`         // of values that are not the file's
+
+	current kek.Version // that the environment names; 0: none
 }
 
 // Encryption names the provider.
@@ -44,8 +48,11 @@ type Encryption struct {
 	PINParts int               `yaml:"pin_parts"` // custodians who each type a part of the PIN; default: 1
 	PINTries int               `yaml:"pin_tries"` // that a token allows which does not report them; default: 3
 	Settings provider.Settings `yaml:"-"`         // the provider's section, which has its kind's name
+	// PINCredential is the name of a systemd credential, which Read makes the PINFile.
+	PINCredential string `yaml:"pin_credential"`
 
-	section ast.Node // not decoded yet
+	section ast.Node            // not decoded yet
+	own     map[string]ast.Node // sections of kinds of providers, by name
 }
 
 // Fleet says how often processes report, when they count as live, and how many of
@@ -80,7 +87,7 @@ func Read(path string, kinds ...provider.Settings) (Config, error) {
 func ReadProcess(path string, kinds ...provider.Settings) (Config, error) {
 	return read(path, kinds, func(c Config) error {
 		if c.Encryption.PINFile == "" || c.Transcripts != "" {
-			return nil
+			return c.Encryption.CheckCredential()
 		}
 		return errors.New("transcripts is missing: failed attempts at the PIN of encryption.pin_file are counted there")
 	})
@@ -91,26 +98,69 @@ func read(path string, kinds []provider.Settings, dirs func(Config) error) (Conf
 		Fleet:      Fleet{Heartbeat: 30 * time.Second, Live: 120 * time.Second},
 		Encryption: Encryption{PINParts: 1, PINTries: 3},
 	}
+	if err := c.readFile(path, kinds); err != nil {
+		return c, err
+	}
+	if err := c.override(newEnvironment(os.Environ()), kinds); err != nil {
+		return c, c.where(path, err)
+	}
+	if err := errors.Join(c.Encryption.credential(), c.check(kinds, dirs)); err != nil {
+		return c, c.where(path, err)
+	}
+	return c, nil
+}
+
+// readFile reads what the file itself says.
+func (c *Config) readFile(path string, kinds []provider.Settings) error {
 	f, err := file.Open(path, file.Rules{Max: MaxFile, Follow: true})
 	if err != nil {
-		return c, fmt.Errorf("read configuration: %w", err)
+		return fmt.Errorf("read configuration: %w", err)
 	}
 	defer f.Close()
 	data, err := file.All(f, MaxFile)
 	if err != nil {
-		return c, fmt.Errorf("read configuration: %w", err)
+		return fmt.Errorf("read configuration: %w", err)
 	}
-	if err := errors.Join(Decode(data, &c), c.Encryption.decode(kinds)); err != nil {
-		return c, fmt.Errorf("read configuration %s: %s", printable.Text(path), cause(err))
+	if err := errors.Join(Decode(data, c), c.Encryption.decode(kinds)); err != nil {
+		return c.where(path, errors.New(cause(err)))
 	}
 	info, err := f.Stat()
 	if err == nil {
-		err = errors.Join(c.check(kinds, dirs), c.private(info.Mode()))
+		err = c.private(info.Mode())
 	}
 	if err != nil {
-		return c, fmt.Errorf("read configuration %s: %w", printable.Text(path), err)
+		return c.where(path, err)
 	}
-	return c, nil
+	return nil
+}
+
+// override takes from the environment what it sets, and from the sections of providers the rest.
+func (c *Config) override(e *environment, kinds []provider.Settings) (err error) {
+	if err := e.set(c, ""); err != nil {
+		return err
+	}
+	if c.current, err = e.currentVersion(); err != nil {
+		return err
+	}
+	all, err := c.Encryption.settings(kinds, e)
+	if err != nil {
+		return err
+	}
+	c.Sources = e.used
+	return e.unknown(all)
+}
+
+// where says what an error was found in: the file, and the variables that replace a part of it.
+func (c *Config) where(path string, err error) error {
+	var variable *VariableError
+	if errors.As(err, &variable) {
+		return err
+	}
+	names := ""
+	for _, s := range c.Sources {
+		names += " and " + s.From
+	}
+	return fmt.Errorf("read configuration %s%s: %w", printable.Text(path), names, err)
 }
 
 // cause is the YAML error without its picture of the file: the file may hold

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/goccy/go-yaml"
@@ -15,27 +16,35 @@ func (e *Encryption) UnmarshalYAML(section ast.Node) error {
 	return nil
 }
 
-// decode reads the section: what has the name of a kind is read by that kind.
+// decode reads the section, but for what has the name of a kind.
 func (e *Encryption) decode(kinds []provider.Settings) error {
 	type plain Encryption // without UnmarshalYAML
-	section, ok := e.section.(*ast.MappingNode)
-	if !ok {
-		return decodeNode(e.section, (*plain)(e))
+	common := e.section
+	if section, ok := e.section.(*ast.MappingNode); ok {
+		common, e.own = split(section, kinds)
 	}
-	common, own := split(section, kinds)
-	if err := decodeNode(common, (*plain)(e)); err != nil {
-		return err
-	}
+	return decodeNode(common, (*plain)(e))
+}
+
+// settings has each kind read its section, and what the environment sets of it. It returns those
+// of every kind, and keeps the configured one.
+func (e *Encryption) settings(kinds []provider.Settings, env *environment) (all []provider.Settings, err error) {
 	for _, k := range kinds {
-		settings, err := k.Read(func(into any) error { return decodeNode(own[k.Name()], into) })
+		read, err := k.Read(func(into any) error {
+			if err := decodeNode(e.own[k.Name()], into); err != nil {
+				return errors.New(cause(err))
+			}
+			return env.set(into, "encryption."+k.Name()+".")
+		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if k.Name() == e.Provider {
-			e.Settings = settings
+			e.Settings = read
 		}
+		all = append(all, read)
 	}
-	return nil
+	return all, nil
 }
 
 // split takes the sections of kinds out of a section, by name.
