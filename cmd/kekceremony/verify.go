@@ -20,8 +20,18 @@ func verifyCommand(o *options) *cobra.Command {
 	var target string
 	cmd := &cobra.Command{
 		Use:   "verify [--target N]",
-		Short: "Show whether every live process has proved that it holds a version: exit 0 or 3",
-		Args:  cobra.NoArgs,
+		Short: "Show whether every live process has proved that it holds a version: exit 0, 3 or 6",
+		Long: `verify opens the version's canary with the configured provider and compares the
+proof of every live process with it. Then it compares the store with what the
+last ceremony left. It changes nothing. Run it after you edit the module's path
+or the token's label.
+
+Exit codes: 0: every live process holds the version, and the store is as the
+last ceremony left it. 3: a process does not hold it, too few are live, the
+store differs from the last ceremony, or the provider does not have the
+version's key. 6: envelopes are at another version than the active one. 2, 75
+and 1: nothing was verified, as docs/exit-codes.md says.`,
+		Args: cobra.NoArgs,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			var v kek.Version
 			if cmd.Flags().Changed("target") { // an empty one was meant to be a version
@@ -145,7 +155,11 @@ func (b behind) err() error {
 }
 
 func writeFleet(w io.Writer, t fleet.Table) error {
-	if _, err := fmt.Fprintf(w, "target  version %d\n", t.Target); err != nil {
+	target := fmt.Sprintf("target  version %d", t.Target)
+	if t.Unmade {
+		target += ", which no ceremony made yet"
+	}
+	if _, err := fmt.Fprintln(w, target); err != nil {
 		return err
 	}
 	for _, p := range t.Processes {
