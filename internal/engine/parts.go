@@ -37,6 +37,11 @@ type Parts struct {
 	Revoked      string       // file of revoked keys; empty: none
 	Exchange     string       // directory of what is signed offline; empty: beside the bundle
 	Catalogue    envelope.Catalogue
+	// Records is the prefix of our own records in a database that an application made before there
+	// were ceremonies; empty: it is ours. Pointer is where that application has the version that its
+	// writers use; nil: nobody described it.
+	Records string
+	Pointer *store.Pointer
 	Fleet        FleetConfig
 	Control      *rewrap.Control
 }

@@ -24,4 +24,4 @@ type Site struct {
 }
 
 // Name of a version's key in this chain.
-func (s *Site) Name(v kek.Version) kek.Name { return kek.NameOf(s.Chain, v) }
+func (s *Site) Name(v kek.Version) kek.Name { return s.History.Versions().Name(s.Chain, v) }

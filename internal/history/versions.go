@@ -1,6 +1,7 @@
 package history
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,6 +22,8 @@ var ErrVersions = errors.New("the store's versions are not as the last ceremony 
 type Versions struct {
 	Lock   store.Lock                // as the install left it; zero: no install came so far
 	Made   map[kek.Version]store.KEK // as their rows must be, without the wrapped canary
+	// Outside are those of them whose keys were made outside a ceremony.
+	Outside map[kek.Version]bool
 	Active kek.Version
 	// Unsettled says that states and the pointer may be either way: an act that was begun
 	// when its ceremony was aborted may have been done. The next rotation settles it.
@@ -29,7 +32,7 @@ type Versions struct {
 
 // VersionsOf folds what the logs did. They are in order.
 func VersionsOf(logs []transcript.State) Versions {
-	v := Versions{Made: map[kek.Version]store.KEK{}}
+	v := Versions{Made: map[kek.Version]store.KEK{}, Outside: map[kek.Version]bool{}}
 	for _, log := range logs {
 		v.fold(log)
 	}
@@ -55,6 +58,7 @@ func (v *Versions) fold(log transcript.State) {
 			v.Active = to
 		}
 	}
+	v.adopted(log, seq)
 	if log.Done(transcript.ActSwitch) {
 		v.Active = to
 		v.state(to, store.Live)
@@ -71,6 +75,32 @@ func (v *Versions) fold(log transcript.State) {
 	case log.Outcome == transcript.OutcomeDone && (kind == transcript.KindRotate || kind == transcript.KindReconcile):
 		v.Unsettled = false
 	}
+}
+
+// adopted takes what an adoption entered: versions that were there before.
+func (v *Versions) adopted(log transcript.State, seq int) {
+	if !log.Done(transcript.ActAdopt) {
+		return
+	}
+	for version, key := range log.Facts.Adopted() {
+		id, label, _ := strings.Cut(key, " ")
+		sum, _ := log.Facts.Canary(version)
+		v.Made[version] = store.KEK{Version: version, Provider: log.Facts[transcript.FactProvider], State: store.Live,
+			Label: label, ID: id, Canary: store.Canary{SHA256: sum}, Ceremony: seq}
+		v.Outside[version] = true
+	}
+	v.Active = log.Facts.Version(transcript.FactActive)
+}
+
+// Name is that of a version's key: its own, where the key was made outside a ceremony.
+func (v Versions) Name(chain kek.Chain, version kek.Version) kek.Name {
+	n := kek.NameOf(chain, version)
+	if v.Outside[version] {
+		k := v.Made[version]
+		id, _ := hex.DecodeString(k.ID) // of a signed log, which has it in hex
+		n.Label, n.ID = k.Label, id
+	}
+	return n
 }
 
 // reconciled takes what a reconciliation did: it makes new canaries of the rows that were lost,

@@ -56,6 +56,12 @@ type Deadline interface {
 	CallDeadline() time.Duration
 }
 
+// Facts of a key that was made outside a ceremony: what it is called where it lives.
+const (
+	KeyLabel = "label" // printable text
+	KeyID    = "id"    // CKA_ID, hex
+)
+
 // Names are those of all facts.
 func Names(k Kind) []string { return names(k.Facts(), func(Fact) bool { return true }) }
 

@@ -69,6 +69,14 @@ func (l Lock) Read() (Lock, error) {
 	return l, nil
 }
 
+// Plain is a lock that was read under the plain name: ErrNotFound unless it is one of ours.
+func (l Lock) Plain() (Lock, error) {
+	if _, err := kek.ParseChain(string(l.Chain)); err != nil {
+		return Lock{}, fmt.Errorf("read kek_install: %w", ErrNotFound)
+	}
+	return l, nil
+}
+
 // Matches refuses a configured provider or chain that the lock disagrees with: ErrLockDiffers.
 // An empty chain is not pinned.
 func (l Lock) Matches(provider string, chain kek.Chain) error {
@@ -180,6 +188,9 @@ type Theirs interface {
 	// TheirActive returns ErrNotFound where no record fits, and ErrPointer where more than one
 	// does, or where the field is no version.
 	TheirActive(context.Context, Pointer) (kek.Version, error)
+	// PlainLock is a lock of ours under the plain name, whatever the prefix: ErrNotFound where
+	// there is none, also where an application has something of that name.
+	PlainLock(context.Context) (Lock, error)
 	// MoveTheirActive returns ErrConflict when the pointer is not at from.
 	MoveTheirActive(ctx context.Context, p Pointer, from, to kek.Version) error
 }

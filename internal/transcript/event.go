@@ -213,7 +213,8 @@ var owned = map[string][]Kind{
 	FactRoster: {Roster}, FactRoster + "_sha256": {Roster},
 	FactNextRoster: {NextRoster}, FactNextRoster + "_sha256": {NextRoster, Asked, Done},
 	FactAttended: {Gathered}, FactChanged: {Done}, FactLocked: {Done}, factCanary: {Done}, FactBegun: {},
-	FactRetired: {Done}, FactRebuild: {Opened}, FactStanding: {Done},
+	FactRetired: {Done}, FactRebuild: {Opened}, FactStanding: {Done}, factAdopted: {Done},
+	FactRecords: {Opened}, FactPointer: {Opened},
 }
 
 // may reports whether the event's kind may hold a fact.

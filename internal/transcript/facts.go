@@ -32,6 +32,8 @@ const (
 	FactActive   = "active"     // version that writers use
 	FactGenerate = "generate"   // opened: yes when this ceremony makes the version it rotates to
 	FactExclude  = "exclude"    // opened: envelopes to exclude, by name, a line each
+	FactRecords  = "records"    // opened: prefix of an adopted chain's own records in its store
+	FactPointer  = "pointer"    // opened: where the application has the version that its writers use; or none
 	FactRebuild  = "rebuild"    // opened: what a store lacks of lock, pointer and versions, parted by spaces
 	FactStanding = "standing"   // done: each version and where it stands, as "1 retired, 2 active, 3 live"
 	FactLabel    = "key_label"  // done: CKA_LABEL of a key that was made
@@ -42,6 +44,7 @@ const (
 	FactRewraps  = "rewrapped"  // done: how many envelopes the last run re-wrapped
 	FactExcluded = "excluded"   // done: how many envelopes of FactExclude no key opened
 	factCanary   = "canary_"    // done: and a version and _sha256
+	factAdopted  = "adopted_"   // done: and a version: id and label of its key, which was made outside a ceremony
 	FactSHA256   = "sha256"     // plan: digest of the plan
 	FactPlan     = "plan"       // plan: its text
 	FactActs     = "acts"       // plan: steps of the acts that it names, parted by spaces
@@ -102,6 +105,23 @@ const FactBegun = "begun."
 
 // FactCanary is the name of the fact with the digest of a version's canary.
 func FactCanary(v kek.Version) string { return fmt.Sprintf(factCanary+"%d_sha256", v) }
+
+// FactAdopted is the name of the fact with id and label of an adopted version's key.
+func FactAdopted(v kek.Version) string { return factAdopted + v.String() }
+
+// Adopted are the versions that this log adopted, with id in hex and label of each key, parted by
+// a space.
+func (f Facts) Adopted() map[kek.Version]string {
+	all := map[kek.Version]string{}
+	for name, key := range f {
+		if text, ok := strings.CutPrefix(name, factAdopted); ok {
+			if v, err := kek.ParseVersion(text); err == nil {
+				all[v] = key
+			}
+		}
+	}
+	return all
+}
 
 // Version reads a version; 0 when the fact is not there, or is none.
 func (f Facts) Version(name string) kek.Version {

@@ -5,6 +5,7 @@ import "slices"
 // Kinds of ceremonies.
 const (
 	KindInstall   = "install"
+	KindAdopt     = "adopt"
 	KindRotate    = "rotate"
 	KindGenerate  = "generate"
 	KindRoster    = "roster"
@@ -13,6 +14,7 @@ const (
 
 // Acts, by the names of their steps.
 const (
+	ActAdopt    = "adopt"
 	ActGenerate = "generate"
 	ActCanary   = "canary"
 	ActLock     = "lock"
@@ -29,6 +31,7 @@ const (
 // lacks versions rebuilds them first.
 var required = map[string][]string{
 	KindInstall:   {ActGenerate, ActCanary, ActLock},
+	KindAdopt:     {ActAdopt, ActLock},
 	KindGenerate:  {ActGenerate, ActCanary},
 	KindRotate:    {ActSwitch, ActRewrap, ActRetire},
 	KindRoster:    {ActChange},
@@ -37,7 +40,7 @@ var required = map[string][]string{
 
 // fresh are the acts that nobody else may have done: one that is done was begun. Any other may
 // be found done by a run that looks.
-var fresh = []string{ActGenerate, ActCanary, ActChange, ActRebuild}
+var fresh = []string{ActAdopt, ActGenerate, ActCanary, ActChange, ActRebuild}
 
 // Required lists the acts that a ceremony must have done, by the facts of its first line.
 func Required(opened Facts) []string {

@@ -74,25 +74,33 @@ func (p *Provider) Find(_ context.Context, n kek.Name) (provider.Key, error) {
 	if err != nil {
 		return provider.Key{}, fmt.Errorf("read key %s: %w", n.Label, err)
 	}
+	if _, adopted := p.cfg.Adopted[n.Version.String()]; adopted {
+		if err := p.named(key, attributes); err != nil {
+			return provider.Key{}, fmt.Errorf("read key %s: %w", n.Label, named(err))
+		}
+	}
 	return provider.Key{Name: n, Attributes: attributes, Doubt: born(n.Label, attributes)}, nil
 }
 
 // only is the one key of a name.
 func (s *session) only(n kek.Name) (pkcs11.ObjectHandle, error) {
-	byLabel, err := s.find(pkcs11.NewAttribute(pkcs11.CKA_LABEL, n.Label))
-	var byID []pkcs11.ObjectHandle
-	if err == nil {
-		byID, err = s.find(pkcs11.NewAttribute(pkcs11.CKA_ID, n.ID))
+	var found [][]pkcs11.ObjectHandle
+	for _, attribute := range s.p.cfg.wanted(n) {
+		some, err := s.find(attribute)
+		if err != nil {
+			return 0, fmt.Errorf("find key %s: %w", n.Label, err)
+		}
+		found = append(found, some)
 	}
+	none := func(some []pkcs11.ObjectHandle) bool { return len(some) == 0 }
+	other := func(some []pkcs11.ObjectHandle) bool { return len(some) != 1 || some[0] != found[0][0] }
 	switch {
-	case err != nil:
-		return 0, fmt.Errorf("find key %s: %w", n.Label, err)
-	case len(byLabel) == 0 && len(byID) == 0:
+	case !slices.ContainsFunc(found, func(some []pkcs11.ObjectHandle) bool { return !none(some) }):
 		return 0, fmt.Errorf("find key %s: %w", n.Label, provider.ErrNoKey)
-	case len(byLabel) != 1 || !slices.Equal(byLabel, byID):
+	case len(found[0]) != 1 || slices.ContainsFunc(found, other):
 		return 0, fmt.Errorf("find key %s: %w", n.Label, provider.ErrAmbiguous)
 	}
-	return byLabel[0], nil
+	return found[0][0], nil
 }
 
 // born refuses a key that was not made on the token, or that may have been

@@ -142,6 +142,9 @@ func (p *Provider) Describe(context.Context) (map[string]string, error) {
 		}
 		about["identity_sha256"] = digest
 	}
+	if keys := p.cfg.adopted(); keys != "" {
+		about[adoptedKeys] = keys
+	}
 	if p.iv != "" { // else it was not probed yet
 		about["iv"] = string(p.iv)
 	}

@@ -34,8 +34,10 @@ type Config struct {
 	// softokn wants; empty for any other.
 	InitArgs string `yaml:"init_args"`
 	// Environment names the variables that the module's process gets. It gets no other.
-	Environment []string      `yaml:"environment"`
-	Deadline    time.Duration `yaml:"deadline"` // of a call into the module; 0: a minute
+	Environment []string `yaml:"environment"`
+	// Adopted are the keys that were made outside a ceremony, by version.
+	Adopted  map[string]AdoptedKey `yaml:"adopted_keys"`
+	Deadline time.Duration         `yaml:"deadline"` // of a call into the module; 0: a minute
 }
 
 // maxSessions bounds the sessions that re-wrap at once: a thread each.

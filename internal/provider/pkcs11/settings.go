@@ -37,6 +37,8 @@ func (c Config) Facts() []provider.Fact {
 		{Name: "firmware"},
 		{Name: "iv", Stable: true, Plan: true},
 		{Name: "identity_sha256", Stable: true, Plan: true},
+		{Name: adoptedKeys, Stable: true, Plan: true},
+		{Name: provider.KeyLabel}, {Name: provider.KeyID}, // of a key that was made outside a ceremony
 	}
 	for _, name := range []string{
 		"local", "sensitive", "always_sensitive", "extractable", "never_extractable", "wrap", "unwrap", "derive",
@@ -66,7 +68,7 @@ func (c Config) Check() error {
 	case c.Sessions < 0:
 		return fmt.Errorf(section+"sessions: %d: want 0, for as many as are fastest, or more", c.Sessions)
 	}
-	return nil
+	return c.checkAdopted()
 }
 
 func (c Config) Open() (provider.Provider, error) { return Open(c) }

@@ -74,3 +74,13 @@ func (s *Store) MoveTheirActive(ctx context.Context, p store.Pointer, from, to k
 	}
 	return nil
 }
+
+// PlainLock implements store.Theirs.
+func (s *Store) PlainLock(ctx context.Context) (store.Lock, error) {
+	var record bson.Raw
+	if err := s.find(ctx, install, singleton, &record); err != nil {
+		return store.Lock{}, fmt.Errorf("read kek_install: %w", err)
+	}
+	chain, _ := record.Lookup("chain").StringValueOK()
+	return store.Lock{Chain: kek.Chain(chain)}.Plain()
+}

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -52,4 +54,25 @@ func (s *Store) MoveTheirActive(ctx context.Context, p store.Pointer, from, to k
 		return fmt.Errorf("move pointer %s from %d to %d: %w", p, from, to, err)
 	}
 	return nil
+}
+
+// PlainLock implements store.Theirs.
+func (s *Store) PlainLock(ctx context.Context) (store.Lock, error) {
+	var ours bool
+	var l store.Lock
+	err := s.db.DB.QueryRowContext(ctx, `SELECT count(*) = 5 FROM pragma_table_info('kek_install')
+		WHERE name IN ('id', 'provider', 'chain', 'ceremony', 'roster')`).Scan(&ours)
+	if err == nil && ours {
+		err = s.db.DB.QueryRowContext(ctx, `SELECT provider, chain, ceremony, roster FROM kek_install LIMIT 1`).
+			Scan(&l.Provider, &l.Chain, &l.Ceremony, &l.Roster)
+	} else if err == nil {
+		err = store.ErrNotFound
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return l, fmt.Errorf("read kek_install: %w", err)
+	}
+	return l.Plain()
 }
