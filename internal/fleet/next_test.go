@@ -89,4 +89,12 @@ func TestNext(t *testing.T) {
 			t.Errorf("%q passed", forged)
 		}
 	}
+	later.Number++ // nothing unwraps it, and the proof is of what is there then
+	later.Proofs[1] = canary[2:] + "." + fleet.Proof(make([]byte, kek.Size), chain, 1, later)
+	if err := db.Heartbeat(ctx, later); err != nil {
+		t.Fatal(err)
+	}
+	if has(1) {
+		t.Error("a value of zeros passed")
+	}
 }
