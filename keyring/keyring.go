@@ -138,6 +138,7 @@ func open(ctx context.Context, c Config) (_ *Ring, err error) {
 	if r.store, err = plug.Open(ctx, cfg.Store); err != nil {
 		return nil, err
 	}
+	r.store.Under(cfg.Adopted.Prefix())
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.release())

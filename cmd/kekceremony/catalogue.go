@@ -48,6 +48,7 @@ func suggest(ctx context.Context, w io.Writer, o *options) error {
 		return err
 	}
 	defer db.Close()
+	db.Under(cfg.Adopted.Prefix())
 	var survey envelope.Survey
 	err = db.Scan(ctx, func(collection string, record envelope.Tree) error {
 		survey.Look(collection, record)

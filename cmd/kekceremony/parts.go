@@ -32,7 +32,7 @@ func parts(ctx context.Context, c config.Config, t *term.Terminal, rate int) (en
 		},
 		PIN:      pinOf(c),
 		Exchange: c.Exchange, Revoked: c.Revoked, Founding: strings.ToLower(strings.Join(strings.Fields(c.Founding), "")),
-		Catalogue: catalogue, Control: rewrap.NewControl(rate),
+		Catalogue: catalogue, Records: c.Adopted.Prefix(), Pointer: c.Adopted.Theirs(), Control: rewrap.NewControl(rate),
 		Fleet: engine.FleetConfig{Heartbeat: c.Fleet.Heartbeat, Live: c.Fleet.Live, Expect: c.Fleet.Expect},
 	}
 	if c.Rehearsal != nil {

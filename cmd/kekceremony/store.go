@@ -28,6 +28,7 @@ func configuredStore(ctx context.Context, c config.Config) (database, error) {
 	if err != nil {
 		return nil, err
 	}
+	db.Under(c.Adopted.Prefix())
 	if err := c.CheckPointer(ctx, db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

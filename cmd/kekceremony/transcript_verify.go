@@ -135,7 +135,7 @@ func (a *verification) verify(ctx context.Context, dirs []string, each func(tran
 
 // rebuilt checks what the store holds, which must be a chain.
 func (a *verification) rebuilt(ctx context.Context, each func(transcript.Report, error)) error {
-	db, err := openStore(ctx, a.store)
+	db, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -155,6 +155,20 @@ func (a *verification) rebuilt(ctx context.Context, each func(transcript.Report,
 		each(b.Verify())
 	}
 	return nil
+}
+
+// open opens the store. That of an adopted chain needs the configuration, which names its records.
+func (a *verification) open(ctx context.Context) (database, error) {
+	db, err := openStore(ctx, a.store)
+	if err != nil || a.config == "" {
+		return db, err
+	}
+	cfg, err := a.readConfig()
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	db.Under(cfg.Adopted.Prefix())
+	return db, nil
 }
 
 // together checks what needs more than one bundle.
@@ -187,7 +201,7 @@ func (a *verification) together(ctx context.Context, reports []transcript.Report
 		judge(transcript.RuleStock, stock(ctx, reports, a.revoked))
 	}
 	if a.store != "" {
-		db, err := openStore(ctx, a.store)
+		db, err := a.open(ctx)
 		if err != nil {
 			return f, err
 		}

@@ -34,6 +34,7 @@ type Config struct {
 	Encryption  Encryption `yaml:"encryption"`
 	Fleet       Fleet      `yaml:"fleet"`
 	Catalogue   []Entry    `yaml:"catalogue"` // places beside the default ones, or instead of one
+	Adopted     *Adopted   `yaml:"adopted"`   // present: an application made the database before there were ceremonies
 	Keys        []string   `yaml:"keys"`      // operators' private key files on this console
 	Rehearsal   *Rehearsal `yaml:"rehearsal"` // present: everything is a rehearsal
 	Sources     []Source   `yaml:"-"`         // of values that are not the file's
@@ -189,7 +190,7 @@ func (c *Config) check(kinds []provider.Settings, dirs func(Config) error) error
 		return fmt.Errorf("fleet: live is %s, want at least twice beat, %s", c.Fleet.Live, c.Fleet.Heartbeat)
 	}
 	_, err := c.FullCatalogue()
-	return errors.Join(err, c.Encryption.check(kinds))
+	return errors.Join(err, c.Adopted.check(), c.Encryption.check(kinds))
 }
 
 func (e Encryption) check(kinds []provider.Settings) error {

@@ -42,8 +42,8 @@ type Parts struct {
 	// writers use; nil: nobody described it.
 	Records string
 	Pointer *store.Pointer
-	Fleet        FleetConfig
-	Control      *rewrap.Control
+	Fleet   FleetConfig
+	Control *rewrap.Control
 }
 
 // Tool is the running program. From says where its digest is from; empty: it was computed.

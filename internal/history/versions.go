@@ -20,11 +20,11 @@ var ErrVersions = errors.New("the store's versions are not as the last ceremony 
 
 // Versions are what ceremonies made of the versions of the KEK, by their logs.
 type Versions struct {
-	Lock   store.Lock                // as the install left it; zero: no install came so far
-	Made   map[kek.Version]store.KEK // as their rows must be, without the wrapped canary
+	Lock store.Lock                // as the install left it; zero: no install came so far
+	Made map[kek.Version]store.KEK // as their rows must be, without the wrapped canary
 	// Outside are those of them whose keys were made outside a ceremony.
 	Outside map[kek.Version]bool
-	Active kek.Version
+	Active  kek.Version
 	// Unsettled says that states and the pointer may be either way: an act that was begun
 	// when its ceremony was aborted may have been done. The next rotation settles it.
 	Unsettled bool

@@ -78,6 +78,8 @@ const (
 var (
 	// ErrUndecryptable is returned when envelopes are left that no key opens.
 	ErrUndecryptable = errors.New("envelopes left that no key opens")
+	// ErrUnopened is returned when a look at every envelope found some that no key opens.
+	ErrUnopened = errors.New("envelopes that no key opens")
 	// ErrRestless is returned when records change under every attempt.
 	ErrRestless = errors.New("records that change faster than they are re-wrapped")
 )
@@ -167,8 +169,12 @@ func (r *run) pass(ctx context.Context) (done, lost int, skipped bool, err error
 
 // named lists the undecryptable envelopes, the first few by name.
 func (r *run) named() string {
+	return firstOf(slices.Sorted(maps.Keys(r.undecryptable)))
+}
+
+// firstOf names the first few, and how many more there are.
+func firstOf(names []string) string {
 	const first = 5
-	names := slices.Sorted(maps.Keys(r.undecryptable))
 	if len(names) <= first {
 		return strings.Join(names, "; ")
 	}

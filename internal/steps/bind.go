@@ -40,7 +40,8 @@ func bind(ctx context.Context, s *Site, f Facts, acts []string) (lines []Detail,
 	}
 	for _, k := range keks {
 		// A version that this plan makes is not bound by what it will be.
-		makes := k.Version == to && slices.Contains(acts, transcript.ActGenerate) || rebuilds(f, k.Version)
+		makes := k.Version == to && slices.Contains(acts, transcript.ActGenerate) || rebuilds(f, k.Version) ||
+			slices.Contains(acts, transcript.ActAdopt)
 		if !makes {
 			add("canary", fmt.Sprintf("%d %s", k.Version, k.Canary.SHA256))
 		}

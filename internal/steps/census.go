@@ -24,6 +24,9 @@ func census() Step {
 			if err := noStrangers(ctx, s); err != nil {
 				return nil, err
 			}
+			if err := checkTheirs(ctx, s); err != nil {
+				return nil, err
+			}
 			if err := noneFellSilent(ctx, s, f); err != nil {
 				return nil, err
 			}

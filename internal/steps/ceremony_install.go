@@ -44,24 +44,36 @@ func installSteps(Facts) []Step {
 
 // openInstall refuses a store that is not empty.
 func openInstall(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
+	if s.Records != "" {
+		return nil, fmt.Errorf("the configuration has a section adopted: %w", ErrAdopted)
+	}
+	if err := unused(ctx, s, lock); err != nil {
+		return nil, err
+	}
+	return Facts{transcript.FactTo: "1"}, refuseEnvelopes(ctx, s)
+}
+
+// unused refuses a store that has a lock, versions or ceremonies of ours.
+func unused(ctx context.Context, s *Site, lock store.Lock) error {
 	if lock.Chain != "" {
-		return nil, fmt.Errorf("provider %s, chain %s: %w",
+		return fmt.Errorf("provider %s, chain %s: %w",
 			printable.Text(lock.Provider), printable.Text(string(lock.Chain)), ErrInstalled)
 	}
 	keks, err := s.Store.KEKs(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(keks) > 0 {
-		return nil, fmt.Errorf("it holds version %d: %w", keks[0].Version, ErrStoreUsed)
+		return fmt.Errorf("it holds version %d: %w", keks[0].Version, ErrStoreUsed)
 	}
 	if s.PinnedChain != "" && len(s.History.Logs) == 0 {
-		return nil, fmt.Errorf("the configuration names chain %s; install creates a new one: %w", s.PinnedChain, ErrStoreUsed)
+		return fmt.Errorf("the configuration names chain %s; the first ceremony creates a new one: %w", s.PinnedChain,
+			ErrStoreUsed)
 	}
 	if len(s.History.Logs) > 0 {
-		return nil, fmt.Errorf("it holds %d ceremonies: %w", len(s.History.Logs), ErrStoreUsed)
+		return fmt.Errorf("it holds %d ceremonies: %w", len(s.History.Logs), ErrStoreUsed)
 	}
-	return Facts{transcript.FactTo: "1"}, refuseEnvelopes(ctx, s)
+	return nil
 }
 
 func refuseEnvelopes(ctx context.Context, s *Site) error {

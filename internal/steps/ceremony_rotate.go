@@ -76,6 +76,9 @@ func (r Rotation) open(ctx context.Context, s *Site, lock store.Lock) (Facts, er
 	if err != nil {
 		return nil, err
 	}
+	if err := checkTheirs(ctx, s); err != nil {
+		return nil, err
+	}
 	if r.From != 0 && r.From != active.Version {
 		return nil, fmt.Errorf("rotate from version %d: version %d is active: %w", r.From, active.Version, ErrFrom)
 	}

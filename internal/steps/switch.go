@@ -15,8 +15,12 @@ func switchWriters() Step {
 		Name: transcript.ActSwitch, Title: "Switch the writers",
 		Why: "From now on, applications write with the target version.",
 		Act: &Act{
-			Plan: func(_ *Site, f Facts) []Effect {
-				return []Effect{{Verb: "switch", Object: "writers to version " + f[transcript.FactTo], Undo: "rotate back"}}
+			Plan: func(s *Site, f Facts) []Effect {
+				object := "writers to version " + f[transcript.FactTo]
+				if adopted(s) {
+					object += ", also in the application's " + describe(s.Pointer)
+				}
+				return []Effect{{Verb: "switch", Object: object, Undo: "rotate back"}}
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 				to := f.Version(transcript.FactTo)
@@ -31,10 +35,17 @@ func switchWriters() Step {
 				if err != nil || active.Version != to || k.State != store.Live {
 					return NotBegun, nil, err
 				}
+				if follow, err := theyFollow(ctx, s, to); err != nil || !follow {
+					return Partly, nil, err
+				}
 				return Done, Facts{transcript.FactActive: to.String()}, nil
 			},
 			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
-				return nil, moveActive(ctx, s, f.Version(transcript.FactTo))
+				to := f.Version(transcript.FactTo)
+				if err := moveActive(ctx, s, to); err != nil {
+					return nil, err
+				}
+				return nil, moveTheirs(ctx, s, f.Version(transcript.FactFrom), to)
 			},
 		},
 	}

@@ -1,0 +1,130 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// survey looks at everything that is to be adopted: the places, the versions, their keys, and
+// whether each key opens its envelopes. It changes nothing.
+func survey(sample int) Step {
+	return Step{
+		Name: "survey", Title: "Survey of the database", EveryRun: true,
+		Why: "Every envelope is opened with the key of its version. Nothing is changed.",
+		Look: func(ctx context.Context, s *Site, _ Facts, d Desk) (Facts, error) {
+			if err := noStrangers(ctx, s); err != nil {
+				return nil, err
+			}
+			facts, versions, err := versionsThere(ctx, s)
+			if err != nil {
+				return nil, err
+			}
+			for _, v := range versions {
+				if facts[factFoundKey(v)], err = keyThere(ctx, s, v); err != nil {
+					return nil, err
+				}
+			}
+			if sample > 0 {
+				sampled := &engine.DeviationError{What: "sample", Expected: "every envelope is opened",
+					Seen: fmt.Sprintf("%d of each place", sample), Err: ErrSample}
+				if !s.Decided(sampled) {
+					return nil, sampled
+				}
+			}
+			shown := time.Now()
+			n, err := rewrap.OpenAll(ctx, s.Store, s.Provider, s.Catalogue, s.Name, sample, func(n int) {
+				if time.Since(shown) >= time.Second {
+					shown = time.Now()
+					d.Show(func(v *View) { v.Waiting = fmt.Sprintf("%d envelopes opened so far", n) })
+				}
+			})
+			facts[factOpened] = strconv.Itoa(n)
+			return facts, err
+		},
+	}
+}
+
+// versionsThere are the versions that envelopes are at, and that the application's pointer names.
+func versionsThere(ctx context.Context, s *Site) (Facts, []kek.Version, error) {
+	counts, err := s.Store.Census(ctx, s.Catalogue)
+	if err != nil {
+		return nil, nil, err
+	}
+	seen := map[kek.Version]bool{}
+	var places printable.List
+	for _, c := range counts {
+		if c.Version == 0 {
+			return nil, nil, fmt.Errorf("%d in %s: %w", c.N, c.Place, ErrNoVersion)
+		}
+		seen[c.Version] = true
+		places = append(places, fmt.Sprintf("%s v%d %d", c.Place, c.Version, c.N))
+	}
+	if len(seen) == 0 {
+		return nil, nil, ErrNothingThere
+	}
+	active := slices.Max(slices.Collect(maps.Keys(seen)))
+	if s.Pointer != nil {
+		if active, err = s.Store.TheirActive(ctx, *s.Pointer); err != nil {
+			return nil, nil, err
+		}
+		seen[active] = true
+	}
+	versions := slices.Sorted(maps.Keys(seen))
+	facts := Facts{"places": places.Text(), transcript.FactActive: active.String(), factFound: listed(versions)}
+	return facts, versions, nil
+}
+
+func listed(versions []kek.Version) (text string) {
+	for i, v := range versions {
+		if i > 0 {
+			text += " "
+		}
+		text += v.String()
+	}
+	return text
+}
+
+// keyThere finds the key of a version, and returns its id and label. One that was not made on its
+// token, or that may have been outside it, is a deviation.
+func keyThere(ctx context.Context, s *Site, v kek.Version) (string, error) {
+	n := s.Name(v)
+	key, err := s.Provider.Find(ctx, n)
+	if errors.Is(err, provider.ErrNoKey) {
+		return "", fmt.Errorf("version %d, which envelopes are at: %w", v, err)
+	}
+	if err != nil {
+		return "", err
+	}
+	id, label := n.HexID(), n.Label
+	if own, ok := key.Attributes[provider.KeyLabel]; ok {
+		id, label = key.Attributes[provider.KeyID], own
+	}
+	if key.Doubt != nil {
+		d := &engine.DeviationError{What: fmt.Sprintf("key_of_%d", v), Expected: "made on the token, and never outside it",
+			Seen: attributesOf(key), Err: ErrMadeOutside}
+		if !s.Decided(d) {
+			return "", d
+		}
+	}
+	return id + " " + label, nil
+}
+
+// attributesOf are what a provider says of a key, in one order.
+func attributesOf(k provider.Key) (text string) {
+	for _, name := range slices.Sorted(maps.Keys(k.Attributes)) {
+		text += name + " " + k.Attributes[name] + "; "
+	}
+	return printable.Text(text)
+}
