@@ -17,7 +17,9 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/seedtest"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
 // seed is a database that an application made before there were ceremonies, and a console.
@@ -302,4 +304,148 @@ func TestAdopted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAdoptRefused: each is told by name, with its exit code, and nothing is adopted.
+func TestAdoptRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		code int
+		says string
+		make func(s seed)
+	}{
+		{"no section", 2, "the configuration has no section adopted",
+			func(s seed) { s.edit("config.yaml", "adopted:\n  pointer:", "rehearsal_of: x\n#") }},
+		{"two locks", 3, "this database has a lock of ours under the plain name", func(s seed) {
+			s.db.Put(s, "kek_install", "singleton", map[string]any{"provider": "env", "ceremony": int64(1), "roster": "0",
+				"chain": strings.Repeat("ab", 16)})
+		}},
+		{"a version planted", 3, "this store is not empty: it holds version 2", func(s seed) { s.plantVersion() }},
+		{"an envelope that no key opens", 3, "envelopes that no key opens: users.mfa.totp.seed record-000006", func(s seed) {
+			keys := s.keys()
+			seedtest.Write(s, s.db, seedtest.Keys{1: keys[2]}, 6, 1) // the other one's key
+		}},
+		{"an envelope at no version", 3, "1 in users.mfa.totp.seed: envelopes at no version", func(s seed) {
+			seedtest.Write(s, s.db, seedtest.Keys{0: s.keys()[1]}, 6, 0)
+		}},
+		{"no key", 3, "version 2, which envelopes are at: find key CERTAUTOPILOT", func(s seed) {
+			text, _ := os.ReadFile(s.path("secrets.env"))
+			first, _, _ := strings.Cut(string(text), "\n")
+			s.write("secrets.env", first+"\n")
+		}},
+		{"a place outside the catalogue", 3, "settings.licenses[].blob]: envelopes outside the catalogue", func(s seed) {
+			s.edit("config.yaml", seedtest.Entries, "catalogue: [{collection: users, path: mfa.totp.seed, bytes: base64, "+
+				"outer: none, parts: {wrapped_dek: dek, kek_version: kv}}]\n")
+		}},
+		{"a pointer that is none", 3, "not one version that an application's writers use",
+			func(s seed) { s.db.Put(s, pointed, "active", map[string]any{"in_use": "two"}) }},
+		{"a pointer that is nowhere", 3, "read pointer kek_versions.in_use", func(s seed) {
+			s.edit("config.yaml", ": active}", ": passive}")
+		}},
+		{"a pointer in two places", 2, `filter "$where": want a name`, func(s seed) {
+			s.edit("config.yaml", s.id+": active}", "$where: active}")
+		}},
+		{"nothing there", 3, "no envelope is there to adopt", func(s seed) {
+			s.edit("config.yaml", seedtest.Entries, "")
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			n := 16
+			if c.name == "nothing there" {
+				n = 0
+			}
+			s := newSeed(t, n, seeds[0].open)
+			c.make(s)
+			s.refused(c.code, c.says, "adopt")
+			if c.code == 3 {
+				s.refused(3, "", "status", "--check") // whatever is there, it is not adopted
+			}
+		})
+	}
+}
+
+// plantVersion enters a version among our own records, as anyone can who writes to the database.
+func (s seed) plantVersion() {
+	s.Helper()
+	db, err := sqlite.Open(s.Context(), strings.TrimPrefix(s.uri, "sqlite:"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer db.Close()
+	db.Under("kekceremony_")
+	if err := db.InsertKEK(s.Context(), store.KEK{Version: 2, Provider: "env", State: store.Live}); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// TestAdoptedPointer: an adopted database whose pointer nobody described is verified and not rotated;
+// one whose pointer was moved by no ceremony stops the next one, and so does another description.
+func TestAdoptedPointer(t *testing.T) {
+	t.Parallel()
+	for _, c := range seeds {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSeed(t, 16, c.open)
+			described := fmt.Sprintf("\n  pointer: {collection: %s, filter: {%s: active}, field: in_use}", pointed, s.id)
+			s.edit("config.yaml", described, " {}")
+			s.must("adopt")
+			s.agent()
+			for !strings.Contains(s.must("status"), "writes 2") {
+			}
+			if code, out, errs := run(t, s.args("verify")...); code != 6 || !strings.Contains(out, "census  8 envelopes") {
+				t.Errorf("verify: exit %d\n%s%s", code, out, errs)
+			}
+			s.refused(3, "nobody described where the application has the version that its writers use",
+				"rotate", "--to-version", "3")
+			s.edit("config.yaml", "adopted: {}", "adopted:"+described)
+			s.db.Put(t, pointed, "active", map[string]any{"in_use": int64(1)})
+			s.refused(3, "it names version 1, and version 2 is active: the application's pointer was moved by no ceremony",
+				"rotate", "--to-version", "3")
+			s.db.Put(t, pointed, "active", map[string]any{"in_use": int64(2)})
+			s.must("rotate", "--to-version", "3")
+			s.allAt(3)
+			if s.pointer() != 3 {
+				t.Errorf("the application's pointer is %d", s.pointer())
+			}
+		})
+	}
+}
+
+// TestAdoptSample: a sample is a deviation, which stands in the plan, and a pointer that is described
+// otherwise than in the first ceremony is refused. A second adoption is refused, and an install.
+func TestAdoptSample(t *testing.T) {
+	t.Parallel()
+	s := newSeed(t, 24, seeds[0].open)
+	s.refused(3, "sample: was every envelope is opened, is 1 of each place", "adopt", "--sample", "1")
+	s.refused(2, "--sample: want 1 or more", "adopt", "--sample", "-1")
+	s.edit("adopt.yaml", "ceremony: adopt\n", "ceremony: adopt\ndeviation.sample: eight places of one hundred, ticket 12\n")
+	s.must("adopt", "--sample", "1")
+	plans, _ := filepath.Glob(s.path("tr/*-adopt/*-plan.txt"))
+	if len(plans) != 1 {
+		t.Fatalf("plans %v", plans)
+	}
+	plan, err := os.ReadFile(plans[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"deviation: sample: was every envelope is opened, is 1 of each place\n",
+		"records: kekceremony_\n", "pointer: kek_versions.in_use id=active\n",
+		"adopt: version 1, made outside a ceremony: key ", "record: version 2 as active;",
+		"users.mfa.totp.seed{kek_version=kv,bytes=base64,outer=none}",
+	} {
+		if !strings.Contains(string(plan), line) {
+			t.Errorf("the plan lacks %q:\n%s", line, plan)
+		}
+	}
+	show := must(t, "transcript", "show", filepath.Dir(plans[0]))
+	if !strings.Contains(show, "unwrapped") {
+		t.Errorf("%s", show)
+	}
+	s.refused(3, "this store is already installed", "adopt")
+	s.refused(3, "this database is for adopt, not for install", "install", "--ui", "none", "--answers", s.path("adopt.yaml"))
+	s.edit("config.yaml", "field: in_use", "field: id")
+	s.refused(3, "the configuration describes another pointer than the chain began with", "rotate", "--to-version", "3")
 }
