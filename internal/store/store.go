@@ -213,7 +213,16 @@ type Entry struct {
 	Data     []byte // ASCII
 }
 
-// Log holds the ceremonies. All of it is insert-only but the closing of a ceremony.
+// Void is one document of kek_void: an install that was given up before it made anything, as it
+// was in kek_ceremonies and kek_events. It is in no chain.
+type Void struct {
+	Chain    kek.Chain // its own, which no ceremony has
+	Ceremony Ceremony
+	Entries  []Entry
+}
+
+// Log holds the ceremonies. All of it is insert-only but the closing of a ceremony, and an
+// install that is given up: what was copied to the voids is deleted.
 type Log interface {
 	// Ceremonies returns all of them, ascending.
 	Ceremonies(context.Context) ([]Ceremony, error)
@@ -228,6 +237,15 @@ type Log interface {
 	AppendEntry(context.Context, Entry) error
 	// Entries returns those of one ceremony by name.
 	Entries(ctx context.Context, ceremony int) ([]Entry, error)
+
+	// Voids returns the installs that were given up, by chain.
+	Voids(context.Context) ([]Void, error)
+	// InsertVoid returns ErrExists when there is one of the chain.
+	InsertVoid(context.Context, Void) error
+	// DeleteVoid deletes, of the ceremony of a chain's void, what the void holds the very copy
+	// of: the entries, the last one first, and then the ceremony. Anything else stays, so that
+	// doing it again, and late, harms nothing. It returns ErrNotFound where there is no void.
+	DeleteVoid(context.Context, kek.Chain) error
 }
 
 // Heartbeat is one document of process_heartbeats: what a process said of itself.

@@ -40,8 +40,8 @@ func ending(c store.Ceremony) bson.D {
 
 // OpenCeremony implements store.Log.
 func (s *Store) OpenCeremony(ctx context.Context, c store.Ceremony) error {
-	fields := bson.D{{Key: "kind", Value: c.Kind}, {Key: "mode", Value: c.Mode}, {Key: "bundle", Value: c.Bundle}}
-	if err := s.insert(ctx, s.own(ceremonies), c.Seq, append(fields, ending(store.Ceremony{})...)); err != nil {
+	c.Outcome, c.Head, c.Final = "", "", ""
+	if err := s.insert(ctx, s.own(ceremonies), c.Seq, about(c)); err != nil {
 		return fmt.Errorf("open ceremony %d: %w", c.Seq, err)
 	}
 	_ = s.indexHeartbeats(ctx) // without it, or with one of the administrator's, the gate reads more

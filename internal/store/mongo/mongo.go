@@ -28,6 +28,7 @@ const (
 	wraps      = "kek_wraps"
 	ceremonies = "kek_ceremonies"
 	events     = "kek_events"
+	voids      = "kek_void"
 	heartbeats = "process_heartbeats"
 )
 

@@ -13,9 +13,9 @@ import (
 
 // ownTables are the tables in which no application keeps records, as statements name them.
 var ownTables = []string{"kek_install", "kek_versions", "kek_active", "kek_wraps", "kek_ceremonies", "kek_events",
-	"process_heartbeats"}
+	"kek_void", "process_heartbeats"}
 
-var ownTable = regexp.MustCompile(`\b(kek_install|kek_versions|kek_active|kek_wraps|kek_ceremonies|kek_events|` +
+var ownTable = regexp.MustCompile(`\b(kek_install|kek_versions|kek_active|kek_wraps|kek_ceremonies|kek_events|kek_void|` +
 	`process_heartbeats(_seen)?)\b`)
 
 // database puts the ceremony's own tables under names with a prefix, in every statement that names

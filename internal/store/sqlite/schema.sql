@@ -46,3 +46,8 @@ CREATE TABLE IF NOT EXISTS process_heartbeats (
   beat TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS process_heartbeats_seen ON process_heartbeats (seen);
+CREATE TABLE IF NOT EXISTS kek_void (
+  id       TEXT PRIMARY KEY,
+  ceremony TEXT NOT NULL,
+  entries  TEXT NOT NULL
+) STRICT;

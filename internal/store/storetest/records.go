@@ -165,6 +165,49 @@ func testEntries(t *testing.T, b Backend) {
 	same(t, "none", len(none), 0)
 }
 
+// testVoid: what was given up is copied before it is deleted, and of what follows under the
+// same names nothing is.
+func testVoid(t *testing.T, b Backend) {
+	s, _ := b.Open(t)
+	ctx := t.Context()
+	one := store.Ceremony{Seq: 1, Kind: "install", Mode: "production", Bundle: "b1"}
+	want(t, "open", s.OpenCeremony(ctx, one), nil)
+	entries := []store.Entry{entry(1, "000000", "a"), entry(1, "000001", "b"), entry(1, "final.txt", "f")}
+	for _, e := range entries {
+		want(t, "append", s.AppendEntry(ctx, e), nil)
+	}
+	one.Outcome, one.Head = "void", "aa"
+	want(t, "close", s.CloseCeremony(ctx, one), nil)
+	v := store.Void{Chain: "0123456789abcdef0123456789abcdef", Ceremony: one, Entries: entries}
+	want(t, "delete without a copy", s.DeleteVoid(ctx, v.Chain), store.ErrNotFound)
+	want(t, "copy", s.InsertVoid(ctx, v), nil)
+	want(t, "copy again", s.InsertVoid(ctx, store.Void{Chain: v.Chain}), store.ErrExists)
+	want(t, "beside another's", s.AppendEntry(ctx, entry(11, "000000", "x")), nil)
+	want(t, "delete", s.DeleteVoid(ctx, v.Chain), nil)
+
+	left, err := s.Entries(ctx, 1)
+	want(t, "list", err, nil)
+	same(t, "entries", len(left), 0)
+	left, err = s.Entries(ctx, 11)
+	want(t, "list", err, nil)
+	same(t, "another's", left, []store.Entry{entry(11, "000000", "x")})
+	voids, err := s.Voids(ctx)
+	want(t, "list", err, nil)
+	same(t, "voids", voids, []store.Void{v})
+
+	two := store.Ceremony{Seq: 1, Kind: "install", Mode: "production", Bundle: "b2"}
+	want(t, "open the next one", s.OpenCeremony(ctx, two), nil)
+	want(t, "append", s.AppendEntry(ctx, entry(1, "000000", "other")), nil)
+	want(t, "a late console", s.DeleteVoid(ctx, v.Chain), nil)
+	all, err := s.Ceremonies(ctx)
+	want(t, "list", err, nil)
+	same(t, "ceremonies", all, []store.Ceremony{two})
+	left, err = s.Entries(ctx, 1)
+	want(t, "list", err, nil)
+	same(t, "entries", left, []store.Entry{entry(1, "000000", "other")})
+	want(t, "open twice", s.OpenCeremony(ctx, two), store.ErrExists)
+}
+
 // testOneWins has many consoles do the same at once: one succeeds.
 func testOneWins(t *testing.T, b Backend) {
 	s, _ := b.Open(t)

@@ -103,6 +103,7 @@ func RunOwn(t *testing.T, b Backend) {
 		{"pointer", testPointer},
 		{"ceremonies, of which nobody opens one twice (C08)", testCeremonies},
 		{"entries", testEntries},
+		{"an install that was given up", testVoid},
 		{"one of many wins", testOneWins},
 		{"heartbeats", testHeartbeats},
 	})
