@@ -4,8 +4,9 @@
 Usage: verify.py [--expect DIGEST]... BUNDLE...
        verify.py [--expect DIGEST]... --chain DIR...
 
-Prints "good", "incomplete: RULE: why" or "bad: RULE: why" and exits 0, 5 or 4 (64: usage);
-of several bundles it prints a line each, after the path. It needs Python 3.8 and ssh-keygen
+Prints "good", "void: why", "incomplete: RULE: why" or "bad: RULE: why" and exits 0, 5, 5 or 4
+(64: usage); of several bundles it prints a line each, after the path. Of a chain, what is void
+does not count. It needs Python 3.8 and ssh-keygen
 of OpenSSH 9.1 or later, shares no code with kekceremony, and follows the order of the table
 "Rules" in that document. Comments name the document's sections.
 """
@@ -35,7 +36,8 @@ FIRST = {"format": "|".join(FORMATS), "chain": "[0-9a-f]{32}", "mode": "producti
 HOMES = {"chain|ceremony|kind|mode|from|to|generate|exclude|rebuild|records|pointer": "opened",  # facts, and their kinds
          "roster|roster_sha256": "roster", "next_roster": "next-roster",
          "next_roster_sha256": "next-roster asked done", "attended": "gathered",
-         "changed|locked|retired|standing|canary_.*|adopted_.*": "done", r"begun\..*": "no kind"}
+         "changed|locked|retired|standing|canary_.*|adopted_.*": "done", r"begun\..*": "no kind",
+         "operator|reason": "answered"}
 REQUIRED = {"install": ["generate", "canary", "lock"], "generate": ["generate", "canary"],
             "rotate": ["switch", "re-wrap", "retire"], "roster": ["change"],
             "reconcile": ["take-over"], "adopt": ["adopt", "lock"]}
@@ -57,7 +59,7 @@ class Fault(Exception):
     """A rule that a bundle breaks ("bad"), or what it lacks ("incomplete")."""
 
     def __init__(self, rule, why, standing="bad"):
-        super().__init__(f"{standing}: {rule}: {why}")
+        super().__init__(f"{standing}: {rule + ': ' if rule else ''}{why}")
         self.rule, self.why, self.standing = rule, why, standing
 
 def need(holds, rule, why, standing="bad"):
@@ -124,6 +126,7 @@ def check_files(files, walk):
     known = {"events.jsonl", "final.txt", *walk.embedded}
     if walk.roster and "final.txt" in files:
         known |= {f"final.{n}.txt{end}" for n in walk.roster.people for end in ("", ".sig")}
+    known |= {"void.txt"} if walk.void else set()
     for name in files:
         need(name in known, "files", f"{name!a}: the log names no such file")
     return lacks
@@ -315,6 +318,7 @@ class Walk:
         self.plans, self.begun, self.done, self.half = {}, set(), set(), set()  # by act
         self.attended, self.present, self.ever, self.proved = "", set(), set(), set()
         self.embedded, self.signatures, self.counters, self.deviations = {}, [], {}, []
+        self.answers, self.said, self.void = {}, False, False  # said: by the step void
         for e in events:
             try:
                 self.take(e)
@@ -327,7 +331,8 @@ class Walk:
             for names, kinds in HOMES.items():
                 need(not re.fullmatch(names, name) or e.kind in kinds.split(), "order",
                      f"{name} in {e.kind}")
-        need(self.roster or e.kind not in NEED_ROSTER, "roster", f"{e.kind} before any roster")
+        need(self.roster or e.kind not in NEED_ROSTER or
+             e.kind == "closed" and e["outcome"] == "void", "roster", f"{e.kind} before any roster")
         getattr(self, "on_" + e.kind.replace("-", "_"), lambda e: None)(e)
         if self.version >= 2:
             self.newest(e)
@@ -351,7 +356,7 @@ class Walk:
             counts = [e[name] for name in COUNTS]
             need(all(re.fullmatch("0|[1-9][0-9]{0,14}", n) for n in counts) and
                  e["scanned"] == str(sum(map(int, counts))), "order", "the counts do not add up")
-        elif e.kind == "closed" and e["outcome"] == "aborted":
+        elif e.kind == "closed" and e["outcome"] in ("aborted", "void"):
             wanted += ["done", "begun"]
         elif e.kind == "closed":
             lacks = self.required() - self.done
@@ -516,18 +521,32 @@ class Walk:
     def on_answered(self, e):
         need(e["differed"] in ("", "none") or e.step in self.deviations, "order",
              "no deviation event before it")
+        self.answers.update(e)
+        self.said = self.said or e.step == "void"
 
     def on_closed(self, e):
-        need(e["outcome"] in ("done", "aborted"), "order", f"closed as {e['outcome']}")
+        need(e["outcome"] in ("done", "aborted", "void"), "order", f"closed as {e['outcome']}")
+        self.void = e["outcome"] == "void"
+        attend = any(r.purpose == "attend" and r.gathered for r in self.requests.values())
         if e["outcome"] == "done":
             need(not self.half, "order", f"closed as done, but not {' '.join(sorted(self.half))}")
         else:
-            need(any(r.purpose == "attend" and r.gathered for r in self.requests.values()),
-                 "quorum", "aborted before enough attended")
+            if e["outcome"] == "void":
+                self.check_void()
+            need(attend or self.void and not self.ever, "quorum", "before enough attended for it")
             for name, acts in (("done", self.done), ("begun", self.half)):
                 told = [] if e[name] == "none" else sorted(e[name].split(", "))
                 need(name not in e or told == sorted(acts), "order", f"{name} is not what was")
         self.closed = True
+
+    def check_void(self):
+        """The section "Void": an install that was given up before it made anything."""
+        first = self.opened
+        need(first["kind"] == "install" and first["ceremony"] == "1" and first.prev == "0" * 64,
+             "order", "void, and not the install of a chain")
+        need(not self.done, "order", "void, and something is done")
+        need(self.said and self.answers.get("operator") and self.answers.get("reason"), "order",
+             "void, and nobody says who gave it up and why")
 
     def required(self):
         """The acts that must be done; none if the kind is unknown."""
@@ -542,6 +561,9 @@ def check_finals(walk, files):
     """Check final.txt and each final. Returns what lacks, if anything."""
     first, last, lacks = walk.opened, walk.last, []
     need(walk.closed or "final.txt" not in files, "finals", "final.txt of an open log")
+    if walk.void and not walk.ever:
+        need("final.txt" not in files, "finals", "final.txt, and nobody attended")
+        return check_note(walk, files)
     if "final.txt" not in files:
         return "no final.txt"
     core = statement("kekceremony final v1", [
@@ -562,9 +584,26 @@ def check_finals(walk, files):
             need(name in walk.ever, "finals", f"{name} did not attend")
             walk.check(last, walk.roster, person, "final", text, armor, "finals")
     agree = agreeing(walk, files)
+    if walk.void:  # it is, whatever they say of it
+        agree = sum({f"final.{n}.txt", f"final.{n}.txt.sig"} <= files.keys()
+                    for n in walk.roster.may("approve"))
     if agree < walk.roster.quorum:
         lacks.append(f"{agree} of {walk.roster.quorum} agree")
+    if walk.void and not lacks:
+        lacks.append(check_note(walk, files))
     return "; ".join(lacks)
+
+def check_note(walk, files):
+    """Check void.txt. Returns what lacks, if anything."""
+    first, last = walk.opened, walk.last
+    note = statement("kekceremony void v1", [
+        *((name, first[name]) for name in ("chain", "ceremony", "kind", "mode")),
+        ("events", last.seq + 1), ("head", last.digest), ("time", last.time),
+        *((name, walk.answers[name]) for name in ("operator", "reason")),
+        ("attended", walk.attended)]).encode()
+    have = files.get("void.txt", b"")
+    need(note.startswith(have), "finals", "void.txt does not follow from the log")
+    return "" if have == note else "void.txt is missing, or is cut"
 
 def agreeing(walk, files):
     """How many who may approve signed another verdict than disagree."""
@@ -595,6 +634,10 @@ class Bundle:
         need(not torn, "log", "the last line is torn", "incomplete")
         need(not unwritten, "files", unwritten, "incomplete")
         need(not lacks, "finals", lacks, "incomplete")
+        need(not self.walk.void, "", "given up, and outside every chain", "void")
+
+    def is_void(self):
+        return bool(self.walk and self.walk.void)
 
     def final(self):
         return digest(self.files["final.txt"]) if "final.txt" in self.files else None
@@ -602,7 +645,11 @@ class Bundle:
 # Rules "chain" and "expect".
 
 def check_chain(bundles):
-    need(bundles, "chain", "no bundle")
+    void = {b.walk.opened["chain"] for b in bundles if b.is_void()}
+    need(not any(b.walk and not b.is_void() and b.walk.opened["chain"] in void for b in bundles),
+         "chain", "a ceremony of a chain that was given up")
+    bundles = [b for b in bundles if not b.is_void()]
+    need(bundles, "chain", "no bundle", "incomplete")
     for b in bundles:
         need(b.walk, "chain", f"{b.path!a}: it has no line", "incomplete")
     bundles = sorted(bundles, key=lambda b: int(b.walk.opened["ceremony"]))
@@ -664,7 +711,7 @@ def main(args):
                  if paper not in known]
         for fault in filter(None, told[len(bundles):]):
             print(fault)
-        standings |= {f.standing for f in told if f}
+        standings |= {f.standing for f in told if f and not (chain and f.standing == "void")}
     return 4 if "bad" in standings else 5 if standings else 0
 
 def bundles_of(folder):

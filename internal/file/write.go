@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
 // Create writes a file that must not be there yet: neither a file nor a link. A crash may
@@ -67,4 +69,16 @@ func SyncDir(path string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// Rename gives a file or a directory another name of the same directory, which nothing may
+// have yet. A crash leaves the one name or the other.
+func Rename(path, to string) error {
+	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(&fs.PathError{Op: "rename", Path: printable.Text(to), Err: fs.ErrExist}, err)
+	}
+	if err := os.Rename(path, to); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(to))
 }

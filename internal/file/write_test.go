@@ -116,3 +116,20 @@ func TestFull(t *testing.T) {
 	must(t, err)
 	holds(t, grown, "line\nnext\n")
 }
+
+// TestRename: what has the name already stays, also an empty directory.
+func TestRename(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	must(t, file.Mkdir(at("old")))
+	must(t, file.Create(filepath.Join(at("old"), "f"), []byte("text")))
+	must(t, file.Mkdir(at("taken")))
+	if err := file.Rename(at("old"), at("taken")); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("over a directory: %v", err)
+	}
+	must(t, file.Rename(at("old"), at("new")))
+	holds(t, filepath.Join(at("new"), "f"), "text")
+	if err := file.Rename(at("old"), at("other")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what is not there: %v", err)
+	}
+}

@@ -93,7 +93,8 @@ func (s *State) allowed(e Event) error {
 	}
 	switch e.Kind {
 	case Asked, Plan, Signed, Gathered, Begun, Done, Closed:
-		if s.Roster.M == 0 { // of none everything would be enough
+		void := e.Kind == Closed && e.Facts[FactOutcome] == OutcomeVoid
+		if s.Roster.M == 0 && !void { // of none everything would be enough
 			return broken(RuleRoster, "a %s line before any roster", e.Kind)
 		}
 	}
@@ -181,7 +182,15 @@ func (s *State) attendanceGathered() bool {
 // aborted by people who attend for it.
 func (s *State) takeEnd(e Event) error {
 	outcome := e.Facts[FactOutcome]
-	if outcome != OutcomeDone && outcome != OutcomeAborted {
+	switch outcome {
+	case OutcomeDone, OutcomeAborted:
+	case OutcomeVoid:
+		s.Outcome = outcome
+		if err := s.takeVoid(); err != nil {
+			return err
+		}
+		return s.sameActs(e)
+	default:
 		return broken(RuleOrder, "closed with outcome %s", printable.Quote(outcome))
 	}
 	if outcome == OutcomeAborted && !s.attendanceGathered() {
@@ -197,8 +206,8 @@ func (s *State) takeEnd(e Event) error {
 	return nil
 }
 
-// sameActs demands of the line of an abort that it names the acts that were done, and those
-// that were begun and are not done, as the log does.
+// sameActs demands of the line of an abort, or of an install that is given up, that it names the
+// acts that were done, and those that were begun and are not done, as the log does.
 func (s *State) sameActs(e Event) error {
 	for name, acts := range map[string]map[string]bool{FactDone: s.done, FactHalfDone: s.open} {
 		text, ok := e.Facts[name]
@@ -208,8 +217,25 @@ func (s *State) sameActs(e Event) error {
 		}
 		slices.Sort(named)
 		if ok && !slices.Equal(named, slices.Sorted(maps.Keys(acts))) {
-			return broken(RuleOrder, "closed as aborted, but %s is not %s", name, printable.Text(text))
+			return broken(RuleOrder, "closed as %s, but %s is not %s", s.Outcome, name, printable.Text(text))
 		}
+	}
+	return nil
+}
+
+// takeVoid takes the last line of an install that is given up. What made something can never
+// be: so nobody passes a ceremony off as void. Who attended is asked: M of the roster attend.
+func (s *State) takeVoid() error {
+	opened := s.first.Facts
+	switch {
+	case opened[FactKind] != KindInstall, opened[FactCeremony] != "1", s.first.Prev != NoDigest:
+		return broken(RuleOrder, "closed as void, and it is not the install of a chain")
+	case len(s.done) > 0:
+		return broken(RuleOrder, "closed as void, but done is %s", strings.Join(slices.Sorted(maps.Keys(s.done)), ", "))
+	case !s.Ended(StepVoid, Answered), s.Facts[FactOperator] == "", s.Facts[FactReason] == "":
+		return broken(RuleOrder, "closed as void, and nobody says who gave it up and why")
+	case s.Came() && !s.attendanceGathered():
+		return broken(RuleQuorum, "closed as void before %d attended for it", s.Roster.M)
 	}
 	return nil
 }

@@ -103,6 +103,9 @@ func Rebuild(name string, entries []Entry) (Bundle, error) {
 			b.files[name] = data
 		}
 	}
+	if s, err := StateOf(events); err == nil && s.Void() {
+		b.files[VoidFile] = s.VoidNote()
+	}
 	return b, nil
 }
 

@@ -2,6 +2,7 @@ package transcript_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -24,6 +25,7 @@ type attack struct {
 	rule   transcript.Rule
 	says   string
 	newest bool // of the newest format, which demands it
+	void   bool // of an install that was given up, by those who attended
 }
 
 // edit changes the log's bytes, so that nothing is chained or signed again.
@@ -406,6 +408,57 @@ var newest = []attack{
 	{name: "V2 a format of its own", want: transcript.Bad, rule: transcript.RuleLog,
 		says: `format "kekceremony transcript v3"`, newest: true,
 		before: func(d *draft) { d.Events[0].Facts["format"] = "kekceremony transcript v3" }},
+	// Of what was given up.
+	{name: "void, a rotation", want: transcript.Bad, rule: transcript.RuleOrder, void: true,
+		says:   "closed as void, and it is not the install of a chain",
+		before: func(d *draft) { d.Events[0].Facts["kind"] = "rotate" }},
+	{name: "void, the second ceremony", want: transcript.Bad, rule: transcript.RuleOrder, void: true,
+		says:   "closed as void, and it is not the install of a chain",
+		before: func(d *draft) { d.Events[0].Facts["ceremony"] = "2" }},
+	{name: "void, and a key was made", want: transcript.Bad, rule: transcript.RuleOrder, void: true,
+		says: "closed as void, but done is generate", before: generated},
+	{name: "void, and nobody says why", want: transcript.Bad, rule: transcript.RuleOrder, void: true,
+		says:   "closed as void, and nobody says who gave it up and why",
+		before: func(d *draft) { d.Events[d.Find(transcript.Answered, "void", "")].Facts["reason"] = "" }},
+	{name: "void, and another step says why", want: transcript.Bad, rule: transcript.RuleOrder, void: true,
+		says:   "closed as void, and nobody says who gave it up and why",
+		before: func(d *draft) { d.Events[d.Find(transcript.Answered, "void", "")].Step = "place" }},
+	{name: "void, by one of two", want: transcript.Bad, rule: transcript.RuleQuorum, void: true,
+		says: "closed as void before 2 attended for it",
+		before: func(d *draft) {
+			d.Drop(transcript.Signed, "attend", "bob")
+			d.Drop(transcript.Gathered, "attend", "")
+		}},
+	{name: "void, by those who attended an earlier run", want: transcript.Bad, rule: transcript.RuleQuorum, void: true,
+		says:   "closed as void before 2 attended for it",
+		before: func(d *draft) { d.Insert(d.Find(transcript.Answered, "void", ""), transcript.Resumed, "", nil) }},
+	{name: "void, and other acts begun", want: transcript.Bad, rule: transcript.RuleOrder, void: true,
+		says:   "closed as void, but begun is not generate",
+		before: func(d *draft) { d.Events[d.Find(transcript.Closed, "", "")].Facts["begun"] = "generate" }},
+	{name: "void, and signed by one", want: transcript.Incomplete, rule: transcript.RuleFinals, void: true,
+		says: "1 of 2 have signed",
+		after: func(d *draft) {
+			delete(d.Files, "final.bob.txt")
+			delete(d.Files, "final.bob.txt.sig")
+		}},
+	{name: "void, and signed by nobody", want: transcript.Incomplete, rule: transcript.RuleFinals, void: true,
+		says: "final.txt is missing",
+		after: func(d *draft) {
+			maps.DeleteFunc(d.Files, func(name string, _ []byte) bool { return strings.HasPrefix(name, "final.") })
+		}},
+	{name: "void without its note", want: transcript.Incomplete, rule: transcript.RuleFinals, void: true,
+		says: "void.txt is missing", after: func(d *draft) { delete(d.Files, "void.txt") }},
+	{name: "void with another note", want: transcript.Bad, rule: transcript.RuleFinals, void: true,
+		says: "void.txt: it does not follow from events.jsonl",
+		after: func(d *draft) {
+			d.Files["void.txt"] = bytes.Replace(d.Files["void.txt"], []byte("lost"), []byte("weak"), 1)
+		}},
+	{name: "a note that it is void", want: transcript.Bad, rule: transcript.RuleFiles,
+		says: "void.txt: the log knows no such file", after: func(d *draft) { d.Files["void.txt"] = []byte("void\n") }},
+	{name: "who gave it up in a found line", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "fact operator in a found line", before: func(d *draft) {
+			d.Insert(5, transcript.Found, "probe", transcript.Facts{"operator": "alice"})
+		}},
 	// These hold in each format.
 	{name: "an abort that names other acts", want: transcript.Bad, rule: transcript.RuleOrder,
 		says: "closed as aborted, but done is not none",
@@ -472,6 +525,9 @@ func made(t testing.TB, a attack) *draft {
 	if a.newest {
 		d = transcripttest.Newest(t)
 	}
+	if a.void {
+		d = transcripttest.GivenUp(t, true)
+	}
 	if a.before != nil {
 		a.before(d)
 	}
@@ -480,6 +536,68 @@ func made(t testing.TB, a attack) *draft {
 		a.after(d)
 	}
 	return d
+}
+
+// generated puts a key into an install that is given up.
+func generated(d *draft) {
+	plan := "kekceremony plan v1\nkind: install\neffect: 1 generate: version 1; undo: destroy the key\n"
+	at := d.Find(transcript.Answered, "void", "")
+	for _, e := range []struct {
+		kind  transcript.Kind
+		step  string
+		facts transcript.Facts
+	}{
+		{transcript.Plan, "approve", transcript.Facts{"plan": plan, "sha256": transcript.Digest([]byte(plan)),
+			"acts": "generate"}},
+		{transcript.Signed, "approve", transcript.Facts{"signer": "alice"}},
+		{transcript.Signed, "approve", transcript.Facts{"signer": "bob"}},
+		{transcript.Gathered, "approve", transcript.Facts{"approve_signed": "alice, bob"}},
+		{transcript.Begun, "generate", nil},
+		{transcript.Done, "generate", transcript.Facts{"key_label": "kek-1"}},
+	} {
+		d.Insert(at, e.kind, e.step, e.facts)
+		at++
+	}
+	d.Events[d.Find(transcript.Closed, "", "")].Facts["done"] = "generate"
+}
+
+// TestVoid: an install that was given up is neither good nor bad, also with an act that was
+// begun and made nothing, and with those who signed it and disagree.
+func TestVoid(t *testing.T) {
+	for name, d := range givenUp(t) {
+		r, err := transcript.Verify(d.Write(t.TempDir()))
+		if !errors.Is(err, transcript.ErrVoid) || transcript.StandingOf(err) != transcript.Void {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, j := range r.Judgements {
+			if j.Standing != transcript.Good {
+				t.Errorf("%s: rule %s is %s", name, j.Rule, j.Standing)
+			}
+		}
+		if err := transcript.VerifyChain([]transcript.Report{r}); !errors.Is(err, transcript.ErrIncomplete) {
+			t.Errorf("%s: as a chain: %v", name, err)
+		}
+	}
+}
+
+// givenUp are drafts that are void.
+func givenUp(t testing.TB) map[string]*draft {
+	begun := transcripttest.GivenUp(t, true)
+	generated(begun)
+	begun.Drop(transcript.Done, "generate", "")
+	maps.Copy(begun.Events[begun.Find(transcript.Closed, "", "")].Facts,
+		transcript.Facts{"done": "none", "begun": "generate"})
+	unopened := transcripttest.GivenUp(t, false)
+	unopened.Drop(transcript.Asked, "attend", "")
+	unopened.Drop(transcript.Roster, "roster", "")
+	disagree := transcripttest.GivenUp(t, true)
+	disagree.Verdicts = map[string]transcript.Verdict{"alice": transcript.Disagree, "bob": transcript.Disagree}
+	all := map[string]*draft{"alone": transcripttest.GivenUp(t, false), "signed": transcripttest.GivenUp(t, true),
+		"begun": begun, "before-its-roster": unopened, "disagree": disagree}
+	for _, d := range all {
+		d.Build()
+	}
+	return all
 }
 
 func TestGood(t *testing.T) {

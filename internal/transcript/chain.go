@@ -15,8 +15,15 @@ import (
 // VerifyChain checks that the reports of bundles, in any order, are all the
 // ceremonies of one chain: from the install on, without a gap, a fork or a change
 // of people that nobody signed. Each must have been verified by itself; only the
-// last may be incomplete. They are put into order.
+// last may be incomplete. They are put into order. What is void is in no chain, and is left out.
 func VerifyChain(reports []Report) error {
+	chained, void, err := Apart(reports)
+	if err != nil {
+		return err
+	}
+	if len(void) > 0 {
+		reports = chained
+	}
 	if len(reports) == 0 {
 		return broken(RuleChain, "no bundle: %w", ErrIncomplete)
 	}
@@ -36,6 +43,26 @@ func VerifyChain(reports []Report) error {
 		prev = r.FinalSum
 	}
 	return nil
+}
+
+// Apart parts what was given up from what is in a chain. RuleChain is broken where a chain has
+// both: nothing of a ceremony that was held is void.
+func Apart(reports []Report) (chained, void []Report, err error) {
+	for _, r := range reports {
+		if r.Void() {
+			void = append(void, r)
+		} else {
+			chained = append(chained, r)
+		}
+	}
+	for _, v := range void {
+		chain := v.Opened()[FactChain]
+		if slices.ContainsFunc(chained, func(r Report) bool { return r.Opened()[FactChain] == chain }) {
+			err = broken(RuleChain, "%s says that chain %s was given up, and it has a ceremony",
+				printable.Text(v.Bundle.Name), printable.Text(chain))
+		}
+	}
+	return chained, void, err
 }
 
 func (r Report) seq() int {

@@ -215,6 +215,7 @@ var owned = map[string][]Kind{
 	FactAttended: {Gathered}, FactChanged: {Done}, FactLocked: {Done}, factCanary: {Done}, FactBegun: {},
 	FactRetired: {Done}, FactRebuild: {Opened}, FactStanding: {Done}, factAdopted: {Done},
 	FactRecords: {Opened}, FactPointer: {Opened},
+	FactOperator: {Answered}, FactReason: {Answered},
 }
 
 // may reports whether the event's kind may hold a fact.

@@ -74,6 +74,12 @@ const (
 	FactFIDO      = "fido" // what the authenticator says
 )
 
+// Facts of an install that is given up, of an answered line.
+const (
+	FactOperator = "operator" // who gives it up
+	FactReason   = "reason"   // and why
+)
+
 // Facts of a deviation line.
 const (
 	FactWhat     = "what"

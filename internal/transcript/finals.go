@@ -6,10 +6,13 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
-// Outcomes of a ceremony: every step was done, or it was aborted before.
+// Outcomes of a ceremony: every step was done, or it was aborted before. An install that was
+// given up before it made anything is void: its bundle is outside every chain, it is no ceremony
+// 1, and the next install is that of a new chain.
 const (
 	OutcomeDone    = "done"
 	OutcomeAborted = "aborted"
+	OutcomeVoid    = "void"
 )
 
 // Core is final.txt: what everybody signs at the end. It follows from a closed log

@@ -52,6 +52,7 @@ const (
 	Good       Standing = "good"
 	Bad        Standing = "bad"
 	Incomplete Standing = "incomplete"
+	Void       Standing = "void"       // an install that was given up
 	Unjudged   Standing = "not judged" // something before it failed
 )
 
@@ -62,6 +63,8 @@ func StandingOf(err error) Standing {
 		return Good
 	case errors.Is(err, ErrIncomplete):
 		return Incomplete
+	case errors.Is(err, ErrVoid):
+		return Void
 	}
 	return Bad
 }
@@ -112,3 +115,7 @@ func atLine(e Event, err error) error { return at(fmt.Sprintf("%s line %d", logF
 // ErrIncomplete is returned for a bundle that holds nothing wrong, but is not
 // finished: not closed, or signed at the end by fewer than M.
 var ErrIncomplete = errors.New("incomplete")
+
+// ErrVoid is the verdict on a bundle in which nothing is wrong, of an install that was given up.
+// It is neither good nor bad.
+var ErrVoid = errors.New("void: this install was given up, and is outside every chain")

@@ -27,8 +27,8 @@ type specimen struct {
 	draft *draft
 }
 
-// TestSpecimens: the bad specimens are what the attacks make, byte for byte, and the
-// table tells of each exit code, rule, and what to expect.
+// TestSpecimens: the bad specimens, and the void ones, are what is made here, byte for byte, and
+// the table tells of each exit code, rule, and what to expect.
 func TestSpecimens(t *testing.T) {
 	bad := filepath.Join(specimens, "bad")
 	var all []specimen
@@ -47,6 +47,9 @@ func TestSpecimens(t *testing.T) {
 		for i, d := range c.drafts {
 			all = append(all, specimen{fmt.Sprintf("chains/%s/%d", slug(c.name), i+1), d})
 		}
+	}
+	for name, d := range givenUp(t) {
+		all = append(all, specimen{"../void/" + name, d})
 	}
 	if *update {
 		write(t, bad, table, all)
@@ -70,8 +73,10 @@ func TestSpecimens(t *testing.T) {
 
 func write(t *testing.T, bad, table string, all []specimen) {
 	t.Helper()
-	if err := os.RemoveAll(bad); err != nil {
-		t.Fatal(err)
+	for _, dir := range []string{bad, filepath.Join(specimens, "void")} {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, s := range all {
 		s.draft.Write(filepath.Join(bad, s.path))

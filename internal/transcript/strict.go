@@ -110,7 +110,7 @@ func wholeSum(e Event) error {
 
 // wholeEnd demands of an end as done every act of the kind, and of an abort the acts.
 func (s *State) wholeEnd(e Event) error {
-	if s.Aborted() {
+	if s.Aborted() || s.Void() {
 		return wants(e, FactDone, FactHalfDone)
 	}
 	if lacks := s.Lacks(); len(lacks) > 0 {

@@ -22,7 +22,8 @@ func Verify(dir string) (Report, error) {
 }
 
 // Verify checks a bundle by itself: chain of lines, embedded files, statements,
-// signatures, quorum before every act, finals.
+// signatures, quorum before every act, finals. A good one of an install that was given up is
+// ErrVoid.
 func (b Bundle) Verify() (Report, error) {
 	v := &verifier{Report: Report{Bundle: b, Finals: map[string]Verdict{}}, used: map[string]bool{logFile: true},
 		kept: map[Rule]bool{}}
@@ -132,6 +133,7 @@ func (v *verifier) embedded(e Event) (lacks string, err error) {
 
 // finals checks final.txt and what each person signed over it.
 func (v *verifier) finals() error {
+	v.used[VoidFile] = v.Void()
 	core, ok := v.Bundle.files[CoreFile]
 	if !ok {
 		return nil
@@ -157,6 +159,9 @@ func (v *verifier) complete() error {
 	if last := v.Last(); last.Kind != Closed {
 		return broken(RuleFinals, "%s: the last line is %s, not %s: %w", logFile, last.Kind, Closed, ErrIncomplete)
 	}
+	if v.Void() {
+		return v.void()
+	}
 	if v.FinalSum == "" {
 		return broken(RuleFinals, "%s is missing: %w", CoreFile, ErrIncomplete)
 	}
@@ -164,4 +169,26 @@ func (v *verifier) complete() error {
 		return broken(RuleFinals, "%d of %d agree: %w", agree, v.Roster.M, ErrIncomplete)
 	}
 	return nil
+}
+
+// void judges a bundle whose log is void: the note follows from it, and once anybody attended
+// M have signed the end, whatever they say of it. A good one is ErrVoid.
+func (v *verifier) void() error {
+	note, ok := v.Bundle.files[VoidFile]
+	switch signed := v.Signed(); {
+	case v.Came() && v.FinalSum == "":
+		return broken(RuleFinals, "%s is missing: %w", CoreFile, ErrIncomplete)
+	case v.Came() && signed < v.Roster.M:
+		return broken(RuleFinals, "%d of %d have signed: %w", signed, v.Roster.M, ErrIncomplete)
+	case !v.Came() && v.FinalSum != "":
+		return broken(RuleFinals, "%s: nobody attended", CoreFile)
+	case !ok:
+		return broken(RuleFinals, "%s is missing: %w", VoidFile, ErrIncomplete)
+	case len(note) < len(v.VoidNote()) && bytes.HasPrefix(v.VoidNote(), note): // a crash cut it
+		return broken(RuleFinals, "%s is cut: %w", VoidFile, ErrIncomplete)
+	case !bytes.Equal(note, v.VoidNote()):
+		return broken(RuleFinals, "%s: it does not follow from %s", VoidFile, logFile)
+	}
+	v.kept[RuleFinals] = true
+	return ErrVoid
 }

@@ -130,11 +130,11 @@ const (
 // room refuses a line that would leave too little of a bundle for its end: a transcript that
 // a verifier would refuse for its size is never written (promise 8).
 func (w *Writer) room(e Event, line []byte) error {
-	bytes, files := maxBundle, maxFiles
-	switch e.Kind {
-	case Asked, Signed, Gathered, Waiting, Resumed, Closed:
-	default:
-		bytes, files = maxBundle-endBytes, maxFiles-endFiles
+	bytes, files := maxBundle-endBytes, maxFiles-endFiles
+	switch {
+	case slices.Contains([]Kind{Asked, Signed, Gathered, Waiting, Resumed, Closed}, e.Kind),
+		e.Kind == Answered && e.Step == StepVoid:
+		bytes, files = maxBundle, maxFiles
 	}
 	n, size := w.with(e, line)
 	if size > bytes || n > files {

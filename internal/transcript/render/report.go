@@ -43,6 +43,9 @@ func notice(r transcript.Report, err error) string {
 		parts = append(parts, "BAD: do not rely on this transcript. "+err.Error())
 	case transcript.Incomplete:
 		parts = append(parts, "INCOMPLETE: "+err.Error())
+	case transcript.Void:
+		parts = append(parts, fmt.Sprintf("VOID: it is outside every chain. Given up by %s: %s.",
+			printable.Shown(r.Facts[transcript.FactOperator]), printable.Shown(r.Facts[transcript.FactReason])))
 	}
 	if r.Aborted() {
 		parts = append(parts, "This ceremony was aborted.")

@@ -80,3 +80,13 @@ func Last(events transcript.Events, is func(transcript.Event) bool) (transcript.
 	}
 	return transcript.Event{}, false
 }
+
+// note is void.txt of a draft that was given up.
+func (d *Draft) note() ([]byte, bool) {
+	last := d.Events[len(d.Events)-1]
+	opened, facts := d.Events[0].Facts, Fold(d.Events)
+	text := fmt.Sprintf("kekceremony void v1\nchain: %s\nceremony: %s\nkind: %s\nmode: %s\nevents: %d\nhead: %s\n"+
+		"time: %s\noperator: %s\nreason: %s\nattended: %s\n", opened["chain"], opened["ceremony"], opened["kind"],
+		opened["mode"], len(d.Events), last.Head(), last.Time, facts["operator"], facts["reason"], facts["attended"])
+	return []byte(text), last.Kind == transcript.Closed && last.Facts["outcome"] == "void"
+}

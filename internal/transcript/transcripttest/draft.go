@@ -91,6 +91,22 @@ func Newest(t testing.TB) *Draft {
 	return d
 }
 
+// GivenUp is an install of the same people that was given up: before anybody attended, or by M
+// of those who did.
+func GivenUp(t testing.TB, attended bool) *Draft {
+	d := Newest(t)
+	opened, roster, asked := d.Events[0], d.Events[1], d.Events[d.Find(transcript.Asked, "attend", "")]
+	opened.Facts["kind"] = "install"
+	d.Events = transcript.Events{opened, roster, asked}
+	if attended {
+		d.Signed("attend", "alice", "bob")
+		d.Add(transcript.Gathered, "attend", transcript.Facts{"attended": "alice, bob"})
+	}
+	d.Add(transcript.Answered, "void", transcript.Facts{"operator": "alice", "reason": "dora's key is lost"})
+	d.Add(transcript.Closed, "", transcript.Facts{"outcome": "void", "done": "none", "begun": "none"})
+	return d
+}
+
 // Add appends an event.
 func (d *Draft) Add(kind transcript.Kind, step string, facts transcript.Facts) {
 	d.Events = append(d.Events, transcript.Event{Time: "2026-11-24T10:00:00Z", Kind: kind, Step: step, Facts: facts})
@@ -155,7 +171,13 @@ func (d *Draft) Build() *Draft {
 		d.embed(*e)
 	}
 	d.Files["events.jsonl"] = log
-	if core, ok := d.core(); ok {
+	core, ok := d.core()
+	note, void := d.note()
+	if void {
+		d.Files[transcript.VoidFile] = note
+	}
+	_, came := Last(d.Events, func(e transcript.Event) bool { return e.Kind == transcript.Signed })
+	if ok && (came || !void) {
 		d.Finals(core)
 	}
 	return d
