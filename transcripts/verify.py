@@ -542,8 +542,8 @@ class Walk:
     def check_void(self):
         """The section "Void": an install that was given up before it made anything."""
         first = self.opened
-        need(first["kind"] == "install" and first["ceremony"] == "1" and first.prev == "0" * 64,
-             "order", "void, and not the install of a chain")
+        need(first["kind"] in ("install", "adopt") and first["ceremony"] == "1" and first.prev == "0" * 64,
+             "order", "void, and not the first of a chain")
         need(not self.done, "order", "void, and something is done")
         need(self.said and self.answers.get("operator") and self.answers.get("reason"), "order",
              "void, and nobody says who gave it up and why")

@@ -43,15 +43,18 @@ func readAnswers(path string) (a answers, err error) {
 	}
 	a.ceremony = a.texts["ceremony"]
 	delete(a.texts, "ceremony")
-	if !slices.Contains(kinds(), a.ceremony) {
+	if all := append(kinds(), kindAbort); !slices.Contains(all, a.ceremony) {
 		return a, fmt.Errorf("read answers %s: ceremony: %s: want one of %s", a.path, printable.Quote(a.ceremony),
-			strings.Join(kinds(), ", "))
+			strings.Join(all, ", "))
 	}
 	return a, nil
 }
 
 // questions lists everything that the ceremony may ask.
 func (a answers) questions() []engine.Field {
+	if a.ceremony == kindAbort {
+		return steps.GivingUp()
+	}
 	c, _ := steps.Named(a.ceremony) // readAnswers takes no other
 	return c.Questions(transcript.Facts{transcript.FactGenerate: "yes"})
 }
@@ -91,7 +94,8 @@ func answersCommand() *cobra.Command {
 		Short: "List missing answers and unknown names of a file; exit 0 if there are none",
 		Long: `check lists every question of the ceremony that the file leaves open, and every
 name in it that is not a question. The file has lines of NAME: TEXT. Its line
-"ceremony: KIND" names the ceremony: install, rotate, generate or roster.`,
+"ceremony: KIND" names the ceremony: install, rotate, generate, roster or reconcile;
+or it is "ceremony: abort", for an install that is given up.`,
 		Args: cobra.ExactArgs(1),
 		RunE: ran(func(cmd *cobra.Command, args []string) error { return checkAnswers(cmd.OutOrStdout(), args[0]) }),
 	})

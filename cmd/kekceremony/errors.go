@@ -33,7 +33,7 @@ const (
 	exitUsage      = 2  // flags, configuration or answers
 	exitRefused    = 3  // refused by a rule; nothing was changed
 	exitBad        = 4  // the transcript is bad
-	exitIncomplete = 5  // the transcript is incomplete
+	exitIncomplete = 5  // the transcript is incomplete, or void: an install that was given up
 	exitDue        = 6  // something is due (status --check, verify, transcript verify --store, catalogue suggest)
 	exitAgain      = 75 // people or parts are missing, or it was interrupted: run it again
 )
@@ -105,6 +105,7 @@ var outcomes = []outcome{
 		"compare the store with the bundles: kekceremony transcript verify --chain DIR --store URI"},
 	{transcript.ErrClosed, exitRefused, "the ceremony already had enough final signatures; this one is not kept"},
 	{transcript.ErrIncomplete, exitIncomplete, "run the same ceremony's command to gather what is missing"},
+	{transcript.ErrVoid, exitIncomplete, "it proves nothing of any key; look at the chain of the ceremonies: --chain DIR"},
 	{transcript.ErrForked, exitRefused,
 		"move the bundle away and keep it; the same command builds it again from the store"},
 	{steps.ErrInstalled, exitRefused, "a store is installed once; see kekceremony transcript list"},
@@ -146,6 +147,11 @@ var outcomes = []outcome{
 			"start what is missing, give each its key, then run the same command"},
 	{engine.ErrUnfinished, exitRefused, "finish it first, with its own command, or abort it: kekceremony abort"},
 	{engine.ErrNoAbort, exitRefused, "run its own command to continue it"},
+	{engine.ErrGivenUp, exitRefused, "run kekceremony abort, which finishes the archive, and then kekceremony install"},
+	{steps.ErrChanged, exitRefused,
+		"nothing of this install changed with it; to begin again with what is there now: kekceremony abort, then " +
+			"kekceremony install; to continue, set the provider back, or of the roster give the reason in the wizard (d), or " +
+			"as deviation.roster in the answers"},
 	{engine.ErrLeftSince, exitRefused,
 		"run the same command in the wizard: who signs decides whether it was followed; then rotate again"},
 	{engine.ErrUndone, exitFailed, "look at the transcript, then run the same command"},
@@ -246,7 +252,7 @@ func judge(err error) (code int, hint string) {
 		return exitRefused, "nothing was written to the token or the store's keys; this token cannot be used as it is"
 	}
 	var bad *badTranscript
-	if errors.As(err, &bad) && !errors.Is(err, transcript.ErrIncomplete) { // whatever rule is broken
+	if errors.As(err, &bad) && transcript.StandingOf(err) == transcript.Bad { // whatever rule is broken
 		return exitBad, "do not rely on this transcript; keep it"
 	}
 	var variable *config.VariableError

@@ -56,6 +56,8 @@ var blind = map[string]string{
 	"attended-in-an-approval":                        "only the facts that its kind allows",
 	"attendance-after-another-final":                 "the last final",
 	"a-line-of-1969":                                 "Every time comes from the console's clock",
+	"who-gave-it-up-in-a-found-line":                 "only the facts that its kind allows",
+	"void-without-its-note":                          "whether a bundle is void",
 	"v2-a-first-line-without-its-script":             "What only format v2 demands",
 	"v2-attendance-without-the-last-final-digest":    "What only format v2 demands",
 	"v2-a-request-without-a-nonce":                   "What only format v2 demands",

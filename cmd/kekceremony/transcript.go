@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -69,9 +70,23 @@ func list(w io.Writer, o *options) error {
 	}
 	for _, d := range dirs {
 		path := filepath.Join(cfg.Transcripts, d.Name())
-		if _, err := os.Stat(filepath.Join(path, "events.jsonl")); err == nil {
-			fmt.Fprintln(w, printable.Text(path))
+		if _, err := os.Stat(filepath.Join(path, "events.jsonl")); err != nil {
+			continue
 		}
+		line := printable.Text(path)
+		if _, void := transcript.UnvoidName(d.Name()); void {
+			line += "  " + voidLine(transcript.Verify(path))
+		}
+		fmt.Fprintln(w, line)
 	}
 	return nil
+}
+
+// voidLine says of a bundle that has the name of a void one whether it is.
+func voidLine(r transcript.Report, err error) string {
+	if !errors.Is(err, transcript.ErrVoid) {
+		return "called void, and is " + string(transcript.StandingOf(err))
+	}
+	return fmt.Sprintf("void: given up by %s: %s", printable.Shown(r.Facts[transcript.FactOperator]),
+		printable.Shown(r.Facts[transcript.FactReason]))
 }

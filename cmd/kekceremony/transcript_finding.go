@@ -30,6 +30,8 @@ type finding struct {
 	Finals       map[string]transcript.Verdict `json:"finals,omitempty"`
 	WithoutFinal []string                      `json:"attended_without_final,omitempty"`
 	Quorum       int                           `json:"quorum,omitempty"`
+	GivenUpBy    string                        `json:"given_up_by,omitempty"` // of a void one
+	GivenUpWhy   string                        `json:"given_up_why,omitempty"`
 	Deviations   []transcript.Facts            `json:"deviations,omitempty"`
 	Rules        []transcript.Judgement        `json:"rules"`
 	Census       *audit.Census                 `json:"census,omitempty"` // of the store, and nothing else
@@ -42,6 +44,9 @@ func findingOf(r transcript.Report, err error) finding {
 		Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode], Outcome: r.Outcome,
 		Lines: len(r.Events), Final: r.FinalSum, Finals: r.Finals, WithoutFinal: r.WithoutFinal(),
 		Quorum: r.Roster.M, Rules: r.Judgements}
+	if r.Void() {
+		f.GivenUpBy, f.GivenUpWhy = r.Facts[transcript.FactOperator], r.Facts[transcript.FactReason]
+	}
 	for _, d := range r.Deviations {
 		f.Deviations = append(f.Deviations, d.Facts)
 	}
@@ -71,6 +76,11 @@ func printFindings(w io.Writer, all []finding) error {
 			if f.Format == transcript.FormatV1 {
 				b.WriteString("  format  v1: the rules that v2 adds are not applied\n")
 			}
+		case f.Standing == transcript.Void:
+			fmt.Fprintf(&b, "void: %s: %s of chain %s, %s, outside every chain\n", printable.Text(f.Bundle),
+				printable.Text(f.Kind), printable.Text(f.Chain), f.Mode)
+			fmt.Fprintf(&b, "  given up by %s: %s\n", printable.Shown(f.GivenUpBy), printable.Shown(f.GivenUpWhy))
+			fmt.Fprintf(&b, "  lines   %d, %s\n", f.Lines, signers(f.Finals))
 		default:
 			fmt.Fprintf(&b, "%s: %s\n", f.Standing, printable.Text(f.Bundle))
 			printRules(&b, f.Rules)
@@ -96,6 +106,14 @@ func printRules(b *strings.Builder, rules []transcript.Judgement) {
 		}
 		b.WriteString(line + "\n")
 	}
+}
+
+// signers are those who signed that an install is given up.
+func signers(finals map[string]transcript.Verdict) string {
+	if len(finals) == 0 {
+		return "signed by nobody: nobody had attended"
+	}
+	return "signed by " + verdicts(finals)
 }
 
 func verdicts(finals map[string]transcript.Verdict) string {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -34,13 +35,14 @@ func verifyTranscriptCommand(o *options) *cobra.Command {
 	a := &verification{options: o}
 	cmd := &cobra.Command{
 		Use:   "verify [BUNDLE...]",
-		Short: "Check bundles: exit 0 good, 4 bad, 5 incomplete",
+		Short: "Check bundles: exit 0 good, 4 bad, 5 incomplete or void",
 		Long: `verify checks each bundle by itself. With --chain DIR the bundles in DIR must be
 all the ceremonies of one chain. With --store URI the bundles, the lock and the
 versions must match the store; without a bundle, everything is rebuilt from the
 store and checked as a chain, and the envelopes are counted: exit 6 while some are
 at another version than the last ceremony left active. --expect takes what was written down on paper: a
-final digest, or a chain.`,
+final digest, or a chain. An install that was given up is void: neither good nor bad,
+and in no chain.`,
 		RunE: ran(func(cmd *cobra.Command, dirs []string) error { return a.run(cmd.Context(), cmd.OutOrStdout(), dirs) }),
 	}
 	f := cmd.Flags()
@@ -57,7 +59,10 @@ func (a *verification) run(ctx context.Context, w io.Writer, dirs []string) erro
 	var found []finding
 	var worst error
 	err := a.verify(ctx, dirs, func(r transcript.Report, err error) {
-		reports, found, worst = append(reports, r), append(found, findingOf(r, err)), worse(worst, err)
+		reports, found = append(reports, r), append(found, findingOf(r, err))
+		if a.chain == "" || !errors.Is(err, transcript.ErrVoid) { // what is outside of a chain takes nothing from it
+			worst = worse(worst, err)
+		}
 	})
 	if err != nil {
 		return err
@@ -89,7 +94,7 @@ func (a *verification) run(ctx context.Context, w io.Writer, dirs []string) erro
 	if err == nil && worst != nil {
 		bad := 0
 		for _, f := range found {
-			if f.Standing != transcript.Good && f.Standing != foreign {
+			if f.Standing != transcript.Good && f.Standing != foreign && (f.Standing != transcript.Void || a.chain == "") {
 				bad++
 			}
 		}
@@ -141,12 +146,17 @@ func (a *verification) rebuilt(ctx context.Context, each func(transcript.Report,
 	}
 	defer db.Close()
 	bundles, err := history.Rebuilt(ctx, db)
+	var void []transcript.Bundle
+	if err == nil {
+		void, err = history.RebuiltVoids(ctx, db)
+	}
 	if transcript.IsBroken(err) {
 		return &badTranscript{err}
 	}
 	if err != nil {
 		return err
 	}
+	bundles = append(bundles, void...)
 	if len(bundles) == 0 {
 		return &usageError{errors.New("the store holds no ceremony")}
 	}
@@ -187,8 +197,12 @@ func (a *verification) together(ctx context.Context, reports []transcript.Report
 			f.Standing = j.Standing
 		}
 	}
+	reports, void, err := transcript.Apart(reports)
 	if a.chain != "" {
-		judge(transcript.RuleChain, transcript.VerifyChain(reports))
+		if err == nil {
+			err = transcript.VerifyChain(reports)
+		}
+		judge(transcript.RuleChain, err)
 	}
 	for _, paper := range a.expect {
 		err := transcript.Expect(reports, paper)
@@ -206,7 +220,11 @@ func (a *verification) together(ctx context.Context, reports []transcript.Report
 			return f, err
 		}
 		defer db.Close()
-		if err = audit.Store(ctx, db, reports, a.chain != ""); err != nil && !transcript.IsBroken(err) {
+		err = audit.Store(ctx, db, reports, a.chain != "")
+		if err == nil {
+			err = audit.Voids(ctx, db, reports, void, a.chain != "")
+		}
+		if err != nil && !transcript.IsBroken(err) {
 			return f, err
 		}
 		judge(transcript.RuleStore, err)
@@ -269,9 +287,13 @@ func stock(ctx context.Context, reports []transcript.Report, revoked string) err
 	return nil
 }
 
-// worse keeps the worst of two: bad before incomplete.
+// worse keeps the worst of two: bad before incomplete, and that before void.
 func worse(a, b error) error {
-	if a == nil || errors.Is(a, transcript.ErrIncomplete) && b != nil {
+	badness := func(err error) int {
+		return slices.Index([]transcript.Standing{transcript.Good, transcript.Void, transcript.Incomplete, transcript.Bad},
+			transcript.StandingOf(err))
+	}
+	if badness(b) > badness(a) {
 		return b
 	}
 	return a

@@ -98,7 +98,7 @@ func expect(reports []transcript.Report) wantStore {
 		t.bundles[seq] = true
 		t.chain = kek.Chain(facts[transcript.FactChain])
 		t.open = r.Outcome == ""
-		t.install = t.install || facts[transcript.FactKind] == transcript.KindInstall
+		t.install = t.install || transcript.Founds(facts[transcript.FactKind])
 		logs = append(logs, r.State)
 	}
 	t.Versions = history.VersionsOf(logs)

@@ -14,8 +14,9 @@ import (
 
 // Abort ends the ceremony that is not finished: M people attend, it is closed
 // with outcome aborted, and M sign that end. What it did stays done, and the next
-// ceremony continues from there. It returns ErrNothingDue when none is open, and
-// ErrNoAbort for one of a kind that cannot be aborted, or whose key is only partly generated.
+// ceremony continues from there. One that has a Void is given up instead. It returns
+// ErrNothingDue when none is open, and ErrNoAbort for one of a kind that nobody knows, one
+// whose key is only partly generated, and one that has made something and has a Void.
 func Abort(ctx context.Context, parts Parts, room Room, kinds []Ceremony) error {
 	all, err := parts.Store.Ceremonies(ctx)
 	if err != nil {
@@ -25,20 +26,34 @@ func Abort(ctx context.Context, parts Parts, room Room, kinds []Ceremony) error 
 	if len(all) == 0 {
 		return none
 	}
-	kind := all[len(all)-1].Kind
-	i := slices.IndexFunc(kinds, func(c Ceremony) bool { return c.Kind == kind && !c.Final })
+	last := all[len(all)-1]
+	i := slices.IndexFunc(kinds, func(c Ceremony) bool { return c.Kind == last.Kind })
 	if i < 0 {
-		return fmt.Errorf("ceremony %d, %s: %w", len(all), printable.Text(kind), ErrNoAbort)
+		return fmt.Errorf("ceremony %d, %s: %w", len(all), printable.Text(last.Kind), ErrNoAbort)
 	}
 	c := kinds[i]
-	c.Open = func(context.Context, *Site, store.Lock) (Facts, error) { return nil, none }
+	c.Open = func(_ context.Context, s *Site, _ store.Lock) (Facts, error) {
+		if c.Void != nil && s.Seq > 0 { // it ended before its first line, which is written for the archive
+			return Facts{}, nil
+		}
+		return nil, none
+	}
 	e := newEngine(parts, room, c)
 	e.aborts = true
+	if e.voids() {
+		if done, err := e.archived(ctx, last); done || err != nil {
+			return err
+		}
+	}
 	return e.whole(ctx)
 }
 
-// gatherOnly leaves of the steps only those that gather the people.
+// gatherOnly leaves of the steps only those that gather the people, or has those that give up.
 func (e *engine) gatherOnly() error {
+	if e.voids() {
+		e.did, e.steps = e.acts(), e.Void.Steps(e.log.State)
+		return nil
+	}
 	if err := e.wholeKey(); err != nil {
 		return err
 	}

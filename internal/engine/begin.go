@@ -44,7 +44,7 @@ func (e *engine) prepare(ctx context.Context, lock store.Lock) (Facts, error) {
 		err = e.checkCovered(facts)
 	}
 	if err == nil {
-		err = e.room.Expect(e.Kind, e.Questions(facts))
+		err = e.expect(facts)
 	}
 	if e.site.Chain == "" {
 		e.site.Chain = lock.Chain
@@ -53,6 +53,14 @@ func (e *engine) prepare(ctx context.Context, lock store.Lock) (Facts, error) {
 		e.site.Chain = kek.NewChain()
 	}
 	return facts, err
+}
+
+// expect says to the room what will be asked.
+func (e *engine) expect(opened Facts) error {
+	if e.voids() {
+		return e.room.Expect("abort", Ceremony{Steps: func(Facts) []Step { return e.Void.Steps(e.log.State) }}.Questions(nil))
+	}
+	return e.room.Expect(e.Kind, e.Questions(opened))
 }
 
 func (e *engine) firstLine(ctx context.Context, facts Facts) error {

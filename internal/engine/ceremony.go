@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // Ceremony is everything that the engine knows of one kind of ceremony.
@@ -26,8 +27,22 @@ type Ceremony struct {
 	Summary func(Facts) []string
 	// Command continues one.
 	Command func(opened Facts) string
-	// Final: it cannot be aborted.
-	Final bool
+	// Void is how it is given up while it has made nothing. nil: it is aborted.
+	Void *Void
+	// Changed says what the configuration, or a file that people brought, says now and did not
+	// when the log was begun. given is what a file of answers says. Of a *DeviationError people
+	// may decide that the ceremony continues with what the log has. nil: nothing is compared.
+	Changed func(s *Site, log transcript.State, given func(question string) string) error
+}
+
+// Void is how people give up a ceremony that no other follows, while it has made nothing: it
+// is archived outside every chain, and the store is as it was before.
+type Void struct {
+	// Steps are the questions, and before them, where the log needs it, attendance and login.
+	Steps func(log transcript.State) []Step
+	// Made refuses it once anything was made: with ErrNoAbort. Where an act was begun it
+	// looks at the provider, if that is open.
+	Made func(ctx context.Context, s *Site, log transcript.State) error
 }
 
 // Questions lists everything that a ceremony asks which opens with these facts.

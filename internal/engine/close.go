@@ -18,7 +18,7 @@ func (e *engine) close(ctx context.Context) error {
 	}
 	f := &finals{engine: e, core: core, stated: map[string][]byte{}}
 	e.show(func(v *View) {
-		v.Finals(e.log.State.Aborted())
+		v.Finals(e.log.State.Outcome != transcript.OutcomeDone)
 		v.N, v.Of = len(e.steps)+1, len(e.steps)+1
 		v.Details, v.Probe, v.Fleet, v.Progress, v.Waiting = nil, nil, nil, nil, ""
 	})
@@ -28,7 +28,7 @@ func (e *engine) close(ctx context.Context) error {
 	}
 	_ = e.clearSigning() // what people carried away is theirs
 	e.show(func(v *View) { v.Step, v.Title, v.Why, v.Ending = "", "", "", e.ending(core, c) })
-	if err := f.agreed(c); err != nil {
+	if err := f.agreed(c); err != nil && !e.log.State.Void() { // which nobody's verdict makes undone
 		return err
 	}
 	return e.log.Finish()
@@ -80,7 +80,7 @@ func (e *engine) core(ctx context.Context) ([]byte, error) {
 func (e *engine) done() error {
 	lacks := strings.Join(e.log.State.Lacks(), ", ")
 	switch open := e.log.State.Outcome == ""; {
-	case lacks == "" || e.log.State.Aborted() || open && e.aborts:
+	case lacks == "" || e.log.State.Aborted() || e.log.State.Void() || open && e.aborts:
 		return nil
 	case open:
 		return fmt.Errorf("end of %s: not done: %s: %w", e.Kind, lacks, ErrUndone)
@@ -94,6 +94,9 @@ func (e *engine) closing() Facts {
 		return Facts{transcript.FactOutcome: transcript.OutcomeDone}
 	}
 	facts := Facts{transcript.FactOutcome: transcript.OutcomeAborted}
+	if e.voids() {
+		facts[transcript.FactOutcome] = transcript.OutcomeVoid
+	}
 	for name, value := range e.did {
 		facts[name] = value
 	}

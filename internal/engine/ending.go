@@ -9,7 +9,11 @@ import (
 
 // ending is the last page.
 func (e *engine) ending(core []byte, c *signing.Collector) *Ending {
-	end := &Ending{Bundle: e.log.Dir, Digest: transcript.Digest(core), Space: e.site.Mode.Namespace(c.Request.Purpose),
+	dir := e.log.Dir
+	if e.log.State.Void() {
+		dir = transcript.VoidName(dir)
+	}
+	end := &Ending{Bundle: dir, Digest: transcript.Digest(core), Space: e.site.Mode.Namespace(c.Request.Purpose),
 		Summary: append(e.summary(), deviated(len(e.site.Deviations)))}
 	for _, name := range c.Names() {
 		end.Signed = append(end.Signed, fmt.Sprintf("%s (%s)", name, c.Signed[name]))
@@ -22,6 +26,9 @@ func (e *engine) ending(core []byte, c *signing.Collector) *Ending {
 
 // summary says what the ceremony did.
 func (e *engine) summary() []string {
+	if e.log.State.Void() {
+		return voidSummary(e.log.State)
+	}
 	if e.log.State.Aborted() {
 		closed := e.log.State.Last().Facts
 		return []string{
@@ -39,4 +46,12 @@ func deviated(n int) string {
 		return "No deviations."
 	}
 	return fmt.Sprintf("Deviations: %d, each in the transcript.", n)
+}
+
+func voidSummary(s transcript.State) []string {
+	return []string{
+		fmt.Sprintf("Given up by %s: %s.", s.Facts[transcript.FactOperator], s.Facts[transcript.FactReason]),
+		"It is archived as void, outside every chain. The store is not installed.",
+		"Next: run kekceremony " + s.Opened()[transcript.FactKind] + ".",
+	}
 }

@@ -32,6 +32,9 @@ func (e *engine) step(name string) Step {
 	return e.steps[i]
 }
 
+// voids reports whether this run gives the ceremony up.
+func (e *engine) voids() bool { return e.aborts && e.Void != nil }
+
 func newEngine(parts Parts, room Room, c Ceremony) *engine {
 	return &engine{
 		Ceremony: c,

@@ -16,6 +16,7 @@ var (
 	ErrUndone     = errors.New("a completed change is no longer in effect")
 	ErrUnfinished = errors.New("another ceremony is not finished")
 	ErrNoAbort    = errors.New("it cannot be aborted")
+	ErrGivenUp    = errors.New("it was given up, and is not archived yet")
 	ErrLeftSince  = errors.New("envelopes are at another version again: a late writer, or a restored store")
 )
 

@@ -15,7 +15,7 @@ import (
 // store may have been restored in between. And where lines were copied from the store, anyone
 // who can write there can have written them.
 func (e *engine) lookAgain(ctx context.Context) error {
-	if !e.resumed {
+	if !e.resumed || e.log.State.Void() { // nothing was done, and the void looks at that
 		return nil
 	}
 	if e.log.State.Aborted() {

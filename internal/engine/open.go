@@ -8,6 +8,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // open finds the unfinished ceremony or begins the next one.
@@ -25,6 +26,9 @@ func (e *engine) open(ctx context.Context) error {
 		return err
 	}
 	unfinished := all[len(closed):]
+	if len(unfinished) > 0 && !e.aborts && unfinished[0].Outcome == transcript.OutcomeVoid {
+		return fmt.Errorf("ceremony %d, %s: %w", unfinished[0].Seq, printable.Text(unfinished[0].Kind), ErrGivenUp)
+	}
 	if len(unfinished) > 0 && unfinished[0].Kind != e.Kind {
 		return fmt.Errorf("ceremony %d, %s: %w", unfinished[0].Seq, printable.Text(unfinished[0].Kind), ErrUnfinished)
 	}

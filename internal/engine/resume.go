@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -25,6 +24,9 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, lock store.Lock) 
 	dir := filepath.Join(e.site.Bundles, c.Bundle)
 	if !history.BundleName.MatchString(c.Bundle) {
 		return fmt.Errorf("ceremony %d: bundle %s: not a directory's name", c.Seq, printable.Quote(c.Bundle))
+	}
+	if transcript.Gone(dir) { // a store that went back has it all the same
+		return fmt.Errorf("ceremony %d, %s: %w", c.Seq, e.Kind, ErrGivenUp)
 	}
 	// Before anything is written. What cannot be read here, Resume names.
 	if log, _, err := fence.State(ctx); err == nil {
@@ -79,16 +81,25 @@ func (e *engine) takeUp(ctx context.Context, c store.Ceremony, cut Facts, lock s
 	e.resumed = true
 	e.site.Chain = kek.Chain(e.log.State.Opened()[transcript.FactChain])
 	e.follow()
+	if e.log.State.Void() && !e.voids() {
+		return fmt.Errorf("ceremony %d, %s: %w", c.Seq, e.Kind, ErrGivenUp)
+	}
 	if e.log.State.Outcome != "" {
 		return nil
 	}
-	if err := e.stillWaiting(); err != nil {
+	decided, err := e.compare(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.stillWaiting(); err != nil && decided == nil {
 		return err
 	}
 	facts := e.site.Tool.facts()
 	maps.Copy(facts, cut)
-	_, err := e.append(ctx, transcript.Resumed, "", facts)
-	return err
+	if _, err := e.append(ctx, transcript.Resumed, "", facts); err != nil || decided == nil {
+		return err
+	}
+	return e.deviate(ctx, decided[transcript.FactWhat], decided)
 }
 
 // genuine refuses an unfinished ceremony that is not one of this chain: somebody
@@ -119,7 +130,7 @@ func (e *engine) genuine(c store.Ceremony, lock store.Lock) error {
 			return planted("its roster is not the chain's")
 		}
 	}
-	if _, err := transcript.Verify(e.log.Dir); err != nil && !errors.Is(err, transcript.ErrIncomplete) {
+	if _, err := transcript.Verify(e.log.Dir); transcript.StandingOf(err) == transcript.Bad {
 		return fmt.Errorf("ceremony %d: %w: %w", c.Seq, history.ErrHistory, err)
 	}
 	return nil

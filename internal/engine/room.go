@@ -13,6 +13,8 @@ type Room interface {
 	// Expect says what a new ceremony will ask, before anything of it is
 	// written. A room that cannot answer returns *MissingAnswers.
 	Expect(kind string, fields []Field) error
+	// Given is what a file of answers says to a question; empty: people type it.
+	Given(question string) string
 	// Alone reports that nobody is there who could sign.
 	Alone() bool
 	// Ask returns the answer to a question, or ErrBack. A room that has no other
@@ -55,6 +57,7 @@ type Failure struct {
 	Err       error
 	Deviation *DeviationError
 	Lost      bool  // the token or its module: PIN and probe come first when it is tried again
+	Changed   bool  // since the log began; nothing is written of it yet, and the ceremony can be given up
 	Refused   error // why the last reason to continue was not taken; nil at first
 }
 

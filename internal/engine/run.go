@@ -54,6 +54,9 @@ func (e *engine) toTheEnd(ctx context.Context) error {
 			return err
 		}
 	}
+	if e.voids() {
+		return e.giveUp(ctx)
+	}
 	return e.close(ctx)
 }
 

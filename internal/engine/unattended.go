@@ -43,6 +43,9 @@ func (n *Unattended) Expect(kind string, fields []Field) error {
 	return nil
 }
 
+// Given implements Room.
+func (n *Unattended) Given(question string) string { return n.Answers[question] }
+
 // Alone implements Room.
 func (n *Unattended) Alone() bool { return !n.Signs }
 

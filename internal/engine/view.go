@@ -42,15 +42,18 @@ type Detail struct{ Name, Value string }
 // Ending is the last page.
 type Ending struct {
 	Bundle  string
-	Digest  string // of final.txt
+	Digest  string // of final.txt; empty: nobody signed
 	Summary []string
 	Signed  []string // who signed the end, with verdict
 	Signer  string   // one of them, for the command line
 	Space   string   // namespace of the finals
 }
 
-// Lines are the final digest and the path of the bundle. They stay on the terminal when
-// the wizard's screen is gone, and end the standard output of an unattended run.
+// Lines are the final digest, if people signed one, and the path of the bundle. They stay on the
+// terminal when the wizard's screen is gone, and end the standard output of an unattended run.
 func (e *Ending) Lines() []string {
+	if e.Digest == "" {
+		return []string{"transcript    " + printable.Line(e.Bundle)}
+	}
 	return []string{"final digest  " + e.Digest, "transcript    " + printable.Line(e.Bundle)}
 }

@@ -65,9 +65,10 @@ func (f Fence) State(ctx context.Context) (s transcript.State, finals map[string
 	return s, finals, err
 }
 
-// Finished reports whether a ceremony is closed and M people have signed its end.
+// Finished reports whether a ceremony is closed and M people have signed its end. An install that
+// is given up never is: it leaves the ceremonies instead.
 func Finished(ctx context.Context, log store.Log, c store.Ceremony) (bool, error) {
-	if c.Outcome == "" {
+	if c.Outcome == "" || c.Outcome == transcript.OutcomeVoid {
 		return false, nil
 	}
 	state, files, err := Fence{log, c.Seq}.State(ctx)

@@ -229,7 +229,13 @@ func (st *Status) ceremony(ctx context.Context, s Site) error {
 	enough, err := history.Finished(ctx, s.Store, c)
 	if c.Outcome == "" || !enough {
 		why := fmt.Sprintf("ceremony %d, %s, is not finished", c.Seq, st.Last.Kind)
-		if c.Outcome != "" {
+		switch c.Outcome {
+		case "":
+		case transcript.OutcomeVoid:
+			st.Due = append(st.Due, Due{fmt.Sprintf("ceremony %d, %s, was given up, and is not archived yet", c.Seq,
+				st.Last.Kind), "kekceremony abort"})
+			return nil
+		default:
 			why = fmt.Sprintf("ceremony %d, %s, lacks final signatures", c.Seq, st.Last.Kind)
 		}
 		st.Due = append(st.Due, Due{why, resume(ctx, s, c)})

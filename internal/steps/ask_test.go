@@ -164,16 +164,18 @@ var production = engine.Parts{Mode: quorum.Production, Kind: env.Config{}}
 
 // TestNotRepeated: no refusal repeats what was typed: it may be a PIN.
 func TestNotRepeated(t *testing.T) {
+	fields := steps.GivingUp()
 	for _, c := range steps.All() {
-		for _, f := range c.Questions(steps.Facts{transcript.FactGenerate: "yes"}) {
-			for _, answer := range []string{
-				"xyzzy", "~/xyzzy", "xyzzy: Example Ltd, operator", "2026-11-23 14:05, xyzzy", "xyzzy-11-23",
-				"xyzzy / / decided / by", "n/a: xyzzy",
-			} {
-				_, err := f.Check(&steps.Site{Parts: production}, answer)
-				if err != nil && strings.Contains(err.Error(), "xyzzy") {
-					t.Errorf("%s: %v", f.Name, err)
-				}
+		fields = append(fields, c.Questions(steps.Facts{transcript.FactGenerate: "yes"})...)
+	}
+	for _, f := range fields {
+		for _, answer := range []string{
+			"xyzzy", "~/xyzzy", "xyzzy: Example Ltd, operator", "2026-11-23 14:05, xyzzy", "xyzzy-11-23",
+			"xyzzy / / decided / by", "n/a: xyzzy",
+		} {
+			_, err := f.Check(&steps.Site{Parts: production}, answer)
+			if err != nil && strings.Contains(err.Error(), "xyzzy") {
+				t.Errorf("%s: %v", f.Name, err)
 			}
 		}
 	}

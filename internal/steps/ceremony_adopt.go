@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -19,7 +20,8 @@ import (
 // the application has. Sample is how many envelopes of each place are opened; 0: all.
 func Adopt(sample int) Ceremony {
 	return Ceremony{
-		Kind: transcript.KindAdopt, Open: openAdopt, Steps: adoptSteps(sample), Binds: bindAdopted, Final: true,
+		Kind: transcript.KindAdopt, Open: openAdopt, Steps: adoptSteps(sample), Binds: bindAdopted,
+		Void: &engine.Void{Steps: giveUp, Made: madeByInstall}, Changed: changedInstall,
 		Command: func(Facts) string { return "kekceremony adopt" },
 		Summary: func(f Facts) []string {
 			lines := []string{"The store is locked to provider " + f[transcript.FactProvider] + "."}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -14,7 +15,8 @@ import (
 // store.
 func Install() Ceremony {
 	return Ceremony{
-		Kind: transcript.KindInstall, Open: openInstall, Steps: installSteps, Binds: bind, Final: true,
+		Kind: transcript.KindInstall, Open: openInstall, Steps: installSteps, Binds: bind,
+		Void: &engine.Void{Steps: giveUp, Made: madeByInstall}, Changed: changedInstall,
 		Command: func(Facts) string { return "kekceremony install" },
 		Summary: func(f Facts) []string {
 			return []string{

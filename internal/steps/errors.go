@@ -22,4 +22,5 @@ var (
 	ErrVersion      = errors.New("not a version to rotate to")
 	ErrFrom         = errors.New("not the version to rotate from")
 	ErrNotReady     = errors.New("the fleet is not ready")
+	ErrChanged      = errors.New("it changed since this install began")
 )

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/file"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -32,8 +33,16 @@ func readRoster(s *Site, path string) (Facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rosterFacts(r), nil
+	facts := rosterFacts(r)
+	if path, err = expandHome(path); err == nil {
+		path, err = filepath.Abs(path)
+	}
+	facts[factRosterFile] = printable.Text(path)
+	return facts, err
 }
+
+// factRosterFile is the path of the file that an install took its roster from.
+const factRosterFile = "roster_file"
 
 // readRosterFile reads a roster's file.
 func readRosterFile(path string, mode quorum.Mode) (quorum.Roster, error) {

@@ -228,8 +228,8 @@ func (s *State) sameActs(e Event) error {
 func (s *State) takeVoid() error {
 	opened := s.first.Facts
 	switch {
-	case opened[FactKind] != KindInstall, opened[FactCeremony] != "1", s.first.Prev != NoDigest:
-		return broken(RuleOrder, "closed as void, and it is not the install of a chain")
+	case !Founds(opened[FactKind]), opened[FactCeremony] != "1", s.first.Prev != NoDigest:
+		return broken(RuleOrder, "closed as void, and it is not the first ceremony of a chain")
 	case len(s.done) > 0:
 		return broken(RuleOrder, "closed as void, but done is %s", strings.Join(slices.Sorted(maps.Keys(s.done)), ", "))
 	case !s.Ended(StepVoid, Answered), s.Facts[FactOperator] == "", s.Facts[FactReason] == "":

@@ -410,10 +410,10 @@ var newest = []attack{
 		before: func(d *draft) { d.Events[0].Facts["format"] = "kekceremony transcript v3" }},
 	// Of what was given up.
 	{name: "void, a rotation", want: transcript.Bad, rule: transcript.RuleOrder, void: true,
-		says:   "closed as void, and it is not the install of a chain",
+		says:   "closed as void, and it is not the first ceremony of a chain",
 		before: func(d *draft) { d.Events[0].Facts["kind"] = "rotate" }},
 	{name: "void, the second ceremony", want: transcript.Bad, rule: transcript.RuleOrder, void: true,
-		says:   "closed as void, and it is not the install of a chain",
+		says:   "closed as void, and it is not the first ceremony of a chain",
 		before: func(d *draft) { d.Events[0].Facts["ceremony"] = "2" }},
 	{name: "void, and a key was made", want: transcript.Bad, rule: transcript.RuleOrder, void: true,
 		says: "closed as void, but done is generate", before: generated},

@@ -42,6 +42,9 @@ var required = map[string][]string{
 // be found done by a run that looks.
 var fresh = []string{ActAdopt, ActGenerate, ActCanary, ActChange, ActRebuild}
 
+// Founds reports whether a ceremony of a kind is the first of its chain.
+func Founds(kind string) bool { return kind == KindInstall || kind == KindAdopt }
+
 // Required lists the acts that a ceremony must have done, by the facts of its first line.
 func Required(opened Facts) []string {
 	kind := opened[FactKind]

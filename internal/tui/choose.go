@@ -77,6 +77,10 @@ func (p *choosePrompt) act(int) []string {
 	switch {
 	case p.typing:
 		return append(lines, accent.Render(" Why do you continue? ")+p.reason.View())
+	case p.q.q.Changed:
+		return append(lines, " Nothing is written yet. To begin again with what is there now, stop, and run",
+			" kekceremony abort. To continue with what this ceremony began with, report a",
+			" deviation: your reason is recorded, and is part of what you sign.")
 	case p.q.q.Deviation != nil:
 		return append(lines, " This is in the transcript. Try the step again, stop, or continue with a",
 			" deviation: your reason is recorded, and is part of what you sign.")

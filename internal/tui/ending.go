@@ -14,10 +14,17 @@ import (
 func ending(v engine.View, width int) []string {
 	e := v.Ending
 	var lines []string
-	for _, s := range append(e.Summary, "Final signatures: "+strings.Join(e.Signed, ", ")+".") {
+	says := e.Summary
+	if e.Digest != "" {
+		says = append(says, "Final signatures: "+strings.Join(e.Signed, ", ")+".")
+	}
+	for _, s := range says {
 		lines = append(lines, para(lipgloss.NewStyle(), " ", s, width-1)...)
 	}
 	lines = append(lines, "")
+	if e.Digest == "" {
+		return append(append(lines, " Transcript    "+e.Bundle), commands(e)...)
+	}
 	for i, g := range groups(e.Digest, width) {
 		label := " Final digest  "
 		if i > 0 {
@@ -32,15 +39,17 @@ func ending(v engine.View, width int) []string {
 
 // commands check a bundle, each by copying one line.
 func commands(e *engine.Ending) []string {
-	return []string{
-		" Check it      kekceremony transcript verify \\",
-		"                 " + e.Bundle,
-		" Stock tools   cd " + e.Bundle,
+	check := []string{" Check it      kekceremony transcript verify \\", "                 " + e.Bundle}
+	if e.Digest == "" { // nobody signed
+		return check
+	}
+	return append(check,
+		" Stock tools   cd "+e.Bundle,
 		fmt.Sprintf("               ssh-keygen -Y verify -f roster -I %s \\", e.Signer),
 		fmt.Sprintf("                 -n %s \\", e.Space),
 		fmt.Sprintf("                 -s final.%[1]s.txt.sig < final.%[1]s.txt", e.Signer),
 		"               sha256sum final.txt",
-	}
+	)
 }
 
 // farewell stays on the terminal when the screen is gone.

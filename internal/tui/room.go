@@ -99,6 +99,9 @@ type (
 // Expect implements engine.Room: there are people to answer.
 func (r *room) Expect(string, []engine.Field) error { return nil }
 
+// Given implements engine.Room.
+func (r *room) Given(string) string { return "" }
+
 // Alone implements engine.Room.
 func (r *room) Alone() bool { return false }
 

@@ -85,6 +85,9 @@ func (s scene) ceremony() ([]engine.Step, error) {
 	}
 	all := c.Steps(engine.Facts{transcript.FactGenerate: map[bool]string{true: "no", false: "yes"}[s.Made],
 		transcript.FactRebuild: "2"})
+	if s.Abort && c.Void != nil { // nobody attended, and nothing was begun
+		return c.Void.Steps(transcript.State{}), nil
+	}
 	if s.Abort {
 		attend := slices.IndexFunc(all, func(s engine.Step) bool { return s.Name == "attend" })
 		all = all[:attend+1]
@@ -226,7 +229,11 @@ func (s scene) puts(p page) {
 		f := engine.Failure{Step: s.Step, Err: errors.New(worded(s.Choose.Err)), Lost: s.Choose.Lost,
 			Refused: refusal(worded(s.Choose.Refused))}
 		if d := s.Choose.Deviation; d != nil {
-			f.Deviation = &engine.DeviationError{What: d.What, Expected: d.Expected, Seen: d.Seen, Err: steps.ErrPins}
+			rule := steps.ErrPins
+			if f.Changed = d.What == "roster"; f.Changed {
+				rule = steps.ErrChanged
+			}
+			f.Deviation = &engine.DeviationError{What: d.What, Expected: d.Expected, Seen: d.Seen, Err: rule}
 			f.Err = f.Deviation
 		}
 		asking(p, func(ctx context.Context) (engine.Choice, error) { return p.room.Choose(ctx, f) })
