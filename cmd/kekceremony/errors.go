@@ -140,6 +140,9 @@ var outcomes = []outcome{
 	{config.ErrCurrentVersion, exitRefused,
 		"unset the variable: only older releases of the application read it; or find out who moved the store's pointer; " +
 			"this run changed nothing"},
+	{steps.ErrSpent, exitRefused,
+		"generate the next version, and rotate to it: kekceremony status names its command; " +
+			"if this ceremony was begun, abort it first"},
 	{steps.ErrFrom, exitRefused,
 		"look at kekceremony status; --from-version takes the active version, and may be left out"},
 	{steps.ErrNotReady, exitRefused,

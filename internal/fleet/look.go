@@ -92,6 +92,9 @@ func (m *Member) see(ctx context.Context, keks []store.KEK, active store.Active,
 			lost = err
 		}
 	}
+	if b.Trouble == "" {
+		b.Trouble = m.spent(active.Version)
+	}
 	v.Trouble = b.Trouble
 	if m.Placed && lost == nil {
 		m.proveNext(ctx, keks)

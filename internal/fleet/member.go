@@ -40,11 +40,12 @@ type Member struct {
 	once     sync.Once
 	life     context.Context // of looks; ends with Close
 	end      context.CancelFunc
-	looking  chan struct{}       // held by the look under way
-	using    chan struct{}       // held by who uses Provider
-	kick     chan struct{}       // full when the provider was lost: Run looks at once
-	counting sync.Mutex          // of left
-	left     map[kek.Version]int // wraps that are reserved and not done
+	looking  chan struct{}             // held by the look under way
+	using    chan struct{}             // held by who uses Provider
+	kick     chan struct{}             // full when the provider was lost: Run looks at once
+	counting sync.Mutex                // of left and counted
+	left     map[kek.Version]int       // wraps that are reserved and not done
+	counted  map[kek.Version]kek.Wraps // in the store, by this process and others, when it reserved last
 
 	calls sync.RWMutex // held by each wrap and unwrap; a view is followed between two
 
@@ -69,6 +70,7 @@ func (m *Member) begin() {
 	m.once.Do(func() {
 		m.life, m.end = context.WithCancel(context.Background())
 		m.looking, m.using, m.kick = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+		m.left, m.counted = map[kek.Version]int{}, map[kek.Version]kek.Wraps{}
 	})
 }
 

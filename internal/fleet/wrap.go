@@ -99,22 +99,30 @@ func (m *Member) wrapOnce(ctx context.Context, dek []byte) (wrapped []byte, v ke
 // block is how many wraps are reserved at once. What a process that ends did not use stays counted.
 const block = 1024
 
-// count reserves wraps before they are done: random IVs of 96 bits are good for 2^32 under one key
-// (NIST SP 800-38D, 8.3).
+// count reserves wraps before they are done. A version of which too many are counted is troubled, and
+// wraps all the same: what the application has to write is not lost for it.
 func (m *Member) count(ctx context.Context, v kek.Version) error {
 	m.counting.Lock()
 	defer m.counting.Unlock()
 	if m.left[v] == 0 {
-		if _, err := m.Store.ReserveWraps(ctx, v, block); err != nil {
+		total, err := m.Store.ReserveWraps(ctx, v, block)
+		if err != nil {
 			return err
 		}
-		if m.left == nil {
-			m.left = map[kek.Version]int{}
-		}
-		m.left[v] = block
+		m.left[v], m.counted[v] = block, total
 	}
 	m.left[v]--
 	return nil
+}
+
+// spent says that too many wraps under a version are counted; empty: no, or this process wrapped none.
+func (m *Member) spent(v kek.Version) string {
+	m.counting.Lock()
+	defer m.counting.Unlock()
+	if !m.counted[v].Spent() {
+		return ""
+	}
+	return fmt.Sprintf("version %d: %s are counted: rotate to the next version", v, m.counted[v])
 }
 
 // lookAgain is how long after a look a version that it did not find is looked for again.

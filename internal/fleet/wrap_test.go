@@ -229,6 +229,41 @@ func TestCounted(t *testing.T) {
 	}
 }
 
+// TestSpent: of a version of which too many wraps are counted, a process that wraps is troubled. It
+// wraps all the same.
+func TestSpent(t *testing.T) {
+	t.Parallel()
+	m, _, db := member(t)
+	m.Live = time.Hour
+	after := func(wraps int) (trouble string) {
+		t.Helper()
+		for range wraps {
+			if _, v, err := m.Wrap(t.Context(), make([]byte, kek.Size)); err != nil || v != 1 {
+				t.Fatalf("version %d, %v", v, err)
+			}
+		}
+		if err := m.Look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		beats, err := db.Heartbeats(t.Context(), time.Time{})
+		if err != nil || len(beats) != 1 || beats[0].Trouble != m.View().Trouble {
+			t.Fatalf("%+v, %v", beats, err)
+		}
+		return beats[0].Trouble
+	}
+	const spent = kek.MaxWraps / 10 * 9
+	if _, err := db.ReserveWraps(t.Context(), 1, int(spent)-1025); err != nil {
+		t.Fatal(err)
+	}
+	if got := after(1024); got != "" {
+		t.Errorf("trouble: %s", got)
+	}
+	const want = "version 1: 3865471584 of 4294967296 wraps are counted: rotate to the next version"
+	if got := after(1); got != want {
+		t.Errorf("trouble %q, want %q", got, want)
+	}
+}
+
 // TestOlderPointer: a server that is behind shows the pointer as it was before. It is not followed,
 // unless the store says so again: it went back.
 func TestOlderPointer(t *testing.T) {

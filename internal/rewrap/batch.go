@@ -40,6 +40,11 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 			places = append(places, item{i, j})
 		}
 	}
+	if len(items) > 0 {
+		if err := r.Reserve(ctx, len(items)); err != nil {
+			return b, err
+		}
+	}
 	answers, err := r.Provider.Rewrap(ctx, items, r.name(r.To))
 	if err != nil {
 		return b, err

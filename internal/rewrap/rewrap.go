@@ -29,6 +29,9 @@ type Job struct {
 	// Excluded names envelopes, as ErrUndecryptable does, to exclude when no key
 	// opens them. They are tried like all others.
 	Excluded []string
+	// Reserve counts wraps under the target before a page is given to the provider, so that one
+	// that is never answered is counted too.
+	Reserve func(ctx context.Context, n int) error
 	// Gate is asked before each page is written. While it gives a reason, the job
 	// waits.
 	Gate func(context.Context) (why string, err error)

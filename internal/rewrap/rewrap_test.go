@@ -92,6 +92,7 @@ func job(s store.Envelopes, p provider.Provider) rewrap.Job {
 		To:        2,
 		Catalogue: envelope.DefaultCatalogue(),
 		Control:   rewrap.NewControl(0),
+		Reserve:   func(context.Context, int) error { return nil },
 		Gate:      func(context.Context) (string, error) { return "", nil },
 		Canary: func(_ context.Context, v kek.Version) error {
 			if v > 2 {

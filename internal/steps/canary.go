@@ -94,9 +94,12 @@ func enter(ctx context.Context, s *Site, v kek.Version, first bool) error {
 	return s.Store.MoveActive(ctx, store.Active{}, store.Active{Version: v, Epoch: 1})
 }
 
-// insertKEK enters a version with a canary of its key.
+// insertKEK enters a version with a canary of its key. The canary's wrap is counted, and never refused.
 func insertKEK(ctx context.Context, s *Site, k store.KEK) error {
-	var err error
+	_, err := s.Store.ReserveWraps(ctx, k.Version, 1)
+	if err != nil {
+		return err
+	}
 	if k.Canary, err = fleet.MakeCanary(ctx, s.Provider, s.Name(k.Version)); err != nil {
 		return err
 	}

@@ -88,6 +88,9 @@ func (r Rotation) open(ctx context.Context, s *Site, lock store.Lock) (Facts, er
 		}
 	}
 	exists, err := exists(s, keks, r.To)
+	if err == nil {
+		err = unspent(ctx, s, r.To, 0)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ var (
 	ErrStrangers    = errors.New("envelopes outside the catalogue")
 	ErrExclude      = errors.New("no envelope of that name needs a re-wrap")
 	ErrVersion      = errors.New("not a version to rotate to")
+	ErrSpent        = errors.New("the version has wrapped nearly as often as one key may")
 	ErrFrom         = errors.New("not the version to rotate from")
 	ErrNotReady     = errors.New("the fleet is not ready")
 	ErrChanged      = errors.New("it changed since this install began")

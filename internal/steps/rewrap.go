@@ -58,6 +58,7 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 		Store: s.Store, Provider: s.Provider, Chain: s.Chain, To: to, Catalogue: s.Catalogue, Control: s.Control,
 		Excluded:   f.Excluded(),
 		Checkpoint: rewrap.OpenCheckpoint(checkpointOf(s), to),
+		Reserve:    func(ctx context.Context, n int) error { return reserve(ctx, s, to, n) },
 		// The gate is a condition, not a moment (design section 3).
 		Gate: func(ctx context.Context) (string, error) {
 			if err := controlled(ctx, s.Control, d); err != nil {

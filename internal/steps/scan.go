@@ -70,5 +70,5 @@ func countFields(ctx context.Context, s *Site, to kek.Version) (Facts, error) {
 			due += c.N
 		}
 	}
-	return Facts{"places": fields.Text(), "due": strconv.Itoa(due)}, nil
+	return Facts{"places": fields.Text(), "due": strconv.Itoa(due)}, unspent(ctx, s, to, due)
 }

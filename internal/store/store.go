@@ -144,7 +144,9 @@ type Keys interface {
 	MoveActive(ctx context.Context, from, to Active) error
 	// ReserveWraps counts wraps under a version before they are done, and returns how many are
 	// counted in all. An answer that is lost may be counted twice; the count never falls.
-	ReserveWraps(ctx context.Context, v kek.Version, n int) (int64, error)
+	ReserveWraps(ctx context.Context, v kek.Version, n int) (kek.Wraps, error)
+	// Wraps returns how many are counted; a version under which none is may be left out.
+	Wraps(context.Context) (map[kek.Version]kek.Wraps, error)
 }
 
 // Pointer is where an application keeps the version that its writers use: a field of the one

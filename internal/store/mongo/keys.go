@@ -141,9 +141,14 @@ func (s *Store) MoveActive(ctx context.Context, from, to store.Active) error {
 	return nil
 }
 
+type wrapsDoc struct {
+	Version  int `bson:"_id"`
+	Reserved int64
+}
+
 // ReserveWraps implements store.Keys.
-func (s *Store) ReserveWraps(ctx context.Context, v kek.Version, n int) (int64, error) {
-	var d struct{ Reserved int64 }
+func (s *Store) ReserveWraps(ctx context.Context, v kek.Version, n int) (kek.Wraps, error) {
+	var d wrapsDoc
 	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
 		return s.db.Collection(s.own(wraps)).FindOneAndUpdate(ctx, byID(int(v)),
 			bson.D{{Key: "$inc", Value: bson.D{{Key: "reserved", Value: int64(n)}}}},
@@ -152,5 +157,18 @@ func (s *Store) ReserveWraps(ctx context.Context, v kek.Version, n int) (int64, 
 	if err != nil {
 		return 0, fmt.Errorf("count wraps of version %d: %w", v, err)
 	}
-	return d.Reserved, nil
+	return kek.Wraps(d.Reserved), nil
+}
+
+// Wraps implements store.Keys.
+func (s *Store) Wraps(ctx context.Context) (map[kek.Version]kek.Wraps, error) {
+	docs, err := list[wrapsDoc](ctx, s, s.own(wraps), bson.D{})
+	if err != nil {
+		return nil, fmt.Errorf("read kek_wraps: %w", err)
+	}
+	all := map[kek.Version]kek.Wraps{}
+	for _, d := range docs {
+		all[kek.Version(d.Version)] = kek.Wraps(d.Reserved)
+	}
+	return all, nil
 }

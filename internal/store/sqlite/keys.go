@@ -105,11 +105,26 @@ func (s *Store) MoveActive(ctx context.Context, from, to store.Active) error {
 }
 
 // ReserveWraps implements store.Keys.
-func (s *Store) ReserveWraps(ctx context.Context, v kek.Version, n int) (total int64, err error) {
+func (s *Store) ReserveWraps(ctx context.Context, v kek.Version, n int) (total kek.Wraps, err error) {
 	err = s.db.QueryRowContext(ctx, `INSERT INTO kek_wraps VALUES (?, ?)
 		ON CONFLICT (id) DO UPDATE SET reserved = reserved + excluded.reserved RETURNING reserved`, int(v), n).Scan(&total)
 	if err != nil {
 		return 0, fmt.Errorf("count wraps of version %d: %w", v, err)
 	}
 	return total, nil
+}
+
+// Wraps implements store.Keys.
+func (s *Store) Wraps(ctx context.Context) (map[kek.Version]kek.Wraps, error) {
+	all := map[kek.Version]kek.Wraps{}
+	_, err := collect(ctx, s.db, func(r *sql.Rows) (v kek.Version, err error) {
+		var n kek.Wraps
+		err = r.Scan(&v, &n)
+		all[v] = n
+		return v, err
+	}, `SELECT id, reserved FROM kek_wraps`)
+	if err != nil {
+		return nil, fmt.Errorf("read kek_wraps: %w", err)
+	}
+	return all, nil
 }

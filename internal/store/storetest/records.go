@@ -64,9 +64,12 @@ func version(v kek.Version) store.KEK {
 	}
 }
 
-// testWraps: counts of several processes add up.
+// testWraps: counts of several processes add up, and are read again.
 func testWraps(t *testing.T, b Backend) {
 	s, _ := b.Open(t)
+	none, err := s.Wraps(t.Context())
+	want(t, "read none", err, nil)
+	same(t, "none", len(none), 0)
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
@@ -82,7 +85,10 @@ func testWraps(t *testing.T, b Backend) {
 	want(t, "reserve", err, nil)
 	other, err := s.ReserveWraps(t.Context(), 3, 5_000_000_000)
 	want(t, "reserve another", err, nil)
-	same(t, "totals", []int64{total, other}, []int64{201, 5_000_000_000})
+	same(t, "totals", []kek.Wraps{total, other}, []kek.Wraps{201, 5_000_000_000})
+	got, err := s.Wraps(t.Context())
+	want(t, "read", err, nil)
+	same(t, "wraps", got, map[kek.Version]kek.Wraps{2: 201, 3: 5_000_000_000})
 }
 
 func testVersions(t *testing.T, b Backend) {
