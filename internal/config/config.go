@@ -33,6 +33,7 @@ type Config struct {
 	Chain       string     `yaml:"chain"`       // typed from paper after the install
 	Encryption  Encryption `yaml:"encryption"`
 	Fleet       Fleet      `yaml:"fleet"`
+	Policy      Policy     `yaml:"policy"`
 	Catalogue   []Entry    `yaml:"catalogue"` // places beside the default ones, or instead of one
 	Adopted     *Adopted   `yaml:"adopted"`   // present: an application made the database before there were ceremonies
 	Keys        []string   `yaml:"keys"`      // operators' private key files on this console
@@ -98,6 +99,7 @@ func read(path string, kinds []provider.Settings, dirs func(Config) error) (Conf
 	c := Config{
 		Fleet:      Fleet{Heartbeat: 30 * time.Second, Live: 120 * time.Second},
 		Encryption: Encryption{PINParts: 1, PINTries: 3},
+		Policy:     Policy{Warning: 30 * 24 * time.Hour},
 	}
 	if err := c.readFile(path, kinds); err != nil {
 		return c, err
@@ -190,7 +192,7 @@ func (c *Config) check(kinds []provider.Settings, dirs func(Config) error) error
 		return fmt.Errorf("fleet: live is %s, want at least twice beat, %s", c.Fleet.Live, c.Fleet.Heartbeat)
 	}
 	_, err := c.FullCatalogue()
-	return errors.Join(err, c.Adopted.check(), c.Encryption.check(kinds))
+	return errors.Join(err, c.Policy.check(), c.Adopted.check(), c.Encryption.check(kinds))
 }
 
 func (e Encryption) check(kinds []provider.Settings) error {

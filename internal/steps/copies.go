@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // copies has people say where else the new key exists.
@@ -21,8 +22,8 @@ func copies() Step {
 			},
 			Propose: rehearsed("none"),
 		}, {
-			Name: "planned_end", Question: "Planned end of use for this key", Help: "YYYY-MM-DD", Example: "2028-12-31",
-			Check: orNot("planned_end", func(_ *Site, answer string) error {
+			Name: transcript.FactEnd, Question: "Planned end of use for this key", Help: "YYYY-MM-DD", Example: "2028-12-31",
+			Check: orNot(transcript.FactEnd, func(_ *Site, answer string) error {
 				if _, err := time.Parse(time.DateOnly, answer); err != nil {
 					return errors.New("want YYYY-MM-DD")
 				}

@@ -3,6 +3,7 @@ package transcript
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 )
@@ -61,6 +62,7 @@ const (
 	FactChanged    = "changed"     // of the act by which the next roster takes effect
 	FactPurpose    = "purpose"     // of an asked line: empty, or that of a proof
 	FactDiffered   = "differed"    // of an answered line: what people report, or NothingDiffered
+	FactEnd        = "planned_end" // of an answered line: planned end of use of a key, or a reason why there is none
 )
 
 // Facts of a signed line.
@@ -150,4 +152,13 @@ func (f Facts) Excluded() []string {
 func (f Facts) Canary(v kek.Version) (sha256 string, ok bool) {
 	sha256, ok = f[FactCanary(v)]
 	return sha256, ok
+}
+
+// PlannedEnd is when the use of the key that the log's ceremony made is to end; zero: nobody said.
+func (f Facts) PlannedEnd() time.Time {
+	end, err := time.Parse(time.DateOnly, f[FactEnd])
+	if err != nil { // a reason why there is none
+		return time.Time{}
+	}
+	return end
 }

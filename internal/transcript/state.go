@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
@@ -68,6 +69,9 @@ func (s State) clone() State {
 
 // Opened are the facts of the first line, or none.
 func (s State) Opened() Facts { return s.first.Facts }
+
+// Began is when the first line was written, as the console claims it.
+func (s State) Began() time.Time { return s.first.Clock() }
 
 // Aborted reports that the log's ceremony was.
 func (s State) Aborted() bool { return s.Outcome == OutcomeAborted }
