@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +40,16 @@ func killedAt(t *testing.T, parts rehearsal.Parts, to kek.Version) {
 	}
 }
 
+// onePage demands that a status fits on a screen of 24 lines of 80, but for the path of a store.
+func onePage(t *testing.T, status string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(status, "\n"), "\n")
+	wide := slices.ContainsFunc(lines[1:], func(line string) bool { return len(line) > 80 })
+	if len(lines) > 24 || wide {
+		t.Errorf("%d lines, wider than 80: %v\n%s", len(lines), wide, status)
+	}
+}
+
 // TestGoingBack goes back in mid-rotation: the rotation is aborted by M people,
 // and the next one goes to the version that the first came from, or on to the
 // other one. It also goes back when a rotation is done.
@@ -57,9 +68,16 @@ func TestGoingBack(t *testing.T) {
 		t.Errorf("again: exit %d\n%s", code, errs)
 	}
 	status := must(t, "status", "--config", parts.Config())
-	if !strings.Contains(status, "aborted") {
-		t.Errorf("status:\n%s", status)
+	for _, want := range []string{
+		" rotate, aborted, ",
+		"due        version 1 is live and not active: it was not retired\n",
+		" envelopes are not at version 2\n             kekceremony rotate --to-version 2\n",
+	} {
+		if !strings.Contains(status, want) {
+			t.Errorf("status without %q:\n%s", want, status)
+		}
 	}
+	onePage(t, status)
 	must(t, rotateTo(parts, 1)...) // back
 	zeroAt(t, parts, 1)
 	must(t, rotateTo(parts, 2)...) // and forth, to a version that is there

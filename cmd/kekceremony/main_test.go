@@ -2,6 +2,8 @@ package main_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -14,11 +16,13 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
 // binary is the real program, built once for all tests.
@@ -79,6 +83,9 @@ func run(t testing.TB, args ...string) (code int, stdout, stderr string) {
 	if cmd.ProcessState == nil {
 		t.Fatal(err)
 	}
+	if err := checkStatus(args, out.String()); err != nil {
+		t.Error(err)
+	}
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
@@ -128,6 +135,8 @@ func TestScripts(t *testing.T) {
 			"tokens":    tokens,
 			"fault":     fault,
 			"generated": generated,
+			"reserve":   reserve,
+			"schema":    schema,
 			"mongo":     func(ts *testscript.TestScript, _ bool, args []string) { mongoDoes(t, ts, server, args[0]) },
 		},
 	})
@@ -217,6 +226,18 @@ func faultModule(path string) error {
 		return err
 	}
 	return pkcs11test.Configure(path)
+}
+
+// reserve VERSION N: somebody counts so many wraps under a version in the store s.db.
+func reserve(ts *testscript.TestScript, _ bool, args []string) {
+	v, err := kek.ParseVersion(args[0])
+	ts.Check(err)
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	db, err := sqlite.Open(context.Background(), ts.MkAbs("s.db"))
+	ts.Check(err)
+	_, err = db.ReserveWraps(context.Background(), v, n)
+	ts.Check(errors.Join(err, db.Close()))
 }
 
 // fault MODE...: the fault module, $PROXY, misbehaves in these modes and no others.

@@ -11,7 +11,7 @@ import (
 // Life is how long a version is to be used, as the ceremony that made it recorded it. Zero times are of
 // what nobody recorded.
 type Life struct {
-	Made time.Time // when that ceremony began
+	Made time.Time // when that ceremony began; of an adopted version, the adoption
 	End  time.Time // planned end of use
 }
 
@@ -19,7 +19,11 @@ type Life struct {
 func (h History) Life(v kek.Version) Life {
 	for _, log := range h.Logs {
 		_, made := log.Facts.Canary(v)
-		if made && log.Facts.Version(transcript.FactTo) == v {
+		_, adopted := log.Facts.Adopted()[v]
+		if made && adopted && log.Facts.Version(transcript.FactActive) != v { // people gave the end of the active one
+			return Life{Made: log.Began()}
+		}
+		if made && (adopted || log.Facts.Version(transcript.FactTo) == v) {
 			return Life{Made: log.Began(), End: log.Facts.PlannedEnd()}
 		}
 	}

@@ -4,10 +4,7 @@ package status
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/audit"
@@ -16,12 +13,13 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// Status is what a store says of itself, printable throughout. No provider is
-// asked, so what processes say of the versions they hold is a claim.
+// Status is what a store says of itself, printable throughout. What processes say of the versions they
+// hold is a claim. docs/status.schema.json is its form as JSON.
 type Status struct {
 	Store     string          `json:"store"`
 	Installed bool            `json:"installed"`
@@ -30,16 +28,25 @@ type Status struct {
 	Roster    string          `json:"founding_roster,omitempty"` // SHA-256, hex
 	Active    kek.Version     `json:"active,omitempty"`
 	Versions  []VersionStatus `json:"versions"`
-	NoKey     []kek.Version   `json:"no_key,omitempty"` // versions whose key the token lacks, if it was asked
+	AtLeast   bool            `json:"wraps_at_least,omitempty"` // somebody may wrap who does not count
+	NoKey     []kek.Version   `json:"no_key,omitempty"`         // versions whose key the provider lacks, if it was asked
+	NoVersion []string        `json:"no_version,omitempty"`     // its keys of no version, if it was asked
 	Envelopes []FieldStatus   `json:"envelopes"`
 	Excluded  int             `json:"excluded,omitempty"` // of them: the last rotation may have left them
 	Fleet     []ProcessStatus `json:"fleet"`
 	More      bool            `json:"fleet_more,omitempty"`    // there are more silent processes
 	Missing   []string        `json:"fleet_missing,omitempty"` // roles with too few live processes
 	Last      *CeremonyStatus `json:"last_ceremony,omitempty"`
+	Sources   []Source        `json:"sources,omitempty"` // of configured values that are not the file's
 	Due       []Due           `json:"due"`
 
-	behind audit.Behind // what the last ceremony left
+	now     time.Time // of the store's clock
+	lock    store.Lock
+	history history.History // the closed ceremonies
+	roster  quorum.Roster   // that the last of them left
+	behind  audit.Behind    // what else it left
+	open    bool            // a ceremony is not finished
+	doubt   bool            // what the store says cannot be believed
 }
 
 // VersionStatus is one version of the KEK.
@@ -49,6 +56,15 @@ type VersionStatus struct {
 	Label    string      `json:"label"`
 	Created  time.Time   `json:"created"`
 	Ceremony int         `json:"ceremony"`
+	Wraps    kek.Wraps   `json:"wraps"`                  // that are counted
+	End      string      `json:"planned_end,omitempty"`  // of use, as 2028-12-31
+	Outside  bool        `json:"made_outside,omitempty"` // its key was made outside a ceremony
+}
+
+// Source is where a configured value comes from that is not the file's.
+type Source struct {
+	Key  string `json:"key"`  // its path, such as encryption.provider
+	From string `json:"from"` // a variable's name, or a flag such as --store
 }
 
 // FieldStatus counts the envelopes of one field at one version.
@@ -60,13 +76,15 @@ type FieldStatus struct {
 
 // ProcessStatus is one process that has not said that it stopped.
 type ProcessStatus struct {
-	Process string        `json:"process"`
-	Role    string        `json:"role"`
-	Writes  kek.Version   `json:"writes"`
-	Claims  []kek.Version `json:"claims"`
-	Live    bool          `json:"live"`
-	Seconds int           `json:"seconds_ago"`
-	Trouble string        `json:"trouble,omitempty"`
+	Process  string        `json:"process"`
+	Role     string        `json:"role"`
+	Writes   kek.Version   `json:"writes"`
+	Claims   []kek.Version `json:"claims"`
+	Live     bool          `json:"live"`
+	Replaced bool          `json:"replaced,omitempty"` // it fell silent, and another of its role has started since
+	Counts   bool          `json:"counts"`             // it wraps by itself, and counts that
+	Seconds  int           `json:"seconds_ago"`
+	Trouble  string        `json:"trouble,omitempty"`
 }
 
 // CeremonyStatus is the last ceremony.
@@ -84,22 +102,28 @@ type Due struct {
 	Command string `json:"command"`
 }
 
+// Policy says when an end is due.
+type Policy struct {
+	MaxAge  time.Duration // of the active version; 0: no limit
+	Warning time.Duration // before an end comes
+}
+
 // Site is what there is to look at.
 type Site struct {
 	Store     store.Store
 	Catalogue envelope.Catalogue
 	Live      time.Duration  // a process that was seen within it is live
 	Expect    map[string]int // live processes by role
+	Policy    Policy
+	Sources   []Source
+	Adopts    bool           // an application made the database before there were ceremonies
+	Pointer   *store.Pointer // that it has of its own; nil: nobody described it
 	Bundles   string         // directory of this console's bundles; empty: none is looked at
 	// Resume is the command that continues a ceremony, by its first line; empty: none.
 	Resume func(opened transcript.Facts) string
-	// Find looks for a version's key on the token; nil: no token is asked.
-	Find func(context.Context, kek.Version) error
+	// Provider is asked for the keys that it has; nil: none is asked.
+	Provider provider.Provider
 }
-
-// shown is how many silent processes are listed: anyone who can write heartbeats can write as
-// many as he likes.
-const shown = 20
 
 // Look reads the status of a site's store.
 func Look(ctx context.Context, s Site) (Status, error) {
@@ -109,23 +133,25 @@ func Look(ctx context.Context, s Site) (Status, error) {
 		Envelopes: []FieldStatus{},
 		Fleet:     []ProcessStatus{},
 		Due:       []Due{},
+		Sources:   s.Sources,
 	}
 	for _, part := range []func(context.Context, Site) error{
-		st.lock, st.keks, st.census, st.fleet, st.wentBack, st.ceremony, st.chain, st.token,
+		st.readLock, st.keks, st.census, st.fleet, st.wentBack, st.ceremony, st.chain, st.keys,
 	} {
 		if err := part(ctx, s); err != nil {
 			return st, err
 		}
 	}
-	st.due()
-	return st, nil
+	st.due(s)
+	return st, st.theirs(ctx, s)
 }
 
-func (st *Status) lock(ctx context.Context, s Site) error {
+func (st *Status) readLock(ctx context.Context, s Site) error {
 	l, err := s.Store.Lock(ctx)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
+	st.lock = l
 	st.Installed, st.Provider = true, printable.Text(l.Provider)
 	st.Chain, st.Roster = printable.Text(string(l.Chain)), printable.Text(l.Roster)
 	return err
@@ -136,9 +162,13 @@ func (st *Status) keks(ctx context.Context, s Site) error {
 	if err != nil {
 		return err
 	}
+	wraps, err := s.Store.Wraps(ctx)
+	if err != nil {
+		return err
+	}
 	for _, k := range keks {
-		st.Versions = append(st.Versions,
-			VersionStatus{k.Version, printable.Text(string(k.State)), printable.Text(k.Label), k.Created, k.Ceremony})
+		st.Versions = append(st.Versions, VersionStatus{Version: k.Version, State: printable.Text(string(k.State)),
+			Label: printable.Text(k.Label), Created: k.Created, Ceremony: k.Ceremony, Wraps: wraps[k.Version]})
 	}
 	a, err := s.Store.Active(ctx)
 	if errors.Is(err, store.ErrNotFound) {
@@ -156,48 +186,6 @@ func (st *Status) census(ctx context.Context, s Site) error {
 	return err
 }
 
-func (st *Status) fleet(ctx context.Context, s Site) error {
-	now, err := s.Store.Now(ctx)
-	if err != nil {
-		return err
-	}
-	heartbeats, err := s.Store.Heartbeats(ctx, now.Add(-s.Live))
-	if err != nil {
-		return err
-	}
-	silent, err := s.Store.Silent(ctx, now.Add(-s.Live), "", shown+1)
-	if err != nil {
-		return err
-	}
-	st.More = len(silent) > shown
-	live := map[string]int{}
-	for _, b := range append(heartbeats, silent[:min(len(silent), shown)]...) {
-		if b.Stopped {
-			continue
-		}
-		age := now.Sub(b.Seen)
-		p := ProcessStatus{
-			Process: printable.Text(b.Process),
-			Role:    printable.Text(b.Role),
-			Writes:  b.Current,
-			Claims:  slices.Sorted(maps.Keys(b.Proofs)),
-			Live:    age <= s.Live,
-			Seconds: int(age.Seconds()),
-			Trouble: printable.Text(b.Trouble),
-		}
-		if p.Live {
-			live[b.Role]++
-		}
-		st.Fleet = append(st.Fleet, p)
-	}
-	for _, role := range slices.Sorted(maps.Keys(s.Expect)) {
-		if live[role] < s.Expect[role] {
-			st.Missing = append(st.Missing, fmt.Sprintf("%d of %d %s", live[role], s.Expect[role], role))
-		}
-	}
-	return nil
-}
-
 // wentBack looks for a bundle here of a ceremony that the store does not know.
 func (st *Status) wentBack(ctx context.Context, s Site) error {
 	if s.Bundles == "" {
@@ -210,7 +198,8 @@ func (st *Status) wentBack(ctx context.Context, s Site) error {
 	err = history.RolledBack(s.Bundles, all)
 	switch {
 	case errors.Is(err, transcript.ErrWentBack):
-		st.Due = append(st.Due, Due{printable.Text(err.Error()), "kekceremony reconcile"})
+		st.doubt = true
+		st.add("kekceremony reconcile", "%s", printable.Text(err.Error()))
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
@@ -227,58 +216,68 @@ func (st *Status) ceremony(ctx context.Context, s Site) error {
 	st.Last = &CeremonyStatus{c.Seq, printable.Text(c.Kind), printable.Text(c.Outcome), printable.Text(c.Final),
 		printable.Text(c.Bundle)}
 	enough, err := history.Finished(ctx, s.Store, c)
-	if c.Outcome == "" || !enough {
-		why := fmt.Sprintf("ceremony %d, %s, is not finished", c.Seq, st.Last.Kind)
+	if st.open = c.Outcome == "" || !enough; st.open && !st.doubt {
+		why := "is not finished"
 		switch c.Outcome {
 		case "":
 		case transcript.OutcomeVoid:
-			st.Due = append(st.Due, Due{fmt.Sprintf("ceremony %d, %s, was given up, and is not archived yet", c.Seq,
-				st.Last.Kind), "kekceremony abort"})
+			st.add("kekceremony abort", "ceremony %d, %s, was given up, and is not archived yet", c.Seq, st.Last.Kind)
 			return nil
 		default:
-			why = fmt.Sprintf("ceremony %d, %s, lacks final signatures", c.Seq, st.Last.Kind)
+			why = "lacks final signatures"
 		}
-		st.Due = append(st.Due, Due{why, resume(ctx, s, c)})
+		st.add(resume(ctx, s, c), "ceremony %d, %s, %s", c.Seq, st.Last.Kind, why)
 	}
-	return err
+	return st.doubted(err)
 }
 
-// chain reads what the ceremonies left, and what of the store is otherwise.
+// doubted has the store doubted whose ceremonies are no chain: it is due to compare it with its bundles.
+func (st *Status) doubted(err error) error {
+	if !errors.Is(err, history.ErrHistory) {
+		return err
+	}
+	if !st.doubt {
+		st.doubt = true
+		st.Due = []Due{{printable.Text(err.Error()), "kekceremony transcript verify --chain DIR --store URI"}}
+	}
+	return nil
+}
+
+// chain reads what the closed ceremonies left, and what of the store is otherwise.
 func (st *Status) chain(ctx context.Context, s Site) error {
-	if len(st.Due) > 0 || !st.Installed {
-		return nil // first things first
+	if !st.Installed || st.doubt {
+		return nil
 	}
 	all, err := s.Store.Ceremonies(ctx)
 	if err != nil {
 		return err
 	}
-	h, err := history.Read(ctx, s.Store, all)
-	if errors.Is(err, history.ErrHistory) {
-		st.Due = append(st.Due, Due{printable.Text(err.Error()), "kekceremony transcript verify --chain DIR --store URI"})
-		return nil
+	if st.open {
+		all = all[:len(all)-1]
+	}
+	if st.history, err = history.Read(ctx, s.Store, all); err == nil && len(all) > 0 {
+		st.roster, err = st.history.Roster(st.history.Logs[0].Mode(), st.lock)
 	}
 	if err != nil {
-		return err
+		return st.doubted(err)
 	}
-	st.behind, err = audit.LeftBehind(ctx, s.Store, s.Catalogue, h)
-	st.Excluded = st.behind.Census.Excluded
-	return err
-}
-
-// token asks for the key of every version.
-func (st *Status) token(ctx context.Context, s Site) error {
-	if s.Find == nil {
-		return nil
-	}
-	for _, v := range st.Versions {
-		err := s.Find(ctx, v.Version)
-		if errors.Is(err, provider.ErrNoKey) {
-			st.NoKey = append(st.NoKey, v.Version)
-		} else if err != nil {
-			return err
+	for i := range st.Versions {
+		v := &st.Versions[i]
+		if end := st.history.Life(v.Version).End; !end.IsZero() {
+			v.End = end.Format(time.DateOnly)
 		}
 	}
-	return nil
+	outside := st.history.Versions().Outside
+	for i := range st.Versions {
+		st.Versions[i].Outside = outside[st.Versions[i].Version]
+	}
+	st.AtLeast = st.AtLeast || len(outside) > 0 || st.history.Reconciled()
+	if st.open {
+		return nil // it is in the middle of changing what they left
+	}
+	st.behind, err = audit.LeftBehind(ctx, s.Store, s.Catalogue, st.history)
+	st.Excluded = st.behind.Census.Excluded
+	return err
 }
 
 // resume is the command that continues a ceremony.
@@ -292,63 +291,4 @@ func resume(ctx context.Context, s Site, c store.Ceremony) string {
 		return command
 	}
 	return "kekceremony transcript list"
-}
-
-// due adds what follows from versions and envelopes.
-func (st *Status) due() {
-	if len(st.Due) > 0 {
-		return // first things first
-	}
-	if !st.Installed {
-		if st.Last == nil {
-			st.Due = append(st.Due, Due{"the store is not installed", "kekceremony install"})
-		}
-		return
-	}
-	if len(st.Versions) == 0 {
-		st.Due = append(st.Due,
-			Due{"the store has a lock but no version: its restore is incomplete", "kekceremony transcript list"})
-		return
-	}
-	for _, d := range st.behind.Differences {
-		st.Due = append(st.Due, Due{d.Error(), fmt.Sprintf("kekceremony rotate --to-version %d", st.behind.Census.Active)})
-	}
-	newest := st.Versions[len(st.Versions)-1]
-	last := newest.Version
-	if last > st.Active && newest.State == string(store.Live) {
-		st.Due = append(st.Due, Due{
-			fmt.Sprintf("version %d was generated and is not in use", last),
-			fmt.Sprintf("kekceremony rotate --to-version %d", last),
-		})
-		return
-	}
-	if st.behind.Census.Due > 0 {
-		st.Due = append(st.Due, Due{
-			fmt.Sprintf("%d envelopes are not at version %d", st.behind.Census.Due, st.behind.Census.Active),
-			fmt.Sprintf("kekceremony rotate --to-version %d", st.behind.Census.Active),
-		})
-	}
-	for _, v := range st.NoKey {
-		st.Due = append(st.Due, Due{fmt.Sprintf("the token has no key of version %d", v), "kekceremony probe"})
-	}
-	st.fleetDue()
-}
-
-// fleetDue adds what live processes do otherwise than they should.
-func (st *Status) fleetDue() {
-	for _, m := range st.Missing {
-		st.Due = append(st.Due, Due{"live processes: only " + m, "kekceremony verify"})
-	}
-	for _, p := range st.Fleet {
-		switch {
-		case !p.Live:
-		case p.Trouble != "":
-			st.Due = append(st.Due, Due{p.Process + " has trouble: " + p.Trouble, "kekceremony verify"})
-		case p.Writes != st.Active:
-			st.Due = append(st.Due, Due{
-				fmt.Sprintf("%s writes version %d, not the active version %d", p.Process, p.Writes, st.Active),
-				"kekceremony verify",
-			})
-		}
-	}
 }

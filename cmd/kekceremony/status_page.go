@@ -1,0 +1,207 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/status"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// Sizes of the page, in characters, and how much of a group is on it. --json has everything.
+const (
+	pageWidth    = 80
+	headingWidth = 11 // of the column before the rows
+	nameWidth    = 26 // of a process
+	pageVersions = 4
+	pageFields   = 6
+	pageFleet    = 6
+)
+
+// writeStatus writes the page for people: a heading, then its rows.
+func writeStatus(w io.Writer, st status.Status) error {
+	p := page{}
+	p.row("store", st.Store)
+	for _, s := range st.Sources {
+		p.row("set by", s.From+": "+s.Key)
+	}
+	if st.Installed {
+		p.row("lock", "provider "+st.Provider+", chain "+st.Chain)
+	} else {
+		p.row("lock", "none: not installed")
+	}
+	p.versions(st)
+	p.envelopes(st)
+	p.fleet(st)
+	if c := st.Last; c != nil {
+		p.row("ceremony", fmt.Sprintf("%d  %s, %s, bundle %s", c.Seq, c.Kind, cmp.Or(c.Outcome, "open"), c.Bundle))
+		if c.Final != "" {
+			p.row("final", c.Final)
+		}
+	}
+	p.due(st.Due)
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+// page is what is written of it.
+type page struct {
+	strings.Builder
+	heading string // of the row before
+}
+
+// row writes a row, on several lines if it is long. The first of its group has the heading.
+func (p *page) row(heading, text string) {
+	if heading == p.heading {
+		heading = ""
+	} else {
+		p.heading = heading
+	}
+	indent := len(text) - len(strings.TrimLeft(text, " "))
+	line := ""
+	for _, word := range strings.SplitAfter(text[indent:], " ") {
+		if n := len(strings.TrimRight(word, " ")); line != "" && headingWidth+indent+len(line)+n > pageWidth {
+			p.line(heading, indent, line)
+			heading, line = "", ""
+		}
+		line += word
+	}
+	p.line(heading, indent, line)
+}
+
+func (p *page) line(heading string, indent int, text string) {
+	fmt.Fprintf(p, "%-*s%s\n", headingWidth+indent, heading, strings.TrimRight(text, " "))
+}
+
+// versions are the newest ones, and of those that may be written how much of their use is over.
+func (p *page) versions(st status.Status) {
+	older := max(0, len(st.Versions)-pageVersions)
+	if older > 0 {
+		p.row("versions", fmt.Sprintf("%d older ones", older))
+	}
+	for _, v := range st.Versions[older:] {
+		state := v.State
+		if v.Version == st.Active {
+			state = "active"
+		}
+		how := "generated"
+		if v.Outside {
+			how = "made outside, adopted"
+		}
+		p.row("versions", fmt.Sprintf("%d  %-8s  %s  %s %s by ceremony %d",
+			v.Version, state, v.Label, how, v.Created.Format("2006-01-02"), v.Ceremony))
+	}
+	for _, v := range st.Versions[older:] {
+		if v.Version == st.Active || v.State == string(store.Live) {
+			p.row("use", used(v, st.AtLeast))
+		}
+	}
+}
+
+func used(v status.VersionStatus, atLeast bool) string {
+	count := fmt.Sprintf("%d (%.0f %% of 2^32)", v.Wraps, float64(v.Wraps)/float64(kek.MaxWraps)*100)
+	if atLeast {
+		count = "at least " + count
+	}
+	text := fmt.Sprintf("%d  wraps: %s", v.Version, count)
+	if v.End != "" {
+		text += "; planned end: " + v.End
+	}
+	return text
+}
+
+// envelopes counts those at the active version together, and others by field.
+func (p *page) envelopes(st status.Status) {
+	n, fields := 0, 0 // at the active version
+	var others []string
+	for _, f := range st.Envelopes {
+		if f.Version == st.Active {
+			n, fields = n+f.N, fields+1
+		} else {
+			others = append(others, fmt.Sprintf("%d at version %d in %s", f.N, f.Version, f.Field))
+		}
+	}
+	if fields > 0 {
+		p.row("envelopes", fmt.Sprintf("%d at version %d; fields: %d", n, st.Active, fields))
+	}
+	p.some("envelopes", others, pageFields, "fields")
+	if st.Excluded > 0 {
+		p.row("envelopes", fmt.Sprintf("%d of them excluded in the last rotation", st.Excluded))
+	}
+}
+
+// fleet shows those processes together that report the same.
+func (p *page) fleet(st status.Status) {
+	var order []string
+	groups := map[string][]status.ProcessStatus{}
+	for _, one := range st.Fleet {
+		key := fmt.Sprint(one.Live, one.Role, one.Writes, one.Claims, one.Trouble != "")
+		if groups[key] == nil {
+			order = append(order, key)
+		}
+		groups[key] = append(groups[key], one)
+	}
+	var rows []string
+	for _, key := range order {
+		rows = append(rows, fleetRow(groups[key]))
+	}
+	p.some("fleet", rows, pageFleet, "rows")
+	if st.More {
+		p.row("fleet", "more silent processes")
+	}
+	for _, m := range st.Missing {
+		p.row("fleet", "missing: only "+m)
+	}
+}
+
+// fleetRow is what processes report alike; the time is that of the one seen last the longest ago.
+func fleetRow(all []status.ProcessStatus) string {
+	one, seconds := all[0], 0
+	for _, other := range all {
+		seconds = max(seconds, other.Seconds)
+	}
+	name := fmt.Sprintf("%d %s", len(all), one.Role)
+	if len(all) == 1 {
+		name = path.Dir(one.Process) // without the time that it started
+	}
+	if len(name) > nameWidth {
+		name = name[:nameWidth-3] + "..."
+	}
+	state := "live  "
+	if !one.Live {
+		state = "silent"
+	}
+	line := fmt.Sprintf("%s  %s  writes %s, reports %s, %d s ago", state, name, versionOrNothing(one.Writes),
+		cmp.Or(strings.Trim(fmt.Sprint(one.Claims), "[]"), "nothing"), seconds)
+	if one.Trouble != "" {
+		line += ", trouble"
+	}
+	return line
+}
+
+// some writes the first rows of a group, and how many more there are.
+func (p *page) some(heading string, rows []string, limit int, what string) {
+	for _, row := range rows[:min(len(rows), limit)] {
+		p.row(heading, row)
+	}
+	if more := len(rows) - limit; more > 0 {
+		p.row(heading, fmt.Sprintf("%d more %s: kekceremony status --json", more, what))
+	}
+}
+
+// due writes each reason, and below those that have one command this command.
+func (p *page) due(all []status.Due) {
+	if len(all) == 0 {
+		p.row("due", "nothing")
+	}
+	for i, d := range all {
+		p.row("due", d.Why)
+		if i == len(all)-1 || all[i+1].Command != d.Command {
+			p.row("due", "  "+d.Command)
+		}
+	}
+}
