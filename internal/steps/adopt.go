@@ -26,7 +26,8 @@ func adopt() Step {
 					effects = append(effects, Effect{Verb: "adopt", Undo: undo,
 						Object: fmt.Sprintf("version %d, made outside a ceremony: key %s, with a canary", v, f[factFoundKey(v)])})
 				}
-				return append(effects, Effect{Verb: "record", Object: "version " + f[transcript.FactActive] + " as active", Undo: undo})
+				return append(effects, Effect{Verb: "record", Undo: undo,
+					Object: "version " + f[transcript.FactActive] + " as active"})
 			},
 			State: adoptState,
 			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {

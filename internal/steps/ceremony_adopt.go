@@ -29,7 +29,8 @@ func Adopt(sample int) Ceremony {
 			for _, v := range slices.Sorted(maps.Keys(adopted)) {
 				lines = append(lines, fmt.Sprintf("Version %d, made outside a ceremony, was adopted.", v))
 			}
-			return append(lines, "Version "+f[transcript.FactActive]+" is active. Next: rotate to a version that a ceremony generates.")
+			return append(lines, "Version "+f[transcript.FactActive]+" is active.",
+				"Next: rotate to a version that a ceremony generates.")
 		},
 	}
 }
@@ -63,6 +64,7 @@ var (
 	ErrNoPointer    = errors.New("nobody described where the application has the version that its writers use")
 	ErrTheirPointer = errors.New("the application's pointer was moved by no ceremony")
 	ErrOtherPointer = errors.New("the configuration describes another pointer than the chain began with")
+	ErrKeyMissing   = errors.New("envelopes are at it, or the pointer, and its key is not there")
 	ErrMadeOutside  = errors.New("the key was not made on the token, or may have been outside it")
 	ErrSample       = errors.New("not every envelope was opened")
 )
@@ -112,6 +114,13 @@ func bindAdopted(ctx context.Context, s *Site, f Facts, acts []string) ([]Detail
 	lines, err := bind(ctx, s, f, acts)
 	lines = append(lines, Detail{Name: transcript.FactRecords, Value: f[transcript.FactRecords]},
 		Detail{Name: transcript.FactPointer, Value: f[transcript.FactPointer]})
+	for _, d := range s.Deviations { // of the survey
+		what := d[transcript.FactWhat]
+		if what == whatSample || strings.HasPrefix(what, whatKey) {
+			lines = append(lines, Detail{Name: "deviation",
+				Value: fmt.Sprintf("%s: was %s, is %s", what, d[transcript.FactExpected], d[transcript.FactSeen])})
+		}
+	}
 	for _, v := range found(f) {
 		lines = append(lines, Detail{Name: "key", Value: v.String() + " id " + f[factFoundKey(v)]})
 	}
@@ -125,7 +134,13 @@ const (
 )
 
 // factFoundKey is id and label of the key of a version that was found.
-func factFoundKey(v kek.Version) string { return "key_of_" + v.String() }
+func factFoundKey(v kek.Version) string { return whatKey + v.String() }
+
+// The names of deviations. A version's number follows the second.
+const (
+	whatSample = "sample"
+	whatKey    = "key_of_"
+)
 
 // found are the versions that the survey found.
 func found(f Facts) (all []kek.Version) {

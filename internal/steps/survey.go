@@ -37,7 +37,7 @@ func survey(sample int) Step {
 				}
 			}
 			if sample > 0 {
-				sampled := &engine.DeviationError{What: "sample", Expected: "every envelope is opened",
+				sampled := &engine.DeviationError{What: whatSample, Expected: "every envelope is opened",
 					Seen: fmt.Sprintf("%d of each place", sample), Err: ErrSample}
 				if !s.Decided(sampled) {
 					return nil, sampled
@@ -102,7 +102,7 @@ func keyThere(ctx context.Context, s *Site, v kek.Version) (string, error) {
 	n := s.Name(v)
 	key, err := s.Provider.Find(ctx, n)
 	if errors.Is(err, provider.ErrNoKey) {
-		return "", fmt.Errorf("version %d, which envelopes are at: %w", v, err)
+		return "", fmt.Errorf("version %d: %w: %w", v, ErrKeyMissing, err)
 	}
 	if err != nil {
 		return "", err
@@ -112,7 +112,7 @@ func keyThere(ctx context.Context, s *Site, v kek.Version) (string, error) {
 		id, label = key.Attributes[provider.KeyID], own
 	}
 	if key.Doubt != nil {
-		d := &engine.DeviationError{What: fmt.Sprintf("key_of_%d", v), Expected: "made on the token, and never outside it",
+		d := &engine.DeviationError{What: whatKey + v.String(), Expected: "made on the token, and never outside it",
 			Seen: attributesOf(key), Err: ErrMadeOutside}
 		if !s.Decided(d) {
 			return "", d

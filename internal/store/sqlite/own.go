@@ -15,8 +15,7 @@ import (
 var ownTables = []string{"kek_install", "kek_versions", "kek_active", "kek_wraps", "kek_ceremonies", "kek_events",
 	"kek_void", "process_heartbeats"}
 
-var ownTable = regexp.MustCompile(`\b(kek_install|kek_versions|kek_active|kek_wraps|kek_ceremonies|kek_events|kek_void|` +
-	`process_heartbeats(_seen)?)\b`)
+var ownTable = regexp.MustCompile(`\b(` + strings.Join(ownTables, "|") + `|process_heartbeats_seen)\b`)
 
 // database puts the ceremony's own tables under names with a prefix, in every statement that names
 // them, and makes them when the first is written: who only looks adds nothing to a database.
@@ -46,8 +45,8 @@ func (d *database) there(ctx context.Context) (bool, error) {
 	var made bool
 	err := d.DB.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?)`,
 		d.name("kek_events")).Scan(&made)
-	if made {
-		d.made.Store(true)
+	if err == nil && made { // made by an older program, they may lack one
+		err = d.make(ctx)
 	}
 	return made, err
 }

@@ -35,36 +35,17 @@ var _ store.Store = (*Store)(nil)
 // Open opens an existing SQLite file. The ceremony's own tables are made when the first is
 // written. Every commit reaches the disk before it is answered: WAL with synchronous=FULL.
 func Open(ctx context.Context, path string) (*Store, error) {
-	s, err := open(path, url.Values{"mode": {"rw"}, "_journal_mode": {"WAL"}, "_synchronous": {"FULL"},
+	return open(ctx, path, url.Values{"mode": {"rw"}, "_journal_mode": {"WAL"}, "_synchronous": {"FULL"},
 		"_txlock": {"immediate"}})
-	if err != nil {
-		return nil, err
-	}
-	there, err := s.db.there(ctx)
-	if there { // made by an older program, it may lack one
-		s.db.made.Store(false)
-		err = s.db.make(ctx)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), s.Close())
-	}
-	return s, nil
 }
 
 // OpenReader opens an existing SQLite file to read an application's records. It changes nothing,
 // not even how the file keeps its log.
 func OpenReader(ctx context.Context, path string) (*Store, error) {
-	s, err := open(path, url.Values{"mode": {"ro"}})
-	if err != nil {
-		return nil, err
-	}
-	if err := s.db.PingContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), s.Close())
-	}
-	return s, nil
+	return open(ctx, path, url.Values{"mode": {"ro"}})
 }
 
-func open(path string, how url.Values) (*Store, error) {
+func open(ctx context.Context, path string, how url.Values) (*Store, error) {
 	if info, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	} else if !info.Mode().IsRegular() {
@@ -74,6 +55,9 @@ func open(path string, how url.Values) (*Store, error) {
 	db, err := sql.Open("sqlite3", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+how.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
+	}
+	if err := db.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), db.Close())
 	}
 	return &Store{&database{DB: db}, path}, nil
 }
@@ -94,7 +78,10 @@ func Create(ctx context.Context, path string) (*Store, error) {
 }
 
 // Under implements store.Store.
-func (s *Store) Under(prefix string) { s.db.prefix = prefix }
+func (s *Store) Under(prefix string) {
+	s.db.prefix = prefix
+	s.db.made.Store(false)
+}
 
 // Describe names the file.
 func (s *Store) Describe() string { return "sqlite:" + s.path }
