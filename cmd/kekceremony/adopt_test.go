@@ -474,3 +474,58 @@ func TestAdoptSample(t *testing.T) {
 	s.edit("config.yaml", "field: in_use", "field: id")
 	s.refused(3, "the configuration describes another pointer than the chain began with", "rotate", "--to-version", "3")
 }
+
+// TestAdoptedToken: keys that somebody put on a token are adopted by label and by CKA_ID, named as
+// what they are, once people decided it; a second key of the label is refused. A rotation to a key
+// that a ceremony made, and one back, leave every secret readable.
+func TestAdoptedToken(t *testing.T) {
+	t.Parallel()
+	pkcs11test.Need(t, "pkcs11-tool")
+	pkcs11test.TokensForPrograms(t, "kek")
+	s := newSeed(t, 40, seeds[0].open)
+	imported := func(v int, label, id string) {
+		t.Helper()
+		path := s.path(fmt.Sprintf("key-%d", v))
+		if err := os.WriteFile(path, s.keys()[v], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("pkcs11-tool", "--module", pkcs11test.Module(t), "--token-label", "kek", "--login", "--pin",
+			pkcs11test.PIN, "--write-object", path, "--type", "secrkey", "--key-type", "AES:32", "--label", label, "--id", id,
+			"--usage-decrypt", "--extractable")
+		cmd.Env = pkcs11test.Environ(t)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	imported(1, "old kek", "0a01")
+	imported(2, "new kek", "0a02")
+	s.write("pin", pkcs11test.PIN)
+	s.edit("config.yaml", fmt.Sprintf("{provider: env, env: {secrets_file: %s}}", s.path("secrets.env")), fmt.Sprintf(
+		"{provider: pkcs11, pin_file: %s, pkcs11: {module_path: %s, token_label: kek, environment: [SOFTHSM2_CONF],\n"+
+			"  adopted_keys: {1: {label: old kek}, 2: {id: 0a02}}}}", s.path("pin"), pkcs11test.Module(t)))
+	s.edit("adopt.yaml", "provider: env", "provider: pkcs11")
+	s.refused(3, "key_of_1: was made on the token, and never outside it, is ", "adopt")
+	s.edit("adopt.yaml", "ceremony: adopt\n",
+		"ceremony: adopt\ndeviation.key_of_1: imported in 2024, ticket 3\ndeviation.key_of_2: imported in 2025, ticket 4\n")
+	imported(2, "old kek", "0a03")
+	s.refused(3, "more than one key, or a key that shares only the label or only the CKA_ID", "adopt")
+	cmd := exec.Command("pkcs11-tool", "--module", pkcs11test.Module(t), "--token-label", "kek", "--login", "--pin",
+		pkcs11test.PIN, "--delete-object", "--type", "secrkey", "--id", "0a03")
+	cmd.Env = pkcs11test.Environ(t)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	s.must("adopt")
+	s.agent()
+	if out := s.must("status"); !strings.Contains(out, "1  live      old kek  made outside, adopted") ||
+		!strings.Contains(out, "2  active    new kek  made outside, adopted") {
+		t.Errorf("%s", out)
+	}
+	s.must("rotate", "--to-version", "3")
+	if s.pointer() != 3 {
+		t.Errorf("the application's pointer is %d", s.pointer())
+	}
+	s.must("rotate", "--to-version", "2")
+	s.allAt(2)
+	s.verified()
+}

@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
-	"github.com/certautopilot/kekceremony/internal/kek"
-	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -54,20 +52,8 @@ func adoptSteps(sample int) func(Facts) []Step {
 	}
 }
 
-// Refusals of an adoption, and of what follows on one.
-var (
-	ErrNotAdopted   = errors.New("the configuration has no section adopted")
-	ErrAdopted      = errors.New("this database is for adopt, not for install")
-	ErrTwoLocks     = errors.New("this database has a lock of ours under the plain name")
-	ErrNothingThere = errors.New("no envelope is there to adopt")
-	ErrNoVersion    = errors.New("envelopes at no version")
-	ErrNoPointer    = errors.New("nobody described where the application has the version that its writers use")
-	ErrTheirPointer = errors.New("the application's pointer was moved by no ceremony")
-	ErrOtherPointer = errors.New("the configuration describes another pointer than the chain began with")
-	ErrKeyMissing   = errors.New("envelopes are at it, or the pointer, and its key is not there")
-	ErrMadeOutside  = errors.New("the key was not made on the token, or may have been outside it")
-	ErrSample       = errors.New("not every envelope was opened")
-)
+// ErrNotAdopted: nothing says what is to be adopted.
+var ErrNotAdopted = errors.New("the configuration has no section adopted")
 
 // openAdopt refuses a store with a lock, versions or ceremonies of ours, under either name.
 func openAdopt(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
@@ -89,26 +75,6 @@ func openAdopt(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
 	return facts, noStrangers(ctx, s)
 }
 
-// onlyLock refuses a database with two locks: one of them would be no longer obeyed.
-func onlyLock(ctx context.Context, s *Site) error {
-	plain, err := s.Store.PlainLock(ctx)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err == nil {
-		err = fmt.Errorf("chain %s: %w", printable.Text(string(plain.Chain)), ErrTwoLocks)
-	}
-	return err
-}
-
-// describe is a pointer as transcripts have it.
-func describe(p *store.Pointer) string {
-	if p == nil {
-		return "none"
-	}
-	return p.String()
-}
-
 // bindAdopted adds to what every plan binds the keys that were found.
 func bindAdopted(ctx context.Context, s *Site, f Facts, acts []string) ([]Detail, error) {
 	lines, err := bind(ctx, s, f, acts)
@@ -125,29 +91,4 @@ func bindAdopted(ctx context.Context, s *Site, f Facts, acts []string) ([]Detail
 		lines = append(lines, Detail{Name: "key", Value: v.String() + " id " + f[factFoundKey(v)]})
 	}
 	return lines, err
-}
-
-// Facts of the survey.
-const (
-	factFound  = "versions"  // that envelopes are at, or the pointer, parted by spaces
-	factOpened = "unwrapped" // how many envelopes
-)
-
-// factFoundKey is id and label of the key of a version that was found.
-func factFoundKey(v kek.Version) string { return whatKey + v.String() }
-
-// The names of deviations. A version's number follows the second.
-const (
-	whatSample = "sample"
-	whatKey    = "key_of_"
-)
-
-// found are the versions that the survey found.
-func found(f Facts) (all []kek.Version) {
-	for text := range strings.FieldsSeq(f[factFound]) {
-		if v, err := kek.ParseVersion(text); err == nil {
-			all = append(all, v)
-		}
-	}
-	return all
 }

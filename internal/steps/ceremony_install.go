@@ -55,29 +55,6 @@ func openInstall(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
 	return Facts{transcript.FactTo: "1"}, refuseEnvelopes(ctx, s)
 }
 
-// unused refuses a store that has a lock, versions or ceremonies of ours.
-func unused(ctx context.Context, s *Site, lock store.Lock) error {
-	if lock.Chain != "" {
-		return fmt.Errorf("provider %s, chain %s: %w",
-			printable.Text(lock.Provider), printable.Text(string(lock.Chain)), ErrInstalled)
-	}
-	keks, err := s.Store.KEKs(ctx)
-	if err != nil {
-		return err
-	}
-	if len(keks) > 0 {
-		return fmt.Errorf("it holds version %d: %w", keks[0].Version, ErrStoreUsed)
-	}
-	if s.PinnedChain != "" && len(s.History.Logs) == 0 {
-		return fmt.Errorf("the configuration names chain %s; the first ceremony creates a new one: %w", s.PinnedChain,
-			ErrStoreUsed)
-	}
-	if len(s.History.Logs) > 0 {
-		return fmt.Errorf("it holds %d ceremonies: %w", len(s.History.Logs), ErrStoreUsed)
-	}
-	return nil
-}
-
 func refuseEnvelopes(ctx context.Context, s *Site) error {
 	strangers, err := s.Store.Strangers(ctx, envelope.Catalogue{})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 // Refusals: a rule said no and nothing was changed.
 var (
 	ErrInstalled    = errors.New("this store is already installed")
+	ErrAdopted      = errors.New("this database is for adopt, not for install")
 	ErrNotInstalled = errors.New("this store has no kek_install lock")
 	ErrStoreUsed    = errors.New("this store is not empty")
 	ErrTokenUsed    = errors.New("the provider already holds a key with a kekceremony label")

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
@@ -16,6 +17,46 @@ import (
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
+
+// Refusals of a survey.
+var (
+	ErrNothingThere = errors.New("no envelope is there to adopt")
+	ErrNoVersion    = errors.New("envelopes at no version")
+	ErrKeyMissing   = errors.New("envelopes are at it, or the pointer, and its key is not there")
+	ErrMadeOutside  = errors.New("the key was not made on the token, or may have been outside it")
+	ErrSample       = errors.New("not every envelope was opened")
+)
+
+// Facts of the survey.
+const (
+	factFound  = "versions"  // that envelopes are at, or the pointer, parted by spaces
+	factOpened = "unwrapped" // how many envelopes
+)
+
+// factFoundKey is id and label of the key of a version that was found.
+func factFoundKey(v kek.Version) string { return whatKey + v.String() }
+
+// The names of deviations. A version's number follows the second.
+const (
+	whatSample = "sample"
+	whatKey    = "key_of_"
+)
+
+// found are the versions that the survey found.
+func found(f Facts) (all []kek.Version) {
+	for text := range strings.FieldsSeq(f[factFound]) {
+		if v, err := kek.ParseVersion(text); err == nil {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// idAndLabel are those of a key as the survey found it.
+func idAndLabel(key string) (id, label string) {
+	id, label, _ = strings.Cut(key, " ")
+	return id, label
+}
 
 // survey looks at everything that is to be adopted: the places, the versions, their keys, and
 // whether each key opens its envelopes. It changes nothing.
@@ -36,6 +77,7 @@ func survey(sample int) Step {
 					return nil, err
 				}
 			}
+			d.Show(func(v *View) { v.Details = surveyed(facts) })
 			if sample > 0 {
 				sampled := &engine.DeviationError{What: whatSample, Expected: "every envelope is opened",
 					Seen: fmt.Sprintf("%d of each place", sample), Err: ErrSample}
@@ -54,6 +96,15 @@ func survey(sample int) Step {
 			return facts, err
 		},
 	}
+}
+
+// surveyed is what was found, for people.
+func surveyed(f Facts) []Detail {
+	details := []Detail{{Name: "places", Value: f["places"]}, {Name: "active", Value: f[transcript.FactActive]}}
+	for _, v := range found(f) {
+		details = append(details, Detail{Name: "version " + v.String(), Value: "key " + f[factFoundKey(v)]})
+	}
+	return details
 }
 
 // versionsThere are the versions that envelopes are at, and that the application's pointer names.

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -14,11 +14,13 @@ import (
 // In an adopted database the application has a pointer of its own, which its writers follow. A
 // rotation moves ours, then theirs; anyone else who moves it stops every ceremony.
 
-// idAndLabel are those of a key as the survey found it.
-func idAndLabel(key string) (id, label string) {
-	id, label, _ = strings.Cut(key, " ")
-	return id, label
-}
+// Refusals about what the application has.
+var (
+	ErrTwoLocks     = errors.New("this database has a lock of ours under the plain name")
+	ErrNoPointer    = errors.New("nobody described where the application has the version that its writers use")
+	ErrTheirPointer = errors.New("the application's pointer was moved by no ceremony")
+	ErrOtherPointer = errors.New("the configuration describes another pointer than the chain began with")
+)
 
 // adopted reports whether the chain began with an adoption.
 func adopted(s *Site) bool { return len(s.History.Versions().Outside) > 0 }
@@ -71,4 +73,24 @@ func moveTheirs(ctx context.Context, s *Site, from, to kek.Version) error {
 		err = fmt.Errorf("%w: %w", ErrTheirPointer, err)
 	}
 	return err
+}
+
+// onlyLock refuses a database with two locks: one of them would be no longer obeyed.
+func onlyLock(ctx context.Context, s *Site) error {
+	plain, err := s.Store.PlainLock(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = fmt.Errorf("chain %s: %w", printable.Text(string(plain.Chain)), ErrTwoLocks)
+	}
+	return err
+}
+
+// describe is a pointer as transcripts have it.
+func describe(p *store.Pointer) string {
+	if p == nil {
+		return "none"
+	}
+	return p.String()
 }

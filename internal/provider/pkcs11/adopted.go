@@ -21,8 +21,8 @@ type AdoptedKey struct {
 	ID    string `yaml:"id"` // hex
 }
 
-// adoptedKeys is the fact with all of them.
-const adoptedKeys = "adopted_keys"
+// keysOutside is the fact with all of them.
+const keysOutside = "keys_outside"
 
 func (k AdoptedKey) check() error {
 	if k.Label == "" && k.ID == "" {
@@ -41,7 +41,7 @@ func (c Config) checkAdopted() error {
 			err = k.check()
 		}
 		if err != nil {
-			return fmt.Errorf("encryption."+Name+"."+adoptedKeys+": %s: %w", printable.Quote(version), err)
+			return fmt.Errorf("encryption."+Name+".adopted_keys: %s: %w", printable.Quote(version), err)
 		}
 	}
 	return nil

@@ -143,7 +143,7 @@ func (p *Provider) Describe(context.Context) (map[string]string, error) {
 		about["identity_sha256"] = digest
 	}
 	if keys := p.cfg.adopted(); keys != "" {
-		about[adoptedKeys] = keys
+		about[keysOutside] = keys
 	}
 	if p.iv != "" { // else it was not probed yet
 		about["iv"] = string(p.iv)

@@ -37,7 +37,7 @@ func (c Config) Facts() []provider.Fact {
 		{Name: "firmware"},
 		{Name: "iv", Stable: true, Plan: true},
 		{Name: "identity_sha256", Stable: true, Plan: true},
-		{Name: adoptedKeys, Stable: true, Plan: true},
+		{Name: keysOutside, Stable: true, Plan: true},
 		{Name: provider.KeyLabel}, {Name: provider.KeyID}, // of a key that was made outside a ceremony
 	}
 	for _, name := range []string{
