@@ -82,7 +82,8 @@ var outcomes = []outcome{
 	{steps.ErrKeyMissing, exitRefused, "give this host that key, and run the same command"},
 	{steps.ErrSample, exitRefused, "open all of them, or give the reason in the wizard (d), or as deviation.sample"},
 	{steps.ErrMadeOutside, exitRefused,
-		"find out where it was made and who has it; to adopt it, give the reason in the wizard (d), or as deviation.key_of_N"},
+		"find out where it was made and who has it; to adopt it, give the reason in the wizard (d), or as " +
+			"deviation.key_of_N"},
 	{steps.ErrNoPointer, exitRefused,
 		"describe it: adopted.pointer of the configuration; until then there is verify, and no rotation"},
 	{steps.ErrTheirPointer, exitRefused, "find out who moved it, and move it back; then run the same command"},
