@@ -41,7 +41,7 @@ test: testdeps
 	$(GO) test -timeout 20m -p 4 -parallel $(PARALLEL) ./...
 
 mutate: testdeps
-	$(GO) test -timeout 20m -tags mutate -run TestMutations -v ./cmd/kekceremony
+	$(GO) test -timeout 40m -tags mutate -run "TestMutations|TestRefusals" -v ./cmd/kekceremony
 
 torture: testdeps
 	$(GO) test -run TestDifferential ./internal/quorum -args -signatures $(if $(BRIEF),1000,20000)

@@ -321,35 +321,37 @@ func TestAdoptRefused(t *testing.T) {
 		name string
 		code int
 		says string
-		make func(s seed)
+		// survey says that it is a step that refuses; else no ceremony has begun.
+		survey bool
+		make   func(s seed)
 	}{
-		{"no section", 2, "the configuration has no section adopted",
+		{"no section", 2, "the configuration has no section adopted", false,
 			func(s seed) { s.edit("config.yaml", "adopted:\n  pointer:", "#") }},
-		{"two locks", 3, "this database has a lock of ours under the plain name", seed.plantLock},
-		{"a version planted", 3, "it holds version 2: this store is not empty", seed.plantVersion},
-		{"an envelope that no key opens", 3, "envelopes that no key opens: users.mfa.totp.seed record-000006",
+		{"two locks", 3, "this database has a lock of ours under the plain name", false, seed.plantLock},
+		{"a version planted", 3, "it holds version 2: this store is not empty", false, seed.plantVersion},
+		{"an envelope that no key opens", 3, "envelopes that no key opens: users.mfa.totp.seed record-000006", true,
 			func(s seed) { seedtest.Write(s, s.db, seedtest.Keys{1: s.keys()[2]}, 6, 1) }}, // the other one's key
-		{"an envelope at no version", 3, "1 in users.mfa.totp.seed: envelopes at no version", func(s seed) {
+		{"an envelope at no version", 3, "1 in users.mfa.totp.seed: envelopes at no version", true, func(s seed) {
 			seedtest.Write(s, s.db, seedtest.Keys{0: s.keys()[1]}, 6, 0)
 		}},
-		{"no key", 3, "version 2: envelopes are at it, or the pointer, and its key is not there", func(s seed) {
+		{"no key", 3, "version 2: envelopes are at it, or the pointer, and its key is not there", true, func(s seed) {
 			text, _ := os.ReadFile(s.path("secrets.env"))
 			first, _, _ := strings.Cut(string(text), "\n")
 			s.write("secrets.env", first+"\n")
 		}},
-		{"a place outside the catalogue", 3, "settings.licenses[].blob]: envelopes outside the catalogue", func(s seed) {
+		{"a place outside the catalogue", 3, "settings.licenses[].blob]: envelopes outside the catalogue", false, func(s seed) {
 			s.edit("config.yaml", seedtest.Entries, "catalogue: [{collection: users, path: mfa.totp.seed, bytes: base64, "+
 				"outer: none, parts: {wrapped_dek: dek, kek_version: kv}}]\n")
 		}},
-		{"a pointer that is none", 3, "not one version that an application's writers use",
+		{"a pointer that is none", 3, "not one version that an application's writers use", false,
 			func(s seed) { s.db.Put(s, pointed, "active", map[string]any{"in_use": "two"}) }},
-		{"a pointer that is nowhere", 3, "read pointer kek_versions.in_use", func(s seed) {
+		{"a pointer that is nowhere", 3, "read pointer kek_versions.in_use", false, func(s seed) {
 			s.edit("config.yaml", ": active}", ": passive}")
 		}},
-		{"a pointer in two places", 2, `filter "$where": want a name`, func(s seed) {
+		{"a pointer in two places", 2, `filter "$where": want a name`, false, func(s seed) {
 			s.edit("config.yaml", s.id+": active}", "$where: active}")
 		}},
-		{"nothing there", 3, "no envelope is there to adopt", func(s seed) {
+		{"nothing there", 3, "no envelope is there to adopt", true, func(s seed) {
 			s.edit("config.yaml", seedtest.Entries, "")
 		}},
 	} {
@@ -362,6 +364,9 @@ func TestAdoptRefused(t *testing.T) {
 			s := newSeed(t, n, seeds[0].open)
 			c.make(s)
 			s.refused(c.code, c.says, "adopt")
+			if bundles, _ := filepath.Glob(s.path("tr/*")); c.survey != (len(bundles) > 0) {
+				t.Errorf("bundles %v", bundles)
+			}
 		})
 	}
 }

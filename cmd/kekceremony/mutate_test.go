@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -21,6 +22,8 @@ func notices(file string) string {
 		return "^TestScripts$/^roster_change$"
 	case "rebuild.go", "take_over.go":
 		return "^TestScripts$/^reconcile$"
+	case "adopt.go":
+		return "^TestAdoptSample$"
 	}
 	return "^TestRehearsalEnv$"
 }
@@ -42,16 +45,58 @@ func TestMutations(t *testing.T) {
 			t.Run(filepath.Base(path), func(t *testing.T) {
 				t.Parallel()
 				body := string(source[:at[1]]) + "\n\tif true {\n\t\treturn nil, nil\n\t}" + string(source[at[1]:])
-				survives(t, path, body)
+				survives(t, path, body, notices(filepath.Base(path)))
 			})
 		}
 	}
-	if mutants != 9 {
-		t.Errorf("%d mutants, want 9: generate, canary, lock, switch, re-wrap, retire, change, rebuild, take over", mutants)
+	if mutants != 10 {
+		t.Errorf("%d mutants, want 10: generate, canary, lock, switch, re-wrap, retire, change, rebuild, take over, adopt",
+			mutants)
 	}
 }
 
-func survives(t *testing.T, path, body string) {
+// refusals are conditions that an adoption and what follows on it refuse by: without one, the test
+// must fail.
+var refusals = []struct{ file, condition, never, test string }{
+	{"internal/steps/ceremony_adopt.go", `if s.Records == "" {`, "if false {", "TestAdoptRefused"},
+	{"internal/steps/ceremony_adopt.go", "return facts, noStrangers(ctx, s)", "return facts, nil", "TestAdoptRefused"},
+	{"internal/steps/unused.go", "if len(keks) > 0 {", "if false {", "TestAdoptRefused"},
+	{"internal/steps/unused.go", `if lock.Chain != "" {`, "if false {", "TestAdoptSample"},
+	{"internal/steps/theirs.go", "if errors.Is(err, store.ErrNotFound) {", "if true {", "TestAdoptRefused"},
+	{"internal/steps/theirs.go", "case s.Pointer == nil:", "case false:", "TestAdoptedPointer"},
+	{"internal/steps/theirs.go", `case was != "none" && was != is:`, "case false:", "TestAdoptSample"},
+	{"internal/steps/theirs.go", "if err == nil && theirs != ours.Version {", "if false {", "TestAdoptedPointer"},
+	{"internal/steps/theirs.go", "err = s.Store.MoveTheirActive(ctx, *s.Pointer, from, to)", "err = nil",
+		"TestAdoptedPointer"},
+	{"internal/steps/survey.go", "if c.Version == 0 {", "if false {", "TestAdoptRefused"},
+	{"internal/steps/survey.go", "if len(seen) == 0 {", "if false {", "TestAdoptRefused"},
+	{"internal/steps/survey.go", "if errors.Is(err, provider.ErrNoKey) {", "if false {", "TestAdoptRefused"},
+	{"internal/steps/survey.go", "if !s.Decided(sampled) {", "if false {", "TestAdoptSample"},
+	{"internal/steps/survey.go", "if key.Doubt != nil {", "if false {", "TestAdoptedToken"},
+	{"internal/rewrap/open.go", "if len(o.failed) > 0 {", "if false {", "TestAdoptRefused"},
+	{"internal/provider/pkcs11/key.go", "case len(found[0]) != 1 || slices.ContainsFunc(found, other):", "case false:",
+		"TestAdoptedToken"},
+}
+
+// TestRefusals takes each refusal away in turn: the test that names it must fail.
+func TestRefusals(t *testing.T) {
+	for _, r := range refusals {
+		t.Run(r.file+" "+r.condition, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join("../..", r.file)
+			source, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := strings.Count(string(source), r.condition); n != 1 {
+				t.Fatalf("%s stands there %d times", r.condition, n)
+			}
+			survives(t, path, strings.Replace(string(source), r.condition, r.never, 1), "^"+r.test+"$")
+		})
+	}
+}
+
+func survives(t *testing.T, path, body, test string) {
 	dir := t.TempDir()
 	mutant, overlay := filepath.Join(dir, "mutant.go"), filepath.Join(dir, "overlay.json")
 	abs, err := filepath.Abs(path)
@@ -71,7 +116,7 @@ func survives(t *testing.T, path, body string) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("the mutant does not build: %v\n%s", err, out)
 	}
-	cmd := exec.Command("go", "test", "-count=1", "-run", notices(filepath.Base(path)), ".")
+	cmd := exec.Command("go", "test", "-count=1", "-run", test, ".")
 	cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay)
 	if out, err := cmd.CombinedOutput(); err == nil {
 		t.Errorf("nothing noticed:\n%s", out)
