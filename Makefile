@@ -50,7 +50,7 @@ torture: testdeps
 	ASAN_OPTIONS=detect_leaks=0 $(GO) test -asan $(if $(BRIEF),-run TestHostile) ./internal/provider/pkcs11
 	$(GO) test -timeout 1h -run 'TestAnyInterruptions|TestReconcileDying' ./internal/steps -args -seeds $(if $(BRIEF),25,500)
 	$(GO) test -timeout 2h -run TestHonestCourses ./internal/steps -args -courses $(if $(BRIEF),20,100)
-	$(GO) test -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
+	$(GO) test -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation|TestAdopted$$' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
 
 interrupted: testdeps
 	$(GO) test -timeout 30m -run 'TestInterrupted$$' -v ./cmd/kekceremony -old $(OLD)

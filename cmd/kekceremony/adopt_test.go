@@ -254,6 +254,9 @@ func (s seed) killed(lines int, command string, more ...string) (ended bool) {
 	}
 }
 
+// adoptedFactor is how many times as many records TestAdopted has; make torture has more.
+var adoptedFactor = 1
+
 // seeds are databases of both kinds.
 var seeds = []struct {
 	name string
@@ -280,7 +283,7 @@ func TestAdopted(t *testing.T) {
 	for _, c := range seeds {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := newSeed(t, c.n, c.open)
+			s := newSeed(t, c.n*adoptedFactor, c.open)
 			stop := s.application(func(*testing.T) seedtest.Database { return s.db })
 			for lines := range 12 {
 				if s.killed(4+3*lines, "adopt") {
@@ -339,7 +342,7 @@ func TestAdoptRefused(t *testing.T) {
 			first, _, _ := strings.Cut(string(text), "\n")
 			s.write("secrets.env", first+"\n")
 		}},
-		{"a place outside the catalogue", 3, "settings.licenses[].blob]: envelopes outside the catalogue", false, func(s seed) {
+		{"a place outside the catalogue", 3, "blob]: envelopes outside the catalogue", false, func(s seed) {
 			s.edit("config.yaml", seedtest.Entries, "catalogue: [{collection: users, path: mfa.totp.seed, bytes: base64, "+
 				"outer: none, parts: {wrapped_dek: dek, kek_version: kv}}]\n")
 		}},

@@ -19,9 +19,9 @@ func init() { beforehand = thorough }
 func thorough() {
 	everySpecimen, caseStep = true, 1
 	pace = time.Millisecond
-	rotations = 200
+	rotations, adoptedFactor = 200, 25
 	if *brief {
-		endsTried, outage, rotations, caseStep = 2, 10*time.Second, 10, 4
+		endsTried, outage, rotations, caseStep, adoptedFactor = 2, 10*time.Second, 10, 4, 1
 	}
 }
 
