@@ -76,7 +76,7 @@ adopted:
 %s`, s.uri, s.path("tr"), s.path("secrets.env"), s.path("op1"), pointed, s.id, seedtest.Entries))
 	s.write("adopt.yaml", "ceremony: adopt\nroster: "+s.path("roster")+
 		"\nprovider: env\ncopies: none\nplanned_end: 2030-01-01\n"+record)
-	s.write("rotate.yaml", "ceremony: rotate\ncopies: none\nplanned_end: 2030-01-01\n"+record)
+	s.write("rotate.yaml", "ceremony: rotate\ncopies: none\nplanned_end: 2030-01-01\nunproven: none\n"+record)
 	return s
 }
 
@@ -533,7 +533,14 @@ func TestAdoptedToken(t *testing.T) {
 	if s.pointer() != 3 {
 		t.Errorf("the application's pointer is %d", s.pointer())
 	}
+	s.edit("rotate.yaml", "unproven: none", "unproven: the report job / it reads only version 2 / alice")
 	s.must("rotate", "--to-version", "2")
 	s.allAt(2)
 	s.verified()
+	plans, _ := filepath.Glob(s.path("tr/*-0003-rotate/*-plan.txt"))
+	const deviation = "deviation: unproven: was an agent or the keyring for each process, is the report job\n"
+	if plan, err := os.ReadFile(plans[0]); err != nil || !strings.Contains(string(plan), deviation) ||
+		!strings.Contains(string(plan), "also in the application's kek_versions.in_use id=active") {
+		t.Errorf("%s, %v", plan, err)
+	}
 }

@@ -49,8 +49,8 @@ func bind(ctx context.Context, s *Site, f Facts, acts []string) (lines []Detail,
 	for _, d := range moved(s, about) {
 		add("deviation", fmt.Sprintf("%s: was %s, is %s", d.What, d.Expected, d.Seen))
 	}
-	for _, d := range s.Deviations { // of versions and of the roster's file, decided before the plan
-		if what := d[transcript.FactWhat]; history.OfVersions(what) || what == whatRoster {
+	for _, d := range s.Deviations { // of versions, of the roster's file, of processes, decided before the plan
+		if what := d[transcript.FactWhat]; history.OfVersions(what) || what == whatRoster || what == whatUnproven {
 			add("deviation", fmt.Sprintf("%s: was %s, is %s", what, d[transcript.FactExpected], d[transcript.FactSeen]))
 		}
 	}

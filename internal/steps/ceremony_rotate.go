@@ -56,6 +56,9 @@ func rotateSteps(f Facts) []Step {
 	if f[transcript.FactGenerate] == "yes" {
 		steps = append(steps, makeKey()...)
 	}
+	if f[transcript.FactPointer] != "" {
+		steps = append(steps, askUnproven())
+	}
 	return append(steps,
 		verifyFleet(),
 		scan(),
@@ -98,6 +101,9 @@ func (r Rotation) open(ctx context.Context, s *Site, lock store.Lock) (Facts, er
 		transcript.FactGenerate: "no"}
 	if !exists {
 		facts[transcript.FactGenerate] = "yes"
+	}
+	if adopted(s) {
+		facts[transcript.FactPointer] = describe(s.Pointer)
 	}
 	if len(r.Exclude) > 0 {
 		facts[transcript.FactExclude] = strings.Join(r.Exclude, "\n")

@@ -122,7 +122,8 @@ func TestPagesCoverSteps(t *testing.T) {
 		if !seen[c.Kind] {
 			t.Errorf("no page of %s", c.Kind)
 		}
-		all := c.Steps(engine.Facts{transcript.FactGenerate: "yes", transcript.FactRebuild: "2"})
+		all := c.Steps(engine.Facts{transcript.FactGenerate: "yes", transcript.FactRebuild: "2",
+			transcript.FactPointer: "none"})
 		if c.Void != nil {
 			all = append(all, c.Void.Steps(transcript.State{})...)
 		}

@@ -28,6 +28,7 @@ import (
 type scene struct {
 	Ceremony string
 	Made     bool     // a rotation's target is there already
+	Adopted  bool     // the chain began with an adoption
 	Abort    bool     // it is being aborted
 	Exclude  []string // a rotation's, by name
 	Step     string   // empty: the end
@@ -83,8 +84,12 @@ func (s scene) ceremony() ([]engine.Step, error) {
 	if !ok {
 		return nil, fmt.Errorf("no ceremony %q", s.Ceremony)
 	}
-	all := c.Steps(engine.Facts{transcript.FactGenerate: map[bool]string{true: "no", false: "yes"}[s.Made],
-		transcript.FactRebuild: "2"})
+	opened := engine.Facts{transcript.FactGenerate: map[bool]string{true: "no", false: "yes"}[s.Made],
+		transcript.FactRebuild: "2"}
+	if s.Adopted {
+		opened[transcript.FactPointer] = "none"
+	}
+	all := c.Steps(opened)
 	if s.Abort && c.Void != nil { // nobody attended, and nothing was begun
 		return c.Void.Steps(transcript.State{}), nil
 	}
