@@ -6,7 +6,7 @@
 # make torture: the slow form of what make test has a short one of: 200 rotations killed
 # at random, token and store gone for a minute, the module ended in every way in every
 # place, the second verifier on every specimen, every interrupted ceremony finished, a rotation
-# stopped on every page; some 30 minutes. With BRIEF=1 less of it, which is what .ci/run does.
+# stopped on every page, each refusal of an adoption taken away; some 40 minutes. With BRIEF=1 less of it, which is what .ci/run does.
 # Also the tests of provider/pkcs11 under the address sanitizer, with BRIEF=1 those with a
 # hostile module. It does not look for leaks: modules stay loaded.
 # make interrupted OLD=PROGRAM: interrupts the ceremonies of an older program again, for
@@ -41,9 +41,10 @@ test: testdeps
 	$(GO) test -timeout 20m -p 4 -parallel $(PARALLEL) ./...
 
 mutate: testdeps
-	$(GO) test -timeout 40m -tags mutate -run "TestMutations|TestRefusals" -v ./cmd/kekceremony
+	$(GO) test -timeout 20m -tags mutate -run TestMutations -v ./cmd/kekceremony
 
 torture: testdeps
+	$(if $(BRIEF),,$(GO) test -timeout 1h -tags mutate -run TestRefusals -v ./cmd/kekceremony)
 	$(GO) test -run TestDifferential ./internal/quorum -args -signatures $(if $(BRIEF),1000,20000)
 	$(GO) test -tags torture -run TestLayoutMoved ./internal/provider/pkcs11
 	$(GO) test -run TestPython ./internal/transcript -args -mutations $(if $(BRIEF),200,500)

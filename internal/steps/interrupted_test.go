@@ -269,8 +269,9 @@ func TestFinalsAreChecked(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := status.Look(ctx, looked); !errors.Is(err, history.ErrHistory) {
-		t.Errorf("status: %v", err)
+	if st, err := status.Look(ctx, looked); err != nil || len(st.Due) != 1 ||
+		!strings.Contains(st.Due[0].Why, history.ErrHistory.Error()) {
+		t.Errorf("status: %v, %v", st.Due, err)
 	}
 	err = engine.Run(ctx, *s, nobody(parts), steps.Rotate(steps.Rotation{To: 2}))
 	if !errors.Is(err, history.ErrHistory) {
