@@ -74,8 +74,8 @@ var refusals = []struct{ file, condition, never, test string }{
 	{"internal/steps/survey.go", "if !s.Decided(sampled) {", "if false {", "TestAdoptSample"},
 	{"internal/steps/survey.go", "if key.Doubt != nil {", "if false {", "TestAdoptedToken"},
 	{"internal/rewrap/open.go", "if len(o.failed) > 0 {", "if false {", "TestAdoptRefused"},
-	{"internal/provider/pkcs11/key.go", "case len(found[0]) != 1 || slices.ContainsFunc(found, other):", "case false:",
-		"TestAdoptedToken"},
+	{"internal/provider/pkcs11/key.go", "case len(found[0]) != 1 || slices.ContainsFunc(found, other):",
+		"case len(found) == 0 && slices.ContainsFunc(found, other):", "TestAdoptedToken"},
 }
 
 // TestRefusals takes each refusal away in turn: the test that names it must fail.
