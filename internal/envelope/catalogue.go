@@ -86,10 +86,14 @@ func (c Catalogue) String() string {
 
 // Strange calls found with the path of every envelope in a record at a place that c does not
 // have: an object with a part wrapped_dek, or with those names for a wrapped DEK and its version
-// that a place of c uses.
+// that a place of c uses. The record itself may be one, whose path is empty, and so may an object
+// at a place of another form.
 func (c Catalogue) Strange(collection string, record Tree, found func(path string)) {
+	if c.shape(record) {
+		found("")
+	}
 	Objects(record, func(path string, object Tree) {
-		known := func(p Place) bool { return p.Collection == collection && p.Path == path }
+		known := func(p Place) bool { return p.Collection == collection && p.Path == path && p.holds(object) }
 		if c.shape(object) && !slices.ContainsFunc(c, known) {
 			found(path)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -55,6 +56,8 @@ func (w *walk) down(v Tree, path string, names []string) {
 	if elements, ok := v.Elements(); ok {
 		if slices.ContainsFunc(elements, func(e Tree) bool { return w.within(e, names) }) {
 			w.spots = append(w.spots, Spot{Path: path, Value: v, List: true})
+		} else {
+			w.spots = append(w.spots, Spot{Path: join(path, names...)})
 		}
 		return
 	}
@@ -135,6 +138,9 @@ func objects(v Tree, path string, found func(path string, object Tree)) {
 		found(path, v)
 	}
 	for name, value := range fields {
+		if strings.ContainsAny(name, ".[") { // that of no place: it would look like the path of one
+			name = strconv.Quote(name)
+		}
 		objects(value, join(path, name), found)
 	}
 }

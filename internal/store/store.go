@@ -7,6 +7,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -306,6 +307,13 @@ type Document struct {
 func (d Document) Due(c envelope.Collection, to kek.Version) bool {
 	return len(d.Envelopes) > 0 && c.Outer != "" && d.Version != to ||
 		slices.ContainsFunc(d.Envelopes, func(h Held) bool { return h.Version != to })
+}
+
+// Has reports whether a record has an envelope with the very bytes.
+func (d Document) Has(h Held) bool {
+	return slices.ContainsFunc(d.Envelopes, func(o Held) bool {
+		return o.Path == h.Path && o.Version == h.Version && bytes.Equal(o.WrappedDEK, h.WrappedDEK)
+	})
 }
 
 // Swap replaces the envelopes New in Old. It takes effect only while the

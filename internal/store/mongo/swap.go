@@ -1,7 +1,6 @@
 package mongo
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -86,7 +85,7 @@ func unchanged(c envelope.Collection, d store.Document) (bson.D, error) {
 			filter = append(filter, bson.E{Key: dotted(s.Path) + "." + s.place.Parts.WrappedDEK, Value: exists(false)})
 		case s.List: // left as it is, and reported as undecryptable
 			filter = append(filter, bson.E{Key: dotted(s.Path), Value: isArray})
-		case !has(d, s.held()):
+		case !d.Has(s.held()):
 			return nil, fmt.Errorf("record %s: %s: the bytes to replace are not those that were read", d.ID, s.Path)
 		default:
 			filter = append(filter, was(dotted(s.Path)+"."+s.place.Parts.KEKVersion, s.version))
@@ -151,7 +150,7 @@ func (s *Store) took(ctx context.Context, c envelope.Collection, swaps []store.S
 	took := make([]bool, len(swaps))
 	for i, sw := range swaps {
 		d, ok := now[key(sw.Old)]
-		lacks := func(n store.Held) bool { return !has(d, n) }
+		lacks := func(n store.Held) bool { return !d.Has(n) }
 		took[i] = ok && (c.Outer == "" || d.Version == sw.To) && !slices.ContainsFunc(sw.New, lacks)
 	}
 	return took, nil
@@ -160,10 +159,4 @@ func (s *Store) took(ctx context.Context, c envelope.Collection, swaps []store.S
 func key(d store.Document) string {
 	id := d.ID.(ref).id
 	return string(append([]byte{byte(id.Type)}, id.Value...))
-}
-
-func has(d store.Document, n store.Held) bool {
-	return slices.ContainsFunc(d.Envelopes, func(h store.Held) bool {
-		return h.Path == n.Path && h.Version == n.Version && bytes.Equal(h.WrappedDEK, n.WrappedDEK)
-	})
 }

@@ -48,7 +48,7 @@ func (s *Store) count(ctx context.Context, l located) (map[kek.Version]int, erro
 	for at := int64(-1); ; {
 		var n int
 		var next sql.NullInt64
-		if err := s.db.QueryRowContext(ctx, query, at).Scan(&n, &next); err != nil {
+		if err := s.db.DB.QueryRowContext(ctx, query, at).Scan(&n, &next); err != nil {
 			return nil, err
 		}
 		if n > 0 {
@@ -63,7 +63,7 @@ func (s *Store) count(ctx context.Context, l located) (map[kek.Version]int, erro
 
 // countInJSON reads the column of every record.
 func (s *Store) countInJSON(ctx context.Context, l located) (map[kek.Version]int, error) {
-	rows, err := s.db.QueryContext(ctx, fmt.Sprintf(`SELECT %s FROM %s WHERE %s`, selected(l.Outer, []located{l}),
+	rows, err := s.db.DB.QueryContext(ctx, fmt.Sprintf(`SELECT %s FROM %s WHERE %s`, selected(l.Outer, []located{l}),
 		quote(l.Collection), l.there()))
 	if err != nil {
 		return nil, err

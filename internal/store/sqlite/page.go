@@ -59,7 +59,7 @@ func (s *Store) records(
 		from, args = "id > ?3 AND", append(args, after)
 	}
 	// A NULL id is in no page: nothing can be swapped by it, and the census counts it.
-	return collect(ctx, s.db, func(r *sql.Rows) (record, error) { return scanRecord(r, places) },
+	return collect(ctx, s.db.DB, func(r *sql.Rows) (record, error) { return scanRecord(r, places) },
 		fmt.Sprintf(`SELECT %s FROM %s WHERE %s (%s) AND id IS NOT NULL AND ?1 = ?1 ORDER BY id LIMIT ?2`,
 			selected(c.Outer, places), quote(c.Name), from, strings.Join(old, " OR ")), args...)
 }

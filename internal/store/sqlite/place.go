@@ -55,13 +55,14 @@ func version(column string) string {
 		"%[1]s = CAST(%[1]s AS INTEGER), CAST(%[1]s AS INTEGER), 0)", column, kek.MaxVersion)
 }
 
-// columns are those of every table of applications, by table.
+// columns are those of every table of applications, by table. A generated one is left out: it shows
+// what others have.
 func (s *Store) columns(ctx context.Context) (map[string][]string, error) {
 	type column struct{ table, name string }
-	found, err := collect(ctx, s.db, func(r *sql.Rows) (c column, err error) {
+	found, err := collect(ctx, s.db.DB, func(r *sql.Rows) (c column, err error) {
 		err = r.Scan(&c.table, &c.name)
 		return c, err
-	}, `SELECT m.name, c.name FROM sqlite_schema m JOIN pragma_table_xinfo(m.name) c
+	}, `SELECT m.name, c.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
 	    WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY m.name, c.cid`)
 	if err != nil {
 		return nil, fmt.Errorf("list columns: %w", err)
@@ -81,12 +82,14 @@ func (s *Store) locate(ctx context.Context, places []envelope.Place) (all []loca
 	if err != nil {
 		return nil, err
 	}
+	used := map[string]string{}
 	for _, p := range places {
-		have := columns[p.Collection]
-		head, _, _ := strings.Cut(p.Path, ".")
-		head = strings.TrimSuffix(head, "[]")
-		inJSON := slices.Contains(have, head)
-		apart := slices.Contains(have, p.Path+"_"+p.Parts.WrappedDEK)
+		have := columnsOf(columns, p.Collection)
+		head := headOf(p)
+		// Before it had envelopes, a table may have had a column of a place's name.
+		legacy := p.Bytes == envelope.Binary && p.Path == head
+		inJSON := has(have, head) && !legacy
+		apart := has(have, p.Path+"_"+p.Parts.WrappedDEK)
 		switch {
 		case inJSON && apart:
 			return nil, fmt.Errorf("place %s: the table has a column %s and one for the wrapped DEK: %w", p, head,
@@ -100,12 +103,52 @@ func (s *Store) locate(ctx context.Context, places []envelope.Place) (all []loca
 		default:
 			continue
 		}
-		if p.Outer != "" && !slices.Contains(have, p.Outer) {
+		if p.Outer != "" && !has(have, p.Outer) {
 			return nil, fmt.Errorf("place %s: the table has no column %s for the outer version: %w", p, p.Outer,
 				store.ErrPlace)
 		}
+		if err := all[len(all)-1].claim(used); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
+}
+
+// claim refuses a column of another place, but for one of JSON that both spell alike: of two values
+// that one statement gives a column, one is lost.
+func (l located) claim(used map[string]string) error {
+	by := l.json
+	if by == "" {
+		by = l.String()
+	}
+	for _, column := range l.read() {
+		name := strings.ToLower(l.Collection + "." + column)
+		if other, taken := used[name]; taken && other != by {
+			return fmt.Errorf("place %s: the column %s is that of %s: %w", l, column, other, store.ErrPlace)
+		}
+		used[name] = by
+	}
+	return nil
+}
+
+// columnsOf are those of a table. In names of tables and columns, case does not matter.
+func columnsOf(columns map[string][]string, table string) []string {
+	for name, have := range columns {
+		if strings.EqualFold(name, table) {
+			return have
+		}
+	}
+	return nil
+}
+
+func has(columns []string, name string) bool {
+	return slices.ContainsFunc(columns, func(c string) bool { return strings.EqualFold(c, name) })
+}
+
+// headOf is the first name of a place's path.
+func headOf(p envelope.Place) string {
+	head, _, _ := strings.Cut(p.Path, ".")
+	return strings.TrimSuffix(head, "[]")
 }
 
 // outer is the version that a record's column says, and one that is all the same where there is none.

@@ -104,11 +104,11 @@ func as(asBytes bool, v any) any {
 }
 
 // inJSON are the envelopes in a column of JSON. One that cannot be read, and has the name of a
-// part in it, may hide an envelope.
+// part in it, may hide an envelope, and so may one with a name that is escaped.
 func (p part) inJSON() (all []store.Held) {
 	text, root, err := p.parse()
 	if err != nil {
-		if bytes.Contains(text, []byte(p.Parts.WrappedDEK)) {
+		if bytes.Contains(text, []byte(p.Parts.WrappedDEK)) || bytes.Contains(text, []byte(`\u`)) {
 			all = []store.Held{{Path: p.Path}}
 		}
 		return all
@@ -171,11 +171,9 @@ func valuesIn(object envelope.Tree, names []string) []any {
 }
 
 // same demands that the bytes to be replaced are those that were read (promise 3).
-func (p part) same(old []store.Held) error {
+func (p part) same(old store.Document) error {
 	for _, h := range p.held() {
-		if !slices.ContainsFunc(old, func(o store.Held) bool {
-			return o.Path == h.Path && o.Version == h.Version && bytes.Equal(o.WrappedDEK, h.WrappedDEK)
-		}) {
+		if !old.Has(h) {
 			return fmt.Errorf("%s: the bytes to replace are not those that were read", h.Path)
 		}
 	}

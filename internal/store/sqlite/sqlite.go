@@ -112,9 +112,14 @@ func one(res sql.Result, err error) error {
 	return nil
 }
 
+// querier is a database, or the sql.DB of it, whose statements are those of an application.
+type querier interface {
+	QueryContext(ctx context.Context, statement string, args ...any) (*sql.Rows, error)
+}
+
 // collect scans every row of a query.
 func collect[T any](
-	ctx context.Context, db *database, scan func(*sql.Rows) (T, error), query string, args ...any,
+	ctx context.Context, db querier, scan func(*sql.Rows) (T, error), query string, args ...any,
 ) ([]T, error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {

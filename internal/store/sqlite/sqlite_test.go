@@ -433,7 +433,11 @@ func TestPlaceRefused(t *testing.T) {
 		"both":     "place things.both: the table has a column both and one for the wrapped DEK",
 		"f":        "place things.f: the table has no column kek_version for the outer version",
 	} {
-		_, err := s.Census(t.Context(), envelope.Catalogue{envelope.At("things", path)})
+		p := envelope.At("things", path)
+		if path == "both" {
+			p.Bytes = envelope.Hex
+		}
+		_, err := s.Census(t.Context(), envelope.Catalogue{p})
 		if !errors.Is(err, store.ErrPlace) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}

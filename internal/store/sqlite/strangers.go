@@ -36,26 +36,30 @@ func (s *Store) strange(
 	ctx context.Context, cat envelope.Catalogue, table string, columns []string,
 ) (map[string]bool, error) {
 	paths := map[string]bool{}
-	apart := columnsOf(cat, columns)
-	for path, column := range apart {
-		if slices.ContainsFunc(cat, func(p envelope.Place) bool { return p.Collection == table && p.Path == path }) {
+	cat = spelled(cat, table, columns)
+	for column, path := range lookAlikes(cat, columns) {
+		if slices.ContainsFunc(cat, func(p envelope.Place) bool {
+			return p.Collection == table && strings.EqualFold(p.Path+"_"+p.Parts.WrappedDEK, column)
+		}) {
 			continue
 		}
 		var some bool
 		query := fmt.Sprintf(`SELECT EXISTS (SELECT 1 FROM %s WHERE %s IS NOT NULL)`, quote(table), quote(column))
-		if err := s.db.QueryRowContext(ctx, query).Scan(&some); err != nil {
+		if err := s.db.DB.QueryRowContext(ctx, query).Scan(&some); err != nil {
 			return nil, err
 		}
 		if some {
 			paths[path] = true
 		}
 	}
+	known := inJSON(cat, table, columns)
 	for _, column := range columns {
-		if ofAny(apart, column) {
-			continue
-		}
-		err := s.inColumn(ctx, table, column, partNames(cat), func(root tree) {
-			cat.Strange(table, root, func(path string) { paths[path] = true })
+		err := s.inColumn(ctx, table, column, partNames(cat), func(root tree, err error) {
+			if err != nil {
+				paths[column] = true
+				return
+			}
+			known.Strange(table, root, func(path string) { paths[path] = true })
 		})
 		if err != nil {
 			return nil, err
@@ -64,18 +68,58 @@ func (s *Store) strange(
 	return paths, nil
 }
 
-// columnsOf are the envelopes that columns look like: the column of the wrapped DEK, by path.
-func columnsOf(cat envelope.Catalogue, columns []string) map[string]string {
+// spelled is a catalogue with the names of a table and its columns as the table has them.
+func spelled(cat envelope.Catalogue, table string, columns []string) envelope.Catalogue {
+	cat = slices.Clone(cat)
+	for i, p := range cat {
+		if !strings.EqualFold(p.Collection, table) {
+			continue
+		}
+		cat[i].Collection = table
+		head := headOf(p)
+		for _, c := range columns {
+			if strings.EqualFold(c, head) {
+				cat[i].Path = c + p.Path[len(head):]
+			}
+		}
+	}
+	return cat
+}
+
+// inJSON is a catalogue whose places of a table are those in JSON, and the others places of none.
+func inJSON(cat envelope.Catalogue, table string, columns []string) envelope.Catalogue {
+	cat = slices.Clone(cat)
+	for i, p := range cat {
+		if p.Collection == table && (p.Bytes == envelope.Binary || has(columns, p.Path+"_"+p.Parts.WrappedDEK)) {
+			cat[i].Collection = ""
+		}
+	}
+	return cat
+}
+
+// lookAlikes are the envelopes that columns look like: the path, by the column of the wrapped DEK.
+// The path of a row that is one itself is empty.
+func lookAlikes(cat envelope.Catalogue, columns []string) map[string]string {
 	found := map[string]string{}
 	for _, f := range append([]envelope.Form{envelope.Standard()}, forms(cat)...) {
 		for _, column := range columns {
-			path, ok := strings.CutSuffix(column, "_"+f.Parts.WrappedDEK)
-			if ok && (f.Parts == envelope.Standard().Parts || slices.Contains(columns, path+"_"+f.Parts.KEKVersion)) {
-				found[path] = column
+			path, ok := cutSuffix("_"+column, "_"+f.Parts.WrappedDEK)
+			version := strings.TrimPrefix(path+"_"+f.Parts.KEKVersion, "_")
+			if ok && (f.Parts == envelope.Standard().Parts || has(columns, version)) {
+				found[column] = strings.TrimPrefix(path, "_")
 			}
 		}
 	}
 	return found
+}
+
+// cutSuffix is strings.CutSuffix in upper or lower case.
+func cutSuffix(s, suffix string) (string, bool) {
+	at := len(s) - len(suffix)
+	if at < 0 || !strings.EqualFold(s[at:], suffix) {
+		return s, false
+	}
+	return s[:at], true
 }
 
 func forms(cat envelope.Catalogue) (all []envelope.Form) {
@@ -83,15 +127,6 @@ func forms(cat envelope.Catalogue) (all []envelope.Form) {
 		all = append(all, p.Form)
 	}
 	return all
-}
-
-func ofAny(apart map[string]string, column string) bool {
-	for path := range apart {
-		if strings.HasPrefix(column, path+"_") {
-			return true
-		}
-	}
-	return false
 }
 
 // partNames are the names that a wrapped DEK has anywhere.
@@ -104,28 +139,35 @@ func partNames(cat envelope.Catalogue) []string {
 	return slices.Compact(names)
 }
 
-// inColumn reads, as records of one field, what a column has with one of some names in it.
-func (s *Store) inColumn(ctx context.Context, table, column string, names []string, found func(tree)) error {
+// inColumn reads, as records of one field, what a column has with one of some names in it, as
+// text, bytes or JSONB. An error is that of JSON which SQLite can read, and parse cannot.
+func (s *Store) inColumn(
+	ctx context.Context, table, column string, names []string, found func(tree, error),
+) error {
 	var has []string
 	var args []any
-	for _, name := range names {
-		has, args = append(has, "instr(CAST("+quote(column)+" AS BLOB), CAST(? AS BLOB)) > 0"), append(args, name)
+	for _, name := range names { // bytes are UTF-8 also where a database keeps its text as UTF-16
+		has = append(has, fmt.Sprintf("instr(%[1]s, iif(typeof(%[1]s) = 'blob', ?, ?)) > 0", quote(column)))
+		args = append(args, []byte(name), name)
 	}
-	rows, err := s.db.QueryContext(ctx, fmt.Sprintf(`SELECT CAST(%[2]s AS BLOB) FROM %[1]s WHERE %[3]s`, quote(table),
-		quote(column), strings.Join(has, " OR ")), args...)
+	rows, err := s.db.DB.QueryContext(ctx, fmt.Sprintf(
+		`SELECT iif(json_valid(%[2]s, 8), json(%[2]s), +%[2]s), json_valid(%[2]s, 10) FROM %[1]s WHERE %[3]s`,
+		quote(table), quote(column), strings.Join(has, " OR ")), args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var text sql.RawBytes
-		if err := rows.Scan(&text); err != nil {
+		var isJSON bool
+		if err := rows.Scan(&text, &isJSON); err != nil {
 			return err
 		}
-		if v, err := parse(text); err == nil {
+		v, err := parse(text)
+		if err == nil || isJSON {
 			root := object()
 			root.add(column, v)
-			found(root)
+			found(root, err)
 		}
 	}
 	return rows.Err()
@@ -153,7 +195,7 @@ func (s *Store) scan(
 	for i, c := range columns {
 		quoted[i] = "+" + quote(c)
 	}
-	rows, err := s.db.QueryContext(ctx, fmt.Sprintf(`SELECT %s FROM %s`, strings.Join(quoted, ", "), quote(table)))
+	rows, err := s.db.DB.QueryContext(ctx, fmt.Sprintf(`SELECT %s FROM %s`, strings.Join(quoted, ", "), quote(table)))
 	if err != nil {
 		return err
 	}

@@ -16,19 +16,16 @@ import (
 func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
 	done := make([]bool, len(swaps))
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
-		prepared := map[string]*sql.Stmt{}
+		p := prepared{tx, map[string]*sql.Stmt{}}
+		defer p.close()
 		for i, sw := range swaps {
 			query, args, err := swapQuery(c, sw)
 			if err != nil {
 				return err
 			}
-			stmt, ok := prepared[query]
-			if !ok {
-				if stmt, err = tx.PrepareContext(ctx, query); err != nil {
-					return err
-				}
-				defer stmt.Close()
-				prepared[query] = stmt
+			stmt, err := p.prepare(ctx, query)
+			if err != nil {
+				return err
 			}
 			res, err := stmt.ExecContext(ctx, args...)
 			if err != nil {
@@ -38,7 +35,11 @@ func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.S
 			if err != nil {
 				return err
 			}
-			done[i] = n == 1
+			if done[i] = n == 1; done[i] {
+				if err := kept(ctx, p, c, sw); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	})
@@ -46,6 +47,61 @@ func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.S
 		return nil, fmt.Errorf("swap envelopes of %s: %w", c.Name, err)
 	}
 	return done, nil
+}
+
+// prepared are the statements of a transaction, by their text.
+type prepared struct {
+	tx  *sql.Tx
+	all map[string]*sql.Stmt
+}
+
+func (p prepared) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	stmt, ok := p.all[query]
+	if !ok {
+		var err error
+		if stmt, err = p.tx.PrepareContext(ctx, query); err != nil {
+			return nil, err
+		}
+		p.all[query] = stmt
+	}
+	return stmt, nil
+}
+
+func (p prepared) close() {
+	for _, stmt := range p.all {
+		stmt.Close()
+	}
+}
+
+// kept demands that a record has what was written: the type of a column makes a number of text
+// that looks like one, and a trigger may write what it likes.
+func kept(ctx context.Context, p prepared, c envelope.Collection, sw store.Swap) error {
+	var places []located
+	for _, read := range sw.Old.Read.([]part) {
+		places = append(places, read.located)
+	}
+	stmt, err := p.prepare(ctx, fmt.Sprintf("SELECT %s FROM %s WHERE id = ?", selected(c.Outer, places), quote(c.Name)))
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.QueryContext(ctx, sw.Old.ID)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r, err := scanRecord(rows, places)
+		if err != nil {
+			return err
+		}
+		d := r.document()
+		lacks := func(n store.Held) bool { return !d.Has(n) }
+		if c.Outer != "" && d.Version != sw.To || slices.ContainsFunc(sw.New, lacks) {
+			return fmt.Errorf("record %v: the table does not keep what is written: a column's type or a trigger changes it",
+				sw.Old.ID)
+		}
+	}
+	return rows.Err()
 }
 
 // update is a statement in the making.
@@ -80,7 +136,7 @@ func swapQuery(c envelope.Collection, sw store.Swap) (string, []any, error) {
 		u.demand(outer(c.Outer)+" = ?", int(sw.Old.Version))
 	}
 	for _, p := range sw.Old.Read.([]part) {
-		if err := p.same(sw.Old.Envelopes); err != nil {
+		if err := p.same(sw.Old); err != nil {
 			return "", nil, fmt.Errorf("record %v: %w", sw.Old.ID, err)
 		}
 		p.unchanged(&u)
@@ -109,7 +165,7 @@ func swapQuery(c envelope.Collection, sw store.Swap) (string, []any, error) {
 // unchanged demands what was read at a place.
 func (p part) unchanged(u *update) {
 	for i, column := range p.located.read() {
-		u.demand(column+" IS ?", p.read[i])
+		u.demand(column+" COLLATE BINARY IS ?", p.read[i])
 	}
 	if p.json == "" && p.read[0] != nil {
 		u.demand(p.located.version()+" = ?", int(p.version))
