@@ -45,6 +45,9 @@ var idTypes = []idType{
 	{"timestamp", []bson.Type{bson.TypeTimestamp}},
 }
 
+// candidates are the most records that are read at once for a smaller page.
+const candidates = 512
+
 // Page implements store.Envelopes. It goes by _id, type by type.
 func (s *Store) Page(
 	ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int,
@@ -69,17 +72,17 @@ func (s *Store) Page(
 }
 
 // ofType reads at most limit records with something due. The server finds those that could have,
-// as it does not look at each element of an array by itself.
+// as it does not look at each element of an array by itself: more at once, while they are not due.
 func (s *Store) ofType(
 	ctx context.Context, c envelope.Collection, to kek.Version, t idType, bound bson.D, limit int,
 ) (docs []store.Document, err error) {
-	for {
+	for n := limit; ; n = min(2*n, max(limit, candidates)) {
 		filter := bson.D{
 			{Key: "_id", Value: append(bson.D{{Key: "$type", Value: t.alias}}, bound...)},
 			{Key: "$or", Value: due(c, to)},
 		}
 		// Where little is due, the server reads all that is left before it answers.
-		some, err := s.page(ctx, long, c, filter, limit)
+		some, err := s.page(ctx, long, c, filter, n)
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +91,7 @@ func (s *Store) ofType(
 				docs = append(docs, d)
 			}
 		}
-		if len(some) < limit || len(docs) == limit {
+		if len(some) < n || len(docs) == limit {
 			return docs, nil
 		}
 		bound = bson.D{{Key: "$gt", Value: some[len(some)-1].ID.(ref).id}}
@@ -112,13 +115,15 @@ func due(c envelope.Collection, to kek.Version) bson.A {
 	return any
 }
 
-// not is the condition that a version is another one. An array of versions is
-// one too, whatever is in it: $ne would look inside.
+// not is the condition that a version is another one. An array of versions is one too, whatever
+// is in it, and so is one in an array: $ne would look inside.
 func not(version string, to kek.Version) bson.A {
-	return bson.A{
-		bson.D{{Key: version, Value: bson.D{{Key: "$ne", Value: int(to)}}}},
-		bson.D{{Key: version, Value: isArray}},
+	conditions := bson.A{bson.D{{Key: version, Value: bson.D{{Key: "$ne", Value: int(to)}}}}}
+	names := strings.Split(version, ".")
+	for i := range names {
+		conditions = append(conditions, bson.D{{Key: strings.Join(names[:i+1], "."), Value: isArray}})
 	}
+	return conditions
 }
 
 // isArray is the condition that a field is an array.
@@ -129,10 +134,12 @@ var isArray = bson.D{{Key: "$type", Value: "array"}}
 func projection(c envelope.Collection) bson.D {
 	paths := []string{"_id"}
 	add := func(path string) {
-		within := func(p string) bool { return strings.HasPrefix(path+".", p+".") }
-		if !slices.ContainsFunc(paths, within) {
-			paths = append(paths, path)
+		within := func(path, other string) bool { return strings.HasPrefix(path+".", other+".") }
+		if slices.ContainsFunc(paths, func(p string) bool { return within(path, p) }) {
+			return
 		}
+		paths = slices.DeleteFunc(paths, func(p string) bool { return within(p, path) })
+		paths = append(paths, path)
 	}
 	for _, p := range c.Places {
 		if array, _, ok := strings.Cut(p.Path, "[]"); ok {

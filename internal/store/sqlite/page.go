@@ -11,8 +11,12 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
+// candidates are the most records that are read at once for a smaller page.
+const candidates = 512
+
 // Page implements store.Envelopes. SQL finds the records that have something in columns that is
-// due, or JSON in which something could be; what is due in that is found here.
+// due, or JSON in which something could be; what is due in that is found here, in more records at once
+// while they are not due.
 func (s *Store) Page(
 	ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int,
 ) (docs []store.Document, err error) {
@@ -20,8 +24,8 @@ func (s *Store) Page(
 	if err != nil || len(places) == 0 {
 		return nil, err
 	}
-	for len(docs) < limit {
-		read, err := s.records(ctx, c, places, to, after, limit)
+	for n := limit; len(docs) < limit; n = min(2*n, max(limit, candidates)) {
+		read, err := s.records(ctx, c, places, to, after, n)
 		if err != nil {
 			return nil, fmt.Errorf("read a page of %s: %w", c.Name, err)
 		}
@@ -30,7 +34,7 @@ func (s *Store) Page(
 				docs = append(docs, d)
 			}
 		}
-		if len(read) < limit {
+		if len(read) < n {
 			break
 		}
 		after = read[len(read)-1].id

@@ -251,6 +251,43 @@ func testArrays(t *testing.T, b Backend) {
 	}
 }
 
+// testOtherForm: an envelope of another form at a place of the catalogue, or a record that is one
+// itself, is not known.
+func testOtherForm(t *testing.T, b Backend) {
+	s, a := b.Open(t)
+	known := shaped("mfa.seed", renamed)
+	known.Bytes = b.Nested[0]
+	standard := shaped("x", nil)
+	standard.Bytes = b.Nested[0]
+	a.PutTree(t, "shapes", "1", at(map[string]any{"mfa.seed": written(t, known, 1, "a")}))
+	a.PutTree(t, "shapes", "2", at(map[string]any{"mfa.seed": written(t, standard, 1, "b")}))
+	a.PutTree(t, "keys", "1", written(t, standard, 1, "c"))
+	got, err := s.Strangers(t.Context(), envelope.Catalogue{known})
+	want(t, "strangers", err, nil)
+	same(t, "strangers", got, []envelope.Place{envelope.At("keys", ""), envelope.At("shapes", "mfa.seed")})
+}
+
+// testAbsence: where a place has an array of something else, an envelope that is written there
+// after the record was read is a conflict.
+func testAbsence(t *testing.T, b Backend) {
+	s, a := b.Open(t)
+	here, there := shaped("m.here", nil), shaped("m.there.key", nil)
+	here.Bytes, there.Bytes = b.Nested[0], b.Nested[0]
+	c := envelope.Catalogue{here, there}.Collections()[0]
+	record := map[string]any{"m.here": written(t, here, 1, "a"), "m.there": []any{"x"}}
+	a.PutTree(t, "shapes", "1", at(record))
+	docs, err := s.Page(t.Context(), c, 2, nil, 10)
+	want(t, "page", err, nil)
+	if len(docs) != 1 || len(docs[0].Envelopes) != 1 {
+		t.Fatalf("documents %+v", docs)
+	}
+	record["m.there"] = map[string]any{"key": written(t, there, 1, "b")}
+	a.PutTree(t, "shapes", "1", at(record))
+	took, err := s.Swap(t.Context(), c, []store.Swap{rotated(docs[0])})
+	want(t, "swap", err, nil)
+	same(t, "took", took, []bool{false})
+}
+
 // testStrangeForms: what is in an array, nested, or of a form that the catalogue knows elsewhere is
 // named with the path that its entry would have.
 func testStrangeForms(t *testing.T, b Backend) {
@@ -271,10 +308,16 @@ func testStrangeForms(t *testing.T, b Backend) {
 		envelope.At("shapes", "list[].key")})
 
 	// A place whose array is none, or the other way round, is not the catalogue's.
+	// The census counts it at no version, and so it is due at any.
 	wrong := envelope.Catalogue{shaped("list.key", func(p *envelope.Place) { p.Bytes = b.Nested[0] })}
-	docs, err := s.Page(t.Context(), wrong.Collections()[0], 2, nil, 10)
-	want(t, "page", err, nil)
-	if len(docs) != 1 || len(docs[0].Envelopes) != 1 || docs[0].Envelopes[0].Version != 0 {
-		t.Errorf("documents %+v", docs)
+	counts, err := s.Census(t.Context(), wrong)
+	want(t, "census", err, nil)
+	same(t, "counts", counts, []store.Count{{Place: wrong[0], N: 1}})
+	for _, to := range []kek.Version{1, 2} {
+		docs, err := s.Page(t.Context(), wrong.Collections()[0], to, nil, 10)
+		want(t, "page", err, nil)
+		if len(docs) != 1 || len(docs[0].Envelopes) != 1 || docs[0].Envelopes[0].Version != 0 {
+			t.Errorf("documents to %d: %+v", to, docs)
+		}
 	}
 }

@@ -87,6 +87,8 @@ func Run(t *testing.T, b Backend) {
 		{"forms", testForms},
 		{"arrays that change", testArrays},
 		{"places that the catalogue lacks", testStrangeForms},
+		{"an envelope of another form", testOtherForm},
+		{"an envelope where there was none", testAbsence},
 		{"a version that is none", testNoVersion},
 		{"a wrapped DEK that is none", testNoDEK},
 		{"a pointer of an application", testTheirs},
