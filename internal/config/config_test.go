@@ -119,6 +119,8 @@ func TestRefused(t *testing.T) {
 			`place "u.f": outer "a[]": want a path without arrays, or none`},
 		{"catalogue, outer differs", good + "catalogue: [u.g, {collection: u, path: f, outer: none}]\n",
 			`places "u.f" and "u.g": a record has one outer version`},
+		{"catalogue, outer in the envelope", good + "catalogue: [{collection: u, path: f, outer: f.kek_version}]\n",
+			`place "u.f": outer "f.kek_version" is in the envelope of "u.f"`},
 		{"catalogue, twice", good + "catalogue: [u.a, u.a]\n", `place "u.a" stands twice`},
 		{"catalogue, own", good + "catalogue: [kek_versions.a]\n", `the collection is the ceremony's own`},
 		{"catalogue of our own", good + "catalogue: [kek_versions.canary]\n", "the collection is the ceremony's own"},

@@ -35,12 +35,16 @@ func (c Catalogue) With(more ...Place) Catalogue {
 	return all
 }
 
-// Check refuses places of one collection that disagree about the record's outer version.
+// Check refuses places of one collection that disagree about the record's outer version, or have
+// it in an envelope, whose own one would be written at the same time.
 func (c Catalogue) Check() error {
 	for _, p := range c {
 		for _, q := range c {
 			if p.Collection == q.Collection && p.Outer != q.Outer {
 				return fmt.Errorf("places %q and %q: a record has one outer version, want the same outer", p, q)
+			}
+			if p.Collection == q.Collection && strings.HasPrefix(p.Outer, q.Path+".") {
+				return fmt.Errorf("place %q: outer %q is in the envelope of %q, want one of the record, or none", p, p.Outer, q)
 			}
 		}
 	}

@@ -65,6 +65,8 @@ func TestHidden(t *testing.T) {
 			`INSERT INTO t VALUES (1, '{"a": 1, "a": 2, "b": {"wrapped_dek": "x"}}')`}, "t.f"},
 		{"JSONB", nil, []string{
 			`CREATE TABLE t (id PRIMARY KEY, f)`, `INSERT INTO t VALUES (1, jsonb(` + json + `))`}, "t.f"},
+		{"escaped names", nil, []string{
+			`CREATE TABLE t (id PRIMARY KEY, f)`, `INSERT INTO t VALUES (1, '{"wrapped_\u0064ek": "x"}')`}, "t.f"},
 		{"a row that is an envelope", nil, []string{
 			`CREATE TABLE t (id PRIMARY KEY, wrapped_dek, kek_version)`, `INSERT INTO t VALUES (1, x'01', 1)`}, "t."},
 		{"a row that is an envelope of another form", envelope.Catalogue{other("u", "f")}, []string{

@@ -108,7 +108,7 @@ func as(asBytes bool, v any) any {
 func (p part) inJSON() (all []store.Held) {
 	text, root, err := p.parse()
 	if err != nil {
-		if bytes.Contains(text, []byte(p.Parts.WrappedDEK)) || bytes.Contains(text, []byte(`\u`)) {
+		if bytes.Contains(text, []byte(p.Parts.WrappedDEK)) || bytes.Contains(text, []byte(escape)) {
 			all = []store.Held{{Path: p.Path}}
 		}
 		return all

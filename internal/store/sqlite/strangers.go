@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -139,6 +140,9 @@ func partNames(cat envelope.Catalogue) []string {
 	return slices.Compact(names)
 }
 
+// escape begins a letter of JSON that may be any one: a name may be written without its letters.
+const escape = `\u`
+
 // inColumn reads, as records of one field, what a column has with one of some names in it, as
 // text, bytes or JSONB. An error is that of JSON which SQLite can read, and parse cannot.
 func (s *Store) inColumn(
@@ -146,7 +150,7 @@ func (s *Store) inColumn(
 ) error {
 	var has []string
 	var args []any
-	for _, name := range names { // bytes are UTF-8 also where a database keeps its text as UTF-16
+	for _, name := range append(names, escape) { // bytes are UTF-8 also where a database keeps its text as UTF-16
 		has = append(has, fmt.Sprintf("instr(%[1]s, iif(typeof(%[1]s) = 'blob', ?, ?)) > 0", quote(column)))
 		args = append(args, []byte(name), name)
 	}
@@ -164,7 +168,8 @@ func (s *Store) inColumn(
 			return err
 		}
 		v, err := parse(text)
-		if err == nil || isJSON {
+		named := func(name string) bool { return bytes.Contains(text, []byte(name)) }
+		if err == nil || isJSON && slices.ContainsFunc(names, named) {
 			root := object()
 			root.add(column, v)
 			found(root, err)
