@@ -97,7 +97,10 @@ func (c Catalogue) Strange(collection string, record Tree, found func(path strin
 		found("")
 	}
 	Objects(record, func(path string, object Tree) {
-		known := func(p Place) bool { return p.Collection == collection && p.Path == path && p.holds(object) }
+		known := func(p Place) bool {
+			_, dek := object.Field(p.Parts.WrappedDEK)
+			return dek && p.Collection == collection && p.Path == path
+		}
 		if c.shape(object) && !slices.ContainsFunc(c, known) {
 			found(path)
 		}

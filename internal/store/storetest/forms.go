@@ -260,7 +260,9 @@ func testOtherForm(t *testing.T, b Backend) {
 	standard := shaped("x", nil)
 	standard.Bytes = b.Nested[0]
 	a.PutTree(t, "shapes", "1", at(map[string]any{"mfa.seed": written(t, known, 1, "a")}))
-	a.PutTree(t, "shapes", "2", at(map[string]any{"mfa.seed": written(t, standard, 1, "b")}))
+	unlike := written(t, standard, 1, "b")
+	unlike[known.Parts.KEKVersion] = int64(2) // something else of that name
+	a.PutTree(t, "shapes", "2", at(map[string]any{"mfa.seed": unlike}))
 	a.PutTree(t, "keys", "1", written(t, standard, 1, "c"))
 	got, err := s.Strangers(t.Context(), envelope.Catalogue{known})
 	want(t, "strangers", err, nil)
