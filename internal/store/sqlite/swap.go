@@ -35,7 +35,7 @@ func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.S
 			if err != nil {
 				return err
 			}
-			if done[i] = n == 1; done[i] {
+			if done[i] = n == 1; done[i] && writesText(sw) {
 				if err := kept(ctx, p, c, sw); err != nil {
 					return err
 				}
@@ -73,8 +73,13 @@ func (p prepared) close() {
 	}
 }
 
+// writesText reports whether a swap writes anything but bytes, which a column keeps whatever its type.
+func writesText(sw store.Swap) bool {
+	return slices.ContainsFunc(sw.Old.Read.([]part), func(p part) bool { return p.Bytes != envelope.Binary })
+}
+
 // kept demands that a record has what was written: the type of a column makes a number of text
-// that looks like one, and a trigger may write what it likes.
+// that looks like one.
 func kept(ctx context.Context, p prepared, c envelope.Collection, sw store.Swap) error {
 	var places []located
 	for _, read := range sw.Old.Read.([]part) {
@@ -97,7 +102,7 @@ func kept(ctx context.Context, p prepared, c envelope.Collection, sw store.Swap)
 		d := r.document()
 		lacks := func(n store.Held) bool { return !d.Has(n) }
 		if c.Outer != "" && d.Version != sw.To || slices.ContainsFunc(sw.New, lacks) {
-			return fmt.Errorf("record %v: the table does not keep what is written: a column's type or a trigger changes it",
+			return fmt.Errorf("record %v: the table does not keep what is written: a column's type changes it",
 				sw.Old.ID)
 		}
 	}
@@ -182,7 +187,7 @@ func (p part) renew(u *update, n store.Held) error {
 	values = append(values, int(n.Version))
 	if p.json == "" {
 		for i, v := range values {
-			if i < len(p.read) { // what was text stays text
+			if i < len(p.read) && p.Bytes != envelope.Binary { // text that was kept as bytes stays so
 				_, wasBytes := p.read[i].([]byte)
 				v = as(wasBytes, v)
 			}
