@@ -342,7 +342,7 @@ func TestAdoptRefused(t *testing.T) {
 			first, _, _ := strings.Cut(string(text), "\n")
 			s.write("secrets.env", first+"\n")
 		}},
-		{"a place outside the catalogue", 3, "[settings.licenses[].blob users.mfa.totp.seed]: envelopes", false, func(s seed) {
+		{"a place outside the catalogue", 3, "[settings.licenses[].blob users.mfa.totp.seed]", false, func(s seed) {
 			// The second is described in another form than it has.
 			s.edit("config.yaml", seedtest.Entries, "catalogue: [{collection: users, path: mfa.totp.seed, bytes: base64, "+
 				"outer: none, parts: {wrapped_dek: dek, kek_version: kv}}]\n")
