@@ -501,6 +501,14 @@ class Walk:
     def on_done(self, e):
         plan = self.plan(e)
         need(e.step in self.begun or e.step not in FRESH, "order", "done before it was begun")
+        for name, value in e.items():
+            version = re.fullmatch("(adopted|canary)_(.*?)(_sha256)?", name)
+            if version and version[1] == "adopted":
+                need(e.step == "adopt" and
+                     f"\nkey: {name[8:]} id {value}\n" in plan.event["plan"], "order",
+                     f"{name} is not in the plan")
+            elif version and self.opened["kind"] == "adopt":
+                need("adopted_" + version[2] in e, "order", f"{name}, which was not adopted")
         self.done.add(e.step)
         self.half.discard(e.step)
         if "next_roster_sha256" in e:

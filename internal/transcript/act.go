@@ -42,10 +42,30 @@ func (s *State) takeDone(e Event) error {
 	if slices.Contains(fresh, e.Step) && !s.begun[e.Step] {
 		return broken(RuleOrder, "act %s: done before it was begun", printable.Text(e.Step))
 	}
+	if err := s.takeAdopted(e, approval); err != nil {
+		return err
+	}
 	s.done[e.Step] = true
 	delete(s.open, e.Step)
 	if next, ok := e.Facts[FactNextRoster+"_sha256"]; ok {
 		return s.takeChange(e, approval, next)
+	}
+	return nil
+}
+
+// takeAdopted demands of each version that was adopted that the plan names it with its key, and of
+// an adoption no canary of any other.
+func (s *State) takeAdopted(e Event, approval Requested) error {
+	plan := approval.Event.Facts[FactPlan]
+	for name, value := range e.Facts {
+		if v, ok := strings.CutPrefix(name, factAdopted); ok &&
+			(e.Step != ActAdopt || !strings.Contains(plan, "\nkey: "+v+" id "+value+"\n")) {
+			return broken(RuleOrder, "version %s was adopted, and the plan does not name it", printable.Text(v))
+		}
+		v, ok := strings.CutPrefix(strings.TrimSuffix(name, "_sha256"), factCanary)
+		if _, adopted := e.Facts[factAdopted+v]; ok && s.first.Facts[FactKind] == KindAdopt && !adopted {
+			return broken(RuleOrder, "a canary of version %s, which was not adopted", printable.Text(v))
+		}
 	}
 	return nil
 }

@@ -460,6 +460,28 @@ var newest = []attack{
 			d.Insert(5, transcript.Found, "probe", transcript.Facts{"operator": "alice"})
 		}},
 	// These hold in each format.
+	{name: "a version that another act adopts", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "version 9 was adopted, and the plan does not name it", before: func(d *draft) {
+			d.Events[d.Find(transcript.Done, "switch", "")].Facts["adopted_9"] = "0a09 planted"
+		}},
+	{name: "a version adopted that the plan does not name", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "version 9 was adopted, and the plan does not name it", before: func(d *draft) {
+			for i := range d.Events {
+				if d.Events[i].Step == "switch" {
+					d.Events[i].Step = "adopt"
+				}
+			}
+			plan := d.Events[d.Find(transcript.Plan, "approve", "")].Facts
+			plan["plan"] += "key: 1 id 0a01 old\n"
+			plan["sha256"], plan["acts"] = transcript.Digest([]byte(plan["plan"])), "adopt"
+			done := d.Events[d.Find(transcript.Done, "adopt", "")].Facts
+			done["adopted_1"], done["adopted_9"] = "0a01 old", "0a09 planted"
+		}},
+	{name: "a canary of what was not adopted", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "a canary of version 9, which was not adopted", before: func(d *draft) {
+			d.Events[0].Facts["kind"] = "adopt"
+			d.Events[d.Find(transcript.Done, "switch", "")].Facts["canary_9_sha256"] = strings.Repeat("9", 64)
+		}},
 	{name: "an abort that names other acts", want: transcript.Bad, rule: transcript.RuleOrder,
 		says: "closed as aborted, but done is not none",
 		before: func(d *draft) {
