@@ -133,7 +133,7 @@ func (s seed) keys() seedtest.Keys {
 // args are those of a command at the console.
 func (s seed) args(command string, more ...string) []string {
 	args := append([]string{command, "--config", s.path("config.yaml")}, more...)
-	if command == "adopt" || command == "install" || command == "rotate" {
+	if command == "adopt" || command == "install" || command == "rotate" || command == "reconcile" {
 		args = append(args, "--ui", "none", "--answers", s.path(command+".yaml"))
 	}
 	return args
@@ -330,7 +330,7 @@ func TestAdoptRefused(t *testing.T) {
 	}{
 		{"no section", 2, "the configuration has no section adopted", false,
 			func(s seed) { s.edit("config.yaml", "adopted:\n  pointer:", "#") }},
-		{"two locks", 3, "this database has a lock of ours under the plain name", false, seed.plantLock},
+		{"two locks", 3, "this database has a lock of ours under another name", false, seed.plantLock},
 		{"a version planted", 3, "it holds version 2: this store is not empty", false, seed.plantVersion},
 		{"an envelope that no key opens", 3, "envelopes that no key opens: users.mfa.totp.seed record-000006", true,
 			func(s seed) { seedtest.Write(s, s.db, seedtest.Keys{1: s.keys()[2]}, 6, 1) }}, // the other one's key
@@ -544,4 +544,12 @@ func TestAdoptedToken(t *testing.T) {
 		!strings.Contains(string(plan), "also in the application's kek_versions.in_use id=active") {
 		t.Errorf("%s, %v", plan, err)
 	}
+	s.sql("DELETE FROM kekceremony_versions WHERE id = 1") // its row is made again, once people decided on its key again
+	s.write("reconcile.yaml", "ceremony: reconcile\ncause: a row was lost\n"+record)
+	s.refused(3, "key_of_1: was made on the token, and never outside it, is ", "reconcile")
+	s.edit("reconcile.yaml", "cause:", "deviation.key_of_1: imported in 2024, ticket 3\ncause:")
+	s.must("reconcile")
+	s.must("rotate", "--to-version", "1")
+	s.allAt(1)
+	s.verified()
 }

@@ -76,7 +76,7 @@ var outcomes = []outcome{
 	{steps.ErrNotAdopted, exitUsage, "describe the database in the section adopted: docs/adopt.md"},
 	{steps.ErrAdopted, exitRefused, "kekceremony adopt, or take the section adopted out of the configuration"},
 	{steps.ErrTwoLocks, exitRefused,
-		"find out which chain this database belongs to; without the section adopted, the plain lock is used"},
+		"find out which chain this database belongs to; adopted.records of the configuration names its records"},
 	{steps.ErrNothingThere, exitRefused, "kekceremony catalogue suggest finds the places; on an empty store, install"},
 	{steps.ErrNoVersion, exitRefused, "name the part with the version in the catalogue, or repair these records"},
 	{steps.ErrKeyMissing, exitRefused, "give this host that key, and run the same command"},
@@ -87,6 +87,7 @@ var outcomes = []outcome{
 	{steps.ErrNoPointer, exitRefused,
 		"describe it: adopted.pointer of the configuration; until then there is verify, and no rotation"},
 	{steps.ErrTheirPointer, exitRefused, "find out who moved it, and move it back; then run the same command"},
+	{steps.ErrOtherRecords, exitRefused, "correct the section adopted of the configuration; nothing was changed"},
 	{steps.ErrOtherPointer, exitRefused, "correct adopted.pointer of the configuration"},
 	{rewrap.ErrUnopened, exitRefused, "find the key of these envelopes, or remove them; nothing was changed"},
 	{store.ErrPointer, exitRefused, "correct adopted.pointer: its filter must fit one record, whose field is the version"},
@@ -122,6 +123,9 @@ var outcomes = []outcome{
 	{steps.ErrPlaced, exitRefused,
 		"find out who made it; to make it the version, give the reason in the wizard (d), or as deviation.key_made in the " +
 			"answers; or remove it, and the ceremony makes a key; this run changed nothing"},
+	{steps.ErrWritten, exitRefused,
+		"find out who wrote these envelopes, and with which key; have the application write them again with the active " +
+			"version; no key was made"},
 	{engine.ErrPlanted, exitRefused, "find out who made it before anything else; this run changed nothing"},
 	{steps.ErrDoubtfulKey, exitRefused, "do not use this key; find out who made it"},
 	{steps.ErrLostKey, exitRefused,

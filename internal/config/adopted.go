@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -63,6 +64,9 @@ func (a *Adopted) check() error {
 		return errors.New("adopted.records: kek_ is the prefix of a database of ours")
 	}
 	if p := a.Theirs(); p != nil {
+		if strings.HasPrefix(p.Collection, a.Prefix()) {
+			return fmt.Errorf("adopted.pointer: collection %s: it is one of our own records", printable.Quote(p.Collection))
+		}
 		if err := p.Check(); err != nil {
 			return fmt.Errorf("adopted.pointer: %w", err)
 		}

@@ -25,12 +25,12 @@ type opening struct {
 	dek      *secret.Buffer
 	n        int
 	failed   []string
-	seen     map[string]int // by place
+	seen     map[string]int // by place and version
 }
 
-// OpenAll unwraps every envelope with the key of its version, or so many of each place, and returns
-// how many it did. Nothing is written. It returns ErrUnopened, with the names of the first, when no
-// key opens some.
+// OpenAll unwraps every envelope with the key of its version, or so many of each place at each
+// version, and returns how many it did. Nothing is written. It returns ErrUnopened, with the names
+// of the first, when no key opens some.
 func OpenAll(
 	ctx context.Context, s store.Envelopes, p provider.Provider, cat envelope.Catalogue, name func(kek.Version) kek.Name,
 	sample int, progress func(int),
@@ -72,8 +72,8 @@ func (o *opening) collection(ctx context.Context, c envelope.Collection) error {
 }
 
 func (o *opening) open(ctx context.Context, c envelope.Collection, d store.Document, h store.Held) error {
-	place := c.Name + "." + envelope.PlaceOf(h.Path)
-	if o.seen[place]++; o.sample > 0 && o.seen[place] > o.sample {
+	of := fmt.Sprintf("%s.%s %d", c.Name, envelope.PlaceOf(h.Path), h.Version)
+	if o.seen[of]++; o.sample > 0 && o.seen[of] > o.sample {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {

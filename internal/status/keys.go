@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 )
@@ -14,9 +13,9 @@ func (st *Status) keys(ctx context.Context, s Site) error {
 	if s.Provider == nil || !st.Installed {
 		return nil
 	}
-	known := map[string]bool{}
+	versions, known := st.history.Versions(), map[string]bool{}
 	for _, v := range st.Versions {
-		key, err := s.Provider.Find(ctx, kek.NameOf(st.lock.Chain, v.Version))
+		key, err := s.Provider.Find(ctx, versions.Name(st.lock.Chain, v.Version))
 		if errors.Is(err, provider.ErrNoKey) {
 			st.NoKey = append(st.NoKey, v.Version)
 		} else if err != nil {

@@ -31,6 +31,11 @@ func adopt() Step {
 			},
 			State: adoptState,
 			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
+				if s.Pointer != nil { // people approved what it named at the survey
+					if err := namesOneOf(ctx, s, *s.Pointer, f.Version(transcript.FactActive)); err != nil {
+						return nil, err
+					}
+				}
 				for _, v := range found(f) {
 					if err := enterAdopted(ctx, s, v, f); err != nil {
 						return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -49,8 +50,8 @@ func bind(ctx context.Context, s *Site, f Facts, acts []string) (lines []Detail,
 	for _, d := range moved(s, about) {
 		add("deviation", fmt.Sprintf("%s: was %s, is %s", d.What, d.Expected, d.Seen))
 	}
-	for _, d := range s.Deviations { // of versions, of the roster's file, of processes, decided before the plan
-		if what := d[transcript.FactWhat]; history.OfVersions(what) || what == whatRoster || what == whatUnproven {
+	for _, d := range s.Deviations {
+		if what := d[transcript.FactWhat]; beforePlan(what) {
 			add("deviation", fmt.Sprintf("%s: was %s, is %s", what, d[transcript.FactExpected], d[transcript.FactSeen]))
 		}
 	}
@@ -58,4 +59,11 @@ func bind(ctx context.Context, s *Site, f Facts, acts []string) (lines []Detail,
 		add("processes accepted as gone", gone)
 	}
 	return lines, nil
+}
+
+// beforePlan reports whether a deviation is one that people decide before the plan: of versions, of
+// the roster's file, of processes, or of what an application made.
+func beforePlan(what string) bool {
+	return history.OfVersions(what) || what == whatRoster || what == whatUnproven || what == whatSample ||
+		strings.HasPrefix(what, whatKey)
 }

@@ -24,7 +24,7 @@ func census() Step {
 			if err := noStrangers(ctx, s); err != nil {
 				return nil, err
 			}
-			if err := checkTheirs(ctx, s); err != nil {
+			if err := checkTheirs(ctx, s, f); err != nil {
 				return nil, err
 			}
 			if err := noneFellSilent(ctx, s, f); err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -80,12 +79,8 @@ func bindAdopted(ctx context.Context, s *Site, f Facts, acts []string) ([]Detail
 	lines, err := bind(ctx, s, f, acts)
 	lines = append(lines, Detail{Name: transcript.FactRecords, Value: f[transcript.FactRecords]},
 		Detail{Name: transcript.FactPointer, Value: f[transcript.FactPointer]})
-	for _, d := range s.Deviations { // of the survey
-		what := d[transcript.FactWhat]
-		if what == whatSample || strings.HasPrefix(what, whatKey) {
-			lines = append(lines, Detail{Name: "deviation",
-				Value: fmt.Sprintf("%s: was %s, is %s", what, d[transcript.FactExpected], d[transcript.FactSeen])})
-		}
+	if unused := f[factUnused]; unused != "" {
+		lines = append(lines, Detail{Name: untested, Value: "of version " + unused + ": no envelope is at it"})
 	}
 	for _, v := range found(f) {
 		lines = append(lines, Detail{Name: "key", Value: v.String() + " id " + f[factFoundKey(v)]})

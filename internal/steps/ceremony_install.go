@@ -49,6 +49,9 @@ func openInstall(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
 	if s.Records != "" {
 		return nil, fmt.Errorf("the configuration has a section adopted: %w", ErrAdopted)
 	}
+	if err := onlyLock(ctx, s); err != nil {
+		return nil, err
+	}
 	if err := unused(ctx, s, lock); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -65,6 +66,9 @@ func Restored(ctx context.Context, parts engine.Parts) (engine.Parts, Ceremony, 
 		return parts, Ceremony{}, err
 	}
 	c := Reconcile()
+	if err := sameRecords(ctx, parts, m); err != nil {
+		return parts, c, err
+	}
 	last, open, err := m.Unfinished(ctx)
 	if err != nil {
 		return parts, c, err
@@ -77,6 +81,18 @@ func Restored(ctx context.Context, parts engine.Parts) (engine.Parts, Ceremony, 
 	}
 	parts.Store = m
 	return parts, c, err
+}
+
+// ErrOtherRecords: what seems to be lost is under other names.
+var ErrOtherRecords = errors.New("the chain began with other names of its records")
+
+// sameRecords refuses to write a chain again under other names than it began with.
+func sameRecords(ctx context.Context, parts engine.Parts, m *history.Merged) error {
+	first, _, err := history.Fence{Log: m, Seq: 1}.State(ctx)
+	if was := first.Opened()[transcript.FactRecords]; err == nil && first.Opened() != nil && was != parts.Records {
+		err = fmt.Errorf("was prefix %s, is %s: %w", printable.Quote(was), printable.Quote(parts.Records), ErrOtherRecords)
+	}
+	return err
 }
 
 // errUnmerged cannot be: the command merges the store with its bundles.

@@ -79,7 +79,7 @@ func (r Rotation) open(ctx context.Context, s *Site, lock store.Lock) (Facts, er
 	if err != nil {
 		return nil, err
 	}
-	if err := checkTheirs(ctx, s); err != nil {
+	if err := checkTheirs(ctx, s, nil, leftAt(s)...); err != nil {
 		return nil, err
 	}
 	if r.From != 0 && r.From != active.Version {

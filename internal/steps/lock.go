@@ -33,6 +33,9 @@ func lock() Step {
 				return Done, Facts{transcript.FactLocked: s.Kind.Name()}, err
 			},
 			Do: func(ctx context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
+				if err := onlyLock(ctx, s); err != nil {
+					return nil, err
+				}
 				return nil, s.Store.InsertLock(ctx, newLock(s))
 			},
 		},

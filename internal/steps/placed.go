@@ -31,20 +31,38 @@ const factKeyMade = "key_made"
 // ceremony.
 func takesOver(s *Site, f Facts) bool { return s.Decided(placed(f.Version(transcript.FactTo))) }
 
+// ErrWritten: an application wrote with a key that is not the one to be made.
+var ErrWritten = errors.New("no ceremony made it")
+
+// unwritten refuses a version that envelopes are at before its key is made: another key opens them,
+// and no count would find them again.
+func unwritten(ctx context.Context, s *Site, v kek.Version) error {
+	counts, err := s.Store.Census(ctx, s.Catalogue)
+	for _, c := range counts {
+		if err == nil && c.Version == v {
+			err = fmt.Errorf("%d envelopes in %s are at version %d: %w", c.N, c.Place, v, ErrWritten)
+		}
+	}
+	return err
+}
+
 // checkPlaced looks for a key of the version that this ceremony is about to make. It refuses
-// one, unless people have decided to take it over. A key on a token is never taken over, nor is
-// any by an install.
+// one, unless people have decided to take it over, and envelopes that are at it without one. A key on
+// a token is never taken over, nor is any by an install.
 func checkPlaced(ctx context.Context, s *Site, f Facts) error {
 	makes := f[transcript.FactKind] != transcript.KindInstall &&
 		slices.Contains(transcript.Required(f), transcript.ActGenerate)
-	if !makes || s.Kind.OnToken() || f[transcript.FactBegun+transcript.ActGenerate] != "" || takesOver(s, f) {
+	if !makes || f[transcript.FactBegun+transcript.ActGenerate] != "" || takesOver(s, f) {
 		return nil
 	}
 	v := f.Version(transcript.FactTo)
+	if s.Kind.OnToken() {
+		return unwritten(ctx, s, v)
+	}
 	_, err := s.Provider.Find(ctx, s.Name(v))
 	switch {
 	case errors.Is(err, provider.ErrNoKey):
-		return nil
+		return unwritten(ctx, s, v)
 	case err != nil:
 		return err
 	}

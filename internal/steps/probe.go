@@ -105,7 +105,8 @@ func checkCanaries(ctx context.Context, s *Site, f Facts) error {
 	for _, k := range keks {
 		want, ok := s.History.Canary(k.Version)
 		mine := k.Version == f.Version(transcript.FactTo) && f[transcript.FactBegun+transcript.ActCanary] != "" && !ok ||
-			rebuilds(f, k.Version) && f[transcript.FactBegun+transcript.ActRebuild] != ""
+			rebuilds(f, k.Version) && f[transcript.FactBegun+transcript.ActRebuild] != "" ||
+			f[transcript.FactBegun+transcript.ActAdopt] != ""
 		known, made := f[transcript.FactCanary(k.Version)]
 		if f[transcript.FactKind] == transcript.KindReconcile && !made && slices.Contains(s.History.Canaries(k.Version),
 			k.Canary.SHA256) {

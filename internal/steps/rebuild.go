@@ -10,7 +10,6 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
-	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -133,11 +132,7 @@ func restore(ctx context.Context, s *Site, m *history.Merged, what string) error
 	if err != nil {
 		return err
 	}
-	state, _, err := keyState(ctx, s, v)
-	if err == nil && state != Done {
-		err = fmt.Errorf("version %d: %w", v, provider.ErrNoKey)
-	}
-	if err != nil {
+	if err := lostKey(ctx, s, v); err != nil {
 		return err
 	}
 	k := m.Versions.Made[v]
@@ -158,13 +153,30 @@ func checkLost(ctx context.Context, s *Site, f Facts) error {
 		if err != nil {
 			continue // the lock, or the pointer
 		}
+		if err := lostKey(ctx, s, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lostKey demands the key of a version whose row is to be made again. Of one that was made outside a
+// ceremony it demands what the adoption did, since nothing else tells it from another of its name.
+func lostKey(ctx context.Context, s *Site, v kek.Version) error {
+	versions := s.History.Versions()
+	if !versions.Outside[v] {
 		state, _, err := keyState(ctx, s, v)
 		if err == nil && state != Done {
 			err = ErrLostKey
 		}
 		if err != nil {
-			return fmt.Errorf("version %d: %w", v, err)
+			err = fmt.Errorf("version %d: %w", v, err)
 		}
+		return err
 	}
-	return nil
+	key, err := keyThere(ctx, s, v)
+	if made := versions.Made[v]; err == nil && key != made.ID+" "+made.Label {
+		err = fmt.Errorf("version %d: %w", v, ErrLostKey)
+	}
+	return err
 }

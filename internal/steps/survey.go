@@ -15,6 +15,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -31,6 +32,7 @@ var (
 const (
 	factFound  = "versions"  // that envelopes are at, or the pointer, parted by spaces
 	factOpened = "unwrapped" // how many envelopes
+	factUnused = "unused"    // versions that no envelope is at, so that nothing shows which key is theirs
 )
 
 // factFoundKey is id and label of the key of a version that was found.
@@ -64,11 +66,14 @@ func survey(sample int) Step {
 	return Step{
 		Name: "survey", Title: "Survey of the database", EveryRun: true,
 		Why: "Every envelope is opened with the key of its version. Nothing is changed.",
-		Look: func(ctx context.Context, s *Site, _ Facts, d Desk) (Facts, error) {
+		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
+			if len(f.Adopted()) > 0 { // what the application did since is not of this ceremony
+				return nil, nil
+			}
 			if err := noStrangers(ctx, s); err != nil {
 				return nil, err
 			}
-			facts, versions, err := versionsThere(ctx, s)
+			facts, versions, err := versionsThere(ctx, s, f)
 			if err != nil {
 				return nil, err
 			}
@@ -98,17 +103,24 @@ func survey(sample int) Step {
 	}
 }
 
+// untested is how people are told of keys that no envelope shows to be those of their versions.
+const untested = "untested key"
+
 // surveyed is what was found, for people.
 func surveyed(f Facts) []Detail {
 	details := []Detail{{Name: "places", Value: f["places"]}, {Name: "active", Value: f[transcript.FactActive]}}
 	for _, v := range found(f) {
 		details = append(details, Detail{Name: "version " + v.String(), Value: "key " + f[factFoundKey(v)]})
 	}
+	if unused := f[factUnused]; unused != "" {
+		details = append(details, Detail{Name: untested, Value: "of version " + unused + ": no envelope is at it"})
+	}
 	return details
 }
 
-// versionsThere are the versions that envelopes are at, and that the application's pointer names.
-func versionsThere(ctx context.Context, s *Site) (Facts, []kek.Version, error) {
+// versionsThere are the versions that envelopes are at, that the application's pointer names, and
+// that an earlier run of this adoption has entered.
+func versionsThere(ctx context.Context, s *Site, f Facts) (Facts, []kek.Version, error) {
 	counts, err := s.Store.Census(ctx, s.Catalogue)
 	if err != nil {
 		return nil, nil, err
@@ -126,14 +138,28 @@ func versionsThere(ctx context.Context, s *Site) (Facts, []kek.Version, error) {
 		return nil, nil, ErrNothingThere
 	}
 	active := slices.Max(slices.Collect(maps.Keys(seen)))
-	if s.Pointer != nil {
-		if active, err = s.Store.TheirActive(ctx, *s.Pointer); err != nil {
+	if s.Pointer != nil || f[transcript.FactPointer] != noPointer {
+		p, err := pointerOf(s, f)
+		if err != nil {
+			return nil, nil, err
+		}
+		if active, err = s.Store.TheirActive(ctx, p); err != nil {
 			return nil, nil, err
 		}
 		seen[active] = true
 	}
+	keks, err := s.Store.KEKs(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, k := range keks {
+		seen[k.Version] = true
+	}
 	versions := slices.Sorted(maps.Keys(seen))
-	facts := Facts{"places": places.Text(), transcript.FactActive: active.String(), factFound: listed(versions)}
+	facts := Facts{"places": places.Text(), transcript.FactActive: active.String(), factFound: listed(versions),
+		factUnused: listed(slices.DeleteFunc(slices.Clone(versions), func(v kek.Version) bool {
+			return slices.ContainsFunc(counts, func(c store.Count) bool { return c.Version == v })
+		}))}
 	return facts, versions, nil
 }
 

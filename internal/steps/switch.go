@@ -35,7 +35,7 @@ func switchWriters() Step {
 				if err != nil || active.Version != to || k.State != store.Live {
 					return NotBegun, nil, err
 				}
-				if follow, err := theyFollow(ctx, s, to); err != nil || !follow {
+				if follow, err := theyFollow(ctx, s, f); err != nil || !follow {
 					return Partly, nil, err
 				}
 				return Done, Facts{transcript.FactActive: to.String()}, nil
@@ -45,7 +45,7 @@ func switchWriters() Step {
 				if err := moveActive(ctx, s, to); err != nil {
 					return nil, err
 				}
-				return nil, moveTheirs(ctx, s, f.Version(transcript.FactFrom), to)
+				return nil, moveTheirs(ctx, s, f)
 			},
 		},
 	}

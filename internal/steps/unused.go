@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -20,6 +21,9 @@ func unused(ctx context.Context, s *Site, lock store.Lock) error {
 	}
 	if len(keks) > 0 {
 		return fmt.Errorf("it holds version %d: %w", keks[0].Version, ErrStoreUsed)
+	}
+	if active, err := s.Store.Active(ctx); !errors.Is(err, store.ErrNotFound) {
+		return errors.Join(fmt.Errorf("its pointer names version %d: %w", active.Version, ErrStoreUsed), err)
 	}
 	if s.PinnedChain != "" && len(s.History.Logs) == 0 {
 		return fmt.Errorf("the configuration names chain %s; the first ceremony creates a new one: %w", s.PinnedChain,

@@ -70,10 +70,10 @@ func (l Lock) Read() (Lock, error) {
 	return l, nil
 }
 
-// Plain is a lock that was read under the plain name: ErrNotFound unless it is one of ours.
-func (l Lock) Plain() (Lock, error) {
+// Ours is a lock that was read under another name: ErrNotFound unless it is one of ours.
+func (l Lock) Ours() (Lock, error) {
 	if _, err := kek.ParseChain(string(l.Chain)); err != nil {
-		return Lock{}, fmt.Errorf("read kek_install: %w", ErrNotFound)
+		return Lock{}, ErrNotFound
 	}
 	return l, nil
 }
@@ -191,9 +191,9 @@ type Theirs interface {
 	// TheirActive returns ErrNotFound where no record fits, and ErrPointer where more than one
 	// does, or where the field is no version.
 	TheirActive(context.Context, Pointer) (kek.Version, error)
-	// PlainLock is a lock of ours under the plain name, whatever the prefix: ErrNotFound where
-	// there is none, also where an application has something of that name.
-	PlainLock(context.Context) (Lock, error)
+	// OtherLock is a lock of ours under another name than this store's, and that name: ErrNotFound
+	// where there is none, also where an application has something of such a name.
+	OtherLock(context.Context) (l Lock, name string, err error)
 	// MoveTheirActive returns ErrConflict when the pointer is not at from.
 	MoveTheirActive(ctx context.Context, p Pointer, from, to kek.Version) error
 }

@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -75,12 +76,25 @@ func (s *Store) MoveTheirActive(ctx context.Context, p store.Pointer, from, to k
 	return nil
 }
 
-// PlainLock implements store.Theirs.
-func (s *Store) PlainLock(ctx context.Context) (store.Lock, error) {
-	var record bson.Raw
-	if err := s.find(ctx, install, singleton, &record); err != nil {
-		return store.Lock{}, fmt.Errorf("read kek_install: %w", err)
+// OtherLock implements store.Theirs.
+func (s *Store) OtherLock(ctx context.Context) (l store.Lock, name string, err error) {
+	names, err := s.db.ListCollectionNames(ctx, bson.D{})
+	if err != nil {
+		return l, "", fmt.Errorf("list collections: %w", s.safe(err))
 	}
-	chain, _ := record.Lookup("chain").StringValueOK()
-	return store.Lock{Chain: kek.Chain(chain)}.Plain()
+	for _, name := range names {
+		if !strings.HasSuffix(name, "_install") || name == s.own(install) {
+			continue
+		}
+		var record bson.Raw
+		err := s.find(ctx, name, singleton, &record)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return l, name, fmt.Errorf("read %s: %w", name, err)
+		}
+		chain, _ := record.Lookup("chain").StringValueOK()
+		if l, err := (store.Lock{Chain: kek.Chain(chain)}).Ours(); err == nil {
+			return l, name, nil
+		}
+	}
+	return l, "", fmt.Errorf("look for another lock: %w", store.ErrNotFound)
 }

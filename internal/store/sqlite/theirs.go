@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -56,23 +55,26 @@ func (s *Store) MoveTheirActive(ctx context.Context, p store.Pointer, from, to k
 	return nil
 }
 
-// PlainLock implements store.Theirs.
-func (s *Store) PlainLock(ctx context.Context) (store.Lock, error) {
-	var ours bool
-	var l store.Lock
-	err := s.db.DB.QueryRowContext(ctx, `SELECT count(*) = 5 FROM pragma_table_info('kek_install')
-		WHERE name IN ('id', 'provider', 'chain', 'ceremony', 'roster')`).Scan(&ours)
-	if err == nil && ours {
-		err = s.db.DB.QueryRowContext(ctx, `SELECT provider, chain, ceremony, roster FROM kek_install LIMIT 1`).
-			Scan(&l.Provider, &l.Chain, &l.Ceremony, &l.Roster)
-	} else if err == nil {
+// OtherLock implements store.Theirs.
+func (s *Store) OtherLock(ctx context.Context) (l store.Lock, name string, err error) {
+	names, err := collect(ctx, s.db, func(r *sql.Rows) (name string, err error) {
+		err = r.Scan(&name)
+		return name, err
+	}, `SELECT m.name FROM sqlite_schema m WHERE m.type = 'table' AND m.name LIKE '%\_install' ESCAPE '\' AND m.name <> ?
+		AND (SELECT count(*) FROM pragma_table_info(m.name)
+			WHERE name IN ('id', 'provider', 'chain', 'ceremony', 'roster')) = 5`, s.db.name("kek_install"))
+	for _, name := range names {
+		var chain kek.Chain
+		query := `SELECT coalesce(max(CAST(chain AS TEXT)), '') FROM ` + quote(name)
+		if err := s.db.DB.QueryRowContext(ctx, query).Scan(&chain); err != nil {
+			return l, name, fmt.Errorf("read %s: %w", name, err)
+		}
+		if l, err := (store.Lock{Chain: chain}).Ours(); err == nil {
+			return l, name, nil
+		}
+	}
+	if err == nil {
 		err = store.ErrNotFound
 	}
-	if errors.Is(err, sql.ErrNoRows) {
-		err = store.ErrNotFound
-	}
-	if err != nil {
-		return l, fmt.Errorf("read kek_install: %w", err)
-	}
-	return l.Plain()
+	return l, "", fmt.Errorf("look for another lock: %w", err)
 }

@@ -92,6 +92,7 @@ func Run(t *testing.T, b Backend) {
 		{"a version that is none", testNoVersion},
 		{"a wrapped DEK that is none", testNoDEK},
 		{"a pointer of an application", testTheirs},
+		{"a lock of another prefix", testOtherLock},
 	})
 }
 

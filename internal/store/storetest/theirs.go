@@ -39,3 +39,21 @@ func testTheirs(t *testing.T, b Backend) {
 	_, err = s.TheirActive(t.Context(), p)
 	want(t, "no version", err, store.ErrPointer)
 }
+
+// testOtherLock finds a lock of ours under another prefix, and none of an application.
+func testOtherLock(t *testing.T, b Backend) {
+	s, a := b.Open(t)
+	a.PutTree(t, "app_install", "singleton", map[string]any{"kind": "theirs"})
+	l := store.Lock{Provider: "env", Chain: kek.NewChain(), Ceremony: 1, Roster: "r"}
+	s.Under("one_")
+	want(t, "lock", s.InsertLock(t.Context(), l), nil)
+	_, _, err := s.OtherLock(t.Context())
+	want(t, "its own", err, store.ErrNotFound)
+	for _, prefix := range []string{"", "two_"} {
+		s.Under(prefix)
+		other, name, err := s.OtherLock(t.Context())
+		want(t, "other", err, nil)
+		same(t, "chain", other.Chain, l.Chain)
+		same(t, "name", name, "one_install")
+	}
+}
