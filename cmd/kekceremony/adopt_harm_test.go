@@ -192,6 +192,10 @@ func TestReconcileOtherRecords(t *testing.T) {
 	}
 	s.write("config.yaml", whole)
 	s.refused(0, "", "reconcile")
+	s.edit("config.yaml", "collection: kek_versions", "collection: nowhere")
+	if out := s.must("status"); !strings.Contains(out, "read pointer nowhere.in_use") {
+		t.Errorf("%s", out)
+	}
 }
 
 // TestAdoptUnused: a key of a version that the pointer alone names is signed as one that nothing
@@ -211,6 +215,20 @@ func TestAdoptUnused(t *testing.T) {
 	s.must("rotate", "--to-version", "6") // version 3 and 4 never were
 	s.allAt(6)
 	s.verified()
+}
+
+// TestAdoptOccupied: our records are never put beside those of an application.
+func TestAdoptOccupied(t *testing.T) {
+	t.Parallel()
+	for _, c := range seeds {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSeed(t, 16, c.open)
+			s.db.Put(t, "app_events", "1", map[string]any{"what": "somebody logged in"})
+			s.edit("config.yaml", "adopted:\n", "adopted:\n  records: app_\n")
+			s.refused(3, "app_events has records: it is not empty, and would be ours", "adopt")
+		})
+	}
 }
 
 // TestAdoptPlanted: a pointer of ours that no ceremony made is refused, before anything.

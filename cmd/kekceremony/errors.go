@@ -87,6 +87,7 @@ var outcomes = []outcome{
 	{steps.ErrNoPointer, exitRefused,
 		"describe it: adopted.pointer of the configuration; until then there is verify, and no rotation"},
 	{steps.ErrTheirPointer, exitRefused, "find out who moved it, and move it back; then run the same command"},
+	{steps.ErrOccupied, exitRefused, "choose another prefix: adopted.records of the configuration"},
 	{steps.ErrOtherRecords, exitRefused, "correct the section adopted of the configuration; nothing was changed"},
 	{steps.ErrOtherPointer, exitRefused, "correct adopted.pointer of the configuration"},
 	{rewrap.ErrUnopened, exitRefused, "find the key of these envelopes, or remove them; nothing was changed"},

@@ -3,7 +3,6 @@ package status
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -56,7 +55,7 @@ func (st *Status) theirs(ctx context.Context, s Site) error {
 		return nil
 	}
 	theirs, err := s.Store.TheirActive(ctx, *s.Pointer)
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrPointer) {
+	if err != nil && ctx.Err() == nil { // a wrong description hides nothing else
 		st.add(verifyFleet, "%s", printable.Text(err.Error()))
 		return nil
 	}

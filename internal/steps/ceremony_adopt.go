@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -54,6 +55,9 @@ func adoptSteps(sample int) func(Facts) []Step {
 // ErrNotAdopted: nothing says what is to be adopted.
 var ErrNotAdopted = errors.New("the configuration has no section adopted")
 
+// ErrOccupied: our own records would be beside another's, which no scan would look at any more.
+var ErrOccupied = errors.New("it is not empty, and would be ours")
+
 // openAdopt refuses a store with a lock, versions or ceremonies of ours, under either name.
 func openAdopt(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
 	if s.Records == "" {
@@ -64,6 +68,9 @@ func openAdopt(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
 	}
 	if err := unused(ctx, s, lock); err != nil {
 		return nil, err
+	}
+	if name, err := s.Store.Occupied(ctx); err != nil || name != "" {
+		return nil, errors.Join(fmt.Errorf("%s has records: %w", printable.Text(name), ErrOccupied), err)
 	}
 	facts := Facts{transcript.FactRecords: s.Records, transcript.FactPointer: describe(s.Pointer)}
 	if s.Pointer != nil {

@@ -194,6 +194,9 @@ type Theirs interface {
 	// OtherLock is a lock of ours under another name than this store's, and that name: ErrNotFound
 	// where there is none, also where an application has something of such a name.
 	OtherLock(context.Context) (l Lock, name string, err error)
+	// Occupied names a collection of lines or heartbeats, under this store's names, that has a
+	// record; empty: none has.
+	Occupied(context.Context) (collection string, err error)
 	// MoveTheirActive returns ErrConflict when the pointer is not at from.
 	MoveTheirActive(ctx context.Context, p Pointer, from, to kek.Version) error
 }

@@ -98,3 +98,20 @@ func (s *Store) OtherLock(ctx context.Context) (l store.Lock, name string, err e
 	}
 	return l, "", fmt.Errorf("look for another lock: %w", store.ErrNotFound)
 }
+
+// Occupied implements store.Theirs.
+func (s *Store) Occupied(ctx context.Context) (string, error) {
+	for _, name := range []string{s.own(events), s.own(heartbeats)} {
+		var record bson.Raw
+		err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+			return s.db.Collection(name).FindOne(ctx, bson.D{}).Decode(&record)
+		})
+		switch {
+		case err == nil:
+			return name, nil
+		case !errors.Is(err, store.ErrNotFound):
+			return "", fmt.Errorf("look at %s: %w", name, err)
+		}
+	}
+	return "", nil
+}

@@ -78,3 +78,21 @@ func (s *Store) OtherLock(ctx context.Context) (l store.Lock, name string, err e
 	}
 	return l, "", fmt.Errorf("look for another lock: %w", err)
 }
+
+// Occupied implements store.Theirs.
+func (s *Store) Occupied(ctx context.Context) (string, error) {
+	for _, table := range []string{"kek_events", "process_heartbeats"} {
+		name, some := s.db.name(table), false
+		err := s.db.DB.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?)`, name).Scan(&some)
+		if err == nil && some {
+			err = s.db.DB.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM `+quote(name)+`)`).Scan(&some)
+		}
+		if err != nil {
+			return "", fmt.Errorf("look at %s: %w", name, err)
+		}
+		if some {
+			return name, nil
+		}
+	}
+	return "", nil
+}
