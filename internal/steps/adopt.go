@@ -64,16 +64,6 @@ func enterAdopted(ctx context.Context, s *Site, v kek.Version, f Facts) error {
 
 // adoptState opens the canary of every version that was found.
 func adoptState(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
-	if s.Pointer != nil && !adopted(s) { // it may have moved since the survey
-		theirs, err := s.Store.TheirActive(ctx, *s.Pointer)
-		if err == nil && theirs != f.Version(transcript.FactActive) {
-			err = fmt.Errorf("%s: it names version %d, approved %s: %w", s.Pointer, theirs, f[transcript.FactActive],
-				ErrTheirPointer)
-		}
-		if err != nil {
-			return NotBegun, nil, err
-		}
-	}
 	facts, entered := Facts{}, 0
 	for _, v := range found(f) {
 		k, err := findKEK(ctx, s, v)
