@@ -463,7 +463,7 @@ func TestAdoptSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, line := range []string{
-		"deviation: sample: was every envelope is opened, is 1 of each place\n",
+		"deviation: sample: was every envelope is opened, is 1 of each place and version\n",
 		"records: kekceremony_\n", "pointer: kek_versions.in_use id=active\n",
 		"adopt: version 1, made outside a ceremony: key ", "record: version 2 as active;",
 		"users.mfa.totp.seed{kek_version=kv,bytes=base64,outer=none}",

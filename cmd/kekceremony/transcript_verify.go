@@ -184,70 +184,87 @@ func (a *verification) open(ctx context.Context) (database, error) {
 // together checks what needs more than one bundle.
 func (a *verification) together(ctx context.Context, reports []transcript.Report) (finding, error) {
 	f := finding{Standing: transcript.Good}
-	judge := func(rule transcript.Rule, err error) {
-		j := transcript.Judgement{Rule: rule, Standing: transcript.StandingOf(err)}
-		var broken *transcript.RuleError
-		if errors.As(err, &broken) {
-			j.Detail = broken.Err.Error()
-		} else if err != nil {
-			j.Detail = err.Error()
-		}
-		f.Rules = append(f.Rules, j)
-		if j.Standing != transcript.Good {
-			f.Standing = j.Standing
-		}
-	}
 	reports, void, err := transcript.Apart(reports)
 	if a.chain != "" {
 		if err == nil {
 			err = transcript.VerifyChain(reports)
 		}
-		judge(transcript.RuleChain, err)
+		f.judge(transcript.RuleChain, err)
 	}
 	for _, paper := range a.expect {
 		err := transcript.Expect(reports, paper)
 		if errors.Is(err, transcript.ErrPaper) {
 			return f, &usageError{fmt.Errorf("--expect %w", err)}
 		}
-		judge(transcript.RuleExpect, err)
+		f.judge(transcript.RuleExpect, err)
 	}
 	if a.stock || a.revoked != "" {
-		judge(transcript.RuleStock, stock(ctx, reports, a.revoked))
+		f.judge(transcript.RuleStock, stock(ctx, reports, a.revoked))
 	}
 	if a.store != "" {
-		db, err := a.open(ctx)
-		if err != nil {
-			return f, err
-		}
-		defer db.Close()
-		err = audit.Store(ctx, db, reports, a.chain != "")
-		if err == nil {
-			err = audit.Voids(ctx, db, reports, void, a.chain != "")
-		}
+		err := a.besideStore(ctx, reports, void)
 		if err != nil && !transcript.IsBroken(err) {
 			return f, err
 		}
-		judge(transcript.RuleStore, err)
-		if err := a.count(ctx, db, reports); err != nil {
-			return f, err
-		}
+		f.judge(transcript.RuleStore, err)
 	}
 	if a.token {
-		cfg, err := a.readConfig()
-		if err != nil {
+		err := a.besideToken(ctx, reports)
+		if err != nil && !transcript.IsBroken(err) {
 			return f, err
 		}
-		p, err := openProvider(ctx, cfg, nil, nil)
-		if err != nil {
-			return f, err
-		}
-		defer p.Close()
-		if err = audit.Provider(ctx, cfg.Encryption.Settings, p, reports); err != nil && !transcript.IsBroken(err) {
-			return f, err
-		}
-		judge(transcript.RuleToken, err)
+		f.judge(transcript.RuleToken, err)
 	}
 	return f, nil
+}
+
+// judge adds how all bundles together stand to a rule.
+func (f *finding) judge(rule transcript.Rule, err error) {
+	j := transcript.Judgement{Rule: rule, Standing: transcript.StandingOf(err)}
+	var broken *transcript.RuleError
+	if errors.As(err, &broken) {
+		j.Detail = broken.Err.Error()
+	} else if err != nil {
+		j.Detail = err.Error()
+	}
+	f.Rules = append(f.Rules, j)
+	if j.Standing != transcript.Good {
+		f.Standing = j.Standing
+	}
+}
+
+// besideStore compares bundles with the store, and counts its envelopes.
+func (a *verification) besideStore(ctx context.Context, reports, void []transcript.Report) error {
+	db, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	err = audit.Store(ctx, db, reports, a.chain != "")
+	if err == nil {
+		err = audit.Voids(ctx, db, reports, void, a.chain != "")
+	}
+	if err != nil && !transcript.IsBroken(err) {
+		return err
+	}
+	if counted := a.count(ctx, db, reports); counted != nil {
+		return counted
+	}
+	return err
+}
+
+// besideToken compares bundles with what the provider says of itself.
+func (a *verification) besideToken(ctx context.Context, reports []transcript.Report) error {
+	cfg, err := a.readConfig()
+	if err != nil {
+		return err
+	}
+	p, err := openProvider(ctx, cfg, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return audit.Provider(ctx, cfg.Encryption.Settings, p, reports)
 }
 
 // count takes the census of a chain that is closed, with the fields of the configuration, if

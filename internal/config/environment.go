@@ -27,7 +27,7 @@ const (
 )
 
 // own are the sections in which every variable has a key.
-var own = []string{Prefix + "ENCRYPTION_", Prefix + "REHEARSAL_"}
+var own = []string{Prefix + "ENCRYPTION_", Prefix + "REHEARSAL_", Prefix + "ADOPTED_"}
 
 // ErrCurrentVersion: the environment names another active version than the store.
 var ErrCurrentVersion = errors.New("the environment and the store disagree on the active version")
@@ -173,6 +173,8 @@ func (e *environment) unknown(kinds []provider.Settings) error {
 				"use encryption.pin_file, encryption.pin_credential or the terminal, and unset the variable"}
 		case strings.HasPrefix(name, Prefix+"REHEARSAL_"):
 			return &VariableError{name, "only the file marks a rehearsal"}
+		case strings.HasPrefix(name, Prefix+"ADOPTED_"):
+			return &VariableError{name, "only the file describes an adopted database"}
 		}
 		return &VariableError{name, "no key of the configuration has this name"}
 	}

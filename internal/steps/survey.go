@@ -85,7 +85,7 @@ func survey(sample int) Step {
 			d.Show(func(v *View) { v.Details = surveyed(facts) })
 			if sample > 0 {
 				sampled := &engine.DeviationError{What: whatSample, Expected: "every envelope is opened",
-					Seen: fmt.Sprintf("%d of each place", sample), Err: ErrSample}
+					Seen: fmt.Sprintf("%d of each place and version", sample), Err: ErrSample}
 				if !s.Decided(sampled) {
 					return nil, sampled
 				}

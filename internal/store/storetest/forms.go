@@ -87,44 +87,52 @@ func rotated(d store.Document) store.Swap {
 // renewedOf is another wrapped DEK of the same size.
 func renewedOf(wrapped []byte) []byte { return bytes.ToUpper(wrapped) }
 
+// shape is a place of some form, and a record with envelopes there.
+type shape struct {
+	name   string
+	place  envelope.Place
+	record func(p envelope.Place, v kek.Version) map[string]any
+}
+
+// shapes are all forms of places, with t's help.
+func shapes(t *testing.T) []shape {
+	return []shape{
+		{"nested", shaped("mfa.totp.seed", nil), func(p envelope.Place, v kek.Version) map[string]any {
+			return at(map[string]any{p.Path: written(t, p, v, "a")})
+		}},
+		{"other names", shaped("mfa.totp.seed", renamed), func(p envelope.Place, v kek.Version) map[string]any {
+			return at(map[string]any{p.Path: written(t, p, v, "a")})
+		}},
+		{"IV apart", shaped("mfa.seed", ivApart), func(p envelope.Place, v kek.Version) map[string]any {
+			return at(map[string]any{p.Path: written(t, p, v, "a")})
+		}},
+		{"outer version", shaped("mfa.seed", func(p *envelope.Place) { p.Outer = "kv" }),
+			func(p envelope.Place, v kek.Version) map[string]any {
+				return at(map[string]any{p.Path: written(t, p, v, "a"), "kv": int64(v)})
+			}},
+		{"in an array", shaped("vault.tokens[].secret", renamed), func(p envelope.Place, v kek.Version) map[string]any {
+			return at(map[string]any{"vault.tokens": []any{
+				map[string]any{"name": "no secret"}, "not an object",
+				map[string]any{"secret": written(t, p, v, "a")}, map[string]any{"secret": written(t, p, 2, "b")},
+			}})
+		}},
+		{"elements", shaped("seeds[]", ivApart), func(p envelope.Place, v kek.Version) map[string]any {
+			return at(map[string]any{"seeds": []any{written(t, p, v, "a"), written(t, p, v, "b"), "x"}})
+		}},
+		{"arrays in arrays", shaped("a[].b[].c", nil), func(p envelope.Place, v kek.Version) map[string]any {
+			return at(map[string]any{"a": []any{
+				map[string]any{"b": []any{map[string]any{"c": written(t, p, v, "a")}}},
+				map[string]any{"b": []any{}}, map[string]any{},
+				map[string]any{"b": []any{map[string]any{"c": written(t, p, 2, "b")}, map[string]any{"c": written(t, p, v, "c")}}},
+			}})
+		}},
+	}
+}
+
 // testForms re-wraps every form of place in a record of its own, and beside each other.
 func testForms(t *testing.T, b Backend) {
 	for _, encoding := range b.Nested {
-		for _, c := range []struct {
-			name   string
-			place  envelope.Place
-			record func(p envelope.Place, v kek.Version) map[string]any
-		}{
-			{"nested", shaped("mfa.totp.seed", nil), func(p envelope.Place, v kek.Version) map[string]any {
-				return at(map[string]any{p.Path: written(t, p, v, "a")})
-			}},
-			{"other names", shaped("mfa.totp.seed", renamed), func(p envelope.Place, v kek.Version) map[string]any {
-				return at(map[string]any{p.Path: written(t, p, v, "a")})
-			}},
-			{"IV apart", shaped("mfa.seed", ivApart), func(p envelope.Place, v kek.Version) map[string]any {
-				return at(map[string]any{p.Path: written(t, p, v, "a")})
-			}},
-			{"outer version", shaped("mfa.seed", func(p *envelope.Place) { p.Outer = "kv" }),
-				func(p envelope.Place, v kek.Version) map[string]any {
-					return at(map[string]any{p.Path: written(t, p, v, "a"), "kv": int64(v)})
-				}},
-			{"in an array", shaped("vault.tokens[].secret", renamed), func(p envelope.Place, v kek.Version) map[string]any {
-				return at(map[string]any{"vault.tokens": []any{
-					map[string]any{"name": "no secret"}, "not an object",
-					map[string]any{"secret": written(t, p, v, "a")}, map[string]any{"secret": written(t, p, 2, "b")},
-				}})
-			}},
-			{"elements", shaped("seeds[]", ivApart), func(p envelope.Place, v kek.Version) map[string]any {
-				return at(map[string]any{"seeds": []any{written(t, p, v, "a"), written(t, p, v, "b"), "x"}})
-			}},
-			{"arrays in arrays", shaped("a[].b[].c", nil), func(p envelope.Place, v kek.Version) map[string]any {
-				return at(map[string]any{"a": []any{
-					map[string]any{"b": []any{map[string]any{"c": written(t, p, v, "a")}}},
-					map[string]any{"b": []any{}}, map[string]any{},
-					map[string]any{"b": []any{map[string]any{"c": written(t, p, 2, "b")}, map[string]any{"c": written(t, p, v, "c")}}},
-				}})
-			}},
-		} {
+		for _, c := range shapes(t) {
 			t.Run(string(encoding)+", "+c.name, func(t *testing.T) {
 				c.place.Bytes = encoding
 				cat := envelope.Catalogue{c.place}
