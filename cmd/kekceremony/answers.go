@@ -50,18 +50,22 @@ func readAnswers(path string) (a answers, err error) {
 	return a, nil
 }
 
-// questions lists everything that the ceremony may ask.
-func (a answers) questions() []engine.Field {
+// questions lists everything that the ceremony asks; of an adopted database also what it asks there.
+func (a answers) questions(adopted bool) []engine.Field {
 	if a.ceremony == kindAbort {
 		return steps.GivingUp()
 	}
 	c, _ := steps.Named(a.ceremony) // readAnswers takes no other
-	return c.Questions(transcript.Facts{transcript.FactGenerate: "yes"})
+	opened := transcript.Facts{transcript.FactGenerate: "yes"}
+	if adopted {
+		opened[transcript.FactPointer] = "described"
+	}
+	return c.Questions(opened)
 }
 
 // unknown lists the names that are no question of the ceremony.
 func (a answers) unknown() []string {
-	fields := a.questions()
+	fields := a.questions(true)
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(a.texts)), func(name string) bool {
 		asked := slices.ContainsFunc(fields, func(f engine.Field) bool { return f.Name == name })
 		return asked || strings.HasPrefix(name, engine.AnswerDeviation)
@@ -94,8 +98,8 @@ func answersCommand() *cobra.Command {
 		Short: "List missing answers and unknown names of a file; exit 0 if there are none",
 		Long: `check lists every question of the ceremony that the file leaves open, and every
 name in it that is not a question. The file has lines of NAME: TEXT. Its line
-"ceremony: KIND" names the ceremony: install, rotate, generate, roster or reconcile;
-or it is "ceremony: abort", for an install that is given up.`,
+"ceremony: KIND" names the ceremony: install, adopt, rotate, generate, roster or
+reconcile; or it is "ceremony: abort", for an install that is given up.`,
 		Args: cobra.ExactArgs(1),
 		RunE: ran(func(cmd *cobra.Command, args []string) error { return checkAnswers(cmd.OutOrStdout(), args[0]) }),
 	})
@@ -107,7 +111,7 @@ func checkAnswers(w io.Writer, path string) error {
 	if err != nil {
 		return &usageError{err}
 	}
-	unknown, gaps := a.unknown(), engine.Gaps(a.questions(), a.texts)
+	unknown, gaps := a.unknown(), engine.Gaps(a.questions(false), a.texts)
 	for _, name := range unknown {
 		fmt.Fprintf(w, "unknown  %s\n", printable.Text(name))
 	}

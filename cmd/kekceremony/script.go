@@ -15,13 +15,13 @@ import (
 
 func scriptCommand() *cobra.Command {
 	var format string
-	var made bool
+	var made, adopted bool
 	cmd := &cobra.Command{
 		Use:   "script KIND",
 		Short: "Print the script of a ceremony before it runs",
 		Long: `script prints what a ceremony will do, from the same steps that run it: who does
 what, about how long it takes, what will be asked, and blanks to sign. KIND is
-install, rotate, generate or roster. The SHA-256 of the Markdown is
+install, adopt, rotate, generate, roster or reconcile. The SHA-256 of the Markdown is
 script_sha256 in the first line of the transcript.`,
 		Args: cobra.ExactArgs(1),
 		RunE: ran(func(cmd *cobra.Command, args []string) error {
@@ -30,14 +30,22 @@ script_sha256 in the first line of the transcript.`,
 				return &usageError{fmt.Errorf("script of %s: want one of %s", printable.Quote(args[0]),
 					strings.Join(kinds(), ", "))}
 			}
-			if made && c.Kind != transcript.KindRotate {
-				return &usageError{fmt.Errorf("script of %s: --made is for rotate", c.Kind)}
+			if (made || adopted) && c.Kind != transcript.KindRotate {
+				return &usageError{fmt.Errorf("script of %s: --made and --adopted are for rotate", c.Kind)}
 			}
-			return write(cmd.OutOrStdout(), format, c.Script(version(), made))
+			opened := transcript.Facts{}
+			if made {
+				opened[transcript.FactGenerate] = "no"
+			}
+			if adopted {
+				opened[transcript.FactPointer] = "described"
+			}
+			return write(cmd.OutOrStdout(), format, c.Script(version(), opened))
 		}),
 	}
 	cmd.Flags().StringVar(&format, "format", "md", "md or html")
 	cmd.Flags().BoolVar(&made, "made", false, "for a rotation to a version that already exists")
+	cmd.Flags().BoolVar(&adopted, "adopted", false, "for a rotation of a database that was adopted")
 	return cmd
 }
 

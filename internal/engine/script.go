@@ -11,13 +11,13 @@ import (
 
 // Script is a ceremony before it runs, made from the very steps that run it: who
 // does what, about how long it takes, and blanks to sign. The digest of its Markdown
-// stands in the first line of the transcript. made: the version that a rotation goes to
-// is there already.
-func (c Ceremony) Script(tool string, made bool) render.Document {
-	kind, all := c.Kind, c.Steps(Facts{transcript.FactGenerate: map[bool]string{true: "no", false: "yes"}[made]})
+// stands in the first line of the transcript, whose facts say what a rotation makes and moves.
+func (c Ceremony) Script(tool string, opened Facts) render.Document {
+	facts, flags := c.scripted(opened)
+	kind, all := c.Kind, c.Steps(facts)
 	d := render.Document{Title: "Script of a ceremony: " + kind, Footer: "kekceremony " + tool + ", script of " + kind}
 	d.Sections = append(d.Sections, render.Section{Title: "Before you begin", Text: []string{
-		"Version of the program: " + tool + ". To print it again, run: kekceremony script " + kind + flagOf(made) +
+		"Version of the program: " + tool + ". To print it again, run: kekceremony script " + kind + flags +
 			". The SHA-256 of its Markdown is script_sha256 in the first line of the transcript.",
 		"Bring: the roster, each operator's key, paper and pen for the final digest, " +
 			"and the final digest of the ceremony before.",
@@ -60,16 +60,24 @@ func (c Ceremony) Script(tool string, made bool) render.Document {
 	return d
 }
 
-func flagOf(made bool) string {
-	if made {
-		return " --made"
+// scripted are the facts of a first line that a script follows from: whether a rotation makes its
+// version, and whether an application made the database.
+func (c Ceremony) scripted(opened Facts) (facts Facts, flags string) {
+	facts = Facts{transcript.FactGenerate: "yes"}
+	if opened[transcript.FactGenerate] == "no" {
+		facts[transcript.FactGenerate] = "no"
+		flags += " --made"
 	}
-	return ""
+	if opened[transcript.FactPointer] != "" && c.Kind == transcript.KindRotate {
+		facts[transcript.FactPointer] = "the application's"
+		flags += " --adopted"
+	}
+	return facts, flags
 }
 
 // scriptSum is the digest of a script's Markdown.
 func (c Ceremony) scriptSum(tool string, opened Facts) string {
-	return transcript.Digest(render.Markdown(c.Script(tool, opened[transcript.FactGenerate] == "no")))
+	return transcript.Digest(render.Markdown(c.Script(tool, opened)))
 }
 
 // minutes is about how long a step takes, with four people who read what they sign.

@@ -52,7 +52,7 @@ func TestCeremonyAdded(t *testing.T) {
 	if err := audit.Store(ctx, site(t, parts).Store, reports, true); err != nil {
 		t.Error(err)
 	}
-	if script := steps.Drill("ring").Script("test", false); !strings.Contains(script.Title, "drill") {
+	if script := steps.Drill("ring").Script("test", nil); !strings.Contains(script.Title, "drill") {
 		t.Errorf("script %q", script.Title)
 	}
 }
