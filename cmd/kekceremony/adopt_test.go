@@ -183,7 +183,7 @@ func (s seed) agent() {
 	})
 }
 
-// application follows its own pointer: it writes records anew, and reads others, until stop is
+// application follows its own pointer: it seals records again, and reads others, until stop is
 // called, which returns the versions that it wrote with.
 func (s seed) application(opened func(t *testing.T) seedtest.Database) (stop func() map[int]int) {
 	ctx, cancel := context.WithCancel(s.Context())

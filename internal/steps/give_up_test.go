@@ -107,7 +107,7 @@ func givenUp(t *testing.T, s *engine.Parts) transcript.Report {
 	return r
 }
 
-// TestGiveUpDying: whoever gives up an install loses the power at each write in turn, before it
+// TestGiveUpDying: an install is given up, and the power is lost at each write in turn, before it
 // and when nobody heard that it was done. The same command continues; then the next install is
 // ceremony 1 of a new chain.
 func TestGiveUpDying(t *testing.T) {

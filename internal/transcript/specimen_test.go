@@ -28,7 +28,7 @@ type specimen struct {
 }
 
 // TestSpecimens: the bad specimens, and the void ones, are what is made here, byte for byte, and
-// the table tells of each exit code, rule, and what to expect.
+// the table has of each exit code, rule, and what to expect.
 func TestSpecimens(t *testing.T) {
 	bad := filepath.Join(specimens, "bad")
 	var all []specimen
