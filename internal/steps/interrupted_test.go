@@ -48,7 +48,7 @@ func (c consenting) Consent(ctx context.Context, r engine.Request) (engine.Conse
 }
 
 func install(ctx context.Context, s *engine.Parts, room engine.Room) error {
-	return engine.Run(ctx, *s, room, steps.Install())
+	return unlocked(func() error { return engine.Run(ctx, *s, room, steps.Install()) })
 }
 
 func bundles(t *testing.T, parts rehearsal.Parts, kind string) []string {
