@@ -118,7 +118,9 @@ var outcomes = []outcome{
 		"move the bundle away and keep it; the same command builds it again from the store"},
 	{steps.ErrInstalled, exitRefused, "a store is installed once; see kekceremony transcript list"},
 	{steps.ErrNotInstalled, exitRefused, "run kekceremony install first"},
-	{steps.ErrStoreUsed, exitRefused, "install needs an empty store"},
+	{steps.ErrStoreUsed, exitRefused,
+		"install needs an empty store; a database that an application made is adopted (docs/adopt.md), before it " +
+			"has records of ours"},
 	{steps.ErrTokenUsed, exitRefused, "use a token without such a key"},
 	{store.ErrLockDiffers, exitRefused, "no token was touched; correct the configuration"},
 	{steps.ErrPlaced, exitRefused,

@@ -101,7 +101,7 @@ func (r *run) onlyOuter(d store.Document) bool {
 	return true
 }
 
-// nameOf is how an envelope is named to people: collection.field and id.
+// nameOf is how an envelope is named to people: COLLECTION.PATH and id.
 func nameOf(c envelope.Collection, d store.Document, h store.Held) string {
 	return fmt.Sprintf("%s.%s %s", c.Name, h.Path, printable.Text(fmt.Sprint(d.ID)))
 }

@@ -254,6 +254,9 @@ type Document struct {
 	Envelopes []Held      // in the order of the places asked for; absent ones are left out
 }
 
+// Candidates are the most records that a backend reads at once for a smaller page, while few are due.
+const Candidates = 512
+
 // Due reports whether an envelope of a record of c, or the record itself, is not at a version.
 func (d Document) Due(c envelope.Collection, to kek.Version) bool {
 	return len(d.Envelopes) > 0 && c.Outer != "" && d.Version != to ||

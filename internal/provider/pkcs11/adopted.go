@@ -81,9 +81,8 @@ func (c Config) wanted(n kek.Name) []*pkcs11.Attribute {
 	return all
 }
 
-// named adds to the attributes of an adopted key what it is called, and lists all that a key made in
-// a ceremony would have otherwise.
-func (p *Provider) named(h pkcs11.ObjectHandle, attributes map[string]string) error {
+// addName adds to the attributes of an adopted key its label and its CKA_ID.
+func (p *Provider) addName(h pkcs11.ObjectHandle, attributes map[string]string) error {
 	label, err := p.call.attribute(p.h, h, pkcs11.CKA_LABEL)
 	if err != nil {
 		return err

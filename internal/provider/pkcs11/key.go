@@ -75,7 +75,7 @@ func (p *Provider) Find(_ context.Context, n kek.Name) (provider.Key, error) {
 		return provider.Key{}, fmt.Errorf("read key %s: %w", n.Label, err)
 	}
 	if _, adopted := p.cfg.Adopted[n.Version.String()]; adopted {
-		if err := p.named(key, attributes); err != nil {
+		if err := p.addName(key, attributes); err != nil {
 			return provider.Key{}, fmt.Errorf("read key %s: %w", n.Label, named(err))
 		}
 	}

@@ -45,9 +45,6 @@ var idTypes = []idType{
 	{"timestamp", []bson.Type{bson.TypeTimestamp}},
 }
 
-// candidates are the most records that are read at once for a smaller page.
-const candidates = 512
-
 // Page implements store.Envelopes. It goes by _id, type by type.
 func (s *Store) Page(
 	ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int,
@@ -76,7 +73,7 @@ func (s *Store) Page(
 func (s *Store) ofType(
 	ctx context.Context, c envelope.Collection, to kek.Version, t idType, bound bson.D, limit int,
 ) (docs []store.Document, err error) {
-	for n := limit; ; n = min(2*n, max(limit, candidates)) {
+	for n := limit; ; n = min(2*n, max(limit, store.Candidates)) {
 		filter := bson.D{
 			{Key: "_id", Value: append(bson.D{{Key: "$type", Value: t.alias}}, bound...)},
 			{Key: "$or", Value: due(c, to)},

@@ -11,9 +11,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
-// candidates are the most records that are read at once for a smaller page.
-const candidates = 512
-
 // Page implements store.Envelopes. SQL finds the records that have something in columns that is
 // due, or JSON in which something could be; what is due in that is found here, in more records at once
 // while they are not due.
@@ -24,7 +21,7 @@ func (s *Store) Page(
 	if err != nil || len(places) == 0 {
 		return nil, err
 	}
-	for n := limit; len(docs) < limit; n = min(2*n, max(limit, candidates)) {
+	for n := limit; len(docs) < limit; n = min(2*n, max(limit, store.Candidates)) {
 		read, err := s.records(ctx, c, places, to, after, n)
 		if err != nil {
 			return nil, fmt.Errorf("read a page of %s: %w", c.Name, err)
