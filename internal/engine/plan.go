@@ -31,7 +31,7 @@ func (e *engine) derive(ctx context.Context, g *Gather) (plan, error) {
 	line := func(name, value string) { fmt.Fprintf(&b, "%s: %s\n", name, value) }
 	b.WriteString("kekceremony plan v1\n")
 	for _, name := range []string{transcript.FactMode, transcript.FactChain, transcript.FactCeremony, transcript.FactKind,
-		transcript.FactFrom, transcript.FactTo} {
+		transcript.FactFrom, transcript.FactTo, transcript.FactVersion} {
 		if v, ok := facts[name]; ok {
 			line(name, v)
 		}

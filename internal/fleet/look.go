@@ -70,7 +70,7 @@ func (m *Member) see(ctx context.Context, keks []store.KEK, active store.Active,
 	b.Refusals, b.Lease = int(m.refused.Load()), m.Live
 	v := &View{Active: active, Readable: map[kek.Version]bool{}}
 	for _, k := range keks {
-		if !readable(k.State) {
+		if !k.State.Readable() {
 			continue
 		}
 		proof, err := "", lost
@@ -112,10 +112,6 @@ func (m *Member) follow(v *View) {
 		m.Followed(v)
 	}
 }
-
-// readable reports whether a process may read a version in a state. It drops one in a state
-// that it does not know.
-func readable(s store.State) bool { return s == store.Live || s == store.Retired }
 
 // missing reports an error that says that the key is not there, or is another.
 func missing(err error) bool {

@@ -113,7 +113,8 @@ func TestDropped(t *testing.T) {
 	if err != nil || v != 1 {
 		t.Fatalf("version %d, %v", v, err)
 	}
-	if err := db.MoveKEK(t.Context(), 1, store.Live, "disabled"); err != nil {
+	if err := errors.Join(db.MoveKEK(t.Context(), 1, store.Live, store.Retired),
+		db.MoveKEK(t.Context(), 1, store.Retired, store.Disabled)); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.Look(t.Context()); err != nil {

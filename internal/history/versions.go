@@ -24,15 +24,21 @@ type Versions struct {
 	Made map[kek.Version]store.KEK // as their rows must be, without the wrapped canary
 	// Outside are those of them whose keys were made outside a ceremony.
 	Outside map[kek.Version]bool
-	Active  kek.Version
+	// Unsure are those whose state may be either way: an act on the version was begun when its
+	// ceremony was aborted. The next act on it settles that.
+	Unsure map[kek.Version]bool
+	Active kek.Version
 	// Unsettled says that states and the pointer may be either way: an act that was begun
 	// when its ceremony was aborted may have been done. The next rotation settles it.
 	Unsettled bool
+
+	before map[kek.Version]store.State // of each that is disabled, or worse: what it was
 }
 
 // VersionsOf folds what the logs did. They are in order.
 func VersionsOf(logs []transcript.State) Versions {
-	v := Versions{Made: map[kek.Version]store.KEK{}, Outside: map[kek.Version]bool{}}
+	v := Versions{Made: map[kek.Version]store.KEK{}, Outside: map[kek.Version]bool{},
+		Unsure: map[kek.Version]bool{}, before: map[kek.Version]store.State{}}
 	for _, log := range logs {
 		v.fold(log)
 	}
@@ -69,6 +75,9 @@ func (v *Versions) fold(log transcript.State) {
 		}
 	}
 	v.reconciled(log)
+	if v.leaving(log) {
+		return
+	}
 	switch kind := facts[transcript.FactKind]; {
 	case log.Aborted() && len(log.HalfDone()) > 0:
 		v.Unsettled = true
@@ -193,7 +202,7 @@ func (v Versions) Differences(keks []store.KEK, active store.Active) (all []Diff
 		all = append(all, Difference{whatActive, v.Active.String(), active.Version.String()})
 	}
 	for _, k := range keks {
-		if want, made := v.Made[k.Version]; made && k.State != want.State {
+		if want, made := v.Made[k.Version]; made && k.State != want.State && !v.Unsure[k.Version] {
 			all = append(all, Difference{whatVersion + k.Version.String(), string(want.State),
 				printable.Text(string(k.State))})
 		}

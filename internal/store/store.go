@@ -89,16 +89,6 @@ func (l Lock) Matches(provider string, chain kek.Chain) error {
 	return nil
 }
 
-// State is where a version of the KEK stands. Active and pending are not
-// states: they follow from the pointer.
-type State string
-
-// The states of a version in the order it passes through them.
-const (
-	Live    State = "live"    // may be written and read
-	Retired State = "retired" // may be read
-)
-
 // KEK is one document of kek_versions. It never holds key bytes.
 type KEK struct {
 	Version  kek.Version
@@ -135,7 +125,8 @@ type Keys interface {
 	KEKs(context.Context) ([]KEK, error)
 	// InsertKEK returns ErrExists when the version is taken.
 	InsertKEK(context.Context, KEK) error
-	// MoveKEK returns ErrConflict when v is not in state from.
+	// MoveKEK returns ErrConflict when v is not in state from, and ErrMove for a move that no ceremony
+	// makes.
 	MoveKEK(ctx context.Context, v kek.Version, from, to State) error
 	// Active returns ErrNotFound before the first MoveActive.
 	Active(context.Context) (Active, error)

@@ -10,6 +10,11 @@ const (
 	KindGenerate  = "generate"
 	KindRoster    = "roster"
 	KindReconcile = "reconcile"
+
+	KindDisable    = "disable"
+	KindEnable     = "enable"
+	KindDestroy    = "destroy"
+	KindCompromise = "compromise"
 )
 
 // Acts, by the names of their steps.
@@ -24,6 +29,12 @@ const (
 	ActChange   = "change"
 	ActRebuild  = "rebuild"
 	ActTakeOver = "take-over"
+
+	ActFence      = "fence"
+	ActDisable    = "disable"
+	ActEnable     = "enable"
+	ActDestroy    = "destroy"
+	ActCompromise = "compromise"
 )
 
 // required are the acts that a ceremony of a kind must have done, in order. A rotation
@@ -36,6 +47,11 @@ var required = map[string][]string{
 	KindRotate:    {ActSwitch, ActRewrap, ActRetire},
 	KindRoster:    {ActChange},
 	KindReconcile: {ActTakeOver},
+
+	KindDisable:    {ActDisable},
+	KindEnable:     {ActEnable},
+	KindDestroy:    {ActDestroy},
+	KindCompromise: {ActCompromise},
 }
 
 // fresh are the acts that nobody else may have done: one that is done was begun. Any other may

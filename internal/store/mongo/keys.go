@@ -103,6 +103,9 @@ func (s *Store) InsertKEK(ctx context.Context, k store.KEK) error {
 
 // MoveKEK implements store.Keys.
 func (s *Store) MoveKEK(ctx context.Context, v kek.Version, from, to store.State) error {
+	if err := store.CheckMove(v, from, to); err != nil {
+		return err
+	}
 	err := s.swap(ctx, s.own(versions), append(byID(int(v)), bson.E{Key: "state", Value: string(from)}),
 		bson.D{{Key: "state", Value: string(to)}})
 	if err != nil {

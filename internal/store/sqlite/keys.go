@@ -65,6 +65,9 @@ func (s *Store) InsertKEK(ctx context.Context, k store.KEK) error {
 
 // MoveKEK implements store.Keys.
 func (s *Store) MoveKEK(ctx context.Context, v kek.Version, from, to store.State) error {
+	if err := store.CheckMove(v, from, to); err != nil {
+		return err
+	}
 	err := one(s.db.ExecContext(ctx, `UPDATE kek_versions SET state = ? WHERE id = ? AND state = ?`,
 		string(to), int(v), string(from)))
 	if err != nil {

@@ -102,6 +102,8 @@ func testVersions(t *testing.T, b Backend) {
 	want(t, "retire", s.MoveKEK(ctx, 2, store.Live, store.Retired), nil)
 	want(t, "retire again", s.MoveKEK(ctx, 2, store.Live, store.Retired), store.ErrConflict)
 	want(t, "none such", s.MoveKEK(ctx, 7, store.Live, store.Retired), store.ErrConflict)
+	want(t, "disable what is live", s.MoveKEK(ctx, 1, store.Live, store.Disabled), store.ErrMove)
+	want(t, "destroy what is retired", s.MoveKEK(ctx, 2, store.Retired, store.Destroying), store.ErrMove)
 	got, err := s.KEKs(ctx)
 	want(t, "list", err, nil)
 	two := version(2)
