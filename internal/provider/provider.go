@@ -51,6 +51,14 @@ type Provider interface {
 	Find(context.Context, kek.Name) (Key, error)
 	// Generate makes the key. It does not look whether there is one: Find does.
 	Generate(context.Context, kek.Name) error
+	// Destroyable returns ErrKept where it is known beforehand that Destroy would be refused, and
+	// ErrNoKey or ErrAmbiguous as Find does.
+	Destroyable(context.Context, kek.Name) error
+	// Destroy destroys the one key of a name, of which nothing is left here. It refuses as
+	// Destroyable does, also where the refusal shows only now. Search says what came of it.
+	Destroy(context.Context, kek.Name) error
+	// Search looks afresh for the key of a name in each way in which it could be found, and counts.
+	Search(context.Context, kek.Name) ([]Searched, error)
 	// Wrap returns a 32-byte DEK wrapped in the provider's own form, which nobody else
 	// takes apart. Two wraps of one DEK never give the same bytes.
 	Wrap(ctx context.Context, by kek.Name, dek []byte) ([]byte, error)

@@ -164,6 +164,21 @@ func (m *Methods) Generate(r Request, a *Answer) error {
 	return m.ask(r, a, func(ctx context.Context, p provider.Provider) error { return p.Generate(ctx, r.Name) })
 }
 
+func (m *Methods) Destroyable(r Request, a *Answer) error {
+	return m.ask(r, a, func(ctx context.Context, p provider.Provider) error { return p.Destroyable(ctx, r.Name) })
+}
+
+func (m *Methods) Destroy(r Request, a *Answer) error {
+	return m.ask(r, a, func(ctx context.Context, p provider.Provider) error { return p.Destroy(ctx, r.Name) })
+}
+
+func (m *Methods) Search(r Request, a *Answer) error {
+	return m.ask(r, a, func(ctx context.Context, p provider.Provider) (err error) {
+		a.Searched, err = p.Search(ctx, r.Name)
+		return err
+	})
+}
+
 func (m *Methods) Wrap(r Request, a *Answer) error {
 	return m.ask(r, a, func(ctx context.Context, p provider.Provider) (err error) {
 		a.Bytes, err = p.Wrap(ctx, r.Name, r.Bytes)

@@ -97,6 +97,27 @@ func (p *Provider) Generate(ctx context.Context, n kek.Name) error {
 	return err
 }
 
+// Destroyable implements provider.Provider.
+func (p *Provider) Destroyable(ctx context.Context, n kek.Name) error {
+	_, err := p.ask(ctx, "Destroyable", Request{Name: n}, p.deadline)
+	return err
+}
+
+// Destroy implements provider.Provider.
+func (p *Provider) Destroy(ctx context.Context, n kek.Name) error {
+	_, err := p.ask(ctx, "Destroy", Request{Name: n}, p.deadline)
+	return err
+}
+
+// Search implements provider.Provider.
+func (p *Provider) Search(ctx context.Context, n kek.Name) ([]provider.Searched, error) {
+	a, err := p.ask(ctx, "Search", Request{Name: n}, p.deadline)
+	for i := range a.Searched {
+		a.Searched[i].Where = printable.Again(a.Searched[i].Where)
+	}
+	return a.Searched, err
+}
+
 // Wrap implements provider.Provider. The value passes through this process: it is for
 // canaries, which are no DEKs.
 func (p *Provider) Wrap(ctx context.Context, by kek.Name, dek []byte) ([]byte, error) {

@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -33,6 +34,26 @@ func TestThirdProvider(t *testing.T) {
 		into := make([]byte, kek.Size)
 		if err := p.Unwrap(t.Context(), kek.NameOf(chain, 2), out[i].New, into); err != nil || !bytes.Equal(into, dek) {
 			t.Fatalf("item %d: %v", i, err)
+		}
+	}
+}
+
+// TestDestroy: what is asked to destroy a key, and what came of it, passes the socket.
+func TestDestroy(t *testing.T) {
+	t.Parallel()
+	p := open(t, memorytest.Settings{Zone: "a"})
+	keys(t, p, 1)
+	one := kek.NameOf(chain, 1)
+	for _, found := range []int{1, 0} {
+		all, err := p.Search(t.Context(), one)
+		if err != nil || len(all) != 1 || all[0] != (provider.Searched{Where: "memory", Found: found}) {
+			t.Errorf("%v, %v", all, err)
+		}
+		if err := p.Destroyable(t.Context(), one); (err == nil) != (found == 1) {
+			t.Errorf("destroyable, of %d: %v", found, err)
+		}
+		if err := p.Destroy(t.Context(), one); found == 0 && !errors.Is(err, provider.ErrNoKey) || found == 1 && err != nil {
+			t.Errorf("of %d: %v", found, err)
 		}
 	}
 }

@@ -18,6 +18,7 @@ var known = []error{
 	provider.ErrNoKey, provider.ErrAmbiguous, provider.ErrGone, provider.ErrBusy, provider.ErrKeeper,
 	provider.ErrPINRefused, provider.ErrPINLocked, provider.ErrUntried,
 	provider.ErrFinalTry, provider.ErrNoToken, provider.ErrTokens, provider.ErrUnguarded, provider.ErrNoFile,
+	provider.ErrKept,
 	term.ErrInterrupted, term.ErrNone, file.ErrMode, file.ErrOwner, file.ErrLink, file.ErrNotRegular,
 	fs.ErrNotExist, context.Canceled, context.DeadlineExceeded,
 }
@@ -85,14 +86,15 @@ type (
 	}
 	// Answer is all that most methods answer.
 	Answer struct {
-		Fault   *Fault
-		About   map[string]string
-		PIN     bool // the provider has one
-		Tries   provider.Tries
-		Verdict *provider.Verdict
-		Names   []string
-		Key     Key
-		Bytes   []byte
+		Fault    *Fault
+		About    map[string]string
+		PIN      bool // the provider has one
+		Tries    provider.Tries
+		Verdict  *provider.Verdict
+		Names    []string
+		Key      Key
+		Searched []provider.Searched
+		Bytes    []byte
 	}
 	// Key is a provider.Key, whose doubt is an error.
 	Key struct {

@@ -83,6 +83,7 @@ func (m *memory) load() error {
 		return nil
 	}
 	if err == nil {
+		clear(m.keys) // another process may have destroyed some
 		err = json.Unmarshal(text, &m.keys)
 	}
 	return err
@@ -155,6 +156,31 @@ func (m *memory) Generate(_ context.Context, n kek.Name) error {
 	defer m.mu.Unlock()
 	m.keys[n.Version] = key
 	return m.save()
+}
+
+func (m *memory) Destroyable(_ context.Context, n kek.Name) error {
+	_, err := m.key(n)
+	return err
+}
+
+func (m *memory) Destroy(_ context.Context, n kek.Name) error {
+	if _, err := m.key(n); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.keys, n.Version)
+	return m.save()
+}
+
+func (m *memory) Search(_ context.Context, n kek.Name) ([]provider.Searched, error) {
+	all := []provider.Searched{{Where: "memory"}}
+	_, err := m.key(n)
+	if errors.Is(err, provider.ErrNoKey) {
+		return all, nil
+	}
+	all[0].Found = 1
+	return all, err
 }
 
 // mark begins each wrapped DEK; a nonce of 24 bytes, 32 bytes and a tag of 16 follow.

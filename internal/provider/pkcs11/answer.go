@@ -16,6 +16,9 @@ func named(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
+	if e == pkcs11.CKR_ACTION_PROHIBITED { // which miekg's list of names lacks
+		return &Error{uint(e), "CKR_ACTION_PROHIBITED"}
+	}
 	if name := strings.TrimPrefix(e.Error(), fmt.Sprintf("pkcs11: 0x%X: ", uint(e))); name != "" {
 		return &Error{uint(e), name}
 	}
