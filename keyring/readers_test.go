@@ -125,28 +125,31 @@ func vectors(t *testing.T) map[string][]byte {
 // vectorText is what the payload of the vectors is.
 const vectorText = "a secret of 25 characters"
 
+// sealed is plaintext under AES-256-GCM.
+func sealed(t *testing.T, key, iv, plaintext, aad []byte) []byte {
+	t.Helper()
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gcm, err := cipher.NewGCMWithNonceSize(block, len(iv))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gcm.Seal(nil, iv, plaintext, aad)
+}
+
 func TestVectors(t *testing.T) {
 	v := vectors(t)
-	seal := func(key, iv, plaintext, aad []byte) []byte {
-		t.Helper()
-		block, err := aes.NewCipher(key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		gcm, err := cipher.NewGCMWithNonceSize(block, len(iv))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return gcm.Seal(nil, iv, plaintext, aad)
-	}
 	for size, name := range map[string]string{"60": "12", "64": "16"} {
 		iv := v["IV of "+name+" bytes"]
-		if got := slices.Concat(iv, seal(v["KEK"], iv, v["DEK"], nil)); !bytes.Equal(got, v["wrapped_dek, "+size+" bytes"]) {
+		got := slices.Concat(iv, sealed(t, v["KEK"], iv, v["DEK"], nil))
+		if !bytes.Equal(got, v["wrapped_dek, "+size+" bytes"]) {
 			t.Errorf("wrapped_dek of %s bytes is %x", size, got)
 		}
 	}
 	for name, aad := range map[string][]byte{"ciphertext": nil, "ciphertext with this AAD": v["AAD"]} {
-		if got := seal(v["DEK"], v["nonce"], []byte(vectorText), aad); !bytes.Equal(got, v[name]) {
+		if got := sealed(t, v["DEK"], v["nonce"], []byte(vectorText), aad); !bytes.Equal(got, v[name]) {
 			t.Errorf("%s is %x", name, got)
 		}
 	}
@@ -167,6 +170,49 @@ func TestReadersVectors(t *testing.T) {
 			out, err := read(t, reader, text, append([]string{"open", secrets}, aad...)...)
 			if err != nil || string(out) != vectorText {
 				t.Errorf("%s opens %s as %q, %v", name, ciphertext, out, err)
+			}
+		}
+	}
+}
+
+// TestReadersBound: Python and JavaScript make the AAD of a bound version from the vectors that Go
+// makes it from, and open what is bound to that alone.
+func TestReadersBound(t *testing.T) {
+	t.Parallel()
+	v := vectors(t)
+	secrets := filepath.Join(t.TempDir(), "secrets.env")
+	if err := os.WriteFile(secrets, fmt.Appendf(nil, "%s=%x\n", env.Variable(1), v["KEK"]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../internal/binding/testdata/vectors.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []json.RawMessage
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	for i, bound := range all {
+		var to struct{ What, AAD string }
+		if err := json.Unmarshal(bound, &to); err != nil {
+			t.Fatal(err)
+		}
+		iv := v["IV of 12 bytes"]
+		e := foreignOf(t, keyring.Envelope{WrappedDEK: slices.Concat(iv, sealed(t, v["KEK"], iv, v["DEK"], unhex(t, to.AAD))),
+			Nonce: v["nonce"], Ciphertext: v["ciphertext"], KEKVersion: 1, Provider: "env"})
+		for name, reader := range readers {
+			out, err := read(t, reader, e, "open", secrets, "--bound", string(bound))
+			if err != nil || string(out) != vectorText {
+				t.Errorf("%s opens %s as %q, %v", name, to.What, out, err)
+			}
+			if i > 0 {
+				continue
+			}
+			if out, err := read(t, reader, e, "open", secrets, "--bound", string(all[1])); err == nil {
+				t.Errorf("%s opens %s of another record as %q", name, to.What, out)
+			}
+			if out, err := read(t, reader, e, "open", secrets); err == nil {
+				t.Errorf("%s opens %s without its binding as %q", name, to.What, out)
 			}
 		}
 	}
