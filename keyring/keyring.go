@@ -189,7 +189,7 @@ func (r *Ring) run() {
 // opener opens the provider and logs in, in this process. It comes back to the token that it
 // began with, and to no other of that label: another one would get its PIN.
 func opener(cfg config.Config) func(context.Context) (provider.Provider, error) {
-	settings := cfg.Encryption.Settings
+	settings := provider.ForProcess(cfg.Encryption.Settings)
 	return func(ctx context.Context) (provider.Provider, error) {
 		pinned, _, err := settings.Pin()
 		if err != nil {

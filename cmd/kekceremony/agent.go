@@ -52,6 +52,7 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 	if err != nil {
 		return err
 	}
+	cfg.Encryption.Settings = provider.ForProcess(cfg.Encryption.Settings)
 	report := func(line string) {
 		fmt.Fprintf(os.Stderr, "%s kekceremony: agent: %s\n", time.Now().UTC().Format(time.RFC3339), line)
 	}

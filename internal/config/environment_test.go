@@ -28,7 +28,8 @@ var scalars = map[string]string{
 	"ENCRYPTION_PKCS11_USE_GCM_IV_FROM_HSM": "true", "ENCRYPTION_PKCS11_SESSIONS": "3",
 	"ENCRYPTION_PKCS11_IDENTITY": "id", "ENCRYPTION_PKCS11_IDENTITY_PUBLIC": "/id.pem",
 	"ENCRYPTION_PKCS11_LOAD_BY_PATH": "true", "ENCRYPTION_PKCS11_INIT_ARGS": "configdir='x' flags=",
-	"ENCRYPTION_PKCS11_DEADLINE": "3m", "ENCRYPTION_ENV_SECRETS_FILE": "/secrets.env",
+	"ENCRYPTION_PKCS11_DEADLINE": "3m",
+	"ENCRYPTION_PKCS11_USER":     "0x80000001", "ENCRYPTION_ENV_SECRETS_FILE": "/secrets.env",
 }
 
 // TestEveryKey: each key that has one value is set by its variable, text as it is.
@@ -45,7 +46,7 @@ func TestEveryKey(t *testing.T) {
 	yes := true
 	want := pkcs11.Config{ModulePath: "/b.so", TokenLabel: "007", TokenSerial: "true", IVFromHSM: &yes, Sessions: 3,
 		Identity: pkcs11.Identity{Label: "id", Public: "/id.pem"}, LoadByPath: true, InitArgs: "configdir='x' flags=",
-		Deadline: 3 * time.Minute}
+		Deadline: 3 * time.Minute, User: "0x80000001"}
 	if !reflect.DeepEqual(c.Encryption.Settings, want) {
 		t.Errorf("got %+v", c.Encryption.Settings)
 	}

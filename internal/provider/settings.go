@@ -1,6 +1,10 @@
 package provider
 
-import "time"
+import (
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+)
 
 // Kind is what is known of a provider before it is open.
 type Kind interface {
@@ -54,6 +58,24 @@ type Pinned interface {
 // Deadline are Settings that say how long a call may take; 0: the usual time.
 type Deadline interface {
 	CallDeadline() time.Duration
+}
+
+// Limited are Settings of a provider whose keys processes of the fleet need not be able to make,
+// change or destroy: they may log in as a user who only uses keys.
+type Limited interface {
+	// ForProcess are the settings for a process of the fleet. Its Probe finds out what that
+	// user can do to keys.
+	ForProcess() Settings
+	// TrialKey is a key of no value, for Generate, that such a probe tries to destroy.
+	TrialKey() kek.Name
+}
+
+// ForProcess are the settings for a process of the fleet.
+func ForProcess(s Settings) Settings {
+	if l, ok := s.(Limited); ok {
+		return l.ForProcess()
+	}
+	return s
 }
 
 // Facts of a key that was made outside a ceremony: what it is called where it lives.

@@ -75,7 +75,7 @@ func (p *Provider) Login(_ context.Context, final bool) error {
 		pin = nil // the token has a keypad
 	}
 	// Another login is ours as well: it is of the whole application.
-	if err := p.call.login(p.h, pin); err != nil && !is(err, pkcs11.CKR_USER_ALREADY_LOGGED_IN) {
+	if err := p.call.login(p.h, p.cfg.loginUser(), pin); err != nil && !is(err, pkcs11.CKR_USER_ALREADY_LOGGED_IN) {
 		return fmt.Errorf("log in to token %s: %w%s", token, refusedPIN(err), p.after(err))
 	}
 	p.loggedIn = true

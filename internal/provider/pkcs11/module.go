@@ -134,6 +134,9 @@ func (p *Provider) Describe(context.Context) (map[string]string, error) {
 		"model":         printable.Text(p.info.Model),
 		"firmware":      fmt.Sprintf("%d.%d", p.info.FirmwareVersion.Major, p.info.FirmwareVersion.Minor),
 	}
+	if !p.cfg.Process {
+		about[tokenUser] = p.cfg.users()
+	}
 	about["identity_sha256"] = "none" // also when there was one at the last ceremony
 	if p.cfg.Identity.Label != "" {
 		_, digest, err := p.cfg.Identity.public()

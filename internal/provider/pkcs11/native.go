@@ -119,12 +119,12 @@ import (
 
 // login is C_Login with a PIN that stays where it is: no Go string, no copy of
 // ours (promise 4). An empty pin is the protected authentication path.
-func (f functions) login(session pkcs11.SessionHandle, pin []byte) error {
+func (f functions) login(session pkcs11.SessionHandle, user uint, pin []byte) error {
 	var p *C.ck_byte
 	if len(pin) > 0 {
 		p = pointer(pin)
 	}
-	return asError(C.login(f.list, C.ck_ulong(session), C.ck_ulong(pkcs11.CKU_USER), p, C.ck_ulong(len(pin))))
+	return asError(C.login(f.list, C.ck_ulong(session), C.ck_ulong(user), p, C.ck_ulong(len(pin))))
 }
 
 // encrypt and decrypt are one AES-GCM operation with a 128-bit tag into out,

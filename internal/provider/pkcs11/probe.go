@@ -28,6 +28,9 @@ type probe struct {
 
 // Probe implements provider.Provider (design section 5).
 func (p *Provider) Probe(ctx context.Context, report func(provider.Verdict)) error {
+	if p.cfg.Process {
+		return p.probeRights(ctx, report)
+	}
 	pr := &probe{Provider: p, sample: make([]byte, kek.Size), report: report}
 	if _, err := rand.Read(pr.sample); err != nil {
 		return err

@@ -20,6 +20,7 @@ type Config struct {
 	ModulePath  string `yaml:"module_path"` // absolute
 	TokenLabel  string `yaml:"token_label"`
 	TokenSerial string `yaml:"token_serial"` // tells tokens of one label apart; may be empty while there is one
+	User        string `yaml:"user"`         // whom processes of the fleet log in as; empty: as people do
 	// IVFromHSM is what the operators expect of the IV. nil: no expectation.
 	// The mode in use is always the one found by experiment.
 	IVFromHSM *bool    `yaml:"use_gcm_iv_from_hsm"`
@@ -28,6 +29,8 @@ type Config struct {
 	// LoadByPath loads the module by its path, for those that look for their own files
 	// beside it. Else it is loaded from the descriptor that it was hashed through.
 	LoadByPath bool `yaml:"load_by_path"`
+	// Process is set for a process of the fleet, which logs in as User.
+	Process bool `yaml:"-"`
 	// Digest is the SHA-256 in hex that the module's file must have; empty: any.
 	Digest string `yaml:"-"`
 	// InitArgs goes to the module in CK_C_INITIALIZE_ARGS.pReserved, which NSS

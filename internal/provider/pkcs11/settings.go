@@ -16,6 +16,7 @@ var (
 	_ provider.Sessions = Config{}
 	_ provider.Pinned   = Config{}
 	_ provider.Deadline = Config{}
+	_ provider.Limited  = Config{}
 )
 
 // moduleDigest is the fact with the SHA-256 of the module's file, hex.
@@ -38,6 +39,7 @@ func (c Config) Facts() []provider.Fact {
 		{Name: "iv", Stable: true, Plan: true},
 		{Name: "identity_sha256", Stable: true, Plan: true},
 		{Name: keysOutside, Stable: true, Plan: true},
+		{Name: tokenUser, Stable: true},
 		{Name: provider.KeyLabel}, {Name: provider.KeyID}, // of a key that was made outside a ceremony
 	}
 	for _, name := range []string{
@@ -67,6 +69,9 @@ func (c Config) Check() error {
 		return fmt.Errorf(section+"deadline: %s: want more", c.Deadline)
 	case c.Sessions < 0:
 		return fmt.Errorf(section+"sessions: %d: want 0, for as many as are fastest, or more", c.Sessions)
+	}
+	if _, err := userType(c.User); err != nil {
+		return fmt.Errorf(section+"user: %w", err)
 	}
 	return c.checkAdopted()
 }

@@ -36,6 +36,9 @@
  *   pin-turns    at the final try, from the second look on
  *   pin-path     the token has a keypad: C_Login takes no PIN
  *   lost-reply   a key is made on the token, and the answer is CKR_DEVICE_ERROR
+ *   limited      there is a user of type 0x80000001, with the PIN of the other one, who makes
+ *                and destroys no key (CKR_ACTION_PROHIBITED)
+ *   limited-lax  the same, and nothing is refused to it
  *   after-key    calls are counted from when this process has made a key on a token
  *   hide SERIAL  the token of this serial is not there: its slot is not listed, a
  *                call that takes the slot answers CKR_TOKEN_NOT_PRESENT, one on a
@@ -121,7 +124,7 @@ _Static_assert((int)FUNCTIONS == (int)PLACE_COUNT && (int)AT_Login == (int)PLACE
 	X(CORRUPT, "corrupt") X(OTHER_KEY, "other-key") X(MUTE, "mute") X(PIN_LOW, "pin-low") \
 	X(PIN_FINAL, "pin-final") X(PIN_LOCKED, "pin-locked") X(PIN_TURNS, "pin-turns") X(PIN_PATH, "pin-path") \
 	X(LOST_REPLY, "lost-reply") X(AFTER_KEY, "after-key") X(ENDLESS, "endless") X(ZERO_LABEL, "zero-label") \
-	X(ZERO_SERIAL, "zero-serial")
+	X(ZERO_SERIAL, "zero-serial") X(LIMITED, "limited") X(LIMITED_LAX, "limited-lax")
 
 #define MODE(m, word) m,
 #define WORD(m, word) word,
@@ -143,11 +146,14 @@ static const char *const modes[] = { EACH_MODE(WORD) };
 #define CKF_USER_PIN_COUNT_LOW 0x10000UL
 #define CKF_USER_PIN_FINAL_TRY 0x20000UL
 #define CKF_USER_PIN_LOCKED 0x40000UL
+#define CKU_USER 1UL
+#define CKU_LIMITED_USER 0x80000001UL
 #define CKM_CLOUDHSM_AES_GCM 0x80001087UL
 #define CKR_GENERAL_ERROR 0x05UL
 #define CKR_FUNCTION_FAILED 0x06UL
 #define CKR_ARGUMENTS_BAD 0x07UL
 #define CKR_ATTRIBUTE_TYPE_INVALID 0x12UL
+#define CKR_ACTION_PROHIBITED 0x1bUL
 #define CKR_DEVICE_ERROR 0x30UL
 #define CKR_DEVICE_REMOVED 0x32UL
 #define CKR_ENCRYPTED_DATA_LEN_RANGE 0x41UL
@@ -691,7 +697,7 @@ PASS(GetInfo, begin(&call, AT_GetInfo), pass1, (ck_ulong a), (a))
 PASS(GetSlotInfo, ON_SLOT(GetSlotInfo), pass2, (ck_ulong a, ck_ulong b), (a, b))
 PASS(InitToken, ON_SLOT(InitToken), pass4, (ck_ulong a, ck_ulong b, ck_ulong c, ck_ulong d), (a, b, c, d))
 SESSION1(Logout) SESSION1(FindObjectsFinal) SESSION1(GetFunctionStatus) SESSION1(CancelFunction)
-SESSION2(DestroyObject) SESSION2(DigestInit) SESSION2(DigestKey)
+SESSION2(DigestInit) SESSION2(DigestKey)
 SESSION3(InitPIN) SESSION3(GetOperationState) SESSION3(GetObjectSize) SESSION3(FindObjectsInit)
 SESSION3(EncryptFinal) SESSION3(DecryptFinal) SESSION3(DigestUpdate) SESSION3(DigestFinal)
 SESSION3(SignInit) SESSION3(SignUpdate) SESSION3(SignFinal) SESSION3(SignRecoverInit)
@@ -877,11 +883,22 @@ static ck_ulong on_GetSessionInfo(ck_ulong session, struct session_info *out) {
 	return end(&c, rv);
 }
 
+/* is_limited: this process logged in as the user who only uses keys. */
+static atomic_int is_limited;
+
+static int prohibited(const struct config *conf) {
+	return has(conf, LIMITED) && atomic_load(&is_limited);
+}
+
 static ck_ulong on_Login(ck_ulong session, ck_ulong user, ck_byte *pin, ck_ulong len) {
 	struct call c;
 	if (begin_session(&c, AT_Login, session))
 		return end(&c, c.rv);
 	note("login", "");
+	if (user == CKU_LIMITED_USER && (has(c.conf, LIMITED) || has(c.conf, LIMITED_LAX))) {
+		atomic_store(&is_limited, 1);
+		user = CKU_USER;
+	}
 	if (!has(c.conf, PIN_PATH))
 		return end(&c, REAL(ck_login, Login)(session, user, pin, len));
 	if (pin || len)
@@ -926,7 +943,18 @@ static ck_ulong on_GenerateKey(ck_ulong session, struct ck_mechanism *m, struct 
 	struct call c;
 	if (begin_session(&c, AT_GenerateKey, session))
 		return end(&c, c.rv);
+	if (prohibited(c.conf))
+		return end(&c, CKR_ACTION_PROHIBITED);
 	return end(&c, generate(c.conf, session, m, a, n, key));
+}
+
+static ck_ulong on_DestroyObject(ck_ulong session, ck_ulong object) {
+	struct call c;
+	if (begin_session(&c, AT_DestroyObject, session))
+		return end(&c, c.rv);
+	if (prohibited(c.conf))
+		return end(&c, CKR_ACTION_PROHIBITED);
+	return end(&c, REAL(pass2, DestroyObject)(session, object));
 }
 
 static ck_ulong attributes(const struct config *conf, ck_ulong session, ck_ulong key, struct ck_attribute *a, ck_ulong n) {
