@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -123,4 +124,20 @@ func (f Form) String() string {
 	differs("bytes", string(f.Bytes), string(s.Bytes))
 	differs("outer", f.Outer, s.Outer)
 	return strings.Join(all, ",")
+}
+
+// VersionOf is a value of a Tree as a version of the KEK, and 0 where it is none: what an application
+// or an attacker wrote there must not hide an envelope from a census.
+func VersionOf(value any) kek.Version {
+	var n float64
+	switch v := value.(type) {
+	case int64:
+		n = float64(v)
+	case float64:
+		n = v
+	}
+	if !(n >= 1 && n <= float64(kek.MaxVersion)) || n != math.Trunc(n) {
+		return 0
+	}
+	return kek.Version(n)
 }

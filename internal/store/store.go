@@ -43,6 +43,7 @@ type Store interface {
 	Fleet
 	Envelopes
 	Theirs
+	Fence
 	// Under has the store keep the ceremony's own records under names with a prefix, in place of
 	// kek_, in a database that has others of the plain names. Call it before anything else.
 	Under(prefix string)

@@ -83,7 +83,7 @@ func (s *Store) safe(err error) error {
 	switch {
 	case err == nil, errors.Is(err, store.ErrExists), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound),
 		errors.Is(err, store.ErrNoDatabase), errors.Is(err, store.ErrServer), errors.Is(err, store.ErrSilent),
-		errors.Is(err, store.ErrDenied), errors.Is(err, context.Canceled):
+		errors.Is(err, store.ErrDenied), errors.Is(err, store.ErrNoFence), errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, driver.ErrNoDocuments):
 		return store.ErrNotFound

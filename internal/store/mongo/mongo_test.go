@@ -44,8 +44,9 @@ func TestStore(t *testing.T) {
 		},
 		IDs: []any{bson.NewObjectID(), bson.NewObjectID(), "b", "a", int32(5), int64(3), 2.5, uuid(9), uuid(1),
 			bson.D{{Key: "shard", Value: int32(1)}, {Key: "n", Value: int32(2)}}, true, bson.DateTime(1_700_000_000_000)},
-		Nested: []envelope.Encoding{envelope.Binary, envelope.Base64, envelope.Hex},
-		ID:     "_id",
+		Nested:  []envelope.Encoding{envelope.Binary, envelope.Base64, envelope.Hex},
+		ID:      "_id",
+		Refusal: func(kek.Version, string) []string { return []string{"failed validation"} },
 	})
 }
 
@@ -89,6 +90,13 @@ func (a application) Create(t *testing.T, c envelope.Collection) {
 
 func (a application) Put(t *testing.T, r storetest.Record) {
 	t.Helper()
+	if err := a.Try(t, r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (a application) Try(t *testing.T, r storetest.Record) error {
+	t.Helper()
 	record := bson.D{{Key: "_id", Value: r.ID}, {Key: "name", Value: "something of the application's"}}
 	if r.Version != 0 {
 		record = append(record, bson.E{Key: "kek_version", Value: int64(r.Version)})
@@ -105,7 +113,12 @@ func (a application) Put(t *testing.T, r storetest.Record) {
 	for _, f := range r.Odd {
 		record = append(record, bson.E{Key: f, Value: "odd"})
 	}
-	a.Replace(t, a.uri, r.Collection, record)
+	return a.TryReplace(t, a.uri, r.Collection, record)
+}
+
+func (a application) TryTree(t *testing.T, collection, id string, record map[string]any) error {
+	t.Helper()
+	return mongotest.Application{Server: a.Server, Database: a.uri}.Try(t, collection, id, record)
 }
 
 func (a application) Spoil(t *testing.T, id any, field string, part storetest.Part, value any) {

@@ -1,9 +1,7 @@
 package mongo
 
 import (
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -103,18 +101,7 @@ func (s spot) held() store.Held {
 }
 
 // versionOf is a whole number of any BSON type as a version, else 0.
-func versionOf(v bson.RawValue) kek.Version {
-	n, ok := v.AsFloat64OK()
-	if d, isDecimal := v.Decimal128OK(); isDecimal {
-		var err error
-		n, err = strconv.ParseFloat(d.String(), 64)
-		ok = err == nil
-	}
-	if !ok || !(n >= 1 && n <= float64(kek.MaxVersion)) || n != math.Trunc(n) {
-		return 0
-	}
-	return kek.Version(n)
-}
+func versionOf(v bson.RawValue) kek.Version { return envelope.VersionOf(tree{v}.Value()) }
 
 // like is version v as a number of the type that the application wrote.
 func like(old bson.RawValue, v kek.Version) any {

@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"iter"
+	"strconv"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -62,6 +63,10 @@ func (t tree) Value() any {
 		return t.raw.Int64()
 	case bson.TypeDouble:
 		return t.raw.Double()
+	case bson.TypeDecimal128:
+		if n, err := strconv.ParseFloat(t.raw.Decimal128().String(), 64); err == nil {
+			return n
+		}
 	}
 	return nil
 }

@@ -120,7 +120,7 @@ func (p part) inJSON() (all []store.Held) {
 		}
 		h := store.Held{Path: s.Path}
 		if !s.List {
-			h.Version = versionIn(s.Value, p.Parts.KEKVersion)
+			h.Version = envelope.VersionOf(valuesIn(s.Value, []string{p.Parts.KEKVersion})[0])
 			h.WrappedDEK, _ = p.Read(valuesIn(s.Value, p.Wrapped()))
 		}
 		all = append(all, h)
@@ -140,24 +140,6 @@ func (p part) parse() (text []byte, root tree, err error) {
 	root = object()
 	root.add(p.json, v)
 	return text, root, err
-}
-
-func versionIn(object envelope.Tree, name string) kek.Version {
-	v, ok := object.Field(name)
-	if !ok {
-		return 0
-	}
-	switch n := v.Value().(type) {
-	case int64:
-		if n >= 1 && n <= int64(kek.MaxVersion) {
-			return kek.Version(n)
-		}
-	case float64:
-		if n >= 1 && n <= float64(kek.MaxVersion) && n == float64(int64(n)) {
-			return kek.Version(n)
-		}
-	}
-	return 0
 }
 
 func valuesIn(object envelope.Tree, names []string) []any {

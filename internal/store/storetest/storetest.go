@@ -32,6 +32,10 @@ type Application interface {
 	// PutTree writes a record over whatever is there: maps, slices, text, bytes and int64. In SQLite
 	// what is nested is JSON.
 	PutTree(t *testing.T, collection, id string, record map[string]any)
+	// Try does what Put does, in one write, and TryTree what PutTree does where there is such a record:
+	// they return what the server says.
+	Try(t *testing.T, r Record) error
+	TryTree(t *testing.T, collection, id string, record map[string]any) error
 	// GetTree reads it back.
 	GetTree(t *testing.T, collection, id string) map[string]any
 }
@@ -53,61 +57,8 @@ type Backend struct {
 	IDs []any
 	// ID is the name of the field with a record's id.
 	ID string
+	// Refusal is what a fence says of a version to who writes into a collection.
+	Refusal func(v kek.Version, collection string) []string
 	// Nested are the encodings of bytes that are nested.
 	Nested []envelope.Encoding
-}
-
-// part of the suite.
-type part struct {
-	name string
-	test func(*testing.T, Backend)
-}
-
-func run(t *testing.T, b Backend, parts []part) {
-	for _, c := range parts {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			c.test(t, b)
-		})
-	}
-}
-
-// Run runs the whole suite.
-func Run(t *testing.T, b Backend) {
-	RunOwn(t, b)
-	run(t, b, []part{
-		{"a record that is not there", testAbsent},
-		{"census", testCensus},
-		{"pages", testPages},
-		{"swap", testSwap},
-		{"swap of a page of many", testManySwaps},
-		{"swap of a record with three envelopes", testThree},
-		{"strangers", testStrangers},
-		{"something else in a field", testOdd},
-		{"forms", testForms},
-		{"arrays that change", testArrays},
-		{"places that the catalogue lacks", testStrangeForms},
-		{"an envelope of another form", testOtherForm},
-		{"an envelope where there was none", testAbsence},
-		{"a version that is none", testNoVersion},
-		{"a wrapped DEK that is none", testNoDEK},
-		{"a pointer of an application", testTheirs},
-		{"a lock of another prefix", testOtherLock},
-	})
-}
-
-// RunOwn runs the part about a ceremony's own records.
-func RunOwn(t *testing.T, b Backend) {
-	run(t, b, []part{
-		{"lock", testLock},
-		{"bad lock", testBadLock},
-		{"versions", testVersions},
-		{"wraps", testWraps},
-		{"pointer", testPointer},
-		{"ceremonies, of which nobody opens one twice (C08)", testCeremonies},
-		{"entries", testEntries},
-		{"an install that was given up", testVoid},
-		{"one of many wins", testOneWins},
-		{"heartbeats", testHeartbeats},
-	})
 }

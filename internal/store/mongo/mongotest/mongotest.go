@@ -90,11 +90,17 @@ func (s *Server) URI(name string) string {
 // Replace writes a whole record, as an application does.
 func (s *Server) Replace(t testing.TB, uri, collection string, record bson.D) {
 	t.Helper()
-	_, err := s.collection(uri, collection).ReplaceOne(context.Background(), bson.D{record[0]}, record,
-		options.Replace().SetUpsert(true))
-	if err != nil {
+	if err := s.TryReplace(t, uri, collection, record); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TryReplace does, and returns what the server says.
+func (s *Server) TryReplace(t testing.TB, uri, collection string, record bson.D) error {
+	t.Helper()
+	_, err := s.collection(uri, collection).ReplaceOne(context.Background(), bson.D{record[0]}, record,
+		options.Replace().SetUpsert(true))
+	return err
 }
 
 // ReplaceEnvelope writes a record with an envelope at version 1 in a field.

@@ -15,11 +15,19 @@ type Application struct {
 // Put writes a record over whatever is there: maps, slices, text, bytes and int64.
 func (a Application) Put(t testing.TB, collection, id string, record map[string]any) {
 	t.Helper()
+	if err := a.Try(t, collection, id, record); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Try does, and returns what the server says.
+func (a Application) Try(t testing.TB, collection, id string, record map[string]any) error {
+	t.Helper()
 	document := bson.D{{Key: "_id", Value: id}}
 	for name, value := range record {
 		document = append(document, bson.E{Key: name, Value: value})
 	}
-	a.Replace(t, a.Database, collection, document)
+	return a.TryReplace(t, a.Database, collection, document)
 }
 
 // Get reads it back.
