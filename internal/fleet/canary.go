@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
+	"github.com/certautopilot/kekceremony/internal/binding"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -17,7 +18,8 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
-// MakeCanary wraps a new random value with a key and checks that it unwraps.
+// MakeCanary wraps a new random value with a key and checks that it unwraps. That of a bound version
+// is bound too, so that a row that is not true of its version has a canary that does not open.
 func MakeCanary(ctx context.Context, p provider.Provider, by kek.Name) (store.Canary, error) {
 	value, err := secret.New(kek.Size)
 	if err != nil {
@@ -28,7 +30,7 @@ func MakeCanary(ctx context.Context, p provider.Provider, by kek.Name) (store.Ca
 	if _, err := rand.Read(value.Bytes()); err != nil {
 		return store.Canary{}, err
 	}
-	wrapped, err := p.Wrap(ctx, by, value.Bytes())
+	wrapped, err := p.Wrap(ctx, by.To(binding.Canary(by.Chain)), value.Bytes())
 	if err != nil {
 		return store.Canary{}, fmt.Errorf("make canary of version %d: %w", by.Version, err)
 	}
@@ -48,7 +50,7 @@ func OpenCanary(ctx context.Context, p provider.Provider, by kek.Name, c store.C
 		return nil, err
 	}
 	value.SetLen(kek.Size)
-	err = p.Unwrap(ctx, by, c.Wrapped, value.Bytes())
+	err = p.Unwrap(ctx, by.To(binding.Canary(by.Chain)), c.Wrapped, value.Bytes())
 	if err == nil && digest(value.Bytes()) != c.SHA256 {
 		err = fmt.Errorf("it unwraps to a value other than %s", printable.Text(c.SHA256))
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 )
@@ -57,6 +58,9 @@ type Name struct {
 	Version Version
 	Label   string // CKA_LABEL: kek-<first 8 of the chain>-v<version>
 	ID      []byte // CKA_ID: first 16 bytes of SHA-256(chain | version as 8 bytes, big endian)
+	Chain   Chain
+	Bound   bool   // all that the key wraps is bound; the ceremony that made the version decided so
+	Binding []byte // to what, in the call that is made with this name: To
 }
 
 // NameOf derives the name of version v in chain c (design section 5). It
@@ -70,8 +74,31 @@ func NameOf(c Chain, v Version) Name {
 		Version: v,
 		Label:   fmt.Sprintf("kek-%.8s-v%d", string(c), v),
 		ID:      sum[:16],
+		Chain:   c,
 	}
 }
 
 // HexID is the CKA_ID as lower-case hex, as transcripts and plans write it.
 func (n Name) HexID() string { return hex.EncodeToString(n.ID) }
+
+// ErrBinding is returned for a bound version where nothing says to what a value is bound.
+var ErrBinding = errors.New("the version is bound to records, and the record is not known")
+
+// To is the name for a call that wraps or unwraps what belongs to a binding.
+func (n Name) To(binding []byte) Name {
+	n.Binding = binding
+	return n
+}
+
+// AAD is the additional authenticated data of a wrap or an unwrap: the binding under a bound version,
+// and none under another. There is nothing in between: a reader that took both would let anyone take
+// a binding off.
+func (n Name) AAD() ([]byte, error) {
+	if !n.Bound {
+		return nil, nil
+	}
+	if len(n.Binding) == 0 {
+		return nil, fmt.Errorf("version %d: %w", n.Version, ErrBinding)
+	}
+	return n.Binding, nil
+}

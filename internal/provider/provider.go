@@ -60,7 +60,8 @@ type Provider interface {
 	// Search looks afresh for the key of a name in each way in which it could be found, and counts.
 	Search(context.Context, kek.Name) ([]Searched, error)
 	// Wrap returns a 32-byte DEK wrapped in the provider's own form, which nobody else
-	// takes apart. Two wraps of one DEK never give the same bytes.
+	// takes apart. Two wraps of one DEK never give the same bytes. The name's AAD is
+	// authenticated, here and in Unwrap: without it, the same bytes do not unwrap.
 	Wrap(ctx context.Context, by kek.Name, dek []byte) ([]byte, error)
 	// Unwrap fills into, of 32 bytes, which the caller wipes.
 	Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte) error
@@ -98,6 +99,8 @@ type Key struct {
 type Item struct {
 	From    kek.Name
 	Wrapped []byte
+	Binding []byte   // of From and of the target, each if it is bound
+	Payload *Payload // must open before the DEK is wrapped; nil: that is not asked
 }
 
 // Rewrapped carries the bytes it was made from, so that a caller that mixes up
@@ -129,7 +132,11 @@ func Each(ctx context.Context, p Provider, items []Item, to kek.Name) ([]Rewrapp
 
 func rewrap(ctx context.Context, p Provider, it Item, to kek.Name, dek, again []byte) Rewrapped {
 	failed := func(err error) Rewrapped { return Rewrapped{Old: it.Wrapped, Err: err} }
-	if err := p.Unwrap(ctx, it.From, it.Wrapped, dek); err != nil {
+	to = to.To(it.Binding)
+	if err := p.Unwrap(ctx, it.From.To(it.Binding), it.Wrapped, dek); err != nil {
+		return failed(err)
+	}
+	if err := it.Payload.Check(dek); err != nil {
 		return failed(err)
 	}
 	wrapped, err := p.Wrap(ctx, to, dek)

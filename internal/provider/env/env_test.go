@@ -12,6 +12,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/env"
+	"github.com/certautopilot/kekceremony/internal/provider/providertest"
 )
 
 const chain = kek.Chain("00112233445566778899aabbccddeeff")
@@ -90,4 +91,12 @@ func TestSecretsFile(t *testing.T) {
 	if !errors.Is(err, file.ErrMode) || err.Error() != want {
 		t.Errorf("mode 0644: %v", err)
 	}
+}
+
+func TestBound(t *testing.T) {
+	p, err := env.Open(env.Config{SecretsFile: filepath.Join(t.TempDir(), "secrets.env")}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	providertest.Bound(t, p)
 }

@@ -48,15 +48,19 @@ func (p *Provider) Wrap(_ context.Context, by kek.Name, dek []byte) ([]byte, err
 	if err != nil {
 		return nil, fmt.Errorf("wrap: %w", err)
 	}
-	return seal(aead, dek)
+	aad, err := by.AAD()
+	if err != nil {
+		return nil, fmt.Errorf("wrap with %s: %w", Variable(by.Version), err)
+	}
+	return seal(aead, dek, aad)
 }
 
-func seal(aead cipher.AEAD, dek []byte) ([]byte, error) {
+func seal(aead cipher.AEAD, dek, aad []byte) ([]byte, error) {
 	iv := make([]byte, gcm.IVSize, gcm.IVSize+len(dek)+gcm.TagSize)
 	if _, err := rand.Read(iv); err != nil {
 		return nil, err
 	}
-	return aead.Seal(iv, iv, dek, nil), nil
+	return aead.Seal(iv, iv, dek, aad), nil
 }
 
 // Unwrap implements provider.Provider.
@@ -65,14 +69,18 @@ func (p *Provider) Unwrap(_ context.Context, by kek.Name, wrapped, into []byte) 
 	if err != nil {
 		return fmt.Errorf("unwrap: %w", err)
 	}
-	if err := open(aead, wrapped, into); err != nil {
+	aad, err := by.AAD()
+	if err == nil {
+		err = open(aead, wrapped, into, aad)
+	}
+	if err != nil {
 		return fmt.Errorf("unwrap with %s: %w", Variable(by.Version), err)
 	}
 	return nil
 }
 
 // open decrypts in place: into is the only copy of the DEK.
-func open(aead cipher.AEAD, wrapped, into []byte) error {
+func open(aead cipher.AEAD, wrapped, into, aad []byte) error {
 	w, err := gcm.Split(wrapped)
 	if err != nil {
 		return err
@@ -83,7 +91,7 @@ func open(aead cipher.AEAD, wrapped, into []byte) error {
 	if len(into) != kek.Size {
 		return fmt.Errorf("room for %d bytes, want %d", len(into), kek.Size)
 	}
-	_, err = aead.Open(into[:0], w.IV, w.Sealed, nil)
+	_, err = aead.Open(into[:0], w.IV, w.Sealed, aad)
 	return err
 }
 
@@ -108,12 +116,12 @@ func (p *Provider) Probe(ctx context.Context, report func(provider.Verdict)) err
 }
 
 func roundTrip(aead cipher.AEAD, sample []byte) (string, error) {
-	w, err := seal(aead, sample)
+	w, err := seal(aead, sample, nil)
 	if err != nil {
 		return "", err
 	}
 	back := make([]byte, kek.Size)
-	if err := open(aead, w, back); err != nil {
+	if err := open(aead, w, back, nil); err != nil {
 		return "", err
 	}
 	if !bytes.Equal(back, sample) {
@@ -123,14 +131,14 @@ func roundTrip(aead cipher.AEAD, sample []byte) (string, error) {
 }
 
 func tamper(aead cipher.AEAD, sample []byte) (string, error) {
-	w, err := seal(aead, sample)
+	w, err := seal(aead, sample, nil)
 	if err != nil {
 		return "", err
 	}
 	for at := range w {
 		bad := bytes.Clone(w)
 		bad[at] ^= 1
-		if open(aead, bad, make([]byte, kek.Size)) == nil {
+		if open(aead, bad, make([]byte, kek.Size), nil) == nil {
 			return "", fmt.Errorf("an alteration of byte %d was accepted", at)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/memorytest"
+	"github.com/certautopilot/kekceremony/internal/provider/providertest"
 )
 
 // TestThirdProvider: a provider that the keeper does not know is kept once it is registered,
@@ -36,6 +37,12 @@ func TestThirdProvider(t *testing.T) {
 			t.Fatalf("item %d: %v", i, err)
 		}
 	}
+}
+
+// TestBound: bindings and payloads pass the socket.
+func TestBound(t *testing.T) {
+	t.Parallel()
+	providertest.Bound(t, open(t, memorytest.Settings{Zone: "a"}))
 }
 
 // TestDestroy: what is asked to destroy a key, and what came of it, passes the socket.

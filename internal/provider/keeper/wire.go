@@ -20,7 +20,7 @@ var known = []error{
 	provider.ErrFinalTry, provider.ErrNoToken, provider.ErrTokens, provider.ErrUnguarded, provider.ErrNoFile,
 	provider.ErrKept,
 	term.ErrInterrupted, term.ErrNone, file.ErrMode, file.ErrOwner, file.ErrLink, file.ErrNotRegular,
-	fs.ErrNotExist, context.Canceled, context.DeadlineExceeded,
+	fs.ErrNotExist, context.Canceled, context.DeadlineExceeded, provider.ErrPayload, kek.ErrBinding,
 }
 
 // Fault is an error on its way: what it says, and which of known it is.
@@ -102,14 +102,22 @@ type (
 		Doubt      *Fault
 	}
 	// Batch is many items: their bytes one after the other, and for each its length
-	// and the place of its key among Keys.
+	// and the place of its key among Keys. More are the lengths of what follows an item's bytes:
+	// its binding, and nonce and ciphertext of its payload. No item has them: More is empty.
 	Batch struct {
 		Call    uint64
 		To      kek.Name
 		Keys    []kek.Name
 		Of      []int
 		Lengths []int
+		More    []More
 		Bytes   []byte
+	}
+	// More of an item. A payload may be empty: then it is there, and does not open.
+	More struct {
+		Binding           int
+		Payload           bool
+		Nonce, Ciphertext int
 	}
 	// Rewrapped answers a Batch: for each item its old bytes and its new ones. Those
 	// that failed have none, and a fault.
@@ -137,24 +145,73 @@ func pack(call uint64, items []provider.Item, to kek.Name) Batch {
 		}
 		b.Of[i], b.Lengths[i] = k, len(it.Wrapped)
 		b.Bytes = append(b.Bytes, it.Wrapped...)
+		b.add(i, it)
 	}
 	return b
+}
+
+// add adds what else item i has.
+func (b *Batch) add(i int, it provider.Item) {
+	if it.Binding == nil && it.Payload == nil {
+		return
+	}
+	if b.More == nil {
+		b.More = make([]More, len(b.Of))
+	}
+	b.More[i].Binding = len(it.Binding)
+	b.Bytes = append(b.Bytes, it.Binding...)
+	if p := it.Payload; p != nil {
+		b.More[i].Payload, b.More[i].Nonce, b.More[i].Ciphertext = true, len(p.Nonce), len(p.Ciphertext)
+		b.Bytes = append(append(b.Bytes, p.Nonce...), p.Ciphertext...)
+	}
 }
 
 var errMalformed = errors.New("malformed message")
 
 func (b Batch) items() ([]provider.Item, error) {
-	if len(b.Of) != len(b.Lengths) {
+	if len(b.Of) != len(b.Lengths) || len(b.More) > 0 && len(b.More) != len(b.Of) {
 		return nil, errMalformed
 	}
-	items, rest := make([]provider.Item, len(b.Of)), b.Bytes
+	rest := cutter(b.Bytes)
+	items := make([]provider.Item, len(b.Of))
 	for i, n := range b.Lengths {
-		if n < 0 || n > len(rest) || b.Of[i] < 0 || b.Of[i] >= len(b.Keys) {
+		if b.Of[i] < 0 || b.Of[i] >= len(b.Keys) {
 			return nil, errMalformed
 		}
-		items[i], rest = provider.Item{From: b.Keys[b.Of[i]], Wrapped: rest[:n:n]}, rest[n:]
+		it := provider.Item{From: b.Keys[b.Of[i]]}
+		ok := rest.cut(n, &it.Wrapped)
+		if ok && len(b.More) > 0 {
+			ok = rest.more(b.More[i], &it)
+		}
+		if !ok {
+			return nil, errMalformed
+		}
+		items[i] = it
 	}
 	return items, nil
+}
+
+// cutter is what is left of the bytes of a message.
+type cutter []byte
+
+// cut takes the next n bytes; false: there are not so many.
+func (c *cutter) cut(n int, into *[]byte) bool {
+	if n < 0 || n > len(*c) {
+		return false
+	}
+	*into, *c = (*c)[:n:n], (*c)[n:]
+	return true
+}
+
+func (c *cutter) more(m More, it *provider.Item) bool {
+	if !c.cut(m.Binding, &it.Binding) {
+		return false
+	}
+	if !m.Payload {
+		return m.Nonce == 0 && m.Ciphertext == 0
+	}
+	it.Payload = &provider.Payload{}
+	return c.cut(m.Nonce, &it.Payload.Nonce) && c.cut(m.Ciphertext, &it.Payload.Ciphertext)
 }
 
 // answer fills in what became of a batch.
@@ -176,18 +233,11 @@ func (r *Rewrapped) unpack() ([]provider.Rewrapped, error) {
 	if len(r.Lengths)%2 != 0 {
 		return nil, errMalformed
 	}
-	all, rest := make([]provider.Rewrapped, len(r.Lengths)/2), r.Bytes
-	cut := func(n int) []byte {
-		if n < 0 || n > len(rest) {
-			return nil
-		}
-		var head []byte
-		head, rest = rest[:n:n], rest[n:]
-		return head
-	}
+	all, rest := make([]provider.Rewrapped, len(r.Lengths)/2), cutter(r.Bytes)
 	for i := range all {
 		a := &all[i]
-		a.Old, a.New = cut(r.Lengths[2*i]), cut(r.Lengths[2*i+1])
+		rest.cut(r.Lengths[2*i], &a.Old)
+		rest.cut(r.Lengths[2*i+1], &a.New)
 		if a.Err = r.Failures[i].err(); a.Err != nil {
 			a.New = nil
 		} else if len(a.Old) == 0 || len(a.New) == 0 {

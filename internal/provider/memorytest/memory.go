@@ -199,9 +199,13 @@ func (m *memory) Wrap(_ context.Context, by kek.Name, dek []byte) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
+	aad, err := by.AAD()
+	if err != nil {
+		return nil, err
+	}
 	nonce := make([]byte, aead.NonceSize())
 	rand.Read(nonce)
-	return aead.Seal(append([]byte(mark), nonce...), nonce, dek, []byte(by.Label)), nil
+	return aead.Seal(append([]byte(mark), nonce...), nonce, dek, append([]byte(by.Label), aad...)), nil
 }
 
 func (m *memory) Unwrap(_ context.Context, by kek.Name, wrapped, into []byte) error {
@@ -213,7 +217,11 @@ func (m *memory) Unwrap(_ context.Context, by kek.Name, wrapped, into []byte) er
 	if len(wrapped) != head+len(into)+aead.Overhead() || string(wrapped[:len(mark)]) != mark {
 		return fmt.Errorf("unwrap with %s: %d bytes: not wrapped here", by.Label, len(wrapped))
 	}
-	_, err = aead.Open(into[:0], wrapped[len(mark):head], wrapped[head:], []byte(by.Label))
+	aad, err := by.AAD()
+	if err != nil {
+		return err
+	}
+	_, err = aead.Open(into[:0], wrapped[len(mark):head], wrapped[head:], append([]byte(by.Label), aad...))
 	return err
 }
 

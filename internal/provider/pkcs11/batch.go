@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/provider/gcm"
 )
 
 // rewrap does a chunk of items. Those that a busy token refused, or a lost session, are
@@ -82,32 +81,45 @@ func (s *session) once(
 	}
 	iv := func(n int) []byte { return ivs[n*size : (n+1)*size] }
 	chunk, at := make([]item, 0, len(places)), make([]int, 0, len(places))
+	var t tries
 	for n, i := range places {
-		w, err := gcm.Split(items[i].Wrapped)
-		if f := keys.from[items[i].From.Version]; f.err != nil {
-			out[i].Err = f.err
-		} else if err != nil {
-			out[i].Err = err
-		} else {
-			chunk, at = append(chunk, newItem(f.key, w, iv(n), s.p.iv)), append(at, n)
+		made, err := s.lay(items[i], keys, iv(n))
+		if out[i].Err = err; err == nil {
+			chunk, at = append(chunk, made), append(at, n)
+		} else if err := t.judge(i, err); err != nil {
+			return nil, nil, err
 		}
 	}
 	s.p.call.rewrap(s.h, keys.to.key, chunk, s.scratch.Room())
 	for c, n := range at {
 		i := places[n]
-		wrapped, err := result(&chunk[c], iv(n), s.p.iv)
-		switch out[i].New, out[i].Err = wrapped, err; {
-		case isBusy(err):
-			if left = append(left, i); why == nil {
-				why = fmt.Errorf("%w: %w", provider.ErrBusy, err)
-			}
-		case isLost(err): // whatever else came of it
-			left, why = append(left, i), fmt.Errorf("%w: %w", provider.ErrGone, err)
-		case isGone(err):
-			return nil, nil, fmt.Errorf("%w: %w", provider.ErrGone, err)
-		case errors.Is(err, errTooLong): // no envelope is to blame
+		out[i].New, out[i].Err = result(&chunk[c], iv(n), s.p.iv)
+		if err := t.judge(i, out[i].Err); err != nil {
 			return nil, nil, err
 		}
 	}
-	return left, why, nil
+	return t.left, t.why, nil
+}
+
+// tries are the items of a call that are worth another try, and why.
+type tries struct {
+	left []int
+	why  error
+}
+
+// judge takes what came of an item. It returns the error of a call that is at an end.
+func (t *tries) judge(i int, err error) error {
+	switch {
+	case isBusy(err):
+		if t.left = append(t.left, i); t.why == nil {
+			t.why = fmt.Errorf("%w: %w", provider.ErrBusy, err)
+		}
+	case isLost(err): // whatever else came of it
+		t.left, t.why = append(t.left, i), fmt.Errorf("%w: %w", provider.ErrGone, err)
+	case isGone(err):
+		return fmt.Errorf("%w: %w", provider.ErrGone, err)
+	case errors.Is(err, errTooLong): // no envelope is to blame
+		return err
+	}
+	return nil
 }

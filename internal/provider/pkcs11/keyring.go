@@ -17,6 +17,7 @@ import (
 // items; anything else ends the batch.
 func (p *Provider) keyring(ctx context.Context, items []provider.Item, to kek.Name) (keyring, error) {
 	k := keyring{to: p.source(ctx, to), from: map[kek.Version]source{}}
+	k.to.name = to // that of this batch: whether it is bound is not kept
 	if k.to.err != nil {
 		return k, k.to.err
 	}

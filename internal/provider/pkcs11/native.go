@@ -49,7 +49,7 @@ static void rewrap_one(struct ck_function_list *f, ck_ulong session, ck_ulong to
 	ck_ulong n = REWRAP_ROOM;
 	memcpy(iv, it->in, it->iv_len);
 	it->step = REWRAP_UNWRAP;
-	it->rv = gcm(f, session, it->from, 0, iv, it->iv_len, NULL, 0,
+	it->rv = gcm(f, session, it->from, 0, iv, it->iv_len, it->aad, it->from_aad,
 	             it->in + it->iv_len, it->in_len - it->iv_len, scratch, &n);
 	if (it->rv != CKR_OK)
 		return;
@@ -60,7 +60,7 @@ static void rewrap_one(struct ck_function_list *f, ck_ulong session, ck_ulong to
 	memcpy(dek, scratch, REWRAP_DEK);
 	it->step = REWRAP_WRAP;
 	it->out_len = REWRAP_ROOM;
-	it->rv = gcm(f, session, to, 1, it->iv, it->new_len, NULL, 0, dek, REWRAP_DEK, it->out, &it->out_len);
+	it->rv = gcm(f, session, to, 1, it->iv, it->new_len, it->aad, it->to_aad, dek, REWRAP_DEK, it->out, &it->out_len);
 	if (it->rv != CKR_OK)
 		return;
 	it->step = REWRAP_AGAIN;
@@ -70,7 +70,7 @@ static void rewrap_one(struct ck_function_list *f, ck_ulong session, ck_ulong to
 	}
 	memcpy(iv, it->iv, it->new_len);
 	n = REWRAP_ROOM;
-	it->rv = gcm(f, session, to, 0, iv, it->new_len, NULL, 0, it->out, it->out_len, scratch, &n);
+	it->rv = gcm(f, session, to, 0, iv, it->new_len, it->aad, it->to_aad, it->out, it->out_len, scratch, &n);
 	if (it->rv != CKR_OK)
 		return;
 	for (ck_ulong i = 0; i < REWRAP_DEK; i++)
@@ -189,6 +189,18 @@ func newItem(from pkcs11.ObjectHandle, w gcm.Wrapped, iv []byte, mode ivMode) it
 	copy(in[copy(in, w.IV):], w.Sealed)
 	copy(bytesOf(it.iv[:]), iv)
 	return it
+}
+
+// bind has the wraps of an item authenticate a binding: that of the key it comes from, or of the key
+// it goes to, or both, or none.
+func bind(it *item, from, to []byte) error {
+	if max(len(from), len(to)) > C.REWRAP_AAD_MAX {
+		return fmt.Errorf("a binding of %d bytes, want at most %d", max(len(from), len(to)), C.REWRAP_AAD_MAX)
+	}
+	copy(bytesOf(it.aad[:]), from)
+	copy(bytesOf(it.aad[:]), to) // the same bytes, where both are bound
+	it.from_aad, it.to_aad = C.ck_ulong(len(from)), C.ck_ulong(len(to))
+	return nil
 }
 
 func bytesOf(b []C.ck_byte) []byte {

@@ -15,6 +15,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/provider/providertest"
 	"github.com/certautopilot/kekceremony/internal/secret"
 )
 
@@ -56,6 +57,15 @@ func probe(t *testing.T, p provider.Provider) (lines []string, err error) {
 		}
 	})
 	return lines, err
+}
+
+func TestBoundOnSoftHSM(t *testing.T) {
+	pkcs11test.NewTokens(t, pkcs11test.Label)
+	p := open(t, pkcs11test.Module(t))
+	if err := logIn(t, p, pkcs11test.PIN); err != nil {
+		t.Fatal(err)
+	}
+	providertest.Bound(t, p)
 }
 
 func TestWrapOnSoftHSM(t *testing.T) {

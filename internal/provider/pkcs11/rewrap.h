@@ -8,6 +8,7 @@
 #define REWRAP_ROOM 256  /* bytes of room for every answer of the token */
 #define REWRAP_IV_MAX 16
 #define REWRAP_IN_MAX 64 /* bytes of the longest wrapped DEK */
+#define REWRAP_AAD_MAX 64
 
 /* Where an item stands. */
 enum rewrap_step {
@@ -23,6 +24,8 @@ struct rewrap_item {
 	ck_ulong from; /* key that unwraps */
 	ck_ulong iv_len, in_len;
 	ck_byte in[REWRAP_IN_MAX]; /* IV || sealed */
+	ck_byte aad[REWRAP_AAD_MAX];
+	ck_ulong from_aad, to_aad; /* bytes of aad, of each of the two keys: 0 where it binds nothing */
 	ck_byte iv[REWRAP_IV_MAX]; /* of the new one: given, or made by the token */
 	ck_ulong new_len;          /* of iv */
 	int appended;              /* the token makes it and appends it to its answer */

@@ -24,11 +24,15 @@ func (p *Provider) Wrap(ctx context.Context, by kek.Name, dek []byte) ([]byte, e
 			return nil, err
 		}
 	}
+	aad, err := by.AAD()
+	if err != nil {
+		return nil, fmt.Errorf("wrap with %s: %w", by.Label, err)
+	}
 	h, err := p.handle(ctx, by)
 	if err != nil {
 		return nil, err
 	}
-	wrapped, err := p.wrap(h, dek, nil)
+	wrapped, err := p.wrap(h, dek, aad)
 	if err != nil {
 		return nil, fmt.Errorf("wrap with %s: %w", by.Label, named(err))
 	}
@@ -85,7 +89,11 @@ func (p *Provider) Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte
 	if err != nil {
 		return fmt.Errorf("unwrap with %s: %w", by.Label, err)
 	}
-	if err := p.unwrap(h, w, nil, into); err != nil {
+	aad, err := by.AAD()
+	if err != nil {
+		return fmt.Errorf("unwrap with %s: %w", by.Label, err)
+	}
+	if err := p.unwrap(h, w, aad, into); err != nil {
 		return fmt.Errorf("unwrap with %s: %w", by.Label, named(err))
 	}
 	return nil
