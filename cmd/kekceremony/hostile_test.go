@@ -104,7 +104,7 @@ rehearsal: {}
 	}
 	for _, args := range [][]string{
 		{"transcript", "verify", bundle}, {"transcript", "verify", "--json", bundle},
-		{"transcript", "show", bundle}, {"transcript", "list", "--config", config},
+		{"transcript", "show", bundle}, {"transcript", "show", "--raw", bundle}, {"transcript", "list", "--config", config},
 		{"transcript", "render", bundle}, {"transcript", "render", "--format", "html", bundle},
 		{"status", "--config", config}, {"status", "--json", "--config", config},
 		{"transcript", "verify", bundle + hostileText}, {"install", "--store", "sqlite:" + hostileText},

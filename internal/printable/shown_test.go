@@ -26,7 +26,17 @@ func TestShown(t *testing.T) {
 		"\u2028x":               `\u{2028}x`,
 		"\u05d0\u05d1 1":        `\u{5d0}\u{5d1} 1`,
 		"\u3164\u1160\uffa0":    `\u{3164}\u{1160}\u{ffa0}`,
-		"ad\u0131m\u0261":       `ad\u{131}m\u{261}`,
+		"ad\u0131m\u0261":       `adım\u{261}`, // Turkish, and a letter of the phonetic alphabet
+		"Αθήνα, Vault 3":        "Αθήνα, Vault 3",
+		"Οδός Ερμού 5":          "Οδός Ερμού 5",
+		"admin Α":               `admin \u{391}`, // a Greek letter that looks like a Latin one
+		"αdmin":                 `\u{3b1}dmin`,
+		"İstanbul, kasa ığüşöç": "İstanbul, kasa ığüşöç",
+		"東京タワー、金庫の中":            "東京タワー、金庫の中",
+		"Aビル 3階":                "Aビル 3階",
+		"서울 金庫":                 "서울 金庫",
+		"カ한":                    `\u{30ab}\u{d55c}`, // no language mixes these
+		"Αб":                    `\u{391}\u{431}`,
 	} {
 		if got := printable.Shown(printable.Text(in)); got != want {
 			t.Errorf("%q is shown as %q, want %q", in, got, want)
@@ -34,5 +44,19 @@ func TestShown(t *testing.T) {
 	}
 	if got := printable.Shown("raw \x1b[2J ü"); got != `raw \u{1b}[2J ü` && got != `raw \u{1b}[2J \u{fc}` {
 		t.Errorf("what never was escaped: %q", got)
+	}
+}
+
+// TestWidth: what takes two columns is counted so, and nothing is cut within a letter.
+func TestWidth(t *testing.T) {
+	for text, want := range map[string]int{"": 0, "abc": 3, "Zürich": 6, "東京": 4, "タワー、": 8, "서울 3": 6} {
+		if got := printable.Width(text); got != want {
+			t.Errorf("%s takes %d columns, want %d", text, got, want)
+		}
+	}
+	for width, want := range map[int]string{1: "東", 2: "東", 3: "東", 4: "東京", 9: "東京a"} {
+		if got := "東京a"[:printable.Fit("東京a", width)]; got != want {
+			t.Errorf("%d columns fit %s, want %s", width, got, want)
+		}
 	}
 }

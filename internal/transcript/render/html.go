@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"html/template"
+	"regexp"
 	"strings"
 )
 
@@ -36,22 +37,36 @@ func cssText(s string) string {
 	}, s)
 }
 
+// styles are those of the screen and of the printed page. A word is broken only where it has no
+// room in a line of its own; a date and a digest's group never are.
 const styles = `
-@page { size: A4; margin: 20mm 16mm 22mm; @bottom-left { content: "FOOTER"; font: 7pt monospace; } ` +
+@page { size: A4; margin: 18mm 16mm 20mm; @bottom-left { content: "FOOTER"; font: 7pt monospace; } ` +
 	`@bottom-right { content: "page " counter(page) " of " counter(pages); font: 7pt monospace; } }
-body { font: 10pt/1.4 serif; max-width: 178mm; margin: 0 auto; padding: 1em; color: #000; background: #fff; }
-h1 { font-size: 16pt; } h2 { font-size: 12pt; margin: 1.4em 0 .3em; break-after: avoid; }
-.notice { border: 2px solid #000; padding: .4em .6em; font-weight: bold; }
+body { font: 10pt/1.45 "Liberation Sans", "DejaVu Sans", Arial, sans-serif; max-width: 178mm; margin: 0 auto; ` +
+	`padding: 1em; color: #111; background: #fff; overflow-wrap: break-word; }
+h1 { font-size: 18pt; line-height: 1.2; margin: 0 0 .5em; border-bottom: 2px solid #111; padding-bottom: .2em; }
+h2 { font-size: 11.5pt; margin: 1em 0 .25em; break-after: avoid; } p { margin: .3em 0; }
+.notice { border: 2px solid #b3261e; color: #7d1a15; padding: .4em .6em; font-weight: bold; }
+dl { display: grid; grid-template-columns: 30mm 1fr; gap: .1em 4mm; margin: .5em 0; } dd, dt { margin: 0; }
+dt { color: #555; } dd { min-width: 0; font-weight: 600; }
 table { border-collapse: collapse; width: 100%; } thead { display: table-header-group; } tr { break-inside: avoid; }
-th, td { border: 1px solid #888; padding: .2em .4em; text-align: left; vertical-align: top; ` +
-	`white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8.5pt; }
-th, td:first-child { white-space: nowrap; }
-td:empty { min-width: 6.5em; height: 1.9em; }
-pre { border: 1px solid #888; padding: .4em; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8.5pt; }
-footer { font: 7pt monospace; margin-top: 2em; } @media print { footer { display: none; } body { padding: 0; } }
+th, td { border-bottom: 1px solid #bbb; padding: .17em .6em .17em 0; text-align: left; vertical-align: top; ` +
+	`white-space: pre-wrap; font-size: 8.5pt; }
+.long { overflow-wrap: anywhere; }
+th { border-bottom: 1.5px solid #111; color: #555; font-weight: 600; } th, td:first-child { white-space: nowrap; }
+td:empty { min-width: 6.5em; height: 1.9em; border: 1px solid #bbb; }
+.at { white-space: nowrap; } .hex { font: 7.4pt monospace; } td .hex { white-space: nowrap; }
+.facts { table-layout: fixed; } .facts th:first-child { width: 48mm; } .facts th:last-child { width: 12mm; }
+.facts td:first-child { white-space: normal; color: #555; }
+.resume td { background: #eef1f4; border-top: 1.5px solid #8a94a0; } .deviation td { background: #fff3d6; }
+.failed td { background: #fde7e5; }
+.keep, svg { break-inside: avoid; } svg { display: block; margin: .4em 0; }
+pre { break-inside: avoid; border: 1px solid #bbb; padding: .5em .7em; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8pt; }
+footer { font: 7pt monospace; margin-top: 2em; }
+@media print { footer { display: none; } body { padding: 0; max-width: none; } .chapter { break-before: page; } }
 `
 
-var page = template.Must(template.New("page").Parse(`<!DOCTYPE html>
+var page = template.Must(template.New("page").Funcs(template.FuncMap{"whole": whole}).Parse(`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -62,16 +77,45 @@ var page = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <body>
 <h1>{{.Title}}</h1>
 {{with .Notice}}<p class="notice">{{.}}</p>
-{{end}}{{range .Sections}}<h2>{{.Title}}</h2>
-{{range .Text}}<p>{{.}}</p>
-{{end}}{{if .Rows}}<table>
+{{end}}{{with .Lead}}<dl>
+{{range .}}<dt>{{.Name}}</dt><dd>{{whole .Value}}</dd>
+{{end}}</dl>
+{{end}}{{range .Sections}}{{$s := .}}<section{{if .Picture}} class="keep"{{end}}><h2{{if .Chapter}} class="chapter"{{end}}>{{.Title}}</h2>
+{{range .Text}}<p>{{whole .}}</p>
+{{end}}{{with .Picture}}{{.SVG}}
+{{end}}{{if .Rows}}<table{{if .Facts}} class="facts"{{end}}>
 <thead><tr>{{range .Head}}<th>{{.}}</th>{{end}}</tr></thead>
 <tbody>
-{{range .Rows}}<tr>{{range .}}<td>{{.}}</td>{{end}}</tr>
+{{range $i, $r := .Rows}}<tr{{with $s.Mark $i}} class="{{.}}"{{end}}>{{range $r}}<td>{{whole .}}</td>{{end}}</tr>
 {{end}}</tbody>
 </table>
 {{end}}{{with .Code}}<pre>{{.}}</pre>
-{{end}}{{end}}<footer>{{.Footer}}</footer>
+{{end}}</section>
+{{end}}<footer>{{.Footer}}</footer>
 </body>
 </html>
 `))
+
+// unbroken are dates and times, which have hyphens at which a browser breaks, digests in groups,
+// and fingerprints. Then what is too long for a line is broken anywhere.
+var unbroken = regexp.MustCompile(`(?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}Z?)?)?)|` +
+	`(?P<hex>\b[0-9a-f]{8}( [0-9a-f]{8}){3,}\b|\bSHA256:[A-Za-z0-9+/]{43})|(?P<long>[^\s]{28,})`)
+
+// whole escapes a text, and keeps its dates and digests in one piece each.
+func whole(text string) template.HTML {
+	var b strings.Builder
+	for text != "" {
+		at := unbroken.FindStringSubmatchIndex(text)
+		if at == nil {
+			break
+		}
+		b.WriteString(template.HTMLEscapeString(text[:at[0]]))
+		for _, class := range []string{"at", "hex", "long"} {
+			if at[2*unbroken.SubexpIndex(class)] >= 0 {
+				b.WriteString(`<span class="` + class + `">` + template.HTMLEscapeString(text[at[0]:at[1]]) + "</span>")
+			}
+		}
+		text = text[at[1]:]
+	}
+	return template.HTML(b.String() + template.HTMLEscapeString(text))
+}

@@ -14,10 +14,19 @@ func Markdown(d Document) []byte {
 	if d.Notice != "" {
 		fmt.Fprintf(&b, "\n**%s**\n", inert(d.Notice))
 	}
+	if len(d.Lead) > 0 {
+		b.WriteString("\n" + row([]string{"", ""}) + "|---|---|\n")
+		for _, p := range d.Lead {
+			b.WriteString(row([]string{p.Name, p.Value}))
+		}
+	}
 	for _, s := range d.Sections {
 		fmt.Fprintf(&b, "\n## %s\n", inert(s.Title))
 		for _, p := range s.Text {
 			fmt.Fprintf(&b, "\n%s\n", inert(p))
+		}
+		if s.Picture != nil {
+			b.Write(s.Picture.markdown())
 		}
 		if len(s.Rows) > 0 {
 			b.WriteString("\n" + row(s.Head) + "|" + strings.Repeat("---|", len(s.Head)) + "\n")

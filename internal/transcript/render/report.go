@@ -2,28 +2,68 @@ package render
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// Report makes a document of a verified bundle, or of one that err says is not good:
-// deviations, participants and digests first.
+// Report makes a document of a verified bundle, or of one that err says is not good. Its first
+// page says what was held, where, when and by whom, and what deviated; then it tells what
+// happened, and what was found, each once.
 func Report(r transcript.Report, err error) Document {
 	o := r.Opened()
 	d := Document{
 		Title:  fmt.Sprintf("Ceremony %s: %s", or(o[transcript.FactCeremony], "?"), or(o[transcript.FactKind], "?")),
 		Footer: fmt.Sprintf("ceremony %s, final digest %s", o[transcript.FactCeremony], or(r.FinalSum, "none")),
 		Notice: notice(r, err),
+		Lead:   lead(r, err),
 	}
-	d.Sections = []Section{deviations(r), participants(r), digests(r), judged(r), answers(r)}
+	d.Sections = []Section{deviations(r), participants(r), digests(r)}
+	if line := timelineOf(r); line != nil {
+		d.Sections = append(d.Sections, Section{Title: "Timeline", Picture: line})
+	}
+	d.Sections = append(d.Sections, told(r))
+	d.Sections = append(d.Sections, found(r)...)
 	d.Sections = append(d.Sections, plans(r)...)
-	d.Sections = append(d.Sections, found(r), log(r), checking(r))
+	d.Sections = append(d.Sections, judged(r), checking(r))
 	return d
+}
+
+// lead is what the first page says before anything else.
+func lead(r transcript.Report, err error) []Pair {
+	o := r.Opened()
+	if o == nil {
+		return nil
+	}
+	all := []Pair{{"purpose", purpose(o)}, {"place", "not recorded"}}
+	for _, e := range r.Events {
+		if e.Step == "place" && e.Kind == transcript.Answered {
+			all[1].Value = printable.Shown(or(e.Facts["place"], "not recorded"))
+		}
+	}
+	runs := 1
+	for _, e := range r.Events {
+		if e.Kind == transcript.Resumed {
+			runs++
+		}
+	}
+	from, to := r.Events[0].Clock(), r.Events.End()
+	duration := span(max(0, to.Sub(from)))
+	if runs > 1 {
+		duration += fmt.Sprintf(", in %d runs", runs)
+	}
+	return append(all, Pair{"date", dates(from, to)}, Pair{"duration", duration},
+		Pair{"store", printable.Shown(o[transcript.FactStore])}, Pair{"chain", printable.Line(o[transcript.FactChain])},
+		Pair{"mode", printable.Line(o[transcript.FactMode])}, Pair{"outcome", outcome(r, err)})
+}
+
+// outcome is how the ceremony ended, and whether the bundle is good.
+func outcome(r transcript.Report, err error) string {
+	return or(printable.Line(r.Outcome), "not closed") + "; the bundle is " + string(transcript.StandingOf(err))
 }
 
 func or(s, otherwise string) string {
@@ -57,8 +97,9 @@ func deviations(r transcript.Report) Section {
 	s := Section{Title: "Deviations", Head: []string{"line", "what", "expected", "seen", "decided", "by"}}
 	for _, e := range r.Deviations {
 		f := e.Facts
-		s.Rows = append(s.Rows, []string{fmt.Sprint(e.Seq), f["what"], printable.Shown(f["expected"]),
-			printable.Shown(f["seen"]), printable.Shown(f["decided"]), f["by"]})
+		s.Rows = append(s.Rows, []string{fmt.Sprint(e.Seq), printable.Shown(f[transcript.FactWhat]),
+			printable.Shown(f[transcript.FactExpected]), printable.Shown(f[transcript.FactSeen]),
+			printable.Shown(f[transcript.FactDecided]), printable.Shown(f[transcript.FactBy])})
 	}
 	if len(s.Rows) == 0 {
 		s.Text = []string{"None was written down."}
@@ -78,15 +119,15 @@ func participants(r transcript.Report) Section {
 			if e.Kind != transcript.Signed || e.Facts[transcript.FactSigner] != m.Name {
 				continue
 			}
-			when := strings.TrimSpace(e.Time + " " + e.Facts[transcript.FactFIDO])
+			when := strings.TrimSpace(moment(r, e) + " " + printable.Shown(e.Facts[transcript.FactFIDO]))
 			switch {
-			case strings.HasPrefix(e.Facts["namespace"], string(quorum.Attend)):
+			case strings.HasPrefix(e.Facts[transcript.FactNamespace], string(quorum.Attend)):
 				attended = when
-			case strings.HasPrefix(e.Facts["namespace"], string(quorum.Approve)):
-				approved = strings.TrimSpace(approved + "\n" + when)
+			case strings.HasPrefix(e.Facts[transcript.FactNamespace], string(quorum.Approve)):
+				approved = strings.TrimPrefix(approved+"; "+when, "; ")
 			}
 		}
-		may := "attend, sign the end"
+		may := "witness"
 		if m.May(quorum.Mode(r.Opened()[transcript.FactMode]).Namespace(quorum.Approve)) {
 			may = "approve"
 		}
@@ -111,8 +152,16 @@ func digests(r transcript.Report) Section {
 		{"roster from the next ceremony on", groups(r.NextRoster())},
 		{"program, " + o["tool"], groups(o["tool_sha256"])},
 		{"script of this ceremony", groups(o["script_sha256"])},
-		{"chain", groups(o[transcript.FactChain])},
 	}}
+}
+
+// moment is when a line was written: the day stands on the first page if there was but one.
+func moment(r transcript.Report, e transcript.Event) string {
+	from, to := r.Events[0].Clock().UTC(), r.Events.End().UTC()
+	if from.Format(time.DateOnly) == to.Format(time.DateOnly) {
+		return e.Clock().UTC().Format(time.TimeOnly)
+	}
+	return e.Clock().UTC().Format(time.DateTime)
 }
 
 // groups parts a digest for people who compare it.
@@ -131,19 +180,6 @@ func judged(r transcript.Report) Section {
 	s := Section{Title: "Rules", Head: []string{"rule", "standing", "detail"}}
 	for _, j := range r.Judgements {
 		s.Rows = append(s.Rows, []string{string(j.Rule), string(j.Standing), or(printable.Text(j.Detail), "-")})
-	}
-	return s
-}
-
-// answers is what people answered, step by step.
-func answers(r transcript.Report) Section {
-	s := Section{Title: "What people reported", Head: []string{"step", "question", "answer"}}
-	for _, e := range r.Events {
-		if e.Kind == transcript.Answered {
-			for _, name := range slices.Sorted(maps.Keys(e.Facts)) {
-				s.Rows = append(s.Rows, []string{e.Step, name, printable.Shown(e.Facts[name])})
-			}
-		}
 	}
 	return s
 }
@@ -170,31 +206,46 @@ func plans(r transcript.Report) (all []Section) {
 	return all
 }
 
-// found is what the program saw and did, by the last word on each.
-func found(r transcript.Report) Section {
-	s := Section{Title: "What was found and done", Head: []string{"step", "fact", "value"}}
-	for _, e := range r.Events {
-		if e.Kind == transcript.Found || e.Kind == transcript.Done {
-			for _, name := range slices.Sorted(maps.Keys(e.Facts)) {
-				s.Rows = append(s.Rows, []string{e.Step, name, printable.Shown(e.Facts[name])})
-			}
+// told is what happened, in order. Its facts stand by subject.
+func told(r transcript.Report) Section {
+	s := Section{Title: "What happened", Chapter: true, Head: []string{"line", "time", "what"}}
+	day := ""
+	for _, p := range Story(r) {
+		lines := fmt.Sprint(p.Lines[0])
+		if p.Lines[1] != p.Lines[0] {
+			lines += fmt.Sprintf(" to %d", p.Lines[1])
 		}
+		when := p.At.UTC().Format(time.TimeOnly)
+		if d := p.At.UTC().Format(time.DateOnly); d != day {
+			day, when = d, d+" "+when
+		}
+		s.Rows = append(s.Rows, []string{lines, when, p.Text})
+		s.Marks = append(s.Marks, p.Mark)
 	}
 	return s
 }
 
-func log(r transcript.Report) Section {
-	s := Section{Title: "Every line", Head: []string{"line", "time", "kind", "step", "who or why"}}
+// found is what people answered and what the program saw and did, by subject. What a step
+// recorded again with the same value stands once.
+func found(r transcript.Report) (all []Section) {
+	t := &teller{r: r, told: map[string]string{}}
+	rows := make([][][]string, len(subjects))
 	for _, e := range r.Events {
-		about := []string{}
-		for _, name := range []string{"signer", "for", "error", "interrupted", "control", "by", "line", "outcome", "detail"} {
-			if v := e.Facts[name]; v != "" {
-				about = append(about, printable.Shown(v))
+		switch e.Kind {
+		case transcript.Answered, transcript.Found, transcript.Noted, transcript.Done:
+			i := subjectOf(e.Step)
+			for _, f := range t.fresh(e) {
+				rows[i] = append(rows[i], []string{f.Name, f.Value, fmt.Sprint(e.Seq)})
 			}
 		}
-		s.Rows = append(s.Rows, []string{fmt.Sprint(e.Seq), e.Time, string(e.Kind), e.Step, strings.Join(about, ": ")})
 	}
-	return s
+	for i, s := range subjects {
+		if len(rows[i]) > 0 {
+			all = append(all, Section{Title: s.title, Head: []string{"what", "recorded", "line"}, Rows: rows[i],
+				Facts: true, Chapter: len(all) == 0})
+		}
+	}
+	return all
 }
 
 func checking(r transcript.Report) Section {
