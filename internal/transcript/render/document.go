@@ -35,7 +35,13 @@ func (s Section) Mark(row int) Mark {
 	return Plain
 }
 
-// Formats lists the forms by name.
-func Formats() map[string]func(Document) []byte {
-	return map[string]func(Document) []byte{"md": Markdown, "html": HTML}
-}
+// Mark says of a row or a passage that a reader should not overlook it.
+type Mark string
+
+// The marks.
+const (
+	Plain    Mark = ""
+	Resume   Mark = "resume"
+	Deviates Mark = "deviation"
+	Fails    Mark = "failed"
+)

@@ -61,7 +61,8 @@ td:empty { min-width: 6.5em; height: 1.9em; border: 1px solid #bbb; }
 .resume td { background: #eef1f4; border-top: 1.5px solid #8a94a0; } .deviation td { background: #fff3d6; }
 .failed td { background: #fde7e5; }
 .keep, svg { break-inside: avoid; } svg { display: block; margin: .4em 0; }
-pre { break-inside: avoid; border: 1px solid #bbb; padding: .5em .7em; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8pt; }
+pre { border: 1px solid #bbb; padding: .5em .7em; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8pt; }
+pre { break-inside: avoid; }
 footer { font: 7pt monospace; margin-top: 2em; }
 @media print { footer { display: none; } body { padding: 0; max-width: none; } .chapter { break-before: page; } }
 `
@@ -80,13 +81,15 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{"whole": wh
 {{end}}{{with .Lead}}<dl>
 {{range .}}<dt>{{.Name}}</dt><dd>{{whole .Value}}</dd>
 {{end}}</dl>
-{{end}}{{range .Sections}}{{$s := .}}<section{{if .Picture}} class="keep"{{end}}><h2{{if .Chapter}} class="chapter"{{end}}>{{.Title}}</h2>
+{{end}}{{range .Sections}}{{$s := .}}<section{{if .Picture}} class="keep"{{end}}>
+<h2{{if .Chapter}} class="chapter"{{end}}>{{.Title}}</h2>
 {{range .Text}}<p>{{whole .}}</p>
 {{end}}{{with .Picture}}{{.SVG}}
 {{end}}{{if .Rows}}<table{{if .Facts}} class="facts"{{end}}>
 <thead><tr>{{range .Head}}<th>{{.}}</th>{{end}}</tr></thead>
 <tbody>
-{{range $i, $r := .Rows}}<tr{{with $s.Mark $i}} class="{{.}}"{{end}}>{{range $r}}<td>{{whole .}}</td>{{end}}</tr>
+{{range $i, $r := .Rows}}<tr{{with $s.Mark $i}} class="{{.}}"{{end}}>{{range $r}}<td>{{whole .}}</td>
+{{- end}}</tr>
 {{end}}</tbody>
 </table>
 {{end}}{{with .Code}}<pre>{{.}}</pre>

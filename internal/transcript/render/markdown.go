@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Markdown writes CommonMark with tables. Every punctuation character of a text is
@@ -72,4 +73,14 @@ func inert(text string) string {
 		begins = r == '\n' || begins && strings.ContainsRune(" 0123456789", r)
 	}
 	return b.String()
+}
+
+// markdown lists the runs: Markdown has no pictures of its own.
+func (t *Timeline) markdown() []byte {
+	var b bytes.Buffer
+	b.WriteString("\n" + row([]string{"run", "from", "to"}) + "|---|---|---|\n")
+	for i, r := range t.Runs {
+		b.WriteString(row([]string{fmt.Sprint(i + 1), r.From.UTC().Format(time.RFC3339), r.To.UTC().Format(time.RFC3339)}))
+	}
+	return b.Bytes()
 }

@@ -66,13 +66,6 @@ func outcome(r transcript.Report, err error) string {
 	return or(printable.Line(r.Outcome), "not closed") + "; the bundle is " + string(transcript.StandingOf(err))
 }
 
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
-}
-
 func notice(r transcript.Report, err error) string {
 	var parts []string
 	if r.Opened()[transcript.FactMode] == string(quorum.Rehearsal) {

@@ -10,17 +10,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// Mark says of a passage that a reader should not overlook it.
-type Mark string
-
-// The marks.
-const (
-	Plain    Mark = ""
-	Resume   Mark = "resume"
-	Deviates Mark = "deviation"
-	Fails    Mark = "failed"
-)
-
 // Passage is what happened at one time, told in a sentence: one line of the log, or several that
 // belong together, such as the signatures on one plan.
 type Passage struct {

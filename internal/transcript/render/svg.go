@@ -36,7 +36,8 @@ func (t *Timeline) SVG() template.HTML {
 	bottom := axisHeight + len(t.Steps)*rowHeight
 	for i, r := range t.Runs {
 		x, w := starts[i].x, starts[i].width
-		fmt.Fprintf(&b, `<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="#eef1f4"/>`, x, axisHeight-4, w, bottom-axisHeight+6)
+		fmt.Fprintf(&b, `<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="#eef1f4"/>`,
+			x, axisHeight-4, w, bottom-axisHeight+6)
 		if at := r.From.UTC().Format("15:04:05"); i == 0 || x-starts[i-1].x >= 48 {
 			fmt.Fprintf(&b, `<text x="%.1f" y="%d">%s</text>`, x, axisHeight-8, at)
 		}

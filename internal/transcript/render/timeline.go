@@ -1,8 +1,6 @@
 package render
 
 import (
-	"bytes"
-	"fmt"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -105,14 +103,4 @@ func (t *Timeline) bar(run, step int, at time.Time, w Work) {
 		}
 	}
 	t.Bars = append(t.Bars, Bar{run, step, at, at, w})
-}
-
-// markdown lists the runs: Markdown has no pictures of its own.
-func (t *Timeline) markdown() []byte {
-	var b bytes.Buffer
-	b.WriteString("\n" + row([]string{"run", "from", "to"}) + "|---|---|---|\n")
-	for i, r := range t.Runs {
-		b.WriteString(row([]string{fmt.Sprint(i + 1), r.From.UTC().Format(time.RFC3339), r.To.UTC().Format(time.RFC3339)}))
-	}
-	return b.Bytes()
 }

@@ -208,3 +208,10 @@ func people(r quorum.Roster) string {
 	}
 	return text + "."
 }
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
