@@ -25,8 +25,11 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
-// binary is the real program, built once for all tests.
-var binary string
+// binary is the real program, built once for all tests, or a changed one that a test of the tests built.
+var (
+	binary string
+	built  = flag.String("program", "", "the program to test; empty: it is built")
+)
 
 // beforehand is called before the tests; make torture has it change what they try.
 var beforehand = func() {}
@@ -55,15 +58,25 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	binary = filepath.Join(dir, "kekceremony")
-	out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s", out)
-		os.Exit(1)
+	if binary = *built; binary == "" {
+		binary = filepath.Join(dir, "kekceremony")
+		if err := buildProgram(binary); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// buildProgram builds the program of this directory. Without what debuggers need it takes half the time.
+func buildProgram(path string, flags ...string) error {
+	args := slices.Concat([]string{"build", "-ldflags=-w"}, flags, []string{"-o", path, "."})
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // program is the program, with the environment of a test.
@@ -146,9 +159,8 @@ func TestScripts(t *testing.T) {
 // differs by one registration.
 func withThirdProvider(e *testscript.Env) error {
 	dir := filepath.Join(e.WorkDir, "third")
-	out, err := exec.Command("go", "build", "-tags", "third", "-o", dir+"/kekceremony", ".").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%w: %s", err, out)
+	if err := buildProgram(filepath.Join(dir, "kekceremony"), "-tags=third"); err != nil {
+		return err
 	}
 	e.Setenv("PLAIN", binary)
 	e.Setenv("PATH", dir+string(os.PathListSeparator)+e.Getenv("PATH"))

@@ -5,6 +5,9 @@ package rehearsal
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +15,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/crypto/ssh"
 
 	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/quorum"
@@ -100,14 +105,31 @@ func (p Parts) makeDirs(context.Context) error {
 	return nil
 }
 
-func (p Parts) makeOperators(ctx context.Context) error {
+func (p Parts) makeOperators(context.Context) error {
 	for _, name := range Operators {
-		cmd := exec.CommandContext(ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", p.Key(name))
-		if err := run(cmd); err != nil {
+		if err := p.makeOperator(name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// makeOperator makes a key in the form of ssh-keygen's, which signs with it.
+func (p Parts) makeOperator(name string) error {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	block, err := ssh.MarshalPrivateKey(private, name)
+	if err != nil {
+		return err
+	}
+	line, err := ssh.NewPublicKey(public)
+	if err != nil {
+		return err
+	}
+	text := strings.TrimSuffix(string(ssh.MarshalAuthorizedKey(line)), "\n") + " " + name + "\n"
+	return errors.Join(file.Create(p.Key(name), pem.EncodeToMemory(block)), write(p.Key(name)+".pub", text))
 }
 
 func (p Parts) makeRoster(context.Context) error {

@@ -18,18 +18,31 @@ func ReadFile(path string, limit int) (*Buffer, error) {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := New(limit + 1)
+	for {
+		info, err := f.Stat()
+		if err != nil {
+			return nil, err
+		}
+		b, err := readWhole(f, int(min(info.Size(), int64(limit)))+1)
+		if err != nil || b.Len() <= int(info.Size()) && b.Len() <= limit {
+			return b, err
+		}
+		b.Wipe()
+		if info.Size() >= int64(limit) {
+			return nil, fmt.Errorf("read %s: %w", printable.Text(path), file.ErrTooLarge)
+		} // else it grew since: once more
+	}
+}
+
+// readWhole reads a file from its start into locked memory of its size, in bytes, and not more: to lock
+// and wipe many pages takes long, and agents do so at each heartbeat.
+func readWhole(f *os.File, size int) (*Buffer, error) {
+	b, err := New(size)
 	if err != nil {
 		return nil, err
 	}
-	n, err := io.ReadFull(f, b.Room()[:limit+1]) // one byte more than it may have
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		err = nil
-	case err == nil:
-		err = fmt.Errorf("read %s: %w", printable.Text(path), file.ErrTooLarge)
-	}
-	if err != nil {
+	n, err := f.ReadAt(b.Room()[:size], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
 		b.Wipe()
 		return nil, err
 	}
