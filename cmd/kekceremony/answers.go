@@ -98,8 +98,8 @@ func answersCommand() *cobra.Command {
 		Short: "List missing answers and unknown names of a file; exit 0 if there are none",
 		Long: `check lists every question of the ceremony that the file leaves open, and every
 name in it that is not a question. The file has lines of NAME: TEXT. Its line
-"ceremony: KIND" names the ceremony: install, adopt, rotate, generate, roster or
-reconcile; or it is "ceremony: abort", for an install that is given up.`,
+"ceremony: KIND" names the ceremony: install, adopt, rotate, generate, roster,
+compromise or reconcile; or it is "ceremony: abort", for an install that is given up.`,
 		Args: cobra.ExactArgs(1),
 		RunE: ran(func(cmd *cobra.Command, args []string) error { return checkAnswers(cmd.OutOrStdout(), args[0]) }),
 	})

@@ -147,6 +147,8 @@ var outcomes = []outcome{
 	{engine.ErrMode, exitRefused, "use the configuration with which this store was installed"},
 	{steps.ErrStrangers, exitRefused, "name every field under catalogue in the configuration"},
 	{steps.ErrExclude, exitRefused, "use the name that the re-wrap printed, or run kekceremony abort"},
+	{steps.ErrCompromised, exitRefused, "rotate to another version: kekceremony status names it"},
+	{steps.ErrNotInUse, exitRefused, "kekceremony status lists the versions"},
 	{engine.ErrPlanMoved, exitRefused, "run the same command and approve the plan as it is now"},
 	{steps.ErrVersion, exitRefused, "kekceremony rotate --to-version takes the next version, or an older one"},
 	{config.ErrNoCredential, exitUsage, "start it as a unit with this credential, or set encryption.pin_file"},

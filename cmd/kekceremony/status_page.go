@@ -87,6 +87,9 @@ func (p *page) versions(st status.Status) {
 		state := v.State
 		if v.Version == st.Active {
 			state = "active"
+			if v.State == string(store.Compromised) {
+				state += ", compromised"
+			}
 		}
 		how := "generated"
 		if v.Outside {

@@ -146,6 +146,14 @@ func (t Table) Behind() string {
 	return ""
 }
 
+// Writing names the live processes that still write the target.
+func (t Table) Writing() string {
+	if why := t.among(func(p Process) bool { return !p.Writes }); why != "" {
+		return fmt.Sprintf("still writing version %d: %s", t.Target, why)
+	}
+	return ""
+}
+
 // among names the live processes for which ok does not hold.
 func (t Table) among(ok func(Process) bool) string {
 	var names printable.List

@@ -70,7 +70,7 @@ func (v *Versions) fold(log transcript.State) {
 		v.state(to, store.Live)
 	}
 	for old := range strings.FieldsSeq(facts[transcript.FactRetired]) {
-		if version, err := kek.ParseVersion(old); err == nil {
+		if version, err := kek.ParseVersion(old); err == nil && v.Made[version].State == store.Live {
 			v.state(version, store.Retired)
 		}
 	}
@@ -132,15 +132,21 @@ func (v *Versions) reconciled(log transcript.State) {
 		if err != nil {
 			continue
 		}
-		if state == standsActive {
+		switch state {
+		case standsActive:
 			v.Active, state = version, string(store.Live)
+		case standsCompromised:
+			v.Active, state = version, string(store.Compromised)
 		}
 		v.state(version, store.State(state))
 	}
 }
 
-// standsActive is how the version that the pointer names stands.
-const standsActive = "active"
+// How the version that the pointer names stands: nothing is written with one that is compromised.
+const (
+	standsActive      = "active"
+	standsCompromised = "active and compromised"
+)
 
 // Standing says where each version stands: those that the store has as they are there, others
 // as ceremonies left them. It returns ErrVersions for a pointer to what is no live version.
@@ -149,7 +155,7 @@ func (v Versions) Standing(keks []store.KEK, active kek.Version) (string, error)
 	for version, k := range v.Made {
 		states[version] = k.State
 	}
-	if _, made := states[active]; made { // where its row is lost, it is made again as live
+	if states[active] == store.Retired { // where its row is lost, it is made again as live
 		states[active] = store.Live
 	}
 	for _, k := range keks {
@@ -157,13 +163,16 @@ func (v Versions) Standing(keks []store.KEK, active kek.Version) (string, error)
 			states[k.Version] = k.State
 		}
 	}
-	if states[active] != store.Live {
+	if states[active] != store.Live && states[active] != store.Compromised {
 		return "", fmt.Errorf("version %d is active, and not live: %w", active, ErrVersions)
 	}
 	var all []string
 	for _, version := range slices.Sorted(maps.Keys(states)) {
 		state := printable.Text(string(states[version]))
-		if version == active {
+		switch {
+		case version == active && states[version] == store.Compromised:
+			state = standsCompromised
+		case version == active:
 			state = standsActive
 		}
 		all = append(all, fmt.Sprintf("%d %s", version, state))

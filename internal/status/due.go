@@ -42,6 +42,7 @@ func (st *Status) due(s Site) {
 	}
 	if !st.open {
 		st.leftDue()
+		st.compromisedDue()
 	}
 	st.activeDue(s.Policy)
 	st.Due = append(st.Due, rosterDue(st.roster, st.now, s.Policy.Warning)...)
@@ -140,7 +141,7 @@ func (st *Status) fleetDue() {
 		case !p.Live:
 		case p.Trouble != "":
 			return "trouble: " + p.Trouble
-		case p.Writes != st.Active:
+		case p.Writes != st.Active && !(p.Writes == 0 && st.stopped()):
 			return fmt.Sprintf("writes version %d, not the active version %d", p.Writes, st.Active)
 		}
 		return ""
@@ -188,6 +189,9 @@ func (st *Status) target() kek.Version {
 		if v.Version == st.Active && v.Wraps.Spent() {
 			return st.next()
 		}
+	}
+	if st.stopped() {
+		return st.next()
 	}
 	return cmp.Or(st.waiting(), st.Active)
 }

@@ -33,6 +33,7 @@ type Status struct {
 	NoVersion []string        `json:"no_version,omitempty"`     // its keys of no version, if it was asked
 	Envelopes []FieldStatus   `json:"envelopes"`
 	Excluded  int             `json:"excluded,omitempty"` // of them: the last rotation may have left them
+	Exposed   []ExposedStatus `json:"exposed,omitempty"`
 	Fleet     []ProcessStatus `json:"fleet"`
 	More      bool            `json:"fleet_more,omitempty"`    // there are more silent processes
 	Missing   []string        `json:"fleet_missing,omitempty"` // roles with too few live processes
@@ -136,7 +137,7 @@ func Look(ctx context.Context, s Site) (Status, error) {
 		Sources:   s.Sources,
 	}
 	for _, part := range []func(context.Context, Site) error{
-		st.readLock, st.keks, st.census, st.fleet, st.wentBack, st.ceremony, st.chain, st.keys,
+		st.readLock, st.keks, st.census, st.fleet, st.wentBack, st.ceremony, st.chain, st.exposures, st.keys,
 	} {
 		if err := part(ctx, s); err != nil {
 			return st, err

@@ -137,7 +137,7 @@ func restore(ctx context.Context, s *Site, m *history.Merged, what string) error
 	}
 	k := m.Versions.Made[v]
 	active, err := s.Store.Active(ctx)
-	if err == nil && active.Version == v { // what writers use is never called retired
+	if err == nil && active.Version == v && k.State == store.Retired { // what writers use is never called retired
 		k.State = store.Live
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {

@@ -71,7 +71,7 @@ func others(ctx context.Context, s *Site, but kek.Version) (live []kek.Version, 
 		case k.Version == but:
 		case k.State == store.Live:
 			live = append(live, k.Version)
-		default:
+		case k.State == store.Retired:
 			retired = append(retired, k.Version.String())
 		}
 	}

@@ -58,6 +58,9 @@ func moveActive(ctx context.Context, s *Site, to kek.Version) error {
 	if err != nil {
 		return err
 	}
+	if err := writable(k); err != nil {
+		return err
+	}
 	if k.State == store.Retired {
 		if err := s.Store.MoveKEK(ctx, to, store.Retired, store.Live); err != nil {
 			return err

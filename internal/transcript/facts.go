@@ -28,31 +28,33 @@ const (
 
 // Facts of versions and keys.
 const (
-	FactFrom     = "from"        // opened: version that writers use when a rotation opens
-	FactTo       = "to"          // opened: version that is made, or rotated to
-	FactActive   = "active"      // version that writers use
-	FactGenerate = "generate"    // opened: yes when this ceremony makes the version it rotates to
-	FactExclude  = "exclude"     // opened: envelopes to exclude, by name, a line each
-	FactRecords  = "records"     // opened: prefix of an adopted chain's own records in its store
-	FactPointer  = "pointer"     // opened: where the application has the version that its writers use; or none
-	FactRebuild  = "rebuild"     // opened: what a store lacks of lock, pointer and versions, parted by spaces
-	FactStanding = "standing"    // done: each version and where it stands, as "1 retired, 2 active, 3 live"
-	FactLabel    = "key_label"   // done: CKA_LABEL of a key that was made
-	FactProvider = "provider"    // answered or found
-	FactLocked   = "locked"      // done: the provider that the store is locked to
-	FactRetired  = "retired"     // done: versions, parted by spaces
-	FactVersion  = "version"     // opened: version that is disabled, enabled, destroyed or compromised
-	FactCopies   = "open_copies" // done: copies of a key that are not known to be destroyed; empty: none
-	FactSilent   = "silent"      // found: processes that ended without a word
-	FactRewraps  = "rewrapped"   // done: how many envelopes the last run re-wrapped
-	FactExcluded = "excluded"    // done: how many envelopes of FactExclude no key opened
-	factCanary   = "canary_"     // done: and a version and _sha256
-	factAdopted  = "adopted_"    // done: and a version: id and label of its key, which was made outside a ceremony
-	FactSHA256   = "sha256"      // plan: digest of the plan
-	FactPlan     = "plan"        // plan: its text
-	FactActs     = "acts"        // plan: steps of the acts that it names, parted by spaces
-	FactFinal    = "last_final"  // asked: the last final digest that the console knows
-	FactNonce    = "nonce."      // asked: and a person's name
+	FactFrom       = "from"           // opened: version that writers use when a rotation opens
+	FactTo         = "to"             // opened: version that is made, or rotated to
+	FactActive     = "active"         // version that writers use
+	FactGenerate   = "generate"       // opened: yes when this ceremony makes the version it rotates to
+	FactExclude    = "exclude"        // opened: envelopes to exclude, by name, a line each
+	FactRecords    = "records"        // opened: prefix of an adopted chain's own records in its store
+	FactPointer    = "pointer"        // opened: where the application has the version that its writers use; or none
+	FactRebuild    = "rebuild"        // opened: what a store lacks of lock, pointer and versions, parted by spaces
+	FactStanding   = "standing"       // done: each version and where it stands, as "1 retired, 2 active, 3 live"
+	FactLabel      = "key_label"      // done: CKA_LABEL of a key that was made
+	FactProvider   = "provider"       // answered or found
+	FactLocked     = "locked"         // done: the provider that the store is locked to
+	FactRetired    = "retired"        // done: versions, parted by spaces
+	FactVersion    = "version"        // opened: version that is disabled, enabled, destroyed or compromised
+	FactCopies     = "open_copies"    // done: copies of a key that are not known to be destroyed; empty: none
+	FactExposed    = "exposed"        // found: envelopes whose data keys a compromised version wrapped, or may have
+	FactSilent     = "silent"         // found: processes that ended without a word
+	FactRewraps    = "rewrapped"      // done: how many envelopes the last run re-wrapped
+	FactExcluded   = "excluded"       // done: how many envelopes of FactExclude no key opened
+	factCanary     = "canary_"        // done: and a version and _sha256
+	factAdopted    = "adopted_"       // done: and a version: id and label of its key, which was made outside a ceremony
+	FactExposedSum = "exposed_sha256" // found: of the file with their list
+	FactSHA256     = "sha256"         // plan: digest of the plan
+	FactPlan       = "plan"           // plan: its text
+	FactActs       = "acts"           // plan: steps of the acts that it names, parted by spaces
+	FactFinal      = "last_final"     // asked: the last final digest that the console knows
+	FactNonce      = "nonce."         // asked: and a person's name
 )
 
 // Facts of people.

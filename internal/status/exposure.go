@@ -1,0 +1,87 @@
+package status
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/certautopilot/kekceremony/internal/exposure"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// ExposedStatus is what a compromised version exposed. Only a new data key and payload help such an
+// envelope: a re-wrap leaves it exposed.
+type ExposedStatus struct {
+	Version  kek.Version `json:"version"`
+	Ceremony int         `json:"ceremony"`       // that marked it
+	Exposed  int         `json:"exposed"`        // envelopes, then
+	Left     *int        `json:"left,omitempty"` // of them, that were not resealed; nil: the list is not on this console
+}
+
+// The commands for what a compromised version left.
+const (
+	reseal    = "have the application reseal them: docs/procedures.md"
+	elsewhere = "kekceremony status, on the console that has that ceremony's list"
+)
+
+// exposures counts what each compromised version left, where this console has its list.
+func (st *Status) exposures(ctx context.Context, s Site) error {
+	if st.doubt {
+		return nil
+	}
+	all, err := s.Store.Ceremonies(ctx)
+	if err != nil {
+		return err
+	}
+	for _, log := range st.history.Logs {
+		n, err := strconv.Atoi(log.Facts[transcript.FactExposed])
+		if err != nil || !log.Done(transcript.ActCompromise) {
+			continue
+		}
+		seq, _ := strconv.Atoi(log.Facts[transcript.FactCeremony])
+		e := ExposedStatus{Version: log.Opened().Version(transcript.FactVersion), Ceremony: seq, Exposed: n}
+		i := slices.IndexFunc(all, func(c store.Ceremony) bool { return c.Seq == seq })
+		if s.Bundles != "" && i >= 0 {
+			sum := log.Facts[transcript.FactExposedSum]
+			list, err := exposure.Read(exposure.Path(s.Bundles, all[i].Bundle, sum), sum)
+			if err == nil { // else it is of another console, or not what it was
+				left, err := exposure.Left(ctx, s.Store, s.Catalogue, list)
+				if err != nil {
+					return err
+				}
+				e.Left = &left
+			}
+		}
+		st.Exposed = append(st.Exposed, e)
+	}
+	return nil
+}
+
+// compromisedDue adds what is to be done about versions whose keys others may know.
+func (st *Status) compromisedDue() {
+	for _, v := range st.Versions {
+		if v.State == string(store.Compromised) && v.Version == st.Active {
+			st.add(rotate(st.next()), "version %d is active and compromised: nothing is written until a rotation", v.Version)
+		}
+	}
+	for _, e := range st.Exposed {
+		switch {
+		case e.Exposed == 0:
+		case e.Left == nil:
+			st.add(elsewhere, "version %d was compromised: how many of %d envelopes were not resealed since is unknown",
+				e.Version, e.Exposed)
+		case *e.Left > 0:
+			st.add(reseal, "version %d was compromised: %d of %d envelopes were re-wrapped at most, and not resealed",
+				e.Version, *e.Left, e.Exposed)
+		}
+	}
+}
+
+// stopped reports whether nothing is to be written: the active version is compromised.
+func (st *Status) stopped() bool {
+	return slices.ContainsFunc(st.Versions, func(v VersionStatus) bool {
+		return v.Version == st.Active && v.State == string(store.Compromised)
+	})
+}

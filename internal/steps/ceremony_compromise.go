@@ -1,0 +1,105 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// ErrNotInUse: a version that is disabled or destroyed.
+var ErrNotInUse = errors.New("nobody reads or writes with it")
+
+// Compromise marks a version whose key others know, or may know: nothing is written with it any
+// more, and what it wrote is read until everything is at another version. It touches no token: it
+// must not wait for one. 0: no command names the version.
+func Compromise(v kek.Version) Ceremony {
+	return Ceremony{
+		Kind: transcript.KindCompromise, Open: openCompromise(v), Steps: compromiseSteps, Binds: bind,
+		Matches: func(opened Facts) error {
+			if was := opened.Version(transcript.FactVersion); v != 0 && was != v {
+				return fmt.Errorf("of version %d, asked for %d", was, v)
+			}
+			return nil
+		},
+		Command: func(opened Facts) string {
+			return "kekceremony compromise --version " + opened.Version(transcript.FactVersion).String()
+		},
+		Summary: func(f Facts) []string {
+			return []string{
+				"Version " + f[transcript.FactVersion] + " is compromised: readable, never written again.",
+				f[transcript.FactExposed] + " envelopes have data keys that it wrapped, or may have wrapped. " +
+					"Their list is beside the bundle.",
+				"Next: rotate to another version, then have the application reseal them. kekceremony status counts what is left.",
+			}
+		},
+	}
+}
+
+func compromiseSteps(Facts) []Step {
+	return []Step{
+		chainRoster(),
+		attend(false),
+		place(),
+		approve("approve", transcript.ActCompromise),
+		compromise(),
+		stopped(),
+		exposed(),
+		leaving(),
+	}
+}
+
+// openCompromise takes a version that somebody can still read or write with.
+func openCompromise(v kek.Version) func(context.Context, *Site, store.Lock) (Facts, error) {
+	return func(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
+		_, active, err := installed(ctx, s, lock)
+		if err != nil {
+			return nil, err
+		}
+		k, err := findKEK(ctx, s, v)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, fmt.Errorf("version %d: %w", v, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if _, made := s.History.Canary(v); !made {
+			return nil, fmt.Errorf("version %d: no closed ceremony generated it: %w", v, engine.ErrPlanted)
+		}
+		switch k.State {
+		case store.Live, store.Retired:
+		case store.Compromised:
+			return nil, fmt.Errorf("version %d is compromised already: %w", v, engine.ErrNothingDue)
+		default:
+			return nil, fmt.Errorf("version %d is %s: %w", v, k.State, ErrNotInUse)
+		}
+		return Facts{transcript.FactVersion: v.String(), transcript.FactActive: active.Version.String()}, nil
+	}
+}
+
+// since are a compromised version, and those to which its envelopes were re-wrapped since.
+func since(h history.History, v kek.Version) map[kek.Version]bool {
+	all := map[kek.Version]bool{v: true}
+	reached := false
+	for _, log := range h.Logs {
+		to := log.Facts.Version(transcript.FactTo)
+		_, adopted := log.Facts.Adopted()[v]
+		reached = reached || adopted && log.Done(transcript.ActAdopt)
+		if adopted {
+			for other := range log.Facts.Adopted() { // nobody knows in which order they were used
+				all[other] = true
+			}
+		}
+		if reached && log.Begun(transcript.ActSwitch) {
+			all[to] = true
+		}
+		reached = reached || to == v && (log.Begun(transcript.ActSwitch) ||
+			log.Facts[transcript.FactKind] == transcript.KindInstall)
+	}
+	return all
+}
