@@ -25,13 +25,17 @@ type ID struct{ kind, value string }
 func (id ID) IsZero() bool { return id == ID{} }
 
 // IDOf is the id that a value is: a string, an integer of any type, or bytes, also as an array.
-// MongoDB's ObjectID is known by the name of its type, since bytes alone are another id.
+// MongoDB's ObjectID is known by the name of its type, since bytes alone are another id, and so is its
+// DateTime, which is none.
 func IDOf(v any) (ID, error) {
 	t := reflect.TypeOf(v)
 	if t == nil {
 		return ID{}, ErrID
 	}
 	value := reflect.ValueOf(v)
+	if t.Name() == "DateTime" {
+		return ID{}, fmt.Errorf("%T: %w", v, ErrID)
+	}
 	switch t.Kind() {
 	case reflect.String:
 		return ID{kindString, value.String()}, nil

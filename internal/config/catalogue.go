@@ -17,6 +17,9 @@ type Entry struct {
 	Parts      Parts  `yaml:"parts"` // names that differ
 	Bytes      string `yaml:"bytes"` // binary, base64 or hex; default: binary
 	Outer      string `yaml:"outer"` // path of the record's outer version, or none; default: kek_version
+	Name       string `yaml:"name"`  // under which bound versions know the place; default: COLLECTION.PATH
+	Key        string `yaml:"key"`   // field of an array's element that names it, for bound versions
+	PayloadAAD bool   `yaml:"payload_aad"`
 
 	name string // COLLECTION.PATH
 }
@@ -48,6 +51,7 @@ func (e Entry) place() (envelope.Place, error) {
 		return envelope.Place{}, errors.New("want COLLECTION.PATH, or collection and path")
 	}
 	p := envelope.At(e.Collection, e.Path)
+	p.Bind = envelope.Bind{Name: e.Name, Key: e.Key, PayloadAAD: e.PayloadAAD}
 	instead := func(into *string, name string) {
 		if name != "" {
 			*into = name

@@ -48,7 +48,7 @@ func (c Catalogue) Check() error {
 			}
 		}
 	}
-	return nil
+	return c.unique()
 }
 
 // Collection is one collection, and the places of it.
@@ -56,6 +56,8 @@ type Collection struct {
 	Name   string
 	Outer  string // path of a record's outer version; empty: it has none
 	Places []Place
+	// Payloads has a page read nonce and ciphertext of the envelopes too.
+	Payloads bool
 }
 
 // Collections groups the places by collection, in order.

@@ -12,18 +12,23 @@ type Place struct {
 	Collection string
 	Path       string // names joined by dots, [] after one that is an array: tokens[].secret
 	Form
+	Bind
 }
 
 // At is a place of the standard form.
-func At(collection, path string) Place { return Place{collection, path, Standard()} }
+func At(collection, path string) Place {
+	return Place{Collection: collection, Path: path, Form: Standard()}
+}
 
 // String is the name of a place.
 func (p Place) String() string { return p.Collection + "." + p.Path }
 
-// Describe is the name of a place with what differs from the standard form.
+// Describe is the name of a place with what differs from the standard form, and what it declares for
+// bound versions.
 func (p Place) Describe() string {
-	if form := p.Form.String(); form != "" {
-		return p.String() + "{" + form + "}"
+	all := slices.DeleteFunc([]string{p.Form.String(), p.Bind.String()}, func(s string) bool { return s == "" })
+	if len(all) > 0 {
+		return p.String() + "{" + strings.Join(all, ",") + "}"
 	}
 	return p.String()
 }
@@ -49,6 +54,9 @@ func (p Place) Check() error {
 	}
 	if strings.HasPrefix(p.Collection, "kek_") || p.Collection == "process_heartbeats" {
 		return fmt.Errorf("place %q: the collection is the ceremony's own", p)
+	}
+	if err := p.Bind.check(p); err != nil {
+		return err
 	}
 	return p.Form.check(p)
 }

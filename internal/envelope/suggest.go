@@ -35,7 +35,7 @@ func (s *Survey) Look(collection string, record Tree) {
 		if !ok {
 			return
 		}
-		p := Place{collection, path, form}
+		p := Place{Collection: collection, Path: path, Form: form}
 		at, known := s.found[p.String()]
 		if !known {
 			at = &Suggestion{Place: p, Example: example}

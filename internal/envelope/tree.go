@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/binding"
 )
 
 // Tree is a value of a record, as its store reads it.
@@ -18,6 +20,8 @@ type Tree interface {
 	Elements() ([]Tree, bool)
 	// Value is []byte, string, int64, float64, or nil for anything else.
 	Value() any
+	// ID is what an envelope can be bound to; binding.ErrID of anything else.
+	ID() (binding.ID, error)
 }
 
 // Spot is where a record has an envelope of a place, or could have one.
@@ -25,6 +29,7 @@ type Spot struct {
 	Path  string // its own: tokens[2].secret
 	Value Tree   // nil: no envelope is there
 	List  bool   // envelopes in an array of which the place knows nothing: no key opens them
+	Keys  []Key  // of the elements that it is in, the outermost first, where the place declares one
 }
 
 // Array is an array that a place's path goes through.
@@ -36,13 +41,15 @@ type Array struct {
 // Spots are those of a record, and the arrays on the way to them. The spot of what an array
 // lacks has the rest of the place's path.
 func (p Place) Spots(record Tree) (spots []Spot, arrays []Array) {
-	w := walk{form: p.Form}
+	w := walk{form: p.Form, key: p.Key}
 	w.down(record, "", strings.Split(p.Path, "."))
 	return w.spots, w.arrays
 }
 
 type walk struct {
 	form   Form
+	key    string
+	keys   []Key // of the elements that it is in
 	spots  []Spot
 	arrays []Array
 }
@@ -89,16 +96,27 @@ func (w *walk) each(v Tree, path string, names []string) {
 		return
 	}
 	w.arrays = append(w.arrays, Array{path, len(elements)})
-	for i, e := range elements {
-		w.down(e, fmt.Sprintf("%s[%d]", path, i), names)
+	var keys []Key
+	if w.key != "" {
+		keys = w.keyed(elements, path)
 	}
+	around := w.keys
+	for i, e := range elements {
+		if keys != nil {
+			w.keys = append(slices.Clip(around), keys[i])
+		}
+		w.down(e, element(path, i), names)
+	}
+	w.keys = around
 }
+
+func element(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
 
 func (w *walk) arrive(v Tree, path string) {
 	elements, isList := v.Elements()
 	switch {
 	case w.form.holds(v):
-		w.spots = append(w.spots, Spot{Path: path, Value: v})
+		w.spots = append(w.spots, Spot{Path: path, Value: v, Keys: w.keys})
 	case isList && slices.ContainsFunc(elements, w.form.holds):
 		w.spots = append(w.spots, Spot{Path: path, Value: v, List: true})
 	default: // something that is no secret of ours

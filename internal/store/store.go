@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/certautopilot/kekceremony/internal/binding"
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -230,17 +231,21 @@ type Fleet interface {
 	Forget(ctx context.Context, since time.Time) (int, error)
 }
 
-// Held is an envelope as the re-wrap sees it: without its payload. What only
+// Held is an envelope as the re-wrap sees it. What only
 // looks like an envelope has version 0 or no wrapped DEK: no key opens it.
 type Held struct {
 	Path       string // its own, as of an envelope.Spot
 	Version    kek.Version
 	WrappedDEK []byte
+	Keys       []envelope.Key // of the elements of arrays that it is in, where its place declares one
+	Nonce      []byte         // of its payload, as Ciphertext, where a page of a collection with Payloads read it
+	Ciphertext []byte
 }
 
 // Document is a record with the envelopes it holds.
 type Document struct {
 	ID        any         // opaque, given back to the same store; fmt prints it
+	Bound     binding.ID  // the id as envelopes are bound to it; zero: it is of no type for that
 	Read      any         // opaque, given back to the same store: what a Swap compares beside the rest
 	Version   kek.Version // the record's outer version; 0 also where its collection has none
 	Envelopes []Held      // in the order of the places asked for; absent ones are left out
@@ -263,8 +268,8 @@ func (d Document) Has(h Held) bool {
 }
 
 // Swap replaces the envelopes New in Old. It takes effect only while the
-// document still is Old: outer version, every envelope's version and wrapped
-// bytes, the absence of those that Old does not have, and the length of each array on the way.
+// document still is Old: outer version, every envelope's version, wrapped bytes
+// and elements' keys, the absence of those that Old does not have, and the length of each array on the way.
 type Swap struct {
 	Old Document
 	New []Held // the envelopes of Old that change

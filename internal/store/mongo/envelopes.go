@@ -147,10 +147,15 @@ func projection(c envelope.Collection) bson.D {
 		add(c.Outer)
 	}
 	for _, p := range c.Places {
-		for _, part := range append(p.Wrapped(), p.Parts.KEKVersion) {
-			if !p.HasArrays() {
-				add(p.Path + "." + part)
-			}
+		if p.HasArrays() {
+			continue
+		}
+		parts := append(p.Wrapped(), p.Parts.KEKVersion)
+		if c.Payloads {
+			parts = append(parts, p.Parts.Nonce, p.Parts.Ciphertext)
+		}
+		for _, part := range parts {
+			add(p.Path + "." + part)
 		}
 	}
 	fields := make(bson.D, len(paths))

@@ -28,6 +28,7 @@ type spot struct {
 	place   envelope.Place
 	version bson.RawValue   // zero: absent
 	wrapped []bson.RawValue // the parts of its wrapped DEK; zero: absent
+	payload []bson.RawValue // nonce and ciphertext, if they are read
 }
 
 // String is the record's id as people know it.
@@ -54,13 +55,15 @@ func document(raw bson.Raw, c envelope.Collection) store.Document {
 	if c.Outer != "" {
 		r.version = raw.Lookup(strings.Split(c.Outer, ".")...)
 	}
-	d := store.Document{ID: ref{raw.Lookup("_id")}, Version: versionOf(r.version)}
+	id := raw.Lookup("_id")
+	d := store.Document{ID: ref{id}, Version: versionOf(r.version)}
+	d.Bound, _ = tree{id}.ID() // none of a type that nothing is bound to
 	root := tree{bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: raw}}
 	for _, p := range c.Places {
 		spots, arrays := p.Spots(root)
 		r.arrays = append(r.arrays, arrays...)
 		for _, s := range spots {
-			r.spots = append(r.spots, spotOf(p, s))
+			r.spots = append(r.spots, spotOf(p, s, c.Payloads))
 		}
 	}
 	for _, s := range r.spots {
@@ -72,7 +75,7 @@ func document(raw bson.Raw, c envelope.Collection) store.Document {
 	return d
 }
 
-func spotOf(p envelope.Place, s envelope.Spot) spot {
+func spotOf(p envelope.Place, s envelope.Spot, payload bool) spot {
 	found := spot{Spot: s, place: p}
 	if s.Value == nil || s.List {
 		return found
@@ -82,12 +85,15 @@ func spotOf(p envelope.Place, s envelope.Spot) spot {
 	for _, name := range p.Wrapped() {
 		found.wrapped = append(found.wrapped, object.Lookup(name))
 	}
+	if payload {
+		found.payload = []bson.RawValue{object.Lookup(p.Parts.Nonce), object.Lookup(p.Parts.Ciphertext)}
+	}
 	return found
 }
 
 // held is the envelope at a spot. A list of envelopes is none that a key opens.
 func (s spot) held() store.Held {
-	h := store.Held{Path: s.Path}
+	h := store.Held{Path: s.Path, Keys: s.Keys}
 	if s.List {
 		return h
 	}
@@ -97,6 +103,10 @@ func (s spot) held() store.Held {
 	}
 	h.Version = versionOf(s.version)
 	h.WrappedDEK, _ = s.place.Read(values)
+	if len(s.payload) == 2 {
+		h.Nonce, _ = s.place.Bytes.Decode(tree{s.payload[0]}.Value())
+		h.Ciphertext, _ = s.place.Bytes.Decode(tree{s.payload[1]}.Value())
+	}
 	return h
 }
 

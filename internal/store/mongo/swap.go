@@ -92,6 +92,11 @@ func unchanged(c envelope.Collection, d store.Document) (bson.D, error) {
 			for i, name := range s.place.Wrapped() {
 				filter = append(filter, was(dotted(s.Path)+"."+name, s.wrapped[i]))
 			}
+			for _, k := range s.Keys { // the new bytes may be bound to them
+				if value, ok := k.Value.(tree); ok {
+					filter = append(filter, was(dotted(k.Path), value.raw))
+				}
+			}
 		}
 	}
 	return filter, nil

@@ -6,6 +6,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/certautopilot/kekceremony/internal/binding"
 	"github.com/certautopilot/kekceremony/internal/envelope"
 )
 
@@ -69,4 +70,12 @@ func (t tree) Value() any {
 		}
 	}
 	return nil
+}
+
+// ID implements envelope.Tree.
+func (t tree) ID() (binding.ID, error) {
+	if id, ok := t.raw.ObjectIDOK(); ok {
+		return binding.IDOf(id)
+	}
+	return binding.IDOf(t.Value())
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 
+	"github.com/certautopilot/kekceremony/internal/binding"
 	"github.com/certautopilot/kekceremony/internal/envelope"
 )
 
@@ -139,3 +140,6 @@ func (t tree) Elements() ([]envelope.Tree, bool) { return t.elements, t.array }
 
 // Value implements envelope.Tree.
 func (t tree) Value() any { return t.value }
+
+// ID implements envelope.Tree.
+func (t tree) ID() (binding.ID, error) { return binding.IDOf(t.value) }

@@ -21,6 +21,9 @@ func (s *Store) Page(
 	if err != nil || len(places) == 0 {
 		return nil, err
 	}
+	for i := range places {
+		places[i].payloads = c.Payloads
+	}
 	for n := limit; len(docs) < limit; n = min(2*n, max(limit, store.Candidates)) {
 		read, err := s.records(ctx, c, places, to, after, n)
 		if err != nil {

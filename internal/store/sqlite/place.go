@@ -16,7 +16,8 @@ import (
 // place's path and a part's name, or in one column of JSON, which the path begins with.
 type located struct {
 	envelope.Place
-	json string // the column of JSON; empty: it has columns of its own
+	json     string // the column of JSON; empty: it has columns of its own
+	payloads bool   // the columns of the payload are read too
 }
 
 // column is that of a part.
@@ -42,6 +43,14 @@ func (l located) read() (columns []string) {
 		columns = append(columns, l.column(part))
 	}
 	return columns
+}
+
+// payload are the columns of the payload, if they are read.
+func (l located) payload() []string {
+	if !l.payloads || l.json != "" {
+		return nil
+	}
+	return []string{l.column(l.Parts.Nonce), l.column(l.Parts.Ciphertext)}
 }
 
 // quote is a name of a table or a column in SQL.
@@ -97,9 +106,9 @@ func (s *Store) locate(ctx context.Context, places []envelope.Place) (all []loca
 		case inJSON && p.Bytes == envelope.Binary:
 			return nil, fmt.Errorf("place %s: JSON has no binary values, want bytes: base64 or hex: %w", p, store.ErrPlace)
 		case inJSON:
-			all = append(all, located{p, head})
+			all = append(all, located{Place: p, json: head})
 		case apart:
-			all = append(all, located{p, ""})
+			all = append(all, located{Place: p})
 		default:
 			continue
 		}

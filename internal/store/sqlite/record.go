@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/binding"
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -24,6 +25,7 @@ type part struct {
 	located
 	version kek.Version // of its own column
 	read    []any       // the columns that a swap compares
+	payload []any       // those of the payload, if they are read
 }
 
 // selected are the columns of a record, for scanRecord. A + takes the declared type off a column,
@@ -34,7 +36,7 @@ func selected(outerPath string, places []located) string {
 		if l.json == "" {
 			columns = append(columns, l.version())
 		}
-		for _, c := range l.read() {
+		for _, c := range append(l.read(), l.payload()...) {
 			columns = append(columns, "+"+c)
 		}
 	}
@@ -50,9 +52,12 @@ func scanRecord(r *sql.Rows, places []located) (record, error) {
 		if l.json == "" {
 			into = append(into, &p.version)
 		}
-		p.read = make([]any, len(l.read()))
+		p.read, p.payload = make([]any, len(l.read())), make([]any, len(l.payload()))
 		for j := range p.read {
 			into = append(into, &p.read[j])
+		}
+		for j := range p.payload {
+			into = append(into, &p.payload[j])
 		}
 	}
 	return rec, r.Scan(into...)
@@ -61,6 +66,7 @@ func scanRecord(r *sql.Rows, places []located) (record, error) {
 // document is a record as the re-wrap sees it.
 func (r record) document() store.Document {
 	d := store.Document{ID: r.id, Read: r.places, Version: r.version}
+	d.Bound, _ = binding.IDOf(r.id) // none of a number that is not whole
 	for _, p := range r.places {
 		d.Envelopes = append(d.Envelopes, p.held()...)
 	}
@@ -75,13 +81,17 @@ func (p part) held() []store.Held {
 	if p.json != "" {
 		return p.inJSON()
 	}
-	wrapped, _ := p.Read(p.values())
-	return []store.Held{{Path: p.Path, Version: p.version, WrappedDEK: wrapped}}
+	wrapped, _ := p.Read(p.values(p.read))
+	h := store.Held{Path: p.Path, Version: p.version, WrappedDEK: wrapped}
+	if p.payloads {
+		p.readPayload(p.values(p.payload), &h)
+	}
+	return []store.Held{h}
 }
 
-// values are those of the wrapped DEK's columns: bytes and text are the same in a column.
-func (p part) values() []any {
-	values := slices.Clone(p.read)
+// values are those of columns with bytes: bytes and text are the same in a column.
+func (p part) values(read []any) []any {
+	values := slices.Clone(read)
 	for i, v := range values {
 		values[i] = as(p.Bytes == envelope.Binary, v)
 	}
@@ -118,14 +128,23 @@ func (p part) inJSON() (all []store.Held) {
 		if s.Value == nil {
 			continue
 		}
-		h := store.Held{Path: s.Path}
+		h := store.Held{Path: s.Path, Keys: s.Keys}
 		if !s.List {
 			h.Version = envelope.VersionOf(valuesIn(s.Value, []string{p.Parts.KEKVersion})[0])
 			h.WrappedDEK, _ = p.Read(valuesIn(s.Value, p.Wrapped()))
+			if p.payloads {
+				p.readPayload(valuesIn(s.Value, []string{p.Parts.Nonce, p.Parts.Ciphertext}), &h)
+			}
 		}
 		all = append(all, h)
 	}
 	return all
+}
+
+// readPayload reads nonce and ciphertext. What they are not, no DEK opens.
+func (p part) readPayload(values []any, into *store.Held) {
+	into.Nonce, _ = p.Bytes.Decode(values[0])
+	into.Ciphertext, _ = p.Bytes.Decode(values[1])
 }
 
 // parse reads the column of JSON as a record of one field.

@@ -31,6 +31,8 @@ func Run(t *testing.T, b Backend) {
 		{"something else in a field", testOdd},
 		{"forms", testForms},
 		{"arrays that change", testArrays},
+		{"what an envelope is bound to", testBound},
+		{"keys of elements", testKeys},
 		{"places that the catalogue lacks", testStrangeForms},
 		{"an envelope of another form", testOtherForm},
 		{"an envelope where there was none", testAbsence},
