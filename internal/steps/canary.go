@@ -10,6 +10,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -109,4 +110,12 @@ func insertKEK(ctx context.Context, s *Site, k store.KEK) error {
 	}
 	k.Created = now.Truncate(time.Second)
 	return s.Store.InsertKEK(ctx, k)
+}
+
+// otherCanary is the error of a canary that does not open, unless nothing could.
+func otherCanary(err error) error {
+	if provider.Lost(err) || errors.Is(err, provider.ErrBusy) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrCanary, err)
 }

@@ -6,14 +6,10 @@ import (
 	"fmt"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
-	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
-
-// ErrNotInUse: a version that is disabled or destroyed.
-var ErrNotInUse = errors.New("nobody reads or writes with it")
 
 // Compromise marks a version whose key others know, or may know: nothing is written with it any
 // more, and what it wrote is read until everything is at another version. It touches no token: it
@@ -80,26 +76,4 @@ func openCompromise(v kek.Version) func(context.Context, *Site, store.Lock) (Fac
 		}
 		return Facts{transcript.FactVersion: v.String(), transcript.FactActive: active.Version.String()}, nil
 	}
-}
-
-// since are a compromised version, and those to which its envelopes were re-wrapped since.
-func since(h history.History, v kek.Version) map[kek.Version]bool {
-	all := map[kek.Version]bool{v: true}
-	reached := false
-	for _, log := range h.Logs {
-		to := log.Facts.Version(transcript.FactTo)
-		_, adopted := log.Facts.Adopted()[v]
-		reached = reached || adopted && log.Done(transcript.ActAdopt)
-		if adopted {
-			for other := range log.Facts.Adopted() { // nobody knows in which order they were used
-				all[other] = true
-			}
-		}
-		if reached && log.Begun(transcript.ActSwitch) {
-			all[to] = true
-		}
-		reached = reached || to == v && (log.Begun(transcript.ActSwitch) ||
-			log.Facts[transcript.FactKind] == transcript.KindInstall)
-	}
-	return all
 }

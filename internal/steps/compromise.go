@@ -3,7 +3,6 @@ package steps
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -68,18 +67,4 @@ func stopped() Step {
 			return facts, name(s, facts, "not_writing", t.LiveNames())
 		},
 	}
-}
-
-// ErrCompromised: nothing is written with a version whose key others may know.
-var ErrCompromised = errors.New("the version is compromised")
-
-// writable refuses a version that no rotation may go to.
-func writable(k store.KEK) error {
-	switch k.State {
-	case store.Live, store.Retired:
-		return nil
-	case store.Compromised:
-		return fmt.Errorf("version %d: %w", k.Version, ErrCompromised)
-	}
-	return fmt.Errorf("version %d is %s: %w", k.Version, k.State, ErrNotInUse)
 }

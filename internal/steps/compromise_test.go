@@ -245,8 +245,8 @@ func TestCompromiseWaits(t *testing.T) {
 	t.Parallel()
 	r := newRunning(t, 2)
 	s := r.site()
-	sleeper := store.Heartbeat{Process: "host/app/7/120000-0000beef", Role: "app", Host: "host", PID: 7, Current: 1, Epoch: 1,
-		Number: 1, Started: time.Now()}
+	sleeper := store.Heartbeat{Process: "host/app/7/120000-0000beef", Role: "app", Host: "host", PID: 7,
+		Current: 1, Epoch: 1, Number: 1, Started: time.Now()}
 	beat := func(current kek.Version) {
 		t.Helper()
 		sleeper.Current = current

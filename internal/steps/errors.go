@@ -24,5 +24,7 @@ var (
 	ErrSpent        = errors.New("the version has wrapped nearly as often as one key may")
 	ErrFrom         = errors.New("not the version to rotate from")
 	ErrNotReady     = errors.New("the fleet is not ready")
+	ErrCompromised  = errors.New("the version is compromised: nothing is written with it")
+	ErrNotInUse     = errors.New("nobody reads or writes with it")
 	ErrChanged      = errors.New("it changed since this install began")
 )

@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/certautopilot/kekceremony/internal/exposure"
+	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -35,4 +37,26 @@ func exposed() Step {
 			return facts, keep(path, data)
 		},
 	}
+}
+
+// since are a compromised version, and those to which its envelopes were re-wrapped since.
+func since(h history.History, v kek.Version) map[kek.Version]bool {
+	all := map[kek.Version]bool{v: true}
+	reached := false
+	for _, log := range h.Logs {
+		to := log.Facts.Version(transcript.FactTo)
+		_, adopted := log.Facts.Adopted()[v]
+		reached = reached || adopted && log.Done(transcript.ActAdopt)
+		if adopted {
+			for other := range log.Facts.Adopted() { // nobody knows in which order they were used
+				all[other] = true
+			}
+		}
+		if reached && log.Begun(transcript.ActSwitch) {
+			all[to] = true
+		}
+		reached = reached || to == v && (log.Begun(transcript.ActSwitch) ||
+			log.Facts[transcript.FactKind] == transcript.KindInstall)
+	}
+	return all
 }

@@ -144,11 +144,3 @@ func refuseUsedToken(ctx context.Context, s *Site, f Facts) error {
 	}
 	return fmt.Errorf("key %s: %w", ours[0], ErrTokenUsed)
 }
-
-// otherCanary is the error of a canary that does not open, unless nothing could.
-func otherCanary(err error) error {
-	if provider.Lost(err) || errors.Is(err, provider.ErrBusy) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrCanary, err)
-}
