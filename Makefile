@@ -11,6 +11,7 @@
 # hostile module. It does not look for leaks: modules stay loaded.
 # make interrupted OLD=PROGRAM: interrupts the ceremonies of an older program again, for
 # TestInterrupted; docs/design.md says when.
+# make pictures: draws docs/pictures again, from the ceremony of internal/tui/testdata/rehearsal.
 # make house: prints how long functions and files are, and how packages hang together.
 # make bench: writes docs/performance.md, some minutes.
 # make example: three processes of examples/notes read and write while the KEK is rotated twice.
@@ -23,7 +24,7 @@ FUZZTIME ?= 10m
 PARALLEL ?= 6
 SLOW := cmd/kekceremony|provider/keeper|provider/pkcs11|rewrap|store/mongo
 
-.PHONY: rehearse example check test build deps testdeps mutate torture interrupted house bench fuzz
+.PHONY: rehearse example check test build deps testdeps mutate torture interrupted house pictures bench fuzz
 
 rehearse: deps build
 	$(BIN) rehearse --provider pkcs11 --records $(RECORDS) $(if $(UI),--ui $(UI)) $(if $(DIR),--dir $(DIR))
@@ -58,6 +59,9 @@ interrupted: testdeps
 
 house:
 	$(GO) run ./internal/house
+
+pictures:
+	$(GO) test ./internal/tui -run 'TestPictures$$' -update
 
 bench: deps
 	$(GO) run ./internal/bench

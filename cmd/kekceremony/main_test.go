@@ -132,6 +132,11 @@ func TestScripts(t *testing.T) {
 				}
 			}
 			e.Setenv("RECORD", record)
+			specimens, err := filepath.Abs("../../transcripts")
+			if err != nil {
+				return err
+			}
+			e.Setenv("SPECIMENS", specimens)
 			self, err := os.Executable()
 			if err != nil {
 				return err

@@ -16,10 +16,10 @@ import (
 func transcriptCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "transcript",
-		Short: "List, show, verify and render transcripts",
+		Short: "List, show, replay, verify and render transcripts",
 		Args:  cobra.NoArgs,
 	}
-	cmd.AddCommand(verifyTranscriptCommand(o), renderCommand(), showCommand(), &cobra.Command{
+	cmd.AddCommand(verifyTranscriptCommand(o), renderCommand(), showCommand(), replayCommand(o), &cobra.Command{
 		Use: "list", Short: "List the bundles of the configured directory", Args: cobra.NoArgs,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error { return list(cmd.OutOrStdout(), o) }),
 	})

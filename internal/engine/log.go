@@ -23,13 +23,13 @@ func (e *engine) append(ctx context.Context, kind transcript.Kind, step string, 
 	ev, err := e.log.Append(ctx, kind, step, facts)
 	if err == nil {
 		e.follow()
-		e.show(func(v *View) { v.Log = lastOf(e.log.Events) })
+		e.show(func(v *View) { v.Log = Recent(e.log.Events) })
 	}
 	return ev, err
 }
 
-// lastOf are the last events, for the screen.
-func lastOf(all transcript.Events) (lines []string) {
+// Recent are the last events, for the screen.
+func Recent(all transcript.Events) (lines []string) {
 	const last = 40
 	for _, ev := range all[max(0, len(all)-last):] {
 		line := fmt.Sprintf("%4d  %s  %-8s  %s %s", ev.Seq, clock(ev), ev.Kind, ev.Step, ev.Facts[transcript.FactSigner])

@@ -40,7 +40,7 @@ func (e *engine) toTheEnd(ctx context.Context) error {
 	e.site.Bundle, e.steps = e.log.Dir, e.Steps(opened)
 	e.view = View{Kind: e.Kind, Rehearsal: e.site.Mode == quorum.Rehearsal, From: opened.Version(transcript.FactFrom),
 		To:      opened.Version(transcript.FactTo),
-		Started: time.Now(), Log: lastOf(e.log.Events)}
+		Started: time.Now(), Log: Recent(e.log.Events)}
 	if e.log.State.Outcome == "" {
 		if err := e.checkCovered(opened); err != nil {
 			return err

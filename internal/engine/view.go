@@ -12,6 +12,7 @@ type View struct {
 	Kind      string
 	From, To  kek.Version
 	Rehearsal bool
+	Replay    bool   // of a ceremony that was held: nothing is asked or signed
 	Step      string // name; empty before the first and after the last
 	Title     string
 	Why       string

@@ -135,6 +135,9 @@ func (m *model) asks(ask any, before *signPrompt) (fresh bool, cmd tea.Cmd) {
 	case leaveQuestion:
 		m.ask = &leavePrompt{q}
 		return true, nil
+	case turnQuestion:
+		m.ask = &turnPrompt{q}
+		return true, nil
 	case lendQuestion:
 		m.ask, m.lends = nil, &q // a word that comes late would be an attempt at the PIN
 		return true, nil
@@ -186,6 +189,8 @@ func (m *model) key(key tea.KeyMsg) tea.Cmd {
 	}
 	switch {
 	case m.log: // it covers what would take the key
+	case m.view.Replay:
+		m.turn(key.String())
 	case m.ask != nil:
 		return m.toPrompt(key)
 	default:
@@ -205,6 +210,20 @@ func (m *model) toPrompt(msg tea.Msg) tea.Cmd {
 	}
 	return cmd
 }
+
+// turn takes a key of a replay. Whatever question is in sight was answered long ago.
+func (m *model) turn(key string) {
+	switch key {
+	case "enter", " ", "right":
+		if m.ask != nil {
+			m.ask.dismiss(errTurned)
+			m.ask = nil
+		}
+	}
+}
+
+// errTurned is what a question of a replay is answered with.
+var errTurned = context.Canceled
 
 // dismiss answers what is still open when the program has ended.
 func (m *model) dismiss() {

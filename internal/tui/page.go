@@ -8,7 +8,6 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
-	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
 // View implements tea.Model.
@@ -70,8 +69,11 @@ func header(v engine.View, width int) string {
 		left += fmt.Sprintf(" %d", v.To)
 	}
 	var right string
+	if v.Replay {
+		right = "REPLAY   "
+	}
 	if v.Rehearsal {
-		right = "REHEARSAL   "
+		right += "REHEARSAL   "
 	}
 	switch {
 	case v.Ending != nil:
@@ -103,17 +105,7 @@ func (m *model) body() []string {
 	case m.signed != nil:
 		return append(lines, m.signed.body(v, m.width)...)
 	}
-	for _, part := range [][]string{
-		details(v, m.width-1), probe(v, m.width-1), progress(v, m.width, m.now()), fleetTable(v),
-	} {
-		if len(part) > 0 {
-			lines = append(append(lines, part...), "")
-		}
-	}
-	if v.Waiting != "" {
-		lines = append(lines, accent.Render(" waiting: "+v.Waiting))
-	}
-	return lines
+	return append(lines, found(v, m.width, m.now())...)
 }
 
 // present says who is in the room and how many must sign.
@@ -144,6 +136,8 @@ func (m *model) keyLine() string {
 		keys = "ctrl+c stop"
 	case m.log:
 		keys = "ctrl+o close the log   pgup, pgdn scroll   ctrl+c stop"
+	case m.view.Replay:
+		keys = turnKeys(m.view)
 	case m.ask != nil:
 		keys = m.ask.keys()
 	case m.view.Progress != nil:
@@ -170,14 +164,6 @@ func logPage(v engine.View) []string {
 	lines := []string{strong.Render(" The log so far, newest first"), ""}
 	for i := len(v.Log) - 1; i >= 0; i-- {
 		lines = append(lines, " "+v.Log[i])
-	}
-	return lines
-}
-
-func details(v engine.View, width int) []string {
-	var lines []string
-	for _, d := range v.Details {
-		lines = append(lines, para(past, fmt.Sprintf(" %-14s ", d.Name), printable.Shown(d.Value), width)...)
 	}
 	return lines
 }

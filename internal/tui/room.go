@@ -14,7 +14,7 @@ import (
 type room struct {
 	mu    sync.Mutex
 	view  engine.View
-	ask   any  // the one open question: asked, consent, lend, choose or leave
+	ask   any  // the one open question: asked, consent, lend, choose, turn or leave
 	taken bool // the question that was asked last is not asked any more
 	ended bool
 	ring  chan struct{}
@@ -88,12 +88,14 @@ func (q question[Q, A]) answer(a A, err error) {
 type (
 	lending func(*engine.Terminal) error
 	leaving struct{}
+	turning struct{}
 
 	formQuestion    = question[engine.Question, string]
 	consentQuestion = question[engine.Request, engine.Consent]
 	lendQuestion    = question[lending, struct{}]
 	chooseQuestion  = question[engine.Failure, engine.Choice]
 	leaveQuestion   = question[leaving, struct{}]
+	turnQuestion    = question[turning, struct{}]
 )
 
 // Expect implements engine.Room: there are people to answer.
@@ -130,6 +132,12 @@ func (r *room) Choose(ctx context.Context, f engine.Failure) (engine.Choice, err
 
 // Show implements engine.Room.
 func (r *room) Show(v engine.View) { r.post(func() { r.view = v }) }
+
+// Turn implements replay.Room.
+func (r *room) Turn(ctx context.Context) error {
+	_, err := put[turning, struct{}](ctx, r, turning{})
+	return err
+}
 
 // leave keeps the last page until somebody has read it.
 func (r *room) leave(ctx context.Context) {

@@ -42,6 +42,23 @@ func Run(ctx context.Context, t *engine.Terminal, control *engine.Control,
 	return errors.Join(runErr, err)
 }
 
+// RunReplay shows pages that only turn: no key of a replay reaches a question.
+func RunReplay(ctx context.Context, t *engine.Terminal, play func(context.Context, Pages) error) error {
+	return Run(ctx, t, nil, func(ctx context.Context, r engine.Room) error {
+		err := play(ctx, r.(*room))
+		if errors.Is(err, errStopped) { // it has shown enough
+			return nil
+		}
+		return err
+	})
+}
+
+// Pages is a room whose people turn the pages.
+type Pages interface {
+	engine.Room
+	Turn(context.Context) error
+}
+
 // guarded runs the ceremony; a panic becomes an error, so that the terminal is
 // given back before anybody reads it.
 func guarded(ctx context.Context, r *room, run func(context.Context, engine.Room) error) (err error) {
