@@ -41,13 +41,20 @@ func (m *Member) look(ctx context.Context) error {
 	v, lost := m.see(ctx, keks, active, lost)
 	m.follow(v)
 	if m.beat.Current != before {
-		m.Report(fmt.Sprintf("writing version %d", m.beat.Current))
+		m.Report("writing " + written(m.beat.Current))
 	}
 	if err := m.Store.Heartbeat(ctx, m.beat); err != nil {
 		return errors.Join(lost, err)
 	}
 	m.leased.Store(int64(at))
 	return lost
+}
+
+func written(v kek.Version) string {
+	if v == 0 {
+		return "nothing"
+	}
+	return fmt.Sprintf("version %d", v)
 }
 
 // newer refuses a pointer that is older than the one followed: a server that is behind. A store

@@ -2,7 +2,6 @@ package steps
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
@@ -58,9 +57,6 @@ func openCompromise(v kek.Version) func(context.Context, *Site, store.Lock) (Fac
 			return nil, err
 		}
 		k, err := findKEK(ctx, s, v)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil, fmt.Errorf("version %d: %w", v, err)
-		}
 		if err != nil {
 			return nil, err
 		}
