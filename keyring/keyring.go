@@ -54,6 +54,9 @@ var (
 	ErrNotHeld = fleet.ErrNotHeld
 	// ErrNoActive: no version is active.
 	ErrNoActive = fleet.ErrNoActive
+	// ErrCompromised: others may know the active version's key. Nothing is sealed until a rotation to
+	// another version; Open works as before.
+	ErrCompromised = fleet.ErrCompromised
 	// ErrLease: for longer than fleet.live the store did not say which version is active, or did
 	// not take a heartbeat, and it does not now. Nothing is sealed.
 	ErrLease = fleet.ErrLease
@@ -222,7 +225,7 @@ type Status struct {
 	Epoch    int           // how often the active version changed
 	Held     []int         // versions that this process opens envelopes of, ascending
 	Age      time.Duration // of the last look at the store that it answered whole
-	Trouble  string        // why a version is not held; printable, empty: none
+	Trouble  string        // why a version is not held, or nothing is sealed; printable, empty: none
 	Refusals int           // envelopes that could not be opened
 }
 

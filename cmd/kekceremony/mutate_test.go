@@ -22,6 +22,8 @@ func notices(file string) string {
 		return "^TestScripts$/^roster_change$"
 	case "rebuild.go", "take_over.go":
 		return "^TestScripts$/^reconcile$"
+	case "compromise.go":
+		return "^TestScripts$/^compromise$"
 	case "adopt.go":
 		return "^TestAdoptSample$"
 	}
@@ -49,8 +51,9 @@ func TestMutations(t *testing.T) {
 			})
 		}
 	}
-	if mutants != 10 {
-		t.Errorf("%d mutants, want 10: generate, canary, lock, switch, re-wrap, retire, change, rebuild, take over, adopt",
+	if mutants != 11 {
+		t.Errorf("%d mutants, want 11: generate, canary, lock, switch, re-wrap, retire, change, rebuild, take over, adopt, "+
+			"compromise",
 			mutants)
 	}
 }
@@ -84,6 +87,10 @@ var refusals = []struct{ file, condition, never, test string }{
 	{"internal/rewrap/open.go", "if len(o.failed) > 0 {", "if false {", "TestAdoptRefused"},
 	{"internal/rewrap/open.go", "envelope.PlaceOf(h.Path), h.Version)", "envelope.PlaceOf(h.Path), 0)",
 		"TestAdoptSampleOfVersions"},
+	{"internal/steps/writable.go", "case store.Compromised:", "case store.Live, store.Compromised:",
+		"TestScripts$/^compromise"},
+	{"internal/steps/ceremony_compromise.go", "case store.Live, store.Retired:",
+		"case store.Live, store.Retired, store.Disabled:", "TestScripts$/^compromise"},
 	{"internal/provider/pkcs11/key.go", "case len(found[0]) != 1 || slices.ContainsFunc(found, other):",
 		"case len(found) == 0 && slices.ContainsFunc(found, other):", "TestAdoptedToken"},
 }

@@ -131,7 +131,8 @@ func (n notes) health(w http.ResponseWriter, _ *http.Request) {
 func fail(w http.ResponseWriter, err error) {
 	log.Print(err)
 	status := http.StatusInternalServerError
-	if errors.Is(err, keyring.ErrTokenGone) || errors.Is(err, keyring.ErrTokenBusy) || errors.Is(err, keyring.ErrLease) {
+	if errors.Is(err, keyring.ErrTokenGone) || errors.Is(err, keyring.ErrTokenBusy) || errors.Is(err, keyring.ErrLease) ||
+		errors.Is(err, keyring.ErrCompromised) {
 		status = http.StatusServiceUnavailable
 	}
 	http.Error(w, http.StatusText(status), status)

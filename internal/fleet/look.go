@@ -94,6 +94,7 @@ func (m *Member) see(ctx context.Context, keks []store.KEK, active store.Active,
 		} else {
 			b.Trouble = printable.Text(err.Error())
 		}
+		v.Stopped = v.Stopped || k.Version == active.Version && k.State == store.Compromised
 		v.Writes = v.Writes || is && (err == nil || held && passing(err))
 		if provider.Lost(err) {
 			lost = err
@@ -103,6 +104,9 @@ func (m *Member) see(ctx context.Context, keks []store.KEK, active store.Active,
 		b.Trouble = m.spent(active.Version)
 	}
 	v.Trouble = b.Trouble
+	if v.Stopped && v.Trouble == "" { // the heartbeat says that it writes nothing
+		v.Trouble = ErrCompromised.Error()
+	}
 	if m.Placed && lost == nil {
 		m.proveNext(ctx, keks)
 	}

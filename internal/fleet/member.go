@@ -63,7 +63,8 @@ type View struct {
 	Active   store.Active
 	Readable map[kek.Version]bool // versions that it holds and that may be read
 	Writes   bool                 // it holds the active version, which is live
-	Trouble  string               // why a version is not held; printable
+	Stopped  bool                 // the active version is compromised: nobody writes
+	Trouble  string               // why a version is not held, or nothing is written; printable
 }
 
 func (m *Member) begin() {

@@ -17,6 +17,8 @@ var (
 	ErrLease    = errors.New("the store did not say for too long which version is active")
 	ErrNotHeld  = errors.New("this process does not hold the version")
 	ErrNoActive = errors.New("no version is active")
+	// ErrCompromised: others may know the active version's key. Nothing is written until a rotation.
+	ErrCompromised = errors.New("the active version is compromised: nothing is written until a rotation")
 )
 
 // sinceBoot is a clock that nobody sets, and that goes on while the host is suspended
@@ -83,6 +85,8 @@ func (m *Member) wrapOnce(ctx context.Context, dek []byte) (wrapped []byte, v ke
 	switch {
 	case v == 0:
 		return nil, 0, ErrNoActive
+	case now.Stopped:
+		return nil, v, fmt.Errorf("version %d: %w", v, ErrCompromised)
 	case !now.Writes:
 		return nil, v, fmt.Errorf("version %d is active: %w", v, ErrNotHeld)
 	}
