@@ -2,7 +2,8 @@
 # unattended; with DIR in that directory, which continues one that was stopped.
 # make check: vet, and the tests of the packages that need no token, no server, no
 # terminal and not the whole program, with the fewest random draws; under a minute.
-# make test: every test, of what is long a short form; some eight minutes on two cores.
+# make test: every test, of what is long a short form; some minutes on two cores. What tests
+# write is in memory where there is room; with TMPDIR set it is there.
 # make torture: the slow form of what make test has a short one of: 200 rotations killed
 # at random, token and store gone for a minute, the module ended in every way in every
 # place, the second verifier on every specimen, every interrupted ceremony finished, a rotation
@@ -22,6 +23,7 @@ RECORDS ?= 1000
 FUZZTIME ?= 10m
 # Tests mostly wait: so many run side by side in a package, also on two cores.
 PARALLEL ?= 6
+TEST := ./scripts/inmemory $(GO) test
 SLOW := cmd/kekceremony|provider/keeper|provider/pkcs11|rewrap|store/mongo
 
 .PHONY: rehearse example check test build deps testdeps mutate torture interrupted house pictures bench fuzz
@@ -35,27 +37,26 @@ example: build
 
 check:
 	$(GO) vet ./...
-	$(GO) test -short -parallel $(PARALLEL) $$($(GO) list ./... | grep -vE '/($(SLOW))$$')
+	$(TEST) -short -parallel $(PARALLEL) $$($(GO) list ./... | grep -vE '/($(SLOW))$$')
 
 test: testdeps
 	$(GO) vet ./...
-	$(GO) test -timeout 20m -p 4 -parallel $(PARALLEL) ./...
+	$(TEST) -timeout 20m -p 4 -parallel $(PARALLEL) ./...
 
 mutate: testdeps
-	$(GO) test -timeout 20m -tags mutate -run TestMutations -v ./cmd/kekceremony
+	$(TEST) -timeout 20m -tags mutate -run TestMutations -v ./cmd/kekceremony
 
 torture: testdeps
-	$(if $(BRIEF),,$(GO) test -timeout 1h -tags mutate -run TestRefusals -v ./cmd/kekceremony)
-	$(GO) test -run TestDifferential ./internal/quorum -args -signatures $(if $(BRIEF),1000,20000)
-	$(GO) test -tags torture -run TestLayoutMoved ./internal/provider/pkcs11
-	$(GO) test -run TestPython ./internal/transcript -args -mutations $(if $(BRIEF),200,500)
-	ASAN_OPTIONS=detect_leaks=0 $(GO) test -asan $(if $(BRIEF),-run TestHostile) ./internal/provider/pkcs11
-	$(GO) test -timeout 1h -run 'TestAnyInterruptions|TestReconcileDying' ./internal/steps -args -seeds $(if $(BRIEF),25,500)
-	$(GO) test -timeout 2h -run TestHonestCourses ./internal/steps -args -courses $(if $(BRIEF),20,100)
-	$(GO) test -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation|TestAdopted$$' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
+	$(if $(BRIEF),,$(TEST) -timeout 1h -tags mutate -run TestRefusals -v ./cmd/kekceremony)
+	$(TEST) -run TestDifferential ./internal/quorum -args -signatures $(if $(BRIEF),1000,20000)
+	$(TEST) -tags torture -run TestLayoutMoved ./internal/provider/pkcs11
+	$(TEST) -run TestPython ./internal/transcript -args -mutations $(if $(BRIEF),200,500)
+	ASAN_OPTIONS=detect_leaks=0 $(TEST) -asan $(if $(BRIEF),-run TestHostile) ./internal/provider/pkcs11
+	$(TEST) -timeout 3h -parallel $(PARALLEL) -run 'TestAnyInterruptions|TestReconcileDying|TestHonestCourses' ./internal/steps -args $(if $(BRIEF),-seeds 25 -courses 20,-seeds 500 -courses 100)
+	$(TEST) -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation$(if $(BRIEF),,|TestAdopted$$|TestRosterGrammar)' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
 
 interrupted: testdeps
-	$(GO) test -timeout 30m -run 'TestInterrupted$$' -v ./cmd/kekceremony -old $(OLD)
+	$(TEST) -timeout 30m -run 'TestInterrupted$$' -v ./cmd/kekceremony -old $(OLD)
 
 house:
 	$(GO) run ./internal/house

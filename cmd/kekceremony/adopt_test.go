@@ -257,17 +257,17 @@ func (s seed) killed(lines int, command string, more ...string) (ended bool) {
 // adoptedFactor is how many times as many records TestAdopted has; make torture has more.
 var adoptedFactor = 1
 
-// seeds are databases of both kinds.
+// seeds are databases of both kinds. FerretDB reads a whole collection for each update.
 var seeds = []struct {
-	name string
-	n    int
-	open func(t *testing.T) (uri, id string, db seedtest.Database)
+	name    string
+	n, most int // records; most: with make torture
+	open    func(t *testing.T) (uri, id string, db seedtest.Database)
 }{
-	{"sqlite", 800, func(t *testing.T) (string, string, seedtest.Database) {
+	{"sqlite", 800, 20_000, func(t *testing.T) (string, string, seedtest.Database) {
 		path := filepath.Join(t.TempDir(), "s.db")
 		return "sqlite:" + path, "id", seedtest.NewSQLite(t, path)
 	}},
-	{"mongo", 80, func(t *testing.T) (string, string, seedtest.Database) {
+	{"mongo", 80, 400, func(t *testing.T) (string, string, seedtest.Database) {
 		server := mongotest.Start(t)
 		uri := server.Fresh(t)
 		return uri, "_id", mongotest.Application{Server: server, Database: uri}
@@ -283,7 +283,7 @@ func TestAdopted(t *testing.T) {
 	for _, c := range seeds {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := newSeed(t, c.n*adoptedFactor, c.open)
+			s := newSeed(t, min(c.n*adoptedFactor, c.most), c.open)
 			stop := s.application(func(*testing.T) seedtest.Database { return s.db })
 			for lines := range 12 {
 				if s.killed(4+3*lines, "adopt") {
@@ -303,7 +303,7 @@ func TestAdopted(t *testing.T) {
 				}
 			}
 			s.must("rotate", "--to-version", "3")
-			for s.pointer() != 3 {
+			if s.pointer() != 3 {
 				t.Fatal("the application's pointer was not moved")
 			}
 			wrote := stop()

@@ -49,6 +49,7 @@ func at(all []string, n int) string {
 // idsAndTimes is what differs between two runs of the same ceremony: the names
 // it made up, and what it measured.
 var idsAndTimes = []*regexp.Regexp{
+	regexp.MustCompile(`\d+ heartbeats not seen`), // of processes that were slow
 	regexp.MustCompile(`about \d+ re-wraps/s, best with \d+`),
 	regexp.MustCompile(`(sqlite|mongodb):.*`),
 	regexp.MustCompile(`/\S+`),

@@ -17,11 +17,12 @@ func init() { beforehand = thorough }
 
 // thorough has the tests try everything, or with -brief more than they do otherwise.
 func thorough() {
-	everySpecimen, caseStep = true, 1
+	specimenStep, caseStep = 1, 1
 	pace = time.Millisecond
 	rotations, adoptedFactor = 200, 25
 	if *brief {
-		endsTried, outage, rotations, caseStep, adoptedFactor = 2, 10*time.Second, 10, 4, 1
+		endsTried, outage, rotations = 2, 10*time.Second, 10
+		specimenStep, caseStep, adoptedFactor = 4, 4, 1
 	}
 }
 

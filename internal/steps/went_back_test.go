@@ -65,7 +65,7 @@ func newRunning(t *testing.T, records int) running {
 // site is the parts of one run.
 func (r running) site() *engine.Parts {
 	s := site(r.t, r.parts)
-	s.Fleet = engine.FleetConfig{Heartbeat: 20 * time.Millisecond, Live: 2 * time.Second}
+	s.Fleet = engine.FleetConfig{Heartbeat: 50 * time.Millisecond, Live: 2 * time.Second}
 	return s
 }
 
