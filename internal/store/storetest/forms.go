@@ -141,10 +141,20 @@ func testForms(t *testing.T, b Backend) {
 				a.PutTree(t, "shapes", "1", old)
 				a.PutTree(t, "shapes", "2", c.record(c.place, 2))
 				a.PutTree(t, "shapes", "3", at(nil))
+				list := exposed(t, s, cat)
+				before := left(t, s, cat, list)
 				rotateAll(t, s, cat)
+				if n := left(t, s, cat, list); n != before || n < len(list) {
+					t.Errorf("after a re-wrap %d of %d exposed envelopes are left, %d before", n, len(list), before)
+				}
 				same(t, "record", a.GetTree(t, "shapes", "1"), upper(c.place, c.record(c.place, 2), old))
 				same(t, "current record", a.GetTree(t, "shapes", "2"), c.record(c.place, 2))
 				same(t, "record without", a.GetTree(t, "shapes", "3"), at(nil))
+				a.PutTree(t, "shapes", "1", at(nil))
+				a.PutTree(t, "shapes", "2", at(nil))
+				if n := left(t, s, cat, list); n != 0 {
+					t.Errorf("%d exposed envelopes are left, and nothing is there", n)
+				}
 			})
 		}
 	}

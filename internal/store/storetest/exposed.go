@@ -1,0 +1,37 @@
+package storetest
+
+import (
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/exposure"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// exposed lists the envelopes at version 1, as many as are counted there.
+func exposed(t *testing.T, s store.Store, cat envelope.Catalogue) exposure.List {
+	t.Helper()
+	counts, err := s.Census(t.Context(), cat)
+	want(t, "census", err, nil)
+	n := 0
+	for _, c := range counts {
+		if c.Version == 1 {
+			n += c.N
+		}
+	}
+	list, err := exposure.Of(t.Context(), s, cat, map[kek.Version]bool{1: true})
+	want(t, "list", err, nil)
+	if len(list) != n || n == 0 {
+		t.Errorf("%d envelopes at version 1 are listed, %d are there", len(list), n)
+	}
+	return list
+}
+
+// left counts those of a list that are there.
+func left(t *testing.T, s store.Store, cat envelope.Catalogue, list exposure.List) int {
+	t.Helper()
+	n, err := exposure.Left(t.Context(), s, cat, list)
+	want(t, "left", err, nil)
+	return n
+}
