@@ -99,7 +99,8 @@ func answersCommand() *cobra.Command {
 		Long: `check lists every question of the ceremony that the file leaves open, and every
 name in it that is not a question. The file has lines of NAME: TEXT. Its line
 "ceremony: KIND" names the ceremony: install, adopt, rotate, generate, roster,
-compromise or reconcile; or it is "ceremony: abort", for an install that is given up.`,
+reconcile, compromise, disable or enable; or it is "ceremony: abort", for an
+install that is given up.`,
 		Args: cobra.ExactArgs(1),
 		RunE: ran(func(cmd *cobra.Command, args []string) error { return checkAnswers(cmd.OutOrStdout(), args[0]) }),
 	})

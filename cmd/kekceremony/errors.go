@@ -155,6 +155,20 @@ var outcomes = []outcome{
 	{config.ErrCurrentVersion, exitRefused,
 		"unset the variable: only older releases of the application read it; or find out who moved the store's pointer; " +
 			"this run changed nothing"},
+	{steps.ErrNoSuchVersion, exitRefused, "kekceremony status lists the versions; nothing was changed"},
+	{steps.ErrActive, exitRefused, "rotate to another version first: kekceremony rotate --to-version M"},
+	{steps.ErrNotRetired, exitRefused,
+		"a rotation retires the version that it leaves; kekceremony status says which one is due"},
+	{steps.ErrNeeded, exitRefused,
+		"rotate again, which re-wraps them: kekceremony rotate --to-version M, to the active version; if the version " +
+			"is disabled already, abort this ceremony and run kekceremony enable first"},
+	{steps.ErrDisabled, exitRefused, "to use it again: kekceremony enable --version N; nothing was changed"},
+	{steps.ErrDestroyed, exitRefused, "kekceremony destroy completes it; nothing was changed"},
+	{steps.ErrWait, exitRefused,
+		"raise policy.destroy_wait, or give the reason in the wizard (d), or as deviation.wait in the answers"},
+	{steps.ErrUncounted, exitRefused,
+		"put an agent beside them, and take the roles out of fleet.uncounted; or give the reason in the wizard (d), or as " +
+			"deviation.uncounted in the answers"},
 	{steps.ErrSpent, exitRefused,
 		"generate the next version, and rotate to it: kekceremony status names its command; " +
 			"if this ceremony was begun, abort it first"},

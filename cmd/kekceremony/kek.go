@@ -18,6 +18,7 @@ CertAutoPilot run as they are written: "kekceremony kek rotate" is
 		Args: cobra.NoArgs,
 		RunE: ran(func(*cobra.Command, []string) error { return &usageError{errors.New("kek: no command")} }),
 	}
-	cmd.AddCommand(initCommand(o), verifyCommand(o), rotateCommand(o), compromiseCommand(o), statusCommand(o))
+	cmd.AddCommand(initCommand(o), verifyCommand(o), rotateCommand(o), compromiseCommand(o), disableCommand(o),
+		enableCommand(o), statusCommand(o))
 	return cmd
 }

@@ -51,7 +51,8 @@ func showStatus(ctx context.Context, w io.Writer, o *options, check bool) (due i
 	}
 	defer s.Store.Close()
 	site := status.Site{Store: s.Store, Catalogue: s.Catalogue, Live: s.Fleet.Live, Expect: s.Fleet.Expect,
-		Policy: status.Policy(cfg.Policy), Bundles: s.Bundles, Resume: steps.Resume, Adopts: s.Records != "",
+		Policy: status.Policy{MaxAge: cfg.Policy.MaxAge, Warning: cfg.Policy.Warning}, Bundles: s.Bundles,
+		Resume: steps.Resume, Adopts: s.Records != "",
 		Pointer: s.Pointer}
 	for _, source := range cfg.Sources {
 		site.Sources = append(site.Sources, status.Source(source))

@@ -63,6 +63,7 @@ type Fleet struct {
 	Heartbeat time.Duration  `yaml:"beat"`
 	Live      time.Duration  `yaml:"live"`
 	Expect    map[string]int `yaml:"expect"`
+	Uncounted []string       `yaml:"uncounted"` // roles whose processes use neither the keyring nor an agent
 }
 
 // Rehearsal marks temporary parts.

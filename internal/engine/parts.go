@@ -43,6 +43,7 @@ type Parts struct {
 	Records string
 	Pointer *store.Pointer
 	Fleet   FleetConfig
+	Policy  Policy
 	Control *rewrap.Control
 }
 
@@ -62,4 +63,11 @@ func (t Tool) facts() Facts {
 type FleetConfig struct {
 	Heartbeat, Live time.Duration
 	Expect          map[string]int // live processes by role
+	Uncounted       []string       // roles of which no process reports
+}
+
+// Policy says how long a version stays disabled before it may be destroyed.
+type Policy struct {
+	BackupRetention time.Duration // how long backups are kept; 0: nobody said
+	DestroyWait     time.Duration // 0: as long as the rule says
 }

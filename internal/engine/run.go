@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -39,7 +40,7 @@ func (e *engine) toTheEnd(ctx context.Context) error {
 	opened := e.log.State.Opened()
 	e.site.Bundle, e.steps = e.log.Dir, e.Steps(opened)
 	e.view = View{Kind: e.Kind, Rehearsal: e.site.Mode == quorum.Rehearsal, From: opened.Version(transcript.FactFrom),
-		To:      opened.Version(transcript.FactTo),
+		To:      cmp.Or(opened.Version(transcript.FactTo), opened.Version(transcript.FactVersion)),
 		Started: time.Now(), Log: Recent(e.log.Events)}
 	if e.log.State.Outcome == "" {
 		if err := e.checkCovered(opened); err != nil {

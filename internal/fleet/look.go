@@ -26,15 +26,15 @@ func (m *Member) look(ctx context.Context) error {
 			return err
 		}
 	}
-	keks, err := m.Store.KEKs(ctx)
-	if err != nil {
-		return err
-	}
-	active, err := m.Store.Active(ctx)
+	active, err := m.Store.Active(ctx) // before the states: an epoch that is reported covers what was moved before it
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	if err := m.newer(active); err != nil {
+		return err
+	}
+	keks, err := m.Store.KEKs(ctx)
+	if err != nil {
 		return err
 	}
 	before := m.beat.Current

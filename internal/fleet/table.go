@@ -22,6 +22,8 @@ type Rule struct {
 	Live   time.Duration  // a process seen within it is live
 	Expect map[string]int // at least so many live processes of each role
 	Active store.Active   // the pointer, for what a process does not know yet; zero: that is not judged
+	// Dropped is a version whose key no process may have since the pointer became Active; 0: none.
+	Dropped kek.Version
 }
 
 // Process is one row of the fleet table.
@@ -33,6 +35,7 @@ type Process struct {
 	Writes  bool          `json:"writes_target"`     // it writes the target
 	Silent  bool          `json:"silent"`            // not seen within Live, and it never said that it stopped
 	Behind  bool          `json:"behind,omitempty"`  // it follows an older pointer than the rule's
+	Holds   bool          `json:"holds,omitempty"`   // it has not acknowledged yet that a version is to be dropped
 	Age     time.Duration `json:"-"`                 // since the last heartbeat, on the store's clock
 	Trouble string        `json:"trouble,omitempty"` // printable
 }
@@ -41,7 +44,8 @@ type Process struct {
 // Processes that stopped are left out.
 type Table struct {
 	Target    kek.Version `json:"target"`
-	Unmade    bool        `json:"unmade,omitempty"` // no ceremony made the target yet
+	Dropped   kek.Version `json:"dropped,omitempty"` // version whose key processes must drop
+	Unmade    bool        `json:"unmade,omitempty"`  // no ceremony made the target yet
 	Processes []Process   `json:"processes"`
 	Missing   []string    `json:"missing,omitempty"` // roles with fewer live processes than expected
 	More      bool        `json:"more,omitempty"`    // there are more silent processes than these
@@ -62,7 +66,7 @@ func Look(ctx context.Context, s store.Fleet, r Rule) (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
-	t := Table{Target: r.Target, Unmade: r.Unwrap != nil, Now: now, More: len(silent) > shown}
+	t := Table{Target: r.Target, Dropped: r.Dropped, Unmade: r.Unwrap != nil, Now: now, More: len(silent) > shown}
 	live := map[string]int{}
 	for _, b := range append(heartbeats, silent[:min(len(silent), shown)]...) {
 		if b.Stopped {
@@ -96,6 +100,12 @@ func (r Rule) judge(b store.Heartbeat, now time.Time) Process {
 		Behind:  b.Epoch > 0 && b.Epoch < r.Active.Epoch,
 		Age:     now.Sub(b.Seen),
 		Trouble: printable.Text(b.Trouble),
+	}
+	if r.Dropped > 0 {
+		p.Holds = b.Epoch < r.Active.Epoch || b.Proofs[r.Dropped] != ""
+	}
+	if p.Holds && p.Trouble == "" {
+		p.Trouble = fmt.Sprintf("it has not dropped version %d yet", r.Dropped)
 	}
 	if p.Behind && p.Trouble == "" {
 		p.Trouble = fmt.Sprintf("it does not know yet that version %d is active", r.Active.Version)
@@ -150,6 +160,17 @@ func (t Table) Behind() string {
 func (t Table) Writing() string {
 	if why := t.among(func(p Process) bool { return !p.Writes }); why != "" {
 		return fmt.Sprintf("still writing version %d: %s", t.Target, why)
+	}
+	return ""
+}
+
+// Holding names the live processes that have not acknowledged yet that a version is to be dropped.
+func (t Table) Holding() string {
+	if why := t.Lacking(); why != "" {
+		return why
+	}
+	if why := t.among(func(p Process) bool { return !p.Holds }); why != "" {
+		return fmt.Sprintf("they still have version %d: %s", t.Dropped, why)
 	}
 	return ""
 }

@@ -13,10 +13,8 @@ func (v *Versions) leaving(log transcript.State) bool {
 	if version == 0 {
 		return false
 	}
-	was := v.Made[version].State
 	switch {
 	case log.Done(transcript.ActDisable):
-		v.before[version] = was
 		v.move(version, store.Disabled)
 	case log.Done(transcript.ActEnable):
 		v.move(version, v.Before(version))
@@ -38,10 +36,11 @@ func (v *Versions) move(version kek.Version, to store.State) {
 	delete(v.Unsure, version)
 }
 
-// Before is the state that a disabled version had before it was disabled, to which enable returns it.
+// Before is the state that a disabled version had before it was disabled, to which enable returns it. Of any
+// other it is its state.
 func (v Versions) Before(version kek.Version) store.State {
-	if was, ok := v.before[version]; ok {
-		return was
+	if is := v.Made[version].State; is != store.Disabled {
+		return is
 	}
-	return store.Retired // as the store of a reconciliation had it
+	return v.before[version]
 }

@@ -159,7 +159,7 @@ func (v Versions) Standing(keks []store.KEK, active kek.Version) (string, error)
 		states[active] = store.Live
 	}
 	for _, k := range keks {
-		if _, made := states[k.Version]; made {
+		if was, made := states[k.Version]; made && was != store.Destroying && was != store.Destroyed {
 			states[k.Version] = k.State
 		}
 	}
@@ -181,10 +181,15 @@ func (v Versions) Standing(keks []store.KEK, active kek.Version) (string, error)
 }
 
 func (v *Versions) state(version kek.Version, state store.State) {
-	if k, ok := v.Made[version]; ok {
-		k.State = state
-		v.Made[version] = k
+	k, ok := v.Made[version]
+	if !ok || k.State == store.Destroyed || k.State == store.Destroying && state != store.Destroyed {
+		return // a destruction that was begun is never undone
 	}
+	if state == store.Disabled && k.State != store.Disabled {
+		v.before[version] = k.State
+	}
+	k.State = state
+	v.Made[version] = k
 }
 
 // The names of differences. A version's number follows the second.
@@ -200,6 +205,9 @@ func OfVersions(what string) bool { return what == whatActive || strings.HasPref
 type Difference struct{ What, Was, Is string }
 
 func (d Difference) Error() string { return fmt.Sprintf("%s was %s, is %s", d.What, d.Was, d.Is) }
+
+// Of reports whether it is one of a version's state.
+func (d Difference) Of(v kek.Version) bool { return d.What == whatVersion+v.String() }
 
 // Differences are those of the states and of the pointer. Whether each row is that of a
 // version that a ceremony made is asked elsewhere.

@@ -64,6 +64,18 @@ func bind(ctx context.Context, s *Site, f Facts, acts []string) (lines []Detail,
 // beforePlan reports whether a deviation is one that people decide before the plan: of versions, of
 // the roster's file, of processes, or of what an application made.
 func beforePlan(what string) bool {
-	return history.OfVersions(what) || what == whatRoster || what == whatUnproven || what == whatSample ||
-		strings.HasPrefix(what, whatKey)
+	return history.OfVersions(what) || strings.HasPrefix(what, whatKey) ||
+		slices.Contains([]string{whatRoster, whatUnproven, whatSample, whatWait, whatUncounted}, what)
+}
+
+// bindVersion adds to what every plan binds the key of the one version that the ceremony is about, and
+// how long it stays disabled.
+func bindVersion(ctx context.Context, s *Site, f Facts, acts []string) ([]Detail, error) {
+	lines, err := bind(ctx, s, f, acts)
+	n := s.Name(f.Version(transcript.FactVersion))
+	lines = append(lines, Detail{Name: "key", Value: fmt.Sprintf("%s id %s", n.Label, n.HexID())})
+	if wait := f[transcript.FactWait]; wait != "" {
+		lines = append(lines, Detail{Name: transcript.FactWait, Value: wait})
+	}
+	return lines, err
 }

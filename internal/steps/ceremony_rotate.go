@@ -85,10 +85,8 @@ func (r Rotation) open(ctx context.Context, s *Site, lock store.Lock) (Facts, er
 	if r.From != 0 && r.From != active.Version {
 		return nil, fmt.Errorf("rotate from version %d: version %d is active: %w", r.From, active.Version, ErrFrom)
 	}
-	if k, err := findKEK(ctx, s, r.To); err == nil {
-		if err := writable(k); err != nil {
-			return nil, fmt.Errorf("rotate to %w", err)
-		}
+	if err := mayRotateTo(ctx, s, r.To); err != nil {
+		return nil, fmt.Errorf("rotate to %w", err)
 	}
 	if r.To == active.Version {
 		if err := somethingDue(ctx, s, keks, r.To); err != nil {

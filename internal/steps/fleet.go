@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ func verifyFleet() Step {
 		Name: "fleet", Title: "Verify the fleet", EveryRun: true,
 		Why: "Every live process must prove that it holds the target version before anything is written with it.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
-			w, err := watchFleet(ctx, s, f.Version(transcript.FactTo))
+			w, err := watchFleet(ctx, s, cmp.Or(f.Version(transcript.FactTo), f.Version(transcript.FactActive)))
 			if err != nil {
 				return nil, err
 			}

@@ -9,7 +9,8 @@ import (
 // All are the ceremonies, each without what a command names. A new one is its file, the
 // files of its steps, and a line here.
 func All() []Ceremony {
-	return []Ceremony{Install(), Adopt(0), Rotate(Rotation{}), Generate(0), ChangeRoster(), Compromise(0), Reconcile()}
+	return []Ceremony{Install(), Adopt(0), Rotate(Rotation{}), Generate(0), ChangeRoster(), Reconcile(),
+		Compromise(0), Disable(0), Enable(0)}
 }
 
 // Named is a ceremony by its kind, as All lists it.

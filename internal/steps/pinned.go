@@ -3,6 +3,7 @@ package steps
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/history"
@@ -66,10 +67,20 @@ func compareVersions(ctx context.Context, s *Site, f Facts) error {
 		return err
 	}
 	for _, diff := range s.History.Versions().Differences(keks, active) {
+		if movesItself(f) && diff.Of(f.Version(transcript.FactVersion)) {
+			continue
+		}
 		d := &engine.DeviationError{What: diff.What, Expected: diff.Was, Seen: diff.Is, Err: history.ErrVersions}
 		if !s.Decided(d) {
 			return d
 		}
 	}
 	return nil
+}
+
+// movesItself reports whether this ceremony has begun to move the one version that it is about.
+func movesItself(f Facts) bool {
+	return f[transcript.FactVersion] != "" && slices.ContainsFunc(transcript.Required(f), func(act string) bool {
+		return f[transcript.FactBegun+act] != ""
+	})
 }

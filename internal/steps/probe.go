@@ -11,6 +11,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -102,7 +103,11 @@ func checkCanaries(ctx context.Context, s *Site, f Facts) error {
 	if err != nil {
 		return err
 	}
+	versions := s.History.Versions()
 	for _, k := range keks {
+		if made := versions.Made[k.Version].State; made == store.Destroying || made == store.Destroyed {
+			continue // by signed logs, its key is gone
+		}
 		want, ok := s.History.Canary(k.Version)
 		mine := k.Version == f.Version(transcript.FactTo) && f[transcript.FactBegun+transcript.ActCanary] != "" && !ok ||
 			rebuilds(f, k.Version) && f[transcript.FactBegun+transcript.ActRebuild] != "" ||

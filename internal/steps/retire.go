@@ -63,7 +63,7 @@ func forget(ctx context.Context, s *Site, f Facts) (Facts, error) {
 	return Facts{"forgotten": fmt.Sprintf("%d heartbeats not seen since %s", n, before.Format(time.RFC3339))}, err
 }
 
-// others lists the versions but one, by state.
+// others lists the versions but one that are live, or retired.
 func others(ctx context.Context, s *Site, but kek.Version) (live []kek.Version, retired []string, err error) {
 	keks, err := s.Store.KEKs(ctx)
 	for _, k := range keks {
@@ -71,7 +71,7 @@ func others(ctx context.Context, s *Site, but kek.Version) (live []kek.Version, 
 		case k.Version == but:
 		case k.State == store.Live:
 			live = append(live, k.Version)
-		case k.State == store.Retired:
+		case k.State == store.Retired: // the others are on their way out, and stay as they are
 			retired = append(retired, k.Version.String())
 		}
 	}

@@ -1,18 +1,42 @@
 package steps
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
+	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
 // writable refuses a version that no rotation may go to.
 func writable(k store.KEK) error {
+	why := ErrNotInUse
 	switch k.State {
 	case store.Live, store.Retired:
 		return nil
 	case store.Compromised:
-		return fmt.Errorf("version %d: %w", k.Version, ErrCompromised)
+		why = ErrCompromised
+	case store.Disabled:
+		why = ErrDisabled
+	case store.Destroying, store.Destroyed:
+		why = ErrDestroyed
 	}
-	return fmt.Errorf("version %d is %s: %w", k.Version, k.State, ErrNotInUse)
+	return fmt.Errorf("version %d: %w", k.Version, why)
+}
+
+// mayRotateTo refuses a version that is there and may not be written again, by the store or by what
+// ceremonies did.
+func mayRotateTo(ctx context.Context, s *Site, v kek.Version) error {
+	k, err := findKEK(ctx, s, v)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = writable(k)
+	}
+	if made, ok := s.History.Versions().Made[v]; err == nil && ok {
+		err = writable(made)
+	}
+	return err
 }

@@ -214,7 +214,8 @@ var owned = map[string][]Kind{
 	FactNextRoster: {NextRoster}, FactNextRoster + "_sha256": {NextRoster, Asked, Done},
 	FactAttended: {Gathered}, FactChanged: {Done}, FactLocked: {Done}, factCanary: {Done}, FactBegun: {},
 	FactRetired: {Done}, FactRebuild: {Opened}, FactStanding: {Done}, factAdopted: {Done},
-	FactRecords: {Opened}, FactPointer: {Opened}, FactVersion: {Opened}, FactCopies: {Done},
+	FactRecords: {Opened}, FactPointer: {Opened}, FactVersion: {Opened}, FactEpoch: {Opened}, FactWait: {Found},
+	FactCopies:   {Done},
 	FactOperator: {Answered}, FactReason: {Answered},
 }
 

@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,6 +44,8 @@ const (
 	FactRetired    = "retired"        // done: versions, parted by spaces
 	FactVersion    = "version"        // opened: version that is disabled, enabled, destroyed or compromised
 	FactCopies     = "open_copies"    // done: copies of a key that are not known to be destroyed; empty: none
+	FactWait       = "wait"           // found, and in a plan: how long a version stays disabled before its destruction
+	FactEpoch      = "epoch"          // opened: how often the pointer to the active version had moved
 	FactExposed    = "exposed"        // found: envelopes whose data keys a compromised version wrapped, or may have
 	FactSilent     = "silent"         // found: processes that ended without a word
 	FactRewraps    = "rewrapped"      // done: how many envelopes the last run re-wrapped
@@ -142,6 +145,15 @@ func (f Facts) Version(name string) kek.Version {
 		return 0
 	}
 	return v
+}
+
+// Number reads a number; 0 when the fact is not there, or is none.
+func (f Facts) Number(name string) int {
+	n, err := strconv.Atoi(f[name])
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // Excluded are the envelopes that people agreed to exclude, by name.

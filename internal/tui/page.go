@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // View implements tea.Model.
@@ -65,7 +66,7 @@ func header(v engine.View, width int) string {
 	left := " kekceremony  " + v.Kind
 	if v.From > 0 {
 		left += fmt.Sprintf(" %d -> %d", v.From, v.To)
-	} else if v.To > 1 {
+	} else if v.To > 0 && v.Kind != transcript.KindInstall {
 		left += fmt.Sprintf(" %d", v.To)
 	}
 	var right string

@@ -127,7 +127,8 @@ func (s scene) shown() (engine.View, error) {
 		v.From, v.To = 1, 2
 	case transcript.KindGenerate:
 		v.To = 2
-	case transcript.KindInstall:
+	case transcript.KindInstall, transcript.KindDisable, transcript.KindEnable, transcript.KindDestroy,
+		transcript.KindCompromise:
 		v.To = 1
 	}
 	if at > 0 { // the first step is the roster, the second attendance

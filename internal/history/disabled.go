@@ -1,0 +1,50 @@
+package history
+
+import (
+	"strings"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// Disabling is what a signed log says of how a version was disabled.
+type Disabling struct {
+	Closed time.Time     // of its last line, as the console claims it
+	Wait   time.Duration // for so long after that the version may not be destroyed, by the plan that M signed
+	Epoch  int           // of the pointer when it was opened: a refusal with at least this one came since
+}
+
+// Disabled is how the last ceremony disabled a version, if that was done, and the version is disabled since. A
+// reconciliation ends it: what processes were refused is not in a store that went back.
+func (h History) Disabled(v kek.Version) (d Disabling, ok bool) {
+	if h.Versions().Made[v].State != store.Disabled {
+		return d, false
+	}
+	for i := len(h.Logs) - 1; i >= 0; i-- {
+		log := h.Logs[i]
+		if log.Done(transcript.ActTakeOver) {
+			return d, false
+		}
+		if log.Done(transcript.ActDisable) && log.Opened().Version(transcript.FactVersion) == v {
+			return disablingOf(log)
+		}
+	}
+	return d, false
+}
+
+func disablingOf(log transcript.State) (d Disabling, ok bool) {
+	approval, err := log.Approval(transcript.ActDisable)
+	if err != nil || log.Outcome != transcript.OutcomeDone {
+		return d, false
+	}
+	d.Closed, d.Epoch = log.Last().Clock(), log.Opened().Number(transcript.FactEpoch)
+	for line := range strings.Lines(approval.Event.Facts[transcript.FactPlan]) {
+		if text, found := strings.CutPrefix(line, transcript.FactWait+": "); found {
+			d.Wait, err = time.ParseDuration(strings.TrimSuffix(text, "\n"))
+			return d, err == nil && d.Wait > 0
+		}
+	}
+	return d, false
+}

@@ -1,0 +1,115 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// Disable takes a version out of use that no envelope is at: processes drop its key, and refuse to
+// open with it. v is the version that the command names; 0: none.
+func Disable(v kek.Version) Ceremony {
+	return Ceremony{
+		Kind: transcript.KindDisable, Open: openDisable(v), Matches: names(v), Steps: disableSteps, Binds: bindVersion,
+		Command: onVersion("disable"),
+		Summary: func(f Facts) []string {
+			v := f[transcript.FactVersion]
+			return []string{
+				"Version " + v + " is disabled: no process opens an envelope with it. Its key is still there.",
+				"It may be destroyed " + f[transcript.FactWait] + " after this ceremony was closed, unless it is needed before.",
+				"To undo this: kekceremony enable --version " + v + ".",
+			}
+		},
+	}
+}
+
+// onVersion is the command that continues a ceremony on one version.
+func onVersion(command string) func(Facts) string {
+	return func(opened Facts) string {
+		return "kekceremony " + command + " --version " + opened.Version(transcript.FactVersion).String()
+	}
+}
+
+// names refuses a command that names another version than the ceremony was opened with.
+func names(v kek.Version) func(opened Facts) error {
+	return func(opened Facts) error {
+		if has := opened.Version(transcript.FactVersion); v != 0 && has != v {
+			return fmt.Errorf("version %d, asked for %d", has, v)
+		}
+		return nil
+	}
+}
+
+func disableSteps(Facts) []Step {
+	return []Step{
+		chainRoster(),
+		attend(false),
+		place(),
+		terms(),
+		pin(),
+		probe(false),
+		without(),
+		unneeded(),
+		approve("approve", transcript.ActDisable),
+		disable(),
+		dropped(),
+		recount(),
+		leaving(),
+	}
+}
+
+// openDisable refuses a version that is not on its way out, and one that envelopes need.
+func openDisable(v kek.Version) func(context.Context, *Site, store.Lock) (Facts, error) {
+	return func(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
+		facts, k, err := openVersion(ctx, s, lock, v)
+		if err != nil {
+			return nil, err
+		}
+		_, settled := s.History.Disabled(v)
+		switch {
+		case facts.Version(transcript.FactActive) == v:
+			return nil, fmt.Errorf("version %d: %w", v, ErrActive)
+		case k.State == store.Disabled && settled:
+			return nil, fmt.Errorf("version %d is disabled: %w", v, engine.ErrNothingDue)
+		case k.State != store.Retired && k.State != store.Compromised && k.State != store.Disabled:
+			return nil, fmt.Errorf("version %d is %s: %w", v, k.State, ErrNotRetired)
+		}
+		return facts, needed(ctx, s, v)
+	}
+}
+
+// openVersion reads what a ceremony on one version starts from. It refuses a version that is not there, one that no
+// ceremony made, and one whose destruction was begun.
+func openVersion(ctx context.Context, s *Site, lock store.Lock, v kek.Version) (Facts, store.KEK, error) {
+	keks, active, err := installed(ctx, s, lock)
+	if err != nil {
+		return nil, store.KEK{}, err
+	}
+	k, err := findKEK(ctx, s, v)
+	if errors.Is(err, store.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", ErrNoSuchVersion, err)
+	}
+	if err == nil {
+		_, err = exists(s, keks, v)
+	}
+	if err != nil {
+		return nil, k, err
+	}
+	for _, state := range []store.State{k.State, s.History.Versions().Made[v].State} {
+		if state == store.Destroying || state == store.Destroyed {
+			return nil, k, fmt.Errorf("version %d is %s: %w", v, state, ErrDestroyed)
+		}
+	}
+	facts := Facts{transcript.FactVersion: v.String(), transcript.FactActive: active.Version.String(),
+		transcript.FactEpoch: strconv.Itoa(active.Epoch)}
+	if adopted(s) {
+		facts[transcript.FactPointer] = describe(s.Pointer)
+	}
+	return facts, k, checkTheirs(ctx, s, facts)
+}

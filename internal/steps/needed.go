@@ -1,0 +1,60 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// needed refuses a version that envelopes are at, in whatever place.
+func needed(ctx context.Context, s *Site, v kek.Version) error {
+	if err := noStrangers(ctx, s); err != nil {
+		return err
+	}
+	counts, err := s.Store.Census(ctx, s.Catalogue)
+	if err != nil {
+		return err
+	}
+	var places printable.List
+	for _, c := range counts {
+		if c.Version == v && c.N > 0 {
+			places = append(places, fmt.Sprintf("%s (%d)", c.Place, c.N))
+		}
+	}
+	if len(places) == 0 {
+		return nil
+	}
+	return fmt.Errorf("version %d: %s: %w", v, places.Brief(), ErrNeeded)
+}
+
+// unneeded counts before people approve.
+func unneeded() Step {
+	return Step{
+		Name: "unneeded", Title: "Look for envelopes of the version", EveryRun: true,
+		Why: "No envelope may be at this version, in any place: processes could not open it any more.",
+		Look: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
+			v := f.Version(transcript.FactVersion)
+			if err := checkTheirs(ctx, s, f); err != nil {
+				return nil, err
+			}
+			if f[transcript.FactBegun+transcript.ActDisable] != "" { // the recount says what came since
+				return Facts{}, nil
+			}
+			return Facts{"envelopes": "0 at version " + strconv.Itoa(int(v))}, needed(ctx, s, v)
+		},
+	}
+}
+
+// recount counts twice, one live period apart, once no process has the key.
+func recount() Step {
+	return countTwice(Step{
+		Name: "recount", Title: "Count again",
+		Why: "Envelopes are counted twice, one live period apart. None may be at the disabled version.",
+	}, "at the disabled version", func(ctx context.Context, s *Site, f Facts) error {
+		return needed(ctx, s, f.Version(transcript.FactVersion))
+	})
+}
