@@ -4,6 +4,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -22,7 +23,14 @@ func TestExitCodes(t *testing.T) {
 	}
 	code := list("errors.go", `(?m)^\texit\w+ += (\d+) +// (.+)$`)
 	docs := list("../../docs/exit-codes.md", `(?m)^\| (\d+) \| (.+) \|$`)
-	if len(code) != 8 || !slices.Equal(code, docs) {
-		t.Errorf("code %q\ndocs %q", code, docs)
+	said := list("guide.go", `(?m)^\texit(\w+): +"(.+)",$`)
+	if len(code) != 8 || !slices.Equal(code, docs) || len(said) != 8 {
+		t.Errorf("code %q\ndocs %q\nhelp %q", code, docs, said)
+	}
+	for _, line := range said {
+		_, meaning, _ := strings.Cut(line, " ")
+		if !slices.ContainsFunc(docs, func(d string) bool { return strings.HasSuffix(d, " "+meaning) }) {
+			t.Errorf("--help says %q, and docs/exit-codes.md does not", meaning)
+		}
 	}
 }

@@ -19,6 +19,9 @@ func TestHelp(t *testing.T) {
 	var visit func(args ...string)
 	visit = func(args ...string) {
 		help := must(t, append(args, "--help")...)
+		if !strings.Contains(help, "\nExamples:\n") || !strings.Contains(help, "\nExit codes:\n") {
+			t.Errorf("%v: its help has no example, or no exit codes: guide.go", args)
+		}
 		text.WriteString("$ kekceremony " + strings.Join(append(args, "--help"), " ") + "\n" + help + "\n")
 		_, commands, found := strings.Cut(help, "Available Commands:\n")
 		if !found {

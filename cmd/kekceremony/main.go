@@ -48,7 +48,6 @@ with ssh-keygen and sha256sum. To try everything with temporary parts, run
 "kekceremony rehearse".`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			if asksVersion {
 				return writeVersion(cmd.OutOrStdout())
@@ -68,9 +67,9 @@ with ssh-keygen and sha256sum. To try everything with temporary parts, run
 	cmd.AddCommand(rehearseCommand(o), statusCommand(o), installCommand(o), adoptCommand(o), initCommand(o),
 		verifyCommand(o), rotateCommand(o), compromiseCommand(o), disableCommand(o), enableCommand(o), kekCommand(o),
 		rosterCommand(o), reconcileCommand(o), abortCommand(o), probeCommand(o), catalogueCommand(o),
-		transcriptCommand(o), scriptCommand(),
-		answersCommand(), agentCommand(o), versionCommand(), keeperCommand(), applicationCommand(o))
-	return cmd
+		transcriptCommand(o), scriptCommand(), answersCommand(), agentCommand(o), versionCommand(),
+		completionCommand(), manCommand(), keeperCommand(), applicationCommand(o))
+	return completed(guided(cmd))
 }
 
 // nothingAsked answers the bare command: with a configuration by the status,
