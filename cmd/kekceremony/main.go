@@ -60,7 +60,7 @@ with ssh-keygen and sha256sum. To try everything with temporary parts, run
 	f := cmd.PersistentFlags()
 	f.StringVar(&o.config, "config", "", "configuration file (default /etc/kekceremony/config.yaml)")
 	f.StringVar(&o.store, "store", "", "store, instead of the configured one")
-	f.StringVar(&o.ui, "ui", "auto", "auto, tui, or none: unattended")
+	f.StringVar(&o.ui, "ui", "auto", "auto, tui, line (plain lines), or none: unattended")
 	f.StringVar(&o.answers, "answers", "", "file of answers, for --ui none")
 	f.StringSliceVar(&o.keys, "key", nil, "operator's private key file on this console; may be repeated")
 	f.BoolVar(&o.json, "json", false, "print JSON: status, verify, probe, transcript verify")

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -61,7 +62,7 @@ func (o *options) terminal() (*term.Terminal, error) {
 	switch o.ui {
 	case "none":
 		return nil, nil
-	case "tui":
+	case "tui", "line":
 		return term.Open()
 	case "auto":
 		t, err := term.Open()
@@ -70,5 +71,12 @@ func (o *options) terminal() (*term.Terminal, error) {
 		}
 		return t, err
 	}
-	return nil, &usageError{fmt.Errorf("--ui %q: want auto, tui or none", o.ui)}
+	return nil, &usageError{fmt.Errorf("--ui %q: want auto, tui, line or none", o.ui)}
+}
+
+// plain reports whether the people at a terminal get line mode: who asks for it, and where the
+// wizard could not draw a page, or nobody could read it.
+func (o *options) plain(t *term.Terminal) bool {
+	return o.ui == "line" ||
+		o.ui == "auto" && (os.Getenv("TERM") == "dumb" || os.Getenv("ACCESSIBLE") != "" || !t.Sized())
 }

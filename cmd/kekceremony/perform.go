@@ -6,6 +6,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/tui"
+	"github.com/certautopilot/kekceremony/internal/tui/line"
 )
 
 // ceremony is one of the commands that run one.
@@ -44,7 +45,11 @@ func perform(ctx context.Context, o *options, c ceremony) error {
 		defer s.OpenedProvider.Close() // the engine has closed it, unless it was never asked
 	}
 	if terminal != nil {
-		return tui.Run(ctx, terminal, s.Control, func(ctx context.Context, room engine.Room) error {
+		face := tui.Run
+		if o.plain(terminal) {
+			face = line.Run
+		}
+		return face(ctx, terminal, s.Control, func(ctx context.Context, room engine.Room) error {
 			return c.run(ctx, s, room)
 		})
 	}

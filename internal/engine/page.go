@@ -16,8 +16,19 @@ func (e *engine) enter(i int) {
 	})
 }
 
+// titles are those of all steps, with the finals as the last.
+func (e *engine) titles() (all []string) {
+	for _, s := range e.steps {
+		all = append(all, s.Title)
+	}
+	v := View{}
+	v.Finals(e.aborts)
+	return append(all, v.Title)
+}
+
 func (e *engine) show(change func(*View)) {
 	change(&e.view)
+	e.view.Steps = e.titles()
 	e.view.Attended = e.facts()[transcript.FactAttended]
 	e.view.Quorum = e.quorum()
 	e.room.Show(e.view)

@@ -34,6 +34,9 @@ const (
 	Final   = quorum.Final
 )
 
+// ErrTyped is what reading a terminal ends with on ctrl+c.
+var ErrTyped = term.ErrInterrupted
+
 // InAgent is where a signer's key is when an ssh-agent has it.
 const InAgent = quorum.InAgent
 

@@ -17,6 +17,7 @@ type View struct {
 	Title     string
 	Why       string
 	N, Of     int
+	Steps     []string // the titles of all Of
 	Started   time.Time
 	Attended  string
 	Quorum    string // "2 of 3"

@@ -1,12 +1,12 @@
 package tui
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/charmbracelet/lipgloss"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // ending is the last page: what was done, the digest to write down, and how to
@@ -14,42 +14,23 @@ import (
 func ending(v engine.View, width int) []string {
 	e := v.Ending
 	var lines []string
-	says := e.Summary
-	if e.Digest != "" {
-		says = append(says, "Final signatures: "+strings.Join(e.Signed, ", ")+".")
-	}
-	for _, s := range says {
+	for _, s := range text.Says(e) {
 		lines = append(lines, para(lipgloss.NewStyle(), " ", s, width-1)...)
 	}
 	lines = append(lines, "")
 	if e.Digest == "" {
-		return append(append(lines, " Transcript    "+e.Bundle), commands(e)...)
+		return append(append(lines, " Transcript    "+e.Bundle), text.Commands(e)...)
 	}
-	for i, g := range groups(e.Digest, width) {
+	for i, g := range text.Groups(e.Digest, width) {
 		label := " Final digest  "
 		if i > 0 {
 			label = strings.Repeat(" ", len(label))
 		}
 		lines = append(lines, label+strong.Render(g))
 	}
-	lines = append(lines, accent.Render(" Write it down now, each on your own paper."), "",
+	lines = append(lines, accent.Render(" "+text.WriteDown), "",
 		" Transcript    "+e.Bundle)
-	return append(lines, commands(e)...)
-}
-
-// commands check a bundle, each by copying one line.
-func commands(e *engine.Ending) []string {
-	check := []string{" Check it      kekceremony transcript verify \\", "                 " + e.Bundle}
-	if e.Digest == "" { // nobody signed
-		return check
-	}
-	return append(check,
-		" Stock tools   cd "+e.Bundle,
-		fmt.Sprintf("               ssh-keygen -Y verify -f roster -I %s \\", e.Signer),
-		fmt.Sprintf("                 -n %s \\", e.Space),
-		fmt.Sprintf("                 -s final.%[1]s.txt.sig < final.%[1]s.txt", e.Signer),
-		"               sha256sum final.txt",
-	)
+	return append(lines, text.Commands(e)...)
 }
 
 // farewell stays on the terminal when the screen is gone.
@@ -58,5 +39,5 @@ func (m *model) farewell() string {
 	if e == nil {
 		return ""
 	}
-	return strings.Join(append(e.Lines(), commands(e)...), "\n") + "\n"
+	return strings.Join(append(e.Lines(), text.Commands(e)...), "\n") + "\n"
 }

@@ -2,9 +2,12 @@ package tui
 
 import (
 	"fmt"
-	"time"
+	"strings"
+
+	"github.com/charmbracelet/lipgloss"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // fleetTable shows each process, and what it lacks.
@@ -13,20 +16,7 @@ func fleetTable(v engine.View) []string {
 		return nil
 	}
 	t := v.Fleet
-	writes, newest := 0, time.Duration(-1)
-	for _, p := range t.Live() {
-		if p.Writes {
-			writes++
-		}
-		if newest < 0 || p.Age < newest {
-			newest = p.Age
-		}
-	}
-	head := fmt.Sprintf(" Fleet   %d of %d live processes write %d", writes, len(t.Live()), t.Target)
-	if len(t.Live()) > 0 {
-		head += ", newest heartbeat " + ago(newest)
-	}
-	lines := []string{head}
+	lines := []string{" " + text.Fleet(*t)}
 	if v.Progress != nil {
 		return lines
 	}
@@ -34,31 +24,16 @@ func fleetTable(v engine.View) []string {
 		lines = append(lines, "   "+processLine(p, *t))
 	}
 	if t.More {
-		lines = append(lines, "   more silent processes")
+		lines = append(lines, "   "+text.More)
 	}
 	return lines
 }
 
-// ago is how old a heartbeat is. A process whose clock is ahead of the store's has one of
-// the future.
-func ago(age time.Duration) string {
-	if age < 0 {
-		return fmt.Sprintf("%.0f s ahead", -age.Seconds())
-	}
-	return fmt.Sprintf("%.0f s ago", age.Seconds())
-}
-
 func processLine(p engine.Process, t engine.Fleet) string {
-	state := alarm.Render("[needed]") + fmt.Sprintf("  lacks version %d", t.Target)
-	switch {
-	case p.Silent:
-		state = accent.Render("[silent]") + "  stopped reporting"
-	case p.Has && p.Writes:
-		state = "[ok]      " + fmt.Sprintf("has and writes %d", t.Target)
-	case p.Has:
-		state = "[ok]      " + fmt.Sprintf("has %d, writes %d", t.Target, p.Current)
-	}
-	line := fmt.Sprintf("%-36s %s, %s", p.Name, state, ago(p.Age))
+	mark, says := text.Process(p, t)
+	state := map[string]lipgloss.Style{text.Needed: alarm, text.Silent: accent}[mark].Render(mark) +
+		strings.Repeat(" ", len(text.Needed)+2-len(mark)) + says
+	line := fmt.Sprintf("%-36s %s, %s", p.Name, state, text.Ago(p.Age))
 	if p.Trouble != "" {
 		line += "  " + p.Trouble
 	}

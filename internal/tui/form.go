@@ -9,20 +9,21 @@ import (
 	"github.com/charmbracelet/lipgloss"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/tui/room"
 )
 
 // formPrompt is a huh form of one field. Enter, back and ctrl+c are the host's.
 type formPrompt struct {
-	q        formQuestion
+	q        room.Form
 	form     *huh.Form
 	input    *huh.Input
 	value    string
 	proposed bool // the value is what was proposed: typing replaces it
 }
 
-func newFormPrompt(q formQuestion) *formPrompt {
-	p := &formPrompt{q: q, value: q.q.Value, proposed: q.q.Value != "" && q.q.Refused == nil}
-	f := q.q.Field
+func newFormPrompt(q room.Form) *formPrompt {
+	p := &formPrompt{q: q, value: q.Q.Value, proposed: q.Q.Value != "" && q.Q.Refused == nil}
+	f := q.Q.Field
 	p.input = huh.NewInput().Title(f.Question).Description(f.Help).Prompt("> ").Value(&p.value)
 	p.form = huh.NewForm(huh.NewGroup(p.input)).WithTheme(plainTheme()).WithShowHelp(false).WithShowErrors(false)
 	return p
@@ -54,10 +55,10 @@ func (p *formPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 	if key, ok := msg.(tea.KeyMsg); ok {
 		switch key.String() {
 		case "enter": // at once: huh would take what is typed until its own messages come back
-			p.q.answer(p.value, nil)
+			p.q.Answer(p.value, nil)
 			return nil, true
 		case "esc":
-			p.q.answer("", engine.ErrBack)
+			p.q.Answer("", engine.ErrBack)
 			return nil, true
 		case "ctrl+v", "tab", "shift+tab":
 			return nil, false
@@ -76,7 +77,7 @@ func (p *formPrompt) body(v engine.View, width int) []string { return details(v,
 
 func (p *formPrompt) act(width int) []string {
 	var lines []string
-	if err := p.q.q.Refused; err != nil {
+	if err := p.q.Q.Refused; err != nil {
 		lines = append(lines, alarm.Render(" refused: "+err.Error()))
 	}
 	width = min(width-2, 76)
@@ -92,4 +93,4 @@ func (p *formPrompt) keys() string {
 	}
 	return "enter answer  ctrl+u clear  esc back  ctrl+o log  ctrl+c stop"
 }
-func (p *formPrompt) dismiss(err error) { p.q.answer("", err) }
+func (p *formPrompt) dismiss(err error) { p.q.Answer("", err) }

@@ -1,11 +1,10 @@
 package tui
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
-	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // found is what a step has found or done so far.
@@ -24,7 +23,8 @@ func found(v engine.View, width int, now time.Time) (lines []string) {
 func details(v engine.View, width int) []string {
 	var lines []string
 	for _, d := range v.Details {
-		lines = append(lines, para(past, fmt.Sprintf(" %-14s ", d.Name), printable.Shown(d.Value), width)...)
+		head, value := text.Detail(d.Name, d.Value)
+		lines = append(lines, para(past, " "+head, value, width)...)
 	}
 	return lines
 }

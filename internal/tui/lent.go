@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/tui/room"
 )
 
 // lentRows stay free under the page for anyone who has the terminal.
@@ -14,7 +15,7 @@ const lentRows = 6
 // the program reads no key.
 type lent struct {
 	page     string
-	use      lending
+	use      room.Lending
 	terminal *engine.Terminal
 }
 
@@ -37,6 +38,6 @@ func (l *lent) SetStderr(io.Writer) {}
 
 // returned says that the terminal is back.
 type returned struct {
-	question lendQuestion
+	question room.Lend
 	err      error
 }

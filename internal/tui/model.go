@@ -8,11 +8,12 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/tui/room"
 )
 
 // model is the program's state. Only Update changes it.
 type model struct {
-	room     *room
+	room     *room.Room
 	control  *engine.Control
 	terminal *engine.Terminal
 	cancel   context.CancelCauseFunc
@@ -29,9 +30,9 @@ type model struct {
 	stopped       bool
 	log           bool
 	scroll        int
-	lends         *lendQuestion // the terminal is lent as soon as the keyboard rests
-	lent          *lendQuestion // who has the terminal
-	lines, rows   int           // of the whole body and of its part in sight, as last drawn
+	lends         *room.Lend // the terminal is lent as soon as the keyboard rests
+	lent          *room.Lend // who has the terminal
+	lines, rows   int        // of the whole body and of its part in sight, as last drawn
 }
 
 // prompt is the part of the page that waits for a person.
@@ -44,19 +45,25 @@ type prompt interface {
 	dismiss(error)
 }
 
-func newModel(r *room, c *engine.Control, t *engine.Terminal, cancel context.CancelCauseFunc) *model {
+func newModel(r *room.Room, c *engine.Control, t *engine.Terminal, cancel context.CancelCauseFunc) *model {
 	m := &model{room: r, control: c, terminal: t, cancel: cancel, now: time.Now}
 	m.width, m.height = t.Size()
 	return m
 }
 
 // Init implements tea.Model.
-func (m *model) Init() tea.Cmd { return tea.Batch(m.room.wait, everySecond()) }
+func (m *model) Init() tea.Cmd { return tea.Batch(m.wait, everySecond()) }
+
+// wait is the command that brings the next mail.
+func (m *model) wait() tea.Msg {
+	<-m.room.Ring()
+	return m.room.Mail()
+}
 
 // Update implements tea.Model.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
-	case mail:
+	case room.Mail:
 		return m, m.take(msg)
 	case tick:
 		return m, everySecond()
@@ -64,7 +71,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.rested(msg)
 	case returned:
 		m.lent = nil
-		msg.question.answer(struct{}{}, msg.err)
+		msg.question.Answer(struct{}{}, msg.err)
 		return m, nil
 	case tea.WindowSizeMsg:
 		if m.width, m.height = msg.Width, msg.Height; m.width == 0 || m.height == 0 {
@@ -81,20 +88,23 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 // take shows the engine's news.
-func (m *model) take(news mail) tea.Cmd {
-	fresh := news.view.Step != m.view.Step
+func (m *model) take(news room.Mail) tea.Cmd {
+	fresh := false
+	if n := len(news.Views); n > 0 {
+		fresh = news.Views[n-1].Step != m.view.Step
+		m.view = news.Views[n-1]
+	}
 	if fresh {
 		m.scroll, m.signed, m.typed = 0, nil, nil
 	}
-	m.view = news.view
-	if news.ended {
+	if news.Ended {
 		return tea.Quit
 	}
 	before, _ := m.ask.(*signPrompt)
-	if news.taken {
+	if news.Taken {
 		m.ask = nil
 	}
-	asks, cmd := m.asks(news.ask, before)
+	asks, cmd := m.asks(news.Ask, before)
 	switch {
 	case m.ask != nil:
 		m.typed = nil
@@ -107,18 +117,18 @@ func (m *model) take(news mail) tea.Cmd {
 	if fresh || asks {
 		cmd = tea.Batch(cmd, m.gate.shutFor())
 	}
-	return tea.Batch(cmd, m.room.wait)
+	return tea.Batch(cmd, m.wait)
 }
 
 // asks opens the prompt of a question, and reports whether it is a page of its own:
 // not after a refusal, and not between two people who sign the same.
 func (m *model) asks(ask any, before *signPrompt) (fresh bool, cmd tea.Cmd) {
 	switch q := ask.(type) {
-	case formQuestion:
+	case room.Form:
 		f := newFormPrompt(q)
 		m.ask = f
-		return q.q.Refused == nil, f.form.Init()
-	case consentQuestion:
+		return q.Q.Refused == nil, f.form.Init()
+	case room.Consent:
 		s := newSignPrompt(q)
 		fresh = !s.continues(before, m.typed, m.signed)
 		if before == nil {
@@ -129,16 +139,16 @@ func (m *model) asks(ask any, before *signPrompt) (fresh bool, cmd tea.Cmd) {
 		}
 		m.ask = s
 		return fresh, s.input.Focus()
-	case chooseQuestion:
+	case room.Choose:
 		m.ask = newChoosePrompt(q)
-		return q.q.Refused == nil, nil
-	case leaveQuestion:
+		return q.Q.Refused == nil, nil
+	case room.Leave:
 		m.ask = &leavePrompt{q}
 		return true, nil
-	case turnQuestion:
+	case room.Turn:
 		m.ask = &turnPrompt{q}
 		return true, nil
-	case lendQuestion:
+	case room.Lend:
 		m.ask, m.lends = nil, &q // a word that comes late would be an attempt at the PIN
 		return true, nil
 	}
@@ -152,7 +162,7 @@ func (m *model) rested(r rested) tea.Cmd {
 	}
 	q := *m.lends
 	m.lent, m.lends = m.lends, nil
-	lend := &lent{page: m.page(m.height - lentRows), use: q.q, terminal: m.terminal}
+	lend := &lent{page: m.page(m.height - lentRows), use: q.Q, terminal: m.terminal}
 	return tea.Exec(lend, func(err error) tea.Msg { return returned{q, err} })
 }
 
@@ -230,14 +240,10 @@ func (m *model) dismiss() {
 	if m.ask != nil {
 		m.ask.dismiss(context.Canceled)
 	}
-	for _, q := range []*lendQuestion{m.lends, m.lent} {
+	for _, q := range []*room.Lend{m.lends, m.lent} {
 		if q != nil {
-			q.answer(struct{}{}, context.Canceled)
+			q.Answer(struct{}{}, context.Canceled)
 		}
 	}
-	m.room.mu.Lock()
-	defer m.room.mu.Unlock()
-	if q, ok := m.room.ask.(lendQuestion); ok {
-		q.answer(struct{}{}, context.Canceled)
-	}
+	m.room.Dismiss()
 }

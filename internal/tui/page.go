@@ -1,14 +1,13 @@
 package tui
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
-	"github.com/certautopilot/kekceremony/internal/transcript"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // View implements tea.Model.
@@ -20,9 +19,9 @@ func (m *model) page(height int) string {
 	width := m.width - 1
 	rule := past.Render(strings.Repeat("-", width))
 	head := []string{header(m.view, width), rule}
-	body := wrap(m.body(), width)
-	foot := append(m.act(width), wrap([]string{m.present()}, width)...)
-	keys := wrap([]string{m.keyLine()}, width)
+	body := text.Wrap(m.body(), width)
+	foot := append(m.act(width), text.Wrap([]string{m.present()}, width)...)
+	keys := text.Wrap([]string{m.keyLine()}, width)
 	m.lines, m.rows = len(body), max(3, height-len(head)-len(foot)-1-len(keys))
 	from := min(m.scroll, max(0, len(body)-m.rows))
 	under := rule
@@ -46,7 +45,7 @@ func (m *model) act(width int) []string {
 	if m.ask == nil || m.log || m.gate.shut {
 		return m.notYet()
 	}
-	lines := wrap(m.ask.act(width), width)
+	lines := text.Wrap(m.ask.act(width), width)
 	if len(lines) > 0 {
 		lines = append(lines, "")
 	}
@@ -63,24 +62,16 @@ func (m *model) notYet() []string {
 
 // header says where we are.
 func header(v engine.View, width int) string {
-	left := " kekceremony  " + v.Kind
-	if v.From > 0 {
-		left += fmt.Sprintf(" %d -> %d", v.From, v.To)
-	} else if v.To > 0 && v.Kind != transcript.KindInstall {
-		left += fmt.Sprintf(" %d", v.To)
-	}
-	var right string
-	if v.Replay {
-		right = "REPLAY   "
+	left := " kekceremony  " + text.Ceremony(v)
+	right := text.Place(v)
+	if v.Ending == nil && v.Of > 0 {
+		right += "  " + v.Step
 	}
 	if v.Rehearsal {
-		right += "REHEARSAL   "
+		right = "REHEARSAL   " + right
 	}
-	switch {
-	case v.Ending != nil:
-		right += "done"
-	case v.Of > 0:
-		right += fmt.Sprintf("step %d of %d  %s", v.N, v.Of, v.Step)
+	if v.Replay {
+		right = "REPLAY   " + right
 	}
 	gap := width - len(left) - len(right)
 	if gap < 1 { // the step says it all
@@ -111,14 +102,10 @@ func (m *model) body() []string {
 
 // present says who is in the room and how many must sign.
 func (m *model) present() string {
-	v := m.view
-	if v.Quorum == "" {
-		return ""
+	if says := text.Present(m.view); says != "" {
+		return " " + says
 	}
-	if v.Attended == "" {
-		return " Quorum " + v.Quorum
-	}
-	return fmt.Sprintf(" In the room: %s   quorum %s", v.Attended, v.Quorum)
+	return ""
 }
 
 func (m *model) keyLine() string {
@@ -151,7 +138,7 @@ func (m *model) keyLine() string {
 	left := " " + keys
 	right := ""
 	if !m.view.Started.IsZero() {
-		right = "elapsed " + span(m.now().Sub(m.view.Started))
+		right = "elapsed " + text.Span(m.now().Sub(m.view.Started))
 	}
 	gap := m.width - 1 - ansi.StringWidth(left) - len(right)
 	if gap < 2 {

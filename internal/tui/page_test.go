@@ -13,6 +13,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/term"
+	"github.com/certautopilot/kekceremony/internal/tui/room"
 )
 
 // page is a model with an engine's side that asks it.
@@ -22,13 +23,13 @@ type page struct {
 }
 
 func newPage(t *testing.T) page {
-	m := &model{room: newRoom(), control: rewrap.NewControl(0), cancel: func(error) {}, now: time.Now}
+	m := &model{room: room.New(), control: rewrap.NewControl(0), cancel: func(error) {}, now: time.Now}
 	m.width, m.height = 80, 24
 	return page{m, t}
 }
 
 // mailed has the model take what was posted.
-func (p page) mailed() { p.take(p.room.wait().(mail)) }
+func (p page) mailed() { p.take(p.wait().(room.Mail)) }
 
 // rest has the keyboard rest as long as a new page wants.
 func (p page) rest() { p.Update(rested(p.gate.n)) }

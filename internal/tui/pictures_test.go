@@ -17,6 +17,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/transcript"
+	"github.com/certautopilot/kekceremony/internal/tui/room"
 )
 
 // pictures are what the README and docs show, by name, each made from a rotation that
@@ -98,19 +99,19 @@ func TestPictures(t *testing.T) {
 
 // frame is a page as it stands on a terminal of 80 columns.
 func frame(p replay.Page) string {
-	m := &model{room: newRoom(), control: rewrap.NewControl(0), height: 24, width: 80}
+	m := &model{room: room.New(), control: rewrap.NewControl(0), height: 24, width: 80}
 	m.now = func() time.Time { return sceneTime }
 	p.View.Started = sceneTime.Add(-p.Since)
-	news := mail{view: p.View}
+	news := room.Mail{Views: []engine.View{p.View}}
 	switch {
 	case p.Ask != nil:
-		news.ask = formQuestion{q: *p.Ask}
+		news.Ask = room.Form{Q: *p.Ask}
 	case p.Sign != nil:
-		news.ask = consentQuestion{q: *p.Sign}
+		news.Ask = room.Consent{Q: *p.Sign}
 	case p.Failed != nil:
-		news.ask = chooseQuestion{q: *p.Failed}
+		news.Ask = room.Choose{Q: *p.Failed}
 	case p.View.Ending == nil:
-		news.ask = turnQuestion{}
+		news.Ask = room.Turn{}
 	}
 	m.take(news)
 	m.Update(rested(m.gate.n))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // progress is the rotate screen.
@@ -21,7 +22,7 @@ func progress(v engine.View, width int, now time.Time) []string {
 	}
 	limit := "none"
 	if p.Limit > 0 {
-		limit = count(p.Limit) + "/s"
+		limit = text.Count(p.Limit) + "/s"
 	}
 	rate := "-"
 	if p.Rate > 0 {
@@ -34,9 +35,10 @@ func progress(v engine.View, width int, now time.Time) []string {
 	return []string{
 		fmt.Sprintf("   %s  %5.1f %%", bar(share, min(46, width-16)), 100*share),
 		"",
-		fmt.Sprintf("   done       %-10s left       %-10s of %s", count(done), count(p.Left), count(p.Total)),
-		fmt.Sprintf("   rate       %-10s limit      %-10s ETA  %s", rate, limit, eta(p.ETA, now)),
-		fmt.Sprintf("   conflicts  %-10s undecryptable %-7s pass %d", count(p.Conflicts), count(p.Undecryptable), p.Passes),
+		fmt.Sprintf("   done       %-10s left       %-10s of %s", text.Count(done), text.Count(p.Left), text.Count(p.Total)),
+		fmt.Sprintf("   rate       %-10s limit      %-10s ETA  %s", rate, limit, text.ETA(p.ETA, now)),
+		fmt.Sprintf("   conflicts  %-10s undecryptable %-7s pass %d", text.Count(p.Conflicts),
+			text.Count(p.Undecryptable), p.Passes),
 		"   workers    " + p.Workers,
 		"   now        " + p.Collection,
 		"   state      " + state,
@@ -46,14 +48,4 @@ func progress(v engine.View, width int, now time.Time) []string {
 func bar(share float64, width int) string {
 	full := int(share * float64(width))
 	return "[" + strings.Repeat("#", full) + strings.Repeat(".", max(0, width-full)) + "]"
-}
-
-func eta(e engine.ETA, now time.Time) string {
-	switch {
-	case !e.Known:
-		return e.Why
-	case e.From == e.To:
-		return fmt.Sprintf("%s, near %s", span(e.To), now.Add(e.To).Format("15:04:05"))
-	}
-	return fmt.Sprintf("%s to %s", span(e.From), span(e.To))
 }

@@ -9,13 +9,14 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/tui/room"
 )
 
 // TestTakenBack: the last signature comes from elsewhere while the page asks for
 // it here. The page is gone at once, its keys throttle the re-wrap again, and
 // stopping the ceremony afterwards does not block the screen.
 func TestTakenBack(t *testing.T) {
-	r := newRoom()
+	r := room.New()
 	control := rewrap.NewControl(0)
 	stopped := false
 	m := &model{room: r, control: control, cancel: func(error) { stopped = true }, now: time.Now, width: 80, height: 24}
@@ -25,7 +26,7 @@ func TestTakenBack(t *testing.T) {
 		_, err := r.Consent(ctx, engine.Request{Need: 1, Signers: []engine.Signer{{Name: "carol", Asked: true}}})
 		ended <- err
 	}()
-	mailed := func() { m.take(r.wait().(mail)) }
+	mailed := func() { m.take(m.wait().(room.Mail)) }
 	rested := func() { m.Update(rested(m.gate.n)) }
 	mailed()
 	if m.ask == nil {

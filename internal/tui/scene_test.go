@@ -244,7 +244,7 @@ func (s scene) puts(p page) {
 		}
 		asking(p, func(ctx context.Context) (engine.Choice, error) { return p.room.Choose(ctx, f) })
 	case s.Leave:
-		asking(p, func(ctx context.Context) (struct{}, error) { p.room.leave(ctx); return struct{}{}, nil })
+		asking(p, func(ctx context.Context) (struct{}, error) { p.room.Leave(ctx); return struct{}{}, nil })
 	}
 }
 

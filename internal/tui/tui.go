@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	_ "github.com/certautopilot/kekceremony/internal/tui/background" // before bubbletea asks the terminal
+	"github.com/certautopilot/kekceremony/internal/tui/room"
 )
 
 // Run shows run's room on the terminal until run returns, and leaves the
@@ -24,9 +24,9 @@ func Run(ctx context.Context, t *engine.Terminal, control *engine.Control,
 	defer func() { err = errors.Join(err, t.Restore()) }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r := newRoom()
+	r := room.New()
 	ended := make(chan error, 1)
-	go func() { ended <- guarded(ctx, r, run) }()
+	go func() { ended <- r.Run(ctx, run) }()
 	m := newModel(r, control, t, cancel)
 	p := tea.NewProgram(m, options()...)
 	_, err = p.Run()
@@ -45,7 +45,7 @@ func Run(ctx context.Context, t *engine.Terminal, control *engine.Control,
 // RunReplay shows pages that only turn: no key of a replay reaches a question.
 func RunReplay(ctx context.Context, t *engine.Terminal, play func(context.Context, Pages) error) error {
 	return Run(ctx, t, nil, func(ctx context.Context, r engine.Room) error {
-		err := play(ctx, r.(*room))
+		err := play(ctx, r.(*room.Room))
 		if errors.Is(err, errStopped) { // it has shown enough
 			return nil
 		}
@@ -57,22 +57,6 @@ func RunReplay(ctx context.Context, t *engine.Terminal, play func(context.Contex
 type Pages interface {
 	engine.Room
 	Turn(context.Context) error
-}
-
-// guarded runs the ceremony; a panic becomes an error, so that the terminal is
-// given back before anybody reads it.
-func guarded(ctx context.Context, r *room, run func(context.Context, engine.Room) error) (err error) {
-	defer r.end()
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("internal error: %v\n%s", p, debug.Stack())
-		}
-	}()
-	if err := run(ctx, r); err != nil {
-		return err
-	}
-	r.leave(ctx)
-	return nil
 }
 
 // options fits the program to the terminal: the Linux console and serial

@@ -6,6 +6,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/tui/room"
 )
 
 // turnKeys are the keys of a replay.
@@ -17,7 +18,7 @@ func turnKeys(v engine.View) string {
 }
 
 // turnPrompt is a page of a replay that asks nothing.
-type turnPrompt struct{ q turnQuestion }
+type turnPrompt struct{ q room.Turn }
 
 func (p *turnPrompt) update(tea.Msg) (tea.Cmd, bool) { return nil, false }
 
@@ -27,4 +28,4 @@ func (p *turnPrompt) act(int) []string { return nil }
 
 func (p *turnPrompt) keys() string { return "" }
 
-func (p *turnPrompt) dismiss(err error) { p.q.answer(struct{}{}, err) }
+func (p *turnPrompt) dismiss(err error) { p.q.Answer(struct{}{}, err) }

@@ -6,20 +6,22 @@ import (
 	"testing"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // TestWrapKeepsAll: at no width a character is lost where a line breaks, and no line is
 // wider than the screen.
 func TestWrapKeepsAll(t *testing.T) {
-	const text = ` refused: differed: want "none", or EXPECTED / SEEN / DECIDED / BY WHOM with " / " between;` +
+	const said = ` refused: differed: want "none", or EXPECTED / SEEN / DECIDED / BY WHOM with " / " between;` +
 		` example: /srv/rosters/2026-11/next-roster n/a: REASON SHA256:Zk3v/x+y`
 	bare := func(s string) string { return strings.Join(strings.Fields(s), "") }
 	for width := 20; width <= 130; width++ {
 		for name, lines := range map[string][]string{
-			"wrap": wrap([]string{text}, width),
-			"para": para(past, " ", text, width),
+			"wrap": text.Wrap([]string{said}, width),
+			"para": para(past, " ", said, width),
 		} {
-			if got := bare(ansi.Strip(strings.Join(lines, " "))); got != bare(text) {
+			if got := bare(ansi.Strip(strings.Join(lines, " "))); got != bare(said) {
 				t.Errorf("%s at %d: %q", name, width, got)
 			}
 			for _, line := range lines {
@@ -35,11 +37,11 @@ func TestWrapKeepsAll(t *testing.T) {
 // than the screen and lose its head.
 func TestWrapCountsRows(t *testing.T) {
 	for width := 20; width <= 130; width++ {
-		if got := wrap([]string{" refused: a\nb", "c"}, width); !slices.Equal(got, []string{" refused: a", " b", "c"}) {
+		if got := text.Wrap([]string{" refused: a\nb", "c"}, width); !slices.Equal(got, []string{" refused: a", " b", "c"}) {
 			t.Errorf("at %d: %q", width, got)
 		}
 	}
-	if got := wrap(nil, 80); len(got) > 0 {
+	if got := text.Wrap(nil, 80); len(got) > 0 {
 		t.Errorf("of nothing: %q", got)
 	}
 }

@@ -1,16 +1,15 @@
-package tui
+package text
 
 import (
 	"strings"
 
-	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/x/ansi"
 )
 
-// wrap breaks what is still too long, so that nothing is cut at any width. What
+// Wrap breaks what is still too long, so that nothing is cut at any width. What
 // follows is indented as its line is. Each line that it returns is one row: an error
 // may come as several.
-func wrap(lines []string, width int) []string {
+func Wrap(lines []string, width int) []string {
 	var out []string
 	for _, line := range lines {
 		for i, row := range strings.Split(line, "\n") {
@@ -31,7 +30,7 @@ func wrapRow(row string, width int) (out []string) {
 	if len(indent) > width/2 {
 		indent = ""
 	}
-	for i, part := range rows(row, width-1-len(indent)) {
+	for i, part := range Rows(row, width-1-len(indent)) {
 		if i > 0 {
 			part = indent + part
 		}
@@ -40,9 +39,9 @@ func wrapRow(row string, width int) (out []string) {
 	return out
 }
 
-// rows breaks a text between words, and a word that has no room in a row where the row
+// Rows breaks a text between words, and a word that has no room in a row where the row
 // ends. It never breaks at a hyphen: paths, dates and commands are copied from the screen.
-func rows(text string, width int) []string {
+func Rows(text string, width int) []string {
 	const hyphen, unbroken = "-", "\u2011" // as wide, and no place to break at
 	whole := ansi.Wrap(strings.ReplaceAll(text, hyphen, unbroken), width, "")
 	return strings.Split(strings.ReplaceAll(whole, unbroken, hyphen), "\n")
@@ -52,16 +51,4 @@ func rows(text string, width int) []string {
 func indentOf(line string) string {
 	plain := ansi.Strip(line)
 	return plain[:len(plain)-len(strings.TrimLeft(plain, " "))]
-}
-
-// para sets a text in lines of one style: the first after head, the others
-// below it.
-func para(style lipgloss.Style, head, text string, width int) []string {
-	room := max(16, width-len(head))
-	var lines []string
-	for _, line := range rows(text, room-1) {
-		lines = append(lines, head+style.Render(line))
-		head = strings.Repeat(" ", len(head))
-	}
-	return lines
 }

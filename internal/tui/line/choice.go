@@ -1,0 +1,76 @@
+package line
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/tui/room"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
+)
+
+// choice is a step that failed. Of a deviation the reason to continue is typed.
+type choice struct {
+	q      room.Choose
+	typing bool
+}
+
+// The choices, in the order of their numbers.
+var choices = []string{"again", "stop", "deviation"}
+
+func (c *choice) page() []string {
+	return slices.Concat([]string{"", "Refused: " + c.q.Q.Err.Error()}, text.Advice(c.q.Q), c.again())
+}
+
+func (c *choice) again() (lines []string) {
+	if err := c.q.Q.Refused; err != nil && !c.typing {
+		lines = append(lines, "Refused: reason: "+err.Error())
+	}
+	if c.typing {
+		return append(lines, "Why do you continue? (back: not)")
+	}
+	lines = append(lines, "  1 again: try again", "  2 stop: rerun the command later")
+	if c.q.Q.Deviation != nil {
+		lines = append(lines, "  3 deviation: continue, for a reason that is recorded")
+	}
+	return append(lines, "Type a number, or its word.")
+}
+
+func (c *choice) answers(line string) bool {
+	if c.typing {
+		return line != "back"
+	}
+	return slices.Contains(choices, line)
+}
+
+func (c *choice) words() []word {
+	if !c.typing {
+		return nil
+	}
+	return []word{{"back", "do not continue with a deviation", func(f *face) {
+		c.typing = false
+		f.again()
+	}}}
+}
+
+func (c *choice) take(line string) ([]string, bool) {
+	switch {
+	case c.typing && line == "":
+		return c.again(), false
+	case c.typing:
+		c.q.Answer(engine.Choice{Decided: line}, nil)
+		return nil, true
+	case line == "1" || line == "again":
+		c.q.Answer(engine.Choice{Retry: true}, nil)
+		return nil, true
+	case line == "2" || line == "stop":
+		c.q.Answer(engine.Choice{}, nil)
+		return nil, true
+	case c.q.Q.Deviation != nil && (line == "3" || line == "deviation"):
+		c.typing = true
+		return c.again(), false
+	case strings.TrimSpace(line) != "":
+		return append([]string{"Refused: none of the choices"}, c.again()...), false
+	}
+	return c.again(), false
+}

@@ -1,0 +1,131 @@
+package line
+
+import (
+	"context"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/tui/room"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
+)
+
+// face is the terminal's side. Only serve's goroutine uses it.
+type face struct {
+	printer
+	room     *room.Room
+	keys     *keyboard
+	control  *engine.Control
+	cancel   context.CancelCauseFunc
+	now      func() time.Time
+	page     page
+	ask      prompt    // what waits for a person; nil when nobody need act
+	signed   *sitting  // what was last signed on this page
+	steering *steering // somebody wants to throttle the re-wrap
+	really   func()    // what is done after a yes; nil: nothing is asked for it
+	stopped  bool
+	failed   error // of the terminal, or ctrl+c where no line was read
+}
+
+// prompt is a question that waits for a line.
+type prompt interface {
+	page() []string  // the question on a page of its own
+	again() []string // what stays of it when it is asked once more
+	words() []word   // of this question, beside those of every page
+	// answers reports whether a line is an answer, even if it is one of the words.
+	answers(line string) bool
+	// take takes a line, without blanks around it; done is true when the question was answered.
+	take(line string) (says []string, done bool)
+}
+
+func newFace(t *engine.Terminal, control *engine.Control, cancel context.CancelCauseFunc) *face {
+	columns, _ := t.Size()
+	return &face{printer: printer{out: t.Out, width: min(maxWidth, columns-1)}, room: room.New(),
+		keys: &keyboard{terminal: t, typed: make(chan typed)}, control: control, cancel: cancel, now: time.Now}
+}
+
+// word is what can be typed instead of an answer.
+type word struct {
+	name, does string
+	do         func(*face)
+}
+
+// steering is what somebody asks of the re-wrap: it is done when they have said who asks,
+// since it becomes an event of the transcript.
+type steering struct {
+	action engine.Action
+	rate   int
+}
+
+// sitting is a request for signatures, and whose word was awaited.
+type sitting struct {
+	r   engine.Request
+	who int
+}
+
+// signers is the people of a request and where each stands.
+func signers(r engine.Request, who int) (lines []string) {
+	for i, p := range r.Signers {
+		lines = append(lines, "  "+text.Mark(r, p, i == who)+" "+text.Signer(r, p))
+	}
+	return lines
+}
+
+// open asks. A page that is new takes nothing that was typed before it.
+func (f *face) open(ctx context.Context, p prompt, fresh bool) {
+	f.ask = p
+	if !fresh {
+		f.say(p.again()...)
+		f.prompt()
+		return
+	}
+	f.say(p.page()...)
+	f.rest(ctx)
+	f.prompt()
+}
+
+// rest discards what is typed until the keyboard rests.
+func (f *face) rest(ctx context.Context) {
+	f.keys.park()
+	err := f.keys.terminal.Rested(ctx)
+	if ctx.Err() == nil && err != nil {
+		f.failed = err
+	}
+	if err := f.keys.listen(); err != nil {
+		f.failed = err
+	}
+}
+
+// take gives the open question a line.
+func (f *face) take(line string) {
+	says, done := f.ask.take(line)
+	f.say(says...)
+	if done {
+		f.ask = nil
+		return
+	}
+	f.prompt()
+}
+
+// answered closes the open question.
+func (f *face) answered(answer func()) {
+	answer()
+	f.ask = nil
+}
+
+// again asks once more what is open.
+func (f *face) again() {
+	if f.ask != nil {
+		f.say(f.ask.again()...)
+		f.prompt()
+	}
+}
+
+// confirm does something after a yes.
+func (f *face) confirm(question string, do func()) {
+	if f.stopped {
+		return
+	}
+	f.really = do
+	f.say(question, "yes or no:")
+	f.prompt()
+}

@@ -1,0 +1,58 @@
+package line
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/tui/room"
+)
+
+// form is one question of the engine's.
+type form struct {
+	q room.Form
+	n int // of the step's questions
+}
+
+func (f *form) page() []string {
+	q := f.q.Q.Field
+	lines := []string{"", fmt.Sprintf("Question %d, %s: %s", f.n, q.Name, q.Question)}
+	if q.Help != "" {
+		lines = append(lines, "  Form: "+q.Help)
+	}
+	return append(lines, f.proposed()...)
+}
+
+func (f *form) again() []string {
+	var lines []string
+	if err := f.q.Q.Refused; err != nil {
+		lines = append(lines, "Refused: "+err.Error())
+	}
+	return append(append(lines, f.q.Q.Field.Question), f.proposed()...)
+}
+
+func (f *form) proposed() []string {
+	if f.q.Q.Value == "" {
+		return nil
+	}
+	return []string{"  Enter alone answers: " + printable.Line(f.q.Q.Value)}
+}
+
+func (f *form) answers(line string) bool { return strings.HasPrefix(line, literal) }
+
+func (f *form) words() []word {
+	return []word{
+		{"back", "go to the question before", func(shown *face) {
+			shown.answered(func() { f.q.Answer("", engine.ErrBack) })
+		}},
+	}
+}
+
+func (f *form) take(line string) ([]string, bool) {
+	if line == "" {
+		line = f.q.Q.Value
+	}
+	f.q.Answer(strings.TrimPrefix(line, literal), nil)
+	return nil, true
+}

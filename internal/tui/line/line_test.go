@@ -1,0 +1,224 @@
+package line
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+	"github.com/certautopilot/kekceremony/internal/term"
+)
+
+// TestWords: each word says something or does something, and answers nothing.
+func TestWords(t *testing.T) {
+	c := newConsole(t)
+	r := <-c.rooms
+	r.Show(engine.View{Kind: "rotate", From: 1, To: 2, Step: "place", Title: "Place and people", Why: "Record it.", N: 2,
+		Of: 3, Steps: []string{"Roster", "Place and people", "Sign the end"}, Quorum: "2 of 3", Attended: "alice, bob",
+		Log: []string{"14:00:00 opened"}})
+	answers := asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, bags) })
+	c.until("== kekceremony rotate 1 -> 2, step 2 of 3: Place and people ==\nRecord it.\n")
+	c.until("Question 1, bags: Bags?\n  Form: numbers, name\n  Enter alone answers: none\n")
+	c.types("help")
+	c.until("back       go to the question before")
+	c.until("stop       stop here")
+	c.types("who")
+	c.until("In the room: alice, bob   quorum 2 of 3")
+	c.types("steps")
+	c.until("1 done     Roster\n   2 now      Place and people\n   3 to come  Sign the end\n")
+	c.types("log")
+	c.until("14:00:00 opened")
+	c.types("deviation")
+	c.until("expected")
+	c.types("AGAIN")
+	c.until("Record it.")
+	c.types("=back")
+	came(c, answers, "back", nil)
+
+	answers = asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, bags) })
+	c.types("back")
+	came(c, answers, "", engine.ErrBack)
+
+	answers = asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, bags) })
+	c.types("")
+	came(c, answers, "none", nil)
+
+	q := bags
+	q.Value, q.Refused = "gone\x1b[2J", errors.New("bags: say more")
+	answers = asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, q) })
+	c.until("Refused: bags: say more\nBags?\n  Enter alone answers: gone")
+	c.types("more than that")
+	came(c, answers, "more than that", nil)
+	c.key("alice\n")
+	c.until("Nothing is asked now; this was ignored.")
+}
+
+// TestEarly: what was typed before a page came is no answer to it, nor is its end.
+func TestEarly(t *testing.T) {
+	c := newConsole(t)
+	r := <-c.rooms
+	c.until("Line mode.")
+	c.key("24")
+	answers := asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, bags) })
+	c.until("Enter alone answers")
+	c.key("68\n")
+	c.types("12, bob")
+	came(c, answers, "12, bob", nil)
+}
+
+// TestEndOfInput: the end of input stops, and answers nothing.
+func TestEndOfInput(t *testing.T) {
+	c := newConsole(t)
+	r := <-c.rooms
+	answers := asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, bags) })
+	c.until(sign)
+	c.key("no\x04\x04")
+	came(c, answers, "", context.Canceled)
+	if why := context.Cause(c.ctx); !errors.Is(why, errEnd) {
+		t.Errorf("it ended with %v", why)
+	}
+	c.until("End of input. Nothing was answered")
+}
+
+// TestStop: every way to stop asks first, and ctrl+c is no signal.
+func TestStop(t *testing.T) {
+	c := newConsole(t)
+	r := <-c.rooms
+	answers := asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, bags) })
+	for _, keys := range []string{"stop\n", "abort\n", "quit\n", "no\x03"} {
+		c.until(sign)
+		c.key(keys)
+		c.until("Stop here?")
+		c.types("n")
+		c.until("Not stopped.")
+	}
+	c.types("stop", "yes")
+	came(c, answers, "", context.Canceled)
+	if why := context.Cause(c.ctx); !errors.Is(why, errStopped) {
+		t.Errorf("it ended with %v", why)
+	}
+	c.until("Stopping: finishing the work in progress.")
+}
+
+// TestSigning: Enter alone signs nothing, a word is one person's, and later asks first.
+func TestSigning(t *testing.T) {
+	c := newConsole(t)
+	r := <-c.rooms
+	consents := func(q engine.Request) chan given[engine.Consent] {
+		return asks(c, func(ctx context.Context) (engine.Consent, error) { return r.Consent(ctx, q) })
+	}
+	words := consents(rotation(""))
+	c.until("Plan digest:\n  abab abab")
+	c.until("2 more must sign.\nalice: type 2 to sign\n")
+	c.types("")
+	c.until("Refused: Enter alone does not sign")
+	c.types("2")
+	came(c, words, engine.Consent{Signer: "alice", Word: "2"}, nil)
+
+	words = consents(rotation("", "alice"))
+	c.until("[signed] alice")
+	c.types("next")
+	c.until("carol: type 2 to sign")
+	c.types("next", "later")
+	c.until("Sign later?")
+	c.types("no", "3")
+	came(c, words, engine.Consent{Signer: "bob", Word: "3"}, nil)
+	words = consents(rotation("not the word", "alice"))
+	c.until("Refused: not the word")
+	c.types("offline")
+	came(c, words, engine.Consent{Signer: "bob", Offline: true}, nil)
+	words = consents(rotation("", "alice"))
+	c.types("offline followed")
+	came(c, words, engine.Consent{Signer: "bob", Word: "followed", Offline: true}, nil)
+	words = consents(rotation("", "alice"))
+	c.types("later", "yes")
+	came(c, words, engine.Consent{}, engine.ErrLater)
+	words = consents(rotation("", "alice", "bob"))
+	c.until("Signed 2, needed 2. Press Enter to continue, or sign as well.")
+	c.types("")
+	came(c, words, engine.Consent{}, engine.ErrEnough)
+}
+
+// TestChoice: a step that failed is tried again, given up, or continued for a reason.
+func TestChoice(t *testing.T) {
+	c := newConsole(t)
+	r := <-c.rooms
+	f := engine.Failure{Err: errors.New("other module"), Deviation: &engine.DeviationError{}}
+	choose := func() chan given[engine.Choice] {
+		return asks(c, func(ctx context.Context) (engine.Choice, error) { return r.Choose(ctx, f) })
+	}
+	chosen := choose()
+	c.until("Refused: other module")
+	c.types("d", "again")
+	came(c, chosen, engine.Choice{Retry: true}, nil)
+	chosen = choose()
+	c.types("3", "back", "deviation", "", "the vendor's update, ticket 7")
+	came(c, chosen, engine.Choice{Decided: "the vendor's update, ticket 7"}, nil)
+	chosen = choose()
+	c.types("2")
+	came(c, chosen, engine.Choice{}, nil)
+}
+
+// TestProgress: a line when the state changes, none for every number, and throttling has a
+// name to it.
+func TestProgress(t *testing.T) {
+	c := newConsole(t)
+	r := <-c.rooms
+	view := func(left int, state string) {
+		r.Show(engine.View{Step: "re-wrap", N: 1, Of: 2, Attended: "alice, bob",
+			Progress: &engine.Progress{Total: 1000, Left: left, State: state, Rate: 10}})
+	}
+	view(1000, rewrap.Running)
+	c.until("running: 0 of 1,000 done, 1,000 left, 10/s")
+	view(900, rewrap.Running)
+	c.key("rate 250\n")
+	c.until("who asks? Type the name: alice, bob")
+	c.types("mallory")
+	c.until("not done")
+	c.key("pause\n")
+	c.until("who asks?")
+	c.types("Bob")
+	c.until("pause, asked by bob")
+	if got := c.control.Changes(); len(got) != 1 || got[0].By != "bob" || got[0].Action != engine.Pause {
+		t.Errorf("changes %v", got)
+	}
+	view(800, rewrap.Paused)
+	c.until("paused: 200 of 1,000 done")
+	view(0, rewrap.Paused)
+	r.Show(engine.View{Step: "census", N: 2, Of: 2})
+	c.until("paused: 1,000 of 1,000 done, 0 left")
+	if strings.Contains(c.said, "100 of 1,000") {
+		t.Errorf("every number is said:\n%s", c.said)
+	}
+}
+
+// TestLend: a word that comes late is no attempt at a PIN, which is read as everywhere.
+func TestLend(t *testing.T) {
+	c := newConsole(t)
+	r := <-c.rooms
+	c.until("Line mode.")
+	c.key("2\n")
+	pin := asks(c, func(ctx context.Context) (string, error) {
+		read := ""
+		err := r.Lend(ctx, func(t *term.Terminal) error {
+			b, err := t.ReadSecret(ctx, "\r\nPIN: ")
+			if err == nil {
+				read = string(b.Bytes())
+				b.Wipe()
+			}
+			return err
+		})
+		return read, err
+	})
+	c.until("PIN: ")
+	c.key("4711\n")
+	came(c, pin, "4711", nil)
+	if strings.Contains(c.said, "4711") {
+		t.Errorf("the PIN was echoed:\n%s", c.said)
+	}
+	answers := asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, bags) })
+	c.types("")
+	came(c, answers, "none", nil)
+}

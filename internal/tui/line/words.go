@@ -1,0 +1,159 @@
+package line
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
+)
+
+// literal before an answer says that it is one, and none of the words.
+const literal = "="
+
+// everywhere are the words of every page.
+func everywhere() []word {
+	return []word{
+		{"help", "list these words", (*face).help},
+		{"again", "say the page again", (*face).repeat},
+		{"who", "say who is here, who must sign and who has", (*face).who},
+		{"steps", "list the steps of this ceremony", (*face).steps},
+		{"log", "say the last lines of the log, newest first", (*face).log},
+		{"deviation", "say how to report a difference from the script", (*face).deviation},
+		{"abort", "stop here, and say how to end the ceremony for good", (*face).stop},
+		{"stop", "stop here; the same command continues", (*face).stop},
+		{"quit", "the same as stop", (*face).stop},
+	}
+}
+
+// Why a ceremony ends that somebody stopped at the console.
+var (
+	errStopped = errors.New("stopped at the console")
+	errEnd     = errors.New("end of input at the console")
+)
+
+// line takes what was typed.
+func (f *face) line(l typed) {
+	f.waits = false // the terminal has echoed the end of the line
+	text := strings.TrimSpace(l.text)
+	switch {
+	case errors.Is(l.err, io.EOF):
+		f.say("", "End of input. Nothing was answered; the ceremony stays unfinished.")
+		f.cancel(errEnd)
+	case errors.Is(l.err, engine.ErrTyped):
+		f.waits = true // nothing ended the line
+		f.stop()
+	case l.err != nil:
+		f.cancel(l.err)
+	case f.stopped:
+	case f.really != nil:
+		f.answersReally(strings.ToLower(text))
+	case f.ask != nil && f.ask.answers(text):
+		f.take(text)
+	case f.command(strings.ToLower(text)):
+	case f.ask != nil:
+		f.take(text)
+	case text != "":
+		f.say("Nothing is asked now; this was ignored. Type help for the words.")
+	}
+}
+
+// command does what a word asks for, and reports whether it is one.
+func (f *face) command(line string) bool {
+	for _, w := range f.words() {
+		if line == w.name {
+			w.do(f)
+			return true
+		}
+	}
+	return f.steer(line)
+}
+
+// words are those of the question, if there is one, and those of every page.
+func (f *face) words() []word {
+	if f.ask == nil {
+		return everywhere()
+	}
+	return append(f.ask.words(), everywhere()...)
+}
+
+func (f *face) help() {
+	for _, w := range f.words() {
+		f.say(fmt.Sprintf("  %-10s %s", w.name, w.does))
+	}
+	if f.page.view.Progress != nil {
+		f.say(steeringHelp...)
+	}
+	f.say("To answer with one of these words, type " + literal + " before it. The end of input stops.")
+	f.again()
+}
+
+// repeat says the page again, with its question.
+func (f *face) repeat() {
+	f.say(header(f.page.view), f.page.view.Why)
+	f.say(f.page.said...)
+	if f.ask != nil {
+		f.say(f.ask.page()...)
+		f.prompt()
+	}
+}
+
+func (f *face) who() {
+	line := text.Present(f.page.view)
+	if line == "" {
+		line = "Nobody has attended yet."
+	}
+	f.say(line)
+	if f.signed != nil {
+		f.say(signers(f.signed.r, f.signed.who)...)
+	}
+	f.again()
+}
+
+func (f *face) steps() {
+	v := f.page.view
+	for i, title := range v.Steps {
+		state := "to come"
+		switch {
+		case i+1 < v.N:
+			state = "done"
+		case i+1 == v.N:
+			state = "now"
+		}
+		f.say(fmt.Sprintf("  %2d %-8s %s", i+1, state, title))
+	}
+	f.again()
+}
+
+func (f *face) log() {
+	all := f.page.view.Log
+	for i := len(all) - 1; i >= 0; i-- {
+		f.say("  " + all[i])
+	}
+	f.again()
+}
+
+func (f *face) deviation() {
+	f.say("Write it down now: what was expected, what you saw, what was decided, by whom. Before the",
+		"end, a question asks for deviations from the script. A step that fails for a difference",
+		"offers to continue with a deviation.")
+	f.again()
+}
+
+func (f *face) stop() {
+	f.confirm("Stop here? Rerun the command to continue. To end this ceremony for good, run kekceremony abort then.",
+		func() { f.cancel(errStopped) })
+}
+
+func (f *face) answersReally(line string) {
+	do := f.really
+	f.really = nil
+	if line == "yes" || line == "y" {
+		do()
+		return
+	}
+	f.say("Not stopped.")
+	f.again()
+}

@@ -1,0 +1,58 @@
+package text
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+)
+
+// Fleet is the fleet in one line.
+func Fleet(t engine.Fleet) string {
+	writes, newest := 0, time.Duration(-1)
+	for _, p := range t.Live() {
+		if p.Writes {
+			writes++
+		}
+		if newest < 0 || p.Age < newest {
+			newest = p.Age
+		}
+	}
+	line := fmt.Sprintf("Fleet   %d of %d live processes write %d", writes, len(t.Live()), t.Target)
+	if len(t.Live()) > 0 {
+		line += ", newest heartbeat " + Ago(newest)
+	}
+	return line
+}
+
+// Ago is how old a heartbeat is. A process whose clock is ahead of the store's has one of
+// the future.
+func Ago(age time.Duration) string {
+	if age < 0 {
+		return fmt.Sprintf("%.0f s ahead", -age.Seconds())
+	}
+	return fmt.Sprintf("%.0f s ago", age.Seconds())
+}
+
+// The marks of processes.
+const (
+	Needed = "[needed]"
+	Silent = "[silent]"
+	OK     = "[ok]"
+)
+
+// Process is where a process stands, and what that means.
+func Process(p engine.Process, t engine.Fleet) (mark, says string) {
+	switch {
+	case p.Silent:
+		return Silent, "stopped reporting"
+	case p.Has && p.Writes:
+		return OK, fmt.Sprintf("has and writes %d", t.Target)
+	case p.Has:
+		return OK, fmt.Sprintf("has %d, writes %d", t.Target, p.Current)
+	}
+	return Needed, fmt.Sprintf("lacks version %d", t.Target)
+}
+
+// More says that a list of processes is cut.
+const More = "more silent processes"

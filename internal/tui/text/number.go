@@ -1,0 +1,58 @@
+package text
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+)
+
+// Count writes a number with thousands separators.
+func Count(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Groups writes a digest in groups of four, for people who compare it.
+func Groups(digest string, width int) []string {
+	per := 8
+	if width < 60 {
+		per = 4
+	}
+	var lines []string
+	var line []string
+	for i := 0; i+4 <= len(digest); i += 4 {
+		line = append(line, digest[i:i+4])
+		if len(line) == per {
+			lines, line = append(lines, strings.Join(line, " ")), nil
+		}
+	}
+	if len(line) > 0 {
+		lines = append(lines, strings.Join(line, " "))
+	}
+	return lines
+}
+
+// Span writes minutes and seconds.
+func Span(d time.Duration) string {
+	s := int(d.Seconds())
+	if s >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+	}
+	return fmt.Sprintf("%02d:%02d", s/60, s%60)
+}
+
+// ETA says when a re-wrap will end.
+func ETA(e engine.ETA, now time.Time) string {
+	switch {
+	case !e.Known:
+		return e.Why
+	case e.From == e.To:
+		return fmt.Sprintf("%s, near %s", Span(e.To), now.Add(e.To).Format("15:04:05"))
+	}
+	return fmt.Sprintf("%s to %s", Span(e.From), Span(e.To))
+}

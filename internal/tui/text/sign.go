@@ -1,0 +1,154 @@
+package text
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/printable"
+)
+
+// Next is the person who is asked after the one at who: first those whose key is here, then
+// those who sign elsewhere. Before the first, who is -1; it stays where nobody is asked.
+func Next(signers []engine.Signer, who int) int {
+	n := len(signers)
+	asked := func(s engine.Signer) bool { return s.Asked && !s.Signed && s.Offline == "" }
+	for _, ok := range []func(engine.Signer) bool{
+		func(s engine.Signer) bool { return asked(s) && (s.Key != "" || who >= 0) },
+		asked,
+	} {
+		for i := 1; i <= n; i++ {
+			if at := (who + i) % n; ok(signers[at]) {
+				return at
+			}
+		}
+	}
+	return who
+}
+
+// Enough reports whether no more signatures are needed.
+func Enough(r engine.Request) bool { return r.Have() >= r.Need }
+
+// Same reports whether two requests are for the same signatures.
+func Same(a, b engine.Request) bool { return a.Purpose == b.Purpose && a.Digest == b.Digest }
+
+// Standing says how many have signed and what is still needed, and why.
+func Standing(r engine.Request) string {
+	signed := fmt.Sprintf("Signed %d, needed %d", r.Have(), r.Need)
+	if !Enough(r) {
+		return fmt.Sprintf("%s (%s). %d more must sign.", signed, r.Rule, r.Need-r.Have())
+	}
+	return signed + "."
+}
+
+// Wanted says what a person is to do now. A face says how to sign offline, and how with a
+// verdict, for which %s stands.
+func Wanted(r engine.Request, s engine.Signer, offline, verdict string) string {
+	switch {
+	case s.Key != "":
+		return fmt.Sprintf("%s: type %s to sign", s.Name, s.Word())
+	case r.Purpose == engine.Final:
+		return s.Name + ": no key on this console; " + fmt.Sprintf(verdict, s.Word())
+	}
+	return s.Name + ": no key on this console; " + offline
+}
+
+// Plan is the effects of a plan, two lines each.
+func Plan(r engine.Request) (lines [][2]string) {
+	for i, e := range r.Plan {
+		line := fmt.Sprintf("%d  %-9s %s", i+1, e.Verb, e.Object)
+		if e.Estimate != "" {
+			line += "  ~" + e.Estimate
+		}
+		lines = append(lines, [2]string{line, "undo: " + e.Undo})
+	}
+	return lines
+}
+
+// Digest is what people compare before they sign, and what it is; empty: nothing.
+func Digest(r engine.Request) (label, digest string) {
+	if r.Last != "" {
+		return "Last", r.Last
+	}
+	switch r.Purpose {
+	case engine.Approve:
+		return "Plan", r.Digest
+	case engine.Final:
+		return "Final", r.Digest
+	}
+	return "", ""
+}
+
+// Earlier stands above what the people of an earlier run answered.
+const Earlier = "Answered in an earlier run. Sign only if these are your answers:"
+
+// Signer is a person of a request, after the mark: with the whole fingerprint where people
+// compare it, at attendance.
+func Signer(r engine.Request, s engine.Signer) string {
+	key := s.Fingerprint
+	whole := r.Purpose == engine.Attend || r.Purpose == engine.Join
+	if short := len("SHA256:") + 16; !whole && len(key) > short {
+		key = key[:short] + "..."
+	}
+	line := fmt.Sprintf("%-8s %s", s.Name, key)
+	switch {
+	case s.At != "":
+		line += "  " + s.At
+	case s.Offline != "":
+		line += "  offline"
+	case s.Key == engine.InAgent:
+		line += "  " + s.Key
+	}
+	return line
+}
+
+// Mark is where a person of a request stands; now: their word is awaited.
+func Mark(r engine.Request, s engine.Signer, now bool) string {
+	switch {
+	case s.Signed:
+		return "[signed]"
+	case !s.Asked:
+		return "[   -  ]"
+	case s.Offline != "":
+		return "[>>    ]"
+	case now && Enough(r):
+		return "[may   ]"
+	case now:
+		return "[needed]"
+	case s.Key == "":
+		return "[no key]"
+	}
+	return "[      ]"
+}
+
+// Offline says how to sign the statements that were written for it: a line before them, and
+// for each its person and its command.
+func Offline(r engine.Request) (before string, commands [][2]string) {
+	for _, s := range r.Signers {
+		if s.Offline != "" {
+			commands = append(commands, [2]string{s.Name, s.Offline})
+		}
+	}
+	return "To sign offline, put the .sig beside its statement in", commands
+}
+
+// Detail is a name and a value, for lists.
+func Detail(name, value string) (head, text string) {
+	return fmt.Sprintf("%-14s ", name), printable.Shown(value)
+}
+
+// Command breaks a line for a shell between words, so that all of it can be copied.
+func Command(command string, width int) (lines []string) {
+	const more = ` \`
+	words := strings.Split(command, " ")
+	line := words[0]
+	for i, word := range words[1:] {
+		whole := len(line) + len(strings.Join(words[i:], " ")) - len(words[i])
+		if whole > width && len(line)+1+len(word)+len(more) > width {
+			lines, line = append(lines, line+more), "  "+word
+			continue
+		}
+		line += " " + word
+	}
+	return append(lines, line)
+}

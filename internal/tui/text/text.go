@@ -1,0 +1,63 @@
+// Package text is what every face of a ceremony says: texts and rules of a page without
+// colour and keys, so that the wizard and line mode say the same.
+package text
+
+import (
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// Ceremony is the ceremony with its versions.
+func Ceremony(v engine.View) string {
+	switch {
+	case v.From > 0:
+		return fmt.Sprintf("%s %d -> %d", v.Kind, v.From, v.To)
+	case v.To > 0 && v.Kind != transcript.KindInstall:
+		return fmt.Sprintf("%s %d", v.Kind, v.To)
+	}
+	return v.Kind
+}
+
+// Place says where in the ceremony a page is.
+func Place(v engine.View) string {
+	switch {
+	case v.Ending != nil:
+		return "done"
+	case v.Of > 0:
+		return fmt.Sprintf("step %d of %d", v.N, v.Of)
+	}
+	return ""
+}
+
+// Present says who is in the room and how many must sign; empty before that is known.
+func Present(v engine.View) string {
+	switch {
+	case v.Quorum == "":
+		return ""
+	case v.Attended == "":
+		return "Quorum " + v.Quorum
+	}
+	return fmt.Sprintf("In the room: %s   quorum %s", v.Attended, v.Quorum)
+}
+
+// Marks of a line of the probe.
+var Marks = map[engine.Outcome]string{engine.Trying: "[>>]", engine.Passed: "[ok]", engine.Failed: "[NO]"}
+
+// Advice is what people can do about a failed step.
+func Advice(f engine.Failure) []string {
+	switch {
+	case f.Changed:
+		return []string{"Nothing is written yet. To begin again with what is there now, stop, and run",
+			"kekceremony abort. To continue with what this ceremony began with, report a",
+			"deviation: your reason is recorded, and is part of what you sign."}
+	case f.Deviation != nil:
+		return []string{"This is in the transcript. Try the step again, stop, or continue with a",
+			"deviation: your reason is recorded, and is part of what you sign."}
+	case f.Lost:
+		return []string{"This is in the transcript, and nothing is lost. Reconnect the token if it was",
+			"removed. Try again (PIN and probe first), or stop and rerun the command."}
+	}
+	return []string{"This is in the transcript. Try again, or stop and rerun the command later."}
+}
