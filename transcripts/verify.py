@@ -33,10 +33,10 @@ NEED_ROSTER = "asked plan signed gathered begun done closed".split()
 MANY_LINES = "roster next_roster plan statement signature exclude".split()
 FIRST = {"format": "|".join(FORMATS), "chain": "[0-9a-f]{32}", "mode": "production|rehearsal",
          "ceremony": "[1-9][0-9]{0,18}"}
-HOMES = {"chain|ceremony|kind|mode|from|to|generate|exclude|rebuild|records|pointer|version|epoch": "opened",  # facts, and their kinds
+HOMES = {"chain|ceremony|kind|mode|from|to|generate|exclude|rebuild|records|pointer|version|epoch|fence": "opened",  # facts, and their kinds
          "roster|roster_sha256": "roster", "next_roster": "next-roster",
          "next_roster_sha256": "next-roster asked done", "attended": "gathered",
-         "changed|locked|retired|standing|open_copies|canary_.*|adopted_.*": "done", r"begun\..*": "no kind",
+         "changed|locked|retired|fenced|standing|open_copies|canary_.*|adopted_.*": "done", r"begun\..*": "no kind",
          "operator|reason": "answered", "wait": "found"}
 REQUIRED = {"install": ["generate", "canary", "lock"], "generate": ["generate", "canary"],
             "rotate": ["switch", "re-wrap", "retire"], "roster": ["change"],
@@ -562,6 +562,7 @@ class Walk:
         kind, generate = self.opened["kind"], self.opened["generate"] == "yes"
         also = REQUIRED["generate"] if kind == "rotate" and generate else []
         also = ["rebuild"] if kind == "reconcile" and self.opened["rebuild"] else also
+        also = [*also, "fence"] if self.opened["fence"] == "yes" and kind in REQUIRED else also
         return {*REQUIRED.get(kind, []), *also}
 
 # Rule "finals": the end of the section "Statements".

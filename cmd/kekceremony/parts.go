@@ -34,7 +34,7 @@ func parts(ctx context.Context, c config.Config, t *term.Terminal, rate int) (en
 		Exchange: c.Exchange, Revoked: c.Revoked, Founding: strings.ToLower(strings.Join(strings.Fields(c.Founding), "")),
 		Catalogue: catalogue, Records: c.Adopted.Prefix(), Pointer: c.Adopted.Theirs(), Control: rewrap.NewControl(rate),
 		Fleet: engine.FleetConfig{Heartbeat: c.Fleet.Heartbeat, Live: c.Fleet.Live, Expect: c.Fleet.Expect,
-			Uncounted: c.Fleet.Uncounted},
+			Uncounted: c.Fleet.Uncounted, Unfenced: c.Fleet.Unfenced},
 		Policy: engine.Policy{BackupRetention: c.Policy.BackupRetention, DestroyWait: c.Policy.DestroyWait},
 	}
 	if c.Rehearsal != nil {

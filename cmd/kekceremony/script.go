@@ -15,7 +15,7 @@ import (
 
 func scriptCommand() *cobra.Command {
 	var format string
-	var made, adopted bool
+	var made, adopted, unfenced bool
 	cmd := &cobra.Command{
 		Use:   "script KIND",
 		Short: "Print the script of a ceremony before it runs",
@@ -30,8 +30,8 @@ The SHA-256 of the Markdown is script_sha256 in the first line of the transcript
 				return &usageError{fmt.Errorf("script of %s: want one of %s", printable.Quote(args[0]),
 					strings.Join(kinds(), ", "))}
 			}
-			if (made || adopted) && c.Kind != transcript.KindRotate {
-				return &usageError{fmt.Errorf("script of %s: --made and --adopted are for rotate", c.Kind)}
+			if (made || adopted || unfenced) && c.Kind != transcript.KindRotate {
+				return &usageError{fmt.Errorf("script of %s: --made, --adopted and --unfenced are for rotate", c.Kind)}
 			}
 			opened := transcript.Facts{}
 			if made {
@@ -40,12 +40,16 @@ The SHA-256 of the Markdown is script_sha256 in the first line of the transcript
 			if adopted {
 				opened[transcript.FactPointer] = "described"
 			}
+			if unfenced {
+				opened[transcript.FactFence] = transcript.Unfenced
+			}
 			return write(cmd.OutOrStdout(), format, c.Script(version(), opened))
 		}),
 	}
 	cmd.Flags().StringVar(&format, "format", "md", "md or html")
 	cmd.Flags().BoolVar(&made, "made", false, "for a rotation to a version that already exists")
 	cmd.Flags().BoolVar(&adopted, "adopted", false, "for a rotation of a database that was adopted")
+	cmd.Flags().BoolVar(&unfenced, "unfenced", false, "for a rotation whose store refuses no old version")
 	return cmd
 }
 

@@ -55,7 +55,11 @@ func LeftBehind(ctx context.Context, s store.Store, cat envelope.Catalogue, h hi
 	if err != nil && !errors.Is(err, store.ErrNotFound) { // a pointer that is gone differs
 		return b, err
 	}
-	b.Differences = h.Versions().Differences(keks, active)
+	fenced, err := s.Fenced(ctx, cat)
+	if err != nil {
+		return b, err
+	}
+	b.Differences = append(h.Versions().Differences(keks, active), h.Versions().Fence(fenced)...)
 	b.Census, err = CensusOf(ctx, s, cat, h.Logs)
 	return b, err
 }

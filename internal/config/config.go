@@ -64,6 +64,7 @@ type Fleet struct {
 	Live      time.Duration  `yaml:"live"`
 	Expect    map[string]int `yaml:"expect"`
 	Uncounted []string       `yaml:"uncounted"` // roles whose processes use neither the keyring nor an agent
+	Unfenced  bool           `yaml:"unfenced"`  // the store shall not refuse writes with retired versions
 }
 
 // Rehearsal marks temporary parts.

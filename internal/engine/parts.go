@@ -64,6 +64,7 @@ type FleetConfig struct {
 	Heartbeat, Live time.Duration
 	Expect          map[string]int // live processes by role
 	Uncounted       []string       // roles of which no process reports
+	Unfenced        bool           // the server shall not refuse writes with retired versions
 }
 
 // Policy says how long a version stays disabled before it may be destroyed.

@@ -61,9 +61,9 @@ func (c Ceremony) Script(tool string, opened Facts) render.Document {
 }
 
 // scripted are the facts of a first line that a script follows from: whether a rotation makes its
-// version, and whether an application made the database.
+// version, whether an application made the database, and whether the server refuses old versions.
 func (c Ceremony) scripted(opened Facts) (facts Facts, flags string) {
-	facts = Facts{transcript.FactGenerate: "yes"}
+	facts = Facts{transcript.FactGenerate: "yes", transcript.FactFence: transcript.Fenced}
 	if opened[transcript.FactGenerate] == "no" {
 		facts[transcript.FactGenerate] = "no"
 		flags += " --made"
@@ -71,6 +71,10 @@ func (c Ceremony) scripted(opened Facts) (facts Facts, flags string) {
 	if opened[transcript.FactPointer] != "" && c.Kind == transcript.KindRotate {
 		facts[transcript.FactPointer] = "the application's"
 		flags += " --adopted"
+	}
+	if opened.Unfenced() && c.Kind == transcript.KindRotate {
+		facts[transcript.FactFence] = transcript.Unfenced
+		flags += " --unfenced"
 	}
 	return facts, flags
 }

@@ -32,13 +32,15 @@ type Versions struct {
 	// when its ceremony was aborted may have been done. The next rotation settles it.
 	Unsettled bool
 
-	before map[kek.Version]store.State // of each that is disabled, or worse: what it was
+	before  map[kek.Version]store.State // of each that is disabled, or worse: what it was
+	refused map[kek.Version]bool        // by the server, if ceremonies had it do so
 }
 
 // VersionsOf folds what the logs did. They are in order.
 func VersionsOf(logs []transcript.State) Versions {
 	v := Versions{Made: map[kek.Version]store.KEK{}, Outside: map[kek.Version]bool{},
-		Unsure: map[kek.Version]bool{}, before: map[kek.Version]store.State{}}
+		Unsure: map[kek.Version]bool{}, before: map[kek.Version]store.State{},
+		refused: map[kek.Version]bool{}}
 	for _, log := range logs {
 		v.fold(log)
 	}
@@ -74,6 +76,7 @@ func (v *Versions) fold(log transcript.State) {
 			v.state(version, store.Retired)
 		}
 	}
+	v.fenced(log)
 	v.reconciled(log)
 	if v.leaving(log) {
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
@@ -27,10 +28,10 @@ func Rotate(r Rotation) Ceremony {
 			return "kekceremony rotate --to-version " + opened.Version(transcript.FactTo).String()
 		},
 		Summary: func(f Facts) []string {
-			return []string{
+			return append([]string{
 				"Version " + f[transcript.FactTo] + " is active. Every other version is retired: readable, not used to write.",
 				f[transcript.FactRewraps] + " envelopes re-wrapped, each checked before it was written. 0 are at another version.",
-			}
+			}, fenceSummary(f)...)
 		},
 	}
 }
@@ -59,17 +60,12 @@ func rotateSteps(f Facts) []Step {
 	if f[transcript.FactPointer] != "" {
 		steps = append(steps, askUnproven())
 	}
-	return append(steps,
-		verifyFleet(),
-		scan(),
-		approve("approve", transcript.ActSwitch, transcript.ActRewrap, transcript.ActRetire),
-		switchWriters(),
-		acknowledge(),
-		rewrapAll(),
-		census(),
-		retire(),
-		leaving(),
-	)
+	acts, set := []string{transcript.ActSwitch, transcript.ActRewrap, transcript.ActRetire}, []Step(nil)
+	if f.Fences() {
+		acts, set = slices.Insert(acts, 2, transcript.ActFence), []Step{fence()}
+	}
+	steps = append(steps, verifyFleet(), scan(), approve("approve", acts...), switchWriters(), acknowledge(), rewrapAll())
+	return append(append(steps, set...), census(), retire(), leaving())
 }
 
 // open decides from which version to rotate to which, and whether the target must be made
@@ -100,8 +96,12 @@ func (r Rotation) open(ctx context.Context, s *Site, lock store.Lock) (Facts, er
 	if err != nil {
 		return nil, err
 	}
+	fence, err := fencing(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	facts := Facts{transcript.FactFrom: active.Version.String(), transcript.FactTo: r.To.String(),
-		transcript.FactGenerate: "no"}
+		transcript.FactGenerate: "no", transcript.FactFence: fence}
 	if !exists {
 		facts[transcript.FactGenerate] = "yes"
 	}
@@ -116,12 +116,16 @@ func (r Rotation) open(ctx context.Context, s *Site, lock store.Lock) (Facts, er
 
 // somethingDue returns engine.ErrNothingDue when the active version is all there is. It
 // is not after a rotation to it was aborted, or when a forgotten writer wrote
-// with another one.
+// with another one, or where the server lost its fence.
 func somethingDue(ctx context.Context, s *Site, keks []store.KEK, to kek.Version) error {
 	for _, k := range keks {
 		if k.Version < to && k.State == store.Live {
 			return nil
 		}
+	}
+	fenced, err := s.Store.Fenced(ctx, s.Catalogue)
+	if err != nil || len(s.History.Versions().Fence(fenced)) > 0 {
+		return err
 	}
 	due, err := countDue(ctx, s, to, nil)
 	if err == nil && due == 0 {

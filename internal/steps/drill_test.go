@@ -57,7 +57,12 @@ func ring() Step {
 
 // opened are the first lines on which the steps of a kind depend.
 func opened(kind string) []Facts {
+	fence := ""
+	if kind == transcript.KindRotate || kind == transcript.KindDisable {
+		fence = transcript.Fenced
+	}
 	return []Facts{
+		{transcript.FactKind: kind, transcript.FactGenerate: "yes", transcript.FactFence: fence},
 		{transcript.FactKind: kind, transcript.FactGenerate: "no"},
 		{transcript.FactKind: kind, transcript.FactGenerate: "yes"},
 		{transcript.FactKind: kind, transcript.FactGenerate: "no", transcript.FactRebuild: "2"},

@@ -20,7 +20,7 @@ func switchWriters() Step {
 				if adopted(s) {
 					object += ", also in the application's " + describe(s.Pointer)
 				}
-				return []Effect{{Verb: "switch", Object: object, Undo: "rotate back"}}
+				return append(lifting(f), Effect{Verb: "switch", Object: object, Undo: "rotate back"})
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 				to := f.Version(transcript.FactTo)
@@ -35,6 +35,9 @@ func switchWriters() Step {
 				if err != nil || active.Version != to || k.State != store.Live {
 					return NotBegun, nil, err
 				}
+				if refused, err := refused(ctx, s, to); err != nil || refused {
+					return Partly, nil, err
+				}
 				if follow, err := theyFollow(ctx, s, f); err != nil || !follow {
 					return Partly, nil, err
 				}
@@ -42,6 +45,9 @@ func switchWriters() Step {
 			},
 			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
 				to := f.Version(transcript.FactTo)
+				if err := lift(ctx, s, f); err != nil {
+					return nil, err
+				}
 				if err := moveActive(ctx, s, to); err != nil {
 					return nil, err
 				}

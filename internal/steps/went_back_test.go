@@ -47,6 +47,8 @@ type running struct {
 	t     *testing.T
 	parts rehearsal.Parts
 	chain kek.Chain
+
+	unfenced bool // by the configuration: what is retired can be written
 }
 
 func newRunning(t *testing.T, records int) running {
@@ -56,7 +58,7 @@ func newRunning(t *testing.T, records int) running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := running{t, parts, lock.Chain}
+	r := running{t: t, parts: parts, chain: lock.Chain}
 	r.write(1, records)
 	r.report("app")
 	return r
@@ -65,12 +67,20 @@ func newRunning(t *testing.T, records int) running {
 // site is the parts of one run.
 func (r running) site() *engine.Parts {
 	s := site(r.t, r.parts)
-	s.Fleet = engine.FleetConfig{Heartbeat: 50 * time.Millisecond, Live: 2 * time.Second}
+	s.Fleet = engine.FleetConfig{Heartbeat: 50 * time.Millisecond, Live: 2 * time.Second, Unfenced: r.unfenced}
 	return s
 }
 
 // write has an application write records, those that are not there yet, with a version.
 func (r running) write(v kek.Version, records int) {
+	r.t.Helper()
+	if err := r.tryWrite(v, records); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// tryWrite does, and returns what the store says.
+func (r running) tryWrite(v kek.Version, records int) error {
 	r.t.Helper()
 	s := r.site()
 	p, err := s.OpenProvider(r.t.Context(), nil)
@@ -79,9 +89,7 @@ func (r running) write(v kek.Version, records int) {
 	}
 	defer p.Close()
 	a := rehearsal.Application{Records: s.Store.(rehearsal.Records), Provider: p, Chain: r.chain, Active: v}
-	if err := a.Write(r.t.Context(), records); err != nil {
-		r.t.Fatal(err)
-	}
+	return a.Write(r.t.Context(), records)
 }
 
 // report has a process report to the end of the test, or until it is stopped; crash ends
@@ -190,6 +198,7 @@ func restore(t *testing.T, parts rehearsal.Parts, from string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
+	unfence(t, parts)
 	rows, err := db.Query("SELECT name FROM sqlite_master WHERE type = 'table' AND name != 'process_heartbeats'")
 	if err != nil {
 		t.Fatal(err)
@@ -211,6 +220,7 @@ func restore(t *testing.T, parts rehearsal.Parts, from string) {
 func TestRecordsWentBack(t *testing.T) {
 	t.Parallel()
 	r := newRunning(t, 30)
+	r.unfenced = true
 	var waiting *engine.WaitingError
 	if err := r.rotate(r.untilFinals()); !errors.As(err, &waiting) || waiting.Step != "finals" {
 		t.Fatal(err)

@@ -72,6 +72,7 @@ func TestWrapsOfCeremonies(t *testing.T) {
 func TestSpent(t *testing.T) {
 	t.Parallel()
 	r := newRunning(t, 3)
+	r.unfenced = true
 	r.generate(2)
 	r.count(2, spent)
 	before := r.ceremonies()

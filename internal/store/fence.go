@@ -34,13 +34,3 @@ type Fenced struct {
 
 // Refuses reports whether a version is refused.
 func (f Fenced) Refuses(v kek.Version) bool { return slices.Contains(f.Refused, v) }
-
-// Unfenced are the collections in which some of the versions are not refused.
-func Unfenced(all []Fenced, versions []kek.Version) (collections []string) {
-	for _, f := range all {
-		if slices.ContainsFunc(versions, func(v kek.Version) bool { return !f.Refuses(v) }) {
-			collections = append(collections, f.Collection)
-		}
-	}
-	return collections
-}

@@ -215,7 +215,8 @@ var owned = map[string][]Kind{
 	FactAttended: {Gathered}, FactChanged: {Done}, FactLocked: {Done}, factCanary: {Done}, FactBegun: {},
 	FactRetired: {Done}, FactRebuild: {Opened}, FactStanding: {Done}, factAdopted: {Done},
 	FactRecords: {Opened}, FactPointer: {Opened}, FactVersion: {Opened}, FactEpoch: {Opened}, FactWait: {Found},
-	FactCopies:   {Done},
+	FactCopies: {Done},
+	FactFence:  {Opened}, FactFenced: {Done},
 	FactOperator: {Answered}, FactReason: {Answered},
 }
 

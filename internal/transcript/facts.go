@@ -60,6 +60,12 @@ const (
 	FactNonce      = "nonce."         // asked: and a person's name
 )
 
+// Facts of the fence.
+const (
+	FactFence  = "fence"  // opened: Fenced, or Unfenced and why
+	FactFenced = "fenced" // done: versions that the server refuses to write with, parted by spaces
+)
+
 // Facts of people.
 const (
 	FactRoster     = "roster"      // of the roster line; with _sha256 its digest
@@ -110,6 +116,19 @@ const (
 	FactDone        = "done"        // closed as aborted: acts
 	FactHalfDone    = "begun"       // closed as aborted: acts
 )
+
+// What a ceremony's first line says of the fence, with which the server refuses writes with versions
+// that nothing may be written with any more. A reason follows the second.
+const (
+	Fenced   = "yes"
+	Unfenced = "unfenced"
+)
+
+// Fences reports whether the ceremony has the server refuse writes with old versions.
+func (f Facts) Fences() bool { return f[FactFence] == Fenced }
+
+// Unfenced reports whether the ceremony goes without. One of a program that knew no fence does neither.
+func (f Facts) Unfenced() bool { return strings.HasPrefix(f[FactFence], Unfenced) }
 
 // NothingDiffered is the answer of people who report no deviation.
 const NothingDiffered = "none"

@@ -61,8 +61,17 @@ var fresh = []string{ActAdopt, ActGenerate, ActCanary, ActChange, ActRebuild}
 // Founds reports whether a ceremony of a kind is the first of its chain.
 func Founds(kind string) bool { return kind == KindInstall || kind == KindAdopt }
 
-// Required lists the acts that a ceremony must have done, by the facts of its first line.
+// Required lists the acts that a ceremony must have done, by the facts of its first line. One that sets
+// the fence does so directly before its last act.
 func Required(opened Facts) []string {
+	acts := requiredOf(opened)
+	if opened.Fences() && len(acts) > 0 {
+		return slices.Insert(slices.Clone(acts), len(acts)-1, ActFence)
+	}
+	return acts
+}
+
+func requiredOf(opened Facts) []string {
 	kind := opened[FactKind]
 	switch {
 	case kind == KindRotate && opened[FactGenerate] == "yes":

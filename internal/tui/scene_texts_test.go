@@ -80,7 +80,8 @@ func (s scene) signing() (engine.Request, error) {
 	site := &engine.Site{Chain: "69c62078", Parts: engine.Parts{Kind: pkcs11.Config{},
 		Catalogue: envelope.DefaultCatalogue()}}
 	facts := engine.Facts{transcript.FactTo: view.To.String(), "due": "60000",
-		transcript.FactExclude: strings.Join(s.Exclude, "\n")}
+		transcript.FactExclude: strings.Join(s.Exclude, "\n"),
+		transcript.FactGenerate: "yes", transcript.FactFence: transcript.Fenced}
 	step := func(name string) engine.Step {
 		return all[slices.IndexFunc(all, func(step engine.Step) bool { return step.Name == name })]
 	}
