@@ -103,6 +103,7 @@ func verify(ctx context.Context, w io.Writer, o *options, v kek.Version) error {
 // behind is how a store is otherwise than the last ceremony left it.
 type behind struct {
 	Differences []string      `json:"differences,omitempty"`
+	Fence       []string      `json:"fence,omitempty"`
 	Census      *audit.Census `json:"census,omitempty"` // nil: a ceremony is open
 }
 
@@ -124,6 +125,9 @@ func leftBehind(ctx context.Context, s *engine.Site) (b behind, err error) {
 	for _, d := range found.Differences {
 		b.Differences = append(b.Differences, d.Error())
 	}
+	for _, d := range found.Fence {
+		b.Fence = append(b.Fence, d.Error())
+	}
 	b.Census = &found.Census
 	return b, err
 }
@@ -131,6 +135,9 @@ func leftBehind(ctx context.Context, s *engine.Site) (b behind, err error) {
 func (b behind) write(w io.Writer) error {
 	var lines []string
 	for _, d := range b.Differences {
+		lines = append(lines, "differs "+d)
+	}
+	for _, d := range b.Fence {
 		lines = append(lines, "differs "+d)
 	}
 	if b.Census != nil {
@@ -150,6 +157,8 @@ func (b behind) err() error {
 		return fmt.Errorf("verify: %s: %w", b.Differences[0], history.ErrVersions)
 	case b.Census != nil && b.Census.Due > 0:
 		return fmt.Errorf("verify: %s: %w", b.Census, errDue)
+	case len(b.Fence) > 0:
+		return fmt.Errorf("verify: %s: %w", b.Fence[0], errDue)
 	}
 	return nil
 }

@@ -42,6 +42,7 @@ func CensusOf(
 // Behind is how a store is otherwise than the last ceremony left it.
 type Behind struct {
 	Differences []history.Difference
+	Fence       []history.Difference // of what the server refuses to write with
 	Census      Census
 }
 
@@ -59,7 +60,7 @@ func LeftBehind(ctx context.Context, s store.Store, cat envelope.Catalogue, h hi
 	if err != nil {
 		return b, err
 	}
-	b.Differences = append(h.Versions().Differences(keks, active), h.Versions().Fence(fenced)...)
+	b.Differences, b.Fence = h.Versions().Differences(keks, active), h.Versions().Fence(fenced)
 	b.Census, err = CensusOf(ctx, s, cat, h.Logs)
 	return b, err
 }

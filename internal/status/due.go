@@ -71,6 +71,9 @@ func (st *Status) leftDue() {
 	for _, d := range st.behind.Differences {
 		st.add(rotate(st.behind.Census.Active), "%s", d.Error())
 	}
+	for _, d := range st.behind.Fence {
+		st.add(rotate(st.target()), "%s", d.Error())
+	}
 	if next := st.waiting(); next > 0 {
 		st.add(rotate(next), "version %d was generated and is not in use", next)
 	}

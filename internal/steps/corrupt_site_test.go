@@ -181,7 +181,7 @@ func (h honest) Show(v engine.View) {
 var expected = map[string][]string{
 	transcript.KindInstall:  {"generate", "canary", "lock"},
 	transcript.KindGenerate: {"generate", "canary"},
-	transcript.KindRotate:   {"generate", "canary", "switch", "re-wrap", "retire"},
+	transcript.KindRotate:   {"generate", "canary", "lift", "switch", "re-wrap", "fence", "retire"},
 	transcript.KindRoster:   {"text"},
 }
 

@@ -655,6 +655,8 @@ var toRewrap = situation{"the writers were switched, and the console was lost be
 			p.Add(transcript.Begun, "re-wrap", nil)
 			p.Add(transcript.Done, "re-wrap", facts("left", "0", "rewrapped", "12"))
 			p.Add(transcript.Found, "census", facts("census_1", "0", "census_2", "0"))
+			p.Add(transcript.Begun, "fence", nil)
+			p.Add(transcript.Done, "fence", facts("fenced", "1"))
 			p.Add(transcript.Begun, "retire", nil)
 			p.Add(transcript.Done, "retire", facts("retired", "1"))
 			p.Add(transcript.Answered, "leaving", facts("differed", "none"))

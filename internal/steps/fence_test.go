@@ -90,7 +90,8 @@ func TestFence(t *testing.T) {
 	if err := r.to(2, nobody(r.parts)); err != nil {
 		t.Fatal(err)
 	}
-	if plan := r.plan(); !strings.Contains(plan, " fence: every version but 2: the server refuses to write with it; undo: rotate back\n") ||
+	fence := " fence: every version but 2: the server refuses to write with it; undo: rotate back\n"
+	if plan := r.plan(); !strings.Contains(plan, fence) ||
 		strings.Contains(plan, " lift: ") {
 		t.Errorf("plan %s", plan)
 	}
@@ -119,7 +120,8 @@ func TestFence(t *testing.T) {
 	if err := r.to(1, nobody(r.parts)); err != nil {
 		t.Fatal(err)
 	}
-	if plan := r.plan(); !strings.Contains(plan, " lift: the server's fence for version 1, if there is one; undo: rotate again\n") {
+	lift := " lift: the server's fence for version 1, if there is one; undo: rotate again\n"
+	if plan := r.plan(); !strings.Contains(plan, lift) {
 		t.Errorf("plan %s", plan)
 	}
 	r.refuses(2)
