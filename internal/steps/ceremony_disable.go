@@ -46,8 +46,12 @@ func names(v kek.Version) func(opened Facts) error {
 	}
 }
 
-func disableSteps(Facts) []Step {
-	return []Step{
+func disableSteps(f Facts) []Step {
+	acts, set := []string{transcript.ActDisable}, []Step(nil)
+	if f.Fences() {
+		acts, set = []string{transcript.ActFence, transcript.ActDisable}, []Step{fence()}
+	}
+	steps := []Step{
 		chainRoster(),
 		attend(false),
 		place(),
@@ -56,12 +60,9 @@ func disableSteps(Facts) []Step {
 		probe(false),
 		without(),
 		unneeded(),
-		approve("approve", transcript.ActDisable),
-		disable(),
-		dropped(),
-		recount(),
-		leaving(),
+		approve("approve", acts...),
 	}
+	return append(append(steps, set...), disable(), dropped(), recount(), leaving())
 }
 
 // openDisable refuses a version that is not on its way out, and one that envelopes need.
@@ -79,6 +80,9 @@ func openDisable(v kek.Version) func(context.Context, *Site, store.Lock) (Facts,
 			return nil, fmt.Errorf("version %d is disabled: %w", v, engine.ErrNothingDue)
 		case k.State != store.Retired && k.State != store.Compromised && k.State != store.Disabled:
 			return nil, fmt.Errorf("version %d is %s: %w", v, k.State, ErrNotRetired)
+		}
+		if facts[transcript.FactFence], err = fencing(ctx, s); err != nil {
+			return nil, err
 		}
 		return facts, needed(ctx, s, v)
 	}

@@ -133,7 +133,7 @@ func TestDisableRefused(t *testing.T) {
 	t.Parallel()
 	r := rotated(t, 3)
 	r.generate(3)
-	r.write(1, 5) // a late writer
+	r.writeLate(1, 5) // a late writer
 	for name, c := range map[string]struct {
 		err  error
 		want error
@@ -187,7 +187,7 @@ func (r running) atApproval(happens func()) consenting {
 func TestDisableLateWriter(t *testing.T) {
 	t.Parallel()
 	r := rotated(t, 3)
-	if err := r.disable(1, r.atApproval(func() { r.write(1, 4) })); !errors.Is(err, steps.ErrNeeded) {
+	if err := r.disable(1, r.atApproval(func() { r.writeLate(1, 4) })); !errors.Is(err, steps.ErrNeeded) {
 		t.Fatal(err)
 	}
 	r.stands(1, store.Retired)
@@ -222,7 +222,7 @@ func (a *afterAct) Show(v engine.View) {
 func TestDisableTooLate(t *testing.T) {
 	t.Parallel()
 	r := rotated(t, 3)
-	room := &afterAct{Unattended: nobody(r.parts), step: "recount", happens: func() { r.write(1, 4) }}
+	room := &afterAct{Unattended: nobody(r.parts), step: "recount", happens: func() { r.writeLate(1, 4) }}
 	if err := r.disable(1, room); !errors.Is(err, steps.ErrNeeded) {
 		t.Fatal(err)
 	}

@@ -98,14 +98,21 @@ func lifting(f Facts) []Effect {
 	case f[transcript.FactFence] == "": // begun by a program that knew no fence
 		return nil
 	case !f.Fences():
-		_, why, _ := strings.Cut(f[transcript.FactFence], ": ")
-		return []Effect{{Verb: transcript.Unfenced, Object: why + "; a fence that is there is lifted",
-			Undo: "rotate again, with a fence"}}
+		return unfenced(f, "a fence that is there is lifted")
 	case f[transcript.FactGenerate] == "yes": // nothing refuses what there never was
 		return nil
 	}
 	return []Effect{{Verb: "lift", Object: "the server's fence for version " + f[transcript.FactTo] + ", if there is one",
 		Undo: "rotate again"}}
+}
+
+// unfenced is what the plan of a ceremony without a fence says of it, and of what follows.
+func unfenced(f Facts, follows string) []Effect {
+	if !f.Unfenced() {
+		return nil
+	}
+	_, why, _ := strings.Cut(f[transcript.FactFence], ": ")
+	return []Effect{{Verb: transcript.Unfenced, Object: why + "; " + follows, Undo: "rotate again, with a fence"}}
 }
 
 // lift has the server take the target before writers use it. What else is refused stays so, but where

@@ -92,6 +92,13 @@ func (r running) tryWrite(v kek.Version, records int) error {
 	return a.Write(r.t.Context(), records)
 }
 
+// writeLate does what write does where somebody took the fence away.
+func (r running) writeLate(v kek.Version, records int) {
+	r.t.Helper()
+	unfence(r.t, r.parts)
+	r.write(v, records)
+}
+
 // report has a process report to the end of the test, or until it is stopped; crash ends
 // it without a word.
 func (r running) report(role string) (crash func()) {
