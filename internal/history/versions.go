@@ -162,7 +162,9 @@ func (v Versions) Standing(keks []store.KEK, active kek.Version) (string, error)
 		states[active] = store.Live
 	}
 	for _, k := range keks {
-		if was, made := states[k.Version]; made && was != store.Destroying && was != store.Destroyed {
+		was, made := states[k.Version]
+		forgot := was == store.Compromised && (k.State == store.Live || k.State == store.Retired)
+		if made && !forgot && was != store.Destroying && was != store.Destroyed {
 			states[k.Version] = k.State
 		}
 	}
@@ -187,6 +189,9 @@ func (v *Versions) state(version kek.Version, state store.State) {
 	k, ok := v.Made[version]
 	if !ok || k.State == store.Destroyed || k.State == store.Destroying && state != store.Destroyed {
 		return // a destruction that was begun is never undone
+	}
+	if k.State == store.Compromised && (state == store.Live || state == store.Retired) {
+		return // nor is a compromise: a store that went back has forgotten it, and others still have the key
 	}
 	if state == store.Disabled && k.State != store.Disabled {
 		v.before[version] = k.State

@@ -69,6 +69,9 @@ func (st *Status) theirs(ctx context.Context, s Site) error {
 // leftDue adds what is otherwise than a ceremony leaves it.
 func (st *Status) leftDue() {
 	for _, d := range st.behind.Differences {
+		if d.Was == string(store.Compromised) { // the store forgot it
+			continue
+		}
 		st.add(rotate(st.behind.Census.Active), "%s", d.Error())
 	}
 	for _, d := range st.behind.Fence {

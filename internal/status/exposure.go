@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -61,7 +62,17 @@ func (st *Status) exposures(ctx context.Context, s Site) error {
 
 // compromisedDue adds what is to be done about versions whose keys others may know.
 func (st *Status) compromisedDue() {
+	for _, d := range st.behind.Differences {
+		for _, v := range st.Versions {
+			if d.Was == string(store.Compromised) && d.Of(v.Version) {
+				st.add(compromise(v.Version), "%s: whoever has its key still has it", d.Error())
+			}
+		}
+	}
 	for _, v := range st.Versions {
+		if v.State == string(store.Compromised) && !st.history.Exposed(v.Version) {
+			st.add(compromise(v.Version), "version %d is compromised, and no ceremony listed what it exposed", v.Version)
+		}
 		if v.State == string(store.Compromised) && v.Version == st.Active {
 			st.add(rotate(st.next()), "version %d is active and compromised: nothing is written until a rotation", v.Version)
 		}
@@ -78,6 +89,8 @@ func (st *Status) compromisedDue() {
 		}
 	}
 }
+
+func compromise(v kek.Version) string { return fmt.Sprintf("kekceremony compromise --version %d", v) }
 
 // stopped reports whether nothing is to be written: the active version is compromised.
 func (st *Status) stopped() bool {

@@ -15,16 +15,8 @@ import (
 // must not wait for one. 0: no command names the version.
 func Compromise(v kek.Version) Ceremony {
 	return Ceremony{
-		Kind: transcript.KindCompromise, Open: openCompromise(v), Steps: compromiseSteps, Binds: bind,
-		Matches: func(opened Facts) error {
-			if was := opened.Version(transcript.FactVersion); v != 0 && was != v {
-				return fmt.Errorf("of version %d, asked for %d", was, v)
-			}
-			return nil
-		},
-		Command: func(opened Facts) string {
-			return "kekceremony compromise --version " + opened.Version(transcript.FactVersion).String()
-		},
+		Kind: transcript.KindCompromise, Open: openCompromise(v), Matches: names(v), Steps: compromiseSteps,
+		Binds: bindVersion, Command: onVersion("compromise"),
 		Summary: func(f Facts) []string {
 			return []string{
 				"Version " + f[transcript.FactVersion] + " is compromised: readable, never written again.",
@@ -65,8 +57,10 @@ func openCompromise(v kek.Version) func(context.Context, *Site, store.Lock) (Fac
 		}
 		switch k.State {
 		case store.Live, store.Retired:
-		case store.Compromised:
-			return nil, fmt.Errorf("version %d is compromised already: %w", v, engine.ErrNothingDue)
+		case store.Compromised: // perhaps by a ceremony that was aborted, or by hand
+			if s.History.Exposed(v) {
+				return nil, fmt.Errorf("version %d is compromised already: %w", v, engine.ErrNothingDue)
+			}
 		default:
 			return nil, fmt.Errorf("version %d is %s: %w", v, k.State, ErrNotInUse)
 		}

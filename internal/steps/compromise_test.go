@@ -1,6 +1,7 @@
 package steps_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -288,5 +289,77 @@ func TestCompromiseWaits(t *testing.T) {
 	report, err := transcript.Verify(bundles(t, r.parts, transcript.KindCompromise)[0])
 	if err != nil || !strings.Contains(report.Facts["not_writing"], "host/app/7") {
 		t.Errorf("%q, %v", report.Facts["not_writing"], err)
+	}
+}
+
+// TestCompromiseInterrupted: the console dies between the act and its line, and while it waits
+// for slow writers. The same command continues, and lists all the same.
+func TestCompromiseInterrupted(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	parts := *r.site()
+	parts.Store = cutting{parts.Store, `"kind":"done"`}
+	if err := engine.Run(t.Context(), parts, nobody(r.parts), steps.Compromise(1)); err == nil {
+		t.Fatal("the store was not gone")
+	}
+	if s := r.state(1); s != store.Compromised {
+		t.Fatalf("version 1 is %s", s)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	room := watched{nobody(r.parts), func(v engine.View) {
+		if strings.Contains(v.Waiting, "a slow writer") {
+			stop()
+		}
+	}}
+	if err := engine.Run(ctx, *r.site(), room, steps.Compromise(1)); !errors.Is(err, engine.ErrInterrupted) {
+		t.Fatalf("stopped: %v", err)
+	}
+	if err := r.compromise(2); !errors.Is(err, engine.ErrUnfinished) {
+		t.Errorf("of another version: %v", err)
+	}
+	if err := r.compromise(1); err != nil {
+		t.Fatal(err)
+	}
+	report, err := transcript.Verify(bundles(t, r.parts, transcript.KindCompromise)[0])
+	if err != nil || report.Facts[transcript.FactExposed] != "3" || r.ceremonies() != 2 {
+		t.Errorf("%v, %v, %d ceremonies", report.Facts, err, r.ceremonies())
+	}
+}
+
+// TestCompromiseForgotten: the store has forgotten a compromise, as after a restore: somebody wrote the row
+// as it was. The chain has not: no rotation goes to the version, and the same ceremony marks it again.
+// One that was aborted after its act has marked the version, and listed nothing: it is held again.
+func TestCompromiseForgotten(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 2)
+	parts := *r.site()
+	parts.Store = cutting{parts.Store, `"step":"stopped"`}
+	if err := engine.Run(t.Context(), parts, nobody(r.parts), steps.Compromise(1)); err == nil {
+		t.Fatal("the store was not gone")
+	}
+	r.abort()
+	again := "kekceremony compromise --version 1"
+	if all := due(r.status(r.parts.Bundles()), "no ceremony listed"); len(all) != 1 || !strings.HasSuffix(all[0], again) {
+		t.Errorf("due %q", all)
+	}
+	if err := r.compromise(1); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.to(2, nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	change(t, r.parts, "UPDATE kek_versions SET state = 'retired' WHERE id = 1")
+	if all := due(r.status(r.parts.Bundles()), "was compromised, is retired"); len(all) != 1 ||
+		!strings.HasSuffix(all[0], again) {
+		t.Errorf("due %q", all)
+	}
+	if err := r.to(1, nobody(r.parts)); !errors.Is(err, steps.ErrCompromised) {
+		t.Errorf("back to version 1: %v", err)
+	}
+	if err := r.compromise(1); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.state(1); s != store.Compromised {
+		t.Errorf("version 1 is %s", s)
 	}
 }
