@@ -41,7 +41,7 @@ opens no token.
 
 // completed says what stands for the arguments and flags that the shells cannot know.
 func completed(root *cobra.Command) *cobra.Command {
-	_ = root.RegisterFlagCompletionFunc("ui", cobra.FixedCompletions([]string{"auto", "tui", "none"},
+	_ = root.RegisterFlagCompletionFunc("ui", cobra.FixedCompletions([]string{"auto", "tui", "line", "none"},
 		cobra.ShellCompDirectiveNoFileComp))
 	for _, path := range [][]string{{"transcript", "show"}, {"transcript", "render"}, {"transcript", "replay"},
 		{"transcript", "verify"}} {

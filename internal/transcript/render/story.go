@@ -158,7 +158,7 @@ func (t *teller) look(es transcript.Events) Passage {
 		return Passage{Mark: Fails, Text: "The run was interrupted: " +
 			printable.Shown(last.Facts[transcript.FactInterrupted])}
 	case last.Kind == transcript.Found:
-		text = or(looks[last.Step], "Found: "+printable.Line(last.Step)+".")
+		text = or(inWords(looks[last.Step], t.r.Opened()), "Found: "+printable.Line(last.Step)+".")
 	}
 	before := slices.ContainsFunc(t.r.Events[:es[0].Seq], func(e transcript.Event) bool {
 		return e.Kind == last.Kind && e.Step == last.Step

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/rogpeppe/go-internal/txtar"
@@ -72,6 +73,12 @@ func inOwnWords(t *testing.T) *transcripttest.Draft {
 		"people": hostile[0] + " \u202eevil",
 	} {
 		place[name] = printable.Text(text)
+	}
+	d.Events[0].Facts[transcript.FactFrom], d.Events[0].Facts[transcript.FactTo] = "1", "2"
+	at := time.Date(2026, 11, 24, 8, 55, 0, 0, time.UTC)
+	for i := range d.Events {
+		at = at.Add(time.Duration(40+i*i*5) * time.Second)
+		d.Events[i].Time = at.Format(time.RFC3339)
 	}
 	return d
 }

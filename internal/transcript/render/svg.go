@@ -42,6 +42,10 @@ func (t *Timeline) SVG() template.HTML {
 			fmt.Fprintf(&b, `<text x="%.1f" y="%d">%s</text>`, x, axisHeight-8, at)
 		}
 	}
+	if n := len(t.Runs); n > 0 && starts[n-1].width >= 100 {
+		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`, pictureWidth, axisHeight-8,
+			t.Runs[n-1].To.UTC().Format(time.TimeOnly))
+	}
 	for i, s := range t.Steps {
 		y := axisHeight + i*rowHeight
 		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`, labelWidth-8, y+rowHeight-3,

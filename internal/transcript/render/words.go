@@ -43,6 +43,11 @@ var labels = map[string]string{
 	"census_apart":                  "time between the counts",
 	"forgotten":                     "forgotten",
 	transcript.FactRetired:          "retired versions",
+	transcript.FactWait:             "waiting period",
+	transcript.FactExposed:          "envelopes exposed",
+	transcript.FactExposedSum:       "sha256 of their list",
+	"acknowledged":                  "processes that dropped it",
+	"not_writing":                   "processes that do not write with it",
 	transcript.FactActive:           "active version",
 	transcript.FactLocked:           "store locked to",
 	transcript.FactInterrupted:      "why",
@@ -139,6 +144,12 @@ var looks = map[string]string{
 	"acknowledge": "Every process writes the new version.",
 	"census":      "Envelopes were counted twice.",
 	"histories":   "The store was compared with its bundles.",
+	"terms":       "The waiting period before a destruction was settled.",
+	"unneeded":    "No envelope is at version VERSION.",
+	"recount":     "Envelopes at version VERSION were counted twice: there are none.",
+	"dropped":     "Every process has dropped the key of version VERSION.",
+	"stopped":     "No process writes with version VERSION.",
+	"exposed":     "The envelopes that version VERSION exposed were listed.",
 }
 
 // asks say what people answered.
@@ -164,9 +175,9 @@ var subjects = []subject{
 	{"Provider", []string{"provider", "pin", "probe"}},
 	{"Keys", []string{transcript.ActGenerate, transcript.ActCanary, "copies", transcript.ActLock, transcript.ActAdopt,
 		transcript.ActDestroy}},
-	{"Fleet", []string{"fleet", "unproven", transcript.ActSwitch, "acknowledge", transcript.ActFence,
+	{"Fleet", []string{"fleet", "dropped", "stopped", "unproven", transcript.ActSwitch, "acknowledge", transcript.ActFence,
 		transcript.ActDisable, transcript.ActEnable, transcript.ActCompromise}},
-	{"Envelopes", []string{"scan", "survey", "count", transcript.ActRewrap, "census", transcript.ActRetire}},
+	{"Envelopes", []string{"scan", "unneeded", "recount", "exposed", "survey", "count", transcript.ActRewrap, "census", transcript.ActRetire}},
 	{"History", []string{"histories", "cause", transcript.ActRebuild, transcript.ActTakeOver}},
 	{"Other", nil},
 }
