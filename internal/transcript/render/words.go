@@ -175,9 +175,11 @@ var subjects = []subject{
 	{"Provider", []string{"provider", "pin", "probe"}},
 	{"Keys", []string{transcript.ActGenerate, transcript.ActCanary, "copies", transcript.ActLock, transcript.ActAdopt,
 		transcript.ActDestroy}},
-	{"Fleet", []string{"fleet", "dropped", "stopped", "unproven", transcript.ActSwitch, "acknowledge", transcript.ActFence,
+	{"Fleet", []string{"fleet", "dropped", "stopped",
+		"unproven", transcript.ActSwitch, "acknowledge", transcript.ActFence,
 		transcript.ActDisable, transcript.ActEnable, transcript.ActCompromise}},
-	{"Envelopes", []string{"scan", "unneeded", "recount", "exposed", "survey", "count", transcript.ActRewrap, "census", transcript.ActRetire}},
+	{"Envelopes", []string{"scan", "unneeded", "recount", "exposed",
+		"survey", "count", transcript.ActRewrap, "census", transcript.ActRetire}},
 	{"History", []string{"histories", "cause", transcript.ActRebuild, transcript.ActTakeOver}},
 	{"Other", nil},
 }
