@@ -52,6 +52,9 @@ var (
 	ErrID = errors.New("want a string, an integer, or bytes")
 	// ErrNotHeld: this process has no key of the version, or may not read it.
 	ErrNotHeld = fleet.ErrNotHeld
+	// ErrDisabled: the version was disabled. That the envelope was refused is in the store before Open
+	// returns, so that the version is not destroyed. It is ErrNotHeld as well.
+	ErrDisabled = fleet.ErrDisabled
 	// ErrNoActive: no version is active.
 	ErrNoActive = fleet.ErrNoActive
 	// ErrCompromised: others may know the active version's key. Nothing is sealed until a rotation to

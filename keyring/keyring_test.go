@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -431,6 +432,13 @@ func application(config string) error {
 				return err
 			}
 			fmt.Println("version", e.KEKVersion)
+		case "die": // as by kill -9, with the error in its hand
+			if err := json.Unmarshal([]byte(rest), &e); err != nil {
+				return err
+			}
+			if _, err := r.Open(ctx, place, "a", e); errors.Is(err, keyring.ErrDisabled) {
+				return syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			}
 		case "write":
 			if err := writeTo(ctx, rest, "late", e); err != nil {
 				fmt.Println("refused:", err)

@@ -75,9 +75,10 @@ func (m *Member) see(ctx context.Context, keks []store.KEK, active store.Active,
 	b.Number++
 	b.Current, b.Epoch, b.Trouble, b.Proofs = 0, active.Epoch, "", map[kek.Version]string{}
 	b.Refusals, b.Lease = int(m.refused.Load()), m.Live
-	v := &View{Active: active, Readable: map[kek.Version]bool{}}
+	v := &View{Active: active, Readable: map[kek.Version]bool{}, Barred: map[kek.Version]bool{}}
 	for _, k := range keks {
 		if !k.State.Readable() {
+			v.Barred[k.Version] = true
 			continue
 		}
 		proof, err := "", lost

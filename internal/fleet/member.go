@@ -62,6 +62,7 @@ type Member struct {
 type View struct {
 	Active   store.Active
 	Readable map[kek.Version]bool // versions that it holds and that may be read
+	Barred   map[kek.Version]bool // versions that no process may read: disabled, or worse
 	Writes   bool                 // it holds the active version, which is live
 	Stopped  bool                 // the active version is compromised: nobody writes
 	Trouble  string               // why a version is not held, or nothing is written; printable

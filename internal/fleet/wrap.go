@@ -135,36 +135,44 @@ const lookAgain = time.Second
 // Unwrap unwraps into into, of 32 bytes, which the caller wipes. known may fill it in without the
 // provider.
 func (m *Member) Unwrap(ctx context.Context, v kek.Version, wrapped, into []byte, known func() bool) error {
-	m.calls.RLock()
-	defer m.calls.RUnlock()
-	if !m.holds(v) {
-		return m.Refuse(fmt.Errorf("version %d: %w", v, ErrNotHeld))
-	}
-	if known() {
-		return nil
-	}
-	err := m.with(ctx, func(p provider.Provider) error { return p.Unwrap(ctx, kek.NameOf(m.Chain, v), wrapped, into) })
-	if err != nil && !passing(err) && ctx.Err() == nil {
-		return m.Refuse(err)
+	held, err := m.unwrap(ctx, v, wrapped, into, known)
+	if !held { // it was dropped since Holds
+		return m.notHeld(ctx, v, nil)
 	}
 	return err
 }
 
+// unwrap does it while no view is followed, if the version is held.
+func (m *Member) unwrap(
+	ctx context.Context, v kek.Version, wrapped, into []byte, known func() bool,
+) (held bool, err error) {
+	m.calls.RLock()
+	defer m.calls.RUnlock()
+	if !m.holds(v) || known() {
+		return m.holds(v), nil
+	}
+	err = m.with(ctx, func(p provider.Provider) error { return p.Unwrap(ctx, kek.NameOf(m.Chain, v), wrapped, into) })
+	if err != nil && !passing(err) && ctx.Err() == nil {
+		return true, m.Refuse(err)
+	}
+	return true, err
+}
+
 // Holds returns ErrNotHeld for a version that this process has no key of, or that may not be
-// read. It looks again first, since the version may be new, but not at every call.
+// read; of one that is disabled also ErrDisabled. It looks again first, since the version may be new, but not at every call.
 func (m *Member) Holds(ctx context.Context, v kek.Version) error {
 	enough := func() bool {
 		return m.holds(v) || sinceBoot()-time.Duration(m.attempted.Load()) < lookAgain
 	}
 	if !enough() {
 		if err := m.lookUnless(ctx, enough); err != nil && !m.holds(v) {
-			return m.Refuse(fmt.Errorf("version %d: %w: %w", v, ErrNotHeld, err))
+			return m.notHeld(ctx, v, err)
 		}
 	}
 	if m.holds(v) {
 		return nil
 	}
-	return m.Refuse(fmt.Errorf("version %d: %w", v, ErrNotHeld))
+	return m.notHeld(ctx, v, nil)
 }
 
 // Refuse counts an envelope that could not be opened, and returns why: the next heartbeat says so.

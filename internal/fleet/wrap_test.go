@@ -123,10 +123,25 @@ func TestDropped(t *testing.T) {
 	if err := m.Unwrap(t.Context(), 1, wrapped, make([]byte, kek.Size), unknown); err == nil || m.Refusals() != 1 {
 		t.Errorf("%v, %d refusals", err, m.Refusals())
 	}
+	if all, err := db.Refusals(t.Context(), 1); err != nil || len(all) != 1 || all[0].Role != m.Role {
+		t.Errorf("in the store: %v, %v", all, err)
+	}
+	m.Store = forgetful{m.Store.(store.Store)}
+	err = m.Holds(t.Context(), 1)
+	if !errors.Is(err, fleet.ErrDisabled) || !strings.Contains(err.Error(), "not now") {
+		t.Errorf("where the store does not take the refusal: %v", err)
+	}
 	if _, _, err := m.Wrap(t.Context(), make([]byte, kek.Size)); err == nil ||
 		fmt.Sprint(err) != "version 1 is active: "+fleet.ErrNotHeld.Error() {
 		t.Errorf("wrapped with it: %v", err)
 	}
+}
+
+// forgetful is a store that takes no refusal.
+type forgetful struct{ store.Store }
+
+func (forgetful) Refuse(context.Context, string, string, kek.Version, int) error {
+	return fmt.Errorf("not now")
 }
 
 // deaf is a store that takes no heartbeat.

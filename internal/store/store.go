@@ -229,6 +229,11 @@ type Fleet interface {
 	// Forget deletes the heartbeats of processes that were not seen since a time, and says
 	// how many.
 	Forget(ctx context.Context, since time.Time) (int, error)
+	// Refuse records that a process refused an envelope of a disabled version, while it followed the pointer
+	// of an epoch. Once it returns nil, that outlives the process.
+	Refuse(ctx context.Context, process, role string, v kek.Version, epoch int) error
+	// Refusals returns those of a version, those of the newest epoch first, MaxRefusals at most.
+	Refusals(ctx context.Context, v kek.Version) ([]Refusal, error)
 }
 
 // Held is an envelope as the re-wrap sees it. What only

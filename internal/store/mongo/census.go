@@ -131,7 +131,7 @@ func (s *Store) Scan(ctx context.Context, record func(collection string, record 
 func (s *Store) ours(name string) bool {
 	own := func(o string) bool { return s.own(o) == name }
 	return strings.HasPrefix(name, "system.") ||
-		slices.ContainsFunc([]string{install, versions, wraps, ceremonies, events, voids, heartbeats}, own)
+		slices.ContainsFunc([]string{install, versions, wraps, ceremonies, events, voids, refusals, heartbeats}, own)
 }
 
 func (s *Store) scan(ctx context.Context, collection string, record func(tree) error) error {

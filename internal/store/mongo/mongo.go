@@ -29,6 +29,7 @@ const (
 	ceremonies = "kek_ceremonies"
 	events     = "kek_events"
 	voids      = "kek_void"
+	refusals   = "kek_refusals"
 	heartbeats = "process_heartbeats"
 )
 

@@ -101,7 +101,7 @@ func (s *Store) OtherLock(ctx context.Context) (l store.Lock, name string, err e
 
 // Occupied implements store.Theirs.
 func (s *Store) Occupied(ctx context.Context) (string, error) {
-	for _, name := range []string{s.own(events), s.own(heartbeats)} {
+	for _, name := range []string{s.own(events), s.own(refusals), s.own(heartbeats)} {
 		var record bson.Raw
 		err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
 			return s.db.Collection(name).FindOne(ctx, bson.D{}).Decode(&record)

@@ -13,7 +13,7 @@ import (
 
 // ownTables are the tables in which no application keeps records, as statements name them.
 var ownTables = []string{"kek_install", "kek_versions", "kek_active", "kek_wraps", "kek_ceremonies", "kek_events",
-	"kek_void", "process_heartbeats"}
+	"kek_void", "kek_refusals", "process_heartbeats"}
 
 var ownTable = regexp.MustCompile(`\b(` + strings.Join(ownTables, "|") + `|process_heartbeats_seen)\b`)
 

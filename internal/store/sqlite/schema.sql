@@ -51,3 +51,12 @@ CREATE TABLE IF NOT EXISTS kek_void (
   ceremony TEXT NOT NULL,
   entries  TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS kek_refusals (
+  version INTEGER NOT NULL,
+  process TEXT NOT NULL,
+  role    TEXT NOT NULL,
+  epoch   INTEGER NOT NULL,
+  count   INTEGER NOT NULL,
+  last    TEXT NOT NULL,
+  PRIMARY KEY (version, process)
+) STRICT;

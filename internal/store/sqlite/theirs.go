@@ -81,7 +81,7 @@ func (s *Store) OtherLock(ctx context.Context) (l store.Lock, name string, err e
 
 // Occupied implements store.Theirs.
 func (s *Store) Occupied(ctx context.Context) (string, error) {
-	for _, table := range []string{"kek_events", "process_heartbeats"} {
+	for _, table := range []string{"kek_events", "kek_refusals", "process_heartbeats"} {
 		name, some := s.db.name(table), false
 		err := s.db.DB.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?)`, name).Scan(&some)
 		if err == nil && some {

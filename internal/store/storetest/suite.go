@@ -58,5 +58,6 @@ func RunOwn(t *testing.T, b Backend) {
 		{"an install that was given up", testVoid},
 		{"one of many wins", testOneWins},
 		{"heartbeats", testHeartbeats},
+		{"refusals", testRefusals},
 	})
 }

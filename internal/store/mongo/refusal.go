@@ -1,0 +1,63 @@
+package mongo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+type refusalDoc struct {
+	Version int
+	Process string
+	Role    string
+	Epoch   int
+	Count   int
+	Last    time.Time
+}
+
+// Refuse implements store.Fleet. Where an answer is lost, one may be counted twice.
+func (s *Store) Refuse(ctx context.Context, process, role string, v kek.Version, epoch int) error {
+	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+		_, err := s.db.Collection(s.own(refusals)).UpdateOne(ctx, byID(v.String()+"/"+process), bson.D{
+			{Key: "$set", Value: bson.D{{Key: "version", Value: int(v)}, {Key: "process", Value: process},
+				{Key: "role", Value: role}}},
+			{Key: "$max", Value: bson.D{{Key: "epoch", Value: epoch}}},
+			{Key: "$inc", Value: bson.D{{Key: "count", Value: 1}}},
+			{Key: "$currentDate", Value: bson.D{{Key: "last", Value: true}}},
+		}, options.UpdateOne().SetUpsert(true))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("record a refusal of version %d: %w", v, err)
+	}
+	return nil
+}
+
+// Refusals implements store.Fleet.
+func (s *Store) Refusals(ctx context.Context, v kek.Version) ([]store.Refusal, error) {
+	var docs []refusalDoc
+	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+		newest := options.Find().SetSort(bson.D{{Key: "epoch", Value: -1}, {Key: "_id", Value: 1}}).
+			SetLimit(store.MaxRefusals)
+		cursor, err := s.db.Collection(s.own(refusals)).Find(ctx, bson.D{{Key: "version", Value: int(v)}}, newest)
+		if err != nil {
+			return err
+		}
+		return cursor.All(ctx, &docs)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read kek_refusals: %w", err)
+	}
+	var all []store.Refusal
+	for _, d := range docs {
+		all = append(all, store.Refusal{Version: v, Process: d.Process, Role: d.Role, Epoch: d.Epoch, Count: d.Count,
+			Last: d.Last.UTC()})
+	}
+	return all, nil
+}
