@@ -151,7 +151,9 @@ func (m *Member) unwrap(
 	if !m.holds(v) || known() {
 		return m.holds(v), nil
 	}
-	err = m.with(ctx, func(p provider.Provider) error { return p.Unwrap(ctx, kek.NameOf(m.Chain, v), wrapped, into) })
+	err = m.with(ctx, func(p provider.Provider) error {
+		return p.Unwrap(ctx, kek.NameOf(m.Chain, v), wrapped, into)
+	})
 	if err != nil && !passing(err) && ctx.Err() == nil {
 		return true, m.Refuse(err)
 	}
