@@ -161,7 +161,8 @@ func (m *Member) unwrap(
 }
 
 // Holds returns ErrNotHeld for a version that this process has no key of, or that may not be
-// read; of one that is disabled also ErrDisabled. It looks again first, since the version may be new, but not at every call.
+// read; of one that is disabled also ErrDisabled. It looks again first, since the version may be new,
+// but not at every call.
 func (m *Member) Holds(ctx context.Context, v kek.Version) error {
 	enough := func() bool {
 		return m.holds(v) || sinceBoot()-time.Duration(m.attempted.Load()) < lookAgain
