@@ -67,6 +67,7 @@ var blind = map[string]string{
 	"v2-a-nonce-for-a-stranger":                      "What only format v2 demands",
 	"v2-others-approved-than-signed":                 "What only format v2 demands",
 	"v2-a-re-wrap-whose-counts-do-not-add-up":        "What only format v2 demands",
+	"v2-a-compromise-that-was-not-done":              "What only format v2 demands",
 	"v2-a-deviation-without-its-reason":              "What only format v2 demands",
 	"v2-closed-as-done-with-an-act-undone":           "What only format v2 demands",
 	"v2-an-abort-that-does-not-name-the-acts":        "What only format v2 demands",

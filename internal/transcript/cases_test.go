@@ -399,6 +399,11 @@ var newest = []attack{
 	{name: "V2 closed as done with an act undone", want: transcript.Bad, rule: transcript.RuleOrder,
 		says: "closed as done, but retire is not", newest: true,
 		before: func(d *draft) { d.Drop(transcript.Begun, "retire", ""); d.Drop(transcript.Done, "retire", "") }},
+	{name: "V2 a compromise that was not done", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "closed as done, but compromise is not", newest: true,
+		before: func(d *draft) {
+			d.Events[0].Facts["kind"], d.Events[0].Facts["version"] = transcript.KindCompromise, "1"
+		}},
 	{name: "V2 an abort that does not name the acts", want: transcript.Bad, rule: transcript.RuleOrder,
 		says: "closed line without begun", newest: true,
 		before: func(d *draft) {
