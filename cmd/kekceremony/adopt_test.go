@@ -191,7 +191,9 @@ func (s seed) application(opened func(t *testing.T) seedtest.Database) (stop fun
 	var all sync.WaitGroup
 	db := opened(s.T)
 	all.Go(func() {
-		for ctx.Err() == nil {
+		tick := time.NewTicker(pace)
+		defer tick.Stop()
+		for ; ctx.Err() == nil; <-tick.C {
 			v, keys := int(db.Get(s, pointed, "active")["in_use"].(int64)), s.keys()
 			if keys[v] == nil {
 				s.Errorf("the writers use version %d before this host has its key", v)

@@ -22,7 +22,7 @@ func thorough() {
 	rotations, adoptedFactor = 200, 25
 	if *brief {
 		endsTried, outage, rotations = 2, 10*time.Second, 10
-		specimenStep, caseStep, adoptedFactor = 4, 4, 1
+		specimenStep, caseStep, adoptedFactor = 8, 4, 1
 	}
 }
 
