@@ -22,6 +22,8 @@ func notices(file string) string {
 		return "^TestScripts$/^roster_change$"
 	case "rebuild.go", "take_over.go":
 		return "^TestScripts$/^reconcile$"
+	case "fence.go":
+		return "^TestScripts$/^fence$"
 	case "compromise.go":
 		return "^TestScripts$/^compromise$"
 	case "adopt.go":
@@ -51,9 +53,9 @@ func TestMutations(t *testing.T) {
 			})
 		}
 	}
-	if mutants != 11 {
-		t.Errorf("%d mutants, want 11: generate, canary, lock, switch, re-wrap, retire, change, rebuild, take over, adopt, "+
-			"compromise",
+	if mutants != 14 {
+		t.Errorf("%d mutants, want 14: generate, canary, lock, switch, re-wrap, retire, change, rebuild, take over, adopt, "+
+			"compromise, fence, disable, enable",
 			mutants)
 	}
 }
@@ -81,6 +83,12 @@ var refusals = []struct{ file, condition, never, test string }{
 		"if name, err := s.Store.Occupied(ctx); err != nil {", "TestAdoptOccupied"},
 	{"internal/steps/adopt.go", "if err := namesOneOf(ctx, s, *s.Pointer, f.Version(transcript.FactActive)); err != nil {",
 		"if err := error(nil); err != nil {", "TestAdoptTheirPointerMoves"},
+	{"internal/steps/switch.go", "if err := lift(ctx, s, f); err != nil {", "if err := error(nil); err != nil {",
+		"TestScripts$/^fence"},
+	{"internal/steps/ceremony_rotate.go", "if err != nil || len(s.History.Versions().Fence(fenced)) > 0 {",
+		"if err != nil {", "TestScripts$/^fence"},
+	{"internal/history/refused.go", "if lost || c.Refuses(v.Active) {", "if c.Refuses(v.Active) {",
+		"TestScripts$/^fence"},
 	{"internal/steps/placed.go", "if err == nil && c.Version == v {", "if false {", "TestWrittenBefore"},
 	{"internal/steps/ceremony_reconcile.go", "err == nil && first.Opened() != nil && was != parts.Records {",
 		"false && was != parts.Records {", "TestReconcileOtherRecords"},

@@ -351,9 +351,21 @@ var answers = []struct {
 		tell(transcript.Opened, "", "format", transcript.Format)(d)
 		tell(transcript.Opened, "", "generate", "yes")(d)
 	}},
+	{name: "the fence of the first line left undone, v1", want: "good",
+		before: tell(transcript.Opened, "", "fence", "yes")},
+	{name: "the fence of the first line left undone, v2", want: "bad", before: func(d *draft) {
+		tell(transcript.Opened, "", "format", transcript.Format)(d)
+		tell(transcript.Opened, "", "fence", "yes")(d)
+	}},
+	{name: "unfenced, v2", want: "good", before: func(d *draft) {
+		tell(transcript.Opened, "", "format", transcript.Format)(d)
+		tell(transcript.Opened, "", "fence", "unfenced: a test")(d)
+	}},
+	{name: "what is fenced in a finding", want: "bad", before: tell(transcript.Answered, "place", "fenced", "1")},
 	{name: "a kind that requires nothing, v2", want: "good", before: func(d *draft) {
 		tell(transcript.Opened, "", "format", transcript.Format)(d)
 		tell(transcript.Opened, "", "kind", "party")(d)
+		tell(transcript.Opened, "", "fence", "yes")(d)
 		d.Drop(transcript.Begun, "re-wrap", "")
 		d.Drop(transcript.Done, "re-wrap", "")
 	}},
