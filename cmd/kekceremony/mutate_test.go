@@ -26,6 +26,8 @@ func notices(file string) string {
 		return "^TestScripts$/^fence$"
 	case "compromise.go":
 		return "^TestScripts$/^compromise$"
+	case "disable.go", "ceremony_enable.go":
+		return "^TestScripts$/^disable$"
 	case "adopt.go":
 		return "^TestAdoptSample$"
 	}
@@ -99,6 +101,9 @@ var refusals = []struct{ file, condition, never, test string }{
 		"TestScripts$/^compromise"},
 	{"internal/steps/ceremony_compromise.go", "case store.Live, store.Retired:",
 		"case store.Live, store.Retired, store.Disabled:", "TestScripts$/^compromise"},
+	{"internal/steps/ceremony_disable.go", "case facts.Version(transcript.FactActive) == v:", "case false:",
+		"TestScripts$/^disable$"},
+	{"internal/steps/writable.go", "why = ErrDisabled", "return nil", "TestScripts$/^disable$"},
 	{"internal/provider/pkcs11/key.go", "case len(found[0]) != 1 || slices.ContainsFunc(found, other):",
 		"case len(found) == 0 && slices.ContainsFunc(found, other):", "TestAdoptedToken"},
 }

@@ -36,6 +36,7 @@ func writeStatus(w io.Writer, st status.Status) error {
 	}
 	p.versions(st)
 	p.envelopes(st)
+	p.ready(st)
 	p.fleet(st)
 	if c := st.Last; c != nil {
 		p.row("ceremony", fmt.Sprintf("%d  %s, %s, bundle %s", c.Seq, c.Kind, cmp.Or(c.Outcome, "open"), c.Bundle))
@@ -101,6 +102,15 @@ func (p *page) versions(st status.Status) {
 	for _, v := range st.Versions[older:] {
 		if v.Version == st.Active || v.State == string(store.Live) {
 			p.row("use", used(v, st.AtLeast))
+		}
+	}
+}
+
+// ready are the versions that can be disabled. Nothing is due for that.
+func (p *page) ready(st status.Status) {
+	for _, v := range st.Versions {
+		if v.Ready {
+			p.row("ready", fmt.Sprintf("%d can be disabled: kekceremony disable --version %d", v.Version, v.Version))
 		}
 	}
 }

@@ -43,6 +43,7 @@ func (st *Status) due(s Site) {
 	if !st.open {
 		st.leftDue()
 		st.compromisedDue()
+		st.refusedDue()
 	}
 	st.activeDue(s.Policy)
 	st.Due = append(st.Due, rosterDue(st.roster, st.now, s.Policy.Warning)...)

@@ -60,6 +60,10 @@ type VersionStatus struct {
 	Wraps    kek.Wraps   `json:"wraps"`                  // that are counted
 	End      string      `json:"planned_end,omitempty"`  // of use, as 2028-12-31
 	Outside  bool        `json:"made_outside,omitempty"` // its key was made outside a ceremony
+
+	SP80057 string `json:"sp800_57,omitempty"`         // what SP 800-57 calls the state
+	Ready   bool   `json:"ready_to_disable,omitempty"` // no envelope is at it, and nothing is written with it
+	Refused int    `json:"refused,omitempty"`          // envelopes that processes refused since it was disabled
 }
 
 // Source is where a configured value comes from that is not the file's.
@@ -137,7 +141,7 @@ func Look(ctx context.Context, s Site) (Status, error) {
 		Sources:   s.Sources,
 	}
 	for _, part := range []func(context.Context, Site) error{
-		st.readLock, st.keks, st.census, st.fleet, st.wentBack, st.ceremony, st.chain, st.exposures, st.keys,
+		st.readLock, st.keks, st.census, st.fleet, st.wentBack, st.ceremony, st.chain, st.leaving, st.exposures, st.keys,
 	} {
 		if err := part(ctx, s); err != nil {
 			return st, err
