@@ -52,6 +52,9 @@ func (e *engine) question(ctx context.Context, s Step, f Field) (Facts, error) {
 	q.Value = cmp.Or(e.answers[f.Name], proposed)
 	for {
 		answer, err := e.room.Ask(ctx, q)
+		if errors.Is(err, ErrBack) && CheckText(answer) == nil && (pin == "" || !strings.Contains(answer, pin)) {
+			e.answers[f.Name] = answer // it stands in the field again when somebody comes back
+		}
 		if err != nil {
 			var missing *MissingAnswers
 			if errors.As(err, &missing) {

@@ -17,7 +17,7 @@ type Room interface {
 	Given(question string) string
 	// Alone reports that nobody is there who could sign.
 	Alone() bool
-	// Ask returns the answer to a question, or ErrBack. A room that has no other
+	// Ask returns the answer to a question, or ErrBack with what was typed so far. A room that has no other
 	// answer after a refusal returns ErrAnswer.
 	Ask(context.Context, Question) (string, error)
 	// Room of signing: Lend returns ErrNobody where there is no terminal.

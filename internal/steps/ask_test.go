@@ -226,7 +226,11 @@ func (r returning) Ask(_ context.Context, q engine.Question) (string, error) {
 	case name == "authorised" && n == 1:
 		return "the board, ticket 7", nil
 	case name == "people" && n == 1:
-		return "", engine.ErrBack
+		return "246810", engine.ErrBack // it may be a PIN
+	case name == "people" && n == 2:
+		return "alice: Exam", engine.ErrBack
+	case name == "people":
+		return "n/a: a test", nil
 	}
 	return q.Value, nil
 }
@@ -238,7 +242,10 @@ func TestBack(t *testing.T) {
 	if err := engine.Run(t.Context(), *s, room, steps.Generate(2)); err != nil {
 		t.Fatal(err)
 	}
-	if got := room.shown["authorised"]; len(got) != 2 || got[1] != "the board, ticket 7" {
+	if got := room.shown["people"]; len(got) != 3 || got[1] != got[0] || got[2] != "alice: Exam" {
+		t.Errorf("in the field of who went back stood %q", got)
+	}
+	if got := room.shown["authorised"]; len(got) != 3 || got[1] != "the board, ticket 7" {
 		t.Errorf("in the field stood %q", got)
 	}
 	r, err := transcript.Verify(bundles(t, parts, transcript.KindGenerate)[0])

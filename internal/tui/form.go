@@ -19,6 +19,7 @@ type formPrompt struct {
 	input    *huh.Input
 	value    string
 	proposed bool // the value is what was proposed: typing replaces it
+	edited   bool // since it was refused
 }
 
 func newFormPrompt(q room.Form) *formPrompt {
@@ -58,12 +59,13 @@ func (p *formPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 			p.q.Answer(p.value, nil)
 			return nil, true
 		case "esc":
-			p.q.Answer("", engine.ErrBack)
+			p.q.Answer(p.value, engine.ErrBack) // what was typed stands there again
 			return nil, true
 		case "ctrl+v", "tab", "shift+tab":
 			return nil, false
 		}
 		p.replace(key)
+		p.edited = true
 	}
 	next, cmd := p.form.Update(msg)
 	if f, ok := next.(*huh.Form); ok {
@@ -77,7 +79,9 @@ func (p *formPrompt) body(v engine.View, width int) []string { return details(v,
 
 func (p *formPrompt) act(width int) []string {
 	var lines []string
-	if err := p.q.Q.Refused; err != nil {
+	if err := p.q.Q.Refused; err != nil && p.edited {
+		lines = append(lines, past.Render(" before: "+err.Error()))
+	} else if err != nil {
 		lines = append(lines, alarm.Render(" refused: "+err.Error()))
 	}
 	width = min(width-2, 76)

@@ -258,6 +258,52 @@ func TestLaterAsks(t *testing.T) {
 	came(p, words, engine.Consent{}, engine.ErrEnough)
 }
 
+// TestOfflineTakenBack: who chose to sign offline may sign here after all.
+func TestOfflineTakenBack(t *testing.T) {
+	p := newPage(t)
+	words := p.consents(rotation(""))
+	p.rest()
+	p.press("ctrl+e")
+	came(p, words, engine.Consent{Signer: "alice", Offline: true}, nil)
+	r := rotation("")
+	r.Signers[0].Offline = "ssh-keygen -Y sign"
+	words = p.consents(r)
+	p.shows("bob: type 2 to sign", true)
+	p.press("tab", "tab")
+	p.shows("alice: type 2 to sign here after all", true)
+	p.press("2", "enter")
+	came(p, words, engine.Consent{Signer: "alice", Word: "2"}, nil)
+
+	for i := range r.Signers {
+		r.Signers[i].Offline = "ssh-keygen -Y sign"
+	}
+	words = p.consents(r)
+	p.press("tab")
+	p.shows("bob: type 2 to sign here after all", true)
+	p.press("2", "enter")
+	came(p, words, engine.Consent{Signer: "bob", Word: "2"}, nil)
+}
+
+// TestBackKeepsWords: esc goes back with what was typed, and a refusal is of the past once
+// somebody types on.
+func TestBackKeepsWords(t *testing.T) {
+	p := newPage(t)
+	answers := p.asked(bags)
+	p.rest()
+	p.press("4711, bob", "esc")
+	came(p, answers, "4711, bob", engine.ErrBack)
+
+	q := bags
+	q.Value, q.Refused = "gone", errors.New("bags: say more")
+	answers = p.asked(q)
+	p.shows(" refused: bags: say more", true)
+	p.press("x")
+	p.shows(" refused: bags: say more", false)
+	p.shows(" before: bags: say more", true)
+	p.press("enter")
+	came(p, answers, "gonex", nil)
+}
+
 // TestLogCovers: while the log covers a page, no key answers its question.
 func TestLogCovers(t *testing.T) {
 	p := newPage(t)

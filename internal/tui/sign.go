@@ -63,7 +63,7 @@ func (p *signPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 		}
 		switch key.String() {
 		case "tab":
-			p.next()
+			p.who = text.Other(p.q.Q.Signers, p.who)
 			p.input.Reset()
 			return nil, false
 		case "ctrl+e":
@@ -227,7 +227,7 @@ func (p *signPrompt) keys() string {
 	case p.who < 0 && p.enough():
 		return "enter continue  ctrl+o log  ctrl+c stop"
 	case p.who < 0:
-		return "ctrl+d later  ctrl+o log  ctrl+c stop"
+		return "tab sign here after all  ctrl+d later  ctrl+o log  ctrl+c stop"
 	case p.enough():
 		return "enter sign or continue  tab next  ctrl+e offline  ctrl+o log  ctrl+c stop"
 	}

@@ -108,7 +108,7 @@ const offline = "offline "
 func (s *signing) words() []word {
 	return []word{
 		{"next", "ask the next person", func(f *face) {
-			s.who = text.Next(s.q.Q.Signers, s.who)
+			s.who = text.Other(s.q.Q.Signers, s.who)
 			f.again()
 		}},
 		{"offline", "write the person's statement, for signing offline", func(f *face) { f.take(offline) }},

@@ -26,6 +26,17 @@ func Next(signers []engine.Signer, who int) int {
 	return who
 }
 
+// Other is the person who is asked when somebody wants another than the one at who. People
+// whose statement was written for signing offline are among them: they may sign here after all.
+func Other(signers []engine.Signer, who int) int {
+	for i := 1; i <= len(signers); i++ {
+		if at := (max(who, 0) + i) % len(signers); signers[at].Asked && !signers[at].Signed {
+			return at
+		}
+	}
+	return who
+}
+
 // Enough reports whether no more signatures are needed.
 func Enough(r engine.Request) bool { return r.Have() >= r.Need }
 
@@ -45,6 +56,8 @@ func Standing(r engine.Request) string {
 // verdict, for which %s stands.
 func Wanted(r engine.Request, s engine.Signer, offline, verdict string) string {
 	switch {
+	case s.Key != "" && s.Offline != "":
+		return fmt.Sprintf("%s: type %s to sign here after all", s.Name, s.Word())
 	case s.Key != "":
 		return fmt.Sprintf("%s: type %s to sign", s.Name, s.Word())
 	case r.Purpose == engine.Final:

@@ -1,0 +1,163 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+
+	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+)
+
+// TestFacesAgree: one install by the wizard, by line mode and by a file of answers leaves the
+// same transcript but for times, chance and signatures.
+func TestFacesAgree(t *testing.T) {
+	t.Parallel()
+	needHostName(t)
+	was := map[string]string{}
+	for name, hold := range map[string]func(scene){
+		"answers": func(s scene) { s.run("install") },
+		"line":    installByLine,
+		"wizard":  installByWizard,
+	} {
+		s := newScene(t, t.TempDir(), binary, quorum.Rehearsal)
+		s.write("answers-install.yaml", "ceremony: install\nroster: "+here+"/roster\nprovider: env\ncopies: none\n"+
+			"planned_end: \"n/a: a rehearsal\"\n"+strings.ReplaceAll(record, "a test", "a rehearsal"))
+		db, err := sqlite.Create(t.Context(), s.Store())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(db.Close(), os.Mkdir(s.Bundles(), 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		hold(s)
+		was[name] = told(t, bundlesOf(t, s.Parts)[0])
+	}
+	for _, name := range []string{"line", "wizard"} {
+		if was[name] != was["answers"] {
+			t.Errorf("%s:\n%s\nby answers:\n%s", name, was[name], was["answers"])
+		}
+	}
+}
+
+// chance is what differs between two runs of the same ceremony: times, digests, nonces, names
+// made of them, signatures.
+var chance = regexp.MustCompile(`\d{4}-\d\d-\d\d[T0-9:.Z-]*|[0-9a-f]{8,}|(?s)-----BEGIN.*?-----END[A-Z ]*-----`)
+
+// told is what the events of a bundle say, without chance.
+func told(t *testing.T, bundle string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(bundle, "events.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(data)) {
+		var e struct {
+			Kind, Step string
+			Facts      map[string]string
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		facts, err := json.MarshalIndent(e.Facts, "", " ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%s %s %s\n", e.Kind, e.Step, facts)
+	}
+	return chance.ReplaceAllString(strings.ReplaceAll(b.String(), `\n`, "\n"), "~")
+}
+
+// console is the command of a ceremony with people at the console.
+func (s scene) console(ctx context.Context, face string) *exec.Cmd {
+	cmd := s.command(ctx, "console1", s.binary, "install", "--ui", face, "--config", here+"/config.yaml")
+	cmd.Env = append(cmd.Env, "TERM=screen")
+	return cmd
+}
+
+// installByLine types what line mode asks.
+func installByLine(s scene) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := s.console(ctx, "line")
+	tty, err := pty.Start(cmd)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer tty.Close()
+	said := reply(tty, func(asked string) string {
+		if strings.Contains(asked, "Press Enter to continue") && !strings.Contains(asked, "type followed") {
+			return ""
+		}
+		if m := regexp.MustCompile(`\w+: type (\w+).* to sign`).FindStringSubmatch(asked); m != nil {
+			return m[1]
+		}
+		if strings.Contains(asked, "Path of the roster") {
+			return here + "/roster"
+		}
+		return "" // what is proposed
+	})
+	if err := cmd.Wait(); err != nil {
+		s.t.Fatalf("line mode: %v\n%s", err, said)
+	}
+	if bytes.ContainsRune(said, 0x1b) {
+		s.t.Errorf("line mode wrote an escape byte: %q", said)
+	}
+	for line := range bytes.Lines(said) {
+		if line = bytes.TrimRight(line, "\r\n"); len(line) > 79 {
+			s.t.Errorf("a line of %d columns: %s", len(line), line)
+		}
+	}
+}
+
+// reply answers each prompt of line mode with a line, and returns all that was written.
+func reply(tty io.ReadWriter, answer func(asked string) string) (said []byte) {
+	part, from := make([]byte, 4096), 0
+	for {
+		n, err := tty.Read(part)
+		said = append(said, part[:n]...)
+		if asked := said[from:]; bytes.HasSuffix(asked, []byte("\r> ")) {
+			from = len(said)
+			_, _ = io.WriteString(tty, answer(string(asked))+"\n")
+		}
+		if err != nil {
+			return said
+		}
+	}
+}
+
+// installByWizard presses what the wizard asks for.
+func installByWizard(s scene) {
+	s.t.Helper()
+	cmd := s.console(s.t.Context(), "tui")
+	words := append(append([]string{"env", "-i"}, cmd.Env...), cmd.Args...)
+	for i, word := range words {
+		words[i] = "'" + word + "'" // none has a quote in it
+	}
+	p := newPane(s.t, "cd "+s.Dir+" &&"+shell(words)+"; echo EXIT $?; cat")
+	p.enter("Path of the roster", here+"/roster")
+	attend(p, "alice", "bob")
+	p.fill("place")
+	p.enter("Provider to lock", "")
+	sign(p, "1", "alice", "bob")
+	p.enter("Where else", "")
+	p.enter("Planned end", "")
+	p.fill("leaving")
+	sign(p, "followed", "alice", "bob")
+	p.enter("enter close", "")
+	p.until("EXIT 0")
+}
