@@ -12,6 +12,8 @@ import (
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 	"github.com/certautopilot/kekceremony/internal/tui"
+	"github.com/certautopilot/kekceremony/internal/tui/line"
+	"github.com/certautopilot/kekceremony/internal/tui/room"
 )
 
 func replayCommand(o *options) *cobra.Command {
@@ -57,7 +59,11 @@ func play(ctx context.Context, o *options, dir string, speed float64) error {
 	}
 	held, _ := steps.Named(report.Opened()[transcript.FactKind])
 	pages := replay.Pages(report, held)
-	err = tui.RunReplay(ctx, terminal, func(ctx context.Context, room tui.Pages) error {
+	face := tui.RunReplay
+	if o.plain(terminal) {
+		face = line.RunReplay
+	}
+	err = face(ctx, terminal, func(ctx context.Context, room *room.Room) error {
 		return replay.Play(ctx, room, pages, speed)
 	})
 	return errors.Join(err, verdict)

@@ -62,8 +62,17 @@ func newStage(r transcript.Report, c engine.Ceremony) *stage {
 		s.steps = append(s.steps, c.Void.Steps(r.State)...)
 	}
 	s.view = engine.View{Kind: printable.Line(o[transcript.FactKind]), Replay: true,
+		Steps:     s.titles(),
 		Rehearsal: r.Mode() == quorum.Rehearsal, From: o.Version(transcript.FactFrom), To: o.Version(transcript.FactTo)}
 	return s
+}
+
+// titles are those of the steps and of the end.
+func (s *stage) titles() (all []string) {
+	for _, st := range s.steps {
+		all = append(all, st.Title)
+	}
+	return append(all, "Sign the end")
 }
 
 // add keeps the room as it is now as a page.

@@ -43,7 +43,7 @@ func Run(ctx context.Context, t *engine.Terminal, control *engine.Control,
 }
 
 // RunReplay shows pages that only turn: no key of a replay reaches a question.
-func RunReplay(ctx context.Context, t *engine.Terminal, play func(context.Context, Pages) error) error {
+func RunReplay(ctx context.Context, t *engine.Terminal, play func(context.Context, *room.Room) error) error {
 	return Run(ctx, t, nil, func(ctx context.Context, r engine.Room) error {
 		err := play(ctx, r.(*room.Room))
 		if errors.Is(err, errStopped) { // it has shown enough
@@ -51,12 +51,6 @@ func RunReplay(ctx context.Context, t *engine.Terminal, play func(context.Contex
 		}
 		return err
 	})
-}
-
-// Pages is a room whose people turn the pages.
-type Pages interface {
-	engine.Room
-	Turn(context.Context) error
 }
 
 // options fits the program to the terminal: the Linux console and serial

@@ -61,6 +61,10 @@ func (f *face) mail(ctx context.Context, m room.Mail) (ended bool) {
 	if m.Taken {
 		f.ask = nil
 	}
+	if p := replayed(m.Ask); p != nil && f.page.view.Replay {
+		f.open(ctx, p, true)
+		return m.Ended
+	}
 	switch q := m.Ask.(type) {
 	case room.Form:
 		f.page.asks(q.Q.Field.Name)

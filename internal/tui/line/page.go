@@ -70,6 +70,9 @@ func (p *page) unsaid(lines []string) (fresh []string) {
 // header says where we are.
 func header(v engine.View) string {
 	parts := []string{"kekceremony " + text.Ceremony(v)}
+	if v.Replay {
+		parts = append(parts, "REPLAY")
+	}
 	if v.Rehearsal {
 		parts = append(parts, "REHEARSAL")
 	}

@@ -1,0 +1,35 @@
+package line
+
+import (
+	"context"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/quorum"
+)
+
+// TestReplayTakesNoWord: whatever is typed at a replay, no question is answered by it.
+func TestReplayTakesNoWord(t *testing.T) {
+	c := newConsole(t)
+	r := <-c.rooms
+	r.Show(engine.View{Kind: "rotate", From: 1, To: 2, Step: "approve", N: 2, Of: 3, Replay: true})
+	c.until("== kekceremony rotate 1 -> 2, REPLAY, step 2 of 3")
+	q := bags
+	q.Value = "none"
+	answers := asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, q) })
+	c.until("  Answered: none\nEnter turns the page.\n")
+	c.types("another")
+	c.until("This is a replay: nothing is answered or signed.")
+	c.types("")
+	came(c, answers, "", context.Canceled)
+
+	words := asks(c, func(ctx context.Context) (engine.Consent, error) {
+		return r.Consent(ctx, engine.Request{Purpose: quorum.Approve, Need: 1, Rule: "quorum: 1 of 1",
+			Signers: []engine.Signer{{Name: "alice", Key: "key", Words: []string{"2"}, Asked: true, Counts: true}}})
+	})
+	c.until("1 more must sign.")
+	c.types("2")
+	c.until("This is a replay: nothing is answered or signed. Enter turns the page.")
+	c.types("")
+	came(c, words, engine.Consent{}, context.Canceled)
+}
