@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -53,8 +52,11 @@ func columnsOf(field string) []string {
 // Seal encrypts plaintext with a new data key, wraps that with the active version, and returns
 // the envelope to store at a place, COLLECTION.PATH, of the record with an id. The place must
 // be in the catalogue, else ErrPlace: no rotation would find it. The id must be final, and be
-// given to Open as the same value of the same type: a string, an integer, or bytes such as an
-// ObjectID or a UUID; else ErrID. Envelopes are not bound to place and id yet.
+// given to Open as the same value of the same type: a string, an integer, bytes such as a UUID, or an
+// ObjectID (not its bytes); else ErrID. Of an envelope in an array, give Element.
+//
+// Under a version that is bound, the envelope opens only at this place of this record: the id must be
+// the very one that the record has. There, Seal returns ErrBinding without the key of an element.
 //
 // Write the envelope soon: what is written long after the writers were switched is found by a
 // later census, and then due again.
@@ -73,7 +75,8 @@ func (r *Ring) SealWithAAD(ctx context.Context, place string, id any, plaintext,
 }
 
 func (r *Ring) seal(ctx context.Context, place string, id any, plaintext, aad []byte) (e Envelope, err error) {
-	if err := r.known(place, id); err != nil {
+	bound, err := r.known(place, id)
+	if err != nil {
 		return e, err
 	}
 	dek, err := r.room.take(ctx)
@@ -88,7 +91,7 @@ func (r *Ring) seal(ctx context.Context, place string, id any, plaintext, aad []
 	if e.Nonce, e.Ciphertext, err = envelope.Seal(dek, plaintext, aad); err != nil {
 		return e, err
 	}
-	wrapped, v, err := r.member.Wrap(ctx, dek)
+	wrapped, v, err := r.member.Wrap(ctx, dek, bound)
 	e.WrappedDEK, e.KEKVersion = wrapped, int(v)
 	return e, err
 }
@@ -113,7 +116,8 @@ func (r *Ring) OpenWithAAD(ctx context.Context, place string, id any, e Envelope
 }
 
 func (r *Ring) open(ctx context.Context, place string, id any, e Envelope, aad []byte) ([]byte, error) {
-	if err := r.known(place, id); err != nil {
+	bound, err := r.known(place, id)
+	if err != nil {
 		return nil, err
 	}
 	if e.Provider != r.provider {
@@ -128,7 +132,8 @@ func (r *Ring) open(ctx context.Context, place string, id any, e Envelope, aad [
 		return nil, err
 	}
 	defer r.room.free(dek)
-	err = r.member.Unwrap(ctx, v, e.WrappedDEK, dek, func() bool { return r.cache.get(v, e.WrappedDEK, dek) })
+	kept := keyOf(v, e.WrappedDEK, bound)
+	err = r.member.Unwrap(ctx, v, e.WrappedDEK, bound, dek, func() bool { return r.cache.get(kept, dek) })
 	if err != nil {
 		return nil, meant(ctx, err)
 	}
@@ -136,7 +141,7 @@ func (r *Ring) open(ctx context.Context, place string, id any, e Envelope, aad [
 	if err != nil {
 		return nil, r.member.Refuse(fmt.Errorf("%w: %w", ErrUndecryptable, err))
 	}
-	r.cache.put(v, e.WrappedDEK, dek)
+	r.cache.put(kept, dek)
 	return plaintext, nil
 }
 
@@ -150,7 +155,7 @@ func (r *Ring) holds(ctx context.Context, v kek.Version) error {
 
 // meant makes ErrUndecryptable of what a provider answers to an envelope that it does not open.
 func meant(ctx context.Context, err error) error {
-	for _, own := range []error{ErrNotHeld, ErrTokenGone, ErrTokenBusy} {
+	for _, own := range []error{ErrNotHeld, ErrTokenGone, ErrTokenBusy, ErrBinding} {
 		if errors.Is(err, own) {
 			return err
 		}
@@ -171,27 +176,6 @@ func (r *Ring) Reseal(ctx context.Context, place string, id any, e Envelope) (En
 	}
 	defer clear(plaintext)
 	return r.Seal(ctx, place, id, plaintext)
-}
-
-// known refuses a place that is not in the catalogue, and what is no id.
-func (r *Ring) known(place string, id any) error {
-	if !r.places[place] {
-		return fmt.Errorf("place %q: %w", place, ErrPlace)
-	}
-	t := reflect.TypeOf(id)
-	if t == nil {
-		return ErrID
-	}
-	switch t.Kind() {
-	case reflect.String, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint,
-		reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return nil
-	case reflect.Slice, reflect.Array:
-		if t.Elem().Kind() == reflect.Uint8 {
-			return nil
-		}
-	}
-	return fmt.Errorf("%T: %w", id, ErrID)
 }
 
 func failed(what, place string, id any, err error) error {

@@ -28,7 +28,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/certautopilot/kekceremony/internal/binding"
 	"github.com/certautopilot/kekceremony/internal/config"
+	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/login"
@@ -49,7 +51,10 @@ var (
 	// ErrPlace: the place is not in the catalogue of the configuration.
 	ErrPlace = errors.New("not a place of the catalogue")
 	// ErrID: not an id that an envelope can be bound to.
-	ErrID = errors.New("want a string, an integer, or bytes")
+	ErrID = binding.ErrID
+	// ErrBinding: the version is bound, and the id of an envelope in an array lacks the element's key:
+	// Element.
+	ErrBinding = kek.ErrBinding
 	// ErrNotHeld: this process has no key of the version, or may not read it.
 	ErrNotHeld = fleet.ErrNotHeld
 	// ErrDisabled: the version was disabled. That the envelope was refused is in the store before Open
@@ -98,7 +103,8 @@ type Ring struct {
 	member   *fleet.Member
 	store    store.Store
 	provider string
-	places   map[string]bool
+	chain    kek.Chain
+	places   map[string]envelope.Place
 	room     *room
 	cache    *cache
 
@@ -137,9 +143,9 @@ func open(ctx context.Context, c Config) (_ *Ring, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Ring{provider: cfg.Encryption.Provider, places: map[string]bool{}, ended: make(chan error, 1)}
+	r := &Ring{provider: cfg.Encryption.Provider, places: map[string]envelope.Place{}, ended: make(chan error, 1)}
 	for _, f := range catalogue {
-		r.places[f.String()] = true
+		r.places[f.String()] = f
 	}
 	if r.store, err = plug.Open(ctx, cfg.Store); err != nil {
 		return nil, err
@@ -163,12 +169,13 @@ func open(ctx context.Context, c Config) (_ *Ring, err error) {
 	if err != nil {
 		return nil, err
 	}
+	r.chain = lock.Chain
 	reached := opener(cfg)
 	p, err := reached(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r.member = &fleet.Member{Store: r.store, Provider: p, Open: reached, Chain: lock.Chain, Role: c.Role,
+	r.member = &fleet.Member{Store: r.store, Provider: p, Open: reached, Chain: lock.Chain, Role: c.Role, Binds: true,
 		Every: cfg.Fleet.Heartbeat, Live: cfg.Fleet.Live, Report: c.Report,
 		Placed: !cfg.Encryption.Settings.OnToken()}
 	if r.room, err = newRoom(); err != nil {

@@ -105,10 +105,7 @@ func (h house) configure(secrets string, oldnew ...string) (path string) {
 }
 
 // run holds a ceremony.
-func (h house) run(c engine.Ceremony) error { return h.runWith(c, func(*engine.Parts) {}) }
-
-// runWith holds one with other parts.
-func (h house) runWith(c engine.Ceremony, change func(*engine.Parts)) error {
+func (h house) run(c engine.Ceremony, change ...func(*engine.Parts)) error {
 	h.t.Helper()
 	s := engine.Parts{Mode: quorum.Rehearsal, Store: h.db, Bundles: h.parts.Bundles(), Kind: env.Config{},
 		Tool: engine.Tool{Version: "test", SHA256: transcript.Digest(nil)},
@@ -121,7 +118,6 @@ func (h house) runWith(c engine.Ceremony, change func(*engine.Parts)) error {
 	if c.Kind == transcript.KindInstall {
 		s.Fleet.Expect = nil
 	}
-	change(&s)
 	answers := map[string]string{"roster": h.parts.Roster(), "provider": "env", "copies": "none", "differed": "none",
 		"deviation.fell_silent": "it was stopped by the test"}
 	for _, q := range []string{"place", "authorised", "people", "clock", "bags", "evidence", "bags_out", "clock_out",
@@ -134,6 +130,9 @@ func (h house) runWith(c engine.Ceremony, change func(*engine.Parts)) error {
 			h.t.Fatal(err)
 		}
 		s.Keys = append(s.Keys, k)
+	}
+	for _, c := range change {
+		c(&s)
 	}
 	return engine.Run(h.t.Context(), s, &engine.Unattended{Signs: true, Report: func(string) {}, Answers: answers}, c)
 }
@@ -494,7 +493,7 @@ func testStopped(t *testing.T, unfenced bool) {
 	h.stop(cmd.Process)
 	h.silent()
 	rotate := func() error {
-		return h.runWith(steps.Rotate(steps.Rotation{To: 2}), func(p *engine.Parts) { p.Fleet.Unfenced = unfenced })
+		return h.run(steps.Rotate(steps.Rotation{To: 2}), func(p *engine.Parts) { p.Fleet.Unfenced = unfenced })
 	}
 	if err := rotate(); err != nil {
 		t.Fatal(err)

@@ -94,9 +94,14 @@ type cache struct {
 	next   int
 }
 
+// cacheKey is a wrapped DEK, and what it was found bound to: it is not known as anything else's.
 type cacheKey struct {
-	version kek.Version
-	wrapped [sha256.Size]byte
+	version        kek.Version
+	wrapped, bound [sha256.Size]byte
+}
+
+func keyOf(v kek.Version, wrapped, bound []byte) cacheKey {
+	return cacheKey{v, sha256.Sum256(wrapped), sha256.Sum256(bound)}
 }
 
 func newCache(n int) (*cache, error) {
@@ -112,24 +117,23 @@ func newCache(n int) (*cache, error) {
 
 func (c *cache) slot(i int) []byte { return c.memory.Room()[i*kek.Size : (i+1)*kek.Size] }
 
-func (c *cache) get(v kek.Version, wrapped, dek []byte) bool {
+func (c *cache) get(key cacheKey, dek []byte) bool {
 	if c == nil {
 		return false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i, ok := c.by[cacheKey{v, sha256.Sum256(wrapped)}]
+	i, ok := c.by[key]
 	if ok {
 		copy(dek, c.slot(i))
 	}
 	return ok
 }
 
-func (c *cache) put(v kek.Version, wrapped, dek []byte) {
+func (c *cache) put(key cacheKey, dek []byte) {
 	if c == nil {
 		return
 	}
-	key := cacheKey{v, sha256.Sum256(wrapped)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.by[key]; ok || len(c.order) == 0 {

@@ -18,6 +18,7 @@ import (
 
 func agentCommand(o *options) *cobra.Command {
 	var role string
+	var binds bool
 	cmd := &cobra.Command{
 		Use:   "agent --role ROLE",
 		Short: "Report that this host holds every key version (the heartbeat of a fleet process)",
@@ -33,15 +34,17 @@ func agentCommand(o *options) *cobra.Command {
 			if err := cfg.Encryption.CheckCredential(); err != nil {
 				return &usageError{err}
 			}
-			return runAgent(cmd, cfg, role)
+			return runAgent(cmd, cfg, role, binds)
 		}),
 	}
 	cmd.Flags().StringVar(&role, "role", "", "role of the process, as under fleet.expect")
+	cmd.Flags().BoolVar(&binds, "binds", false,
+		"the program beside it can write and read with versions that are bound to records: docs/envelope.md")
 	_ = cmd.MarkFlagRequired("role")
 	return cmd
 }
 
-func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
+func runAgent(cmd *cobra.Command, cfg config.Config, role string, binds bool) error {
 	ctx := cmd.Context()
 	db, err := configuredStore(ctx, cfg)
 	if err != nil {
@@ -76,7 +79,7 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string) error {
 	}
 	a := fleet.Member{
 		Store: db, Provider: p, Open: open, Chain: lock.Chain, Role: role, Every: cfg.Fleet.Heartbeat, Report: report,
-		Placed: !cfg.Encryption.Settings.OnToken(),
+		Placed: !cfg.Encryption.Settings.OnToken(), Binds: binds,
 	}
 	return errors.Join(a.Run(ctx), a.Close())
 }

@@ -39,5 +39,6 @@ install ceremony, so "pkcs11-init --version 1" is "kekceremony install".`,
 	}
 	cmd.Flags().StringVar(&made, "version", "", "version to generate: the next one")
 	_ = cmd.MarkFlagRequired("version")
+	bindFlag(cmd, o)
 	return cmd
 }

@@ -7,7 +7,7 @@ import (
 )
 
 func installCommand(o *options) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "install",
 		Short: "Lock the store to a provider and generate version 1",
 		Args:  cobra.NoArgs,
@@ -15,4 +15,12 @@ func installCommand(o *options) *cobra.Command {
 			return perform(cmd.Context(), o, running(steps.Install()))
 		}),
 	}
+	bindFlag(cmd, o)
+	return cmd
+}
+
+// bindFlag is that of each command that makes a version.
+func bindFlag(cmd *cobra.Command, o *options) {
+	cmd.Flags().BoolVar(&o.bind, "bind", false,
+		"bind what the new version wraps to its records: docs/envelope.md; every later version is bound too")
 }

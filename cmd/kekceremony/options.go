@@ -19,7 +19,8 @@ type options struct {
 	keys    []string
 	json    bool
 
-	sessions int // of rotate
+	sessions int  // of rotate
+	bind     bool // of what makes a version
 }
 
 func (o *options) configPath() string {

@@ -38,6 +38,7 @@ func perform(ctx context.Context, o *options, c ceremony) error {
 		return err
 	}
 	defer s.Store.Close()
+	s.Bind = o.bind
 	if !cfg.Encryption.Settings.OnToken() { // no token is touched: a wrong key is refused before anything begins
 		if s.OpenedProvider, err = s.OpenProvider(ctx, nil); err != nil {
 			return err

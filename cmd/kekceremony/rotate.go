@@ -52,6 +52,7 @@ func rotateCommand(o *options) *cobra.Command {
 	f.StringArrayVar(&exclude, "exclude", nil,
 		"envelope to exclude if no key opens it, as the re-wrap named it; may be repeated")
 	f.IntVar(&o.sessions, "sessions", 0, "token sessions that re-wrap in parallel; 0: find the fastest number")
+	bindFlag(cmd, o)
 	_ = cmd.MarkFlagRequired("to-version")
 	return cmd
 }

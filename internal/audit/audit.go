@@ -143,6 +143,8 @@ func (t wantStore) sameVersions(ctx context.Context, s store.Store, whole bool) 
 			return fmt.Errorf("version %d has another canary: %w", k.Version, errDiffers)
 		case k.Label != want.Label || k.ID != want.ID || k.Provider != want.Provider || k.Ceremony != want.Ceremony:
 			return fmt.Errorf("version %d: label, id, provider or ceremony: %w", k.Version, errDiffers)
+		case k.Bound != want.Bound:
+			return fmt.Errorf("version %d: whether it is bound: %w", k.Version, errDiffers)
 		}
 	}
 	for v := range t.Made {

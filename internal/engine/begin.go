@@ -75,6 +75,7 @@ func (e *engine) firstLine(ctx context.Context, facts Facts) error {
 	for name, sum := range e.site.History.Files {
 		facts[transcript.FactPrevious+name] = sum
 	}
+	e.site.opened(facts)
 	_, err := e.append(ctx, transcript.Opened, "", facts)
 	return err
 }

@@ -37,6 +37,7 @@ type Parts struct {
 	Revoked      string       // file of revoked keys; empty: none
 	Exchange     string       // directory of what is signed offline; empty: beside the bundle
 	Catalogue    envelope.Catalogue
+	Bind         bool // the command asks that the version which is made be bound to records
 	// Records is the prefix of our own records in a database that an application made before there
 	// were ceremonies; empty: it is ours. Pointer is where that application has the version that its
 	// writers use; nil: nobody described it.

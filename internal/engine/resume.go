@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/history"
-	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -64,6 +63,9 @@ func (e *engine) resume(ctx context.Context, c store.Ceremony, lock store.Lock) 
 // sameAsOpened refuses a command that names something else than the ceremony was opened
 // with.
 func (e *engine) sameAsOpened(c store.Ceremony, opened Facts) error {
+	if opened != nil && e.site.Bind && opened[transcript.FactBound] != "yes" {
+		return fmt.Errorf("ceremony %d, %s without --bind: %w", c.Seq, e.Kind, ErrUnfinished)
+	}
 	if opened == nil || e.Matches == nil {
 		return nil
 	}
@@ -79,7 +81,7 @@ func (e *engine) takeUp(ctx context.Context, c store.Ceremony, cut Facts, lock s
 		return err
 	}
 	e.resumed = true
-	e.site.Chain = kek.Chain(e.log.State.Opened()[transcript.FactChain])
+	e.site.opened(e.log.State.Opened())
 	e.follow()
 	if e.log.State.Void() && !e.voids() {
 		return fmt.Errorf("ceremony %d, %s: %w", c.Seq, e.Kind, ErrGivenUp)

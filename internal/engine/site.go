@@ -5,6 +5,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // Site is where a ceremony runs: its parts, and what this run knows. The engine keeps it;
@@ -13,7 +14,8 @@ type Site struct {
 	Parts
 	Chain      kek.Chain
 	Seq        int
-	Bundle     string // path of this ceremony's
+	Bound      kek.Version // that this ceremony makes as one that is bound; 0: none
+	Bundle     string      // path of this ceremony's
 	History    history.History
 	Roster     quorum.Roster
 	Next       quorum.Roster // that a roster ceremony puts in its place
@@ -24,4 +26,16 @@ type Site struct {
 }
 
 // Name of a version's key in this chain.
-func (s *Site) Name(v kek.Version) kek.Name { return s.History.Versions().Name(s.Chain, v) }
+func (s *Site) Name(v kek.Version) kek.Name {
+	n := s.History.Versions().Name(s.Chain, v)
+	n.Bound = n.Bound || v != 0 && v == s.Bound
+	return n
+}
+
+// opened takes what a ceremony was opened with.
+func (s *Site) opened(facts Facts) {
+	s.Chain = kek.Chain(facts[transcript.FactChain])
+	if facts[transcript.FactBound] == "yes" {
+		s.Bound = facts.Version(transcript.FactTo)
+	}
+}

@@ -74,8 +74,9 @@ func (m *Member) see(ctx context.Context, keks []store.KEK, active store.Active,
 	b := &m.beat
 	b.Number++
 	b.Current, b.Epoch, b.Trouble, b.Proofs = 0, active.Epoch, "", map[kek.Version]string{}
-	b.Refusals, b.Lease = int(m.refused.Load()), m.Live
-	v := &View{Active: active, Readable: map[kek.Version]bool{}, Barred: map[kek.Version]bool{}}
+	b.Refusals, b.Lease, b.Binds = int(m.refused.Load()), m.Live, m.Binds
+	v := &View{Active: active, Readable: map[kek.Version]bool{}, Barred: map[kek.Version]bool{},
+		Bound: map[kek.Version]bool{}}
 	for _, k := range keks {
 		if !k.State.Readable() {
 			v.Barred[k.Version] = true
@@ -87,6 +88,8 @@ func (m *Member) see(ctx context.Context, keks []store.KEK, active store.Active,
 		}
 		held, is := m.holds(k.Version), k.Version == active.Version && k.State == store.Live
 		v.Readable[k.Version] = err == nil || held && !missing(err)
+		// The canary is the proof. A row that says otherwise has none that opens, and changes nothing.
+		v.Bound[k.Version] = err == nil && k.Bound || err != nil && m.name(k.Version).Bound
 		if err == nil {
 			b.Proofs[k.Version] = proof
 			if is {
@@ -123,6 +126,15 @@ func (m *Member) follow(v *View) {
 	if m.Followed != nil {
 		m.Followed(v)
 	}
+}
+
+// name is that of a version's key, bound if the last good look proved that it is.
+func (m *Member) name(v kek.Version) kek.Name {
+	n := kek.NameOf(m.Chain, v)
+	if last := m.view.Load(); last != nil {
+		n.Bound = last.Bound[v]
+	}
+	return n
 }
 
 // missing reports an error that says that the key is not there, or is another.
@@ -162,6 +174,7 @@ func (m *Member) first(ctx context.Context) error {
 
 func (m *Member) prove(ctx context.Context, k store.KEK) (proof string, err error) {
 	name := kek.NameOf(m.Chain, k.Version)
+	name.Bound = k.Bound
 	err = m.with(ctx, func(p provider.Provider) error {
 		if _, err := p.Find(ctx, name); err != nil {
 			return err

@@ -34,6 +34,8 @@ type Member struct {
 	// Placed has it also prove the next version, which no ceremony made yet: where keys are
 	// configuration, people place them on the hosts before.
 	Placed bool
+	// Binds has it say that what it reports for can write and read with a version that is bound.
+	Binds bool
 
 	Followed func(*View) // is told of each view, while nothing is wrapped or unwrapped; nil: nobody is
 
@@ -62,6 +64,7 @@ type Member struct {
 type View struct {
 	Active   store.Active
 	Readable map[kek.Version]bool // versions that it holds and that may be read
+	Bound    map[kek.Version]bool // those of them whose canary, which it opened, is bound
 	Barred   map[kek.Version]bool // versions that no process may read: disabled, or worse
 	Writes   bool                 // it holds the active version, which is live
 	Stopped  bool                 // the active version is compromised: nobody writes

@@ -18,6 +18,7 @@ type Rule struct {
 	Chain  kek.Chain
 	Target kek.Version
 	Canary []byte         // of the target, unwrapped by this console
+	Bound  bool           // the target is bound: a process must say that it can bind
 	Unwrap Unwrap         // instead of the canary, where no ceremony made the target yet
 	Live   time.Duration  // a process seen within it is live
 	Expect map[string]int // at least so many live processes of each role
@@ -109,6 +110,10 @@ func (r Rule) judge(b store.Heartbeat, now time.Time) Process {
 	}
 	if p.Behind && p.Trouble == "" {
 		p.Trouble = fmt.Sprintf("it does not know yet that version %d is active", r.Active.Version)
+	}
+	if r.Bound && !b.Binds {
+		p.Has = false
+		p.Trouble = fmt.Sprintf("version %d is bound to records, and it does not say that it can do that", r.Target)
 	}
 	if b.Lease > r.Live { // it wraps on when nobody waits for it any more
 		p.Has = false

@@ -63,21 +63,21 @@ func (m *Member) renew(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", ErrLease, err)
 }
 
-// Wrap has a DEK wrapped with the active version, which it returns. A process that slept
-// meanwhile looks again, and wraps again: the lease is good at the end.
-func (m *Member) Wrap(ctx context.Context, dek []byte) (wrapped []byte, v kek.Version, err error) {
+// Wrap has a DEK wrapped with the active version, which it returns, for a binding if that version is
+// bound. A process that slept meanwhile looks again, and wraps again: the lease is good at the end.
+func (m *Member) Wrap(ctx context.Context, dek, binding []byte) (wrapped []byte, v kek.Version, err error) {
 	for {
 		if err := m.renew(ctx); err != nil {
 			return nil, 0, err
 		}
-		wrapped, v, err := m.wrapOnce(ctx, dek)
+		wrapped, v, err := m.wrapOnce(ctx, dek, binding)
 		if err != nil || m.leases() {
 			return wrapped, v, err
 		}
 	}
 }
 
-func (m *Member) wrapOnce(ctx context.Context, dek []byte) (wrapped []byte, v kek.Version, err error) {
+func (m *Member) wrapOnce(ctx context.Context, dek, binding []byte) (wrapped []byte, v kek.Version, err error) {
 	m.calls.RLock()
 	defer m.calls.RUnlock()
 	now := m.view.Load()
@@ -94,7 +94,7 @@ func (m *Member) wrapOnce(ctx context.Context, dek []byte) (wrapped []byte, v ke
 		return nil, v, err
 	}
 	err = m.with(ctx, func(p provider.Provider) (err error) {
-		wrapped, err = p.Wrap(ctx, kek.NameOf(m.Chain, v), dek)
+		wrapped, err = p.Wrap(ctx, m.name(v).To(binding), dek)
 		return err
 	})
 	return wrapped, v, err
@@ -132,10 +132,12 @@ func (m *Member) spent(v kek.Version) string {
 // lookAgain is how long after a look a version that it did not find is looked for again.
 const lookAgain = time.Second
 
-// Unwrap unwraps into into, of 32 bytes, which the caller wipes. known may fill it in without the
-// provider.
-func (m *Member) Unwrap(ctx context.Context, v kek.Version, wrapped, into []byte, known func() bool) error {
-	held, err := m.unwrap(ctx, v, wrapped, into, known)
+// Unwrap unwraps what belongs to a binding into into, of 32 bytes, which the caller wipes. known may
+// fill it in without the provider.
+func (m *Member) Unwrap(
+	ctx context.Context, v kek.Version, wrapped, binding, into []byte, known func() bool,
+) error {
+	held, err := m.unwrap(ctx, v, wrapped, binding, into, known)
 	if !held { // it was dropped since Holds
 		return m.notHeld(ctx, v, nil)
 	}
@@ -144,7 +146,7 @@ func (m *Member) Unwrap(ctx context.Context, v kek.Version, wrapped, into []byte
 
 // unwrap does it while no view is followed, if the version is held.
 func (m *Member) unwrap(
-	ctx context.Context, v kek.Version, wrapped, into []byte, known func() bool,
+	ctx context.Context, v kek.Version, wrapped, binding, into []byte, known func() bool,
 ) (held bool, err error) {
 	m.calls.RLock()
 	defer m.calls.RUnlock()
@@ -152,9 +154,9 @@ func (m *Member) unwrap(
 		return m.holds(v), nil
 	}
 	err = m.with(ctx, func(p provider.Provider) error {
-		return p.Unwrap(ctx, kek.NameOf(m.Chain, v), wrapped, into)
+		return p.Unwrap(ctx, m.name(v).To(binding), wrapped, into)
 	})
-	if err != nil && !passing(err) && ctx.Err() == nil {
+	if err != nil && !passing(err) && ctx.Err() == nil && !errors.Is(err, kek.ErrBinding) { // the caller's mistake
 		return true, m.Refuse(err)
 	}
 	return true, err

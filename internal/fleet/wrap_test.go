@@ -94,11 +94,11 @@ func TestSleptInTheCall(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	wrapped, v, err := m.Wrap(t.Context(), make([]byte, kek.Size))
+	wrapped, v, err := m.Wrap(t.Context(), make([]byte, kek.Size), nil)
 	if err != nil || v != 2 {
 		t.Fatalf("version %d, %v", v, err)
 	}
-	if err := m.Unwrap(t.Context(), 2, wrapped, make([]byte, kek.Size), unknown); err != nil {
+	if err := m.Unwrap(t.Context(), 2, wrapped, nil, make([]byte, kek.Size), unknown); err != nil {
 		t.Error(err)
 	}
 }
@@ -109,7 +109,7 @@ func unknown() bool { return false }
 func TestDropped(t *testing.T) {
 	t.Parallel()
 	m, _, db := member(t)
-	wrapped, v, err := m.Wrap(t.Context(), make([]byte, kek.Size))
+	wrapped, v, err := m.Wrap(t.Context(), make([]byte, kek.Size), nil)
 	if err != nil || v != 1 {
 		t.Fatalf("version %d, %v", v, err)
 	}
@@ -120,7 +120,7 @@ func TestDropped(t *testing.T) {
 	if err := m.Look(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Unwrap(t.Context(), 1, wrapped, make([]byte, kek.Size), unknown); err == nil || m.Refusals() != 1 {
+	if err := m.Unwrap(t.Context(), 1, wrapped, nil, make([]byte, kek.Size), unknown); err == nil || m.Refusals() != 1 {
 		t.Errorf("%v, %d refusals", err, m.Refusals())
 	}
 	if all, err := db.Refusals(t.Context(), 1); err != nil || len(all) != 1 || all[0].Role != m.Role {
@@ -131,7 +131,7 @@ func TestDropped(t *testing.T) {
 	if !errors.Is(err, fleet.ErrDisabled) || !strings.Contains(err.Error(), "not now") {
 		t.Errorf("where the store does not take the refusal: %v", err)
 	}
-	if _, _, err := m.Wrap(t.Context(), make([]byte, kek.Size)); err == nil ||
+	if _, _, err := m.Wrap(t.Context(), make([]byte, kek.Size), nil); err == nil ||
 		fmt.Sprint(err) != "version 1 is active: "+fleet.ErrNotHeld.Error() {
 		t.Errorf("wrapped with it: %v", err)
 	}
@@ -154,13 +154,13 @@ func (deaf) Heartbeat(context.Context, store.Heartbeat) error { return fmt.Error
 func TestUnheard(t *testing.T) {
 	t.Parallel()
 	m, _, db := member(t)
-	if _, _, err := m.Wrap(t.Context(), make([]byte, kek.Size)); err != nil {
+	if _, _, err := m.Wrap(t.Context(), make([]byte, kek.Size), nil); err != nil {
 		t.Fatal(err)
 	}
 	m.Store = deaf{db}
 	for {
 		began := m.Age()
-		_, _, err := m.Wrap(t.Context(), make([]byte, kek.Size))
+		_, _, err := m.Wrap(t.Context(), make([]byte, kek.Size), nil)
 		if errors.Is(err, fleet.ErrLease) {
 			break
 		}
@@ -175,7 +175,7 @@ func TestUnheard(t *testing.T) {
 func TestTokenAway(t *testing.T) {
 	t.Parallel()
 	m, p, _ := member(t)
-	wrapped, v, err := m.Wrap(t.Context(), make([]byte, kek.Size))
+	wrapped, v, err := m.Wrap(t.Context(), make([]byte, kek.Size), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestTokenAway(t *testing.T) {
 	}
 	p.lost = true
 	for range 3 {
-		if err := m.Unwrap(t.Context(), v, wrapped, make([]byte, kek.Size), unknown); !errors.Is(err, provider.ErrGone) {
+		if err := m.Unwrap(t.Context(), v, wrapped, nil, make([]byte, kek.Size), unknown); !errors.Is(err, provider.ErrGone) {
 			t.Errorf("unwrap: %v", err)
 		}
 		if err := m.Look(t.Context()); !errors.Is(err, provider.ErrGone) {
@@ -200,7 +200,7 @@ func TestTokenAway(t *testing.T) {
 	if err := m.Look(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if err := m.Unwrap(t.Context(), v, wrapped, make([]byte, kek.Size), unknown); err != nil || m.Refusals() != 0 {
+	if err := m.Unwrap(t.Context(), v, wrapped, nil, make([]byte, kek.Size), unknown); err != nil || m.Refusals() != 0 {
 		t.Errorf("%v, %d refusals", err, m.Refusals())
 	}
 }
@@ -236,7 +236,7 @@ func TestCounted(t *testing.T) {
 	m, _, db := member(t)
 	m.Live = time.Hour
 	for range 1025 {
-		if _, _, err := m.Wrap(t.Context(), make([]byte, kek.Size)); err != nil {
+		if _, _, err := m.Wrap(t.Context(), make([]byte, kek.Size), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -254,7 +254,7 @@ func TestSpent(t *testing.T) {
 	after := func(wraps int) (trouble string) {
 		t.Helper()
 		for range wraps {
-			if _, v, err := m.Wrap(t.Context(), make([]byte, kek.Size)); err != nil || v != 1 {
+			if _, v, err := m.Wrap(t.Context(), make([]byte, kek.Size), nil); err != nil || v != 1 {
 				t.Fatalf("version %d, %v", v, err)
 			}
 		}

@@ -61,7 +61,7 @@ func (v *Versions) fold(log transcript.State) {
 	if sum, ok := facts.Canary(to); ok {
 		n := kek.NameOf(chain, to)
 		v.Made[to] = store.KEK{Version: to, Provider: facts[transcript.FactProvider], State: store.Live, Label: n.Label,
-			ID: n.HexID(), Canary: store.Canary{SHA256: sum}, Ceremony: seq}
+			ID: n.HexID(), Canary: store.Canary{SHA256: sum}, Ceremony: seq, Bound: facts[transcript.FactBound] == "yes"}
 		if facts[transcript.FactKind] == transcript.KindInstall {
 			v.Active = to
 		}
@@ -104,9 +104,11 @@ func (v *Versions) adopted(log transcript.State, seq int) {
 	v.Active = log.Facts.Version(transcript.FactActive)
 }
 
-// Name is that of a version's key: its own, where the key was made outside a ceremony.
+// Name is that of a version's key: its own, where the key was made outside a ceremony. Whether the
+// version is bound, the log of its ceremony says, and no row.
 func (v Versions) Name(chain kek.Chain, version kek.Version) kek.Name {
 	n := kek.NameOf(chain, version)
+	n.Bound = v.Made[version].Bound
 	if v.Outside[version] {
 		k := v.Made[version]
 		id, _ := hex.DecodeString(k.ID) // of a signed log, which has it in hex

@@ -22,22 +22,22 @@ type batch struct {
 	last          any      // id of the page's last document
 }
 
-// item is one envelope of a page, by its place in it.
-type item struct{ doc, envelope int }
+// place is that of an envelope in a page.
+type place struct{ doc, envelope int }
 
 // batch re-wraps a page. Each answer must carry the bytes of the item in its place.
 func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Document) (batch, error) {
 	b := batch{last: docs[len(docs)-1].ID}
 	var items []provider.Item
-	var places []item
+	var places []place
 	for i, d := range docs {
 		for j, h := range d.Envelopes {
 			if h.Version == r.To {
 				b.current++
 				continue
 			}
-			items = append(items, provider.Item{From: r.name(h.Version), Wrapped: h.WrappedDEK})
-			places = append(places, item{i, j})
+			items = append(items, r.item(c, d, h))
+			places = append(places, place{i, j})
 		}
 	}
 	if len(items) > 0 {
@@ -83,6 +83,9 @@ func (r *run) name(v kek.Version) kek.Name {
 	n, ok := r.names[v]
 	if !ok {
 		n = kek.NameOf(r.Chain, v)
+		if r.Name != nil {
+			n = r.Name(v)
+		}
 		r.names[v] = n
 	}
 	return n

@@ -79,7 +79,8 @@ func (o *opening) open(ctx context.Context, c envelope.Collection, d store.Docum
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err := o.p.Unwrap(ctx, o.name(h.Version), h.WrappedDEK, o.dek.Room()[:kek.Size])
+	by := o.name(h.Version)
+	err := o.p.Unwrap(ctx, by.To(boundTo(by.Chain, c, d, h)), h.WrappedDEK, o.dek.Room()[:kek.Size])
 	secret.Zero(o.dek.Room()[:kek.Size])
 	if provider.Lost(err) || errors.Is(err, provider.ErrBusy) || ctx.Err() != nil {
 		return fmt.Errorf("open %s: %w", nameOf(c, d, h), errors.Join(err, ctx.Err()))

@@ -25,6 +25,7 @@ const (
 // it fails is written and counted.
 func (r *run) collection(ctx context.Context, c envelope.Collection, after any) error {
 	r.enter(c.Name)
+	c.Payloads = r.First
 	upstream, stop := context.WithCancel(ctx)
 	defer stop()
 	pages, batches := make(chan []store.Document, 1), make(chan batch, 1)

@@ -26,6 +26,11 @@ type Job struct {
 	Chain     kek.Chain
 	To        kek.Version
 	Catalogue envelope.Catalogue
+	// Name is that of a version's key, and says whether it is bound; nil: none is.
+	Name func(kek.Version) kek.Name
+	// First says that envelopes may be at versions that are not bound, and that the target is: their
+	// payloads are opened before.
+	First bool
 	// Excluded names envelopes, as ErrUndecryptable does, to exclude when no key
 	// opens them. They are tried like all others.
 	Excluded []string

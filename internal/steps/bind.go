@@ -34,6 +34,11 @@ func bind(ctx context.Context, s *Site, f Facts, acts []string) (lines []Detail,
 	to := f.Version(transcript.FactTo)
 	if to != 0 {
 		add("key", fmt.Sprintf("%s id %s", s.Name(to).Label, s.Name(to).HexID()))
+		if s.Name(to).Bound {
+			add(transcript.FactBound, "yes")
+		} else if from := f.Version(transcript.FactFrom); s.Name(from).Bound {
+			add(transcript.FactBound, fmt.Sprintf("no, and version %d is", from))
+		}
 	}
 	keks, err := s.Store.KEKs(ctx)
 	if err != nil {
@@ -65,7 +70,7 @@ func bind(ctx context.Context, s *Site, f Facts, acts []string) (lines []Detail,
 // the roster's file, of processes, or of what an application made.
 func beforePlan(what string) bool {
 	return history.OfVersions(what) || strings.HasPrefix(what, whatKey) ||
-		slices.Contains([]string{whatRoster, whatUnproven, whatSample, whatWait, whatUncounted}, what)
+		slices.Contains([]string{whatRoster, whatUnproven, whatSample, whatWait, whatUncounted, whatUnchecked}, what)
 }
 
 // bindVersion adds to what every plan binds the key of the one version that the ceremony is about, and

@@ -53,6 +53,9 @@ func canaryState(ctx context.Context, s *Site, v kek.Version, first bool) (State
 		return NotBegun, nil, fmt.Errorf("version %d names another key, %s: %w", v, printable.Text(k.Label),
 			engine.ErrPlanted)
 	}
+	if err := sameBound(s, k); err != nil {
+		return NotBegun, nil, err
+	}
 	value, err := fleet.OpenCanary(ctx, s.Provider, n, k.Canary)
 	if err != nil {
 		return NotBegun, nil, otherCanary(err)
@@ -87,7 +90,7 @@ func enter(ctx context.Context, s *Site, v kek.Version, first bool) error {
 	if errors.Is(err, store.ErrNotFound) {
 		n := s.Name(v)
 		err = insertKEK(ctx, s, store.KEK{Version: v, Provider: s.Kind.Name(), State: store.Live, Label: n.Label,
-			ID: n.HexID(), Ceremony: s.Seq})
+			ID: n.HexID(), Ceremony: s.Seq, Bound: n.Bound})
 	}
 	if err != nil || !first {
 		return err

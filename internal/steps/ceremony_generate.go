@@ -58,7 +58,11 @@ func openGenerate(v kek.Version) func(context.Context, *Site, store.Lock) (Facts
 		if exists {
 			return nil, fmt.Errorf("version %d is there: %w", v, engine.ErrNothingDue)
 		}
-		return Facts{transcript.FactActive: active.Version.String(), transcript.FactTo: v.String()}, err
+		if err != nil {
+			return nil, err
+		}
+		facts := Facts{transcript.FactActive: active.Version.String(), transcript.FactTo: v.String()}
+		return facts, makesBound(s, facts, active.Version)
 	}
 }
 

@@ -55,7 +55,11 @@ func openInstall(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
 	if err := unused(ctx, s, lock); err != nil {
 		return nil, err
 	}
-	return Facts{transcript.FactTo: "1"}, refuseEnvelopes(ctx, s)
+	facts := Facts{transcript.FactTo: "1"}
+	if err := makesBound(s, facts, 0); err != nil {
+		return nil, err
+	}
+	return facts, refuseEnvelopes(ctx, s)
 }
 
 func refuseEnvelopes(ctx context.Context, s *Site) error {

@@ -104,6 +104,12 @@ func (r Rotation) open(ctx context.Context, s *Site, lock store.Lock) (Facts, er
 		transcript.FactGenerate: "no", transcript.FactFence: fence}
 	if !exists {
 		facts[transcript.FactGenerate] = "yes"
+		err = makesBound(s, facts, active.Version)
+	} else {
+		err = bindable(s, r.To)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if adopted(s) {
 		facts[transcript.FactPointer] = describe(s.Pointer)

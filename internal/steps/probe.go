@@ -128,6 +128,9 @@ func checkCanaries(ctx context.Context, s *Site, f Facts) error {
 		if k.Canary.SHA256 != want {
 			return fmt.Errorf("version %d: %w", k.Version, ErrCanary)
 		}
+		if err := sameBound(s, k); err != nil {
+			return err
+		}
 		value, err := fleet.OpenCanary(ctx, s.Provider, s.Name(k.Version), k.Canary)
 		if err != nil {
 			return otherCanary(err)

@@ -57,6 +57,8 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 	counts, err := rewrap.Run(ctx, rewrap.Job{
 		Store: s.Store, Provider: s.Provider, Chain: s.Chain, To: to, Catalogue: s.Catalogue, Control: s.Control,
 		Excluded:   f.Excluded(),
+		Name:       s.Name,
+		First:      bindsFirst(s, to),
 		Checkpoint: rewrap.OpenCheckpoint(checkpointOf(s), to),
 		Reserve:    func(ctx context.Context, n int) error { return reserve(ctx, s, to, n) },
 		// The gate is a condition, not a moment (design section 3).

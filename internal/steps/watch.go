@@ -33,7 +33,8 @@ func watchFleet(ctx context.Context, s *Site, target kek.Version) (*watch, error
 }
 
 func ruleOf(s *Site, target kek.Version) fleet.Rule {
-	return fleet.Rule{Chain: s.Chain, Target: target, Live: s.Fleet.Live, Expect: s.Fleet.Expect}
+	return fleet.Rule{Chain: s.Chain, Target: target, Live: s.Fleet.Live, Expect: s.Fleet.Expect,
+		Bound: s.Name(target).Bound}
 }
 
 func (w *watch) close() { w.value.Wipe() }
@@ -84,7 +85,9 @@ func VerifyFleet(ctx context.Context, s *Site, v kek.Version) (fleet.Table, erro
 		if _, none := s.Provider.Find(ctx, s.Name(v)); none == nil {
 			rule := ruleOf(s, v)
 			rule.Active = active
-			rule.Unwrap = func(wrapped, into []byte) error { return s.Provider.Unwrap(ctx, s.Name(v), wrapped, into) }
+			name := s.Name(v)
+			name.Bound = false // no version yet: nothing that processes wrap to prove it is bound
+			rule.Unwrap = func(wrapped, into []byte) error { return s.Provider.Unwrap(ctx, name, wrapped, into) }
 			return fleet.Look(ctx, s.Store, rule)
 		}
 	}

@@ -101,6 +101,7 @@ type KEK struct {
 	Canary   Canary
 	Ceremony int // the one that made it
 	Created  time.Time
+	Bound    bool // all that it wraps is bound; for applications, whose proof is the canary
 }
 
 // Canary is a random 32-byte value wrapped by a version. Anyone who unwraps it to
@@ -207,6 +208,7 @@ type Heartbeat struct {
 	Proofs   map[kek.Version]string // of each version it has loaded, hex
 	Number   int                    // of this heartbeat, from 1
 	Lease    time.Duration          // how old its view of the store may be when it wraps; 0: it wraps nothing
+	Binds    bool                   // it can write and read with a version that is bound
 	Refusals int                    // envelopes it could not unwrap
 	Started  time.Time
 	Seen     time.Time // the server's clock, set by Heartbeat

@@ -72,6 +72,9 @@ func (s *State) opened(e Event) error {
 	if n, err := strconv.Atoi(number); err != nil || n < 1 || strconv.Itoa(n) != number { // "02" would be another text
 		return broken(RuleLog, "ceremony %s: want a number from 1", printable.Quote(number))
 	}
+	if bound, ok := e.Facts[FactBound]; ok && (bound != "yes" || !slices.Contains(Required(e.Facts), ActGenerate)) {
+		return broken(RuleLog, "bound %s: want yes, of a ceremony that makes a version", printable.Quote(bound))
+	}
 	return nil
 }
 

@@ -210,6 +210,7 @@ func (e Event) Head() string {
 var owned = map[string][]Kind{
 	FactChain: {Opened}, FactCeremony: {Opened}, FactKind: {Opened}, FactMode: {Opened},
 	FactFrom: {Opened}, FactTo: {Opened}, FactGenerate: {Opened}, FactExclude: {Opened},
+	FactBound:  {Opened},
 	FactRoster: {Roster}, FactRoster + "_sha256": {Roster},
 	FactNextRoster: {NextRoster}, FactNextRoster + "_sha256": {NextRoster, Asked, Done},
 	FactAttended: {Gathered}, FactChanged: {Done}, FactLocked: {Done}, factCanary: {Done}, FactBegun: {},

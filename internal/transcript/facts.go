@@ -33,6 +33,7 @@ const (
 	FactTo         = "to"             // opened: version that is made, or rotated to
 	FactActive     = "active"         // version that writers use
 	FactGenerate   = "generate"       // opened: yes when this ceremony makes the version it rotates to
+	FactBound      = "bound"          // opened: yes when all that the version it makes wraps is bound to records
 	FactExclude    = "exclude"        // opened: envelopes to exclude, by name, a line each
 	FactRecords    = "records"        // opened: prefix of an adopted chain's own records in its store
 	FactPointer    = "pointer"        // opened: where the application has the version that its writers use; or none

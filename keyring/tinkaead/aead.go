@@ -10,7 +10,8 @@
 // encrypted keyset is fine where its bytes are stored as a sub-document.
 //
 // The associated data is the additional authenticated data of the payload: see SealWithAAD of
-// keyring. Refusals are counted, and data keys kept, as with Seal and Open.
+// keyring. Where there is any, say so with payload_aad in the catalogue: a rotation to a version that
+// is bound cannot open these payloads before it binds them. Refusals are counted, and data keys kept, as with Seal and Open.
 package tinkaead
 
 import (
@@ -28,7 +29,8 @@ type AEAD struct {
 }
 
 // New returns the AEAD of the record with an id and a place, COLLECTION.FIELD, as Seal and Open
-// have them. Encrypt and Decrypt fail when ctx ends.
+// have them: of a place in an array, id is that of keyring.Element, without which they return
+// keyring.ErrBinding under a version that is bound. Encrypt and Decrypt fail when ctx ends.
 func New(ctx context.Context, r *keyring.Ring, place string, id any) *AEAD {
 	return &AEAD{ctx: ctx, ring: r, place: place, id: id}
 }

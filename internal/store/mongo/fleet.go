@@ -38,6 +38,7 @@ type heartbeatDoc struct {
 	Proofs   map[string]string
 	Number   int
 	Lease    int64 // nanoseconds
+	Binds    bool
 	Refusals int
 	Started  int64 // nanoseconds: a proof covers them
 	Stopped  bool
@@ -56,7 +57,8 @@ func (s *Store) Heartbeat(ctx context.Context, b store.Heartbeat) error {
 		{Key: "$set", Value: bson.D{{Key: "role", Value: b.Role}, {Key: "host", Value: b.Host}, {Key: "pid", Value: b.PID},
 			{Key: "provider", Value: b.Provider}, {Key: "current", Value: int(b.Current)},
 			{Key: "epoch", Value: b.Epoch}, {Key: "proofs", Value: proofs},
-			{Key: "number", Value: b.Number}, {Key: "lease", Value: int64(b.Lease)}, {Key: "refusals", Value: b.Refusals},
+			{Key: "number", Value: b.Number}, {Key: "lease", Value: int64(b.Lease)}, {Key: "binds", Value: b.Binds},
+			{Key: "refusals", Value: b.Refusals},
 			{Key: "started", Value: b.Started.UnixNano()}, {Key: "stopped", Value: b.Stopped},
 			{Key: "trouble", Value: b.Trouble}}},
 		{Key: "$currentDate", Value: bson.D{{Key: "seen", Value: true}}},

@@ -60,6 +60,7 @@ type kekDoc struct {
 	}
 	Ceremony int
 	Created  time.Time
+	Bound    bool
 }
 
 // KEKs implements store.Keys.
@@ -79,6 +80,7 @@ func (s *Store) KEKs(ctx context.Context) ([]store.KEK, error) {
 			Canary:   store.Canary{Wrapped: d.Canary.Wrapped, SHA256: d.Canary.SHA256},
 			Ceremony: d.Ceremony,
 			Created:  d.Created.UTC(),
+			Bound:    d.Bound,
 		}
 	}
 	return keks, nil
@@ -86,7 +88,7 @@ func (s *Store) KEKs(ctx context.Context) ([]store.KEK, error) {
 
 // InsertKEK implements store.Keys.
 func (s *Store) InsertKEK(ctx context.Context, k store.KEK) error {
-	err := s.insert(ctx, s.own(versions), int(k.Version), bson.D{
+	row := bson.D{
 		{Key: "provider", Value: k.Provider},
 		{Key: "state", Value: string(k.State)},
 		{Key: "label", Value: k.Label},
@@ -94,7 +96,11 @@ func (s *Store) InsertKEK(ctx context.Context, k store.KEK) error {
 		{Key: "canary", Value: bson.D{{Key: "wrapped", Value: k.Canary.Wrapped}, {Key: "sha256", Value: k.Canary.SHA256}}},
 		{Key: "ceremony", Value: k.Ceremony},
 		{Key: "created", Value: k.Created.UTC()},
-	})
+	}
+	if k.Bound {
+		row = append(row, bson.E{Key: "bound", Value: true})
+	}
+	err := s.insert(ctx, s.own(versions), int(k.Version), row)
 	if err != nil {
 		return fmt.Errorf("insert version %d: %w", k.Version, err)
 	}

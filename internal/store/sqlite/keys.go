@@ -40,12 +40,12 @@ func (s *Store) KEKs(ctx context.Context) ([]store.KEK, error) {
 	keks, err := collect(ctx, s.db, func(r *sql.Rows) (k store.KEK, err error) {
 		var created string
 		if err = r.Scan(&k.Version, &k.Provider, &k.State, &k.Label, &k.ID,
-			&k.Canary.Wrapped, &k.Canary.SHA256, &k.Ceremony, &created); err == nil {
+			&k.Canary.Wrapped, &k.Canary.SHA256, &k.Ceremony, &created, &k.Bound); err == nil {
 			k.Created, err = time.Parse(time.RFC3339, created)
 		}
 		return k, err
-	}, `SELECT id, provider, state, label, key_id, canary_wrapped, canary_sha256, ceremony, created `+
-		`FROM kek_versions ORDER BY id`)
+	}, `SELECT id, provider, state, label, key_id, canary_wrapped, canary_sha256, ceremony, created, `+
+		`bound = 1 FROM kek_versions ORDER BY id`)
 	if err != nil {
 		return nil, fmt.Errorf("read kek_versions: %w", err)
 	}
@@ -54,9 +54,9 @@ func (s *Store) KEKs(ctx context.Context) ([]store.KEK, error) {
 
 // InsertKEK implements store.Keys.
 func (s *Store) InsertKEK(ctx context.Context, k store.KEK) error {
-	_, err := s.db.ExecContext(ctx, `INSERT INTO kek_versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	_, err := s.db.ExecContext(ctx, `INSERT INTO kek_versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		int(k.Version), k.Provider, string(k.State), k.Label, k.ID,
-		k.Canary.Wrapped, k.Canary.SHA256, k.Ceremony, k.Created.UTC().Format(time.RFC3339))
+		k.Canary.Wrapped, k.Canary.SHA256, k.Ceremony, k.Created.UTC().Format(time.RFC3339), k.Bound)
 	if err != nil {
 		return fmt.Errorf("insert version %d: %w", k.Version, asExists(err))
 	}

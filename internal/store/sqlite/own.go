@@ -67,7 +67,30 @@ func (d *database) make(ctx context.Context) error {
 		_, err = d.DB.ExecContext(ctx, d.named(schema))
 	}
 	if err == nil {
+		err = d.addBound(ctx)
+	}
+	if err == nil {
 		d.made.Store(true)
+	}
+	return err
+}
+
+// addBound adds the column that a table of versions made by an older program lacks.
+func (d *database) addBound(ctx context.Context) error {
+	lacks := func() (yes bool, err error) {
+		err = d.DB.QueryRowContext(ctx, `SELECT NOT EXISTS (SELECT 1 FROM pragma_table_info(?) WHERE name = 'bound')`,
+			d.name("kek_versions")).Scan(&yes)
+		return yes, err
+	}
+	missing, err := lacks()
+	if err != nil || !missing {
+		return err
+	}
+	_, err = d.DB.ExecContext(ctx, d.named(`ALTER TABLE kek_versions ADD COLUMN bound INTEGER NOT NULL DEFAULT 0`))
+	if err != nil { // another process may have been first
+		if missing, again := lacks(); again == nil && !missing {
+			return nil
+		}
 	}
 	return err
 }

@@ -14,7 +14,8 @@ CREATE TABLE IF NOT EXISTS kek_versions (
   canary_wrapped BLOB NOT NULL,
   canary_sha256  TEXT NOT NULL,
   ceremony       INTEGER NOT NULL,
-  created        TEXT NOT NULL
+  created        TEXT NOT NULL,
+  bound          INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE IF NOT EXISTS kek_active (
   id      TEXT PRIMARY KEY CHECK (id = 'active'),
