@@ -111,8 +111,8 @@ var allowed = map[string][]string{
 	"internal/signing":   {"internal/quorum", "internal/term", "internal/printable", "internal/file"},
 	"internal/file":      {"internal/printable"},
 	"internal/printable": {},
-	"keyring": {"internal/config", "internal/envelope", "internal/fleet", "internal/kek", "internal/login",
-		"internal/plug", "internal/provider", "internal/secret", "internal/store"},
+	"keyring": {"internal/binding", "internal/config", "internal/envelope", "internal/fleet", "internal/kek",
+		"internal/login", "internal/plug", "internal/provider", "internal/secret", "internal/store"},
 	"keyring/tinkaead": {},
 }
 

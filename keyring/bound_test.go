@@ -43,7 +43,8 @@ func (h house) all(r *keyring.Ring, ids []string, v int) {
 	h.t.Helper()
 	for _, id := range ids {
 		e := h.read(id)
-		if text, err := r.Open(h.t.Context(), place, id, e); err != nil || string(text) != "secret of "+id || e.KEKVersion != v {
+		text, err := r.Open(h.t.Context(), place, id, e)
+		if err != nil || string(text) != "secret of "+id || e.KEKVersion != v {
 			h.t.Errorf("%s: version %d, %q, %v", id, e.KEKVersion, text, err)
 		}
 	}

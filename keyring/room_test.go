@@ -28,7 +28,8 @@ func TestCache(t *testing.T) {
 	if c.get(keyOf(2, []byte{2}, []byte("another record")), got) {
 		t.Error("a key is known for another record than it was found bound to")
 	}
-	if c.get(keyOf(1, []byte{1}, nil), got) || !c.get(keyOf(2, []byte{2}, nil), got) || bytes.Contains(c.memory.Room(), key(1)) {
+	if c.get(keyOf(1, []byte{1}, nil), got) || !c.get(keyOf(2, []byte{2}, nil), got) ||
+		bytes.Contains(c.memory.Room(), key(1)) {
 		t.Error("a dropped version's key is there")
 	}
 }

@@ -37,7 +37,7 @@ HOMES = {"chain|ceremony|kind|mode|from|to|generate|exclude|rebuild|records|poin
          "roster|roster_sha256": "roster", "next_roster": "next-roster",
          "next_roster_sha256": "next-roster asked done", "attended": "gathered",
          "changed|locked|retired|fenced|standing|open_copies|canary_.*|adopted_.*": "done", r"begun\..*": "no kind",
-         "operator|reason": "answered", "wait": "found"}
+         "bound": "opened", "operator|reason": "answered", "wait": "found"}
 REQUIRED = {"install": ["generate", "canary", "lock"], "generate": ["generate", "canary"],
             "rotate": ["switch", "re-wrap", "retire"], "roster": ["change"],
             "reconcile": ["take-over"], "adopt": ["adopt", "lock"], "disable": ["disable"],
@@ -188,6 +188,8 @@ def parse_log(data):
         for name, form in FIRST.items():
             need(re.fullmatch(form, first[name]), "log", f"line 1: its {name}")
         need(int(first["ceremony"]) < 1 << 63, "log", "line 1: its ceremony")
+        makes = first["kind"] in ("install", "generate") or first["kind"] == "rotate" and first["generate"] == "yes"
+        need("bound" not in first or first["bound"] == "yes" and makes, "log", "line 1: its bound")
         need(re.fullmatch("[0-9a-f]{64}", first.prev), "log", "line 1: its prev")
     return events, rest != b""
 

@@ -39,7 +39,7 @@ func agentCommand(o *options) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&role, "role", "", "role of the process, as under fleet.expect")
 	cmd.Flags().BoolVar(&binds, "binds", false,
-		"the program beside it can write and read with versions that are bound to records: docs/envelope.md")
+		"the program beside it can use versions that are bound to records (docs/envelope.md)")
 	_ = cmd.MarkFlagRequired("role")
 	return cmd
 }

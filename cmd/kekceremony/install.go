@@ -22,5 +22,5 @@ func installCommand(o *options) *cobra.Command {
 // bindFlag is that of each command that makes a version.
 func bindFlag(cmd *cobra.Command, o *options) {
 	cmd.Flags().BoolVar(&o.bind, "bind", false,
-		"bind what the new version wraps to its records: docs/envelope.md; every later version is bound too")
+		"bind what the new version wraps to its records (docs/envelope.md), and each later version")
 }

@@ -11,7 +11,8 @@
 //
 // The associated data is the additional authenticated data of the payload: see SealWithAAD of
 // keyring. Where there is any, say so with payload_aad in the catalogue: a rotation to a version that
-// is bound cannot open these payloads before it binds them. Refusals are counted, and data keys kept, as with Seal and Open.
+// is bound cannot open these payloads before it binds them. Refusals are counted, and data keys
+// kept, as with Seal and Open.
 package tinkaead
 
 import (
