@@ -363,3 +363,24 @@ func TestCompromiseForgotten(t *testing.T) {
 		t.Errorf("version 1 is %s", s)
 	}
 }
+
+// TestCompromisedDisabled: what is compromised goes the way of any other version: disabled when nothing is
+// at it, and enabled again it is compromised as before.
+func TestCompromisedDisabled(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 2)
+	if err := r.compromise(1); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.to(2, nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		make engine.Ceremony
+		want store.State
+	}{{steps.Disable(1), store.Disabled}, {steps.Enable(1), store.Compromised}} {
+		if err := engine.Run(t.Context(), *r.site(), nobody(r.parts), c.make); err != nil || r.state(1) != c.want {
+			t.Fatalf("%s: %v, version 1 is %s, want %s", c.make.Kind, err, r.state(1), c.want)
+		}
+	}
+}
