@@ -301,3 +301,30 @@ func TestDisableTerms(t *testing.T) {
 		t.Errorf("disabled: %v, %t", how, ok)
 	}
 }
+
+// stuckPointer is a store whose pointer does not move.
+type stuckPointer struct{ store.Store }
+
+func (stuckPointer) MoveActive(context.Context, store.Active, store.Active) error {
+	return errors.New("the store is gone")
+}
+
+// TestDisableInterrupted: a run ends between its two writes, of the state and of the pointer. The same command
+// continues, and every process acknowledges.
+func TestDisableInterrupted(t *testing.T) {
+	t.Parallel()
+	r := rotated(t, 3)
+	s := r.site()
+	s.Store = stuckPointer{s.Store}
+	if err := engine.Run(t.Context(), *s, nobody(r.parts), steps.Disable(1)); err == nil {
+		t.Fatal("the pointer did not move, and the ceremony was done")
+	}
+	r.stands(1, store.Disabled)
+	if err := r.disable(1, nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	if how, ok := r.history().Disabled(1); !ok || how.Epoch != 2 {
+		t.Errorf("disabled: %v, %t", how, ok)
+	}
+	r.whole()
+}
