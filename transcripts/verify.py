@@ -33,16 +33,16 @@ NEED_ROSTER = "asked plan signed gathered begun done closed".split()
 MANY_LINES = "roster next_roster plan statement signature exclude".split()
 FIRST = {"format": "|".join(FORMATS), "chain": "[0-9a-f]{32}", "mode": "production|rehearsal",
          "ceremony": "[1-9][0-9]{0,18}"}
-HOMES = {"chain|ceremony|kind|mode|from|to|generate|exclude|rebuild|records|pointer|version|epoch|fence": "opened",  # facts, and their kinds
+HOMES = {"chain|ceremony|kind|mode|from|to|generate|exclude|rebuild|records|pointer|version|epoch|fence|disabled_by|wait_ends|closes": "opened",  # facts, and their kinds
          "roster|roster_sha256": "roster", "next_roster": "next-roster",
          "next_roster_sha256": "next-roster asked done", "attended": "gathered",
          "changed|locked|retired|fenced|standing|open_copies|canary_.*|adopted_.*": "done", r"begun\..*": "no kind",
-         "bound": "opened", "operator|reason": "answered", "wait": "found"}
+         "bound": "opened", "operator|reason": "answered", "wait": "found", "attempt|kept": "noted"}
 REQUIRED = {"install": ["generate", "canary", "lock"], "generate": ["generate", "canary"],
             "rotate": ["switch", "re-wrap", "retire"], "roster": ["change"],
             "reconcile": ["take-over"], "adopt": ["adopt", "lock"], "disable": ["disable"],
             "enable": ["enable"], "destroy": ["destroy"], "compromise": ["compromise"]}
-FRESH = ["adopt", "generate", "canary", "change", "rebuild"]
+FRESH = ["adopt", "generate", "canary", "change", "rebuild", "destroy"]
 WHOLE = {"opened": "kind tool tool_sha256 script_sha256 store",  # facts that v2 demands
          "deviation": "what expected seen decided by"}
 COUNTS = "rewrapped current conflicts poison excluded".split()
@@ -322,6 +322,7 @@ class Walk:
         self.attended, self.present, self.ever, self.proved = "", set(), set(), set()
         self.embedded, self.signatures, self.counters, self.deviations = {}, [], {}, []
         self.answers, self.said, self.void = {}, False, False  # said: by the step void
+        self.kept, self.times, self.outcome = False, {}, ""  # kept: a provider refused to destroy; times: of begun acts
         for e in events:
             try:
                 self.take(e)
@@ -500,6 +501,18 @@ class Walk:
         self.plan(e).begun = True
         self.begun.add(e.step)
         self.half.add(e.step)
+        self.times.setdefault(e.step, e.time)
+
+    def on_noted(self, e):
+        if e.step == "destroy" and e.step in self.begun:
+            self.kept = "kept" in e
+
+    def wait(self):
+        """How long a version that was disabled waits, by the plan, in seconds. None: it was not."""
+        if self.outcome != "done" or "disable" not in self.done:
+            return None
+        wait = re.search("^wait: ([0-9hms.µn]+)$", self.plan(Act("disable")).event["plan"], re.M)
+        return seconds(wait[1]) if wait else None
 
     def on_done(self, e):
         plan = self.plan(e)
@@ -537,7 +550,9 @@ class Walk:
 
     def on_closed(self, e):
         need(e["outcome"] in ("done", "aborted", "void"), "order", f"closed as {e['outcome']}")
-        self.void = e["outcome"] == "void"
+        self.void, self.outcome = e["outcome"] == "void", e["outcome"]
+        need(self.outcome != "aborted" or "destroy" not in self.half or self.kept, "order",
+             "aborted, and a destruction was begun")
         attend = any(r.purpose == "attend" and r.gathered for r in self.requests.values())
         if e["outcome"] == "done":
             need(not self.half, "order", f"closed as done, but not {' '.join(sorted(self.half))}")
@@ -656,6 +671,34 @@ class Bundle:
 
 # Rules "chain" and "expect".
 
+Act = collections.namedtuple("Act", "step")
+
+def seconds(text):
+    """A duration as a plan has it, such as 720h0m0s."""
+    units = {"h": 3600, "m": 60, "s": 1, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
+    return sum(float(n) * units[unit] for n, unit in re.findall("([0-9.]+)(h|ms|µs|ns|m|s)", text))
+
+def clock(text):
+    return datetime.datetime.strptime(text + "+0000", "%Y-%m-%dT%H:%M:%SZ%z").timestamp()
+
+def check_destroyed(bundles, b, where):
+    """The section "Destruction": of a version that was disabled, and not before its time."""
+    walk, first = b.walk, b.walk.opened
+    if "destroy" not in walk.begun:
+        return
+    same = [o for o in bundles if o.walk.opened["version"] == first["version"]]
+    if first["closes"] == "yes":
+        need(any("destroy" in o.walk.done and o.walk.opened["disabled_by"] == first["disabled_by"]
+                 for o in same), "chain", f"{where}: closes copies, and nothing was destroyed")
+        return
+    by = [o for o in same if f'{o.walk.opened["ceremony"]} {o.final()}' == first["disabled_by"]
+          and o.walk.wait()]
+    need(by, "chain", f"{where}: its version was not disabled as it says")
+    since = same[same.index(by[0]):]
+    need(not any("enable" in o.walk.done for o in since), "chain", f"{where}: enabled since")
+    need(clock(walk.times["destroy"]) >= int(clock(by[0].walk.last.time) + by[0].walk.wait()), "chain",
+         f"{where}: it began before the waiting period was over")
+
 def check_chain(bundles):
     void = {b.walk.opened["chain"] for b in bundles if b.is_void()}
     need(not any(b.walk and not b.is_void() and b.walk.opened["chain"] in void for b in bundles),
@@ -674,6 +717,7 @@ def check_chain(bundles):
         need(first.prev == final, "chain", f"ceremony {number}: its prev")
         if number > 1:
             check_next(bundles[number - 2], b, f"ceremony {number}")
+        check_destroyed(bundles[:number - 1], b, f"ceremony {number}")
         for blob, (_, *seen) in b.walk.counters.items():
             for counter in seen:
                 grow(counters, blob, counter, "chain", f"ceremony {number}")

@@ -50,15 +50,17 @@ func readAnswers(path string) (a answers, err error) {
 	return a, nil
 }
 
-// questions lists everything that the ceremony asks; of an adopted database also what it asks there.
-func (a answers) questions(adopted bool) []engine.Field {
+// questions lists everything that the ceremony asks; or also what it asks only in an adopted database, or of
+// keys that are configuration.
+func (a answers) questions(any bool) []engine.Field {
 	if a.ceremony == kindAbort {
 		return steps.GivingUp()
 	}
 	c, _ := steps.Named(a.ceremony) // readAnswers takes no other
 	opened := transcript.Facts{transcript.FactGenerate: "yes"}
-	if adopted {
+	if any {
 		opened[transcript.FactPointer] = "described"
+		opened[transcript.FactOnToken] = "no"
 	}
 	return c.Questions(opened)
 }
@@ -99,7 +101,7 @@ func answersCommand() *cobra.Command {
 		Long: `check lists every question of the ceremony that the file leaves open, and every
 name in it that is not a question. The file has lines of NAME: TEXT. Its line
 "ceremony: KIND" names the ceremony: install, adopt, rotate, generate, roster,
-reconcile, compromise, disable or enable; or it is "ceremony: abort", for an
+reconcile, compromise, disable, enable or destroy; or it is "ceremony: abort", for an
 install that is given up.`,
 		Args: cobra.ExactArgs(1),
 		RunE: ran(func(cmd *cobra.Command, args []string) error { return checkAnswers(cmd.OutOrStdout(), args[0]) }),

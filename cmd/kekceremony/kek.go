@@ -19,6 +19,6 @@ CertAutoPilot run as they are written: "kekceremony kek rotate" is
 		RunE: ran(func(*cobra.Command, []string) error { return &usageError{errors.New("kek: no command")} }),
 	}
 	cmd.AddCommand(initCommand(o), verifyCommand(o), rotateCommand(o), compromiseCommand(o), disableCommand(o),
-		enableCommand(o), statusCommand(o))
+		enableCommand(o), destroyCommand(o), statusCommand(o))
 	return cmd
 }

@@ -271,8 +271,14 @@ func generated(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// rehearse runs a whole unattended rehearsal and returns its parts and bundles.
+// rehearse runs install and rotate unattended and returns the rehearsal's parts and bundles.
 func rehearse(t testing.TB, args ...string) (rehearsal.Parts, []string) {
+	t.Helper()
+	return rehearseLife(t, append(args, "--only", "install,rotate")...)
+}
+
+// rehearseLife runs a whole unattended rehearsal and returns its parts and bundles.
+func rehearseLife(t testing.TB, args ...string) (rehearsal.Parts, []string) {
 	t.Helper()
 	pkcs11test.Module(t)
 	dir := filepath.Join(t.TempDir(), "r")

@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -27,6 +27,7 @@ type rehearsed struct {
 	records  int
 	rate     int
 	dir      string
+	only     []string
 	parts    rehearsal.Parts
 }
 
@@ -41,6 +42,7 @@ func rehearseCommand(o *options) *cobra.Command {
 	cmd.Flags().StringVar(&r.provider, "provider", "pkcs11", "pkcs11 (SoftHSM2) or env")
 	cmd.Flags().IntVar(&r.records, "records", 1000, "records to re-wrap")
 	cmd.Flags().IntVar(&r.rate, "rate", 0, "maximum envelopes per second; 0: no limit")
+	cmd.Flags().StringSliceVar(&r.only, "only", life, "the first ceremonies of the life, up to the one that is wanted")
 	cmd.Flags().StringVar(&r.dir, "dir", "", "directory of the rehearsal; continues an existing one")
 	return cmd
 }
@@ -64,9 +66,8 @@ func (r *rehearsed) run(ctx context.Context) (err error) {
 		return err
 	}
 	err = r.awaitHeartbeats(ctx, fleet)
-	if err == nil && !r.finished(2) {
-		err = r.child(ctx, "rotate", "--to-version", "2", "--rate", strconv.Itoa(r.rate),
-			"--answers", r.parts.Answers("rotate"))
+	if err == nil {
+		err = r.live(ctx)
 	}
 	if err := errors.Join(err, fleet.end()); err != nil {
 		return err
@@ -90,6 +91,10 @@ func (r *rehearsed) prepare(ctx context.Context) (err error) {
 	}
 	if r.records < 1 || r.rate < 0 {
 		return &usageError{errors.New("--records must be at least 1, --rate at least 0")}
+	}
+	if n := len(r.only); n < 1 || n > len(life) || !slices.Equal(r.only, life[:n]) {
+		return &usageError{fmt.Errorf("--only %s: want a beginning of %s", printable.Quote(strings.Join(r.only, ",")),
+			strings.Join(life, ","))}
 	}
 	if r.dir == "" {
 		if r.dir, err = os.MkdirTemp("", "kekceremony-rehearsal-"); err != nil {
@@ -193,14 +198,17 @@ func (r *rehearsed) application(ctx context.Context, do func(rehearsal.Applicati
 	return do(rehearsal.Application{Records: db, Provider: p, Chain: lock.Chain, Active: active.Version})
 }
 
-// finish decrypts every payload, and prints the commands that check the bundles, each
-// as it can be copied.
+// finish decrypts every payload, proves that a destroyed key is gone, and prints the commands that check
+// the bundles, each as it can be copied.
 func (r *rehearsed) finish(ctx context.Context) error {
 	err := r.application(ctx, func(a rehearsal.Application) error {
 		for i := range r.records {
 			if _, err := a.Read(ctx, i); err != nil {
 				return err
 			}
+		}
+		if r.lives("destroy") {
+			return r.gone(ctx, a.Chain)
 		}
 		return nil
 	})

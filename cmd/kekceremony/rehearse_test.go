@@ -60,12 +60,14 @@ func TestRehearsal(t *testing.T) {
 	t.Run("key 1 destroyed", func(t *testing.T) { destroyKey(t, parts) })
 }
 
+// TestRehearsalEnv runs the whole life of a key: at its end the old one is removed.
 func TestRehearsalEnv(t *testing.T) {
 	t.Parallel()
-	parts, bundles := rehearse(t, "--provider", "env", "--records", "100")
-	for _, b := range bundles {
-		must(t, "transcript", "verify", b)
+	parts, bundles := rehearseLife(t, "--provider", "env", "--records", "100")
+	if len(bundles) != 4 {
+		t.Fatalf("bundles: %v", bundles)
 	}
+	must(t, "transcript", "verify", "--chain", parts.Bundles(), "--store", "sqlite:"+parts.Store())
 	zeroAt(t, parts, 2)
 	applicationsRead(t, parts)
 }

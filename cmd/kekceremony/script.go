@@ -21,7 +21,8 @@ func scriptCommand() *cobra.Command {
 		Short: "Print the script of a ceremony before it runs",
 		Long: `script prints what a ceremony will do, from the same steps that run it: who does
 what, about how long it takes, what will be asked, and blanks to sign. KIND is
-install, adopt, rotate, generate, roster, reconcile, compromise, disable or enable.
+install, adopt, rotate, generate, roster, reconcile, compromise, disable, enable or
+destroy.
 The SHA-256 of the Markdown is script_sha256 in the first line of the transcript.`,
 		Args: cobra.ExactArgs(1),
 		RunE: ran(func(cmd *cobra.Command, args []string) error {

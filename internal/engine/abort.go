@@ -64,7 +64,8 @@ func (e *engine) gatherOnly() error {
 }
 
 // wholeKey demands of a key that was begun that it is whole, with its canary: nobody else
-// would ever take it for ours.
+// would ever take it for ours. Nor does anything end a destruction that was begun, unless the provider
+// refused it.
 func (e *engine) wholeKey() error {
 	var fresh, made []string
 	for _, s := range e.steps {
@@ -75,7 +76,7 @@ func (e *engine) wholeKey() error {
 			}
 		}
 	}
-	if slices.ContainsFunc(fresh, e.log.State.Begun) && len(made) < len(fresh) {
+	if !e.log.State.Kept() && slices.ContainsFunc(fresh, e.log.State.Begun) && len(made) < len(fresh) {
 		return fmt.Errorf("ceremony %d, %s: only part is done of %s: %w", e.site.Seq, e.Kind, strings.Join(fresh, ", "),
 			ErrNoAbort)
 	}

@@ -80,6 +80,7 @@ func (m *Member) see(ctx context.Context, keks []store.KEK, active store.Active,
 	for _, k := range keks {
 		if !k.State.Readable() {
 			v.Barred[k.Version] = true
+			m.confess(ctx, k, lost)
 			continue
 		}
 		proof, err := "", lost
@@ -135,6 +136,17 @@ func (m *Member) name(v kek.Version) kek.Name {
 		n.Bound = last.Bound[v]
 	}
 	return n
+}
+
+// confess proves a version whose key people are removing, where keys are configuration and this process
+// still has it. It is not readable all the same.
+func (m *Member) confess(ctx context.Context, k store.KEK, lost error) {
+	if !m.Placed || k.State != store.Destroying || lost != nil {
+		return
+	}
+	if proof, err := m.prove(ctx, k); err == nil {
+		m.beat.Proofs[k.Version] = proof
+	}
 }
 
 // missing reports an error that says that the key is not there, or is another.

@@ -1,7 +1,6 @@
 package history
 
 import (
-	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -11,9 +10,11 @@ import (
 
 // Disabling is what a signed log says of how a version was disabled.
 type Disabling struct {
-	Closed time.Time     // of its last line, as the console claims it
-	Wait   time.Duration // for so long after that the version may not be destroyed, by the plan that M signed
-	Epoch  int           // of the pointer when it was opened: a refusal with at least this one came since
+	Ceremony int
+	Final    string        // digest of its final.txt
+	Closed   time.Time     // of its last line, as the console claims it
+	Wait     time.Duration // for so long after that the version may not be destroyed, by the plan that M signed
+	Epoch    int           // of the pointer when it was opened: a refusal with at least this one came since
 }
 
 // Disabled is how the last ceremony disabled a version, if that was done, and the version is disabled since. A
@@ -28,23 +29,24 @@ func (h History) Disabled(v kek.Version) (d Disabling, ok bool) {
 			return d, false
 		}
 		if log.Done(transcript.ActDisable) && log.Opened().Version(transcript.FactVersion) == v {
-			return disablingOf(log)
+			d, ok = disablingOf(log)
+			d.Ceremony, d.Final = i+1, h.finalOf(i)
+			return d, ok
 		}
 	}
 	return d, false
 }
 
+// finalOf is the final digest of a ceremony, which the next one follows.
+func (h History) finalOf(i int) string {
+	if i+1 < len(h.Logs) {
+		return h.Logs[i+1].Follows()
+	}
+	return h.Final
+}
+
 func disablingOf(log transcript.State) (d Disabling, ok bool) {
-	approval, err := log.Approval(transcript.ActDisable)
-	if err != nil || log.Outcome != transcript.OutcomeDone {
-		return d, false
-	}
 	d.Closed, d.Epoch = log.Last().Clock(), log.Opened().Number(transcript.FactEpoch)
-	for line := range strings.Lines(approval.Event.Facts[transcript.FactPlan]) {
-		if text, found := strings.CutPrefix(line, transcript.FactWait+": "); found {
-			d.Wait, err = time.ParseDuration(strings.TrimSuffix(text, "\n"))
-			return d, err == nil && d.Wait > 0
-		}
-	}
-	return d, false
+	d.Wait, ok = log.Wait()
+	return d, ok
 }

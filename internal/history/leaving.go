@@ -20,12 +20,12 @@ func (v *Versions) leaving(log transcript.State) bool {
 		v.move(version, v.Before(version))
 	case log.Done(transcript.ActDestroy) && log.Facts[transcript.FactCopies] == "":
 		v.move(version, store.Destroyed)
-	case log.Begun(transcript.ActDestroy):
+	case log.Begun(transcript.ActDestroy) && !log.Kept():
 		v.move(version, store.Destroying)
 	case log.Done(transcript.ActCompromise):
 		v.move(version, store.Compromised)
 	}
-	if log.Aborted() && len(log.HalfDone()) > 0 {
+	if log.Aborted() && len(log.HalfDone()) > 0 && !log.Kept() {
 		v.Unsure[version] = true
 	}
 	return true

@@ -193,20 +193,8 @@ func (p Parts) writeConfig(provider, store string) error {
 	if err := write(p.pinFile(), PIN+"\n"); err != nil {
 		return err
 	}
-	text := "copies: none, this is a rehearsal\ndiffered: none\n"
-	for _, question := range []string{
-		"place", "authorised", "people", "clock", "bags", "evidence", "bags_out", "clock_out", "planned_end",
-	} {
-		text += question + ": \"n/a: a rehearsal\"\n"
-	}
-	for kind, first := range map[string]string{
-		"install":  fmt.Sprintf("ceremony: install\nroster: %s\nprovider: %s\n", p.Roster(), provider),
-		"rotate":   "ceremony: rotate\n",
-		"generate": "ceremony: generate\n",
-	} {
-		if err := write(p.Answers(kind), first+text); err != nil {
-			return err
-		}
+	if err := p.writeAnswers(provider); err != nil {
+		return err
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "store: %s\ntranscripts: %s\nencryption:\n  provider: %s\n", store, p.Bundles(), provider)
@@ -225,6 +213,7 @@ func (p Parts) writeConfig(provider, store string) error {
 	for _, name := range Operators {
 		fmt.Fprintf(&b, "  - %s\n", p.Key(name))
 	}
+	fmt.Fprintf(&b, "policy:\n  destroy_wait: %s\n", DestroyWait)
 	fmt.Fprintf(&b, "rehearsal:\n  pin: %q\n  roster: %s\n", PIN, p.Roster())
 	return write(p.Config(), b.String())
 }

@@ -28,9 +28,11 @@ func nobody(parts rehearsal.Parts) *engine.Unattended {
 }
 
 func answers(parts rehearsal.Parts) map[string]string {
-	all := map[string]string{"roster": parts.Roster(), "provider": "env", "copies": "none", "differed": "none"}
+	all := map[string]string{"roster": parts.Roster(), "provider": "env", "copies": "none", "verdicts": "none",
+		"differed": "none"}
 	for _, question := range []string{
 		"place", "authorised", "people", "clock", "bags", "evidence", "bags_out", "clock_out", "planned_end", "cause",
+		"hosts",
 	} {
 		all[question] = "n/a: a test"
 	}

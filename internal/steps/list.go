@@ -10,7 +10,7 @@ import (
 // files of its steps, and a line here.
 func All() []Ceremony {
 	return []Ceremony{Install(), Adopt(0), Rotate(Rotation{}), Generate(0), ChangeRoster(), Reconcile(),
-		Compromise(0), Disable(0), Enable(0)}
+		Compromise(0), Disable(0), Enable(0), Destroy(0)}
 }
 
 // Named is a ceremony by its kind, as All lists it.

@@ -33,7 +33,7 @@ var moves = map[State][]State{
 	Retired:     {Live, Compromised, Disabled}, // live: rotate back
 	Compromised: {Disabled},
 	Disabled:    {Retired, Compromised, Destroying}, // the first two: enable, to what it was before
-	Destroying:  {Destroyed},
+	Destroying:  {Destroyed, Disabled},              // disabled: the provider refused, and destroyed nothing
 }
 
 // ErrMove: no ceremony moves a version like this.

@@ -127,6 +127,8 @@ func (s *State) take(e Event) error {
 		return s.takeEnd(e)
 	case Deviation:
 		s.Deviations = append(s.Deviations, e)
+	case Noted:
+		s.takeNoted(e)
 	case Resumed:
 		if s.last.Kind != Waiting {
 			s.expire()
@@ -156,6 +158,13 @@ func (s *State) expire() {
 		if !s.begunOf[step] {
 			delete(s.requests, step)
 		}
+	}
+}
+
+// takeNoted takes whether a destruction that was begun left the key as it was.
+func (s *State) takeNoted(e Event) {
+	if e.Step == ActDestroy && s.begun[e.Step] {
+		_, s.kept = e.Facts[FactKept]
 	}
 }
 
@@ -198,6 +207,9 @@ func (s *State) takeEnd(e Event) error {
 	}
 	if outcome == OutcomeAborted && !s.attendanceGathered() {
 		return broken(RuleQuorum, "aborted before %d attended for it", s.Roster.M)
+	}
+	if outcome == OutcomeAborted && s.open[ActDestroy] && !s.kept {
+		return broken(RuleOrder, "aborted, but the destruction of a key was begun")
 	}
 	s.Outcome = outcome
 	if outcome == OutcomeAborted {

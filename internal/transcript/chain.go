@@ -37,6 +37,9 @@ func VerifyChain(reports []Report) error {
 		if err == nil && i > 0 {
 			err = r.succeeds(reports[i-1])
 		}
+		if err == nil {
+			err = r.destroysRightly(reports[:i])
+		}
 		if err != nil {
 			return at(printable.Text(r.Bundle.Name), err)
 		}

@@ -67,6 +67,17 @@ const (
 	FactFenced = "fenced" // done: versions that the server refuses to write with, parted by spaces
 )
 
+// Facts of the first line of a destruction, and of its act.
+const (
+	FactDisabledBy = "disabled_by"     // number and final digest of the ceremony that disabled the version
+	FactWaitEnds   = "wait_ends"       // when its waiting period ends
+	FactOnToken    = "on_token"        // no: the keys are configuration
+	FactRecorded   = "recorded_copies" // copies that earlier ceremonies recorded, each of which needs a verdict
+	FactCloses     = "closes"          // yes: the key was destroyed here before, and copies are open
+	FactAttempt    = "attempt"         // noted: a key is about to be destroyed
+	FactKept       = "kept"            // noted: why the provider refused to destroy it, with nothing changed
+)
+
 // Facts of people.
 const (
 	FactRoster     = "roster"      // of the roster line; with _sha256 its digest

@@ -56,7 +56,7 @@ var required = map[string][]string{
 
 // fresh are the acts that nobody else may have done: one that is done was begun. Any other may
 // be found done by a run that looks.
-var fresh = []string{ActAdopt, ActGenerate, ActCanary, ActChange, ActRebuild}
+var fresh = []string{ActAdopt, ActGenerate, ActCanary, ActChange, ActRebuild, ActDestroy}
 
 // Founds reports whether a ceremony of a kind is the first of its chain.
 func Founds(kind string) bool { return kind == KindInstall || kind == KindAdopt }

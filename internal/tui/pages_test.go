@@ -123,7 +123,7 @@ func TestPagesCoverSteps(t *testing.T) {
 			t.Errorf("no page of %s", c.Kind)
 		}
 		all := c.Steps(engine.Facts{transcript.FactGenerate: "yes", transcript.FactRebuild: "2",
-			transcript.FactPointer: "none", transcript.FactFence: transcript.Fenced})
+			transcript.FactPointer: "none", transcript.FactFence: transcript.Fenced, transcript.FactOnToken: "no"})
 		if c.Void != nil {
 			all = append(all, c.Void.Steps(transcript.State{})...)
 		}

@@ -85,7 +85,7 @@ func (s scene) ceremony() ([]engine.Step, error) {
 		return nil, fmt.Errorf("no ceremony %q", s.Ceremony)
 	}
 	opened := engine.Facts{transcript.FactGenerate: map[bool]string{true: "no", false: "yes"}[s.Made],
-		transcript.FactRebuild: "2", transcript.FactFence: transcript.Fenced}
+		transcript.FactRebuild: "2", transcript.FactFence: transcript.Fenced, transcript.FactOnToken: "no"}
 	if s.Adopted {
 		opened[transcript.FactPointer] = "none"
 	}

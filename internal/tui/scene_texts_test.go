@@ -24,6 +24,7 @@ var sceneErrors = map[string]error{
 	"ErrPINRefused":    provider.ErrPINRefused,
 	"ErrStrangers":     steps.ErrStrangers,
 	"ErrUndecryptable": rewrap.ErrUndecryptable,
+	"ErrNeeded":        steps.ErrNeeded,
 	"ErrUndone":        engine.ErrUndone,
 	"ErrUntried":       provider.ErrUntried,
 	"PIN":              engine.CheckText("246810"),
@@ -80,7 +81,7 @@ func (s scene) signing() (engine.Request, error) {
 	site := &engine.Site{Chain: "69c62078", Parts: engine.Parts{Kind: pkcs11.Config{},
 		Catalogue: envelope.DefaultCatalogue()}}
 	facts := engine.Facts{transcript.FactTo: view.To.String(), "due": "60000",
-		transcript.FactExclude: strings.Join(s.Exclude, "\n"),
+		transcript.FactExclude:  strings.Join(s.Exclude, "\n"),
 		transcript.FactGenerate: "yes", transcript.FactFence: transcript.Fenced}
 	step := func(name string) engine.Step {
 		return all[slices.IndexFunc(all, func(step engine.Step) bool { return step.Name == name })]

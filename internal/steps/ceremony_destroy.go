@@ -1,0 +1,138 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// Destroy destroys the key of a disabled version, which nobody gets back. v is the version that the
+// command names; 0: none. While copies of the key are open, the same command runs a further ceremony,
+// which closes some.
+func Destroy(v kek.Version) Ceremony {
+	return Ceremony{
+		Kind: transcript.KindDestroy, Open: openDestroy(v), Steps: destroySteps, Binds: bindDestroy,
+		Matches: names(v), Command: onVersion("destroy"), Summary: summarizeDestroy,
+	}
+}
+
+func summarizeDestroy(f Facts) []string {
+	lines := []string{fmt.Sprintf("The key of version %s was looked for here: %s.", f[transcript.FactVersion],
+		f[factSearched])}
+	if open := openOf(f[transcript.FactCopies]); len(open) > 0 {
+		return append(lines, fmt.Sprintf("Version %s: %s here, %d copies open: %s.", f[transcript.FactVersion],
+			destroyedWord(f), len(open), f[transcript.FactCopies]),
+			"Next: close them, then run kekceremony destroy --version "+f[transcript.FactVersion]+" again.")
+	}
+	return append(lines, fmt.Sprintf("Version %s is %s: no copy is known.", f[transcript.FactVersion], destroyedWord(f)))
+}
+
+// destroyedWord is how people call it: a line of a file is removed, and a disk may keep what it had.
+func destroyedWord(f Facts) string {
+	if f[transcript.FactOnToken] == "no" {
+		return "removed"
+	}
+	return "destroyed"
+}
+
+func destroySteps(f Facts) []Step {
+	steps := []Step{chainRoster(), attend(false), place(), pin(), probe(false), doomed()}
+	if f[transcript.FactCloses] != "yes" {
+		steps = append(steps, unusedVersion("unused", false))
+	}
+	steps = append(steps, askVerdicts(openOf(f[transcript.FactRecorded])), approve("approve", transcript.ActDestroy))
+	if f[transcript.FactCloses] != "yes" {
+		steps = append(steps, unusedVersion("unused-still", true))
+	}
+	steps = append(steps, destroy())
+	if f[transcript.FactOnToken] == "no" {
+		steps = append(steps, askHosts())
+	}
+	return append(steps, leaving())
+}
+
+// openDestroy refuses, with what it found, a version that anything may still need.
+func openDestroy(v kek.Version) func(context.Context, *Site, store.Lock) (Facts, error) {
+	return func(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
+		keks, active, err := installed(ctx, s, lock)
+		if err == nil {
+			err = checkTheirs(ctx, s, nil)
+		}
+		if err != nil {
+			return nil, err
+		}
+		state, err := leftState(s, keks, active, v)
+		if err != nil {
+			return nil, err
+		}
+		facts := Facts{transcript.FactVersion: v.String(), transcript.FactOnToken: "yes",
+			transcript.FactRecorded: joinCopies(recordedCopies(s, v))}
+		if !s.Kind.OnToken() {
+			facts[transcript.FactOnToken] = "no"
+		}
+		if state == store.Destroying {
+			return closing(s, v, facts), nil
+		}
+		by, ok := s.History.Disabled(v)
+		if !ok {
+			return nil, fmt.Errorf("version %d: no ceremony that ended as done disabled it: %w", v, ErrNotDisabled)
+		}
+		facts[transcript.FactDisabledBy] = fmt.Sprintf("%d %s", by.Ceremony, by.Final)
+		facts[transcript.FactWaitEnds] = waitEnds(by).Format(timeForm)
+		return facts, mayDestroy(ctx, s, v)
+	}
+}
+
+// closing adds to the facts of a further ceremony what the one before it began with.
+func closing(s *Site, v kek.Version, facts Facts) Facts {
+	facts[transcript.FactCloses] = "yes"
+	for _, log := range s.History.Logs {
+		if opened := log.Opened(); log.Begun(transcript.ActDestroy) && opened.Version(transcript.FactVersion) == v {
+			facts[transcript.FactDisabledBy], facts[transcript.FactWaitEnds] = opened[transcript.FactDisabledBy],
+				opened[transcript.FactWaitEnds]
+		}
+	}
+	return facts
+}
+
+// leftState is where the ceremonies left a version that may be destroyed. The store's row must say
+// the same: it is never what is believed.
+func leftState(s *Site, keks []store.KEK, active store.Active, v kek.Version) (store.State, error) {
+	made, ok := s.History.Versions().Made[v]
+	i := slices.IndexFunc(keks, func(k store.KEK) bool { return k.Version == v })
+	switch {
+	case !ok || i < 0:
+		return "", fmt.Errorf("version %d: %w", v, ErrNoSuchVersion)
+	case v == active.Version || v == s.History.Versions().Active:
+		return "", fmt.Errorf("version %d is active, writers use it: %w", v, ErrNotDisabled)
+	case made.State == store.Destroyed:
+		return "", fmt.Errorf("version %d is destroyed: %w", v, engine.ErrNothingDue)
+	case made.State != store.Disabled && made.State != store.Destroying:
+		return "", fmt.Errorf("version %d is %s: %w", v, made.State, ErrNotDisabled)
+	case keks[i].State != made.State:
+		return "", fmt.Errorf("version %d was %s, is %s: %w", v, made.State, keks[i].State, history.ErrVersions)
+	}
+	return made.State, nil
+}
+
+// bindDestroy adds to what every plan binds the very key, the ceremony that disabled its version, and
+// what becomes of each copy.
+func bindDestroy(ctx context.Context, s *Site, f Facts, acts []string) ([]Detail, error) {
+	lines, err := bind(ctx, s, f, acts)
+	n := s.Name(f.Version(transcript.FactVersion))
+	for _, d := range []Detail{
+		{Name: "key", Value: fmt.Sprintf("%s id %s", n.Label, n.HexID())},
+		{Name: transcript.FactDisabledBy, Value: f[transcript.FactDisabledBy]},
+		{Name: transcript.FactWaitEnds, Value: f[transcript.FactWaitEnds]},
+		{Name: "copies", Value: f[factVerdicts]},
+	} {
+		lines = append(lines, d)
+	}
+	return lines, err
+}

@@ -1,0 +1,145 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// factSearched is where a destroyed key was looked for.
+const factSearched = "searched"
+
+// ErrStillThere: the provider said that it destroyed a key, and finds it.
+var ErrStillThere = errors.New("the key is still there")
+
+// ErrStillHeld: people must take a key out of the configuration of more hosts. The same command continues.
+var ErrStillHeld = errors.New("processes still have the key")
+
+// destroy destroys the key. The version's row says so first: from then on the version is never enabled
+// again, and a run that continues only completes.
+func destroy() Step {
+	return Step{
+		Name: transcript.ActDestroy, Title: "Destroy the key",
+		Why: "The key is destroyed, and then looked for in each way in which it could be found.",
+		Act: &Act{
+			Fresh: true,
+			Plan:  func(s *Site, f Facts) []Effect { return []Effect{destroyEffect(s, f)} },
+			State: destroyState,
+			Do:    doDestroy,
+		},
+	}
+}
+
+func destroyEffect(s *Site, f Facts) Effect {
+	n := s.Name(f.Version(transcript.FactVersion))
+	verb := "destroy"
+	if f[transcript.FactOnToken] == "no" {
+		verb = "remove"
+	}
+	return Effect{Verb: verb, Object: fmt.Sprintf("version %d, key %s, id %s", n.Version, n.Label, n.HexID()),
+		Undo: "none: it makes unreadable " + unreadable(f)}
+}
+
+// destroyState is done once the row says that it was begun, or that it is over, and the provider finds no
+// key. Where copies are open it stays begun.
+func destroyState(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
+	v := f.Version(transcript.FactVersion)
+	row, err := rowOf(ctx, s, v)
+	if err != nil || f[transcript.FactBegun+transcript.ActDestroy] == "" ||
+		row != store.Destroying && row != store.Destroyed {
+		return NotBegun, nil, err
+	}
+	all, err := s.Provider.Search(ctx, s.Name(v))
+	if err != nil {
+		return Partly, nil, err
+	}
+	open, err := openCopies(ctx, s, f)
+	if err != nil || provider.Left(all) || (row == store.Destroyed) != (len(open) == 0) {
+		return Partly, nil, err
+	}
+	facts := Facts{factSearched: printable.Text(provider.Evidence(all))}
+	if len(open) > 0 {
+		facts[transcript.FactCopies] = joinCopies(open)
+	}
+	return Done, facts, nil
+}
+
+// openCopies are those of the verdicts that are open, without the one on this token.
+func openCopies(ctx context.Context, s *Site, f Facts) ([]string, error) {
+	about, err := s.Provider.Describe(ctx)
+	return stillOpen(f[factVerdicts], about["serial"]), err
+}
+
+func doDestroy(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
+	v := f.Version(transcript.FactVersion)
+	if err := d.Note(ctx, Facts{transcript.FactAttempt: "to destroy the key of version " + v.String()}); err != nil {
+		return nil, err
+	}
+	row, err := rowOf(ctx, s, v)
+	if err == nil && row != store.Destroying && row != store.Destroyed {
+		err = s.Store.MoveKEK(ctx, v, store.Disabled, store.Destroying)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := destroyHere(ctx, s, f, d); err != nil {
+		return nil, err
+	}
+	open, err := openCopies(ctx, s, f)
+	if err == nil && len(open) == 0 && row != store.Destroyed {
+		err = s.Store.MoveKEK(ctx, v, store.Destroying, store.Destroyed)
+	}
+	return nil, err
+}
+
+// destroyHere has the provider destroy the key, looks for it, and where keys are configuration demands
+// that no process has it.
+func destroyHere(ctx context.Context, s *Site, f Facts, d Desk) error {
+	v := f.Version(transcript.FactVersion)
+	if err := s.Provider.Destroy(ctx, s.Name(v)); err != nil && !errors.Is(err, provider.ErrNoKey) {
+		return kept(ctx, s, f, d, err)
+	}
+	gone, err := goneHere(ctx, s, v)
+	if err == nil && !gone {
+		err = fmt.Errorf("version %d: %w", v, ErrStillThere)
+	}
+	if err != nil || s.Kind.OnToken() {
+		return err
+	}
+	return noneHasIt(ctx, s, v, d)
+}
+
+// kept is what comes of an error of the provider. Where it refuses, and nothing was destroyed before, the version is
+// disabled as it was, and the log says that the ceremony may be aborted.
+func kept(ctx context.Context, s *Site, f Facts, d Desk, err error) error {
+	if !errors.Is(err, provider.ErrKept) || f[transcript.FactCloses] == "yes" {
+		return err
+	}
+	v := f.Version(transcript.FactVersion)
+	if gone, lookErr := goneHere(ctx, s, v); lookErr != nil || gone {
+		return errors.Join(err, lookErr)
+	}
+	if moveErr := s.Store.MoveKEK(ctx, v, store.Destroying, store.Disabled); moveErr != nil {
+		return errors.Join(err, moveErr)
+	}
+	return errors.Join(err, d.Note(ctx, Facts{transcript.FactKept: printable.Text(err.Error())}))
+}
+
+// noneHasIt waits until each live process has looked for the key again, and names those that have it.
+func noneHasIt(ctx context.Context, s *Site, v kek.Version, d Desk) error {
+	d.Show(func(v *View) { v.Waiting = fmt.Sprintf("every process to report, within %s", s.Fleet.Live) })
+	if err := wait(ctx, s.Fleet.Live); err != nil {
+		return err
+	}
+	names, err := holders(ctx, s, v)
+	if err == nil && len(names) > 0 {
+		err = fmt.Errorf("version %d: %s: %w", v, names.Text(), ErrStillHeld)
+	}
+	return err
+}

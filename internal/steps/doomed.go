@@ -1,0 +1,67 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// doomed looks at the very key before people decide: that its canary opens with it, that the provider would
+// destroy it, and what it says of it. It says what becomes unreadable.
+func doomed() Step {
+	return Step{
+		Name: "key", Title: "The key to be destroyed", EveryRun: true,
+		Why: "Nobody gets a destroyed key back. Whatever is still wrapped by it, in any backup, is lost with it.",
+		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
+			v := f.Version(transcript.FactVersion)
+			all, err := s.Provider.Search(ctx, s.Name(v))
+			if err != nil {
+				return nil, err
+			}
+			facts := Facts{"found_before": provider.Evidence(all)}
+			if provider.Left(all) {
+				err = wholeDoomed(ctx, s, f)
+			} else if f[transcript.FactCloses] != "yes" && f[transcript.FactBegun+transcript.ActDestroy] == "" {
+				err = fmt.Errorf("version %d: %w", v, provider.ErrNoKey)
+			}
+			if err != nil {
+				return nil, err
+			}
+			d.Show(func(view *View) {
+				view.Details = []Detail{{Name: "key", Value: s.Name(v).Label}, {Name: "found", Value: facts["found_before"]},
+					{Name: "lost with it", Value: unreadable(f)}}
+			})
+			return facts, nil
+		},
+	}
+}
+
+// wholeDoomed demands that the key found is the version's own, and that the provider would destroy it.
+func wholeDoomed(ctx context.Context, s *Site, f Facts) error {
+	v := f.Version(transcript.FactVersion)
+	k, err := findKEK(ctx, s, v)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Provider.Find(ctx, s.Name(v)); err != nil {
+		return err
+	}
+	value, err := fleet.OpenCanary(ctx, s.Provider, s.Name(v), k.Canary)
+	if err != nil {
+		return otherCanary(err)
+	}
+	value.Wipe()
+	return s.Provider.Destroyable(ctx, s.Name(v))
+}
+
+// unreadable says what is lost with a key, for the page and for the plan.
+func unreadable(f Facts) string {
+	by, _, _ := strings.Cut(f[transcript.FactDisabledBy], " ")
+	return printable.Text(fmt.Sprintf("every envelope at version %s in a backup or copy of the database "+
+		"from before ceremony %s disabled it", f[transcript.FactVersion], by))
+}

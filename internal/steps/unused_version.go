@@ -1,0 +1,145 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/fleet"
+	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// Refusals of a destruction because something needs the version.
+var (
+	ErrHeld      = errors.New("a process still holds this version")
+	ErrRefused   = errors.New("a process was asked for this version since it was disabled")
+	ErrCatalogue = errors.New("a place of the catalogue that the version was disabled with is not in it any more")
+	ErrAbsent    = errors.New("processes that are expected are not there")
+)
+
+// mayDestroy refuses, with evidence, what anything may still need: at the opening, before people
+// approve, and after the last signature directly before the act.
+func mayDestroy(ctx context.Context, s *Site, v kek.Version) error {
+	by, ok := s.History.Disabled(v)
+	if !ok {
+		return fmt.Errorf("version %d: %w", v, ErrNotDisabled)
+	}
+	err := waited(ctx, s, by)
+	if err == nil {
+		err = samePlaces(s, by)
+	}
+	if err == nil {
+		err = needed(ctx, s, v)
+	}
+	if err == nil {
+		err = noneHolds(ctx, s, v)
+	}
+	if err == nil {
+		err = noneRefused(ctx, s, v, by)
+	}
+	return err
+}
+
+// samePlaces demands every place of the catalogue that the version was disabled with: what is not
+// looked at is not counted, whatever its form.
+func samePlaces(s *Site, by history.Disabling) error {
+	now := strings.Fields(s.Catalogue.String())
+	log := s.History.Logs[by.Ceremony-1]
+	for place := range strings.FieldsSeq(planned(log, "catalogue")) {
+		if !slices.Contains(now, place) {
+			return fmt.Errorf("%s: %w", printable.Text(place), ErrCatalogue)
+		}
+	}
+	return nil
+}
+
+// planned is what the plan that people signed last in a ceremony says under a name.
+func planned(log transcript.State, name string) string {
+	for _, act := range transcript.Required(log.Opened()) {
+		approval, err := log.Approval(act)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(approval.Event.Facts[transcript.FactPlan]) {
+			if value, ok := strings.CutPrefix(line, name+": "); ok {
+				return strings.TrimSuffix(value, "\n")
+			}
+		}
+	}
+	return ""
+}
+
+// noneHolds demands every expected role, and no live process with a proof of the version, whether
+// the proof is a good one or not.
+func noneHolds(ctx context.Context, s *Site, v kek.Version) error {
+	names, err := holders(ctx, s, v)
+	if err == nil && len(names) > 0 {
+		err = fmt.Errorf("version %d: %s: %w", v, names.Text(), ErrHeld)
+	}
+	if err != nil {
+		return err
+	}
+	t, err := fleet.Look(ctx, s.Store, ruleOf(s, v))
+	if err == nil && len(t.Missing) > 0 {
+		err = fmt.Errorf("only %s: %w", strings.Join(t.Missing, ", "), ErrAbsent)
+	}
+	return err
+}
+
+// holders are the live processes whose heartbeat has a proof of a version.
+func holders(ctx context.Context, s *Site, v kek.Version) (names printable.List, err error) {
+	now, err := s.Store.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.Store.Heartbeats(ctx, now.Add(-s.Fleet.Live))
+	for _, b := range all {
+		if !b.Stopped && b.Proofs[v] != "" {
+			names = append(names, printable.Text(fmt.Sprintf("process %d on host %s (%s)", b.PID, b.Host, b.Process)))
+		}
+	}
+	return names, err
+}
+
+// unusedVersion looks again for what needs the version. after says that people have approved. Once the key is gone,
+// what is found cannot be helped any more, and stands in the transcript.
+func unusedVersion(name string, after bool) Step {
+	why := "Nothing may need the version: no envelope, no process, no refused use since it was disabled."
+	if after {
+		why = "It is looked for again after the last signature, directly before the key is destroyed."
+	}
+	return Step{
+		Name: name, Title: "Nothing needs the version", EveryRun: true, Why: why,
+		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
+			v := f.Version(transcript.FactVersion)
+			counted := "none at version " + v.String() + " at " + time.Now().UTC().Format(timeForm)
+			if err := mayDestroy(ctx, s, v); err != nil {
+				gone, lookErr := goneHere(ctx, s, v)
+				if lookErr != nil || !gone || f[transcript.FactBegun+transcript.ActDestroy] == "" {
+					return nil, errors.Join(err, lookErr)
+				}
+				counted = "the key is gone; " + printable.Text(err.Error())
+			}
+			d.Show(func(v *View) { v.Details = []Detail{{Name: "envelopes", Value: counted}} })
+			return Facts{"envelopes_" + strings.ReplaceAll(name, "-", "_"): counted}, nil
+		},
+	}
+}
+
+// noneRefused demands that no process was asked for the version since it was disabled.
+func noneRefused(ctx context.Context, s *Site, v kek.Version, by history.Disabling) error {
+	all, err := s.Store.Refusals(ctx, v)
+	for _, r := range all {
+		if err == nil && r.Epoch >= by.Epoch {
+			err = fmt.Errorf("version %d: %s refused %d envelopes, the last at %s: %w", v, printable.Text(r.Process), r.Count,
+				r.Last.UTC().Format(timeForm), ErrRefused)
+		}
+	}
+	return err
+}
