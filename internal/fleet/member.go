@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"sync"
@@ -12,6 +13,15 @@ import (
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// Errors of a member that wraps and unwraps.
+var (
+	ErrLease    = errors.New("the store did not say for too long which version is active")
+	ErrNotHeld  = errors.New("this process does not hold the version")
+	ErrNoActive = errors.New("no version is active")
+	// ErrCompromised: others may know the active version's key. Nothing is written until a rotation.
+	ErrCompromised = errors.New("the active version is compromised: nothing is written until a rotation")
 )
 
 // Member is one process of the fleet: it holds every version that its provider reaches, says
@@ -113,6 +123,9 @@ func (m *Member) Run(ctx context.Context) error {
 func (m *Member) Look(ctx context.Context) error {
 	return m.lookUnless(ctx, func() bool { return false })
 }
+
+// lookAgain is how long after a look a version that it did not find is looked for again.
+const lookAgain = time.Second
 
 // lookUnless waits for the look under way and looks, unless that one was enough.
 func (m *Member) lookUnless(ctx context.Context, enough func() bool) error {

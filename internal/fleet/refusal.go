@@ -34,3 +34,12 @@ func (m *Member) notHeld(ctx context.Context, v kek.Version, cause error) error 
 	}
 	return m.Refuse(err)
 }
+
+// Refuse counts an envelope that could not be opened, and returns why: the next heartbeat says so.
+func (m *Member) Refuse(err error) error {
+	m.refused.Add(1)
+	return err
+}
+
+// Refusals counts them since the process began.
+func (m *Member) Refusals() int { return int(m.refused.Load()) }

@@ -6,30 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 )
-
-// Errors of a member that wraps and unwraps.
-var (
-	ErrLease    = errors.New("the store did not say for too long which version is active")
-	ErrNotHeld  = errors.New("this process does not hold the version")
-	ErrNoActive = errors.New("no version is active")
-	// ErrCompromised: others may know the active version's key. Nothing is written until a rotation.
-	ErrCompromised = errors.New("the active version is compromised: nothing is written until a rotation")
-)
-
-// sinceBoot is a clock that nobody sets, and that goes on while the host is suspended
-// (clock_gettime(2), CLOCK_BOOTTIME). It is 0 where there is none; a lease is never good then.
-func sinceBoot() time.Duration {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
-		return 0
-	}
-	return time.Duration(t.Nano())
-}
 
 // View is what the last good look saw; nil: there was none.
 func (m *Member) View() *View { return m.view.Load() }
@@ -100,38 +79,6 @@ func (m *Member) wrapOnce(ctx context.Context, dek, binding []byte) (wrapped []b
 	return wrapped, v, err
 }
 
-// block is how many wraps are reserved at once. What a process that ends did not use stays counted.
-const block = 1024
-
-// count reserves wraps before they are done. A version of which too many are counted is troubled, and
-// wraps all the same: what the application has to write is not lost for it.
-func (m *Member) count(ctx context.Context, v kek.Version) error {
-	m.counting.Lock()
-	defer m.counting.Unlock()
-	if m.left[v] == 0 {
-		total, err := m.Store.ReserveWraps(ctx, v, block)
-		if err != nil {
-			return err
-		}
-		m.left[v], m.counted[v] = block, total
-	}
-	m.left[v]--
-	return nil
-}
-
-// spent says that too many wraps under a version are counted; empty: no, or this process wrapped none.
-func (m *Member) spent(v kek.Version) string {
-	m.counting.Lock()
-	defer m.counting.Unlock()
-	if !m.counted[v].Spent() {
-		return ""
-	}
-	return fmt.Sprintf("version %d: %s are counted: rotate to the next version", v, m.counted[v])
-}
-
-// lookAgain is how long after a look a version that it did not find is looked for again.
-const lookAgain = time.Second
-
 // Unwrap unwraps what belongs to a binding into into, of 32 bytes, which the caller wipes. known may
 // fill it in without the provider.
 func (m *Member) Unwrap(
@@ -179,12 +126,3 @@ func (m *Member) Holds(ctx context.Context, v kek.Version) error {
 	}
 	return m.notHeld(ctx, v, nil)
 }
-
-// Refuse counts an envelope that could not be opened, and returns why: the next heartbeat says so.
-func (m *Member) Refuse(err error) error {
-	m.refused.Add(1)
-	return err
-}
-
-// Refusals counts them since the process began.
-func (m *Member) Refusals() int { return int(m.refused.Load()) }

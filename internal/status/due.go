@@ -1,13 +1,11 @@
 package status
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -18,10 +16,6 @@ const (
 	verifyFleet = "kekceremony verify"
 	probeKeys   = "kekceremony probe"
 )
-
-func (st *Status) add(command, why string, of ...any) {
-	st.Due = append(st.Due, Due{fmt.Sprintf(why, of...), command})
-}
 
 // due adds what follows from what was read, in the order in which to do it. Of a store that cannot be
 // believed, or whose install is not finished, nothing follows.
@@ -174,36 +168,6 @@ func (st *Status) alike(why func(ProcessStatus) string) (all []string) {
 	}
 	return all
 }
-
-// waiting is the newest version, if it was made and is not in use yet.
-func (st *Status) waiting() kek.Version {
-	newest := st.Versions[len(st.Versions)-1]
-	if newest.Version > st.Active && newest.State == string(store.Live) {
-		return newest.Version
-	}
-	return 0
-}
-
-// next is the version to rotate to when the active one comes to an end.
-func (st *Status) next() kek.Version {
-	return cmp.Or(st.waiting(), st.Versions[len(st.Versions)-1].Version+1)
-}
-
-// target is the version to bring leftovers to: the active one, unless a rotation to it is refused or another
-// one is due.
-func (st *Status) target() kek.Version {
-	for _, v := range st.Versions {
-		if v.Version == st.Active && v.Wraps.Spent() {
-			return st.next()
-		}
-	}
-	if st.stopped() {
-		return st.next()
-	}
-	return cmp.Or(st.waiting(), st.Active)
-}
-
-func rotate(v kek.Version) string { return fmt.Sprintf("kekceremony rotate --to-version %d", v) }
 
 // atLeast is what stands before a count that may be too low.
 func (st *Status) atLeast() string {

@@ -12,15 +12,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// ExposedStatus is what a compromised version exposed. Only a new data key and payload help such an
-// envelope: a re-wrap leaves it exposed.
-type ExposedStatus struct {
-	Version  kek.Version `json:"version"`
-	Ceremony int         `json:"ceremony"`       // that marked it
-	Exposed  int         `json:"exposed"`        // envelopes, then
-	Left     *int        `json:"left,omitempty"` // of them, that were not resealed; nil: the list is not on this console
-}
-
 // The commands for what a compromised version left.
 const (
 	reseal    = "have the application reseal them: docs/procedures.md"
@@ -91,10 +82,3 @@ func (st *Status) compromisedDue() {
 }
 
 func compromise(v kek.Version) string { return fmt.Sprintf("kekceremony compromise --version %d", v) }
-
-// stopped reports whether nothing is to be written: the active version is compromised.
-func (st *Status) stopped() bool {
-	return slices.ContainsFunc(st.Versions, func(v VersionStatus) bool {
-		return v.Version == st.Active && v.State == string(store.Compromised)
-	})
-}
