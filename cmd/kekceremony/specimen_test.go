@@ -53,6 +53,7 @@ var blind = map[string]string{
 	"s10-other-lengths-of-lines":                     "other line lengths",
 	"a-chain-that-is-none":                           "a chain that is not 32 hex digits",
 	"an-abort-that-names-other-acts":                 "an abort names the acts",
+	"an-abort-of-a-destruction-that-was-begun":       "a destruction that was begun is aborted only if",
 	"attended-in-an-approval":                        "only the facts that its kind allows",
 	"attendance-after-another-final":                 "the last final",
 	"a-line-of-1969":                                 "Every time comes from the console's clock",

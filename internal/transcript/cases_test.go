@@ -404,6 +404,8 @@ var newest = []attack{
 		before: func(d *draft) {
 			d.Events[0].Facts["kind"], d.Events[0].Facts["version"] = transcript.KindCompromise, "1"
 		}},
+	{name: "an abort of a destruction that was begun", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "aborted, but the destruction of a key was begun", newest: true, before: stopped("attempt")},
 	{name: "V2 an abort that does not name the acts", want: transcript.Bad, rule: transcript.RuleOrder,
 		says: "closed line without begun", newest: true,
 		before: func(d *draft) {

@@ -102,7 +102,7 @@ func brokenChains(t testing.TB) []brokenChain {
 	three := two.Next().Build()
 	newest := transcripttest.Newest(t).Build()
 	void := transcripttest.GivenUp(t, false).Build()
-	return []brokenChain{
+	return append(brokenDestructions(t), []brokenChain{
 		{"a chain that was given up", []*draft{void, one}, "says that chain 0123456789abcdef0123456789abcdef was given up"},
 		{"the format goes back", []*draft{newest, newest.Next().Build()},
 			`format "kekceremony transcript v1", and was "kekceremony transcript v2"`},
@@ -128,7 +128,7 @@ func brokenChains(t testing.TB) []brokenChain {
 		{"S09 a counter that an earlier ceremony had passed", []*draft{one, next(func(d *draft) {
 			d.Person("dora").Signer.(*transcripttest.Authenticator).Counter = 1
 		})}, "counter is 2, and was 3 in an earlier ceremony"},
-	}
+	}...)
 }
 
 // late is a ceremony that began before bob signed the end of the one before.

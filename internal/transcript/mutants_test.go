@@ -327,6 +327,8 @@ var answers = []struct {
 	after      func(*draft)
 }{
 	{name: "as it is", want: "good"},
+	{name: "a destruction aborted, the key kept", want: "good", before: stopped("attempt", "kept")},
+	{name: "a destruction aborted, kept and begun again", want: "bad", before: stopped("attempt", "kept", "attempt")},
 	{name: "done without begun", want: "good", before: func(d *draft) { d.Drop(transcript.Begun, "switch", "") }},
 	{name: "differed: none", want: "good", before: tell(transcript.Answered, "place", "differed", "none")},
 	{name: "differed: no", want: "bad", before: tell(transcript.Answered, "place", "differed", "no")},
