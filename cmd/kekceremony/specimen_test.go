@@ -110,7 +110,7 @@ func TestSpecimens(t *testing.T) {
 			}
 		})
 	}
-	for _, chain := range []string{"good", "good-v2"} {
+	for _, chain := range []string{"good", "good-v2", "good-life"} {
 		if code, out, _ := run(t, "transcript", "verify", "--chain", filepath.Join(transcripts, chain)); code != 0 {
 			t.Errorf("the chain %s: exit %d\n%s", chain, code, out)
 		}
