@@ -11,6 +11,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -184,6 +185,17 @@ var outcomes = []outcome{
 	{steps.ErrUncounted, exitRefused,
 		"put an agent beside them, and take the roles out of fleet.uncounted; or give the reason in the wizard (d), or as " +
 			"deviation.uncounted in the answers"},
+	{steps.ErrNotBound, exitRefused,
+		"leave out --bind, or rotate to the next version, which is bound when it is made: kekceremony status; nothing was " +
+			"changed"},
+	{steps.ErrBoundRow, exitRefused,
+		"find out who edited the row, and restore it: the log of the ceremony that made the version says which is true; " +
+			"this run changed no key"},
+	{steps.ErrUnchecked, exitRefused,
+		"have the application open every payload of these places first; to continue, give the reason in the wizard (d), or " +
+			"as deviation.unchecked in the answers"},
+	{envelope.ErrKey, exitRefused,
+		"name the field that identifies an element of the array: key, at this place in the catalogue of the configuration"},
 	{steps.ErrSpent, exitRefused,
 		"generate the next version, and rotate to it: kekceremony status names its command; " +
 			"if this ceremony was begun, abort it first"},

@@ -20,12 +20,13 @@ func statusCommand(o *options) *cobra.Command {
 claims; "kekceremony verify" checks them. What is due stands last, in the order
 in which to do it, each with its command: an unfinished ceremony; versions that
 are not as the last ceremony left them, or were never used; envelopes at another
-version; an end of the active version (half of the wraps that its key is good for,
-its planned end of use, policy.max_age); a key of the roster that expires; a role
-with too few live processes; a process that fell silent, has trouble, or writes
-another version. With --check the exit code is 6 while anything is due. --check
-also asks the provider for the keys of all versions, and for keys of no version,
-if it needs no PIN or has it in a file. docs/status.schema.json describes --json.`,
+version; a disabled version whose waiting period is over; open copies of a
+destroyed key; an end of the active version (half of the wraps that its key is
+good for, its planned end of use, policy.max_age); a key of the roster that
+expires; a role with too few live processes; a process that fell silent, has
+trouble, or writes another version. With --check the exit code is 6 while
+anything is due. --check also asks the provider for the keys of all versions, and
+for keys of no version, if it needs no PIN or has it in a file. docs/status.schema.json describes --json.`,
 		Args: cobra.NoArgs,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			due, err := showStatus(cmd.Context(), cmd.OutOrStdout(), o, check)

@@ -92,9 +92,15 @@ func (p *page) versions(st status.Status) {
 				state += ", compromised"
 			}
 		}
+		if v.Removed && v.State == string(store.Destroyed) {
+			state = "removed"
+		}
 		how := "generated"
 		if v.Outside {
 			how = "made outside, adopted"
+		}
+		if v.Bound {
+			how = "bound, " + how
 		}
 		p.row("versions", fmt.Sprintf("%d  %-8s  %s  %s %s by ceremony %d",
 			v.Version, state, v.Label, how, v.Created.Format("2006-01-02"), v.Ceremony))
@@ -106,11 +112,14 @@ func (p *page) versions(st status.Status) {
 	}
 }
 
-// ready are the versions that can be disabled. Nothing is due for that.
+// ready are the versions that can be disabled, and those that wait to be destroyed. Nothing is due for that.
 func (p *page) ready(st status.Status) {
 	for _, v := range st.Versions {
 		if v.Ready {
 			p.row("ready", fmt.Sprintf("%d can be disabled: kekceremony disable --version %d", v.Version, v.Version))
+		}
+		if v.Destroy != "" && v.State == string(store.Disabled) {
+			p.row("waits", fmt.Sprintf("%d may be destroyed from %s on", v.Version, v.Destroy))
 		}
 	}
 }

@@ -17,6 +17,9 @@ type Disabling struct {
 	Epoch    int           // of the pointer when it was opened: a refusal with at least this one came since
 }
 
+// Ends is when the version may be destroyed: no row and no later configuration says it.
+func (d Disabling) Ends() time.Time { return d.Closed.Add(d.Wait) }
+
 // Disabled is how the last ceremony disabled a version, if that was done, and the version is disabled since. A
 // reconciliation ends it: what processes were refused is not in a store that went back.
 func (h History) Disabled(v kek.Version) (d Disabling, ok bool) {

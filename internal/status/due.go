@@ -38,6 +38,7 @@ func (st *Status) due(s Site) {
 		st.leftDue()
 		st.compromisedDue()
 		st.refusedDue()
+		st.destroyDue()
 	}
 	st.activeDue(s.Policy)
 	st.Due = append(st.Due, rosterDue(st.roster, st.now, s.Policy.Warning)...)

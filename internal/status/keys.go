@@ -6,6 +6,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/store"
 )
 
 // keys asks the provider for the key of every version, and for keys of no version.
@@ -14,12 +15,18 @@ func (st *Status) keys(ctx context.Context, s Site) error {
 		return nil
 	}
 	versions, known := st.history.Versions(), map[string]bool{}
-	for _, v := range st.Versions {
+	for i := range st.Versions {
+		v := &st.Versions[i]
 		key, err := s.Provider.Find(ctx, versions.Name(st.lock.Chain, v.Version))
-		if errors.Is(err, provider.ErrNoKey) {
-			st.NoKey = append(st.NoKey, v.Version)
-		} else if err != nil {
+		switch {
+		case errors.Is(err, provider.ErrNoKey):
+			if !st.gone(*v) {
+				st.NoKey = append(st.NoKey, v.Version)
+			}
+		case err != nil:
 			return err
+		default:
+			v.There = versions.Made[v.Version].State == store.Destroyed
 		}
 		known[key.Name.Label] = true
 		for _, value := range key.Attributes { // a provider may list it by one of them

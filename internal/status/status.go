@@ -61,6 +61,12 @@ type VersionStatus struct {
 	SP80057 string `json:"sp800_57,omitempty"`         // what SP 800-57 calls the state
 	Ready   bool   `json:"ready_to_disable,omitempty"` // no envelope is at it, and nothing is written with it
 	Refused int    `json:"refused,omitempty"`          // envelopes that processes refused since it was disabled
+	Bound   bool   `json:"bound,omitempty"`            // by the log that made it: its wrapped DEKs open at one record only
+
+	Destroy string `json:"may_be_destroyed,omitempty"` // when its waiting period ends, as 2028-12-31T00:00:00Z
+	Copies  string `json:"open_copies,omitempty"`      // of its key, once a destruction was begun
+	Removed bool   `json:"removed,omitempty"`          // how configuration is destroyed
+	There   bool   `json:"key_there,omitempty"`        // it is destroyed, and the provider, if it was asked, has its key
 }
 
 // Source is where a configured value comes from that is not the file's.

@@ -84,7 +84,7 @@ func openDestroy(v kek.Version) func(context.Context, *Site, store.Lock) (Facts,
 			return nil, fmt.Errorf("version %d: no ceremony that ended as done disabled it: %w", v, ErrNotDisabled)
 		}
 		facts[transcript.FactDisabledBy] = fmt.Sprintf("%d %s", by.Ceremony, by.Final)
-		facts[transcript.FactWaitEnds] = waitEnds(by).Format(timeForm)
+		facts[transcript.FactWaitEnds] = by.Ends().Format(timeForm)
 		return facts, mayDestroy(ctx, s, v)
 	}
 }

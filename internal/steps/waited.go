@@ -19,10 +19,6 @@ var (
 // timeForm is how transcripts have a time.
 const timeForm = time.RFC3339
 
-// waitEnds is when a version may be destroyed, by the signed lines of the ceremony that disabled it: no
-// row and no later configuration says it.
-func waitEnds(d history.Disabling) time.Time { return d.Closed.Add(d.Wait) }
-
 // clocksApart is how far the console's clock and the store's may be apart.
 const clocksApart = 5 * time.Minute
 
@@ -44,9 +40,9 @@ func waited(ctx context.Context, s *Site, d history.Disabling) error {
 		case now.Before(last.Add(-clocksApart)):
 			return fmt.Errorf("%s clock shows %s, and the last ceremony ended at %s: %w", clock.of, now.Format(timeForm),
 				last.Format(timeForm), ErrClocks)
-		case now.Before(waitEnds(d)):
+		case now.Before(d.Ends()):
 			return fmt.Errorf("disabled by ceremony %d: wait until %s, and %s clock shows %s: %w", d.Ceremony,
-				waitEnds(d).Format(timeForm), clock.of, now.Format(timeForm), ErrWaiting)
+				d.Ends().Format(timeForm), clock.of, now.Format(timeForm), ErrWaiting)
 		}
 	}
 	if apart := theirs.Sub(ours).Abs(); apart > clocksApart {
