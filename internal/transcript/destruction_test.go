@@ -57,7 +57,8 @@ func brokenDestructions(t testing.TB) []brokenChain {
 	}
 	noWait := onVersion(rotated, transcript.KindDisable, "").Build()
 	return []brokenChain{
-		{"a destruction that was too early", []*draft{rotated, disabled, destroying(disabled, disabled, -time.Second).Build()},
+		{"a destruction that was too early",
+			[]*draft{rotated, disabled, destroying(disabled, disabled, -time.Second).Build()},
 			"the destruction began at 2026-12-24T10:59:59Z, and had to wait until 2026-12-24T11:00:00Z"},
 		{"a destruction of what was enabled since", []*draft{rotated, disabled, enabled,
 			destroying(enabled, disabled, 0).Build()}, "version 1 was enabled by ceremony 3, after it was disabled"},
