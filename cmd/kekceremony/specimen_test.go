@@ -42,6 +42,8 @@ var blind = map[string]string{
 	"s09-the-user-was-not-verified":                  "without the PIN or finger that the roster requires",
 	"s09-the-counter-went-back":                      "whose counter went back",
 	"s17-an-approval-by-somebody-who-did-not-attend": "every approver attended",
+	"bound-without-a-version-that-it-makes":          "only the facts that its kind allows",
+	"bound-in-a-word-of-its-own":                     "only the facts that its kind allows",
 	"others-attended-than-signed":                    "exactly the people listed as attended signed",
 	"an-approval-that-outlived-its-run":              "no approval outlived its run",
 	"closed-with-an-act-half-done":                   "no act is half done at the end",

@@ -90,7 +90,7 @@ func TestIDOf(t *testing.T) {
 			}
 		}
 	}
-	for _, v := range []any{nil, 1.5, true, struct{}{}, []int{1}, map[string]int{}} {
+	for _, v := range []any{nil, 1.5, true, struct{}{}, []int{1}, map[string]int{}, uint64(1 << 63)} {
 		if _, err := binding.IDOf(v); !errors.Is(err, binding.ErrID) {
 			t.Errorf("%T: %v", v, err)
 		}

@@ -3,12 +3,13 @@ package binding
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 )
 
 // ErrID is returned for what an envelope cannot be bound to.
-var ErrID = errors.New("want a string, an integer, or bytes")
+var ErrID = errors.New("want a string, an integer of 64 bits with sign, or bytes")
 
 // Kinds of ids. The number 7 and the text 7 are two ids.
 const (
@@ -24,7 +25,8 @@ type ID struct{ kind, value string }
 // IsZero reports whether there is no id.
 func (id ID) IsZero() bool { return id == ID{} }
 
-// IDOf is the id that a value is: a string, an integer of any type, or bytes, also as an array.
+// IDOf is the id that a value is: a string, an integer of any type that 64 bits with sign hold, or bytes, also
+// as an array.
 // MongoDB's ObjectID is known by the name of its type, since bytes alone are another id, and so is its
 // DateTime, which is none.
 func IDOf(v any) (ID, error) {
@@ -42,7 +44,9 @@ func IDOf(v any) (ID, error) {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		return ID{kindInt, strconv.FormatInt(value.Int(), 10)}, nil
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return ID{kindInt, strconv.FormatUint(value.Uint(), 10)}, nil
+		if value.Uint() <= math.MaxInt64 { // no store has a larger one
+			return ID{kindInt, strconv.FormatUint(value.Uint(), 10)}, nil
+		}
 	case reflect.Slice, reflect.Array:
 		if t.Elem().Kind() == reflect.Uint8 {
 			kind := kindBytes

@@ -3,6 +3,7 @@ package envelope
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/binding"
@@ -37,6 +38,9 @@ func (b Bind) check(p Place) error {
 	if b.Key != "" && (!p.HasArrays() || !nameForm.MatchString(b.Key)) {
 		return fmt.Errorf("place %q: key %q: want the name of a field of an array's elements", p, b.Key)
 	}
+	if strings.HasSuffix(p.Path, "[]") && slices.Contains(p.Form.parts(), b.Key) {
+		return fmt.Errorf("place %q: key %q: %w", p, b.Key, ErrKeyChanges)
+	}
 	return nil
 }
 
@@ -50,6 +54,10 @@ func (p Place) Stable() string {
 
 // ErrKey is returned for a place whose envelopes cannot be bound.
 var ErrKey = errors.New("its elements have no declared key: a number may be another element's tomorrow")
+
+// ErrKeyChanges is returned for a key that is a part of the envelope itself, where the element is one.
+// What was bound to it would open no more once it was re-wrapped.
+var ErrKeyChanges = errors.New("a part of the envelope changes when it is re-wrapped, and names nothing")
 
 // Bindable refuses a place whose envelopes no binding can name.
 func (c Catalogue) Bindable() error {

@@ -61,11 +61,17 @@ func (p Place) Check() error {
 	return p.Form.check(p)
 }
 
-func (f Form) check(p Place) error {
+// parts are the names of an envelope's parts.
+func (f Form) parts() []string {
 	names := []string{f.Parts.WrappedDEK, f.Parts.Nonce, f.Parts.Ciphertext, f.Parts.KEKVersion, f.Parts.Provider}
 	if f.Parts.IV != "" {
 		names = append(names, f.Parts.IV)
 	}
+	return names
+}
+
+func (f Form) check(p Place) error {
+	names := f.parts()
 	for i, name := range names {
 		if !nameForm.MatchString(name) || slices.Contains(names[:i], name) {
 			return fmt.Errorf("place %q: part %q: want names of letters, digits and _, each once", p, name)

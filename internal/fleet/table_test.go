@@ -103,3 +103,35 @@ func TestLongLease(t *testing.T) {
 		}
 	}
 }
+
+// TestBinds: a process that does not say that it can bind is not ready for a bound version, whatever it
+// proves, and is named.
+func TestBinds(t *testing.T) {
+	ctx := t.Context()
+	db, err := sqlite.Create(ctx, filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	for _, c := range []struct {
+		bound, binds bool
+		want         string
+	}{
+		{false, false, ""}, {false, true, ""}, {true, true, ""}, {true, false, "without version 2: host/app/1/1"},
+	} {
+		b := store.Heartbeat{Process: "host/app/1/1", Role: "app", Number: 1, Binds: c.binds}
+		rule := fleet.Rule{Chain: "c", Target: 2, Canary: []byte("the canary"), Bound: c.bound, Live: 4 * time.Second}
+		b.Proofs = map[kek.Version]string{2: fleet.Proof(rule.Canary, rule.Chain, 2, b)}
+		if err := db.Heartbeat(ctx, b); err != nil {
+			t.Fatal(err)
+		}
+		table, err := fleet.Look(ctx, db, rule)
+		if err != nil || table.Lacking() != c.want {
+			t.Errorf("bound %t, binds %t: %q, %v", c.bound, c.binds, table.Lacking(), err)
+			continue
+		}
+		if said := strings.Contains(table.Processes[0].Trouble, "bound to records"); said != (c.want != "") {
+			t.Errorf("bound %t, binds %t: trouble %q", c.bound, c.binds, table.Processes[0].Trouble)
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package rewrap
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/certautopilot/kekceremony/internal/binding"
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -38,4 +41,38 @@ func (r *run) item(c envelope.Collection, d store.Document, h store.Held) provid
 		it.Payload = &provider.Payload{Nonce: h.Nonce, Ciphertext: h.Ciphertext}
 	}
 	return it
+}
+
+// Bindable looks at every envelope that is not at the target, before anything is made or moved for it. It
+// returns ErrUnnamed, with the names of the first, when no binding can name some: a re-wrap would stop
+// at them in its middle. What is excluded may stay where it is.
+func Bindable(
+	ctx context.Context, s store.Envelopes, cat envelope.Catalogue, chain kek.Chain, to kek.Version, excluded []string,
+) error {
+	var unnamed []string
+	may := setOf(excluded)
+	for _, c := range cat.Collections() {
+		var after any
+		for {
+			docs, err := s.Page(ctx, c, to, after, maxPage)
+			if err != nil {
+				return err
+			}
+			if len(docs) == 0 {
+				break
+			}
+			for _, d := range docs {
+				for _, h := range d.Envelopes {
+					if name := nameOf(c, d, h); h.Version != to && !may[name] && boundTo(chain, c, d, h) == nil {
+						unnamed = append(unnamed, name)
+					}
+				}
+			}
+			after = docs[len(docs)-1].ID
+		}
+	}
+	if len(unnamed) > 0 {
+		return fmt.Errorf("%w: %s", ErrUnnamed, firstOf(unnamed))
+	}
+	return nil
 }

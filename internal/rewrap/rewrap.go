@@ -88,6 +88,9 @@ var (
 	ErrUndecryptable = errors.New("envelopes left that no key opens")
 	// ErrUnopened is returned when a look at every envelope found some that no key opens.
 	ErrUnopened = errors.New("envelopes that no key opens")
+	// ErrUnnamed is returned when a look at every envelope found some that cannot be bound.
+	ErrUnnamed = errors.New("envelopes that cannot be bound: an id, or the key of an array's element, is not " +
+		"a text, a whole number of 64 bits, or bytes, or is missing, or another element has it too")
 	// ErrRestless is returned when records change under every attempt.
 	ErrRestless = errors.New("records that change faster than they are re-wrapped")
 )

@@ -9,6 +9,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -54,9 +55,11 @@ func sameBound(s *Site, k store.KEK) error {
 
 // bindsFirst reports whether envelopes may be at versions that are not bound, and go to one that is.
 func bindsFirst(s *Site, to kek.Version) bool {
-	if !s.Name(to).Bound {
-		return false
-	}
+	return s.Name(to).Bound && unboundBefore(s, to)
+}
+
+// unboundBefore reports whether envelopes may be at versions that are not bound.
+func unboundBefore(s *Site, to kek.Version) bool {
 	for v, k := range s.History.Versions().Made {
 		if v != to && !k.Bound && k.State.Readable() {
 			return true
@@ -65,14 +68,28 @@ func bindsFirst(s *Site, to kek.Version) bool {
 	return false
 }
 
+// nameable refuses a rotation that would bind for the first time, before it makes anything, where no binding
+// can name an envelope.
+func nameable(ctx context.Context, s *Site, facts Facts, excluded []string) error {
+	to := facts.Version(transcript.FactTo)
+	if facts[transcript.FactBound] != "yes" && !s.Name(to).Bound || !unboundBefore(s, to) {
+		return nil
+	}
+	return rewrap.Bindable(ctx, s.Store, s.Catalogue, s.Chain, to, excluded)
+}
+
 // whatUnchecked is the deviation of places whose payloads no ceremony can open.
 const whatUnchecked = "unchecked"
 
-// checkable has people decide about places where a data key that somebody exchanged earlier would be
-// bound to the wrong record, since only the application can open the payload.
-func checkable(ctx context.Context, s *Site, to kek.Version) error {
+// checkable refuses envelopes that no binding can name. It has people decide about places where a data
+// key that somebody exchanged earlier would be bound to the wrong record, since only the application can
+// open the payload.
+func checkable(ctx context.Context, s *Site, to kek.Version, excluded []string) error {
 	if !bindsFirst(s, to) {
 		return nil
+	}
+	if err := rewrap.Bindable(ctx, s.Store, s.Catalogue, s.Chain, to, excluded); err != nil {
+		return err
 	}
 	counts, err := s.Store.Census(ctx, s.Catalogue)
 	if err != nil {

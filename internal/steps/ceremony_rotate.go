@@ -108,6 +108,9 @@ func (r Rotation) open(ctx context.Context, s *Site, lock store.Lock) (Facts, er
 	} else {
 		err = bindable(s, r.To)
 	}
+	if err == nil {
+		err = nameable(ctx, s, facts, r.Exclude)
+	}
 	if err != nil {
 		return nil, err
 	}

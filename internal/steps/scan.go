@@ -24,7 +24,7 @@ func scan() Step {
 			if err := excludable(ctx, s, f); err != nil {
 				return nil, err
 			}
-			if err := checkable(ctx, s, f.Version(transcript.FactTo)); err != nil {
+			if err := checkable(ctx, s, f.Version(transcript.FactTo), f.Excluded()); err != nil {
 				return nil, err
 			}
 			return countFields(ctx, s, f.Version(transcript.FactTo))

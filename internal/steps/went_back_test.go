@@ -49,9 +49,18 @@ type running struct {
 	chain kek.Chain
 
 	unfenced bool // by the configuration: what is retired can be written
+	binds    bool // what reports says that it can use bound versions
 }
 
 func newRunning(t *testing.T, records int) running {
+	t.Helper()
+	r := idle(t, records)
+	r.report("app")
+	return r
+}
+
+// idle is one without a process.
+func idle(t *testing.T, records int) running {
 	t.Helper()
 	parts, s := installed(t)
 	lock, err := s.Store.Lock(t.Context())
@@ -60,7 +69,6 @@ func newRunning(t *testing.T, records int) running {
 	}
 	r := running{t: t, parts: parts, chain: lock.Chain}
 	r.write(1, records)
-	r.report("app")
 	return r
 }
 
@@ -112,6 +120,7 @@ func (r running) report(role string) (crash func()) {
 	ctx, stop := context.WithCancel(context.Background())
 	agent := fleet.Member{
 		Store: crashed, Provider: p, Chain: r.chain, Role: role, Every: s.Fleet.Heartbeat, Report: func(string) {},
+		Binds: r.binds,
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- agent.Run(ctx) }()

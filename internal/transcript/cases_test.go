@@ -299,6 +299,13 @@ var attacks = []attack{
 	}, want: transcript.Bad, rule: transcript.RuleSignatures, says: "attended: alice, bob, dora, wendy have signed"},
 	{name: "a chain that is none", before: func(d *draft) { d.Events[0].Facts["chain"] = "" },
 		want: transcript.Bad, rule: transcript.RuleLog, says: `line 1: chain "": want 32 lower-case hex characters`},
+	{name: "bound without a version that it makes", before: func(d *draft) { d.Events[0].Facts["bound"] = "yes" },
+		want: transcript.Bad, rule: transcript.RuleLog,
+		says: `line 1: bound "yes": want yes, of a ceremony that makes a version`},
+	{name: "bound in a word of its own", before: func(d *draft) {
+		d.Events[0].Facts["kind"], d.Events[0].Facts["bound"] = "install", "no"
+	}, want: transcript.Bad, rule: transcript.RuleLog,
+		says: `line 1: bound "no": want yes, of a ceremony that makes a version`},
 	{name: "an outcome of its own", before: func(d *draft) {
 		d.Drop(transcript.Done, "switch", "")
 		d.Events[d.Find(transcript.Closed, "", "")].Facts["outcome"] = "Done"
