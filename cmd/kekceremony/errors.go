@@ -154,7 +154,7 @@ var outcomes = []outcome{
 	{steps.ErrNotDisabled, exitRefused,
 		"a version is rotated away from, then disabled, then destroyed: kekceremony status; nothing was changed"},
 	{steps.ErrWaiting, exitRefused, "run the same command then; nothing was changed"},
-	{steps.ErrClocks, exitRefused, "set the clocks of this console and of the store's server; nothing was changed"},
+	{steps.ErrClocks, exitRefused, "set the clocks of this console and of the store's server, and run the same command again"},
 	{steps.ErrHeld, exitRefused, "end this process, or find out why it did not drop the version; nothing was changed"},
 	{steps.ErrRefused, exitRefused,
 		"find out which record it wanted to read, and from where: kekceremony enable makes the version readable again"},

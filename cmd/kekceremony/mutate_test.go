@@ -13,7 +13,8 @@ import (
 )
 
 // doing finds the body of every Do in the steps.
-var doing = regexp.MustCompile(`(?m)^\t+Do: func\(.*\) \(Facts, error\) \{$|^func runRewrap\(.*\) \(Facts, error\) \{$`)
+var doing = regexp.MustCompile(`(?m)^\t+Do: func\(.*\) \(Facts, error\) \{$|` +
+	`^func (?:runRewrap|doDestroy)\(.*\) \(Facts, error\) \{$`)
 
 // notices is the test that must fail without a file's Do; most are in the rehearsal.
 func notices(file string) string {
@@ -30,6 +31,8 @@ func notices(file string) string {
 		return "^TestScripts$/^disable$"
 	case "adopt.go":
 		return "^TestAdoptSample$"
+	case "destroy.go":
+		return "^TestRehearsalEnv$"
 	}
 	return "^TestRehearsalEnv$"
 }
@@ -55,9 +58,9 @@ func TestMutations(t *testing.T) {
 			})
 		}
 	}
-	if mutants != 14 {
-		t.Errorf("%d mutants, want 14: generate, canary, lock, switch, re-wrap, retire, change, rebuild, take over, adopt, "+
-			"compromise, fence, disable, enable",
+	if mutants != 15 {
+		t.Errorf("%d mutants, want 15: generate, canary, lock, switch, re-wrap, retire, change, rebuild, take over, adopt, "+
+			"compromise, fence, disable, enable, destroy",
 			mutants)
 	}
 }

@@ -107,6 +107,10 @@ func insertKEK(ctx context.Context, s *Site, k store.KEK) error {
 	if k.Canary, err = fleet.MakeCanary(ctx, s.Provider, s.Name(k.Version)); err != nil {
 		return err
 	}
+	return insertRow(ctx, s, k)
+}
+
+func insertRow(ctx context.Context, s *Site, k store.KEK) error {
 	now, err := s.Store.Now(ctx)
 	if err != nil {
 		return err

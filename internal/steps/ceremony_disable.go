@@ -81,6 +81,9 @@ func openDisable(v kek.Version) func(context.Context, *Site, store.Lock) (Facts,
 		case k.State != store.Retired && k.State != store.Compromised && k.State != store.Disabled:
 			return nil, fmt.Errorf("version %d is %s: %w", v, k.State, ErrNotRetired)
 		}
+		if err := clocks(ctx, s); err != nil { // the waiting period begins at this ceremony's last line
+			return nil, err
+		}
 		if facts[transcript.FactFence], err = fencing(ctx, s); err != nil {
 			return nil, err
 		}
@@ -106,7 +109,7 @@ func openVersion(ctx context.Context, s *Site, lock store.Lock, v kek.Version) (
 		return nil, k, err
 	}
 	for _, state := range []store.State{k.State, s.History.Versions().Made[v].State} {
-		if state == store.Destroying || state == store.Destroyed {
+		if doomedState(state) {
 			return nil, k, fmt.Errorf("version %d is %s: %w", v, state, ErrDestroyed)
 		}
 	}

@@ -63,6 +63,11 @@ func destroyState(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 	if err != nil || provider.Left(all) || (row == store.Destroyed) != (len(open) == 0) {
 		return Partly, nil, err
 	}
+	if row == store.Destroying && !s.Kind.OnToken() { // a run may have ended while a process still had it
+		if names, err := holders(ctx, s, v); err != nil || len(names) > 0 {
+			return Partly, nil, err
+		}
+	}
 	facts := Facts{factSearched: printable.Text(provider.Evidence(all))}
 	if len(open) > 0 {
 		facts[transcript.FactCopies] = joinCopies(open)

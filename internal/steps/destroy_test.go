@@ -165,7 +165,7 @@ func TestDestroyNeeded(t *testing.T) {
 	}
 	change(t, r.parts, "UPDATE kek_versions SET state = 'disabled' WHERE id = 1")
 	r.untouched()
-	r.write(1, 5) // a writer that slept
+	r.writeLate(1, 5) // a writer that slept
 	if err := r.destroy(nil); !errors.Is(err, steps.ErrNeeded) || !strings.Contains(err.Error(), "(1)") {
 		t.Errorf("an envelope is at it: %v", err)
 	}

@@ -55,6 +55,9 @@ func recount() Step {
 		Name: "recount", Title: "Count again",
 		Why: "Envelopes are counted twice, one live period apart. None may be at the disabled version.",
 	}, "at the disabled version", func(ctx context.Context, s *Site, f Facts) error {
-		return needed(ctx, s, f.Version(transcript.FactVersion))
+		if err := needed(ctx, s, f.Version(transcript.FactVersion)); err != nil {
+			return err
+		}
+		return clocks(ctx, s)
 	})
 }

@@ -63,8 +63,11 @@ func rebuild() Step {
 				for what := range strings.FieldsSeq(f[transcript.FactRebuild]) {
 					object := "the " + what
 					if v, err := kek.ParseVersion(what); err == nil {
-						n := s.Name(v)
-						object = fmt.Sprintf("version %d of key %s, id %s, with a new canary", v, n.Label, n.HexID())
+						n, with := s.Name(v), "with a new canary"
+						if doomedState(s.History.Versions().Made[v].State) {
+							with = "whose destruction was begun, without a canary"
+						}
+						object = fmt.Sprintf("version %d of key %s, id %s, %s", v, n.Label, n.HexID(), with)
 					}
 					effects = append(effects, Effect{Verb: "rebuild", Object: object, Undo: "none needed"})
 				}
@@ -107,8 +110,8 @@ func rebuilt(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 		return NotBegun, nil, err
 	}
 	all := Facts{}
-	for v := range m.Versions.Made {
-		if !rebuilds(f, v) {
+	for v, k := range m.Versions.Made {
+		if !rebuilds(f, v) || doomedState(k.State) {
 			continue
 		}
 		state, facts, err := canaryState(ctx, s, v, false)
@@ -132,10 +135,14 @@ func restore(ctx context.Context, s *Site, m *history.Merged, what string) error
 	if err != nil {
 		return err
 	}
+	k := m.Versions.Made[v]
+	if doomedState(k.State) {
+		k.Canary.Wrapped = []byte{} // nothing opens it any more
+		return insertRow(ctx, s, k)
+	}
 	if err := lostKey(ctx, s, v); err != nil {
 		return err
 	}
-	k := m.Versions.Made[v]
 	active, err := s.Store.Active(ctx)
 	if err == nil && active.Version == v && k.State == store.Retired { // what writers use is never called retired
 		k.State = store.Live
@@ -161,9 +168,13 @@ func checkLost(ctx context.Context, s *Site, f Facts) error {
 }
 
 // lostKey demands the key of a version whose row is to be made again. Of one that was made outside a
-// ceremony it demands what the adoption did, since nothing else tells it from another of its name.
+// ceremony it demands what the adoption did, since nothing else tells it from another of its name. Of one whose
+// destruction was begun it demands nothing: its row says so again.
 func lostKey(ctx context.Context, s *Site, v kek.Version) error {
 	versions := s.History.Versions()
+	if doomedState(versions.Made[v].State) {
+		return nil
+	}
 	if !versions.Outside[v] {
 		state, _, err := keyState(ctx, s, v)
 		if err == nil && state != Done {

@@ -3,14 +3,16 @@ package steps
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // takeOver gives the store the lines and finals that it lacks. From then on its pointer and
-// its versions' states count as they are.
+// its versions' states count as they are, but for a destruction that was begun: its row says so again.
 func takeOver() Step {
 	return Step{
 		Name: transcript.ActTakeOver, Title: "Take over the ceremonies",
@@ -34,6 +36,10 @@ func takeOver() Step {
 				if err != nil || len(lacking) > 0 {
 					return NotBegun, nil, err
 				}
+				forgot, err := forgotten(ctx, m)
+				if err != nil || len(forgot) > 0 {
+					return NotBegun, nil, err
+				}
 				text, active, err := standing(ctx, m)
 				if err != nil {
 					return NotBegun, nil, err
@@ -52,7 +58,10 @@ func takeOver() Step {
 				if sum := m.Digest(s.Seq); sum != f[factBundles] {
 					return nil, fmt.Errorf("the bundles are others than people approved: %w", engine.ErrPlanMoved)
 				}
-				return nil, m.TakeOver(ctx)
+				if err := m.TakeOver(ctx); err != nil {
+					return nil, err
+				}
+				return nil, remember(ctx, m)
 			},
 		},
 	}
@@ -65,6 +74,29 @@ func otherCanaries(ctx context.Context, m *history.Merged, f, facts Facts) error
 	for _, k := range keks {
 		if made, ok := m.Versions.Made[k.Version]; ok && !rebuilds(f, k.Version) && k.Canary.SHA256 != made.Canary.SHA256 {
 			facts[transcript.FactCanary(k.Version)] = k.Canary.SHA256
+		}
+	}
+	return err
+}
+
+// onward is the way of a version's state to its end.
+var onward = map[store.State]store.State{store.Live: store.Retired, store.Retired: store.Disabled,
+	store.Compromised: store.Disabled, store.Disabled: store.Destroying, store.Destroying: store.Destroyed}
+
+// forgotten are the rows that do not say yet how far a destruction came: the chain does.
+func forgotten(ctx context.Context, m *history.Merged) ([]store.KEK, error) {
+	keks, err := m.KEKs(ctx)
+	return slices.DeleteFunc(keks, func(k store.KEK) bool {
+		made := m.Versions.Made[k.Version]
+		return !doomedState(made.State) || made.State == k.State || k.State == store.Destroyed
+	}), err
+}
+
+func remember(ctx context.Context, m *history.Merged) error {
+	all, err := forgotten(ctx, m)
+	for _, k := range all {
+		for is := k.State; err == nil && is != m.Versions.Made[k.Version].State; is = onward[is] {
+			err = m.MoveKEK(ctx, k.Version, is, onward[is])
 		}
 	}
 	return err

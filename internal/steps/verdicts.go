@@ -62,7 +62,7 @@ func checkVerdicts(recorded []string, answer string) (Facts, error) {
 	var serials []string
 	for _, entry := range openOf(answer) {
 		serial, verdict, ok := strings.Cut(entry, ": ")
-		if err := checkVerdict(verdict); !ok || err != nil {
+		if err := checkVerdict(verdict); !ok || serial == "" || err != nil {
 			return nil, errors.Join(errors.New("want SERIAL: VERDICT; SERIAL: VERDICT"), err)
 		}
 		serials = append(serials, serial)

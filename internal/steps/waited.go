@@ -23,29 +23,55 @@ const timeForm = time.RFC3339
 const clocksApart = 5 * time.Minute
 
 // waited demands that the waiting period has passed on the store's clock and on the console's, and
-// that neither was set: they agree, and are not before the last signed line.
+// that neither was set.
 func waited(ctx context.Context, s *Site, d history.Disabling) error {
-	theirs, err := s.Store.Now(ctx)
+	both, err := bothClocks(ctx, s)
 	if err != nil {
 		return err
 	}
-	last := s.History.Logs[len(s.History.Logs)-1].Last().Clock()
-	ours := time.Now()
-	for _, clock := range []struct {
-		of  string
-		now time.Time
-	}{{"the console's", ours}, {"the store's", theirs}} {
-		now := clock.now.UTC()
-		switch {
-		case now.Before(last.Add(-clocksApart)):
-			return fmt.Errorf("%s clock shows %s, and the last ceremony ended at %s: %w", clock.of, now.Format(timeForm),
-				last.Format(timeForm), ErrClocks)
-		case now.Before(d.Ends()):
+	for _, clock := range both {
+		if clock.now.Before(d.Ends()) {
 			return fmt.Errorf("disabled by ceremony %d: wait until %s, and %s clock shows %s: %w", d.Ceremony,
-				d.Ends().Format(timeForm), clock.of, now.Format(timeForm), ErrWaiting)
+				d.Ends().Format(timeForm), clock.of, clock.now.Format(timeForm), ErrWaiting)
 		}
 	}
-	if apart := theirs.Sub(ours).Abs(); apart > clocksApart {
+	return agree(both)
+}
+
+// clock is the console's or the store's.
+type clock struct {
+	of  string
+	now time.Time
+}
+
+// clocks demands that neither was set: they agree, and are not before the last signed line.
+func clocks(ctx context.Context, s *Site) error {
+	both, err := bothClocks(ctx, s)
+	if err != nil {
+		return err
+	}
+	return agree(both)
+}
+
+// bothClocks are the console's and the store's, neither before the last signed line.
+func bothClocks(ctx context.Context, s *Site) (both [2]clock, err error) {
+	theirs, err := s.Store.Now(ctx)
+	if err != nil {
+		return both, err
+	}
+	both = [2]clock{{"the console's", time.Now().UTC()}, {"the store's", theirs.UTC()}}
+	last := s.History.Logs[len(s.History.Logs)-1].Last().Clock()
+	for _, clock := range both {
+		if clock.now.Before(last.Add(-clocksApart)) {
+			return both, fmt.Errorf("%s clock shows %s, and the last ceremony ended at %s: %w", clock.of,
+				clock.now.Format(timeForm), last.Format(timeForm), ErrClocks)
+		}
+	}
+	return both, nil
+}
+
+func agree(both [2]clock) error {
+	if apart := both[1].now.Sub(both[0].now).Abs(); apart > clocksApart {
 		return fmt.Errorf("the store's clock and the console's are %s apart: %w", apart.Round(time.Second), ErrClocks)
 	}
 	return nil
