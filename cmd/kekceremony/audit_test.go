@@ -57,7 +57,7 @@ func TestAudit(t *testing.T) {
 		{"the pointer moved back", `UPDATE kek_active SET version = 1`, both, "active_version was 2, is 1"},
 		{"a version that nobody made",
 			`INSERT INTO kek_versions SELECT 3, provider, state, label, key_id, canary_wrapped, canary_sha256, 99, ` +
-				`created FROM kek_versions WHERE id = 2`, both, "version 3: no ceremony generated it"},
+				`created, bound FROM kek_versions WHERE id = 2`, both, "version 3: no ceremony generated it"},
 		{"a version gone", `DELETE FROM kek_versions WHERE id = 1`, both, "version 1 is not there"},
 		{"a version of another ceremony", `UPDATE kek_versions SET ceremony = 99 WHERE id = 2`, both,
 			"version 2: label, id, provider or ceremony"},

@@ -40,7 +40,7 @@ func (r *rehearsed) live(ctx context.Context) error {
 				return err
 			}
 		}
-		args = append([]string{kind, "--answers", r.parts.Answers(kind)}, args...)
+		args = append(append([]string{kind}, args...), "--answers", r.parts.Answers(kind))
 		if err := r.child(ctx, args...); err != nil {
 			return err
 		}
