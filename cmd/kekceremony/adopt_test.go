@@ -269,11 +269,19 @@ var seeds = []struct {
 		path := filepath.Join(t.TempDir(), "s.db")
 		return "sqlite:" + path, "id", seedtest.NewSQLite(t, path)
 	}},
-	{"mongo", 80, 400, func(t *testing.T) (string, string, seedtest.Database) {
+	{"mongo", onMongo(80, 800), onMongo(400, 20_000), func(t *testing.T) (string, string, seedtest.Database) {
 		server := mongotest.Start(t)
 		uri := server.Fresh(t)
 		return uri, "_id", mongotest.Application{Server: server, Database: uri}
 	}},
+}
+
+// onMongo is a number of records for FerretDB, and for a server that the environment names.
+func onMongo(ferretDB, server int) int {
+	if mongotest.Named() {
+		return server
+	}
+	return ferretDB
 }
 
 // TestAdopted: a database of an application is adopted and rotated while the application reads and

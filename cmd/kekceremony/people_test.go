@@ -171,12 +171,12 @@ func (p people) fill(w *pane, page string) {
 	w.enter("Independent witness", "video 17")
 }
 
-// correct waits for a refusal, clears the field and types a line.
+// correct waits for a refusal, clears the field, which makes it one of before, and types a line.
 func (p *pane) correct(refusal, line string) {
 	p.t.Helper()
 	p.until(refusal)
 	p.tmux("send-keys", "C-u")
-	p.enter(refusal, line)
+	p.enter(strings.TrimPrefix(refusal, "refused: "), line)
 }
 
 // TestPeople runs a real install and a real rotation on MongoDB: op1 signs with

@@ -293,7 +293,7 @@ func (c *corrupt) endsAll(p *transcripttest.Pen) {
 	p.Add(transcript.Answered, "copies", facts("copies", "none", "planned_end", "n/a: a test"))
 	p.Add(transcript.Answered, "leaving", facts("differed", "none"))
 	p.Add(transcript.Closed, "", facts("outcome", "done"))
-	c.exec(`INSERT INTO kek_versions SELECT 2, provider, state, ?, ?, canary_wrapped, ?, 2, created
+	c.exec(`INSERT INTO kek_versions SELECT 2, provider, state, ?, ?, canary_wrapped, ?, 2, created, bound
 		FROM kek_versions WHERE id = 1`, n.Label, n.HexID(), sum)
 }
 
@@ -515,8 +515,8 @@ var edited2 = []attempt{
 		c.exec("UPDATE kek_versions SET canary_sha256 = ? WHERE id = 1", strings.Repeat("2", 64))
 	}},
 	{name: "a version of her own", does: func(c *corrupt) {
-		c.exec(`INSERT INTO kek_versions SELECT 3, provider, state, label, key_id, canary_wrapped, canary_sha256, 2, created
-			FROM kek_versions WHERE id = 1`)
+		c.exec(`INSERT INTO kek_versions SELECT 3, provider, state, label, key_id, canary_wrapped, canary_sha256, 2, created,
+			bound FROM kek_versions WHERE id = 1`)
 	}},
 	{name: "the lock's roster", does: func(c *corrupt) {
 		c.exec("UPDATE kek_install SET roster = ?", strings.Repeat("3", 64))

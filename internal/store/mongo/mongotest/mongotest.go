@@ -32,10 +32,15 @@ type Server struct {
 	client *driver.Client
 }
 
+const uriVariable = "KEKCEREMONY_TEST_MONGO_URI"
+
+// Named reports whether the environment names a server, so that Start starts none.
+func Named() bool { return os.Getenv(uriVariable) != "" }
+
 // Start starts the server for the time of the test.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{uri: os.Getenv("KEKCEREMONY_TEST_MONGO_URI")}
+	s := &Server{uri: os.Getenv(uriVariable)}
 	if s.uri == "" {
 		s.Proxy = startProxy(t, startFerretDB(t))
 		s.uri = "mongodb://" + s.Proxy.address + "/"
