@@ -56,7 +56,7 @@ func (st *Status) compromisedDue() {
 	for _, d := range st.behind.Differences {
 		for _, v := range st.Versions {
 			if d.Was == string(store.Compromised) && d.Of(v.Version) {
-				st.add(compromise(v.Version), "%s: whoever has its key still has it", d.Error())
+				st.add(compromise(v.Version), "%s: anyone who has its key still has it", d.Error())
 			}
 		}
 	}

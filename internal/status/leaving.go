@@ -55,7 +55,7 @@ func (st *Status) gone(v VersionStatus) bool {
 		return true
 	}
 	state := store.State(v.State)
-	return st.open && (state == store.Destroying || state == store.Destroyed)
+	return st.open && state.Doomed()
 }
 
 // destroyDue adds versions whose waiting period is over, and those of which a destruction left something.

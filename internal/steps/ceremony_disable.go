@@ -109,7 +109,7 @@ func openVersion(ctx context.Context, s *Site, lock store.Lock, v kek.Version) (
 		return nil, k, err
 	}
 	for _, state := range []store.State{k.State, s.History.Versions().Made[v].State} {
-		if doomedState(state) {
+		if state.Doomed() {
 			return nil, k, fmt.Errorf("version %d is %s: %w", v, state, ErrDestroyed)
 		}
 	}

@@ -19,6 +19,3 @@ func rowOf(ctx context.Context, s *Site, v kek.Version) (store.State, error) {
 	k, err := findKEK(ctx, s, v)
 	return k.State, err
 }
-
-// doomedState reports whether a version's destruction was begun.
-func doomedState(s store.State) bool { return s == store.Destroying || s == store.Destroyed }

@@ -11,7 +11,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -105,7 +104,7 @@ func checkCanaries(ctx context.Context, s *Site, f Facts) error {
 	}
 	versions := s.History.Versions()
 	for _, k := range keks {
-		if made := versions.Made[k.Version].State; made == store.Destroying || made == store.Destroyed {
+		if versions.Made[k.Version].State.Doomed() {
 			continue // by signed logs, its key is gone
 		}
 		want, ok := s.History.Canary(k.Version)

@@ -64,7 +64,7 @@ func rebuild() Step {
 					object := "the " + what
 					if v, err := kek.ParseVersion(what); err == nil {
 						n, with := s.Name(v), "with a new canary"
-						if doomedState(s.History.Versions().Made[v].State) {
+						if s.History.Versions().Made[v].State.Doomed() {
 							with = "whose destruction was begun, without a canary"
 						}
 						object = fmt.Sprintf("version %d of key %s, id %s, %s", v, n.Label, n.HexID(), with)
@@ -111,7 +111,7 @@ func rebuilt(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 	}
 	all := Facts{}
 	for v, k := range m.Versions.Made {
-		if !rebuilds(f, v) || doomedState(k.State) {
+		if !rebuilds(f, v) || k.State.Doomed() {
 			continue
 		}
 		state, facts, err := canaryState(ctx, s, v, false)
@@ -136,7 +136,7 @@ func restore(ctx context.Context, s *Site, m *history.Merged, what string) error
 		return err
 	}
 	k := m.Versions.Made[v]
-	if doomedState(k.State) {
+	if k.State.Doomed() {
 		k.Canary.Wrapped = []byte{} // nothing opens it any more
 		return insertRow(ctx, s, k)
 	}
@@ -172,7 +172,7 @@ func checkLost(ctx context.Context, s *Site, f Facts) error {
 // destruction was begun it demands nothing: its row says so again.
 func lostKey(ctx context.Context, s *Site, v kek.Version) error {
 	versions := s.History.Versions()
-	if doomedState(versions.Made[v].State) {
+	if versions.Made[v].State.Doomed() {
 		return nil
 	}
 	if !versions.Outside[v] {

@@ -88,7 +88,7 @@ func forgotten(ctx context.Context, m *history.Merged) ([]store.KEK, error) {
 	keks, err := m.KEKs(ctx)
 	return slices.DeleteFunc(keks, func(k store.KEK) bool {
 		made := m.Versions.Made[k.Version]
-		return !doomedState(made.State) || made.State == k.State || k.State == store.Destroyed
+		return !made.State.Doomed() || made.State == k.State || k.State == store.Destroyed
 	}), err
 }
 

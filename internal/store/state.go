@@ -59,3 +59,6 @@ func (s State) SP80057(active, used bool) string {
 	return map[State]string{Retired: "deactivated", Compromised: "compromised", Disabled: "suspended",
 		Destroying: "destroyed in part", Destroyed: "destroyed"}[s]
 }
+
+// Doomed reports whether the destruction of a version's key was begun, which is never undone.
+func (s State) Doomed() bool { return s == Destroying || s == Destroyed }
