@@ -109,4 +109,9 @@ func (p Place) HasArrays() bool { return strings.Contains(p.Path, "[]") }
 
 // PlaceOf is the path of the place that an envelope's path belongs to: tokens[].secret of
 // tokens[2].secret.
-func PlaceOf(path string) string { return indexForm.ReplaceAllLiteralString(path, "[]") }
+func PlaceOf(path string) string {
+	if !strings.Contains(path, "[") { // most have no array, and each envelope is asked
+		return path
+	}
+	return indexForm.ReplaceAllLiteralString(path, "[]")
+}

@@ -28,8 +28,8 @@ type place struct{ doc, envelope int }
 // batch re-wraps a page. Each answer must carry the bytes of the item in its place.
 func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Document) (batch, error) {
 	b := batch{last: docs[len(docs)-1].ID}
-	var items []provider.Item
-	var places []place
+	items := make([]provider.Item, 0, len(docs))
+	places := make([]place, 0, len(docs))
 	for i, d := range docs {
 		for j, h := range d.Envelopes {
 			if h.Version == r.To {
@@ -70,6 +70,7 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 			renewed[at.doc] = append(renewed[at.doc], store.Held{Path: h.Path, Version: r.To, WrappedDEK: a.New})
 		}
 	}
+	b.swaps = make([]store.Swap, 0, len(docs))
 	for i, d := range docs {
 		if len(renewed[i]) > 0 || r.onlyOuter(d) {
 			b.swaps = append(b.swaps, store.Swap{Old: d, New: renewed[i], To: r.To})

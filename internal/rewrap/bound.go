@@ -37,8 +37,10 @@ func (r *run) item(c envelope.Collection, d store.Document, h store.Held) provid
 	if from.Bound || to.Bound {
 		it.Binding = boundTo(r.Chain, c, d, h)
 	}
-	if place, _ := c.Place(h.Path); to.Bound && !from.Bound && !place.PayloadAAD {
-		it.Payload = &provider.Payload{Nonce: h.Nonce, Ciphertext: h.Ciphertext}
+	if to.Bound && !from.Bound {
+		if place, _ := c.Place(h.Path); !place.PayloadAAD {
+			it.Payload = &provider.Payload{Nonce: h.Nonce, Ciphertext: h.Ciphertext}
+		}
 	}
 	return it
 }

@@ -12,11 +12,13 @@ import (
 )
 
 // Sizes of pages, in documents. A page should take about pageTime, so that a
-// pause is felt at once and a slow token is not asked for seconds at a time.
+// pause is felt at once and a slow token is not asked for seconds at a time. With payloads, which may be
+// large, memory bounds it.
 const (
-	minPage  = 32 // the first one
-	maxPage  = 512
-	pageTime = 250 * time.Millisecond
+	minPage     = 32 // the first one
+	maxPage     = 4096
+	maxPayloads = 512
+	pageTime    = 250 * time.Millisecond
 )
 
 // collection goes through one collection in three stages at once: a page is
@@ -156,10 +158,14 @@ func (r *run) size() int {
 	_, limit, _ := r.Control.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if limit > 0 {
-		return max(1, min(pageOf(float64(limit)), maxPage))
+	most := maxPage
+	if r.First {
+		most = maxPayloads
 	}
-	r.page = max(minPage, min(pageOf(r.meter.recent()), 2*r.page, maxPage))
+	if limit > 0 {
+		return max(1, min(pageOf(float64(limit)), most))
+	}
+	r.page = max(minPage, min(pageOf(r.meter.recent()), 2*r.page, most))
 	return r.page
 }
 

@@ -109,6 +109,8 @@ func (s *Store) MoveActive(ctx context.Context, from, to store.Active) error {
 
 // ReserveWraps implements store.Keys.
 func (s *Store) ReserveWraps(ctx context.Context, v kek.Version, n int) (total kek.Wraps, err error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	err = s.db.QueryRowContext(ctx, `INSERT INTO kek_wraps VALUES (?, ?)
 		ON CONFLICT (id) DO UPDATE SET reserved = reserved + excluded.reserved RETURNING reserved`, int(v), n).Scan(&total)
 	if err != nil {

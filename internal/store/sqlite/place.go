@@ -18,6 +18,22 @@ type located struct {
 	envelope.Place
 	json     string // the column of JSON; empty: it has columns of its own
 	payloads bool   // the columns of the payload are read too
+	names    names
+}
+
+// names are those of a place's columns in a statement. They are spelled once, not for each record.
+type names struct {
+	read       []string // the columns that a swap compares
+	kekVersion string   // of a place with columns of its own
+	version    string   // what that says of the version
+}
+
+func (l located) spelled() located {
+	l.names.read = l.read()
+	if l.json == "" {
+		l.names.kekVersion, l.names.version = l.column(l.Parts.KEKVersion), l.version()
+	}
+	return l
 }
 
 // column is that of a part.
@@ -106,9 +122,9 @@ func (s *Store) locate(ctx context.Context, places []envelope.Place) (all []loca
 		case inJSON && p.Bytes == envelope.Binary:
 			return nil, fmt.Errorf("place %s: JSON has no binary values, want bytes: base64 or hex: %w", p, store.ErrPlace)
 		case inJSON:
-			all = append(all, located{Place: p, json: head})
+			all = append(all, located{Place: p, json: head}.spelled())
 		case apart:
-			all = append(all, located{Place: p})
+			all = append(all, located{Place: p}.spelled())
 		default:
 			continue
 		}

@@ -22,7 +22,7 @@ type record struct {
 
 // part is what a row has at one place.
 type part struct {
-	located
+	*located
 	version kek.Version // of its own column
 	read    []any       // the columns that a swap compares
 	payload []any       // those of the payload, if they are read
@@ -46,13 +46,13 @@ func selected(outerPath string, places []located) string {
 func scanRecord(r *sql.Rows, places []located) (record, error) {
 	rec := record{places: make([]part, len(places))}
 	into := []any{&rec.id, &rec.version}
-	for i, l := range places {
-		p := &rec.places[i]
+	for i := range places {
+		p, l := &rec.places[i], &places[i]
 		p.located = l
 		if l.json == "" {
 			into = append(into, &p.version)
 		}
-		p.read, p.payload = make([]any, len(l.read())), make([]any, len(l.payload()))
+		p.read, p.payload = make([]any, len(l.names.read)), make([]any, len(l.payload()))
 		for j := range p.read {
 			into = append(into, &p.read[j])
 		}

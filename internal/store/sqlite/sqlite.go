@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"sync"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
 
@@ -28,6 +29,8 @@ var schema string
 type Store struct {
 	db   *database
 	path string
+	// writing orders the pipeline's own writes: SQLite's wait for the lock is a sleep that grows.
+	writing sync.Mutex
 }
 
 var _ store.Store = (*Store)(nil)
@@ -59,7 +62,7 @@ func open(ctx context.Context, path string, how url.Values) (*Store, error) {
 	if err := db.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, err), db.Close())
 	}
-	return &Store{&database{DB: db}, path}, nil
+	return &Store{db: &database{DB: db}, path: path}, nil
 }
 
 // Create makes the file, which must not exist, and opens it.

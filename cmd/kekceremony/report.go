@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/certautopilot/kekceremony/internal/config"
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/transcript"
+)
+
+// report prints an error and what to do next, and returns the exit code.
+func report(w io.Writer, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	code, hint := judge(err)
+	if code == exitDone {
+		fmt.Fprintf(w, "kekceremony: %s\n", printable.Lines(err.Error()))
+		return code
+	}
+	fmt.Fprintf(w, "kekceremony: error: %s\n", printable.Lines(err.Error()))
+	var waiting *engine.WaitingError
+	if errors.As(err, &waiting) {
+		for _, line := range waiting.Sign {
+			fmt.Fprintf(w, "kekceremony: missing: %s\n", line)
+		}
+	}
+	var bundle *engine.BundleError
+	if errors.As(err, &bundle) {
+		fmt.Fprintf(w, "kekceremony: transcript: %s\n", printable.Text(bundle.Dir))
+	}
+	if hint != "" {
+		fmt.Fprintf(w, "kekceremony: hint: %s\n", hint)
+	}
+	return code
+}
+
+func judge(err error) (code int, hint string) {
+	var child *childError
+	if errors.As(err, &child) {
+		return child.code, "run the same rehearse command with --dir to continue"
+	}
+	var waiting *engine.WaitingError
+	if errors.As(err, &waiting) {
+		return exitAgain, "sign with the lines above, then run the same command"
+	}
+	var missing *engine.MissingAnswers
+	if errors.As(err, &missing) {
+		return exitUsage, "add them to the file given with --answers"
+	}
+	var probe *provider.ProbeError
+	if errors.As(err, &probe) && !errors.Is(err, provider.ErrGone) && !errors.Is(err, provider.ErrBusy) {
+		return exitRefused, "nothing was written to the token or the store's keys; this token cannot be used as it is"
+	}
+	var bad *badTranscript
+	if errors.As(err, &bad) && transcript.StandingOf(err) == transcript.Bad { // whatever rule is broken
+		return exitBad, "do not rely on this transcript; keep it"
+	}
+	var variable *config.VariableError
+	if errors.As(err, &variable) {
+		return exitUsage, "correct or unset the variable; docs/config.example.yaml says which variables set keys"
+	}
+	for _, o := range outcomes {
+		if errors.Is(err, o.err) {
+			return o.code, o.hint
+		}
+	}
+	if transcript.IsBroken(err) { // of a line that was not written
+		return exitRefused, "nothing more was done; keep the bundle, and run kekceremony transcript verify on it"
+	}
+	var usage *usageError
+	if errors.As(err, &usage) {
+		return exitUsage, `"kekceremony rehearse" shows everything with temporary parts; --help lists the commands`
+	}
+	return exitFailed, ""
+}
