@@ -213,6 +213,9 @@ var outcomes = []outcome{
 	{quorum.ErrRoster, exitRefused, "correct the roster, then run the same command"},
 	{quorum.ErrQuorum, exitRefused, "have the missing people sign"},
 	{store.ErrSilent, exitAgain, "start the store, then run the same command; a ceremony that was begun continues"},
+	{store.ErrNotReady, exitAgain,
+		"look at the server: an election, a member that is down, a limit on requests; then run the same command; a " +
+			"ceremony that was begun continues"},
 	{store.ErrDenied, exitUsage, "give the store's user the role readWrite on this database"},
 	{store.ErrNoDatabase, exitUsage, "correct the database's name, or make the application's first collection"},
 	{store.ErrServer, exitUsage, ""},

@@ -29,6 +29,7 @@ var (
 	ErrName        = errors.New("not the name of a store")
 	ErrNoDatabase  = errors.New("no such database")
 	ErrSilent      = errors.New("the store does not answer")
+	ErrNotReady    = errors.New("the store's server is not ready for it")
 	ErrDenied      = errors.New("the store's user may not do this")
 	ErrLock        = errors.New("not a lock that an install wrote")
 	ErrLockDiffers = errors.New("the configuration does not match the kek_install lock")

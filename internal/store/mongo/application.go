@@ -26,22 +26,30 @@ func Create(ctx context.Context, uri string) (*Store, error) {
 	if s, err = connect(uri); err != nil {
 		return nil, fmt.Errorf("create store: %w", err)
 	}
-	if err := s.db.CreateCollection(ctx, s.own(heartbeats)); err != nil {
-		return nil, errors.Join(fmt.Errorf("create store %s: %w", s.about, s.safe(err)), s.Close())
+	if err := s.create(ctx, s.own(heartbeats)); err != nil {
+		return nil, errors.Join(fmt.Errorf("create store %s: %w", s.about, err), s.Close())
 	}
+	s.opening = false
 	return s, nil
+}
+
+// create makes a collection; one that is there stays.
+func (s *Store) create(ctx context.Context, name string) error {
+	return s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+		err := s.db.CreateCollection(ctx, name)
+		if server := driver.ServerError(nil); errors.As(err, &server) && server.HasErrorCode(codeNamespaceExists) {
+			return nil
+		}
+		return err
+	})
 }
 
 // CreateCollection makes an application's collection; one that is there stays.
 // Ceremonies never call it, Put or Get: they are for rehearsals and applications, and know the
 // standard form alone.
 func (s *Store) CreateCollection(ctx context.Context, c envelope.Collection) error {
-	names, err := s.db.ListCollectionNames(ctx, bson.D{{Key: "name", Value: c.Name}})
-	if err == nil && len(names) == 0 {
-		err = s.db.CreateCollection(ctx, c.Name)
-	}
-	if err != nil {
-		return fmt.Errorf("create %s: %w", c.Name, s.safe(err))
+	if err := s.create(ctx, c.Name); err != nil {
+		return fmt.Errorf("create %s: %w", c.Name, err)
 	}
 	return nil
 }
@@ -67,8 +75,12 @@ func (s *Store) Put(ctx context.Context, f envelope.Place, records map[string]en
 		}}}
 		models = append(models, driver.NewUpdateOneModel().SetFilter(byID(id)).SetUpdate(set(fields)).SetUpsert(true))
 	}
-	if _, err := s.db.Collection(f.Collection).BulkWrite(ctx, models); err != nil {
-		return fmt.Errorf("put %d records of %s: %w", len(records), f, s.safe(err))
+	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+		_, err := s.db.Collection(f.Collection).BulkWrite(ctx, models)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("put %d records of %s: %w", len(records), f, err)
 	}
 	return nil
 }

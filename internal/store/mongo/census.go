@@ -109,9 +109,9 @@ func (s *Store) Strangers(ctx context.Context, cat envelope.Catalogue) ([]envelo
 
 // Scan implements store.Envelopes.
 func (s *Store) Scan(ctx context.Context, record func(collection string, record envelope.Tree) error) error {
-	specs, err := s.db.ListCollectionSpecifications(ctx, bson.D{})
+	specs, err := s.collections(ctx)
 	if err != nil {
-		return fmt.Errorf("list collections: %w", s.safe(err))
+		return fmt.Errorf("list collections: %w", err)
 	}
 	for _, c := range specs {
 		if c.Type == "view" || s.ours(c.Name) { // a view shows what another collection holds

@@ -66,25 +66,21 @@ type validator struct {
 
 // validators are those of the collections of applications.
 func (s *Store) validators(ctx context.Context) (all []validator, err error) {
-	err = s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
-		all = nil
-		specs, err := s.db.ListCollectionSpecifications(ctx, bson.D{})
-		for _, c := range specs {
-			if c.Type == "view" || s.ours(c.Name) {
-				continue
-			}
-			var o struct {
-				Validator        bson.Raw `bson:"validator"`
-				ValidationLevel  string   `bson:"validationLevel"`
-				ValidationAction string   `bson:"validationAction"`
-			}
-			if err := bson.Unmarshal(c.Options, &o); len(c.Options) > 0 && err != nil {
-				return err
-			}
-			all = append(all, validator{c.Name, some(o.Validator), o.ValidationLevel, o.ValidationAction})
+	specs, err := s.collections(ctx)
+	for _, c := range specs {
+		if c.Type == "view" || s.ours(c.Name) {
+			continue
 		}
-		return err
-	})
+		var o struct {
+			Validator        bson.Raw `bson:"validator"`
+			ValidationLevel  string   `bson:"validationLevel"`
+			ValidationAction string   `bson:"validationAction"`
+		}
+		if err := bson.Unmarshal(c.Options, &o); len(c.Options) > 0 && err != nil {
+			return nil, fmt.Errorf("read validators: %w", err)
+		}
+		all = append(all, validator{c.Name, some(o.Validator), o.ValidationLevel, o.ValidationAction})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read validators: %w", err)
 	}

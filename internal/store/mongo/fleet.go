@@ -92,13 +92,19 @@ func (s *Store) Silent(ctx context.Context, since time.Time, after string, limit
 	return read(docs), nil
 }
 
-// Forget implements store.Fleet. It is not done again after a lost answer: the next one is.
-func (s *Store) Forget(ctx context.Context, since time.Time) (int, error) {
-	result, err := s.db.Collection(s.own(heartbeats)).DeleteMany(ctx, bson.D{{Key: "seen", Value: notSince(since)}})
+// Forget implements store.Fleet. What was deleted before a lost answer is not counted.
+func (s *Store) Forget(ctx context.Context, since time.Time) (n int, err error) {
+	err = s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+		result, err := s.db.Collection(s.own(heartbeats)).DeleteMany(ctx, bson.D{{Key: "seen", Value: notSince(since)}})
+		if err == nil {
+			n = int(result.DeletedCount)
+		}
+		return err
+	})
 	if err != nil {
-		return 0, fmt.Errorf("delete from process_heartbeats: %w", s.safe(err))
+		return 0, fmt.Errorf("delete from process_heartbeats: %w", err)
 	}
-	return int(result.DeletedCount), nil
+	return n, nil
 }
 
 func notSince(t time.Time) bson.D {

@@ -54,6 +54,10 @@ type Store struct {
 	about  string
 	prefix string // of own collections, in place of kek_
 	health *health
+
+	opening bool
+
+	testOnlyPatience, testOnlyPause time.Duration
 }
 
 var _ store.Store = (*Store)(nil)
@@ -82,10 +86,12 @@ func connect(uri string) (*Store, error) {
 	journaled := true
 	majority := writeconcern.Majority()
 	majority.Journal = &journaled
-	s := &Store{about: printable.Text("mongodb:" + strings.Join(o.Hosts, ",") + "/" + database), health: new(health)}
+	s := &Store{about: printable.Text("mongodb:" + strings.Join(o.Hosts, ",") + "/" + database), health: new(health),
+		opening: true, testOnlyPatience: patience, testOnlyPause: pause}
 	s.client, err = driver.Connect(o.SetAppName("kekceremony").
 		SetReadConcern(readconcern.Majority()).SetWriteConcern(majority).SetReadPreference(readpref.Primary()).
-		SetServerSelectionTimeout(selection).SetServerMonitor(s.health.monitor()))
+		SetServerSelectionTimeout(selection).SetServerMonitor(s.health.monitor()).
+		SetRetryReads(false).SetRetryWrites(false))
 	if err != nil {
 		return nil, errors.New(printable.Text(err.Error()))
 	}
@@ -96,7 +102,11 @@ func connect(uri string) (*Store, error) {
 // look refuses a server that is too old and a database that is not there, and
 // learns what kind of server it is.
 func (s *Store) look(ctx context.Context) error {
-	hello, err := s.hello(ctx)
+	var hello hello
+	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) (err error) {
+		hello, err = s.hello(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -111,11 +121,21 @@ func (s *Store) look(ctx context.Context) error {
 	default:
 		s.about += ", standalone: it survives what this one server survives"
 	}
-	names, err := s.db.ListCollectionNames(ctx, bson.D{})
-	if err == nil && len(names) == 0 {
+	all, err := s.collections(ctx)
+	if err == nil && len(all) == 0 {
 		err = store.ErrNoDatabase
 	}
+	s.opening = err != nil
 	return err
+}
+
+// collections are those of the database, views among them.
+func (s *Store) collections(ctx context.Context) (all []driver.CollectionSpecification, err error) {
+	err = s.again(ctx, attempt, func(ctx context.Context, _ bool) (err error) {
+		all, err = s.db.ListCollectionSpecifications(ctx, bson.D{})
+		return err
+	})
+	return all, err
 }
 
 type hello struct {

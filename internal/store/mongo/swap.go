@@ -46,14 +46,10 @@ func (s *Store) bulk(ctx context.Context, c envelope.Collection, swaps []store.S
 	var matched int64
 	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
 		r, err := s.db.Collection(c.Name).BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
-		if refused := (driver.BulkWriteException{}); errors.As(err, &refused) && len(refused.WriteErrors) > 0 && !open(err) {
-			w := refused.WriteErrors[0]
-			return fmt.Errorf("record %s: the server refuses the update: %s", swaps[w.Index].Old.ID, w.Message)
-		}
 		if err == nil {
 			matched = r.MatchedCount
 		}
-		return err
+		return refusedUpdate(err, swaps)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("swap envelopes of %s: %w", c.Name, err)
@@ -66,6 +62,17 @@ func (s *Store) bulk(ctx context.Context, c envelope.Collection, swaps []store.S
 		return nil, fmt.Errorf("read back envelopes of %s: %w", c.Name, err)
 	}
 	return took, nil
+}
+
+// refusedUpdate names the record whose update the server refuses by itself. A refusal of the user is of
+// all of them.
+func refusedUpdate(err error, swaps []store.Swap) error {
+	var all driver.BulkWriteException
+	if !errors.As(err, &all) || len(all.WriteErrors) == 0 || open(err) || denied(err) {
+		return err
+	}
+	w := all.WriteErrors[0]
+	return fmt.Errorf("record %s: the server refuses the update: %s", swaps[w.Index].Old.ID, w.Message)
 }
 
 // unchanged is the filter of design section 4: the record as it was read. The bytes to replace

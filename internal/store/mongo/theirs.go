@@ -78,11 +78,12 @@ func (s *Store) MoveTheirActive(ctx context.Context, p store.Pointer, from, to k
 
 // OtherLock implements store.Theirs.
 func (s *Store) OtherLock(ctx context.Context) (l store.Lock, name string, err error) {
-	names, err := s.db.ListCollectionNames(ctx, bson.D{})
+	all, err := s.collections(ctx)
 	if err != nil {
-		return l, "", fmt.Errorf("list collections: %w", s.safe(err))
+		return l, "", fmt.Errorf("list collections: %w", err)
 	}
-	for _, name := range names {
+	for _, c := range all {
+		name := c.Name
 		if !strings.HasSuffix(name, "_install") || name == s.own(install) {
 			continue
 		}

@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"sync"
 	"testing"
-
-	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
 // Proxy stands before a server. It lets one command run at a time, and makes
@@ -25,7 +22,7 @@ type Proxy struct {
 	mu       sync.Mutex
 	listener net.Listener
 	open     map[net.Conn]bool
-	cut      map[string]int    // commands whose next answers are lost
+	faults   map[string]fault  // of the next commands of a name
 	before   map[string]func() // what happens before the next such command
 	readOnly bool
 	seen     map[string]int
@@ -38,17 +35,12 @@ func startProxy(t testing.TB, server string) *Proxy {
 	host := []byte{127, 0, 0, 2}
 	rand.Read(host[1:3])
 	p := &Proxy{server: server, address: net.JoinHostPort(net.IP(host).String(), "0"), open: map[net.Conn]bool{},
-		cut:    map[string]int{},
-		before: map[string]func(){}, seen: map[string]int{}}
+		faults: map[string]fault{}, before: map[string]func(){}, seen: map[string]int{}}
 	p.Up(t)
 	p.address = p.listener.Addr().String()
 	t.Cleanup(p.Down)
 	return p
 }
-
-// Cut loses the answers of the next n commands of a name: the server carries
-// each out, and the connection breaks.
-func (p *Proxy) Cut(command string, n int) { p.set(func() { p.cut[command] = n }) }
 
 // Before has something happen just before the next command of a name.
 func (p *Proxy) Before(command string, do func()) { p.set(func() { p.before[command] = do }) }
@@ -127,26 +119,25 @@ func (p *Proxy) pass(client, server net.Conn) error {
 	if do := p.happens(name); do != nil {
 		do()
 	}
-	if p.refuses(name) {
-		_, err := client.Write(refusal(request))
-		return err
+	f := p.next(name)
+	var answer []byte
+	if f.left == 0 || f.done {
+		if answer, err = p.ask(server, request); err != nil {
+			return err
+		}
 	}
-	p.one.Lock()
-	defer p.one.Unlock()
-	if _, err := server.Write(request); err != nil {
-		return err
-	}
-	answer, err := message(server)
-	if err != nil {
-		return err
-	}
-	if p.cuts(name) {
+	switch {
+	case f.left == 0:
+	case f.answer == nil:
 		return errCut
+	default:
+		answer = reply(request, f.answer(body(answer)))
 	}
 	_, err = client.Write(answer)
 	return err
 }
 
+// happens counts a command, and takes what happens before it.
 func (p *Proxy) happens(name string) func() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -156,21 +147,14 @@ func (p *Proxy) happens(name string) func() {
 	return do
 }
 
-func (p *Proxy) refuses(name string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.readOnly &&
-		slices.Contains([]string{"insert", "update", "delete", "create", "createIndexes", "findAndModify"}, name)
-}
-
-func (p *Proxy) cuts(name string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.cut[name] == 0 {
-		return false
+// ask has the server carry out a command.
+func (p *Proxy) ask(server net.Conn, request []byte) ([]byte, error) {
+	p.one.Lock()
+	defer p.one.Unlock()
+	if _, err := server.Write(request); err != nil {
+		return nil, err
 	}
-	p.cut[name]--
-	return true
+	return message(server)
 }
 
 // The parts of the wire protocol that are looked at: a header of four int32
@@ -199,30 +183,9 @@ func message(r io.Reader) ([]byte, error) {
 
 // commandOf is the first name of an OP_MSG's document.
 func commandOf(request []byte) string {
-	if len(request) < firstDoc || binary.LittleEndian.Uint32(request[12:]) != opMsg {
-		return ""
-	}
-	elements, err := bson.Raw(request[firstDoc : firstDoc+int(binary.LittleEndian.Uint32(request[firstDoc:]))]).Elements()
+	elements, err := body(request).Elements()
 	if err != nil || len(elements) == 0 {
 		return ""
 	}
 	return elements[0].Key()
-}
-
-// refusal is MongoDB's answer to a command that the user may not run.
-func refusal(request []byte) []byte {
-	doc, err := bson.Marshal(bson.D{
-		{Key: "ok", Value: 0.0},
-		{Key: "errmsg", Value: "not authorized on the database to execute this command"},
-		{Key: "code", Value: int32(13)},
-		{Key: "codeName", Value: "Unauthorized"},
-	})
-	if err != nil {
-		panic(err)
-	}
-	answer := make([]byte, firstDoc, firstDoc+len(doc))
-	binary.LittleEndian.PutUint32(answer, uint32(firstDoc+len(doc)))
-	copy(answer[8:12], request[4:8])
-	binary.LittleEndian.PutUint32(answer[12:], opMsg)
-	return append(answer, doc...)
 }

@@ -1,0 +1,102 @@
+package mongotest
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// fault is what becomes of the next commands of a name.
+type fault struct {
+	left   int
+	done   bool                    // the server carries the command out
+	answer func(bson.Raw) []bson.E // in place of what the server said; nil: none, and the connection breaks
+}
+
+// Cut loses the answers of the next n commands of a name: the server carries
+// each out, and the connection breaks.
+func (p *Proxy) Cut(command string, n int) { p.order(command, fault{left: n, done: true}) }
+
+// Answer answers the next n commands of a name in the server's place, which never sees them.
+func (p *Proxy) Answer(command string, n int, answer bson.D) {
+	p.order(command, fault{left: n, answer: func(bson.Raw) []bson.E { return answer }})
+}
+
+// Instead has the server carry out the next n commands of a name, and answers something else.
+func (p *Proxy) Instead(command string, n int, answer bson.D) {
+	p.order(command, fault{left: n, done: true, answer: func(bson.Raw) []bson.E { return answer }})
+}
+
+// Beside has the server carry out the next n commands of a name, and answers something more.
+func (p *Proxy) Beside(command string, n int, more bson.D) {
+	p.order(command, fault{left: n, done: true, answer: func(real bson.Raw) (all []bson.E) {
+		elements, _ := real.Elements()
+		for _, e := range elements {
+			if !slices.ContainsFunc(more, func(m bson.E) bool { return m.Key == e.Key() }) {
+				all = append(all, bson.E{Key: e.Key(), Value: e.Value()})
+			}
+		}
+		return append(all, more...)
+	}})
+}
+
+func (p *Proxy) order(command string, f fault) { p.set(func() { p.faults[command] = f }) }
+
+// Ordered reports how many commands of a name have their fault still before them.
+func (p *Proxy) Ordered(command string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.faults[command].left
+}
+
+// next takes what was ordered for a command.
+func (p *Proxy) next(name string) fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f := p.faults[name]
+	switch {
+	case f.left > 0:
+		p.faults[name] = fault{f.left - 1, f.done, f.answer}
+	case p.readOnly && slices.Contains(writes, name):
+		return fault{left: 1, answer: func(bson.Raw) []bson.E { return refusal }}
+	}
+	return f
+}
+
+var writes = []string{"insert", "update", "delete", "create", "createIndexes", "findAndModify"}
+
+// refusal is MongoDB's answer to a command that the user may not run.
+var refusal = Failure(13, "Unauthorized", "not authorized on the database to execute this command")
+
+// Failure is MongoDB's answer to a command that failed.
+func Failure(code int32, name, text string) bson.D {
+	return bson.D{{Key: "ok", Value: 0.0}, {Key: "errmsg", Value: text}, {Key: "code", Value: code},
+		{Key: "codeName", Value: name}}
+}
+
+// reply is an answer as an OP_MSG to a request.
+func reply(request []byte, answer bson.D) []byte {
+	doc, err := bson.Marshal(answer)
+	if err != nil {
+		panic(err)
+	}
+	message := make([]byte, firstDoc, firstDoc+len(doc))
+	binary.LittleEndian.PutUint32(message, uint32(firstDoc+len(doc)))
+	copy(message[8:12], request[4:8])
+	binary.LittleEndian.PutUint32(message[12:], opMsg)
+	return append(message, doc...)
+}
+
+// body is the first document of an OP_MSG; nil of another message.
+func body(message []byte) bson.Raw {
+	if len(message) < firstDoc || binary.LittleEndian.Uint32(message[12:]) != opMsg {
+		return nil
+	}
+	doc, err := bson.ReadDocument(bytes.NewReader(message[firstDoc:]))
+	if err != nil {
+		return nil
+	}
+	return doc
+}
