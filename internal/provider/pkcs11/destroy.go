@@ -53,7 +53,7 @@ func (p *Provider) Destroy(_ context.Context, n kek.Name) error {
 }
 
 // Search implements provider.Provider: in a session of its own, and in each that is open, for
-// objects of any class.
+// objects of any class. How many are open differs from run to run, and is no part of what was found.
 func (p *Provider) Search(_ context.Context, n kek.Name) ([]provider.Searched, error) {
 	fresh, err := p.openSession()
 	if err != nil {
@@ -70,7 +70,7 @@ func (p *Provider) Search(_ context.Context, n kek.Name) ([]provider.Searched, e
 		if attribute.Type == pkcs11.CKA_ID {
 			what = "CKA_ID " + n.HexID()
 		}
-		one := provider.Searched{Where: fmt.Sprintf("%s, in each of %d sessions", what, len(sessions))}
+		one := provider.Searched{Where: what + ", in every session"}
 		for _, s := range sessions {
 			found, err := s.find(attribute)
 			if err != nil {

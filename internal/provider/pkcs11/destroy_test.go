@@ -29,8 +29,8 @@ func TestDestroy(t *testing.T) {
 	searched := func(n kek.Name, found string) {
 		t.Helper()
 		all, err := p.Search(ctx, n)
-		want := "label " + n.Label + ", in each of 2 sessions: " + found + "; CKA_ID " + n.HexID() +
-			", in each of 2 sessions: " + found
+		want := "label " + n.Label + ", in every session: " + found + "; CKA_ID " + n.HexID() +
+			", in every session: " + found
 		if err != nil || provider.Evidence(all) != want {
 			t.Errorf("%v, %s\nwant %s", err, provider.Evidence(all), want)
 		}
@@ -56,6 +56,29 @@ func TestDestroy(t *testing.T) {
 	}
 	if err := p.Destroy(ctx, one); !errors.Is(err, provider.ErrNoKey) {
 		t.Errorf("destroyed again: %v", err)
+	}
+}
+
+// TestSearchAgain: a run that looks again at a destruction finds what the log says, however many sessions it has
+// open. Else an interrupted ceremony could not be signed.
+func TestSearchAgain(t *testing.T) {
+	pkcs11test.NewTokens(t, pkcs11test.Label)
+	p := open(t, pkcs11test.Module(t))
+	if err := logIn(t, p, pkcs11test.PIN); err != nil {
+		t.Fatal(err)
+	}
+	items(t, p, 1)
+	one := kek.NameOf(chain, 1)
+	before, err := p.Search(t.Context(), one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Probe(t.Context(), func(provider.Verdict) {}); err != nil { // it opens as many as are fast
+		t.Fatal(err)
+	}
+	after, err := p.Search(t.Context(), one)
+	if err != nil || provider.Evidence(after) != provider.Evidence(before) {
+		t.Errorf("found %s, %v\nbefore %s", provider.Evidence(after), err, provider.Evidence(before))
 	}
 }
 
