@@ -44,8 +44,11 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	if len(os.Args) > 1 && os.Args[1] == recordsCommand {
-		if err := recordsMain(os.Args[2:]); err != nil {
+	for command, main := range map[string]func([]string) error{recordsCommand: recordsMain, ringCommand: ringMain} {
+		if len(os.Args) == 1 || os.Args[1] != command {
+			continue
+		}
+		if err := main(os.Args[2:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

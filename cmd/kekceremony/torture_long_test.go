@@ -19,10 +19,10 @@ func init() { beforehand = thorough }
 func thorough() {
 	specimenStep, caseStep = 1, 1
 	pace = time.Millisecond
-	rotations, adoptedFactor = 200, 25
+	rotations, adoptedFactor, lifeKills, lifeEnds = 200, 25, 12, []int{1, 2}
 	if *brief {
 		endsTried, outage, rotations = 2, 10*time.Second, 10
-		specimenStep, caseStep, adoptedFactor = 8, 4, 1
+		specimenStep, caseStep, adoptedFactor, lifeKills, lifeEnds = 8, 4, 1, 2, []int{2}
 	}
 }
 
