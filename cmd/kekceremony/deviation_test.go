@@ -26,7 +26,7 @@ func TestWizardDeviation(t *testing.T) {
 		t.Fatal(err)
 	}
 	configure(t, parts, pkcs11test.Module(t), other)
-	w := newPane(t, fmt.Sprintf("%s pkcs11-init --version 3 --config %s; echo EXIT $?; cat", binary, parts.Config()))
+	w := newPane(t, fmt.Sprintf("%s generate --version 3 --config %s; echo EXIT $?; cat", binary, parts.Config()))
 	attend(w, "alice", "bob")
 	w.fill("place")
 	refused := w.until("d deviation")

@@ -18,7 +18,7 @@ CertAutoPilot run as they are written: "kekceremony kek rotate" is
 		Args: cobra.NoArgs,
 		RunE: ran(func(*cobra.Command, []string) error { return &usageError{errors.New("kek: no command")} }),
 	}
-	cmd.AddCommand(initCommand(o), verifyCommand(o), rotateCommand(o), compromiseCommand(o), disableCommand(o),
+	cmd.AddCommand(generateCommand(o), verifyCommand(o), rotateCommand(o), compromiseCommand(o), disableCommand(o),
 		enableCommand(o), destroyCommand(o), statusCommand(o))
 	return cmd
 }

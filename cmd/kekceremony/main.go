@@ -64,7 +64,7 @@ with ssh-keygen and sha256sum. To try everything with temporary parts, run
 	f.StringVar(&o.answers, "answers", "", "file of answers, for --ui none")
 	f.StringSliceVar(&o.keys, "key", nil, "operator's private key file on this console; may be repeated")
 	f.BoolVar(&o.json, "json", false, "print JSON: status, verify, probe, transcript verify")
-	cmd.AddCommand(rehearseCommand(o), statusCommand(o), installCommand(o), adoptCommand(o), initCommand(o),
+	cmd.AddCommand(rehearseCommand(o), statusCommand(o), installCommand(o), adoptCommand(o), generateCommand(o),
 		verifyCommand(o), rotateCommand(o), compromiseCommand(o), disableCommand(o), enableCommand(o), destroyCommand(o),
 		kekCommand(o), rosterCommand(o), reconcileCommand(o), abortCommand(o), probeCommand(o), catalogueCommand(o),
 		transcriptCommand(o), scriptCommand(), answersCommand(), agentCommand(o), versionCommand(),

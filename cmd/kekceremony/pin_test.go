@@ -92,16 +92,22 @@ func TestOwnCount(t *testing.T) {
 	fault := pkcs11test.NewFault(t)
 	parts := partsWith(t, t.TempDir(), fault.Module)
 	p := wizardOf(t, parts, "install")
+	p.until("Path of the roster")
+	p.typeAs("")
+	p.until("Nobody attends yet (install needs everybody)   quorum 2 of 3")
 	p.goOn(parts, regexp.MustCompile(`PIN of token`))
 	p.typeAs("111111")
-	p.until("CKR_PIN_INCORRECT")
+	p.until("attempts failed: 1 of at most 3")
+	p.until("The refusal is in the transcript, the PIN is not.")
 	p.tmux("send-keys", "s")
 	restored(t, p, 3)
 
 	p = wizardOf(t, parts, "install")
-	p.goOn(parts, regexp.MustCompile(`PIN of token`))
+	p.until("alice: type alice to sign")
+	p.until("Nobody attends yet (install needs everybody)   quorum 2 of 3") // of this run
+	p.goOn(parts, regexp.MustCompile(`Beware: attempts failed: 1; a token may allow no more than 3`))
 	p.typeAs("222222")
-	p.until("CKR_PIN_INCORRECT")
+	p.until("attempts failed: 2 of at most 3")
 	p.tmux("send-keys", "r")
 	p.until("log in    token " + rehearsal.TokenLabel)
 	if n := fault.Count("login"); n != 2 {
@@ -110,6 +116,16 @@ func TestOwnCount(t *testing.T) {
 	p.goOn(parts, regexp.MustCompile(`bob: type 1`))
 	p.goOn(parts, regexp.MustCompile(`Beware: `))
 	p.typeAs(rehearsal.PIN)
+	p.goOn(parts, regexp.MustCompile(`alice: type followed`))
+	if s := p.screen(); !strings.Contains(s, "Version 1 was generated and is active") ||
+		!strings.Contains(s, "No deviations are recorded. If you saw one, write it on the paper script.") {
+		t.Errorf("those who sign the end do not see what was done:\n%s", s)
+	}
+	for _, name := range rehearsal.Operators {
+		p.enter(name+": type followed", "deviations")
+	}
+	p.enter("Signed 3, needed", "")
+	p.until("No deviation is recorded, but alice, bob, carol signed that")
 	p.goOn(parts, regexp.MustCompile(`EXIT 0`))
 	left, _ := filepath.Glob(filepath.Join(parts.Bundles(), ".attempts-*")) // the pattern is right
 	if info, err := os.Stat(left[0]); err != nil || info.Size() != 0 {

@@ -82,7 +82,8 @@ func (f *finals) kept(ctx context.Context, c *signing.Collector) error {
 
 func (f *finals) shown() Request {
 	return Request{Purpose: quorum.Final, Digest: transcript.Digest(f.core), Need: f.site.Roster.M,
-		Rule: f.needs("the end"), Warning: f.warning, Earlier: f.earlier()}
+		Rule: f.needs("the end"), Warning: f.warning, Done: append(f.summary(), Deviated(f.log.State.Deviations)...),
+		Earlier: f.earlier()}
 }
 
 // File implements signing.Paper.

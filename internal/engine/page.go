@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -29,9 +30,24 @@ func (e *engine) titles() (all []string) {
 func (e *engine) show(change func(*View)) {
 	change(&e.view)
 	e.view.Steps = e.titles()
-	e.view.Attended = e.facts()[transcript.FactAttended]
-	e.view.Quorum = e.quorum()
+	e.view.Attended, e.view.Earlier = e.attendance()
+	e.view.Quorum, e.view.Everybody, e.view.Aborts = e.quorum(), e.needsEverybody(), e.aborts
 	e.room.Show(e.view)
+}
+
+// attendance is who attends, and whether that is from an earlier run.
+func (e *engine) attendance() (names string, earlier bool) {
+	names = e.log.State.Attendance()
+	return names, names != "" && !slices.ContainsFunc(e.log.Events[e.found:], func(ev transcript.Event) bool {
+		return ev.Kind == transcript.Gathered && ev.Facts[transcript.FactAttended] != ""
+	})
+}
+
+// needsEverybody reports whether the whole roster must attend.
+func (e *engine) needsEverybody() bool {
+	return slices.ContainsFunc(e.steps, func(s Step) bool {
+		return s.Gather != nil && s.Gather.Purpose == quorum.Attend && s.Gather.All
+	})
 }
 
 // quorum is how many of how many must approve; empty before the roster is known.

@@ -34,7 +34,7 @@ func (e *engine) perform(ctx context.Context, s Step) error {
 		}
 		// Another token may be in by the time it is tried again.
 		reopen := e.site.Provider != nil && (provider.Lost(err) || errors.Is(err, ErrReach))
-		failure := Failure{Step: s.Name, Err: err, Lost: reopen}
+		failure := Failure{Step: s.Name, Err: err, Lost: reopen, PIN: errors.Is(err, provider.ErrPINRefused)}
 		_ = errors.As(err, &failure.Deviation)
 		choice, chooseErr := e.choose(ctx, failure)
 		if ctx.Err() != nil {

@@ -56,6 +56,7 @@ type Failure struct {
 	Step      string
 	Err       error
 	Deviation *DeviationError
+	PIN       bool  // a PIN was refused
 	Lost      bool  // the token or its module: PIN and probe come first when it is tried again
 	Changed   bool  // since the log began; nothing is written of it yet, and the ceremony can be given up
 	Refused   error // why the last reason to continue was not taken; nil at first

@@ -19,8 +19,11 @@ type View struct {
 	N, Of     int
 	Steps     []string // the titles of all Of
 	Started   time.Time
-	Attended  string
+	Attended  string // who attends
+	Earlier   bool   // they attended an earlier run: nobody has said yet that they are here
 	Quorum    string // "2 of 3"
+	Everybody bool   // attendance needs the whole roster
+	Aborts    bool   // the ceremony is being ended before it is done
 	Details   []Detail
 	Probe     []Verdict
 	Fleet     *Fleet
@@ -34,7 +37,8 @@ type View struct {
 func (v *View) Finals(aborted bool) {
 	v.Step, v.Title, v.Why = "finals", "Sign the end", "State in one word whether the ceremony followed its script."
 	if aborted {
-		v.Title = "Sign the abort"
+		v.Title, v.Why = "Sign the abort", "The ceremony ends here, and what it did stays done. State in one word whether "+
+			"it ends as this page says."
 	}
 }
 

@@ -55,6 +55,15 @@ func (a attempts) left(n int) (int, bool, error) {
 	return n, n == a.allowed-1, nil
 }
 
+// told adds to the refusal of a PIN how many attempts failed, and how many may be left.
+func (a attempts) told(err error) error {
+	n, _, _ := a.failed() // the refusal matters more
+	if n == 0 || !errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrUntried) {
+		return err
+	}
+	return fmt.Errorf("%w; attempts failed: %d of at most %d", err, n, a.allowed)
+}
+
 // attempt makes one attempt to log in with what was entered. A final one must have been
 // allowed, no matter who else failed meanwhile. An attempt whose fate is not known stays
 // counted; one that was none does not. A person with a keypad may call it off; any

@@ -49,9 +49,9 @@ func (l Login) Into(ctx context.Context, p provider.Provider) error {
 	if err != nil {
 		return fmt.Errorf("log in to token %s: %w", printable.Quote(tries.Token), err)
 	}
-	if last && !tries.Final {
-		tries.Final = true
-		tries.Warning = fmt.Sprintf("%d attempts failed; a token may allow no more than %d", failed, l.PIN.Tries)
+	if failed > 0 && !tries.Final {
+		tries.Final = last
+		tries.Warning = fmt.Sprintf("attempts failed: %d; a token may allow no more than %d", failed, l.PIN.Tries)
 	}
 	if tries.Final {
 		if err := l.Final(tries); err != nil {
@@ -68,7 +68,7 @@ func (l Login) Into(ctx context.Context, p provider.Provider) error {
 	if !tries.Ask {
 		l.Report("enter the PIN at the keypad of token " + tries.Token)
 	}
-	return count.attempt(ctx, in, tries, tries.Final)
+	return count.told(count.attempt(ctx, in, tries, tries.Final))
 }
 
 // prompt asks for the PIN, or a part of it, under what the token reports.

@@ -94,9 +94,10 @@ func (s *stage) mark(name, at string) {
 // finals are the signatures of the end, of which no line says when.
 func (s *stage) finals() {
 	s.view.Finals(s.r.Aborted())
+	s.view.Aborts = s.r.Aborted()
 	s.clear()
 	s.sign = engine.Request{Purpose: quorum.Final, Need: s.r.Roster.M, Rule: "quorum: " + s.view.Quorum,
-		Digest: s.r.FinalSum}
+		Digest: s.r.FinalSum, Done: append(s.summary(), engine.Deviated(s.r.Deviations)...)}
 	s.signers(s.r.Roster, func(m quorum.Member) (words []string, asked, counts bool) {
 		for _, v := range transcript.Verdicts {
 			words = append(words, string(v))
@@ -111,19 +112,22 @@ func (s *stage) finals() {
 	}
 }
 
+// summary is what the ceremony did.
+func (s *stage) summary() []string {
+	switch {
+	case s.r.Outcome == "":
+		return []string{"The log is not closed: the ceremony is unfinished."}
+	case s.r.Outcome == transcript.OutcomeDone && s.c.Summary != nil:
+		return slices.Clip(s.c.Summary(s.r.Facts))
+	}
+	return []string{"The ceremony ended as " + printable.Line(s.r.Outcome) + "."}
+}
+
 // ending is the last page.
 func (s *stage) ending() {
 	end := &engine.Ending{Bundle: printable.Line(s.r.Bundle.Name), Digest: s.r.FinalSum,
 		Space: s.r.Mode().Namespace(quorum.Final)}
-	switch {
-	case s.r.Outcome == "":
-		end.Summary = []string{"The log is not closed: the ceremony is unfinished."}
-	case s.r.Outcome == transcript.OutcomeDone && s.c.Summary != nil:
-		end.Summary = s.c.Summary(s.r.Facts)
-	default:
-		end.Summary = []string{"The ceremony ended as " + printable.Line(s.r.Outcome) + "."}
-	}
-	end.Summary = append(slices.Clip(end.Summary), fmt.Sprintf("Deviations: %d.", len(s.r.Deviations)))
+	end.Summary = append(s.summary(), fmt.Sprintf("Deviations: %d.", len(s.r.Deviations)))
 	for _, m := range s.r.Roster.Members {
 		if said, ok := s.r.Finals[m.Name]; ok {
 			end.Signed = append(end.Signed, fmt.Sprintf("%s (%s)", m.Name, said))

@@ -13,12 +13,13 @@ type Request struct {
 	Need    int
 	Rule    string // why so many must sign
 	Plan    []Effect
-	Digest  string // of the plan, or of final.txt
-	Last    string // the last final digest, which people compare with paper before they attend
-	Warning string // what people must know before they sign; empty: nothing
-	Earlier []Said // what was answered in earlier runs of the ceremony, for those who sign its end
-	Note    string // why the last word was not taken
-	Dir     string // of the statements that are signed offline
+	Digest  string   // of the plan, or of final.txt
+	Last    string   // the last final digest, which people compare with paper before they attend
+	Warning string   // what people must know before they sign; empty: nothing
+	Done    []string // what the ceremony did and how it differed, for those who sign its end
+	Earlier []Said   // what was answered in earlier runs of the ceremony, for those who sign its end
+	Note    string   // why the last word was not taken
+	Dir     string   // of the statements that are signed offline
 }
 
 // Said is an answer, by its question.

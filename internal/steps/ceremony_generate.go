@@ -24,7 +24,7 @@ func Generate(v kek.Version) Ceremony {
 			return nil
 		},
 		Command: func(opened Facts) string {
-			return "kekceremony pkcs11-init --version " + opened.Version(transcript.FactTo).String()
+			return "kekceremony generate --version " + opened.Version(transcript.FactTo).String()
 		},
 		Summary: func(f Facts) []string {
 			to := f[transcript.FactTo]

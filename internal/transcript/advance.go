@@ -190,6 +190,15 @@ func (s *State) attendanceGathered() bool {
 	return false
 }
 
+// Attendance is who attends, as the log says it: empty before they were gathered, and after a
+// resume that ended it.
+func (s State) Attendance() string {
+	if !s.attendanceGathered() {
+		return ""
+	}
+	return s.Facts[FactAttended]
+}
+
 // takeEnd takes the closing line. One that says done leaves no act half done; a ceremony is
 // aborted by people who attend for it.
 func (s *State) takeEnd(e Event) error {

@@ -67,7 +67,7 @@ type sceneQuestion struct{ Name, Value, Refused string }
 type sceneFailure struct {
 	Err, Refused string
 	Deviation    *struct{ What, Expected, Seen string }
-	Lost         bool
+	Lost, PIN    bool
 }
 
 // sceneTime is the time of every page.
@@ -131,6 +131,8 @@ func (s scene) shown() (engine.View, error) {
 		transcript.KindCompromise:
 		v.To = 1
 	}
+	v.Aborts = s.Abort
+	v.Everybody = slices.ContainsFunc(all, func(s engine.Step) bool { return s.Gather != nil && s.Gather.All })
 	if at > 0 { // the first step is the roster, the second attendance
 		v.Quorum = cmp.Or(v.Quorum, "2 of 3")
 	}
@@ -232,7 +234,7 @@ func (s scene) puts(p page) {
 		}
 		p.consents(r)
 	case s.Choose != nil:
-		f := engine.Failure{Step: s.Step, Err: errors.New(worded(s.Choose.Err)), Lost: s.Choose.Lost,
+		f := engine.Failure{Step: s.Step, Err: errors.New(worded(s.Choose.Err)), Lost: s.Choose.Lost, PIN: s.Choose.PIN,
 			Refused: refusal(worded(s.Choose.Refused))}
 		if d := s.Choose.Deviation; d != nil {
 			rule := steps.ErrPins

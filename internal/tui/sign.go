@@ -7,6 +7,7 @@ import (
 
 	"github.com/charmbracelet/bubbles/textinput"
 	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/lipgloss"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/tui/room"
@@ -116,8 +117,7 @@ func (p *signPrompt) enter() bool {
 
 func (p *signPrompt) body(_ engine.View, width int) []string {
 	r := p.q.Q
-	lines := planLines(r, width)
-	lines = append(earlierLines(r, width), lines...)
+	lines := slices.Concat(doneLines(r, width), earlierLines(r, width), planLines(r, width))
 	if r.Warning != "" {
 		lines = append(append(para(alarm, " Note   ", r.Warning, width), ""), lines...)
 	}
@@ -196,6 +196,17 @@ func planLines(r engine.Request, width int) []string {
 		lines = append(lines, label+g)
 	}
 	return append(lines, "")
+}
+
+// doneLines are what the ceremony did.
+func doneLines(r engine.Request, width int) (lines []string) {
+	for _, s := range r.Done {
+		lines = append(lines, para(lipgloss.NewStyle(), " ", s, width)...)
+	}
+	if len(lines) > 0 {
+		lines = append(lines, "")
+	}
+	return lines
 }
 
 // earlierLines are what the people of an earlier run answered.

@@ -34,6 +34,7 @@ func (s *signing) page() []string {
 	if r.Warning != "" {
 		lines = append(lines, "Note: "+r.Warning)
 	}
+	lines = append(lines, r.Done...)
 	if len(r.Earlier) > 0 {
 		lines = append(lines, text.Earlier)
 	}

@@ -11,6 +11,10 @@ import (
 
 // Ceremony is the ceremony with its versions.
 func Ceremony(v engine.View) string {
+	if v.Aborts {
+		v.Aborts = false
+		return "abort of " + Ceremony(v)
+	}
 	switch {
 	case v.From > 0:
 		return fmt.Sprintf("%s %d -> %d", v.Kind, v.From, v.To)
@@ -33,13 +37,18 @@ func Place(v engine.View) string {
 
 // Present says who is in the room and how many must sign; empty before that is known.
 func Present(v engine.View) string {
+	quorum := "quorum " + v.Quorum
 	switch {
 	case v.Quorum == "":
 		return ""
+	case v.Attended == "" && v.Everybody:
+		return fmt.Sprintf("Nobody attends yet (%s needs everybody)   %s", v.Kind, quorum)
 	case v.Attended == "":
-		return "Quorum " + v.Quorum
+		return "Nobody attends yet   " + quorum
+	case v.Earlier:
+		return fmt.Sprintf("Attended an earlier run: %s   %s", v.Attended, quorum)
 	}
-	return fmt.Sprintf("In the room: %s   quorum %s", v.Attended, v.Quorum)
+	return fmt.Sprintf("In the room: %s   %s", v.Attended, quorum)
 }
 
 // Marks of a line of the probe.
@@ -55,6 +64,9 @@ func Advice(f engine.Failure) []string {
 	case f.Deviation != nil:
 		return []string{"This is in the transcript. Try the step again, stop, or continue with a",
 			"deviation: your reason is recorded, and is part of what you sign."}
+	case f.PIN:
+		return []string{"The refusal is in the transcript, the PIN is not. Try again, or stop and",
+			"rerun the command later."}
 	case f.Lost:
 		return []string{"This is in the transcript, and nothing is lost. Reconnect the token if it was",
 			"removed. Try again (PIN and probe first), or stop and rerun the command."}
