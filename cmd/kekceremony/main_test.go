@@ -140,6 +140,11 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			e.Setenv("SPECIMENS", specimens)
+			site, err := filepath.Abs("testdata/site")
+			if err != nil {
+				return err
+			}
+			e.Setenv("SITE", site) // what the scripts of a key's end share
 			self, err := os.Executable()
 			if err != nil {
 				return err

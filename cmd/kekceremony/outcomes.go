@@ -111,15 +111,17 @@ var outcomes = []outcome{
 		"a version is rotated away from, then disabled, then destroyed: kekceremony status; nothing was changed"},
 	{steps.ErrWaiting, exitRefused, "run the same command then; nothing was changed"},
 	{steps.ErrClocks, exitRefused,
-		"set the clocks of this console and of the store's server, and run the same command again"},
+		"set the clocks of this console and of the store's server, and run the same command again; nothing was " +
+			"destroyed"},
 	{steps.ErrHeld, exitRefused, "end this process, or find out why it did not drop the version; nothing was changed"},
 	{steps.ErrRefused, exitRefused,
-		"find out which record it wanted to read, and from where: kekceremony enable makes the version readable again"},
+		"find out which record it wanted to read, and from where: kekceremony enable makes the version readable again; " +
+			"nothing was destroyed"},
 	{steps.ErrCatalogue, exitRefused, "put the place back into the catalogue of the configuration; nothing was changed"},
 	{steps.ErrAbsent, exitRefused, "start what is missing, or correct fleet.expect; nothing was changed"},
 	{provider.ErrKept, exitRefused,
-		"log in as a user who may destroy keys, or have the token's owner allow it; then the same command continues, or " +
-			"kekceremony abort"},
+		"log in as a user who may destroy keys, have the token's owner allow it, or unset the variable; then the same " +
+			"command continues, or kekceremony abort; nothing was destroyed"},
 	{steps.ErrStillHeld, exitAgain,
 		"remove the variable on these hosts, and restart the processes; then the same command continues"},
 	{steps.ErrStillThere, exitFailed, "look at the token with the vendor's tools; then the same command continues"},
@@ -135,9 +137,11 @@ var outcomes = []outcome{
 		"unset the variable: only older releases of the application read it; or find out who moved the store's pointer; " +
 			"this run changed nothing"},
 	{steps.ErrNoSuchVersion, exitRefused, "kekceremony status lists the versions; nothing was changed"},
-	{steps.ErrActive, exitRefused, "rotate to another version first: kekceremony rotate --to-version M"},
+	{steps.ErrActive, exitRefused,
+		"rotate to another version first: kekceremony rotate --to-version M; nothing was changed"},
 	{steps.ErrNotRetired, exitRefused,
-		"a rotation retires the version that it leaves; kekceremony status says which one is due"},
+		"a rotation retires the version that it leaves; kekceremony status says which one is due; nothing was " +
+			"changed"},
 	{steps.ErrNeeded, exitRefused,
 		"rotate again, which re-wraps them: kekceremony rotate --to-version M, to the active version; if the version " +
 			"is disabled already, abort this ceremony and run kekceremony enable first"},

@@ -62,8 +62,11 @@ func checkVerdicts(recorded []string, answer string) (Facts, error) {
 	var serials []string
 	for _, entry := range openOf(answer) {
 		serial, verdict, ok := strings.Cut(entry, ": ")
-		if err := checkVerdict(verdict); !ok || serial == "" || err != nil {
-			return nil, errors.Join(errors.New("want SERIAL: VERDICT; SERIAL: VERDICT"), err)
+		if !ok || serial == "" {
+			return nil, errors.New("want SERIAL: VERDICT; SERIAL: VERDICT")
+		}
+		if err := checkVerdict(verdict); err != nil {
+			return nil, fmt.Errorf("%s: %w", printable.Quote(serial), err)
 		}
 		serials = append(serials, serial)
 	}

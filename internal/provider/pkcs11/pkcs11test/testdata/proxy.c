@@ -14,6 +14,8 @@
  *                the token's own stand before its answer
  *   extractable  keys come out extractable and not sensitive
  *   not-local    CKA_LOCAL reads false
+ *   kept         CKA_DESTROYABLE reads false
+ *   undead       C_DestroyObject does nothing, and answers CKR_OK
  *   short-key    keys are made with 16 bytes, whatever is asked for
  *   grant ATTRIBUTE  keys are made with this attribute (hex) true, whatever is asked
  *                for. Several may be granted
@@ -119,7 +121,7 @@ _Static_assert((int)FUNCTIONS == (int)PLACE_COUNT && (int)AT_Login == (int)PLACE
 #define EACH_MODE(X) \
 	X(GONE, "gone") X(IGNORE_TAG, "ignore-tag") X(IGNORE_AAD, "ignore-aad") X(ZERO_IV, "zero-iv") X(HIDE_GCM, "hide-gcm") \
 	X(VENDOR_GCM, "vendor-gcm") X(EXTRACTABLE, "extractable") X(NOT_LOCAL, "not-local") X(SHORT_KEY, "short-key") X(SLOW, "slow") \
-	X(LATENCY, "latency") X(BUSY, "busy") X(GCM_FAILS, "gcm-fails") X(WRITTEN_IV, "written-iv") \
+	X(KEPT, "kept") X(UNDEAD, "undead") X(LATENCY, "latency") X(BUSY, "busy") X(GCM_FAILS, "gcm-fails") X(WRITTEN_IV, "written-iv") \
 	X(CONSTANT_IV, "constant-iv") X(CYCLE_IV, "cycle-iv") X(APPENDED_IV, "appended-iv") X(SMALL_SIZE, "small-size") \
 	X(CORRUPT, "corrupt") X(OTHER_KEY, "other-key") X(MUTE, "mute") X(PIN_LOW, "pin-low") \
 	X(PIN_FINAL, "pin-final") X(PIN_LOCKED, "pin-locked") X(PIN_TURNS, "pin-turns") X(PIN_PATH, "pin-path") \
@@ -140,6 +142,7 @@ static const char *const modes[] = { EACH_MODE(WORD) };
 #define CKA_LOCAL 0x163UL
 #define CKA_NEVER_EXTRACTABLE 0x164UL
 #define CKA_ALWAYS_SENSITIVE 0x165UL
+#define CKA_DESTROYABLE 0x172UL
 #define CKF_ENCRYPT 0x100UL
 #define CKF_DECRYPT 0x200UL
 #define CKF_PROTECTED_AUTHENTICATION_PATH 0x100UL
@@ -954,6 +957,8 @@ static ck_ulong on_DestroyObject(ck_ulong session, ck_ulong object) {
 		return end(&c, c.rv);
 	if (prohibited(c.conf))
 		return end(&c, CKR_ACTION_PROHIBITED);
+	if (has(c.conf, UNDEAD))
+		return end(&c, CKR_OK);
 	return end(&c, REAL(pass2, DestroyObject)(session, object));
 }
 
@@ -963,7 +968,7 @@ static ck_ulong attributes(const struct config *conf, ck_ulong session, ck_ulong
 			return CKR_ATTRIBUTE_TYPE_INVALID;
 	ck_ulong rv = REAL(ck_get_attribute_value, GetAttributeValue)(session, key, a, n);
 	for (ck_ulong i = 0; rv == CKR_OK && i < n; i++)
-		if (a[i].type == CKA_LOCAL && a[i].value && has(conf, NOT_LOCAL))
+		if (a[i].value && ((a[i].type == CKA_LOCAL && has(conf, NOT_LOCAL)) || (a[i].type == CKA_DESTROYABLE && has(conf, KEPT))))
 			*(ck_byte *)a[i].value = 0;
 	return rv;
 }
