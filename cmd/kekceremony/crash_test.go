@@ -204,7 +204,7 @@ func TestCrashInWizard(t *testing.T) {
 		t.Fatal(err)
 	}
 	fleet(t, parts)
-	p = wizardOf(t, parts, "rotate", "--to-version", "2", "--rate", "25")
+	p = wizardOf(t, parts, "rotate", "--to-version", "2", "--rate", "25", "--processes", "1")
 	p.goOn(parts, regexp.MustCompile(`approve-key`))
 	fault.Set("EncryptInit=1:segv") // the canary
 	p.again(parts, fault, "SIGSEGV")
@@ -216,7 +216,7 @@ func TestCrashInWizard(t *testing.T) {
 	fault.Set("EncryptInit=20:hang") // the re-wrap
 	p.again(parts, fault, "it did not answer for 5s")
 	p.goOn(parts, regexp.MustCompile(`state      running`))
-	pkcs11test.Run(t, "kill", "-9", fmt.Sprint(childOf(t, pidOf(t, "^"+binary+" rotate .*"+parts.Dir))))
+	pkcs11test.Run(t, "kill", "-9", fmt.Sprint(keeperOf(t, pidOf(t, "^"+binary+" rotate .*"+parts.Dir))))
 	p.again(parts, fault, "signal: killed")
 	p.goOn(parts, regexp.MustCompile(`EXIT 0`))
 	restored(t, p, 0)

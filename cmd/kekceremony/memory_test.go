@@ -159,19 +159,29 @@ func pidOf(t *testing.T, pattern string) int {
 	return pid
 }
 
-// childOf is the keeper of a process.
-func childOf(t *testing.T, pid int) int {
+// keepersOf are the keepers of a process, by a name each.
+func keepersOf(t *testing.T, pid, n int) map[string]int {
 	t.Helper()
 	out := strings.Fields(pkcs11test.Run(t, "pgrep", "-P", strconv.Itoa(pid), "-f", "kekceremony keeper"))
-	if len(out) != 1 {
-		t.Fatalf("children of %d: %v", pid, out)
+	if len(out) != n {
+		t.Fatalf("children of %d: %v, want %d", pid, out, n)
 	}
-	child, _ := strconv.Atoi(out[0]) // pgrep prints numbers
-	return child
+	all := map[string]int{}
+	for i, text := range out {
+		all[fmt.Sprintf("keeper %d", i+1)], _ = strconv.Atoi(text) // pgrep prints numbers
+	}
+	return all
+}
+
+// keeperOf is the one keeper of a process.
+func keeperOf(t *testing.T, pid int) int {
+	t.Helper()
+	return keepersOf(t, pid, 1)["keeper 1"]
 }
 
 // TestSecretsInMemory types a PIN of its own and looks through the memory of the
-// wizard and of its keeper; then for DEKs, while they are re-wrapped (promise 4).
+// wizard and of its two keepers, of which one gives it to the other; then for DEKs, while both re-wrap
+// them (promise 4).
 func TestSecretsInMemory(t *testing.T) {
 	t.Parallel()
 	const n = 1200
@@ -193,35 +203,36 @@ func TestSecretsInMemory(t *testing.T) {
 		}
 		deks = append(deks, dek)
 	}
-	rotate := []string{binary, "rotate", "--to-version", "2", "--rate", "4", "--config", parts.Config()}
+	rotate := []string{binary, "rotate", "--to-version", "2", "--processes", "2", "--rate", "8", "--config", parts.Config()}
 	p := newPane(t, shell(rotate))
 	p.goOn(parts, regexp.MustCompile(`PIN of token`))
 	wizard := pidOf(t, "^"+binary+" rotate .*"+parts.Dir)
-	keeper := childOf(t, wizard)
+	keeperOf(t, wizard)
 	p.tmux("send-keys", "-l", string(pin))
 	p.tmux("send-keys", "Enter")
 	p.until("approve-key")
-	for name, pid := range map[string]int{"wizard": wizard, "keeper": keeper} {
-		if where := found(t, pid, name == "keeper", true, pin); where != nil {
+	all := keepersOf(t, wizard, 2)
+	all["wizard"] = wizard
+	for name, pid := range all {
+		if where := found(t, pid, pid != wizard, true, pin); where != nil {
 			t.Errorf("the PIN is in the %s: %v", name, where)
 		}
+		untouchable(t, pid)
 	}
-	untouchable(t, wizard)
-	untouchable(t, keeper)
 
 	p.goOn(parts, regexp.MustCompile(`state      running`))
 	scans := 0
 	for ; strings.Contains(p.screen(), "state      "); scans++ { // running, but for a heartbeat that is late
-		for name, pid := range map[string]int{"wizard": wizard, "keeper": keeper} {
-			where := found(t, pid, name == "keeper", false, deks...)
+		for name, pid := range all {
+			where := found(t, pid, pid != wizard, false, deks...)
 			if where != nil { // one is in the page that it is wiped from while its envelope is in work
-				where = found(t, pid, name == "keeper", false, deks...)
+				where = found(t, pid, pid != wizard, false, deks...)
 			}
 			if where != nil {
 				t.Errorf("DEKs are in the %s: %v", name, where)
 			}
 		}
-		if scans == 3 { // enough: no limit any more. Till then it takes five minutes to the end
+		if scans == 3 { // enough: no limit any more. Till then it takes minutes to the end
 			for _, key := range []string{"r", "0", "Enter", "1"} {
 				p.tmux("send-keys", key)
 			}

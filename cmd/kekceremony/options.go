@@ -19,8 +19,10 @@ type options struct {
 	keys    []string
 	json    bool
 
-	sessions int  // of rotate
-	bind     bool // of what makes a version
+	rewraps   bool // rotate does; nothing else needs the provider in several processes
+	processes int  // of rotate
+	sessions  int  // of rotate
+	bind      bool // of what makes a version
 }
 
 func (o *options) configPath() string {
@@ -51,11 +53,30 @@ func (o *options) readConfig() (config.Config, error) {
 		c.SetBy("encryption."+c.Encryption.Provider+".sessions", "--sessions")
 		c.Encryption.Settings = many.WithSessions(o.sessions)
 	}
+	if err := o.spread(&c); err != nil {
+		return c, err
+	}
 	if len(o.keys) > 0 {
 		c.SetBy("keys", "--key")
 		c.Keys = append(c.Keys, o.keys...)
 	}
 	return c, nil
+}
+
+// spread sets in how many processes the provider is kept.
+func (o *options) spread(c *config.Config) error {
+	spread, ok := c.Encryption.Settings.(provider.Processes)
+	switch {
+	case !ok && o.processes > 0:
+		return &usageError{fmt.Errorf("--processes: provider %s is kept in one", c.Encryption.Provider)}
+	case !ok:
+	case !o.rewraps:
+		c.Encryption.Settings = spread.WithProcesses(1)
+	case o.processes > 0:
+		c.SetBy("encryption."+c.Encryption.Provider+".processes", "--processes")
+		c.Encryption.Settings = spread.WithProcesses(o.processes)
+	}
+	return nil
 }
 
 // terminal is nil when the run is unattended.

@@ -166,7 +166,7 @@ func TestKilledAtPIN(t *testing.T) {
 			dir, binary, parts.Config()))
 		p.goOn(parts, regexp.MustCompile(`PIN of token`))
 		wizard := pidOf(t, "^"+binary+" install .*"+parts.Dir)
-		keeper := childOf(t, wizard)
+		keeper := keeperOf(t, wizard)
 		pkcs11test.Run(t, "kill", "-"+name, strconv.Itoa(wizard))
 		p.until(fmt.Sprintf("EXIT %d", code))
 		if !await(func() bool { return syscall.Kill(keeper, 0) != nil }) { // it ends after the wizard

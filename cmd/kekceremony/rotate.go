@@ -39,6 +39,7 @@ func rotateCommand(o *options) *cobra.Command {
 						"the same name; repair it, or remove it from the array", printable.Quote(name))}
 				}
 			}
+			o.rewraps = true
 			c := running(steps.Rotate(r))
 			c.rate = rate
 			return perform(cmd.Context(), o, c)
@@ -52,6 +53,8 @@ func rotateCommand(o *options) *cobra.Command {
 	f.StringArrayVar(&exclude, "exclude", nil,
 		"envelope to exclude if no key opens it, as the re-wrap named it; may be repeated")
 	f.IntVar(&o.sessions, "sessions", 0, "token sessions that re-wrap in parallel; 0: find the fastest number")
+	f.IntVar(&o.processes, "processes", 0,
+		"processes with the token's module that re-wrap in parallel; 0: find the fastest number")
 	bindFlag(cmd, o)
 	_ = cmd.MarkFlagRequired("to-version")
 	return cmd

@@ -67,6 +67,11 @@ func (e *Entered) Add(ctx context.Context, from Source) error {
 		return err
 	}
 	defer part.Wipe()
+	return e.Take(part)
+}
+
+// Take adds what was read. The caller wipes it.
+func (e *Entered) Take(part *secret.Buffer) (err error) {
 	if e.pin == nil {
 		if e.pin, err = secret.New(MaxPIN); err != nil {
 			return err

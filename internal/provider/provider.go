@@ -75,6 +75,8 @@ type Provider interface {
 type Parallel interface {
 	// Workers says how many and why, for people to read.
 	Workers() string
+	// Settled reports whether no other number is tried now.
+	Settled() bool
 }
 
 // Workers is what a Parallel provider says, or "1".
@@ -83,6 +85,12 @@ func Workers(p Provider) string {
 		return w.Workers()
 	}
 	return "1"
+}
+
+// Settled is what a Parallel provider says, or true.
+func Settled(p Provider) bool {
+	w, ok := p.(Parallel)
+	return !ok || w.Settled()
 }
 
 // Key is what a provider says of a key it found.

@@ -28,7 +28,7 @@ type Fact struct {
 
 // Settings are a kind's section of the configuration, and open its provider. A kind's
 // package implements them; the program registers each kind once. What not every kind has is
-// an interface of its own: Sessions, Pinned, Deadline.
+// an interface of its own: Sessions, Processes, Pinned, Deadline.
 type Settings interface {
 	Kind
 	// Read is the section that decode fills in; where there is none it fills in nothing.
@@ -47,6 +47,14 @@ type Settings interface {
 // Sessions are Settings of a provider that can be told how many sessions re-wrap at once.
 type Sessions interface {
 	WithSessions(n int) Settings
+}
+
+// Processes are Settings of a provider that may be kept in several processes, which re-wrap at once:
+// many modules do one thing at a time in each.
+type Processes interface {
+	// Processes is how many; 0: as many as are fastest.
+	Processes() int
+	WithProcesses(n int) Settings
 }
 
 // Pinned are Settings of a provider that may be lost and opened again.

@@ -34,6 +34,27 @@ func ReadFile(path string, limit int) (*Buffer, error) {
 	}
 }
 
+// Read reads secrets of at most limit bytes to the end of a pipe or socket, into locked memory.
+func Read(f *os.File, limit int) (*Buffer, error) {
+	b, err := New(limit + 1)
+	if err != nil {
+		return nil, err
+	}
+	for n := 0; n <= limit; {
+		more, err := f.Read(b.Room()[n : limit+1])
+		n += more
+		if b.SetLen(n); errors.Is(err, io.EOF) {
+			return b, nil
+		}
+		if err != nil {
+			b.Wipe()
+			return nil, err
+		}
+	}
+	b.Wipe()
+	return nil, file.ErrTooLarge
+}
+
 // readWhole reads a file from its start into locked memory of its size, in bytes, and not more: to lock
 // and wipe many pages takes long, and agents do so at each heartbeat.
 func readWhole(f *os.File, size int) (*Buffer, error) {

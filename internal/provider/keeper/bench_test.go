@@ -40,3 +40,30 @@ func BenchmarkRewrap(b *testing.B) {
 	b.ReportMetric(rate(1)/rate(0), "share")
 	b.ReportMetric(0, "ns/op")
 }
+
+// BenchmarkProcesses re-wraps pages of 4096 in turn in one process and in two, with one session each, and
+// reports how many times as fast two are.
+func BenchmarkProcesses(b *testing.B) {
+	pkcs11test.TokensForPrograms(b, pkcs11test.Label)
+	var kept [2]provider.Provider
+	var took [2]time.Duration
+	for i := range kept {
+		kept[i] = open(b, config(pkcs11test.Module(b), inProcesses(i+1), func(c *pkcs11.Config) { c.Sessions = 1 }))
+		logIn(b, kept[i])
+	}
+	_, items := keys(b, kept[0], 4096)
+	canary(b, kept[1], 2)
+	for b.Loop() {
+		for i, p := range kept {
+			began := time.Now()
+			if _, err := p.Rewrap(b.Context(), items, kek.NameOf(chain, 2)); err != nil {
+				b.Fatal(err)
+			}
+			took[i] += time.Since(began)
+		}
+	}
+	b.ReportMetric(float64(b.N*len(items))/took[0].Seconds(), "one/s")
+	b.ReportMetric(float64(b.N*len(items))/took[1].Seconds(), "two/s")
+	b.ReportMetric(took[0].Seconds()/took[1].Seconds(), "ratio")
+	b.ReportMetric(0, "ns/op")
+}

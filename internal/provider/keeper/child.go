@@ -19,9 +19,16 @@ import (
 	"github.com/certautopilot/kekceremony/internal/term"
 )
 
+// child is what the processes of a provider are started with, each with the same.
+type child struct {
+	settings provider.Settings
+	pinned   map[string]string // facts that no child is asked for
+	environ  []string
+}
+
 // startUnseen starts a keeper of which no other process of this user sees more than that
 // it is there.
-func startUnseen(settings provider.Settings, t *term.Terminal) (*Provider, error) {
+func (c child) startUnseen(t *term.Terminal, sockets []*os.File) (*Provider, error) {
 	if err := secret.Untraced(); err != nil { // a tracer of this process would get its child too
 		return nil, err
 	}
@@ -30,7 +37,7 @@ func startUnseen(settings provider.Settings, t *term.Terminal) (*Provider, error
 		return nil, err
 	}
 	defer program.Close()
-	p, err := start(program, settings, t)
+	p, err := c.start(program, t, sockets)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", provider.ErrKeeper, err)
 	}
@@ -38,7 +45,7 @@ func startUnseen(settings provider.Settings, t *term.Terminal) (*Provider, error
 }
 
 // start starts a program, which is this one, as a keeper.
-func start(program *os.File, settings provider.Settings, t *term.Terminal) (*Provider, error) {
+func (c child) start(program *os.File, t *term.Terminal, sockets []*os.File) (*Provider, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -59,11 +66,12 @@ func start(program *os.File, settings provider.Settings, t *term.Terminal) (*Pro
 	cmd := exec.Command(link(program), Command)
 	cmd.Args[0] = "kekceremony"
 	cmd.Stderr = said // the only thing that is heard of what a module prints
-	cmd.Env = environment(settings, os.Environ())
-	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.Env = c.environ
+	cmd.ExtraFiles = []*os.File{theirs, nil, nil}
 	if t != nil {
-		cmd.ExtraFiles = append(cmd.ExtraFiles, t.In, t.Out)
+		cmd.ExtraFiles[1], cmd.ExtraFiles[2] = t.In, t.Out
 	}
+	cmd.ExtraFiles = append(cmd.ExtraFiles, sockets...)
 	err = closeOnExec()
 	if err == nil {
 		err = cmd.Start()
@@ -79,7 +87,7 @@ func start(program *os.File, settings provider.Settings, t *term.Terminal) (*Pro
 		return nil, err
 	}
 	p := &Provider{
-		deadline: deadline(settings),
+		deadline: deadline(c.settings),
 		conn:     conn,
 		client:   rpc.NewClient(conn),
 		cmd:      cmd,

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"net/rpc"
+	"os"
 	"os/exec"
 	"sync"
 	"sync/atomic"
@@ -55,6 +56,7 @@ type Provider struct {
 	facts    []string          // that the provider may report
 	pinned   map[string]string // facts that no child is asked for
 	workers  atomic.Value      // string: asked for while a batch is in work
+	settled  bool              // of the last batch: the provider tries no other number of sessions
 
 	exited chan struct{} // closed when the child has ended
 	once   sync.Once
@@ -72,6 +74,7 @@ var _ provider.PINLogin = withPIN{}
 
 // Open starts a child and has it open the provider, of a registered kind, which is a
 // provider.PINLogin when the child's is. The child can read from the terminal when that is lent; nil: there is none.
+// Where the settings ask for several processes, further ones are started once somebody has logged in.
 // What can be known before anything of the provider runs is passed to known, if there is
 // such, and the child opens just that or nothing: a module that runs can say of itself what
 // it likes.
@@ -87,22 +90,42 @@ func Open(
 			return nil, err
 		}
 	}
-	p, err := startUnseen(settings, t)
+	ours, theirs, err := sockets(further(settings))
 	if err != nil {
 		return nil, fmt.Errorf("open provider %s: %w", settings.Name(), err)
 	}
-	p.facts, p.pinned = provider.Names(settings), pinned
-	var a Answer
-	if err := p.do(ctx, "Open", Opening{settings, t != nil}, &a, p.deadline); err != nil {
-		return nil, fmt.Errorf("open provider %s: %w", settings.Name(), errors.Join(err, p.Close()))
+	defer closeAll(theirs)
+	c := child{settings, pinned, environment(settings, os.Environ())}
+	p, pin, err := c.open(ctx, t, theirs)
+	if err != nil || !pin || len(ours) == 0 {
+		closeAll(ours)
 	}
-	if err := a.Fault.err(); err != nil {
-		return nil, errors.Join(err, p.Close())
-	}
-	if a.PIN {
+	switch {
+	case err != nil:
+		return nil, err
+	case !pin:
+		return p, nil
+	case len(ours) == 0:
 		return withPIN{p}, nil
 	}
-	return p, nil
+	return &many{withPIN: withPIN{p}, child: c, sockets: ours, fixed: fixes(settings)}, nil
+}
+
+// open starts one process with the provider, which may have a PIN. It gives the PIN to those at the other
+// ends of its sockets, or gets it there.
+func (c child) open(ctx context.Context, t *term.Terminal, sockets []*os.File) (p *Provider, pin bool, err error) {
+	if p, err = c.startUnseen(t, sockets); err != nil {
+		return nil, false, fmt.Errorf("open provider %s: %w", c.settings.Name(), err)
+	}
+	p.facts, p.pinned = provider.Names(c.settings), c.pinned
+	var a Answer
+	if err := p.do(ctx, "Open", Opening{c.settings, t != nil, len(sockets)}, &a, p.deadline); err != nil {
+		return nil, false, fmt.Errorf("open provider %s: %w", c.settings.Name(), errors.Join(err, p.Close()))
+	}
+	if err := a.Fault.err(); err != nil {
+		return nil, false, errors.Join(err, p.Close())
+	}
+	return p, a.PIN, nil
 }
 
 // do makes one call. A child that does not answer in time is killed; so is one that

@@ -26,7 +26,7 @@ const chain = kek.Chain("00112233445566778899aabbccddeeff")
 
 // TestMain is the keeper too: it is this very program.
 func TestMain(m *testing.M) {
-	keeper.Register(env.Config{}, pkcs11.Config{}, memorytest.Settings{})
+	keeper.Register(env.Config{}, pkcs11.Config{}, memorytest.Settings{}, partners{})
 	if len(os.Args) > 1 && os.Args[1] == keeper.Command {
 		if err := keeper.Serve(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -39,7 +39,8 @@ func TestMain(m *testing.M) {
 
 // config is a token behind a module, with some settings changed.
 func config(module string, change ...func(*pkcs11.Config)) pkcs11.Config {
-	settings := pkcs11.Config{ModulePath: module, TokenLabel: pkcs11test.Label, Environment: []string{"SOFTHSM2_CONF"}}
+	settings := pkcs11.Config{ModulePath: module, TokenLabel: pkcs11test.Label, Environment: []string{"SOFTHSM2_CONF"},
+		Keepers: 1}
 	for _, c := range change {
 		c(&settings)
 	}

@@ -38,6 +38,7 @@ func (m *Methods) Open(o Opening, a *Answer) error {
 			unix.CloseOnExec(fdIn)
 			unix.CloseOnExec(fdOut)
 		}
+		m.k.sharing.open(o.Sockets)
 		p, err := o.Settings.Open()
 		if err == nil { // else p may be a nil of its own type
 			m.k.provider = p
@@ -75,30 +76,42 @@ func (m *Methods) askPIN(r Request, a *Answer, job func(context.Context, provide
 
 func (m *Methods) Tries(r Request, a *Answer) error {
 	return m.askPIN(r, a, func(ctx context.Context, p provider.PINLogin) (err error) {
+		m.k.sharing.pin.Wipe()
 		a.Tries, err = p.Tries(ctx)
 		return err
 	})
 }
 
-// Enter reads the PIN of a file, or from the terminal that is lent for it.
+// Enter reads the PIN of a file, from the terminal that is lent for it, or from another keeper.
 func (m *Methods) Enter(r Request, a *Answer) error {
 	return m.askPIN(r, a, func(ctx context.Context, p provider.PINLogin) error {
-		if r.File != "" {
-			return p.Enter(ctx, provider.File(r.File))
+		if r.Given {
+			return p.Enter(ctx, &m.k.sharing)
 		}
-		if m.k.in == nil {
-			return term.ErrNone
+		var from provider.Source = provider.File(r.File)
+		if r.File == "" {
+			if m.k.in == nil {
+				return term.ErrNone
+			}
+			t, err := term.Of(m.k.in, m.k.out)
+			if err != nil {
+				return err
+			}
+			from = term.Prompt{Terminal: t, Text: r.Prompt}
 		}
-		t, err := term.Of(m.k.in, m.k.out)
-		if err != nil {
-			return err
-		}
-		return p.Enter(ctx, term.Prompt{Terminal: t, Text: r.Prompt})
+		return p.Enter(ctx, m.k.sharing.copied(from))
 	})
 }
 
 func (m *Methods) Login(r Request, a *Answer) error {
-	return m.askPIN(r, a, func(ctx context.Context, p provider.PINLogin) error { return p.Login(ctx, r.Final) })
+	return m.askPIN(r, a, func(ctx context.Context, p provider.PINLogin) error {
+		defer m.k.sharing.pin.Wipe()
+		err := p.Login(ctx, r.Final)
+		if err == nil {
+			m.k.sharing.give()
+		}
+		return err
+	})
 }
 
 // Probe begins; each Verdict is then asked for by itself, so that each line of the
@@ -204,7 +217,7 @@ func (m *Methods) Rewrap(b Batch, out *Rewrapped) error {
 		}
 		all, err := m.k.provider.Rewrap(ctx, items, b.To)
 		out.answer(all)
-		out.Workers = provider.Workers(m.k.provider)
+		out.Workers, out.Settled = provider.Workers(m.k.provider), provider.Settled(m.k.provider)
 		return err
 	})
 	return nil

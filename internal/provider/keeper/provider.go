@@ -143,11 +143,15 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 		return nil, fmt.Errorf("re-wrap with %s: %w", to.Label, err)
 	}
 	p.workers.Store(printable.Again(out.Workers))
+	p.settled = out.Settled
 	if err := settled(ctx, out.Fault); err != nil {
 		return nil, err
 	}
 	return out.unpack()
 }
+
+// Settled implements provider.Parallel.
+func (p *Provider) Settled() bool { return p.settled }
 
 // Workers implements provider.Parallel.
 func (p *Provider) Workers() string {

@@ -21,6 +21,7 @@ const (
 	fdSocket = 3
 	fdIn     = 4 // of the terminal, if there is one
 	fdOut    = 5
+	fdOthers = 6 // of the sockets to other keepers
 )
 
 // Serve is the child: it answers until the other end of its socket is closed. What
@@ -82,6 +83,7 @@ type keeper struct {
 	jobs     chan func()
 	provider provider.Provider
 	in, out  *os.File // of the terminal; nil: there is none
+	sharing  sharing
 
 	mu        sync.Mutex
 	probing   *probing

@@ -70,10 +70,12 @@ func (f fault) Is(target error) bool {
 // What is asked of the child, and answered. Each request has a number, so that it
 // can be called off.
 type (
-	// Opening opens the provider, in a child that has the terminal or has none.
+	// Opening opens the provider, in a child that has the terminal or has none, and so many sockets
+	// to other keepers.
 	Opening struct {
 		Settings provider.Settings
 		Terminal bool
+		Sockets  int
 	}
 	// Request asks; what of it is set depends on the method.
 	Request struct {
@@ -82,6 +84,7 @@ type (
 		Bytes  []byte // a DEK to wrap, or a wrapped one: of canaries alone
 		File   string // a PIN's
 		Prompt string // on the terminal, for a PIN
+		Given  bool   // a PIN is, by another keeper
 		Final  bool
 	}
 	// Answer is all that most methods answer.
@@ -127,6 +130,7 @@ type (
 		Bytes    []byte
 		Failures map[int]*Fault
 		Workers  string
+		Settled  bool
 	}
 )
 

@@ -24,8 +24,9 @@ type Config struct {
 	// IVFromHSM is what the operators expect of the IV. nil: no expectation.
 	// The mode in use is always the one found by experiment.
 	IVFromHSM *bool    `yaml:"use_gcm_iv_from_hsm"`
-	Sessions  int      `yaml:"sessions"` // that re-wrap at once; 0: as many as are fastest
-	Identity  Identity `yaml:",inline"`  // empty: none
+	Sessions  int      `yaml:"sessions"`  // that re-wrap at once; 0: as many as are fastest
+	Keepers   int      `yaml:"processes"` // that re-wrap at once, each with its sessions; 0: as many as are fastest
+	Identity  Identity `yaml:",inline"`   // empty: none
 	// LoadByPath loads the module by its path, for those that look for their own files
 	// beside it. Else it is loaded from the descriptor that it was hashed through.
 	LoadByPath bool `yaml:"load_by_path"`

@@ -114,3 +114,6 @@ func (p *Provider) share(n int, job func(*session)) {
 
 // Workers implements provider.Parallel.
 func (p *Provider) Workers() string { return p.tune.String() }
+
+// Settled implements provider.Parallel.
+func (p *Provider) Settled() bool { return p.tune.settled() }

@@ -12,11 +12,12 @@ import (
 )
 
 var (
-	_ provider.Settings = Config{}
-	_ provider.Sessions = Config{}
-	_ provider.Pinned   = Config{}
-	_ provider.Deadline = Config{}
-	_ provider.Limited  = Config{}
+	_ provider.Settings  = Config{}
+	_ provider.Sessions  = Config{}
+	_ provider.Processes = Config{}
+	_ provider.Pinned    = Config{}
+	_ provider.Deadline  = Config{}
+	_ provider.Limited   = Config{}
 )
 
 // moduleDigest is the fact with the SHA-256 of the module's file, hex.
@@ -70,6 +71,9 @@ func (c Config) Check() error {
 	case c.Sessions < 0:
 		return fmt.Errorf(section+"sessions: %d: want 0, for as many as are fastest, or more", c.Sessions)
 	}
+	if c.Keepers < 0 {
+		return fmt.Errorf(section+"processes: %d: want 0, for as many as are fastest, or more", c.Keepers)
+	}
 	if _, err := userType(c.User); err != nil {
 		return fmt.Errorf(section+"user: %w", err)
 	}
@@ -92,6 +96,15 @@ func (c Config) OnToken() bool { return true }
 // WithSessions implements provider.Sessions.
 func (c Config) WithSessions(n int) provider.Settings {
 	c.Sessions = n
+	return c
+}
+
+// Processes implements provider.Processes.
+func (c Config) Processes() int { return c.Keepers }
+
+// WithProcesses implements provider.Processes.
+func (c Config) WithProcesses(n int) provider.Settings {
+	c.Keepers = n
 	return c
 }
 

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/certautopilot/kekceremony/internal/paired"
 )
 
 // tuner finds how many sessions re-wrap the most. It doubles them while that
-// pays, goes back to the best when it does not, tries a neighbour now and then,
+// pays, tries a neighbor now and then, more rarely the longer that changes nothing,
 // and halves them when the token is busy. SoftHSM2 is fastest with one session,
 // an HSM on the network with tens.
 type tuner struct {
@@ -15,31 +17,33 @@ type tuner struct {
 	now   func() time.Time
 	fixed bool
 	most  int // sessions at most
-	n     int // sessions in use
 	best  int
-	rate  float64 // of best, in envelopes per second
 	why   string
 
+	other    int // sessions that are tried; 0: none are
+	trial    paired.Trial
 	climbing bool
-	up       bool      // the next neighbour to try is the double
-	next     time.Time // when to try it
-	items    int       // of the current trial
-	took     time.Duration
+	up       bool          // the next neighbor to try is the double
+	next     time.Time     // when to try it
+	pause    time.Duration // before it
+	observed bool          // a batch ended since the token was last busy
 }
 
-// What makes a trial, and what it must gain.
+// Between two trials that change nothing. A busy token is given a new number at once.
 const (
-	trialTime = 250 * time.Millisecond
-	trialGain = 1.08
-	settled   = 20 * time.Second
+	shortPause = 20 * time.Second
+	longPause  = 5 * time.Minute
 )
 
 // newTuner fixes the number of sessions, or with 0 finds it, up to most.
 func newTuner(fixed, most int, now func() time.Time) *tuner {
-	if fixed > 0 {
-		return &tuner{now: now, fixed: true, n: min(fixed, most), most: most, why: "as configured"}
+	t := &tuner{now: now, most: most, best: 1, why: "as configured"}
+	if t.fixed = fixed > 0; t.fixed {
+		t.best = min(fixed, most)
+	} else {
+		t.try(2, true)
 	}
-	return &tuner{now: now, most: most, n: 1, climbing: true, up: true, why: "trying"}
+	return t
 }
 
 // begin starts the search where the probe found the best.
@@ -47,7 +51,8 @@ func (t *tuner) begin(n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.fixed {
-		t.n = max(1, min(n, t.most))
+		t.best = max(1, min(n, t.most))
+		t.try(2*t.best, true)
 	}
 }
 
@@ -55,14 +60,24 @@ func (t *tuner) begin(n int) {
 func (t *tuner) sessions() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.n
+	if t.other > 0 && t.trial.New {
+		return t.other
+	}
+	return t.best
+}
+
+// settled reports whether nothing is tried now.
+func (t *tuner) settled() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.other == 0
 }
 
 // String says how many, and why.
 func (t *tuner) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return fmt.Sprintf("%d, %s", t.n, t.why)
+	return fmt.Sprintf("%d, %s", t.best, t.why)
 }
 
 // limit is what the token said it cannot go beyond.
@@ -70,18 +85,21 @@ func (t *tuner) limit(n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.most = max(1, n)
-	t.settle(min(t.n, t.most), "the token has no more sessions")
+	t.settle(min(t.best, t.most), "the token has no more sessions")
 }
 
-// busy halves the sessions.
+// busy halves the sessions. Those of a trial were too many already.
 func (t *tuner) busy() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.fixed || t.items == 0 && t.why == busyWhy {
-		return // the batch that was in flight says it many times
+	switch {
+	case t.fixed || t.why == busyWhy && !t.observed: // the batch that was in flight says it many times
+	case t.other > t.best:
+		t.settle(t.best, busyWhy)
+	default:
+		t.settle(max(1, t.best/2), busyWhy)
 	}
-	t.rate = 0
-	t.settle(max(1, t.n/2), busyWhy)
+	t.observed = false
 }
 
 const busyWhy = "fewer, the token was busy"
@@ -90,48 +108,55 @@ const busyWhy = "fewer, the token was busy"
 func (t *tuner) observe(items int, took time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.items, t.took = t.items+items, t.took+took
-	if t.fixed || t.took < trialTime {
+	t.observed = true
+	switch {
+	case t.fixed:
+		return
+	case t.other == 0:
+		if t.now().After(t.next) {
+			t.neighbor()
+		}
 		return
 	}
-	rate := float64(t.items) / t.took.Seconds()
-	t.items, t.took = 0, 0
+	t.trial.Observe(items, took)
+	decided, faster := t.trial.Decided()
 	switch {
-	case t.n == t.best: // settled: the rate moves with the machine
-		t.rate = rate
-		if t.now().After(t.next) {
-			t.neighbour()
-		}
-	case rate > trialGain*t.rate:
-		t.best, t.rate = t.n, rate
-		if t.climbing && 2*t.n <= t.most {
-			t.n *= 2
-			t.why = "trying"
-			return
-		}
-		t.settle(t.n, "the token is fastest with that")
+	case !decided:
+	case !faster:
+		t.settle(t.best, fastest)
+	case t.climbing && 2*t.other <= t.most:
+		won := t.trial
+		t.best = t.other
+		t.try(2*t.best, true)
+		t.trial = paired.From(won)
 	default:
-		t.settle(t.best, "the token is fastest with that")
+		t.pause = 0 // the token has changed
+		t.settle(t.other, fastest)
 	}
 }
 
-// neighbour tries the double or the half.
-func (t *tuner) neighbour() {
-	n := max(1, t.n/2)
+const fastest = "the token is fastest with that"
+
+// neighbor tries the double or the half.
+func (t *tuner) neighbor() {
+	n := max(1, t.best/2)
 	if t.up {
-		n = min(2*t.n, t.most)
+		n = 2 * t.best
 	}
-	t.climbing = t.up
+	t.try(n, t.up)
 	t.up = !t.up
-	if n == t.n {
-		t.next = t.now().Add(settled)
-		return
+}
+
+// try begins a trial, if there are so many sessions and they are others.
+func (t *tuner) try(n int, climbing bool) {
+	t.trial, t.climbing, t.why = paired.Trial{}, climbing, "trying"
+	if t.other = n; n > t.most || n == t.best {
+		t.settle(t.best, fastest)
 	}
-	t.n, t.why = n, "trying"
 }
 
 func (t *tuner) settle(n int, why string) {
-	t.n, t.best, t.why, t.climbing = n, n, why, false
-	t.items, t.took = 0, 0
-	t.next = t.now().Add(settled)
+	t.best, t.why, t.other = n, why, 0
+	t.pause = min(max(shortPause, 2*t.pause), longPause)
+	t.next = t.now().Add(t.pause)
 }

@@ -1,0 +1,67 @@
+package paired_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/paired"
+)
+
+// decide works in batches of 50 ms until the trial is decided; rate is that of the way that has the turn.
+func decide(trial *paired.Trial, rate func(other bool) float64) (faster bool, took time.Duration) {
+	const batch = 50 * time.Millisecond
+	for took < time.Minute {
+		trial.Observe(int(1000*rate(trial.New)), batch)
+		took += batch
+		if decided, faster := trial.Decided(); decided {
+			return faster, took
+		}
+	}
+	return false, took
+}
+
+// TestTrial: what takes turns is compared under the same circumstances, however those change.
+func TestTrial(t *testing.T) {
+	for name, c := range map[string]struct {
+		other float64
+		want  bool
+		most  time.Duration // until it is decided
+	}{
+		"twice as fast":   {2, true, 500 * time.Millisecond},
+		"half as fast":    {0.5, false, 500 * time.Millisecond},
+		"a little faster": {1.15, true, 3 * time.Second},
+		"the same":        {1, false, 3 * time.Second},
+		"slower":          {0.9, false, 3 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			slowdown := rand.New(rand.NewPCG(7, 7))
+			machine, batches := 1.0, 0
+			got, took := decide(&paired.Trial{}, func(other bool) float64 {
+				if batches++; batches%37 == 0 {
+					machine = 0.9 + 0.2*slowdown.Float64()
+				}
+				if other {
+					return machine * c.other
+				}
+				return machine
+			})
+			if got != c.want || took > c.most {
+				t.Errorf("%v after %s, want %v within %s", got, took, c.want, c.most)
+			}
+		})
+	}
+}
+
+// TestFrom: the way that won is not measured again.
+func TestFrom(t *testing.T) {
+	var trial paired.Trial
+	rates := map[bool]float64{false: 1, true: 2}
+	if faster, _ := decide(&trial, func(other bool) float64 { return rates[other] }); !faster {
+		t.Fatal("two is faster than one")
+	}
+	next := paired.From(trial)
+	if faster, took := decide(&next, func(bool) float64 { return 4 }); !faster || took > 250*time.Millisecond {
+		t.Errorf("%v after %s", faster, took)
+	}
+}

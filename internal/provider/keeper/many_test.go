@@ -1,0 +1,60 @@
+package keeper_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+)
+
+// inProcesses is a setting.
+func inProcesses(n int) func(*pkcs11.Config) { return func(c *pkcs11.Config) { c.Keepers = n } }
+
+// canary opens the canary of a version, as every ceremony does before it re-wraps to it.
+func canary(t testing.TB, p provider.Provider, v kek.Version) {
+	t.Helper()
+	value, into := bytes.Repeat([]byte{3}, kek.Size), make([]byte, kek.Size)
+	wrapped, err := p.Wrap(t.Context(), kek.NameOf(chain, v), value)
+	if err == nil {
+		err = p.Unwrap(t.Context(), kek.NameOf(chain, v), wrapped, into)
+	}
+	if err != nil || !bytes.Equal(value, into) {
+		t.Fatal(err)
+	}
+}
+
+// TestMany: two processes, one login. Each re-wraps its part, and the answers are in order.
+func TestMany(t *testing.T) {
+	t.Parallel()
+	pkcs11test.TokensForPrograms(t, pkcs11test.Label)
+	p := open(t, config(pkcs11test.Module(t), inProcesses(2)))
+	logIn(t, p)
+	if got := provider.Workers(p); !strings.Contains(got, "in 2 processes") {
+		t.Fatalf("workers: %s", got)
+	}
+	if err := p.Probe(t.Context(), func(provider.Verdict) {}); err != nil {
+		t.Fatal(err)
+	}
+	deks, items := keys(t, p, 101)
+	canary(t, p, 2)
+	answers, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2))
+	if err != nil || len(answers) != len(items) {
+		t.Fatalf("%v, %d answers", err, len(answers))
+	}
+	if got := provider.Workers(p); !strings.Contains(got, "in 2 processes") {
+		t.Errorf("workers: %s", got)
+	}
+	into := make([]byte, kek.Size)
+	for i, a := range answers {
+		if !bytes.Equal(a.Old, items[i].Wrapped) || a.Err != nil {
+			t.Fatalf("answer %d: %v", i, a.Err)
+		}
+		if err := p.Unwrap(t.Context(), kek.NameOf(chain, 2), a.New, into); err != nil || !bytes.Equal(into, deks[i]) {
+			t.Fatalf("answer %d: %v", i, err)
+		}
+	}
+}
