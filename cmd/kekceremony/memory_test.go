@@ -203,7 +203,8 @@ func TestSecretsInMemory(t *testing.T) {
 		}
 		deks = append(deks, dek)
 	}
-	rotate := []string{binary, "rotate", "--to-version", "2", "--processes", "2", "--rate", "8", "--config", parts.Config()}
+	rotate := []string{binary, "rotate", "--to-version", "2", "--processes", "2", "--rate", "8",
+		"--config", parts.Config()}
 	p := newPane(t, shell(rotate))
 	p.goOn(parts, regexp.MustCompile(`PIN of token`))
 	wizard := pidOf(t, "^"+binary+" rotate .*"+parts.Dir)
