@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ type control struct {
 func newControl(t *testing.T, server string) *control {
 	t.Helper()
 	cmd := exec.Command("tmux", "-L", server, "-C", "attach-session", "-f", "ignore-size,no-output")
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -39,7 +39,11 @@ func TestWizardDeviation(t *testing.T) {
 	// Before the module gets a PIN.
 	w.enter("refused: reason: this may be a PIN, and was discarded", "vendor update, ticket 12")
 	w.enter("PIN of token", rehearsal.PIN)
-	sign(w, "3", "alice", "bob")
+	w.enter("alice: type 3", "3")
+	w.until("Signed 1, needed 2")
+	w.deviation("C-x", "three came", "two came", "went on", "alice and bob") // the approval stays good
+	w.enter("bob: type 3", "3")
+	w.enter("Signed 2, needed 2", "")
 	w.enter("Where else", "")
 	w.enter("Planned end", "")
 	w.fill("leaving")
@@ -48,13 +52,27 @@ func TestWizardDeviation(t *testing.T) {
 	w.enter("Signed 2, needed 2", "")
 	end := w.enter("enter close", "")
 	w.until("EXIT 0")
-	if !strings.Contains(end, "Deviations: 1, each in the transcript.") {
+	if !strings.Contains(end, "Deviations: 2, each in the transcript.") {
 		t.Errorf("the last page:\n%s", end)
 	}
 	bundles := bundlesOf(t, parts)
+	if d := event(t, bundles[2], "deviation", "approve-key"); d["expected"] != "three came" || d["seen"] != "two came" ||
+		d["decided"] != "went on" || d["by"] != "alice and bob" {
+		t.Errorf("what was reported: %v", d)
+	}
 	out := must(t, "transcript", "verify", bundles[2])
 	if !strings.Contains(out, "decided: vendor update, ticket 12") ||
 		!strings.Contains(out, "alice (deviations), bob (deviations)") {
 		t.Errorf("the verdict:\n%s", out)
+	}
+}
+
+// deviation reports one, on any page: the key, what was expected, seen and decided, and by whom.
+func (p *pane) deviation(key string, parts ...string) {
+	p.t.Helper()
+	p.tmux("send-keys", key)
+	questions := []string{"What did you expect?", "What did you see?", "What was decided?", "Who decided it?"}
+	for i, question := range questions {
+		p.enter(question, parts[i])
 	}
 }

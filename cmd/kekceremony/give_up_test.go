@@ -34,7 +34,7 @@ func TestGiveUpWizard(t *testing.T) {
 	before := must(t, "transcript", "list", "--config", parts.Config())
 
 	p = wizardOf(t, parts, "install")
-	p.until("Nothing is written yet. To begin again with what is there now, stop, and run")
+	p.until("Nothing is written yet. To begin again with what is there now")
 	p.tmux("send-keys", "s")
 	restored(t, p, 3)
 

@@ -40,13 +40,14 @@ func (p *pane) record() (stop func() []string) {
 
 var (
 	// live matches what moves by itself: it is on the screen and in no event.
-	live = regexp.MustCompile(`elapsed [\d:]+|ETA .*|rate +[\d,]+/s|[\d.]+ %|` +
+	live = regexp.MustCompile(`[\d:]+ of about \d+ min|elapsed [\d:]+|ETA .*|rate +[\d,]+/s|[\d.]+ %|` +
 		`\d+ s ago|pass \d+|rehearsal: \d+|near [\d:]+|-\d+$`)
 	// counted matches the counts of the re-wrap, which have a check of their own.
 	counted  = regexp.MustCompile(`done +([\d,]+) +left +([\d,]+) +of ([\d,]+)`)
 	trouble  = regexp.MustCompile(`conflicts +([\d,]+) +undecryptable +([\d,]+)`)
 	numbered = regexp.MustCompile(`step \d+ of \d+`)
 	fixed    = regexp.MustCompile(` {2,}[1-9]  [a-z-]+ |count [12] |alarm|sha256sum|^ *\d+\. `)
+	placed   = regexp.MustCompile(`step .*|done`)
 	grouped  = regexp.MustCompile(`^\d{1,3}(,\d{3})+$`)
 	number   = regexp.MustCompile(`[A-Za-z0-9:+_.,-]*\d[A-Za-z0-9:+_.,-]*`)
 )
@@ -59,10 +60,10 @@ func inTheLog(t *testing.T, screens []string, kind, bundle string, also ...strin
 	pages := map[string]int{}
 	for _, s := range screens {
 		head, body, _ := strings.Cut(s, "\n")
-		if !strings.HasPrefix(head, " kekceremony  "+kind) {
+		if !strings.Contains(head, "kekceremony ─ "+kind) {
 			continue
 		}
-		pages[head[max(0, len(head)-12):]]++
+		pages[placed.FindString(head)]++
 		if c := counted.FindStringSubmatch(body); c != nil {
 			done, left, total := numeral(c[1]), numeral(c[2]), numeral(c[3])
 			if done+left != total || strconv.Itoa(total) != event(t, bundle, "found", "scan")["due"] {

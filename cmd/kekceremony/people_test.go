@@ -235,7 +235,7 @@ func TestPeople(t *testing.T) {
 	w.enter("op1: type followed", "followed")
 	p.second(w, "followed", "followed")
 	w.until("op3: ")
-	w.tmux("send-keys", "C-d")
+	w.tmux("send-keys", "C-n")
 	w.until("Sign later?")
 	w.tmux("send-keys", "y")
 	said := w.until("EXIT 75")

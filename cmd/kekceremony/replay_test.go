@@ -31,7 +31,7 @@ func TestReplayOnTerminal(t *testing.T) {
 	p.tmux("send-keys", "alice")
 	p.tmux("send-keys", "C-c")
 	page := p.until("Stop here?")
-	if !strings.Contains(page, "[needed] alice") || strings.Contains(page, "sign > a") {
+	if !strings.Contains(page, "► alice") || strings.Contains(page, "sign > a") {
 		t.Errorf("a replay takes words:\n%s", page)
 	}
 	p.tmux("send-keys", "y")

@@ -48,7 +48,7 @@ func (p *pane) end() {
 func (p *pane) tmux(args ...string) string {
 	p.t.Helper()
 	cmd := exec.Command("tmux", append([]string{"-L", p.server}, args...)...)
-	cmd.Env = pkcs11test.Environ(p.t) // the first one starts the server, and what is in the pane
+	cmd.Env = append(pkcs11test.Environ(p.t), "LC_ALL=C.UTF-8") // the first one starts the server, and what is in the pane
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		p.t.Fatalf("tmux %v: %v\n%s", args, err, out)
@@ -102,7 +102,7 @@ var prompts = []struct {
 // questions are all that a rehearsal may ask, each with its field.
 var questions = regexp.MustCompile(`(Path of the roster|Provider to lock|Where does this|Who authorized|Who is who|` +
 	`Time on the wall clock,|bags opened|Independent witness|Where else|Planned end|bags closed|` +
-	`Time on the wall clock now|Deviations from the script)(?s:.*)\n > `)
+	`Time on the wall clock now|Deviations from the script)(?s:.*)\n[│|] +> `)
 
 // fill passes the questions of the first or the last such page.
 func (p *pane) fill(page string) {
@@ -116,7 +116,7 @@ func (p *pane) fill(page string) {
 	}
 }
 
-var place = regexp.MustCompile(`kekceremony  (.*)`)
+var place = regexp.MustCompile(`kekceremony .*`)
 
 // goOn types what is asked, page after page, until the screen shows a page.
 func (p *pane) goOn(parts rehearsal.Parts, page *regexp.Regexp) string {

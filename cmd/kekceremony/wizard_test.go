@@ -49,6 +49,8 @@ func TestWizard(t *testing.T) {
 	p.until("pause: who asks?  1 alice")
 	p.tmux("send-keys", "1")
 	p.until("state      paused")
+	p.deviation("x", "no pause", "a pause", "to wait", "alice and bob") // at once, though nothing moves
+	p.until("state      paused")
 	reader.more(500) // at both versions
 	p.tmux("send-keys", "p")
 	p.until("resume: who asks?  1 alice")
@@ -81,6 +83,9 @@ func TestWizard(t *testing.T) {
 	if asked := event(t, bundles[1], "noted", "re-wrap"); asked["control"] != "resume" || asked["by"] != "bob" ||
 		asked["limit"] != "400" {
 		t.Errorf("what was asked for at the console: %v", asked)
+	}
+	if d := event(t, bundles[1], "deviation", "re-wrap"); d["seen"] != "a pause" {
+		t.Errorf("the deviation during the re-wrap: %v", d)
 	}
 	for i, b := range bundles {
 		must(t, "transcript", "verify", b)

@@ -30,7 +30,7 @@ func (e *engine) compare(ctx context.Context) (Facts, error) {
 		}
 		e.steps = e.Steps(e.log.State.Opened())
 		e.view = View{Kind: e.Kind, To: e.facts().Version(transcript.FactTo), Rehearsal: e.site.Mode == quorum.Rehearsal,
-			Started: time.Now(), Log: Recent(e.log.Events)}
+			Started: time.Now(), Log: Recent(e.log.State, e.log.Events)}
 		e.enter(0)
 		choice, chooseErr := e.choose(ctx, Failure{Step: d.What, Err: err, Deviation: d, Changed: true})
 		switch {

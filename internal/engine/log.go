@@ -3,10 +3,10 @@ package engine
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/transcript"
+	"github.com/certautopilot/kekceremony/internal/transcript/render"
 )
 
 // end writes the event that ends a step.
@@ -23,17 +23,17 @@ func (e *engine) append(ctx context.Context, kind transcript.Kind, step string, 
 	ev, err := e.log.Append(ctx, kind, step, facts)
 	if err == nil {
 		e.follow()
-		e.show(func(v *View) { v.Log = Recent(e.log.Events) })
+		e.show(func(v *View) { v.Log = Recent(e.log.State, e.log.Events) })
 	}
 	return ev, err
 }
 
-// Recent are the last events, for the screen.
-func Recent(all transcript.Events) (lines []string) {
+// Recent are the last events in words, for the screen.
+func Recent(state transcript.State, all transcript.Events) (lines []string) {
 	const last = 40
-	for _, ev := range all[max(0, len(all)-last):] {
-		line := fmt.Sprintf("%4d  %s  %-8s  %s %s", ev.Seq, clock(ev), ev.Kind, ev.Step, ev.Facts[transcript.FactSigner])
-		lines = append(lines, strings.TrimRight(line, " "))
+	r := transcript.Report{State: state, Events: all}
+	for i := max(0, len(all)-last); i < len(all); i++ {
+		lines = append(lines, fmt.Sprintf("%4d  %s  %s", all[i].Seq, clock(all[i]), render.Sentence(r, i)))
 	}
 	return lines
 }

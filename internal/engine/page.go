@@ -17,21 +17,13 @@ func (e *engine) enter(i int) {
 	})
 }
 
-// titles are those of all steps, with the finals as the last.
-func (e *engine) titles() (all []string) {
-	for _, s := range e.steps {
-		all = append(all, s.Title)
-	}
-	v := View{}
-	v.Finals(e.aborts)
-	return append(all, v.Title)
-}
-
 func (e *engine) show(change func(*View)) {
 	change(&e.view)
-	e.view.Steps = e.titles()
+	e.view.Steps = Stages(e.steps, e.log.Events, e.aborts)
 	e.view.Attended, e.view.Earlier = e.attendance()
 	e.view.Quorum, e.view.Everybody, e.view.Aborts = e.quorum(), e.needsEverybody(), e.aborts
+	e.view.People = People(e.site.Roster, e.site.Mode, e.log.Events, e.present)
+	e.view.Reported = len(e.log.State.Deviations)
 	e.room.Show(e.view)
 }
 
@@ -42,6 +34,9 @@ func (e *engine) attendance() (names string, earlier bool) {
 		return ev.Kind == transcript.Gathered && ev.Facts[transcript.FactAttended] != ""
 	})
 }
+
+// present reports whether somebody attends this run.
+func (e *engine) present(name string) bool { return !e.view.Earlier && e.log.State.Attends(name) }
 
 // needsEverybody reports whether the whole roster must attend.
 func (e *engine) needsEverybody() bool {

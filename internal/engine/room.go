@@ -8,7 +8,7 @@ import (
 )
 
 // Room is the people. It is called from the engine's goroutine only, and every
-// call but Show ends with its context.
+// call but Show and Reports ends with its context.
 type Room interface {
 	// Expect says what a new ceremony will ask, before anything of it is
 	// written. A room that cannot answer returns *MissingAnswers.
@@ -24,7 +24,10 @@ type Room interface {
 	signing.Room
 	// Choose says what becomes of a failed step.
 	Choose(context.Context, Failure) (Choice, error)
-	// Show never blocks; the newest view wins.
+	// Reports names what takes a deviation that people report: it is called from within the room's
+	// other calls, and an error of it is theirs to read.
+	Reports(take func(Report) error)
+	// Show never blocks on people; the newest view wins.
 	Show(View)
 }
 

@@ -33,14 +33,14 @@ func (c Ceremony) Script(tool string, opened Facts) render.Document {
 	rows = append(rows, []string{
 		fmt.Sprint(len(all) + 1),
 		"Sign the end\nState whether the ceremony followed its script, and write down the final digest.",
-		"everybody who attends signs", "3", "",
+		"everybody who attends signs", fmt.Sprint(finalMinutes), "",
 	})
 	d.Sections = append(d.Sections, render.Section{
 		Title: "Steps",
 		Head:  []string{"step", "what and why", "who", "minutes", "time, initials"},
 		Rows:  rows,
 		Text: []string{fmt.Sprintf("%d minutes are planned. "+
-			"Report every deviation at the end, or at once where the program asks.", minutes+3)},
+			"Report every deviation at the end, or at once where the program asks.", minutes+finalMinutes)},
 	})
 	for _, s := range all {
 		if s.Ask == nil {
@@ -82,19 +82,6 @@ func (c Ceremony) scripted(opened Facts) (facts Facts, flags string) {
 // scriptSum is the digest of a script's Markdown.
 func (c Ceremony) scriptSum(tool string, opened Facts) string {
 	return transcript.Digest(render.Markdown(c.Script(tool, opened)))
-}
-
-// minutes is about how long a step takes, with four people who read what they sign.
-func (s Step) minutes() int {
-	switch {
-	case s.Ask != nil:
-		return max(1, len(s.Ask.Fields))
-	case s.Gather != nil && s.Gather.Purpose == quorum.Approve:
-		return 10
-	case s.Gather != nil:
-		return 5
-	}
-	return 2
 }
 
 // who says who acts in a step.

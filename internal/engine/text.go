@@ -21,6 +21,9 @@ func CheckText(text string) error {
 // errPIN refuses what may be a PIN that was typed too early.
 var errPIN = errors.New("this may be a PIN, and was discarded")
 
+// IsPIN reports whether an error refuses what may be a PIN: then it is to be shown nowhere.
+func IsPIN(err error) bool { return errors.Is(err, errPIN) }
+
 var (
 	digits     = regexp.MustCompile(`[0-9][0-9 ]{2,}[0-9]`)
 	onlyDigits = regexp.MustCompile(`^[0-9]{4,}$`)

@@ -49,6 +49,9 @@ func (n *Unattended) Given(question string) string { return n.Answers[question] 
 // Alone implements Room.
 func (n *Unattended) Alone() bool { return !n.Signs }
 
+// Reports implements Room: nobody is there who could report.
+func (n *Unattended) Reports(func(Report) error) {}
+
 // Ask implements Room: there is the answer of the file, and no other. What people
 // are offered is never taken.
 func (n *Unattended) Ask(_ context.Context, q Question) (string, error) {

@@ -17,21 +17,41 @@ type View struct {
 	Title     string
 	Why       string
 	N, Of     int
-	Steps     []string // the titles of all Of
+	Steps     []Stage // all Of
 	Started   time.Time
-	Attended  string // who attends
-	Earlier   bool   // they attended an earlier run: nobody has said yet that they are here
-	Quorum    string // "2 of 3"
-	Everybody bool   // attendance needs the whole roster
-	Aborts    bool   // the ceremony is being ended before it is done
+	Attended  string   // who attends
+	Earlier   bool     // they attended an earlier run: nobody has said yet that they are here
+	People    []Person // of the roster
+	Quorum    string   // "2 of 3"
+	Everybody bool     // attendance needs the whole roster
+	Aborts    bool     // the ceremony is being ended before it is done
 	Details   []Detail
 	Probe     []Verdict
 	Fleet     *Fleet
 	Progress  *Progress
 	Waiting   string   // why a Look waits
 	Log       []string // the last events, oldest first
+	Reported  int      // deviations in the log
 	Ending    *Ending
 }
+
+// Stage is a step as the list of all steps shows it.
+type Stage struct {
+	Title   string
+	At      string // when it ended, as 14:05:01 UTC; empty: it did not
+	Minutes int    // that the script plans for it
+}
+
+// Person is one of the roster's.
+type Person struct {
+	Name     string
+	Here     bool // attends
+	Approves bool // else a witness
+	Signed   []Signature
+}
+
+// Signature is what a person signed in this ceremony, and when.
+type Signature struct{ Step, At string }
 
 // Finals makes it the page on which people sign the end, or the abort.
 func (v *View) Finals(aborted bool) {

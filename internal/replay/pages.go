@@ -62,17 +62,8 @@ func newStage(r transcript.Report, c engine.Ceremony) *stage {
 		s.steps = append(s.steps, c.Void.Steps(r.State)...)
 	}
 	s.view = engine.View{Kind: printable.Line(o[transcript.FactKind]), Replay: true,
-		Steps:     s.titles(),
 		Rehearsal: r.Mode() == quorum.Rehearsal, From: o.Version(transcript.FactFrom), To: o.Version(transcript.FactTo)}
 	return s
-}
-
-// titles are those of the steps and of the end.
-func (s *stage) titles() (all []string) {
-	for _, st := range s.steps {
-		all = append(all, st.Title)
-	}
-	return append(all, "Sign the end")
 }
 
 // add keeps the room as it is now as a page.
@@ -104,7 +95,13 @@ func (s *stage) between(title, why string) {
 
 func (s *stage) event(i int, e transcript.Event) {
 	s.at = e.Clock()
-	s.view.Log = engine.Recent(s.r.Events[:i+1])
+	log := s.r.Events[:i+1]
+	s.view.Log = engine.Recent(s.r.State, log)
+	s.view.Steps = engine.Stages(s.steps, log, s.r.Aborted())
+	s.view.People = engine.People(s.r.Roster, s.r.Mode(), log, s.attends)
+	if e.Kind == transcript.Deviation {
+		s.view.Reported++
+	}
 	if e.Step != "" {
 		s.enter(e.Step)
 	}

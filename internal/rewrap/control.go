@@ -61,6 +61,17 @@ func (c *Control) Do(a Action, by string, rate int) {
 		c.rate = max(0, rate)
 	}
 	c.changes = append(c.changes, Change{a, by, c.rate})
+	c.changed()
+}
+
+// Wake has a re-wrap that pauses look around once, as after a change.
+func (c *Control) Wake() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changed()
+}
+
+func (c *Control) changed() {
 	close(c.wake)
 	c.wake = make(chan struct{})
 }

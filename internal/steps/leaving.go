@@ -2,9 +2,9 @@ package steps
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -45,12 +45,5 @@ func reported(answer string) (Facts, error) {
 	if len(parts) != 4 {
 		return nil, errors.New(`want "none", or EXPECTED / SEEN / DECIDED / BY WHOM with " / " between`)
 	}
-	facts := Facts{transcript.FactWhat: "reported by the operators"}
-	for i, name := range []string{transcript.FactExpected, transcript.FactSeen, transcript.FactDecided,
-		transcript.FactBy} {
-		if facts[name] = printable.Text(strings.TrimSpace(parts[i])); facts[name] == "" {
-			return nil, fmt.Errorf("%s is empty", name)
-		}
-	}
-	return facts, nil
+	return engine.ReportOf([4]string(parts)).Facts()
 }

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/charmbracelet/bubbles/textinput"
@@ -15,7 +16,7 @@ import (
 type choosePrompt struct {
 	q      room.Choose
 	reason textinput.Model
-	typing bool
+	typed  bool // the reason is being typed
 }
 
 func newChoosePrompt(q room.Choose) *choosePrompt {
@@ -23,7 +24,7 @@ func newChoosePrompt(q room.Choose) *choosePrompt {
 	p.reason.Prompt = "> "
 	p.reason.CharLimit = 200
 	if q.Q.Refused != nil {
-		p.typing = true
+		p.typed = true
 		p.reason.Focus()
 	}
 	return p
@@ -31,7 +32,7 @@ func newChoosePrompt(q room.Choose) *choosePrompt {
 
 func (p *choosePrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 	key, ok := msg.(tea.KeyMsg)
-	if p.typing {
+	if p.typed {
 		return p.reasoning(msg, key.String())
 	}
 	if !ok {
@@ -43,7 +44,7 @@ func (p *choosePrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 		return nil, true
 	case "d":
 		if p.q.Q.Deviation != nil {
-			p.typing = true
+			p.typed = true
 			return p.reason.Focus(), false
 		}
 	}
@@ -53,7 +54,7 @@ func (p *choosePrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 func (p *choosePrompt) reasoning(msg tea.Msg, key string) (tea.Cmd, bool) {
 	switch key {
 	case "esc":
-		p.typing = false
+		p.typed = false
 		return nil, false
 	case "ctrl+v":
 		return nil, false
@@ -69,30 +70,43 @@ func (p *choosePrompt) reasoning(msg tea.Msg, key string) (tea.Cmd, bool) {
 	return cmd, false
 }
 
-func (p *choosePrompt) body(v engine.View, width int) []string { return probe(v, width) }
+func (p *choosePrompt) typing() bool { return p.typed }
 
-func (p *choosePrompt) act(int) []string {
-	lines := []string{alarm.Render(" Refused: ") + p.q.Q.Err.Error(), ""}
+// due says who must act, in few words.
+func (p *choosePrompt) due() string {
+	if p.typed {
+		return "say why you continue"
+	}
+	return "decide how to continue"
+}
+
+func (p *choosePrompt) body(v engine.View, b box) []string { return b.probe(v) }
+
+func (p *choosePrompt) act(b box) []string {
+	lines := []string{" " + b.of(markBad) + alarm.Render(" Refused: ") + p.q.Q.Err.Error(), ""}
 	if err := p.q.Q.Refused; err != nil {
 		lines = append(lines, alarm.Render(" refused: reason: "+err.Error()))
 	}
-	if p.typing {
-		return append(lines, accent.Render(" Why do you continue? ")+p.reason.View())
+	if p.typed {
+		return append(lines, " "+b.of(markNow)+accent.Render(" Why do you continue? ")+field(p.reason))
 	}
-	for _, line := range text.Advice(p.q.Q) {
-		lines = append(lines, " "+line)
+	lines = append(lines, para(plain, " ", text.Advice(p.q.Q), b.page()-1)...)
+	lines = append(lines, "", " "+b.of(markNow)+accent.Render(" Decide together:"))
+	for _, k := range p.keys() {
+		lines = append(lines, fmt.Sprintf("     %s  %s", accent.Render(k.name), k.help))
 	}
 	return lines
 }
 
-func (p *choosePrompt) keys() string {
-	switch {
-	case p.typing:
-		return "enter continue   esc back"
-	case p.q.Q.Deviation != nil:
-		return "r try again   d deviation   s stop   ctrl+o log"
+func (p *choosePrompt) keys() []key {
+	if p.typed {
+		return []key{{"enter", "continue", "continue with the deviation"}, {"esc", "back", "do not continue with it"}}
 	}
-	return "r try again   s stop   ctrl+o log"
+	all := []key{{"r", "try again", "try the step again"}}
+	if p.q.Q.Deviation != nil {
+		all = append(all, key{"d", "deviation", "continue with a deviation: its reason is recorded, and signed"})
+	}
+	return append(all, key{"s", "stop", "stop: the same command continues later"})
 }
 
 func (p *choosePrompt) dismiss(err error) { p.q.Answer(engine.Choice{}, err) }

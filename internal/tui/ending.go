@@ -3,25 +3,23 @@ package tui
 import (
 	"strings"
 
-	"github.com/charmbracelet/lipgloss"
-
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // ending is the last page: what was done, the digest to write down, and how to
 // check it with and without this program.
-func ending(v engine.View, width int) []string {
+func (b box) ending(v engine.View) []string {
 	e := v.Ending
 	var lines []string
 	for _, s := range text.Says(e) {
-		lines = append(lines, para(lipgloss.NewStyle(), " ", s, width-1)...)
+		lines = append(lines, para(plain, " ", s, b.page()-1)...)
 	}
 	lines = append(lines, "")
 	if e.Digest == "" {
 		return append(append(lines, " Transcript    "+e.Bundle), text.Commands(e)...)
 	}
-	for i, g := range text.Groups(e.Digest, width) {
+	for i, g := range text.Groups(e.Digest, b.page()) {
 		label := " Final digest  "
 		if i > 0 {
 			label = strings.Repeat(" ", len(label))

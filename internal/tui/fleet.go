@@ -2,7 +2,6 @@ package tui
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/charmbracelet/lipgloss"
 
@@ -10,8 +9,8 @@ import (
 	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
-// fleetTable shows each process, and what it lacks.
-func fleetTable(v engine.View) []string {
+// fleet shows each process, and what it lacks.
+func (b box) fleet(v engine.View) []string {
 	if v.Fleet == nil {
 		return nil
 	}
@@ -21,7 +20,7 @@ func fleetTable(v engine.View) []string {
 		return lines
 	}
 	for _, p := range t.Processes {
-		lines = append(lines, "   "+processLine(p, *t))
+		lines = append(lines, " "+b.process(p, *t))
 	}
 	if t.More {
 		lines = append(lines, "   "+text.More)
@@ -29,11 +28,21 @@ func fleetTable(v engine.View) []string {
 	return lines
 }
 
-func processLine(p engine.Process, t engine.Fleet) string {
-	mark, says := text.Process(p, t)
-	state := map[string]lipgloss.Style{text.Needed: alarm, text.Silent: accent}[mark].Render(mark) +
-		strings.Repeat(" ", len(text.Needed)+2-len(mark)) + says
-	line := fmt.Sprintf("%-36s %s, %s", p.Name, state, text.Ago(p.Age))
+// processMark is the mark of a process, by its word.
+func processMark(word string) mark {
+	switch word {
+	case text.OK:
+		return markDone
+	case text.Needed:
+		return markBad
+	}
+	return markNone
+}
+
+func (b box) process(p engine.Process, t engine.Fleet) string {
+	word, says := text.Process(p, t)
+	style := map[string]lipgloss.Style{text.Needed: alarm, text.Silent: pending}[word]
+	line := fmt.Sprintf("%s %-34s %s, %s", b.of(processMark(word)), p.Name, style.Render(says), text.Ago(p.Age))
 	if p.Trouble != "" {
 		line += "  " + p.Trouble
 	}

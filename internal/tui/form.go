@@ -7,6 +7,8 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/huh"
 	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/muesli/termenv"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/tui/room"
@@ -20,6 +22,7 @@ type formPrompt struct {
 	value    string
 	proposed bool // the value is what was proposed: typing replaces it
 	edited   bool // since it was refused
+	moved    bool // the cursor is perhaps not at the end
 }
 
 func newFormPrompt(q room.Form) *formPrompt {
@@ -66,6 +69,12 @@ func (p *formPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 		}
 		p.replace(key)
 		p.edited = true
+		switch key.Type {
+		case tea.KeyLeft, tea.KeyHome, tea.KeyCtrlA, tea.KeyCtrlB:
+			p.moved = true
+		case tea.KeyEnd:
+			p.moved = false
+		}
 	}
 	next, cmd := p.form.Update(msg)
 	if f, ok := next.(*huh.Form); ok {
@@ -74,27 +83,48 @@ func (p *formPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 	return cmd, false
 }
 
-// body shows what was answered on this page before.
-func (p *formPrompt) body(v engine.View, width int) []string { return details(v, width-1) }
+func (p *formPrompt) typing() bool { return true }
 
-func (p *formPrompt) act(width int) []string {
+// due says who must act, in few words.
+func (p *formPrompt) due() string { return "answer: " + p.q.Q.Field.Question }
+
+// body shows what was answered on this page before.
+func (p *formPrompt) body(v engine.View, b box) []string { return b.details(v) }
+
+func (p *formPrompt) act(b box) []string {
 	var lines []string
 	if err := p.q.Q.Refused; err != nil && p.edited {
 		lines = append(lines, past.Render(" before: "+err.Error()))
 	} else if err != nil {
 		lines = append(lines, alarm.Render(" refused: "+err.Error()))
 	}
-	width = min(width-2, 76)
 	// A form looks how high it must be only when a window is resized, else it cuts
 	// off its input where its help takes another line.
-	_, _ = p.form.WithWidth(width).Update(tea.WindowSizeMsg{Width: width, Height: math.MaxInt})
-	return append(lines, strings.Split(strings.TrimRight(p.form.View(), "\n "), "\n")...)
+	_, _ = p.form.WithWidth(min(b.page()-7, maxField)).Update(tea.WindowSizeMsg{Width: b.page(), Height: math.MaxInt})
+	asked := strings.Split(strings.TrimRight(p.form.View(), "\n "), "\n")
+	for i, line := range asked {
+		head := " " + b.of(markNow)
+		if i > 0 {
+			head = strings.Repeat(" ", ansi.StringWidth(head))
+		}
+		asked[i] = head + line
+	}
+	lines = append(lines, asked...)
+	if last := len(lines) - 1; lipgloss.ColorProfile() == termenv.Ascii && !p.moved { // else nothing shows the cursor
+		lines[last] = strings.TrimRight(lines[last], " ") + " _"[min(1, len(p.value)):]
+	}
+	return lines
 }
 
-func (p *formPrompt) keys() string {
+// maxField is the widest a question becomes.
+const maxField = 76
+
+func (p *formPrompt) keys() []key {
+	enter := key{"enter", "answer", "answer with what stands in the field"}
 	if p.proposed {
-		return "enter accept, or type another  esc back  ctrl+o log  ctrl+c stop"
+		enter = key{"enter", "accept, or type another", "accept what is proposed; typing replaces it"}
 	}
-	return "enter answer  ctrl+u clear  esc back  ctrl+o log  ctrl+c stop"
+	return []key{enter, {"esc", "back", "go to the question before"}}
 }
+
 func (p *formPrompt) dismiss(err error) { p.q.Answer("", err) }

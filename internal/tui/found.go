@@ -8,23 +8,23 @@ import (
 )
 
 // found is what a step has found or done so far.
-func found(v engine.View, width int, now time.Time) (lines []string) {
-	for _, part := range [][]string{details(v, width-1), probe(v, width-1), progress(v, width, now), fleetTable(v)} {
+func (b box) found(v engine.View, now time.Time) (lines []string) {
+	for _, part := range [][]string{b.probe(v), b.details(v), b.rewrap(v, now), b.fleet(v)} {
 		if len(part) > 0 {
 			lines = append(append(lines, part...), "")
 		}
 	}
 	if v.Waiting != "" {
-		lines = append(lines, accent.Render(" waiting: "+v.Waiting))
+		lines = append(lines, " "+b.of(markNow)+" "+pending.Render("waiting: "+v.Waiting))
 	}
 	return lines
 }
 
-func details(v engine.View, width int) []string {
+func (b box) details(v engine.View) []string {
 	var lines []string
 	for _, d := range v.Details {
 		head, value := text.Detail(d.Name, d.Value)
-		lines = append(lines, para(past, " "+head, value, width)...)
+		lines = append(lines, para(past, " "+head, value, b.page()-1)...)
 	}
 	return lines
 }

@@ -18,10 +18,16 @@ func (p *leavePrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 	return nil, false
 }
 
-func (p *leavePrompt) body(engine.View, int) []string { return nil }
+func (p *leavePrompt) typing() bool { return false }
 
-func (p *leavePrompt) act(int) []string { return nil }
+func (p *leavePrompt) due() string { return "write the digest down, then press Enter" }
 
-func (p *leavePrompt) keys() string { return "enter close   ctrl+o log" }
+func (p *leavePrompt) body(engine.View, box) []string { return nil }
+
+func (p *leavePrompt) act(box) []string { return nil }
+
+func (p *leavePrompt) keys() []key {
+	return []key{{"enter", "close", "close this page: the ceremony is over"}}
+}
 
 func (p *leavePrompt) dismiss(err error) { p.q.Answer(struct{}{}, err) }

@@ -2,7 +2,7 @@ package tui
 
 import (
 	"context"
-	"errors"
+	"os"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -28,7 +28,10 @@ type model struct {
 	steering      *steering   // somebody wants to throttle the re-wrap
 	stopping      bool        // ctrl+c was pressed: really?
 	stopped       bool
-	log           bool
+	over          over       // what covers the page
+	report        *reporting // somebody reports a deviation
+	glyphs        glyphs     // that the terminal can show
+	box           box        // as last drawn
 	scroll        int
 	lends         *room.Lend // the terminal is lent as soon as the keyboard rests
 	lent          *room.Lend // who has the terminal
@@ -39,201 +42,36 @@ type model struct {
 type prompt interface {
 	// update takes a key; done is true when the question was answered.
 	update(tea.Msg) (cmd tea.Cmd, done bool)
-	body(v engine.View, width int) []string
-	act(width int) []string // what a person must do: never scrolled away
-	keys() string
+	typing() bool // letters go into a field
+	body(v engine.View, b box) []string
+	act(b box) []string // what a person must do: never scrolled away
+	due() string        // the same in a few words
+	keys() []key
 	dismiss(error)
 }
 
 func newModel(r *room.Room, c *engine.Control, t *engine.Terminal, cancel context.CancelCauseFunc) *model {
-	m := &model{room: r, control: c, terminal: t, cancel: cancel, now: time.Now}
+	m := &model{room: r, control: c, terminal: t, cancel: cancel, now: time.Now,
+		glyphs: glyphsOf(os.Getenv)}
 	m.width, m.height = t.Size()
 	return m
 }
 
-// Init implements tea.Model.
-func (m *model) Init() tea.Cmd { return tea.Batch(m.wait, everySecond()) }
+// from is the first line of the body in sight.
+func (m *model) from() int { return min(m.scroll, max(0, m.lines-m.rows)) }
 
-// wait is the command that brings the next mail.
-func (m *model) wait() tea.Msg {
-	<-m.room.Ring()
-	return m.room.Mail()
+// scrollBy moves the part of the body in sight.
+func (m *model) scrollBy(lines int) {
+	m.scroll = min(max(0, m.from()+lines), max(0, m.lines-m.rows))
 }
 
-// Update implements tea.Model.
-func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	switch msg := msg.(type) {
-	case room.Mail:
-		return m, m.take(msg)
-	case tick:
-		return m, everySecond()
-	case rested:
-		return m, m.rested(msg)
-	case returned:
-		m.lent = nil
-		msg.question.Answer(struct{}{}, msg.err)
-		return m, nil
-	case tea.WindowSizeMsg:
-		if m.width, m.height = msg.Width, msg.Height; m.width == 0 || m.height == 0 {
-			m.width, m.height = 80, 24
-		}
-		return m, nil
-	case tea.KeyMsg:
-		return m, m.key(msg)
-	}
-	if m.ask != nil {
-		return m, m.toPrompt(msg)
-	}
-	return m, nil
+// reporting reports whether a report is what the page shows.
+func (m *model) reporting() bool { return m.report != nil && m.over == overNothing }
+
+// typing reports whether letters go into a field.
+func (m *model) typing() bool {
+	return m.over == overNothing && (m.report != nil || m.ask != nil && m.ask.typing()) || m.steering != nil
 }
-
-// take shows the engine's news.
-func (m *model) take(news room.Mail) tea.Cmd {
-	fresh := false
-	if n := len(news.Views); n > 0 {
-		fresh = news.Views[n-1].Step != m.view.Step
-		m.view = news.Views[n-1]
-	}
-	if fresh {
-		m.scroll, m.signed, m.typed = 0, nil, nil
-	}
-	if news.Ended {
-		return tea.Quit
-	}
-	before, _ := m.ask.(*signPrompt)
-	if news.Taken {
-		m.ask = nil
-	}
-	asks, cmd := m.asks(news.Ask, before)
-	switch {
-	case m.ask != nil:
-		m.typed = nil
-	case before != nil:
-		m.typed = before
-	}
-	if m.stopped && m.ask != nil {
-		m.ask.dismiss(context.Canceled)
-	}
-	if fresh || asks {
-		cmd = tea.Batch(cmd, m.gate.shutFor())
-	}
-	return tea.Batch(cmd, m.wait)
-}
-
-// asks opens the prompt of a question, and reports whether it is a page of its own:
-// not after a refusal, and not between two people who sign the same.
-func (m *model) asks(ask any, before *signPrompt) (fresh bool, cmd tea.Cmd) {
-	switch q := ask.(type) {
-	case room.Form:
-		f := newFormPrompt(q)
-		m.ask = f
-		return q.Q.Refused == nil, f.form.Init()
-	case room.Consent:
-		s := newSignPrompt(q)
-		fresh = !s.continues(before, m.typed, m.signed)
-		if before == nil {
-			before = m.typed
-		}
-		if before != nil {
-			s.adopt(before)
-		}
-		m.ask = s
-		return fresh, s.input.Focus()
-	case room.Choose:
-		m.ask = newChoosePrompt(q)
-		return q.Q.Refused == nil, nil
-	case room.Leave:
-		m.ask = &leavePrompt{q}
-		return true, nil
-	case room.Turn:
-		m.ask = &turnPrompt{q}
-		return true, nil
-	case room.Lend:
-		m.ask, m.lends = nil, &q // a word that comes late would be an attempt at the PIN
-		return true, nil
-	}
-	return false, nil
-}
-
-// rested opens the page, and lends the terminal if it is to be lent.
-func (m *model) rested(r rested) tea.Cmd {
-	if !m.gate.open(r) || m.lends == nil {
-		return nil
-	}
-	q := *m.lends
-	m.lent, m.lends = m.lends, nil
-	lend := &lent{page: m.page(m.height - lentRows), use: q.Q, terminal: m.terminal}
-	return tea.Exec(lend, func(err error) tea.Msg { return returned{q, err} })
-}
-
-func (m *model) key(key tea.KeyMsg) tea.Cmd {
-	if m.stopping {
-		m.stopping = false
-		if s := key.String(); s == "y" || s == "ctrl+c" {
-			m.stopped = true
-			m.cancel(errStopped)
-		}
-		return nil
-	}
-	switch key.String() {
-	case "ctrl+c":
-		m.stopping = !m.stopped
-		return nil
-	case "ctrl+l":
-		return tea.ClearScreen
-	}
-	if m.gate.shut {
-		return m.gate.drop()
-	}
-	switch key.String() {
-	case "ctrl+o":
-		m.log = !m.log
-		m.scroll = 0
-		return nil
-	case "pgdown":
-		m.scroll = min(m.scroll+m.rows/2, max(0, m.lines-m.rows))
-		return nil
-	case "pgup":
-		m.scroll = max(0, m.scroll-m.rows/2)
-		return nil
-	}
-	switch {
-	case m.log: // it covers what would take the key
-	case m.view.Replay:
-		m.turn(key.String())
-	case m.ask != nil:
-		return m.toPrompt(key)
-	default:
-		m.steer(key.String())
-	}
-	return nil
-}
-
-// errStopped is why a ceremony ends that somebody stopped at the console.
-var errStopped = errors.New("stopped at the console")
-
-func (m *model) toPrompt(msg tea.Msg) tea.Cmd {
-	cmd, done := m.ask.update(msg)
-	if done {
-		m.signed, _ = m.ask.(*signPrompt)
-		m.ask = nil
-	}
-	return cmd
-}
-
-// turn takes a key of a replay. Whatever question is in sight was answered long ago.
-func (m *model) turn(key string) {
-	switch key {
-	case "enter", " ", "right":
-		if m.ask != nil {
-			m.ask.dismiss(errTurned)
-			m.ask = nil
-		}
-	}
-}
-
-// errTurned is what a question of a replay is answered with.
-var errTurned = context.Canceled
 
 // dismiss answers what is still open when the program has ended.
 func (m *model) dismiss() {

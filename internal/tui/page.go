@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -11,147 +10,195 @@ import (
 )
 
 // View implements tea.Model.
-func (m *model) View() string { return m.page(m.height) }
+func (m *model) View() string { return m.drawn(m.height, true) }
 
-// page is header, body, what a person must do, who is here, and the keys, in so
-// many rows. Only the body scrolls.
-func (m *model) page(height int) string {
-	width := m.width - 1
-	rule := past.Render(strings.Repeat("-", width))
-	head := []string{header(m.view, width), rule}
-	body := text.Wrap(m.body(), width)
-	foot := append(m.act(width), text.Wrap([]string{m.present()}, width)...)
-	keys := text.Wrap([]string{m.keyLine()}, width)
-	m.lines, m.rows = len(body), max(3, height-len(head)-len(foot)-1-len(keys))
-	from := min(m.scroll, max(0, len(body)-m.rows))
-	under := rule
-	if len(body) > from+m.rows {
-		const more = "--- pgdn: more "
-		under = past.Render(more + strings.Repeat("-", max(0, width-len(more))))
+// drawn is the page as the terminal gets it.
+func (m *model) drawn(height int, filled bool) string {
+	page := strings.Join(m.page(height, filled), "\n")
+	if !m.glyphs.ascii() {
+		return page
 	}
-	shown := body[from:min(len(body), from+m.rows)]
-	for len(shown) < m.rows {
-		shown = append(shown, "")
+	var b strings.Builder
+	for _, r := range page {
+		if r < 0x80 {
+			b.WriteRune(r)
+		} else { // what people typed; the transcript has it
+			b.WriteString(strings.Repeat("?", ansi.StringWidth(string(r))))
+		}
 	}
-	page := slices.Concat(head, shown, foot, []string{under}, keys)
-	for i := range page {
-		page[i] = ansi.Truncate(page[i], width, "")
-	}
-	return strings.Join(page, "\n")
+	return b.String()
 }
 
-// act is the line that waits for a person, and a blank one.
-func (m *model) act(width int) []string {
-	if m.ask == nil || m.log || m.gate.shut {
-		return m.notYet()
+// page is header, body, what a person must do, and the keys, in so many rows, or in as few as it
+// needs. Body and prompt stand together. Only the body scrolls, and header and prompt are the last
+// to be cut.
+func (m *model) page(height int, filled bool) []string {
+	b := boxOf(m.glyphs, m.width, height, m.copied())
+	m.box = b
+	head, keys, bottom := b.top(m.header(b)), m.keyRows(b), b.bottom()
+	room := b.height - len(head) - len(bottom) - 1 - len(keys)
+	if room < 1 { // a screen of a few rows
+		keys, room = nil, b.height-len(head)-len(bottom)-1
 	}
-	lines := text.Wrap(m.ask.act(width), width)
-	if len(lines) > 0 {
+	act := b.wrapped(m.act())
+	foot := m.present(b)
+	if room-len(act)-len(foot) < 6 {
+		foot = nil
+	}
+	room -= len(foot)
+	act = act[max(0, len(act)-max(room, 1)):]
+	lines := m.stack(b.wrapped(m.body()), act, room, filled)
+	m.logBelow(b, lines, filled)
+	note := ""
+	if m.lines > m.from()+m.rows {
+		note = "pgdn: more"
+	}
+	left, right := m.beside(b, len(lines))
+	page := head
+	for i, line := range lines {
+		page = append(page, b.row(left[i], line, right[i]))
+	}
+	for _, line := range foot {
+		page = append(page, b.whole(line))
+	}
+	page = append(page, b.rule(note))
+	for _, line := range keys {
+		page = append(page, b.whole(line))
+	}
+	page = append(page, bottom...)
+	return page[:min(len(page), b.height)]
+}
+
+// stack is the part of the body in sight, and what a person must do below it.
+func (m *model) stack(body, act []string, room int, filled bool) []string {
+	for len(body) > 0 && strings.TrimSpace(ansi.Strip(body[len(body)-1])) == "" {
+		body = body[:len(body)-1]
+	}
+	gap := 0
+	if len(act) > 0 && len(body)+len(act) < room {
+		gap = 1
+	}
+	m.lines, m.rows = len(body), max(0, room-len(act)-gap)
+	lines := append([]string{}, body[m.from():min(len(body), m.from()+m.rows)]...)
+	if gap > 0 {
+		lines = append(lines, "")
+	}
+	lines = append(lines, act...)
+	for filled && len(lines) < room {
 		lines = append(lines, "")
 	}
 	return lines
 }
 
-// notYet says why keys do nothing on a page that is new.
-func (m *model) notYet() []string {
-	if m.ask == nil && m.lends == nil || !m.gate.shut || !m.gate.dropped {
-		return nil
+// logBelow fills what is free below a page of a wide screen with the end of the log.
+func (m *model) logBelow(b box, lines []string, filled bool) {
+	const fewest, most = 10, 14
+	used := len(lines)
+	for used > 0 && lines[used-1] == "" {
+		used--
 	}
-	return []string{past.Render(" New page: it ignores keys until you pause for a moment."), ""}
+	free := len(lines) - used
+	if !filled || !b.wide() || free < fewest || m.over == overLog || len(m.view.Log) == 0 {
+		return
+	}
+	log := b.log(m.view)[2:]
+	log = append([]string{b.heading("Log, newest first, UTC", "")}, log[:min(len(log), free-2, most)]...)
+	for i, line := range log {
+		lines[len(lines)-len(log)+i] = line
+	}
 }
 
-// header says where we are.
-func header(v engine.View, width int) string {
-	left := " kekceremony  " + text.Ceremony(v)
-	right := text.Place(v)
+// copied reports whether something on the page is to be copied from it.
+func (m *model) copied() bool {
+	s, ok := m.ask.(*signPrompt)
+	return m.over == overNothing && (m.view.Ending != nil || ok && s.copied())
+}
+
+// act is what waits for a person.
+func (m *model) act() []string {
+	switch {
+	case m.reporting():
+		return m.report.act(m.box)
+	case m.gate.shut:
+		return m.notYet()
+	case m.ask == nil:
+		return nil
+	case m.over != overNothing:
+		return []string{" " + m.glyphs.of(markNow) + " " + accent.Render("Waits: "+m.ask.due())}
+	}
+	return m.ask.act(m.box)
+}
+
+// notYet says why keys do nothing on a page that is new.
+func (m *model) notYet() []string {
+	if m.ask == nil && m.lends == nil || !m.gate.dropped {
+		return nil
+	}
+	return []string{past.Render(" New page: it ignores keys until you pause for a moment.")}
+}
+
+// header says where we are: the ceremony, and how far it is.
+func (m *model) header(b box) (left, right string) {
+	v := m.view
+	left = "kekceremony " + b.across + " " + strings.ReplaceAll(text.Ceremony(v), "->", b.to)
+	right = text.Place(v)
 	if v.Ending == nil && v.Of > 0 {
 		right += "  " + v.Step
 	}
-	if v.Rehearsal {
-		right = "REHEARSAL   " + right
+	room := b.width - ansi.StringWidth(left) - ansi.StringWidth(right) - 10
+	switch {
+	case v.Replay:
+		right = pending.Render("REPLAY") + "   " + right
+		room -= 9
+	case v.Rehearsal:
+		right = pending.Render("REHEARSAL") + "   " + right
+		room -= 12
 	}
-	if v.Replay {
-		right = "REPLAY   " + right
+	if bar := b.progress(v, room-3); bar != "" {
+		right = bar + "   " + right
 	}
-	gap := width - len(left) - len(right)
-	if gap < 1 { // the step says it all
-		return " " + strings.TrimLeft(right, " ")
-	}
-	return strong.Render(left) + strings.Repeat(" ", gap) + right
+	return left, right
 }
 
-// body is everything between the rules.
+// progress is the line of progress, a cell for each step if there is room for it.
+func (b box) progress(v engine.View, room int) string {
+	const fewest, most = 6, 24
+	n := min(v.Of, room, most)
+	if v.Of == 0 || v.Ending != nil || n < min(fewest, v.Of) {
+		return ""
+	}
+	at := (v.N - 1) * n / v.Of
+	return good.Render(strings.Repeat(b.past, at)) + accent.Render(b.here) +
+		past.Render(strings.Repeat(b.ahead, n-at-1))
+}
+
+// body is everything between header and prompt.
 func (m *model) body() []string {
-	if m.log {
-		return logPage(m.view)
+	if m.reporting() {
+		return m.report.body(m.view)
 	}
-	v := m.view
+	if m.over != overNothing {
+		return m.overlay()
+	}
+	v, b := m.view, m.box
 	if v.Ending != nil {
-		return ending(v, m.width)
+		return b.ending(v)
 	}
-	lines := append([]string{" " + strong.Render(v.Title)}, para(past, " ", v.Why, m.width-1)...)
+	lines := append([]string{" " + strong.Render(v.Title)}, para(past, " ", v.Why, b.page()-1)...)
 	lines = append(lines, "")
 	switch {
 	case m.ask != nil:
-		return append(lines, m.ask.body(v, m.width)...)
+		return append(lines, m.ask.body(v, b)...)
 	case m.signed != nil:
-		return append(lines, m.signed.body(v, m.width)...)
+		return append(lines, m.signed.body(v, b)...)
 	}
-	return append(lines, found(v, m.width, m.now())...)
+	return append(lines, b.found(v, m.now())...)
 }
 
-// present says who is in the room and how many must sign.
-func (m *model) present() string {
-	if says := text.Present(m.view); says != "" {
-		return " " + says
+// present says who is in the room and how many must sign, where no part of the page does.
+func (m *model) present(b box) []string {
+	if says := text.Present(m.view); says != "" && !b.wide() && m.view.Ending == nil {
+		return b.wrapped([]string{" " + says})
 	}
-	return ""
-}
-
-func (m *model) keyLine() string {
-	if m.stopping {
-		return alarm.Render(" Stop here? Rerun the command to continue.  y stop   any other key: stay")
-	}
-	if m.stopped {
-		return accent.Render(" stopping: finishing the work in progress")
-	}
-	if m.steering != nil && m.view.Progress != nil {
-		return accent.Render(m.steering.line(m.people()))
-	}
-	keys := "ctrl+o log   ctrl+c stop"
-	switch {
-	case m.gate.shut:
-		keys = "ctrl+c stop"
-	case m.log:
-		keys = "ctrl+o close the log   pgup, pgdn scroll   ctrl+c stop"
-	case m.view.Replay:
-		keys = turnKeys(m.view)
-	case m.ask != nil:
-		keys = m.ask.keys()
-	case m.view.Progress != nil:
-		pause := "p pause"
-		if m.view.Progress.State == engine.Paused {
-			pause = "p resume"
-		}
-		keys = pause + "  - slower  + faster  r rate  " + keys
-	}
-	left := " " + keys
-	right := ""
-	if !m.view.Started.IsZero() {
-		right = "elapsed " + text.Span(m.now().Sub(m.view.Started))
-	}
-	gap := m.width - 1 - ansi.StringWidth(left) - len(right)
-	if gap < 2 {
-		return left
-	}
-	return left + strings.Repeat(" ", gap) + right
-}
-
-// logPage shows the last events.
-func logPage(v engine.View) []string {
-	lines := []string{strong.Render(" The log so far, newest first"), ""}
-	for i := len(v.Log) - 1; i >= 0; i-- {
-		lines = append(lines, " "+v.Log[i])
-	}
-	return lines
+	return nil
 }

@@ -23,7 +23,8 @@ type page struct {
 }
 
 func newPage(t *testing.T) page {
-	m := &model{room: room.New(), control: rewrap.NewControl(0), cancel: func(error) {}, now: time.Now}
+	m := &model{room: room.New(), control: rewrap.NewControl(0), cancel: func(error) {}, now: time.Now,
+		glyphs: unicodeGlyphs}
 	m.width, m.height = 80, 24
 	return page{m, t}
 }
@@ -37,8 +38,9 @@ func (p page) rest() { p.Update(rested(p.gate.n)) }
 // press takes keys by name, or a text as keys.
 func (p page) press(keys ...string) {
 	named := map[string]tea.KeyType{"enter": tea.KeyEnter, "backspace": tea.KeyBackspace, "ctrl+c": tea.KeyCtrlC,
-		"ctrl+d": tea.KeyCtrlD, "ctrl+e": tea.KeyCtrlE, "ctrl+o": tea.KeyCtrlO, "esc": tea.KeyEsc, "tab": tea.KeyTab,
-		"pgdown": tea.KeyPgDown}
+		"ctrl+n": tea.KeyCtrlN, "ctrl+e": tea.KeyCtrlE, "ctrl+o": tea.KeyCtrlO, "esc": tea.KeyEsc, "tab": tea.KeyTab,
+		"pgdown": tea.KeyPgDown, "ctrl+x": tea.KeyCtrlX, "ctrl+g": tea.KeyCtrlG, "ctrl+t": tea.KeyCtrlT,
+		"ctrl+r": tea.KeyCtrlR}
 	for _, key := range keys {
 		if kind, ok := named[key]; ok {
 			p.Update(tea.KeyMsg{Type: kind})
@@ -240,21 +242,21 @@ func TestApprovalEnds(t *testing.T) {
 	came(p, words, engine.Consent{}, engine.ErrEnough)
 }
 
-// TestLaterAsks: ctrl+d ends the run only when somebody means it.
+// TestLaterAsks: ctrl+n ends the run only when somebody means it.
 func TestLaterAsks(t *testing.T) {
 	p := newPage(t)
 	words := p.consents(rotation("", "alice"))
 	p.rest()
-	p.press("ctrl+d")
+	p.press("ctrl+n")
 	p.shows("Sign later? The run ends; rerun the same command.", true)
 	p.press("n")
 	p.shows("Sign later?", false)
 	p.stillOpen()
-	p.press("ctrl+d", "y")
+	p.press("ctrl+n", "y")
 	came(p, words, engine.Consent{}, engine.ErrLater)
 
 	words = p.consents(rotation("", "alice", "bob")) // Enter does it
-	p.press("ctrl+d", "enter")
+	p.press("ctrl+n", "enter")
 	came(p, words, engine.Consent{}, engine.ErrEnough)
 }
 
@@ -302,6 +304,67 @@ func TestBackKeepsWords(t *testing.T) {
 	p.shows(" before: bags: say more", true)
 	p.press("enter")
 	came(p, answers, "gonex", nil)
+}
+
+// TestDeviation: a deviation is reported while somebody types an answer, which stays as it was; what
+// may be a PIN is discarded, and what the log does not take is said.
+func TestDeviation(t *testing.T) {
+	p := newPage(t)
+	var got engine.Report
+	late := true
+	p.room.Reports(func(d engine.Report) error {
+		if late {
+			return engine.ErrLate
+		}
+		got = d
+		return nil
+	})
+	answers := p.asked(bags)
+	p.rest()
+	p.press("bag 7", "ctrl+x", "246810", "enter")
+	p.shows("refused: expected: this may be a PIN, and was discarded", true)
+	p.shows("246810", false)
+	p.press("three came", "enter", "two came", "enter", "ctrl+g")
+	p.shows("record the deviation", false)
+	p.press("esc", "went on", "enter", "alice and bob")
+	p.shows("enter record", true)
+	send := func() { // as Bubble Tea runs a command
+		_, cmd := p.Update(tea.KeyMsg{Type: tea.KeyEnter})
+		p.Update(cmd())
+	}
+	send()
+	p.shows("refused: "+engine.ErrLate.Error(), true)
+	late = false
+	send()
+	p.rest()
+	want := engine.Report{Expected: "three came", Seen: "two came", Decided: "went on", By: "alice and bob"}
+	if got != want {
+		t.Errorf("recorded %+v", got)
+	}
+	p.shows("> bag 7", true)
+	p.press("enter")
+	came(p, answers, "bag 7", nil)
+}
+
+// TestLetters: letters are commands only where none is typed into a field.
+func TestLetters(t *testing.T) {
+	p := newPage(t)
+	answers := p.asked(bags)
+	p.rest()
+	p.press("?ltwx")
+	p.shows("> ?ltwx", true)
+	p.press("enter")
+	came(p, answers, "?ltwx", nil)
+	p.room.Show(engine.View{Step: "re-wrap", Attended: "alice, bob", Progress: &rewrap.Progress{}})
+	p.mailed()
+	p.rest()
+	for key, shows := range map[string]string{"?": "Keys of this page", "l": "The log so far",
+		"t": "Steps of this ceremony", "w": "The room", "x": "Report a deviation"} {
+		p.press(key)
+		p.shows(shows, true)
+		p.press("esc")
+		p.shows(shows, false)
+	}
 }
 
 // TestLogCovers: while the log covers a page, no key answers its question.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/charmbracelet/lipgloss"
+	"github.com/muesli/termenv"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
@@ -25,8 +27,8 @@ const (
 	screenSize = "80x24" // which a file without a screen gets
 )
 
-// sizeOf reads the columns and rows from the name of a section.
-var sizeOf = regexp.MustCompile(`^([0-9]+)x([0-9]+)$`)
+// sizeOf reads columns, rows and the form from the name of a section.
+var sizeOf = regexp.MustCompile(`^([0-9]+)x([0-9]+)( ascii| colors)?$`)
 
 // TestPages draws each page of testdata/pages in every size that its file has a section
 // for. -update writes the screens again.
@@ -90,9 +92,24 @@ func redrawn(t *testing.T, page *txtar.Archive) *txtar.Archive {
 		}
 		width, _ := strconv.Atoi(size[1]) // digits only
 		height, _ := strconv.Atoi(size[2])
-		f.Data = []byte(s.draw(t, width, height))
+		f.Data = []byte(s.form(t, size[3], width, height))
 	}
 	return &txtar.Archive{Comment: page.Comment, Files: files}
+}
+
+// form draws the scene in Unicode, in ASCII alone, or as a list of what is colored.
+func (s scene) form(t *testing.T, form string, width, height int) string {
+	t.Helper()
+	switch form {
+	case " ascii":
+		return screen(s.draw(t, asciiGlyphs, width, height))
+	case " colors":
+		before := lipgloss.ColorProfile()
+		lipgloss.SetColorProfile(termenv.ANSI)
+		defer lipgloss.SetColorProfile(before)
+		return attributeList(s.draw(t, unicodeGlyphs, width, height))
+	}
+	return screen(s.draw(t, unicodeGlyphs, width, height))
 }
 
 // sceneIn reads the scene, which is a file's first section.

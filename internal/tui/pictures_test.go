@@ -99,7 +99,8 @@ func TestPictures(t *testing.T) {
 
 // frame is a page as it stands on a terminal of 80 columns.
 func frame(p replay.Page) string {
-	m := &model{room: room.New(), control: rewrap.NewControl(0), height: 24, width: 80}
+	m := &model{room: room.New(), control: rewrap.NewControl(0), height: 24, width: 80,
+		glyphs: unicodeGlyphs}
 	m.now = func() time.Time { return sceneTime }
 	p.View.Started = sceneTime.Add(-p.Since)
 	news := room.Mail{Views: []engine.View{p.View}}
@@ -126,7 +127,7 @@ func TestReplayTakesNoWord(t *testing.T) {
 	words := p.consents(rotation(""))
 	p.rest()
 	p.shows("REPLAY", true)
-	p.press("2", "ctrl+e", "ctrl+d", "y", "tab")
+	p.press("2", "ctrl+e", "ctrl+n", "y", "tab")
 	p.stillOpen()
 	p.shows("> 2", false)
 	p.press("enter")

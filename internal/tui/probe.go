@@ -6,17 +6,21 @@ import (
 	"github.com/charmbracelet/lipgloss"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
-	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // probe shows the verdicts line by line.
-func probe(v engine.View, width int) []string {
-	styles := map[engine.Outcome]lipgloss.Style{engine.Trying: accent, engine.Passed: lipgloss.NewStyle(),
-		engine.Failed: alarm}
-	var lines []string
+func (b box) probe(v engine.View) (lines []string) {
 	for _, p := range v.Probe {
-		head := fmt.Sprintf("   %s  %-12s ", text.Marks[p.Outcome], p.Line)
-		lines = append(lines, para(styles[p.Outcome], head, p.Detail, width)...)
+		k := map[engine.Outcome]mark{engine.Trying: markNow, engine.Passed: markDone, engine.Failed: markBad}[p.Outcome]
+		style := map[engine.Outcome]lipgloss.Style{engine.Trying: accent, engine.Failed: alarm}[p.Outcome]
+		rows := para(style, fmt.Sprintf("%-13s", p.Line), p.Detail, b.page()-5-len(b.todo))
+		for i, row := range rows {
+			head := " " + b.of(k) + "  "
+			if i > 0 {
+				head = fmt.Sprintf("%*s", len(" "+b.todo+"  "), "")
+			}
+			lines = append(lines, head+row)
+		}
 	}
 	return lines
 }

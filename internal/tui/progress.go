@@ -9,8 +9,8 @@ import (
 	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
-// progress is the rotate screen.
-func progress(v engine.View, width int, now time.Time) []string {
+// rewrap is how far a re-wrap is.
+func (b box) rewrap(v engine.View, now time.Time) []string {
 	p := v.Progress
 	if p == nil {
 		return nil
@@ -28,12 +28,12 @@ func progress(v engine.View, width int, now time.Time) []string {
 	if p.Rate > 0 {
 		rate = fmt.Sprintf("%.0f/s", p.Rate)
 	}
-	state := p.State
-	if state != engine.Running {
-		state = accent.Render(state)
+	state := good.Render(p.State)
+	if p.State != engine.Running {
+		state = pending.Render(p.State)
 	}
 	return []string{
-		fmt.Sprintf("   %s  %5.1f %%", bar(share, min(46, width-16)), 100*share),
+		fmt.Sprintf("   %s  %5.1f %%", b.bar(share, min(60, b.page()-16)), 100*share),
 		"",
 		fmt.Sprintf("   done       %-10s left       %-10s of %s", text.Count(done), text.Count(p.Left), text.Count(p.Total)),
 		fmt.Sprintf("   rate       %-10s limit      %-10s ETA  %s", rate, limit, text.ETA(p.ETA, now)),
@@ -45,7 +45,18 @@ func progress(v engine.View, width int, now time.Time) []string {
 	}
 }
 
-func bar(share float64, width int) string {
+// bar is a share of so many columns.
+func (b box) bar(share float64, width int) string {
 	full := int(share * float64(width))
-	return "[" + strings.Repeat("#", full) + strings.Repeat(".", max(0, width-full)) + "]"
+	return good.Render(strings.Repeat(b.full, full)) + past.Render(strings.Repeat(b.empty, max(0, width-full)))
+}
+
+// runKeys are those of a re-wrap.
+func runKeys(p engine.Progress) []key {
+	pause := key{"p", "pause", "pause the re-wrap; who asks is recorded"}
+	if p.State == engine.Paused {
+		pause = key{"p", "resume", "resume the re-wrap; who asks is recorded"}
+	}
+	return []key{pause, {"-", "slower", "half the rate"}, {"+", "faster", "twice the limit"},
+		{"r", "rate", "type a limit of envelopes per second"}}
 }

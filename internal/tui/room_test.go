@@ -19,7 +19,8 @@ func TestTakenBack(t *testing.T) {
 	r := room.New()
 	control := rewrap.NewControl(0)
 	stopped := false
-	m := &model{room: r, control: control, cancel: func(error) { stopped = true }, now: time.Now, width: 80, height: 24}
+	m := &model{room: r, control: control, cancel: func(error) { stopped = true }, now: time.Now, width: 80, height: 24,
+		glyphs: unicodeGlyphs}
 	ctx, arrived := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {

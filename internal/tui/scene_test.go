@@ -122,6 +122,7 @@ func (s scene) shown() (engine.View, error) {
 		v.Finals(s.Abort)
 	}
 	v.Kind, v.N, v.Of, v.Started = s.Ceremony, at+1, len(all)+1, sceneTime.Add(-754*time.Second)
+	v.Steps = engine.Stages(all, nil, s.Abort)
 	switch s.Ceremony {
 	case transcript.KindRotate:
 		v.From, v.To = 1, 2
@@ -139,6 +140,12 @@ func (s scene) shown() (engine.View, error) {
 	if at > 1 {
 		v.Attended = cmp.Or(v.Attended, "alice, bob")
 	}
+	for i := range min(at, len(v.Steps)) {
+		v.Steps[i].At = v.Started.Add(time.Duration(i) * 47 * time.Second).Format("15:04:05")
+	}
+	if v.People == nil && at > 0 {
+		v.People = scenePeople(at > 1)
+	}
 	if s.Fleet != nil {
 		v.Fleet = &engine.Fleet{Target: s.Fleet.Target, Missing: s.Fleet.Missing}
 		for _, p := range s.Fleet.Processes {
@@ -147,6 +154,18 @@ func (s scene) shown() (engine.View, error) {
 		}
 	}
 	return v, nil
+}
+
+// scenePeople are the people of a scene that names none; they attend, or nobody does yet.
+func scenePeople(attended bool) (all []engine.Person) {
+	for _, name := range []string{"alice", "bob", "carol"} {
+		p := engine.Person{Name: name, Approves: true, Here: attended && name != "carol"}
+		if p.Here {
+			p.Signed = []engine.Signature{{Step: "attend", At: "14:05:12"}}
+		}
+		all = append(all, p)
+	}
+	return append(all, engine.Person{Name: "wendy"})
 }
 
 func (s scene) field() (engine.Field, error) {
@@ -174,9 +193,20 @@ func refusal(text string) error {
 }
 
 // draw is the screen of so many columns and rows on which the scene is seen.
-func (s scene) draw(t *testing.T, width, height int) string {
+func (s scene) draw(t *testing.T, g glyphs, width, height int) string {
+	t.Helper()
+	p := s.opens(t, g, width, height)
+	if s.Lend == nil || s.Early != nil {
+		return p.View()
+	}
+	return p.lentTo(*s.Lend)
+}
+
+// opens is the page of the scene after all keys were pressed.
+func (s scene) opens(t *testing.T, g glyphs, width, height int) page {
 	t.Helper()
 	p := newPage(t)
+	p.glyphs = g
 	p.now = func() time.Time { return sceneTime }
 	p.width, p.height = width, height
 	v, err := s.shown()
@@ -191,18 +221,15 @@ func (s scene) draw(t *testing.T, width, height int) string {
 		s.types(p)
 	}
 	if s.Lend == nil {
-		if rows := strings.Count(p.View(), "\n") + 1; rows > height && height >= 24 {
-			t.Errorf("%dx%d: it has %d rows", width, height, rows)
-		}
-		return screen(p.View(), width, height)
+		return p
 	}
 	asking(p, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.room.Lend(ctx, nil) })
 	if s.Early != nil {
 		s.types(p)
-		return screen(p.View(), width, height)
+		return p
 	}
 	p.rest()
-	return screen(p.lentTo(*s.Lend), width, height)
+	return p
 }
 
 // types has somebody press the keys.
@@ -267,7 +294,7 @@ func (p page) lentTo(text string) string {
 		all, _ := io.ReadAll(keyboard) // it ends with an error when the terminal is closed
 		output <- all
 	}()
-	l := lent{page: p.page(p.height - lentRows), terminal: terminal, use: func(t *term.Terminal) error {
+	l := lent{page: p.drawn(p.height-lentRows, false), terminal: terminal, use: func(t *term.Terminal) error {
 		_, err := io.WriteString(t.Out, text)
 		return err
 	}}
@@ -279,12 +306,11 @@ func (p page) lentTo(text string) string {
 	return strings.ReplaceAll(seen, "\r", "")
 }
 
-// screen is what a terminal shows of a page: plain, without blanks at the ends of lines,
-// and of one that is too high the last rows, as Bubble Tea draws it.
-func screen(page string, width, height int) string {
-	lines := strings.Split(ansi.Hardwrap(ansi.Strip(page), width, true), "\n")
+// screen is what a terminal shows of a page: plain, without blanks at the ends of lines.
+func screen(page string) string {
+	lines := strings.Split(ansi.Strip(page), "\n")
 	for i, line := range lines {
 		lines[i] = strings.TrimRight(line, " ")
 	}
-	return strings.Join(lines[max(0, len(lines)-height):], "\n") + "\n"
+	return strings.Join(lines, "\n") + "\n"
 }

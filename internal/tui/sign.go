@@ -7,7 +7,6 @@ import (
 
 	"github.com/charmbracelet/bubbles/textinput"
 	tea "github.com/charmbracelet/bubbletea"
-	"github.com/charmbracelet/lipgloss"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/tui/room"
@@ -20,7 +19,7 @@ type signPrompt struct {
 	input textinput.Model
 	who   int    // index of the person whose word is awaited; -1: nobody's on this console
 	note  string // why the last word was not taken
-	later bool   // ctrl+d was pressed: really?
+	later bool   // ctrl+n was pressed: really?
 }
 
 func newSignPrompt(q room.Consent) *signPrompt {
@@ -73,7 +72,7 @@ func (p *signPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 			}
 			p.q.Answer(engine.Consent{Signer: p.q.Q.Signers[p.who].Name, Word: p.word(), Offline: true}, nil)
 			return nil, true
-		case "ctrl+d":
+		case "ctrl+n":
 			p.later = !p.enough()
 			return nil, false
 		case "ctrl+v":
@@ -91,10 +90,10 @@ func (p *signPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 	return cmd, false
 }
 
-// leave ends the run when somebody pressed ctrl+d and means it.
+// leave ends the run when somebody pressed ctrl+n and means it.
 func (p *signPrompt) leave(key string) bool {
 	p.later = false
-	if key != "y" && key != "ctrl+d" {
+	if key != "y" && key != "ctrl+n" {
 		return false
 	}
 	p.q.Answer(engine.Consent{}, engine.ErrLater)
@@ -115,28 +114,52 @@ func (p *signPrompt) enter() bool {
 	return true
 }
 
-func (p *signPrompt) body(_ engine.View, width int) []string {
+func (p *signPrompt) typing() bool { return true }
+
+// copied reports whether a line of the page is to be copied to a shell.
+func (p *signPrompt) copied() bool {
+	_, commands := text.Offline(p.q.Q)
+	return len(commands) > 0
+}
+
+func (p *signPrompt) body(_ engine.View, b box) (lines []string) {
 	r := p.q.Q
-	lines := slices.Concat(doneLines(r, width), earlierLines(r, width), planLines(r, width))
 	if r.Warning != "" {
-		lines = append(append(para(alarm, " Note   ", r.Warning, width), ""), lines...)
+		lines = append(para(alarm, " Note   ", r.Warning, b.page()-1), "")
 	}
+	lines = append(lines, b.did(r)...)
+	lines = append(lines, b.earlier(r)...)
+	lines = append(lines, b.plan(r)...)
+	lines = append(lines, b.digest(r)...)
+	lines = append(lines, b.heading("Signatures", fmt.Sprintf("%d of %d", r.Have(), r.Need)))
 	for i, s := range r.Signers {
-		lines = append(lines, signerLine(r, s, i == p.who))
+		lines = append(lines, b.signer(r, s, i == p.who)...)
 	}
 	return lines
 }
 
-func (p *signPrompt) act(width int) []string {
+func (p *signPrompt) act(b box) []string {
 	r := p.q.Q
-	lines := append(elsewhere(r, width), p.standing())
+	lines := append(elsewhere(r, b.page()-1), p.standing())
 	if p.note != "" {
 		lines = append(lines, alarm.Render(" refused: "+p.note))
 	}
 	if p.who < 0 {
 		return lines
 	}
-	return append(lines, accent.Render(wanted(r, r.Signers[p.who]))+p.input.View())
+	return append(lines, " "+b.of(markNow)+accent.Render(wanted(r, r.Signers[p.who]))+field(p.input))
+}
+
+// due says who must act, in few words.
+func (p *signPrompt) due() string {
+	switch {
+	case p.enough():
+		return "press Enter to continue"
+	case p.who < 0:
+		return fmt.Sprintf("%d signatures from elsewhere", p.q.Q.Need-p.q.Q.Have())
+	}
+	s := p.q.Q.Signers[p.who]
+	return s.Name + ": type " + s.Word()
 }
 
 // wanted says what a person is to do now.
@@ -176,73 +199,21 @@ func elsewhere(r engine.Request, width int) []string {
 	return lines
 }
 
-func planLines(r engine.Request, width int) []string {
-	var lines []string
-	for _, e := range text.Plan(r) {
-		lines = append(lines, "   "+e[0], past.Render("                "+e[1]))
-	}
-	if len(lines) > 0 {
-		lines = append(lines, "")
-	}
-	label, digest := text.Digest(r)
-	if label == "" {
-		return lines
-	}
-	label = fmt.Sprintf(" %-6s ", label)
-	for i, g := range text.Groups(digest, width) {
-		if i > 0 {
-			label = strings.Repeat(" ", len(label))
-		}
-		lines = append(lines, label+g)
-	}
-	return append(lines, "")
-}
+// laterQuestion is asked after ctrl+n.
+const laterQuestion = "Sign later? The run ends; rerun the same command.  y end  any other key: stay"
 
-// doneLines are what the ceremony did.
-func doneLines(r engine.Request, width int) (lines []string) {
-	for _, s := range r.Done {
-		lines = append(lines, para(lipgloss.NewStyle(), " ", s, width)...)
+func (p *signPrompt) keys() (all []key) {
+	if p.who >= 0 {
+		all = append(all, key{"enter", "sign", "sign with the word that was typed; Enter alone never signs"},
+			key{"tab", "next", "ask the next person"},
+			key{"ctrl+e", "offline", "write the person's statement, to sign it on another machine"})
+	} else if !p.enough() {
+		all = append(all, key{"tab", "sign here after all", "ask somebody here whose statement waits elsewhere"})
 	}
-	if len(lines) > 0 {
-		lines = append(lines, "")
+	if p.enough() {
+		return append([]key{{"enter", "continue", "continue: enough have signed"}}, all...)
 	}
-	return lines
-}
-
-// earlierLines are what the people of an earlier run answered.
-func earlierLines(r engine.Request, width int) (lines []string) {
-	if len(r.Earlier) == 0 {
-		return nil
-	}
-	lines = append(lines, " "+text.Earlier)
-	for _, s := range r.Earlier {
-		head, value := text.Detail(s.Name, s.Value)
-		lines = append(lines, para(past, " "+head, value, width)...)
-	}
-	return append(lines, "")
-}
-
-// signerLine shows where a person stands; now: their word is awaited.
-func signerLine(r engine.Request, s engine.Signer, now bool) string {
-	mark := text.Mark(r, s, now)
-	if now || s.Offline != "" && !s.Signed {
-		mark = accent.Render(mark)
-	}
-	return " " + mark + " " + text.Signer(r, s)
-}
-
-func (p *signPrompt) keys() string {
-	switch {
-	case p.later:
-		return alarm.Render("Sign later? The run ends; rerun the same command.  y end  any other key: stay")
-	case p.who < 0 && p.enough():
-		return "enter continue  ctrl+o log  ctrl+c stop"
-	case p.who < 0:
-		return "tab sign here after all  ctrl+d later  ctrl+o log  ctrl+c stop"
-	case p.enough():
-		return "enter sign or continue  tab next  ctrl+e offline  ctrl+o log  ctrl+c stop"
-	}
-	return "enter sign  tab next  ctrl+e offline  ctrl+d later  ctrl+o log  ctrl+c stop"
+	return append(all, key{"ctrl+n", "not now", "sign later: the run ends, the same command continues"})
 }
 
 func (p *signPrompt) dismiss(err error) { p.q.Answer(engine.Consent{}, err) }

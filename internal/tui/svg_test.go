@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"html"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -31,9 +33,11 @@ func svg(alt string, frames []string) []byte {
 		if len(frames) > 1 {
 			moment(&b, i, len(frames))
 		}
+		sides := map[int][]int{} // rows with a side of the frame, by column
 		for row, line := range strings.Split(f, "\n") {
-			drawLine(&b, row, line)
+			drawLine(&b, row, line, sides)
 		}
+		drawSides(&b, sides)
 		if len(frames) > 1 {
 			b.WriteString("</g>\n")
 		}
@@ -63,7 +67,7 @@ var sequence = regexp.MustCompile("\x1b\\[([0-9;]*)m")
 var apart = regexp.MustCompile(`[^ ]+( [^ ]+)*`)
 
 // drawLine draws a line, style by style.
-func drawLine(b *bytes.Buffer, row int, line string) {
+func drawLine(b *bytes.Buffer, row int, line string, sides map[int][]int) {
 	column, style := 0, ""
 	for line != "" {
 		at := sequence.FindStringSubmatchIndex(line)
@@ -72,7 +76,12 @@ func drawLine(b *bytes.Buffer, row int, line string) {
 			text = line[:at[0]]
 		}
 		for _, piece := range apart.FindAllStringIndex(text, -1) {
-			drawText(b, row, column+ansi.StringWidth(text[:piece[0]]), text[piece[0]:piece[1]], style)
+			at, words := column+ansi.StringWidth(text[:piece[0]]), text[piece[0]:piece[1]]
+			if words == "│" {
+				sides[at] = append(sides[at], row)
+				continue
+			}
+			drawText(b, row, at, words, style)
 		}
 		column += ansi.StringWidth(text)
 		if at == nil {
@@ -80,6 +89,26 @@ func drawLine(b *bytes.Buffer, row int, line string) {
 		}
 		style, line = attributes(line[at[2]:at[3]]), line[at[1]:]
 	}
+}
+
+// drawSides draws the sides of the frame as lines.
+func drawSides(b *bytes.Buffer, sides map[int][]int) {
+	if len(sides) == 0 {
+		return
+	}
+	b.WriteString(`<path stroke="#8b93a1" d="`)
+	for _, column := range slices.Sorted(maps.Keys(sides)) {
+		rows := sides[column]
+		for i, row := range rows {
+			if i == 0 || rows[i-1] != row-1 {
+				fmt.Fprintf(b, "M%.1f %d", margin+(float64(column)+.5)*cellWidth, margin+row*cellHeight)
+			}
+			if i == len(rows)-1 || rows[i+1] != row+1 {
+				fmt.Fprintf(b, "V%d", margin+(row+1)*cellHeight)
+			}
+		}
+	}
+	b.WriteString(`"/>` + "\n")
 }
 
 func drawText(b *bytes.Buffer, row, column int, text, style string) {
@@ -98,6 +127,10 @@ func attributes(codes string) string {
 			all += ` fill="#8b93a1"`
 		case "7":
 			all += ` fill="#4fc1d9"`
+		case "32":
+			all += ` fill="#7ee787"`
+		case "33":
+			all += ` fill="#e3b341"`
 		case "31":
 			all += ` fill="#ff7a70"`
 		case "36":

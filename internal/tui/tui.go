@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -64,11 +63,4 @@ func options() []tea.ProgramOption {
 		}
 	}
 	return append(opts, tea.WithAltScreen())
-}
-
-// tick moves the elapsed time on the screen.
-type tick time.Time
-
-func everySecond() tea.Cmd {
-	return tea.Tick(time.Second, func(t time.Time) tea.Msg { return tick(t) })
 }

@@ -10,11 +10,11 @@ import (
 )
 
 // turnKeys are the keys of a replay.
-func turnKeys(v engine.View) string {
+func turnKeys(v engine.View) []key {
 	if v.Ending != nil {
-		return "enter close   ctrl+o log"
+		return []key{{"enter", "close", "close the replay"}}
 	}
-	return "enter next page   ctrl+o log   ctrl+c stop"
+	return []key{{"enter", "next page", "turn the page; nothing is answered or signed"}}
 }
 
 // turnPrompt is a page of a replay that asks nothing.
@@ -22,10 +22,14 @@ type turnPrompt struct{ q room.Turn }
 
 func (p *turnPrompt) update(tea.Msg) (tea.Cmd, bool) { return nil, false }
 
-func (p *turnPrompt) body(v engine.View, width int) []string { return found(v, width, time.Time{}) }
+func (p *turnPrompt) typing() bool { return false }
 
-func (p *turnPrompt) act(int) []string { return nil }
+func (p *turnPrompt) due() string { return "turn the page" }
 
-func (p *turnPrompt) keys() string { return "" }
+func (p *turnPrompt) body(v engine.View, b box) []string { return b.found(v, time.Time{}) }
+
+func (p *turnPrompt) act(box) []string { return nil }
+
+func (p *turnPrompt) keys() []key { return nil }
 
 func (p *turnPrompt) dismiss(err error) { p.q.Answer(struct{}{}, err) }

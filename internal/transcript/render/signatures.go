@@ -29,6 +29,9 @@ func signatures(es transcript.Events) Passage {
 	}
 	last := es[len(es)-1]
 	if len(names) > 0 {
+		if len(names) == 1 {
+			verb = strings.Replace(verb, ", each with a", " with a", 1)
+		}
 		p.Text += all(names) + verb
 	} else if es[0].Kind == transcript.Asked {
 		p.Text = "Attendance was asked."

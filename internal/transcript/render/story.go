@@ -35,6 +35,22 @@ func Story(r transcript.Report) []Passage {
 	return t.all
 }
 
+// Sentence tells one line of a log by itself.
+func Sentence(r transcript.Report, i int) string {
+	e := r.Events[i]
+	if line := e.Facts["line"]; line != "" && e.Kind == transcript.Noted { // of the probe
+		return fmt.Sprintf("Tested: %s: %s, %s.", printable.Shown(line), printable.Shown(e.Facts["outcome"]),
+			printable.Shown(e.Facts["detail"]))
+	}
+	if e.Kind == transcript.Deviation {
+		f := func(name string) string { return printable.Shown(e.Facts[name]) }
+		return fmt.Sprintf("Deviation: %s: expected %s; seen %s; decided by %s: %s.", f(transcript.FactWhat),
+			f(transcript.FactExpected), f(transcript.FactSeen), f(transcript.FactBy), f(transcript.FactDecided))
+	}
+	t := &teller{r: r, told: map[string]string{}}
+	return t.passage(transcript.Events{e}).Text
+}
+
 // teller is a story as far as it is told.
 type teller struct {
 	r    transcript.Report

@@ -19,7 +19,7 @@ type choice struct {
 var choices = []string{"again", "stop", "deviation"}
 
 func (c *choice) page() []string {
-	return slices.Concat([]string{"", "Refused: " + c.q.Q.Err.Error()}, text.Advice(c.q.Q), c.again())
+	return slices.Concat([]string{"", "Refused: " + c.q.Q.Err.Error(), text.Advice(c.q.Q)}, c.again())
 }
 
 func (c *choice) again() (lines []string) {

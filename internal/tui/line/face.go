@@ -21,7 +21,9 @@ type face struct {
 	ask      prompt    // what waits for a person; nil when nobody need act
 	signed   *sitting  // what was last signed on this page
 	steering *steering // somebody wants to throttle the re-wrap
-	really   func()    // what is done after a yes; nil: nothing is asked for it
+	report   []string  // the parts so far of a deviation that somebody reports; nil: nobody does
+	recorded <-chan error
+	really   func() // what is done after a yes; nil: nothing is asked for it
 	stopped  bool
 	failed   error // of the terminal, or ctrl+c where no line was read
 }
@@ -75,11 +77,14 @@ func (f *face) open(ctx context.Context, p prompt, fresh bool) {
 	f.ask = p
 	if !fresh {
 		f.say(p.again()...)
-		f.prompt()
+	} else {
+		f.say(p.page()...)
+		f.rest(ctx)
+	}
+	if f.report != nil { // the question waits until that is done
+		f.asksPart()
 		return
 	}
-	f.say(p.page()...)
-	f.rest(ctx)
 	f.prompt()
 }
 

@@ -41,6 +41,8 @@ func (f *face) serve(ctx context.Context) {
 			}
 		case line := <-f.keys.typed:
 			f.line(line)
+		case err := <-f.recorded:
+			f.became(err)
 		case <-done:
 			done, f.stopped = nil, true
 			f.say("Stopping: finishing the work in progress.")

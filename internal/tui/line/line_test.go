@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -16,8 +17,8 @@ func TestWords(t *testing.T) {
 	c := newConsole(t)
 	r := <-c.rooms
 	r.Show(engine.View{Kind: "rotate", From: 1, To: 2, Step: "place", Title: "Place and people", Why: "Record it.", N: 2,
-		Of: 3, Steps: []string{"Roster", "Place and people", "Sign the end"}, Quorum: "2 of 3", Attended: "alice, bob",
-		Log: []string{"14:00:00 opened"}})
+		Of: 3, Steps: []engine.Stage{{Title: "Roster"}, {Title: "Place and people"}, {Title: "Sign the end"}},
+		Quorum: "2 of 3", Attended: "alice, bob", Log: []string{"14:00:00 opened"}})
 	answers := asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, bags) })
 	c.until("== kekceremony rotate 1 -> 2, step 2 of 3: Place and people ==\nRecord it.\n")
 	c.until("Question 1, bags: Bags?\n  Form: numbers, name\n  Enter alone answers: none\n")
@@ -31,7 +32,9 @@ func TestWords(t *testing.T) {
 	c.types("log")
 	c.until("14:00:00 opened")
 	c.types("deviation")
-	c.until("expected")
+	c.until("Part 1 of 4, expected: What did you expect?")
+	c.types("back")
+	c.until("No deviation was recorded.")
 	c.types("AGAIN")
 	c.until("Record it.")
 	c.types("=back")
@@ -53,6 +56,28 @@ func TestWords(t *testing.T) {
 	came(c, answers, "more than that", nil)
 	c.key("alice\n")
 	c.until("Nothing is asked now; this was ignored.")
+}
+
+// TestDeviation: a deviation is recorded while a question is open, which then is asked again; what may
+// be a PIN is none of its parts.
+func TestDeviation(t *testing.T) {
+	c := newConsole(t)
+	r := <-c.rooms
+	var got engine.Report
+	refuses := error(engine.ErrLate)
+	r.Reports(func(d engine.Report) error { got = d; return refuses })
+	answers := asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, bags) })
+	report := func() { c.types("deviation", "three came", "246810", "two came", "went on", "alice and bob") }
+	report()
+	c.until("Refused: " + engine.ErrLate.Error())
+	refuses = nil
+	report()
+	c.until("The deviation is recorded.\nBags?")
+	if strings.Contains(fmt.Sprint(got), "246810") || got.Seen != "two came" || got.By != "alice and bob" {
+		t.Errorf("recorded %+v", got)
+	}
+	c.types("")
+	came(c, answers, "none", nil)
 }
 
 // TestEarly: what was typed before a page came is no answer to it, nor is its end.

@@ -21,7 +21,7 @@ func everywhere() []word {
 		{"who", "say who is here, who must sign and who has", (*face).who},
 		{"steps", "list the steps of this ceremony", (*face).steps},
 		{"log", "say the last lines of the log, newest first", (*face).log},
-		{"deviation", "say how to report a difference from the script", (*face).deviation},
+		{"deviation", "report a deviation from the script; it is recorded at once", (*face).deviation},
 		{"abort", "stop here, and say how to end the ceremony for good", (*face).stop},
 		{"stop", "stop here; the same command continues", (*face).stop},
 		{"quit", "the same as stop", (*face).stop},
@@ -50,6 +50,8 @@ func (f *face) line(l typed) {
 	case f.stopped:
 	case f.really != nil:
 		f.answersReally(strings.ToLower(text))
+	case f.report != nil:
+		f.part(text)
 	case f.ask != nil && f.ask.answers(text):
 		f.take(text)
 	case f.command(strings.ToLower(text)):
@@ -114,7 +116,7 @@ func (f *face) who() {
 
 func (f *face) steps() {
 	v := f.page.view
-	for i, title := range v.Steps {
+	for i, stage := range v.Steps {
 		state := "to come"
 		switch {
 		case i+1 < v.N:
@@ -122,7 +124,7 @@ func (f *face) steps() {
 		case i+1 == v.N:
 			state = "now"
 		}
-		f.say(fmt.Sprintf("  %2d %-8s %s", i+1, state, title))
+		f.say(fmt.Sprintf("  %2d %-8s %s", i+1, state, stage.Title))
 	}
 	f.again()
 }
@@ -132,13 +134,6 @@ func (f *face) log() {
 	for i := len(all) - 1; i >= 0; i-- {
 		f.say("  " + all[i])
 	}
-	f.again()
-}
-
-func (f *face) deviation() {
-	f.say("Write it down now: what was expected, what you saw, what was decided, by whom. Before the",
-		"end, a question asks for deviations from the script. A step that fails for a difference",
-		"offers to continue with a deviation.")
 	f.again()
 }
 

@@ -17,12 +17,16 @@ type Room struct {
 	taken bool // the question that was asked last is not asked any more
 	ended bool
 	ring  chan struct{}
+
+	take    func(engine.Report) error // the engine's; nil: it takes none yet
+	reports []report                  // that it has not seen
+	knock   chan struct{}             // there are some
 }
 
 var _ engine.Room = (*Room)(nil)
 
 // New is a room with no mail.
-func New() *Room { return &Room{ring: make(chan struct{}, 1)} }
+func New() *Room { return &Room{ring: make(chan struct{}, 1), knock: make(chan struct{}, 1)} }
 
 // Mail is what a face finds in the room.
 type Mail struct {
@@ -71,13 +75,17 @@ func ask[Q, A any](q Q) Question[Q, A] { return Question[Q, A]{q, make(chan answ
 func put[Q, A any](ctx context.Context, r *Room, q Q) (A, error) {
 	open := ask[Q, A](q)
 	r.post(func() { r.ask = open })
-	select {
-	case a := <-open.reply:
-		return a.a, a.err
-	case <-ctx.Done():
-		r.post(func() { r.taken, r.ask = true, nil })
-		var none A
-		return none, ctx.Err()
+	for {
+		select {
+		case a := <-open.reply:
+			return a.a, a.err
+		case <-r.knock: // the question stays open meanwhile
+			r.hear()
+		case <-ctx.Done():
+			r.post(func() { r.taken, r.ask = true, nil })
+			var none A
+			return none, ctx.Err()
+		}
 	}
 }
 
@@ -137,6 +145,7 @@ func (r *Room) Choose(ctx context.Context, f engine.Failure) (engine.Choice, err
 
 // Show implements engine.Room.
 func (r *Room) Show(v engine.View) {
+	defer r.hear()
 	r.post(func() {
 		if n := len(r.views); n > 0 && r.views[n-1].Step == v.Step && r.views[n-1].Ending == v.Ending {
 			r.views[n-1] = v
@@ -156,7 +165,10 @@ func (r *Room) Turn(ctx context.Context) error {
 func (r *Room) Leave(ctx context.Context) { _, _ = put[Leaving, struct{}](ctx, r, Leaving{}) }
 
 // End says that nothing more comes.
-func (r *Room) End() { r.post(func() { r.ended = true }) }
+func (r *Room) End() {
+	r.post(func() { r.ended, r.take = true, nil })
+	r.hear()
+}
 
 // Dismiss answers a terminal's lending that no face saw any more.
 func (r *Room) Dismiss() {

@@ -95,15 +95,19 @@ func Digest(r engine.Request) (label, digest string) {
 // Earlier stands above what the people of an earlier run answered.
 const Earlier = "Answered in an earlier run. Sign only if these are your answers:"
 
-// Signer is a person of a request, after the mark: with the whole fingerprint where people
-// compare it, at attendance.
-func Signer(r engine.Request, s engine.Signer) string {
+// Fingerprint is a person's key: whole where people compare it, at attendance.
+func Fingerprint(r engine.Request, s engine.Signer) string {
 	key := s.Fingerprint
 	whole := r.Purpose == engine.Attend || r.Purpose == engine.Join
 	if short := len("SHA256:") + 16; !whole && len(key) > short {
 		key = key[:short] + "..."
 	}
-	line := fmt.Sprintf("%-8s %s", s.Name, key)
+	return key
+}
+
+// Signer is a person of a request, after the mark.
+func Signer(r engine.Request, s engine.Signer) string {
+	line := fmt.Sprintf("%-8s %s", s.Name, Fingerprint(r, s))
 	switch {
 	case s.At != "":
 		line += "  " + s.At

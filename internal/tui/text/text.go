@@ -55,21 +55,20 @@ func Present(v engine.View) string {
 var Marks = map[engine.Outcome]string{engine.Trying: "[>>]", engine.Passed: "[ok]", engine.Failed: "[NO]"}
 
 // Advice is what people can do about a failed step.
-func Advice(f engine.Failure) []string {
+func Advice(f engine.Failure) string {
 	switch {
 	case f.Changed:
-		return []string{"Nothing is written yet. To begin again with what is there now, stop, and run",
-			"kekceremony abort. To continue with what this ceremony began with, report a",
-			"deviation: your reason is recorded, and is part of what you sign."}
+		return "Nothing is written yet. To begin again with what is there now, stop, and run kekceremony abort. To " +
+			"continue with what this ceremony began with, report a deviation: your reason is recorded, and is part of " +
+			"what you sign."
 	case f.Deviation != nil:
-		return []string{"This is in the transcript. Try the step again, stop, or continue with a",
-			"deviation: your reason is recorded, and is part of what you sign."}
+		return "This is in the transcript. Try the step again, stop, or continue with a deviation: your reason is " +
+			"recorded, and is part of what you sign."
 	case f.PIN:
-		return []string{"The refusal is in the transcript, the PIN is not. Try again, or stop and",
-			"rerun the command later."}
+		return "The refusal is in the transcript, the PIN is not. Try again, or stop and rerun the command later."
 	case f.Lost:
-		return []string{"This is in the transcript, and nothing is lost. Reconnect the token if it was",
-			"removed. Try again (PIN and probe first), or stop and rerun the command."}
+		return "This is in the transcript, and nothing is lost. Reconnect the token if it was removed. Try again (PIN " +
+			"and probe first), or stop and rerun the command."
 	}
-	return []string{"This is in the transcript. Try again, or stop and rerun the command later."}
+	return "This is in the transcript. Try again, or stop and rerun the command later."
 }

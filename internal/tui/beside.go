@@ -1,0 +1,149 @@
+package tui
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
+)
+
+// beside are the steps at the left of a page and the room at its right, in so many rows.
+func (m *model) beside(b box, rows int) (left, right []string) {
+	left, right = make([]string, rows), make([]string, rows)
+	if !b.wide() {
+		return left, right
+	}
+	steps := b.steps(m.view, b.left)
+	from := 0
+	if here := m.view.N; len(steps) > rows-1 { // what is now stays in sight
+		from = min(max(0, here-rows/2), len(steps)-(rows-1))
+	}
+	copy(left, append([]string{" " + strong.Render("STEPS")}, steps[from:]...))
+	copy(right, append([]string{" " + strong.Render("ROOM")}, text.Wrap(b.room(m, b.right), b.right-1)...))
+	return left, right
+}
+
+// timed is the narrowest list of steps that has times.
+const timed = 26
+
+// steps are all steps with their state: when each ended, or how many minutes are planned for it.
+func (b box) steps(v engine.View, width int) (lines []string) {
+	for i, s := range v.Steps {
+		m, style, note := markTodo, past, ""
+		switch {
+		case i+1 < v.N || v.Ending != nil:
+			m, style, note = markDone, plain, s.At[:min(len(s.At), len("14:05"))]
+		case i+1 == v.N:
+			m, style, note = markNow, accent, "now"
+		case s.Minutes > 0:
+			note = fmt.Sprintf("%d min", s.Minutes)
+		}
+		if width < timed {
+			note = ""
+		}
+		line := " " + b.of(m) + " "
+		if note != "" {
+			note = " " + note
+		}
+		room := width - ansi.StringWidth(line) - len(note) - 1
+		title := ansi.Truncate(s.Title, room, b.more)
+		lines = append(lines, line+style.Render(pad(title, room))+past.Render(note))
+	}
+	return lines
+}
+
+// room is who is here, who must act, and who signed what; the fleet; the deviations.
+func (b box) room(m *model, width int) (lines []string) {
+	v := m.view
+	if v.Quorum != "" {
+		lines = append(lines, " quorum "+v.Quorum)
+	}
+	if len(v.People) == 0 {
+		lines = append(lines, past.Render(" Nobody has attended yet."))
+	}
+	for _, p := range v.People {
+		k, style, state := m.standing(p)
+		lines = append(lines, " "+b.of(k)+" "+style.Render(p.Name+"  "+state))
+		lines = append(lines, b.signatures(p, width)...)
+	}
+	lines = append(lines, "", " "+strong.Render("TO ACT"), " "+m.toAct())
+	if v.Fleet != nil {
+		lines = append(append(lines, "", " "+strong.Render("FLEET")), b.fleetBrief(*v.Fleet)...)
+	}
+	lines = append(lines, "", " "+strong.Render("DEVIATIONS"))
+	if v.Reported == 0 {
+		return append(lines, past.Render(" none"))
+	}
+	return append(lines, pending.Render(fmt.Sprintf(" %d, in the log", v.Reported)))
+}
+
+// signatures are what a person signed, each with its time.
+func (b box) signatures(p engine.Person, width int) (lines []string) {
+	indent := strings.Repeat(" ", 2+ansi.StringWidth(b.todo))
+	for _, s := range p.Signed {
+		at := s.At[:min(len(s.At), len("14:05"))]
+		name := ansi.Truncate(s.Step, width-len(indent)-len(at)-3, b.more)
+		lines = append(lines, past.Render(indent+name+" "+at))
+	}
+	return lines
+}
+
+// standing is where a person stands now: to the open request for signatures, or else in the room.
+func (m *model) standing(p engine.Person) (mark, lipgloss.Style, string) {
+	if s, ok := m.ask.(*signPrompt); ok {
+		if i := slices.IndexFunc(s.q.Q.Signers, func(one engine.Signer) bool { return one.Name == p.Name }); i >= 0 {
+			k, style, state := standingOf(s.q.Q, s.q.Q.Signers[i], i == s.who)
+			if k == markDone { // when, stands below
+				state = "signed"
+			}
+			return k, style, state
+		}
+	}
+	switch {
+	case p.Here && p.Approves:
+		return markDone, plain, "present"
+	case p.Here:
+		return markDone, plain, "witness"
+	case !p.Approves:
+		return markTodo, past, "witness"
+	}
+	return markTodo, past, "not here"
+}
+
+// toAct says who must act.
+func (m *model) toAct() string {
+	switch {
+	case m.ask != nil && !m.view.Replay:
+		return accent.Render(m.ask.due())
+	case m.view.Waiting != "":
+		return pending.Render("the program waits: " + m.view.Waiting)
+	}
+	return past.Render("nobody: the program works")
+}
+
+// fleetBrief is the fleet beside a page.
+func (b box) fleetBrief(t engine.Fleet) []string {
+	const most = 8
+	live := t.Live()
+	writes := 0
+	for _, p := range live {
+		if p.Writes {
+			writes++
+		}
+	}
+	lines := []string{fmt.Sprintf(" %d of %d write %s", writes, len(live), t.Target)}
+	for _, p := range t.Processes[:min(most, len(t.Processes))] {
+		word, _ := text.Process(p, t)
+		lines = append(lines, " "+b.of(processMark(word))+" "+path.Dir(p.Name)+"  "+text.Ago(p.Age))
+	}
+	if more := len(t.Processes) - most; more > 0 || t.More {
+		lines = append(lines, past.Render(" and more"))
+	}
+	return lines
+}

@@ -1,0 +1,94 @@
+package tui
+
+import (
+	"fmt"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+)
+
+// covers are the keys that cover a page: everywhere, and where no letter is typed into a field.
+var covers = map[string]over{"ctrl+g": overHelp, "ctrl+o": overLog, "ctrl+t": overSteps, "ctrl+r": overRoom,
+	"?": overHelp, "l": overLog, "t": overSteps, "w": overRoom}
+
+// cover takes a key that covers a page, or uncovers it.
+func (m *model) cover(k tea.KeyMsg) (taken bool) {
+	name := k.String()
+	to, ok := covers[name]
+	if ok && (k.Type != tea.KeyRunes || !m.typing()) {
+		if m.over == to {
+			to = overNothing
+		}
+		m.over, m.scroll = to, 0
+		return true
+	}
+	if m.over == overNothing {
+		return false
+	}
+	switch name {
+	case "esc", "q":
+		m.over, m.scroll = overNothing, 0
+	case "u":
+		if m.over == overHelp {
+			m.glyphs = m.glyphs.other()
+		}
+	case "up", "down":
+		m.scrollBy(map[string]int{"up": -1, "down": 1}[name])
+	}
+	return true
+}
+
+// listWidth is the widest that a list becomes which covers a page.
+const listWidth = 54
+
+// overlay is what covers the page.
+func (m *model) overlay() []string {
+	switch m.over {
+	case overHelp:
+		return m.help()
+	case overLog:
+		return m.box.log(m.view)
+	case overSteps:
+		lines := []string{strong.Render(" Steps of this ceremony, times in UTC"), ""}
+		return append(lines, m.box.steps(m.view, min(m.box.page(), listWidth))...)
+	}
+	return append([]string{strong.Render(" The room"), ""}, m.box.room(m, m.box.page())...)
+}
+
+// help is every key of the page.
+func (m *model) help() []string {
+	over := m.over
+	m.over = overNothing // the keys of the page that is covered
+	own, always, typing := m.own(), append(m.always(), m.helpKey()), m.typing()
+	m.over = over
+	lines := []string{strong.Render(" Keys of this page"), ""}
+	add := func(keys []key) {
+		for _, k := range keys {
+			lines = append(lines, fmt.Sprintf("   %-12s %s", k.name, k.help))
+		}
+	}
+	add(own)
+	lines = append(lines, "", strong.Render(" Keys of every page"), "")
+	add(always)
+	add([]key{{"pgup, pgdn", "", "scroll a page that is longer than the screen"},
+		{"ctrl+l", "", "draw the screen again"}, {"u", "", "here: characters in ASCII alone, or not"}})
+	if typing {
+		lines = append(lines, "", strong.Render(" In a field"), "")
+		add([]key{{"ctrl+u", "", "clear it"}, {"arrows", "", "move in it; home and end too"}})
+	}
+	return append(lines, "", past.Render(" ^e in the line of keys is ctrl+e: hold ctrl, and press e."))
+}
+
+// logHead is the width of a line's number and time in the log.
+const logHead = 16
+
+// log is the last events.
+func (b box) log(v engine.View) []string {
+	lines := []string{strong.Render(" The log so far, newest first, times in UTC"), ""}
+	for i := len(v.Log) - 1; i >= 0; i-- {
+		at := min(len(v.Log[i]), logHead)
+		lines = append(lines, para(plain, " "+v.Log[i][:at], v.Log[i][at:], b.page()-1)...)
+	}
+	return lines
+}

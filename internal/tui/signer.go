@@ -1,0 +1,124 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/charmbracelet/bubbles/textinput"
+	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/muesli/termenv"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
+)
+
+// planHead is the width of a change's number and verb.
+const planHead = 13
+
+// plan is the changes that people approve, and how each is undone.
+func (b box) plan(r engine.Request) (lines []string) {
+	undo, same := "", true
+	for i, e := range r.Plan {
+		same = same && (i == 0 || e.Undo == undo)
+		undo = e.Undo
+	}
+	for _, e := range text.Plan(r) {
+		at := min(len(e[0]), planHead)
+		lines = append(lines, para(plain, "   "+e[0][:at], e[0][at:], b.page()-1)...)
+		if !same {
+			lines = append(lines, past.Render("                "+e[1]))
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	if same {
+		lines = append(lines, past.Render("      undo of each: "+undo))
+	}
+	return append(lines, "")
+}
+
+// digest is what people compare before they sign.
+func (b box) digest(r engine.Request) (lines []string) {
+	label, digest := text.Digest(r)
+	if label == "" {
+		return nil
+	}
+	label = fmt.Sprintf(" %-6s ", label)
+	for _, g := range text.Groups(digest, b.page()) {
+		lines = append(lines, label+strong.Render(g))
+		label = strings.Repeat(" ", len(label))
+	}
+	return append(lines, "")
+}
+
+// did is what the ceremony did.
+func (b box) did(r engine.Request) (lines []string) {
+	for _, s := range r.Done {
+		lines = append(lines, para(plain, " ", s, b.page()-1)...)
+	}
+	if len(lines) > 0 {
+		lines = append(lines, "")
+	}
+	return lines
+}
+
+// earlier are what the people of an earlier run answered.
+func (b box) earlier(r engine.Request) (lines []string) {
+	if len(r.Earlier) == 0 {
+		return nil
+	}
+	lines = append(lines, " "+text.Earlier)
+	for _, s := range r.Earlier {
+		head, value := text.Detail(s.Name, s.Value)
+		lines = append(lines, para(past, " "+head, value, b.page()-1)...)
+	}
+	return append(lines, "")
+}
+
+// standingOf says where a person stands to a request; now: their word is awaited.
+func standingOf(r engine.Request, s engine.Signer, now bool) (mark, lipgloss.Style, string) {
+	switch {
+	case s.Signed && r.Purpose == engine.Final:
+		return markDone, plain, "signed " + s.At
+	case s.Signed:
+		return markDone, plain, strings.TrimSpace("signed " + s.At)
+	case !s.Asked:
+		return markNone, past, "is not asked"
+	case s.Offline != "":
+		return markTodo, pending, "signs offline"
+	case now && text.Enough(r):
+		return markNow, plain, "may sign too"
+	case now:
+		return markNow, accent, "must sign"
+	case s.Key == "":
+		return markTodo, past, "no key here"
+	}
+	return markTodo, past, "to sign"
+}
+
+// signer is the line of a person, or two where the key and where the person stands have no room.
+func (b box) signer(r engine.Request, s engine.Signer, now bool) []string {
+	k, style, state := standingOf(r, s, now)
+	where := ""
+	if s.Key == engine.InAgent && !s.Signed {
+		where = "  " + s.Key
+	}
+	head := " " + b.of(k) + " " + fmt.Sprintf("%-8s ", s.Name)
+	key := text.Fingerprint(r, s)
+	width := b.page() - 2
+	if gap := width - ansi.StringWidth(head+key+where+state); gap > 1 {
+		return []string{head + key + where + strings.Repeat(" ", gap) + style.Render(state)}
+	}
+	return []string{head + style.Render(state+where), strings.Repeat(" ", ansi.StringWidth(head)) + past.Render(key)}
+}
+
+// field is a field with its cursor, which a terminal without colors would not show.
+func field(input textinput.Model) string {
+	view := input.View()
+	if lipgloss.ColorProfile() == termenv.Ascii && input.Position() == len([]rune(input.Value())) {
+		return strings.TrimRight(view, " ") + " _"[min(1, len(input.Value())):]
+	}
+	return view
+}

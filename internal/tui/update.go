@@ -1,0 +1,204 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/certautopilot/kekceremony/internal/tui/room"
+)
+
+// Init implements tea.Model.
+func (m *model) Init() tea.Cmd { return tea.Batch(m.wait, everySecond()) }
+
+// wait is the command that brings the next mail.
+func (m *model) wait() tea.Msg {
+	<-m.room.Ring()
+	return m.room.Mail()
+}
+
+// Update implements tea.Model.
+func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case room.Mail:
+		return m, m.take(msg)
+	case tick:
+		return m, everySecond()
+	case rested:
+		return m, m.rested(msg)
+	case recorded:
+		return m, m.recorded(msg)
+	case returned:
+		m.lent = nil
+		msg.question.Answer(struct{}{}, msg.err)
+		return m, nil
+	case tea.WindowSizeMsg:
+		if m.width, m.height = msg.Width, msg.Height; m.width == 0 || m.height == 0 {
+			m.width, m.height = 80, 24
+		}
+		return m, nil
+	case tea.KeyMsg:
+		return m, m.key(msg)
+	}
+	if m.ask != nil {
+		return m, m.toPrompt(msg)
+	}
+	return m, nil
+}
+
+// take shows the engine's news.
+func (m *model) take(news room.Mail) tea.Cmd {
+	fresh := false
+	if n := len(news.Views); n > 0 {
+		fresh = news.Views[n-1].Step != m.view.Step
+		m.view = news.Views[n-1]
+	}
+	if fresh {
+		m.scroll, m.signed, m.typed = 0, nil, nil
+	}
+	if news.Ended {
+		return tea.Quit
+	}
+	before, _ := m.ask.(*signPrompt)
+	if news.Taken {
+		m.ask = nil
+	}
+	asks, cmd := m.asks(news.Ask, before)
+	switch {
+	case m.ask != nil:
+		m.typed = nil
+	case before != nil:
+		m.typed = before
+	}
+	if m.stopped && m.ask != nil {
+		m.ask.dismiss(context.Canceled)
+	}
+	if fresh || asks {
+		cmd = tea.Batch(cmd, m.gate.shutFor())
+	}
+	return tea.Batch(cmd, m.wait)
+}
+
+// asks opens the prompt of a question, and reports whether it is a page of its own:
+// not after a refusal, and not between two people who sign the same.
+func (m *model) asks(ask any, before *signPrompt) (fresh bool, cmd tea.Cmd) {
+	switch q := ask.(type) {
+	case room.Form:
+		f := newFormPrompt(q)
+		m.ask = f
+		return q.Q.Refused == nil, f.form.Init()
+	case room.Consent:
+		s := newSignPrompt(q)
+		fresh = !s.continues(before, m.typed, m.signed)
+		if before == nil {
+			before = m.typed
+		}
+		if before != nil {
+			s.adopt(before)
+		}
+		m.ask = s
+		return fresh, s.input.Focus()
+	case room.Choose:
+		m.ask = newChoosePrompt(q)
+		return q.Q.Refused == nil, nil
+	case room.Leave:
+		m.ask = &leavePrompt{q}
+		return true, nil
+	case room.Turn:
+		m.ask = &turnPrompt{q}
+		return true, nil
+	case room.Lend:
+		m.ask, m.report, m.over = nil, nil, overNothing
+		m.lends = &q // a word that comes late would be an attempt at the PIN
+		return true, nil
+	}
+	return false, nil
+}
+
+// rested opens the page, and lends the terminal if it is to be lent.
+func (m *model) rested(r rested) tea.Cmd {
+	if !m.gate.open(r) || m.lends == nil {
+		return nil
+	}
+	q := *m.lends
+	m.lent, m.lends = m.lends, nil
+	lend := &lent{page: m.drawn(m.height-lentRows, false), use: q.Q, terminal: m.terminal}
+	return tea.Exec(lend, func(err error) tea.Msg { return returned{q, err} })
+}
+
+func (m *model) key(key tea.KeyMsg) tea.Cmd {
+	if m.stopping {
+		m.stopping = false
+		if s := key.String(); s == "y" || s == "ctrl+c" {
+			m.stopped = true
+			m.cancel(errStopped)
+		}
+		return nil
+	}
+	switch key.String() {
+	case "ctrl+c":
+		m.stopping = !m.stopped
+		return nil
+	case "ctrl+l":
+		return tea.ClearScreen
+	}
+	if m.gate.shut {
+		return m.gate.drop()
+	}
+	switch key.String() {
+	case "pgdown":
+		m.scrollBy(max(1, m.rows/2))
+		return nil
+	case "pgup":
+		m.scrollBy(-max(1, m.rows/2))
+		return nil
+	}
+	switch {
+	case m.cover(key):
+	case m.report != nil:
+		return m.toReport(key)
+	case m.begins(key):
+	case m.view.Replay:
+		m.turn(key.String())
+	case m.ask != nil:
+		return m.toPrompt(key)
+	default:
+		m.steer(key.String())
+	}
+	return nil
+}
+
+// errStopped is why a ceremony ends that somebody stopped at the console.
+var errStopped = errors.New("stopped at the console")
+
+func (m *model) toPrompt(msg tea.Msg) tea.Cmd {
+	cmd, done := m.ask.update(msg)
+	if done {
+		m.signed, _ = m.ask.(*signPrompt)
+		m.ask = nil
+	}
+	return cmd
+}
+
+// turn takes a key of a replay. Whatever question is in sight was answered long ago.
+func (m *model) turn(key string) {
+	switch key {
+	case "enter", " ", "right":
+		if m.ask != nil {
+			m.ask.dismiss(errTurned)
+			m.ask = nil
+		}
+	}
+}
+
+// errTurned is what a question of a replay is answered with.
+var errTurned = context.Canceled
+
+// tick moves the elapsed time on the screen.
+type tick time.Time
+
+func everySecond() tea.Cmd {
+	return tea.Tick(time.Second, func(t time.Time) tea.Msg { return tick(t) })
+}
