@@ -220,6 +220,32 @@ var outcomes = []outcome{
 	{store.ErrNotReady, exitAgain,
 		"look at the server: an election, a member that is down, a limit on requests; then run the same command; a " +
 			"ceremony that was begun continues"},
+	{store.ErrOption, exitUsage, "docs/mongodb.md lists the options that a URI may have"},
+	{store.ErrInsecure, exitRefused,
+		"leave it out, and name the file with the authority's certificate: tlsCAFile; nothing was changed"},
+	{store.ErrFile, exitUsage, "correct tlsCAFile, or tlsCertificateKeyFile, in the URI"},
+	{store.ErrNoHost, exitUsage,
+		"correct the name in the URI; behind mongodb+srv:// DNS must have the service _mongodb._tcp of it; or name the " +
+			"hosts: mongodb://"},
+	{store.ErrCertificate, exitUsage,
+		"name the file with the authority's certificate: tlsCAFile; use the host's name as the certificate has it; if the " +
+			"server wants one of this host: tlsCertificateKeyFile"},
+	{store.ErrNoTLS, exitUsage, "correct the port, or have the server use TLS; without it, leave tls out of the URI"},
+	{store.ErrWantsTLS, exitUsage, "if it uses TLS, add tls=true to the URI; else correct the port: it may be no MongoDB"},
+	{store.ErrLogin, exitUsage,
+		"correct the user and the password in the URI, or authSource: the database that has the user"},
+	{store.ErrMechanism, exitUsage, "set authMechanism in the URI to one that the server has, or leave it out"},
+	{store.ErrReplicaSet, exitUsage, "correct replicaSet in the URI"},
+	{store.ErrSecondary, exitUsage,
+		"leave directConnection out of the URI, and name the replica set: replicaSet=NAME; nothing was changed"},
+	{store.ErrCosmos, exitRefused, "docs/mongodb.md says which servers can be relied on; nothing was changed"},
+	{store.ErrDocumentDB, exitUsage,
+		"in the URI: tls=true, tlsCAFile with Amazon's certificates (global-bundle.pem), replicaSet=rs0; it must be 5.0 or " +
+			"later"},
+	{store.ErrView, exitUsage, "name the collection that has the records in the catalogue of the configuration"},
+	{store.ErrOpaque, exitRefused,
+		"take the field out of the application's encryption, as an envelope is encrypted; or take the place out of the " +
+			"catalogue; nothing was changed"},
 	{store.ErrDenied, exitUsage, "give the store's user the role readWrite on this database"},
 	{store.ErrNoDatabase, exitUsage, "correct the database's name, or make the application's first collection"},
 	{store.ErrServer, exitUsage, ""},

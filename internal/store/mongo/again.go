@@ -24,6 +24,9 @@ func (s *Store) again(ctx context.Context, bound time.Duration, do func(ctx cont
 		once, cancel := context.WithTimeout(ctx, bound)
 		err := do(once, first)
 		cancel()
+		if err == nil && s.asked.direct && !s.opening && !s.health.takesWrites() {
+			err = errDemoted // what it shows may be old
+		}
 		if ends.IsZero() {
 			ends = time.Now().Add(s.testOnlyPatience)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -13,40 +14,34 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
-// Codes of MongoDB's error_codes.yml.
-const (
-	codeUnauthorized         = 13
-	codeAuthenticationFailed = 18
-	codeNamespaceExists      = 48
-)
+// codeNamespaceExists is of MongoDB's error_codes.yml.
+const codeNamespaceExists = 48
 
 // safe makes an error of the driver safe to show and gives it the store's own
 // name. The driver's texts quote the server.
 func (s *Store) safe(err error) error {
+	is := func(name error) bool { return errors.Is(err, name) }
 	switch {
-	case err == nil, errors.Is(err, store.ErrExists), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound),
-		errors.Is(err, store.ErrNoDatabase), errors.Is(err, store.ErrServer), errors.Is(err, store.ErrSilent),
-		errors.Is(err, store.ErrDenied), errors.Is(err, store.ErrNotReady), errors.Is(err, store.ErrNoFence),
-		errors.Is(err, context.Canceled):
+	case err == nil, errors.Is(err, context.Canceled), slices.ContainsFunc(named, is):
 		return err
 	case errors.Is(err, driver.ErrNoDocuments):
 		return store.ErrNotFound
+	}
+	if name := s.asked.refused(err); name != nil {
+		return fmt.Errorf("%w: %s", name, printable.Text(err.Error()))
+	}
+	switch {
 	case putOff(err):
 		return fmt.Errorf("%w: %s", store.ErrNotReady, printable.Text(err.Error()))
 	case silent(err):
-		return fmt.Errorf("%w: %s", store.ErrSilent, printable.Text(s.health.cause(err)))
-	case denied(err):
-		return fmt.Errorf("%w: %s", store.ErrDenied, printable.Text(err.Error()))
+		return s.health.cause(s.asked, err)
 	}
 	return errors.New(printable.Text(err.Error()))
 }
 
-// denied reports that the server refuses the user, for the whole command or a part of it.
-func denied(err error) bool {
-	var server driver.ServerError
-	return errors.As(err, &server) &&
-		(server.HasErrorCode(codeUnauthorized) || server.HasErrorCode(codeAuthenticationFailed))
-}
+// named are the store's own errors, which name what happened.
+var named = []error{store.ErrExists, store.ErrConflict, store.ErrNotFound, store.ErrNoDatabase, store.ErrServer,
+	store.ErrNoFence, store.ErrSecondary, store.ErrCosmos}
 
 // insert inserts a document under an id that nobody may have. An insert whose
 // answer was lost is done again; what is then there is ours if it carries the

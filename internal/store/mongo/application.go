@@ -91,10 +91,10 @@ func (s *Store) Get(ctx context.Context, f envelope.Place, id string) (envelope.
 	var d envelopeDoc
 	err := s.find(ctx, f.Collection, id, &record)
 	if err == nil {
-		err = record.Lookup(f.Path).Unmarshal(&d)
+		err = s.safe(record.Lookup(f.Path).Unmarshal(&d))
 	}
 	if err != nil {
-		return envelope.Envelope{}, fmt.Errorf("get %s/%s: %w", f, id, s.safe(err))
+		return envelope.Envelope{}, fmt.Errorf("get %s/%s: %w", f, id, err)
 	}
 	return envelope.Envelope{WrappedDEK: d.WrappedDEK, Nonce: d.Nonce, Ciphertext: d.Ciphertext,
 		KEKVersion: kek.Version(d.KEKVersion), Provider: d.Provider}, nil

@@ -9,7 +9,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -18,17 +17,21 @@ import (
 
 // Census implements store.Envelopes.
 func (s *Store) Census(ctx context.Context, cat envelope.Catalogue) ([]store.Count, error) {
+	if err := s.readable(ctx, cat); err != nil {
+		return nil, err
+	}
 	var out []store.Count
 	for _, p := range cat {
 		count := s.count
 		if p.HasArrays() {
 			count = s.countInArrays
 		}
-		var counts map[kek.Version]int
-		err := s.again(ctx, long, func(ctx context.Context, _ bool) (err error) {
-			counts, err = count(ctx, p)
-			return err
-		})
+		counts, odd, err := count(ctx, p, bson.A{there(p), covered(p)})
+		if err == nil && odd {
+			if err = s.uncovered(ctx, p); err == nil {
+				counts, _, err = count(ctx, p, bson.A{there(p)})
+			}
+		}
 		if err != nil {
 			return nil, fmt.Errorf("count %s: %w", p, err)
 		}
@@ -39,63 +42,66 @@ func (s *Store) Census(ctx context.Context, cat envelope.Catalogue) ([]store.Cou
 	return out, nil
 }
 
-// count has the server count the envelopes of a place by inner and outer version.
-func (s *Store) count(ctx context.Context, p envelope.Place) (map[kek.Version]int, error) {
+// count has the server count the envelopes of a place by inner and outer version, and reports if one
+// has no version.
+func (s *Store) count(ctx context.Context, p envelope.Place, any bson.A) (map[kek.Version]int, bool, error) {
 	id := bson.D{{Key: "inner", Value: "$" + p.Path + "." + p.Parts.KEKVersion}}
 	if p.Outer != "" {
 		id = append(id, bson.E{Key: "outer", Value: "$" + p.Outer})
-	}
-	cursor, err := s.db.Collection(p.Collection).Aggregate(ctx, driver.Pipeline{
-		{{Key: "$match", Value: there(p)}},
-		{{Key: "$group", Value: bson.D{
-			{Key: "_id", Value: id},
-			{Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}},
-		}}},
-	})
-	if err != nil {
-		return nil, err
 	}
 	var groups []struct {
 		ID struct{ Inner, Outer bson.RawValue } `bson:"_id"`
 		N  int
 	}
-	if err := cursor.All(ctx, &groups); err != nil {
-		return nil, err
-	}
-	counts := map[kek.Version]int{}
+	err := s.again(ctx, long, func(ctx context.Context, _ bool) error {
+		cursor, err := s.db.Collection(p.Collection).Aggregate(ctx, driver.Pipeline{
+			{{Key: "$match", Value: bson.D{{Key: "$or", Value: any}}}},
+			{{Key: "$group", Value: bson.D{
+				{Key: "_id", Value: id},
+				{Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}},
+			}}},
+		})
+		if err != nil {
+			return err
+		}
+		return cursor.All(ctx, &groups)
+	})
+	counts, odd := map[kek.Version]int{}, false
 	for _, g := range groups {
 		inner, outer := versionOf(g.ID.Inner), versionOf(g.ID.Outer)
+		odd = odd || inner == 0
 		counts[inner] += g.N
 		if p.Outer != "" && outer != inner {
 			counts[outer] += g.N
 		}
 	}
-	return counts, nil
+	return counts, odd, err
 }
 
-// countInArrays reads the records: what a server groups by would be whole arrays.
-func (s *Store) countInArrays(ctx context.Context, p envelope.Place) (map[kek.Version]int, error) {
+// countInArrays reads the records: what a server groups by would be whole arrays. It reports if one has no
+// envelope.
+func (s *Store) countInArrays(ctx context.Context, p envelope.Place, any bson.A) (map[kek.Version]int, bool, error) {
 	c := envelope.Collection{Name: p.Collection, Outer: p.Outer, Places: []envelope.Place{p}}
-	cursor, err := s.db.Collection(c.Name).Find(ctx, there(p), options.Find().SetProjection(projection(c)))
-	if err != nil {
-		return nil, err
-	}
-	defer cursor.Close(ctx)
-	counts := map[kek.Version]int{}
-	for cursor.Next(ctx) {
-		d := document(cursor.Current, c)
+	counts, odd := map[kek.Version]int{}, false
+	err := s.walk(ctx, c.Name, bson.D{{Key: "$or", Value: any}}, projection(c), func(raw bson.Raw) error {
+		d := document(raw, c)
+		odd = odd || len(d.Envelopes) == 0
 		for _, h := range d.Envelopes {
 			counts[h.Version]++
 			if c.Outer != "" && d.Version != h.Version {
 				counts[d.Version]++
 			}
 		}
-	}
-	return counts, cursor.Err()
+		return nil
+	})
+	return counts, odd, err
 }
 
 // Strangers implements store.Envelopes.
 func (s *Store) Strangers(ctx context.Context, cat envelope.Catalogue) ([]envelope.Place, error) {
+	if err := s.readable(ctx, cat); err != nil {
+		return nil, err
+	}
 	places := map[envelope.Place]bool{}
 	err := s.Scan(ctx, func(collection string, record envelope.Tree) error {
 		cat.Strange(collection, record, func(path string) { places[envelope.At(collection, path)] = true })
@@ -117,8 +123,12 @@ func (s *Store) Scan(ctx context.Context, record func(collection string, record 
 		if c.Type == "view" || s.ours(c.Name) { // a view shows what another collection holds
 			continue
 		}
-		err := s.again(ctx, forever, func(ctx context.Context, _ bool) error {
-			return s.scan(ctx, c.Name, func(t tree) error { return record(c.Name, t) })
+		read := s.walk
+		if c.Type == "timeseries" { // no index on _id, which need not be unique
+			read = s.whole
+		}
+		err := read(ctx, c.Name, bson.D{}, nil, func(raw bson.Raw) error {
+			return record(c.Name, tree{bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: raw}})
 		})
 		if err != nil {
 			return fmt.Errorf("scan %s: %w", c.Name, err)
@@ -132,29 +142,4 @@ func (s *Store) ours(name string) bool {
 	own := func(o string) bool { return s.own(o) == name }
 	return strings.HasPrefix(name, "system.") ||
 		slices.ContainsFunc([]string{install, versions, wraps, ceremonies, events, voids, refusals, heartbeats}, own)
-}
-
-func (s *Store) scan(ctx context.Context, collection string, record func(tree) error) error {
-	cursor, err := s.db.Collection(collection).Find(ctx, bson.D{})
-	if err != nil {
-		return err
-	}
-	defer cursor.Close(ctx)
-	next := func() bool {
-		once, cancel := context.WithTimeout(ctx, attempt)
-		defer cancel()
-		return cursor.Next(once)
-	}
-	for next() {
-		err := record(tree{bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: cursor.Current}})
-		if err != nil {
-			return err
-		}
-	}
-	return cursor.Err()
-}
-
-// placeOf is the place of an id's type among idTypes, or -1.
-func placeOf(t bson.Type) int {
-	return slices.IndexFunc(idTypes, func(kind idType) bool { return slices.Contains(kind.types, t) })
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -23,76 +22,34 @@ func there(p envelope.Place) bson.D {
 	}}}
 }
 
-// forever bounds a scan, whose steps have bounds of their own.
-const forever = 365 * 24 * time.Hour
-
-// idType is a kind of _id: $gt compares within one.
-type idType struct {
-	alias string // for $type
-	types []bson.Type
-}
-
-// idTypes are the kinds in the order in which MongoDB sorts them.
-var idTypes = []idType{
-	{"null", []bson.Type{bson.TypeNull}},
-	{"number", []bson.Type{bson.TypeInt32, bson.TypeInt64, bson.TypeDouble, bson.TypeDecimal128}},
-	{"string", []bson.Type{bson.TypeString, bson.TypeSymbol}},
-	{"object", []bson.Type{bson.TypeEmbeddedDocument}},
-	{"binData", []bson.Type{bson.TypeBinary}},
-	{"objectId", []bson.Type{bson.TypeObjectID}},
-	{"bool", []bson.Type{bson.TypeBoolean}},
-	{"date", []bson.Type{bson.TypeDateTime}},
-	{"timestamp", []bson.Type{bson.TypeTimestamp}},
-}
-
-// Page implements store.Envelopes. It goes by _id, type by type.
+// Page implements store.Envelopes. It goes by _id, and asks for all kinds of ids that are left at once.
+// The server finds the records that could be due, as it does not look at each element of an array by
+// itself: more at once, while they are not.
 func (s *Store) Page(
-	ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int,
-) ([]store.Document, error) {
-	from, bound := 0, bson.D(nil)
-	if r, ok := after.(ref); ok {
-		from = placeOf(r.id.Type)
-		bound = bson.D{{Key: "$gt", Value: r.id}}
+	ctx context.Context, c envelope.Collection, to kek.Version, id any, limit int,
+) (docs []store.Document, err error) {
+	at := position{}
+	if r, ok := id.(ref); ok {
+		at = startingAfter(r.id)
 	}
-	var docs []store.Document
-	for _, t := range idTypes[from:] {
-		some, err := s.ofType(ctx, c, to, t, bound, limit-len(docs))
+	for n := limit; len(docs) < limit; n = min(2*n, max(limit, store.Candidates)) {
+		// Where little is due, the server reads all that is left before it answers.
+		some, err := s.page(ctx, long, c, bson.D{at.where(), {Key: "$or", Value: due(c, to)}}, n)
 		if err != nil {
 			return nil, fmt.Errorf("read a page of %s: %w", c.Name, err)
 		}
-		if docs = append(docs, some...); len(docs) == limit {
-			break
-		}
-		bound = nil
-	}
-	return docs, nil
-}
-
-// ofType reads at most limit records with something due. The server finds those that could have,
-// as it does not look at each element of an array by itself: more at once, while they are not due.
-func (s *Store) ofType(
-	ctx context.Context, c envelope.Collection, to kek.Version, t idType, bound bson.D, limit int,
-) (docs []store.Document, err error) {
-	for n := limit; ; n = min(2*n, max(limit, store.Candidates)) {
-		filter := bson.D{
-			{Key: "_id", Value: append(bson.D{{Key: "$type", Value: t.alias}}, bound...)},
-			{Key: "$or", Value: due(c, to)},
-		}
-		// Where little is due, the server reads all that is left before it answers.
-		some, err := s.page(ctx, long, c, filter, n)
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range some {
-			if d.Due(c, to) && len(docs) < limit {
+		for _, raw := range some {
+			if d := document(raw, c); d.Due(c, to) && len(docs) < limit {
 				docs = append(docs, d)
 			}
 		}
-		if len(some) < n || len(docs) == limit {
-			return docs, nil
+		if len(some) == n {
+			at.full(some)
+		} else if !at.short() {
+			break
 		}
-		bound = bson.D{{Key: "$gt", Value: some[len(some)-1].ID.(ref).id}}
 	}
+	return docs, nil
 }
 
 // due is the condition that a record may have an envelope not at the target.
@@ -165,23 +122,13 @@ func projection(c envelope.Collection) bson.D {
 	return fields
 }
 
-// page reads one answer of the server: with room for one more, no cursor outlives it.
+// page reads one answer of the server.
 func (s *Store) page(
 	ctx context.Context, bound time.Duration, c envelope.Collection, filter bson.D, limit int,
-) (docs []store.Document, err error) {
-	find := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetProjection(projection(c)).
-		SetLimit(int64(limit)).SetBatchSize(int32(limit) + 1)
-	err = s.again(ctx, bound, func(ctx context.Context, _ bool) error {
-		docs = nil
-		cursor, err := s.db.Collection(c.Name).Find(ctx, filter, find)
-		if err != nil {
-			return err
-		}
-		defer cursor.Close(ctx)
-		for cursor.Next(ctx) {
-			docs = append(docs, document(cursor.Current, c))
-		}
-		return cursor.Err()
+) (docs []bson.Raw, err error) {
+	err = s.again(ctx, bound, func(ctx context.Context, _ bool) (err error) {
+		docs, err = s.read(ctx, c.Name, filter, projection(c), limit)
+		return err
 	})
 	return docs, err
 }

@@ -7,6 +7,9 @@ func (s *Store) Hasten(patience time.Duration) {
 	s.testOnlyPatience, s.testOnlyPause = patience, 5*time.Millisecond
 }
 
+// Attempt is how long a store waits for a portion of a scan at first.
+func (s *Store) Attempt(bound time.Duration) { s.testOnlyAttempt = bound }
+
 // Target is what a URI says.
 func Target(uri string) (hosts []string, database string, err error) {
 	o, database, err := target(uri)

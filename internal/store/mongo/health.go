@@ -3,19 +3,25 @@ package mongo
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
 	"go.mongodb.org/mongo-driver/v2/event"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/store"
 )
 
 // health is what the driver's monitor finds out about the servers. An operation that
 // finds no server to write to knows only that it waited.
 type health struct {
 	mu       sync.Mutex
-	writable bool  // some server can be written to
-	failure  error // the last one of any server since then
+	writable bool                               // some server can be written to
+	failure  error                              // the last one of any server since then
+	met      map[string]event.ServerDescription // the last answer of each server that gave one, by its address
 }
 
 // monitor keeps the health up to date. The driver's goroutines call it.
@@ -28,6 +34,11 @@ func (h *health) monitor() *event.ServerMonitor {
 				h.failure = nil
 			}
 		},
+		ServerHeartbeatSucceeded: func(e *event.ServerHeartbeatSucceededEvent) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.met[e.Reply.Addr.String()] = e.Reply
+		},
 		ServerHeartbeatFailed: func(e *event.ServerHeartbeatFailedEvent) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
@@ -38,6 +49,13 @@ func (h *health) monitor() *event.ServerMonitor {
 	}
 }
 
+// takesWrites reports whether some server can be written to, as far as the monitor knows.
+func (h *health) takesWrites() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.writable
+}
+
 // writable reports a kind of server that takes writes, by its name in the driver's
 // specification (server discovery and monitoring).
 func writable(s event.ServerDescription) bool {
@@ -46,14 +64,17 @@ func writable(s event.ServerDescription) bool {
 
 // cause is why an operation got no answer: its own error, or what is known of the
 // servers if it waited for one that can be written to.
-func (h *health) cause(err error) string {
+func (h *health) cause(a asked, err error) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch {
-	case h.writable, !driver.IsTimeout(err):
-		return err.Error()
-	case h.failure != nil:
-		return h.failure.Error()
+	if h.writable || !driver.IsTimeout(err) {
+		return fmt.Errorf("%w: %s", a.unreached(err, h.writable), printable.Text(err.Error()))
 	}
-	return "no server that can be written to was found"
+	if h.failure == nil {
+		if err := a.unfit(slices.Collect(maps.Values(h.met))); err != nil {
+			return err
+		}
+		return fmt.Errorf("%w: no server that can be written to was found", store.ErrSilent)
+	}
+	return fmt.Errorf("%w: %s", a.unreached(h.failure, len(h.met) > 0), printable.Text(h.failure.Error()))
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
@@ -44,8 +45,10 @@ func (s *Store) own(name string) string {
 // Under implements store.Store.
 func (s *Store) Under(prefix string) { s.prefix = prefix }
 
-// minWire is the wire version of MongoDB 5.0.
-const minWire = 13
+const (
+	minWire   = 13         // the wire version of MongoDB 5.0
+	cosmosSet = "globaldb" // the replica set that Azure Cosmos DB with request units says it is
+)
 
 // Store is an open database.
 type Store struct {
@@ -53,11 +56,13 @@ type Store struct {
 	db     *driver.Database
 	about  string
 	prefix string // of own collections, in place of kek_
+	asked  asked
 	health *health
 
 	opening bool
+	sharded bool // behind it is a cluster of shards
 
-	testOnlyPatience, testOnlyPause time.Duration
+	testOnlyPatience, testOnlyPause, testOnlyAttempt time.Duration
 }
 
 var _ store.Store = (*Store)(nil)
@@ -72,7 +77,10 @@ func Open(ctx context.Context, uri string) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if err := s.look(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %s: %w", s.about, s.safe(err)), s.Close())
+		if s.asked.documentDB {
+			err = fmt.Errorf("%w: %w", store.ErrDocumentDB, err)
+		}
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", s.about, err), s.Close())
 	}
 	return s, nil
 }
@@ -86,8 +94,9 @@ func connect(uri string) (*Store, error) {
 	journaled := true
 	majority := writeconcern.Majority()
 	majority.Journal = &journaled
-	s := &Store{about: printable.Text("mongodb:" + strings.Join(o.Hosts, ",") + "/" + database), health: new(health),
-		opening: true, testOnlyPatience: patience, testOnlyPause: pause}
+	s := &Store{about: printable.Text("mongodb:" + strings.Join(o.Hosts, ",") + "/" + database),
+		asked: asks(o), health: &health{met: map[string]event.ServerDescription{}},
+		opening: true, testOnlyPatience: patience, testOnlyPause: pause, testOnlyAttempt: attempt}
 	s.client, err = driver.Connect(o.SetAppName("kekceremony").
 		SetReadConcern(readconcern.Majority()).SetWriteConcern(majority).SetReadPreference(readpref.Primary()).
 		SetServerSelectionTimeout(selection).SetServerMonitor(s.health.monitor()).
@@ -110,14 +119,19 @@ func (s *Store) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if hello.MaxWireVersion < minWire {
+	switch {
+	case hello.SetName == cosmosSet:
+		return store.ErrCosmos
+	case hello.MaxWireVersion < minWire:
 		return fmt.Errorf("it is older than MongoDB 5.0: %w", store.ErrServer)
+	case hello.Secondary || hello.ArbiterOnly:
+		return store.ErrSecondary
 	}
 	switch {
 	case hello.SetName != "":
 		s.about += ", replica set " + printable.Text(hello.SetName)
 	case hello.Msg == "isdbgrid":
-		s.about += ", sharded"
+		s.about, s.sharded = s.about+", sharded", true
 	default:
 		s.about += ", standalone: it survives what this one server survives"
 	}
@@ -142,6 +156,8 @@ type hello struct {
 	SetName        string    `bson:"setName"`
 	Msg            string    `bson:"msg"`
 	MaxWireVersion int       `bson:"maxWireVersion"`
+	Secondary      bool      `bson:"secondary"`
+	ArbiterOnly    bool      `bson:"arbiterOnly"`
 	LocalTime      time.Time `bson:"localTime"`
 }
 

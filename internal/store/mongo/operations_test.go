@@ -34,10 +34,14 @@ type room struct {
 }
 
 var (
-	flat    = envelope.Catalogue{envelope.At("things", "f")}
-	inArray = envelope.Catalogue{envelope.At("lists", "l[].f")}
+	flat    = placed("things", "f")
+	inArray = placed("lists", "l[].f")
 	theirs  = store.Pointer{Collection: "settings", Field: "active"}
 )
+
+func placed(collection, path string) envelope.Catalogue {
+	return envelope.Catalogue{envelope.At(collection, path)}
+}
 
 // lines are more than the server gives at once without being asked for more.
 const lines = 120

@@ -1,7 +1,6 @@
 package mongo
 
 import (
-	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -50,7 +49,7 @@ func dotted(path string) string {
 // document reads what a page holds of one record. The memory is the cursor's:
 // everything kept is copied.
 func document(raw bson.Raw, c envelope.Collection) store.Document {
-	raw = slices.Clone(raw)
+
 	r := reading{}
 	if c.Outer != "" {
 		r.version = raw.Lookup(strings.Split(c.Outer, ".")...)

@@ -49,7 +49,7 @@ func (s *Store) bulk(ctx context.Context, c envelope.Collection, swaps []store.S
 		if err == nil {
 			matched = r.MatchedCount
 		}
-		return refusedUpdate(err, swaps)
+		return s.refusedUpdate(err, swaps)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("swap envelopes of %s: %w", c.Name, err)
@@ -66,9 +66,9 @@ func (s *Store) bulk(ctx context.Context, c envelope.Collection, swaps []store.S
 
 // refusedUpdate names the record whose update the server refuses by itself. A refusal of the user is of
 // all of them.
-func refusedUpdate(err error, swaps []store.Swap) error {
+func (s *Store) refusedUpdate(err error, swaps []store.Swap) error {
 	var all driver.BulkWriteException
-	if !errors.As(err, &all) || len(all.WriteErrors) == 0 || open(err) || denied(err) {
+	if !errors.As(err, &all) || len(all.WriteErrors) == 0 || open(err) || s.asked.refused(err) != nil {
 		return err
 	}
 	w := all.WriteErrors[0]
@@ -151,19 +151,21 @@ func (s *Store) took(ctx context.Context, c envelope.Collection, swaps []store.S
 	for i, sw := range swaps {
 		ids[i] = sw.Old.ID.(ref).id
 	}
-	docs, err := s.page(ctx, attempt, c, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, len(ids))
+	docs, err := s.page(ctx, attempt, c, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, 0)
 	if err != nil {
 		return nil, err
 	}
-	now := map[string]store.Document{}
-	for _, d := range docs {
-		now[key(d)] = d
+	now := map[string][]store.Document{} // in a sharded cluster, two may have one id
+	for _, raw := range docs {
+		d := document(raw, c)
+		now[key(d)] = append(now[key(d)], d)
 	}
 	took := make([]bool, len(swaps))
 	for i, sw := range swaps {
-		d, ok := now[key(sw.Old)]
-		lacks := func(n store.Held) bool { return !d.Has(n) }
-		took[i] = ok && (c.Outer == "" || d.Version == sw.To) && !slices.ContainsFunc(sw.New, lacks)
+		took[i] = slices.ContainsFunc(now[key(sw.Old)], func(d store.Document) bool {
+			lacks := func(n store.Held) bool { return !d.Has(n) }
+			return (c.Outer == "" || d.Version == sw.To) && !slices.ContainsFunc(sw.New, lacks)
+		})
 	}
 	return took, nil
 }

@@ -58,6 +58,9 @@ var labels = []string{"RetryableWriteError", "TransientTransactionError", "Retry
 // errUndecided: something has taken the id, and the majority does not have it. It may yet be rolled back.
 var errUndecided = errors.New("the majority does not have the record that has taken the id")
 
+// errDemoted: the server to which the URI connects directly has become a secondary.
+var errDemoted = errors.New("the server is no primary any more")
+
 // open reports whether an error leaves open if the operation happened.
 func open(err error) bool { return putOff(err) || silent(err) }
 
@@ -74,7 +77,7 @@ func silent(err error) bool {
 // putOff reports that a server answered, and that the answer may be another one soon: by a code or a
 // label, of the whole command or of one of its parts, or as the majority was not waited for.
 func putOff(err error) bool {
-	if errors.Is(err, errUndecided) {
+	if errors.Is(err, errUndecided) || errors.Is(err, errDemoted) {
 		return true
 	}
 	var server driver.ServerError

@@ -3,8 +3,10 @@ package mongo
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -20,6 +22,9 @@ func target(uri string) (*options.ClientOptions, string, error) {
 	err := o.Validate()
 	var lookup *net.DNSError // of the hosts behind mongodb+srv
 	if len(o.Hosts) == 0 && !errors.As(err, &lookup) {
+		if err := unread(uri); err != nil {
+			return nil, "", err
+		}
 		return nil, "", fmt.Errorf("not a MongoDB URI, mongodb://HOST/DATABASE: %w", store.ErrName)
 	}
 	database := databaseOf(uri)
@@ -31,13 +36,50 @@ func target(uri string) (*options.ClientOptions, string, error) {
 		return nil, "", fmt.Errorf("the MongoDB URI names a database that none can be named; escape the password: %w",
 			store.ErrName)
 	}
+	for _, option := range optionsOf(uri) {
+		if err := option.check(); err != nil {
+			return nil, "", err
+		}
+	}
 	switch {
+	case lookup != nil && lookup.IsNotFound:
+		return nil, "", fmt.Errorf("%w: %s", store.ErrNoHost, printable.Text(lookup.Error()))
 	case lookup != nil:
 		return nil, "", fmt.Errorf("%w: %s", store.ErrSilent, printable.Text(lookup.Error()))
-	case err != nil: // the URI was read; an option does not fit, or its file cannot be used
-		return nil, "", errors.New(printable.Text(err.Error()))
+	case err != nil:
+		return nil, "", unusable(err)
 	}
-	return o, database, nil
+	return o, database, serverOf(o.Hosts)
+}
+
+// unusable names what is wrong with the options of a URI that was read: a file, or that they do not fit
+// together.
+func unusable(err error) error {
+	kind := store.ErrOption
+	if path := (*fs.PathError)(nil); errors.As(err, &path) || strings.Contains(err.Error(), "ertificate") {
+		kind = store.ErrFile
+	}
+	return fmt.Errorf("%w: %s", kind, printable.Text(err.Error()))
+}
+
+// serverOf refuses hosts of a service that speaks MongoDB's protocol, and is known to lack what a ceremony
+// relies on.
+func serverOf(hosts []string) error {
+	if namedAs(hosts, ".mongo.cosmos.azure.com", ".documents.azure.com") {
+		return store.ErrCosmos
+	}
+	return nil
+}
+
+// namedAs reports whether a host is named as those of a service.
+func namedAs(hosts []string, suffixes ...string) bool {
+	return slices.ContainsFunc(hosts, func(h string) bool {
+		name, _, err := net.SplitHostPort(h)
+		if err != nil {
+			name = h
+		}
+		return slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(strings.ToLower(name), s) })
+	})
 }
 
 // databaseOf is the database that a URI names, if the driver can read the URI. net/url

@@ -25,6 +25,7 @@ func TestTarget(t *testing.T) {
 		{"database of another alphabet", "mongodb://a/%C3%BC", "a", "ü"},
 		{"IPv6", "mongodb://[::1]:1,[fe80::1]/db", "[::1]:1 [fe80::1]", "db"},
 		{"socket", "mongodb://%2Ftmp%2Fmongodb-27017.sock/db", "/tmp/mongodb-27017.sock", "db"},
+		{"options that the store sets", "mongodb://a/db?w=1&readPreference=nearest&tlsInsecure=false", "a", "db"},
 		{"users of another database", "mongodb://user:hunter2@a/db?authSource=admin", "a", "db"},
 	} {
 		hosts, database, err := mongo.Target(c.uri)
@@ -41,7 +42,9 @@ func TestTargetRefuses(t *testing.T) {
 		notURI   = "not a MongoDB URI, mongodb://HOST/DATABASE: not the name of a store"
 		noName   = "the MongoDB URI names no database, want mongodb://HOST/DATABASE: not the name of a store"
 		badName  = "the MongoDB URI names a database that none can be named; escape the password: not the name of a store"
-		noAnswer = "the store does not answer: lookup "
+		noHost   = "no such host: lookup "
+		noFile   = "a file that the store's URI names cannot be used: "
+		noOption = "the store's URI has an option that cannot be: "
 	)
 	for _, c := range []struct{ name, uri, want string }{
 		{"empty", "", notURI},
@@ -50,7 +53,8 @@ func TestTargetRefuses(t *testing.T) {
 		{"no slash before the options", "mongodb://user:hunter2@a?tls=true", notURI},
 		{"port", "mongodb://user:hunter2@a:b/db", notURI},
 		{"escape in the password", "mongodb://user:hunter2%zz@a/db", notURI},
-		{"escape in an option", "mongodb://user:hunter2@a/db?appName=hunter2%zz", notURI},
+		{"escape in an option", "mongodb://user:hunter2@a/db?appName=hunter2%zz",
+			noOption + "appName: this is no value of it"},
 		{"slash in the password", "mongodb://user:hunter2/2@a/db", notURI},
 		{"two passwords", "mongodb://user:hunter2@hunter2@a/db", notURI},
 		{"at sign and slash in the password", "mongodb://user:hunter2@hunter2/hunter2@a/db", badName},
@@ -60,10 +64,28 @@ func TestTargetRefuses(t *testing.T) {
 		{"database with a slash", "mongodb://user:hunter2@a/db/more", badName},
 		{"database with a space", "mongodb://user:hunter2@a/d+b", badName},
 		{"authority that is not there", "mongodb://user:hunter2@a/db?tls=true&tlsCAFile=/nowhere/ca.pem",
-			"open /nowhere/ca.pem: no such file or directory"},
+			noFile + "open /nowhere/ca.pem: no such file or directory"},
 		{"authority that is none", "mongodb://user:hunter2@a/db?tls=true&tlsCAFile=/dev/null",
-			"the specified CA file does not contain any valid certificates"},
-		{"unknown service", "mongodb+srv://user:hunter2@nowhere.invalid/db", noAnswer},
+			noFile + "the specified CA file does not contain any valid certificates"},
+		{"misspelled option", "mongodb://user:hunter2@a/db?replicaSe=rs",
+			noOption + "replicaSe: there is none of this name, there is replicaSet"},
+		{"unknown option", "mongodb://user:hunter2@a/db?proxyHost=b",
+			noOption + "proxyHost: there is none of this name"},
+		{"value of an option", "mongodb://user:hunter2@a/db?tls=maybe", noOption + "tls: this is no value of it"},
+		{"options that do not fit", "mongodb://user:hunter2@a,b/db?directConnection=true",
+			noOption + "they do not fit together"},
+		{"password that reads as an option",
+			"mongodb://user:1/db?hunter2=1@a/db", notURI},
+		{"unknown mechanism", "mongodb://user:hunter2@a/db?authMechanism=SCRAM-SHA-512",
+			"the store's server and this program share no way to log in: SCRAM-SHA-512 is none of GSSAPI, MONGODB-AWS, " +
+				"MONGODB-OIDC, MONGODB-X509, PLAIN, SCRAM-SHA-1, SCRAM-SHA-256"},
+		{"any certificate", "mongodb://user:hunter2@a/db?tls=true&tlsInsecure=true",
+			"the store's URI asks for a connection that anyone can listen to: tlsInsecure"},
+		{"any name in a certificate", "mongodb://user:hunter2@a/db?tls=true&tlsAllowInvalidHostnames=true",
+			"the store's URI asks for a connection that anyone can listen to: tlsAllowInvalidHostnames"},
+		{"Cosmos DB", "mongodb://user:hunter2@x.mongo.cosmos.azure.com:10255/db?ssl=true&retrywrites=false",
+			store.ErrCosmos.Error()},
+		{"unknown service", "mongodb+srv://user:hunter2@nowhere.invalid/db", noHost},
 		{"unknown service, no database", "mongodb+srv://user:hunter2@nowhere.invalid", noName},
 		{"unknown service, port", "mongodb+srv://user:hunter2@nowhere.invalid:1/db", notURI},
 	} {
@@ -73,9 +95,9 @@ func TestTargetRefuses(t *testing.T) {
 			t.Errorf("%s: taken", c.name)
 		case strings.Contains(err.Error(), "hunter2"):
 			t.Errorf("%s: it tells the password: %v", c.name, err)
-		case err.Error() != c.want && (c.want != noAnswer || !strings.HasPrefix(err.Error(), noAnswer)):
+		case err.Error() != c.want && (c.want != noHost || !strings.HasPrefix(err.Error(), noHost)):
 			t.Errorf("%s: got %v\nwant %s", c.name, err, c.want)
-		case c.want == noAnswer && !errors.Is(err, store.ErrSilent):
+		case c.want == noHost && !errors.Is(err, store.ErrNoHost):
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

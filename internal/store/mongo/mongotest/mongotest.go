@@ -5,24 +5,16 @@
 package mongotest
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"golang.org/x/sys/unix"
 )
 
 // Server is a running server.
@@ -108,6 +100,14 @@ func (s *Server) TryReplace(t testing.TB, uri, collection string, record bson.D)
 	return err
 }
 
+// Insert writes new records.
+func (s *Server) Insert(t testing.TB, uri, collection string, records []any) {
+	t.Helper()
+	if _, err := s.collection(uri, collection).InsertMany(context.Background(), records); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // ReplaceEnvelope writes a record with an envelope at version 1 in a field.
 func (s *Server) ReplaceEnvelope(t testing.TB, uri, collection, field string) {
 	t.Helper()
@@ -133,83 +133,4 @@ func (s *Server) collection(uri, name string) *driver.Collection {
 func (s *Server) database(uri string) *driver.Database {
 	base, _, _ := strings.Cut(uri, "?")
 	return s.client.Database(base[strings.LastIndexByte(base, '/')+1:])
-}
-
-// startFerretDB runs the server and returns its address.
-func startFerretDB(t testing.TB) string {
-	t.Helper()
-	cmd := exec.Command(ferretDB(t), t.TempDir())
-	in, err := cmd.StdinPipe() // it ends with its standard input
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		_ = cmd.Wait()
-	})
-	address, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("FerretDB did not start: %v", err)
-	}
-	return strings.TrimSpace(address)
-}
-
-// ferretDB is the path of the built server. The build is kept in the user's
-// cache, by the digest of its sources: it takes a minute.
-func ferretDB(t testing.TB) string {
-	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	source := filepath.Join(filepath.Dir(here), "ferretdb")
-	path, err := build(source)
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal(err)
-	} else if err != nil {
-		t.Skipf("SKIPPED: %v", err)
-	}
-	return path
-}
-
-func build(source string) (string, error) {
-	h := sha256.New()
-	for _, name := range []string{"main.go", "go.mod", "go.sum"} {
-		data, err := os.ReadFile(filepath.Join(source, name))
-		if err != nil {
-			return "", err
-		}
-		h.Write(data)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	dir := filepath.Join(cache, "kekceremony-test")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return "", err
-	}
-	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, fmt.Sprintf("ferretdb-%.16x", h.Sum(nil)))
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	}
-	cmd := exec.Command("go", "build", "-o", path, ".")
-	cmd.Dir = source
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", errors.Join(fmt.Errorf("build FerretDB: %w: %s", err, out), os.RemoveAll(path))
-	}
-	return path, nil
 }

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Proxy stands before a server. It lets one command run at a time, and makes
@@ -25,6 +27,7 @@ type Proxy struct {
 	faults   map[string]fault  // of the next commands of a name
 	before   map[string]func() // what happens before the next such command
 	readOnly bool
+	rate     int // bytes a second to clients; 0: no limit
 	seen     map[string]int
 }
 
@@ -47,6 +50,9 @@ func (p *Proxy) Before(command string, do func()) { p.set(func() { p.before[comm
 
 // ReadOnly has every write refused, as MongoDB refuses a user who may only read.
 func (p *Proxy) ReadOnly(yes bool) { p.set(func() { p.readOnly = yes }) }
+
+// Slow limits the link to each client, in bytes a second.
+func (p *Proxy) Slow(rate int) { p.set(func() { p.rate = rate }) }
 
 // Seen counts the commands of a name.
 func (p *Proxy) Seen(command string) int {
@@ -133,8 +139,25 @@ func (p *Proxy) pass(client, server net.Conn) error {
 	default:
 		answer = reply(request, f.answer(body(answer)))
 	}
-	_, err = client.Write(answer)
-	return err
+	return p.send(client, answer)
+}
+
+// send gives an answer to a client, as fast as the link is.
+func (p *Proxy) send(client net.Conn, answer []byte) error {
+	p.mu.Lock()
+	rate := p.rate
+	p.mu.Unlock()
+	if rate == 0 {
+		_, err := client.Write(answer)
+		return err
+	}
+	for piece := range slices.Chunk(answer, 16<<10) {
+		time.Sleep(time.Duration(len(piece)) * time.Second / time.Duration(rate))
+		if _, err := client.Write(piece); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // happens counts a command, and takes what happens before it.

@@ -1,0 +1,113 @@
+package mongo
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"syscall"
+
+	"go.mongodb.org/mongo-driver/v2/event"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// asked is what a URI asks for, by which silence is explained.
+type asked struct {
+	tls, user, direct bool
+	set               string // replica set
+	documentDB        bool
+}
+
+func asks(o *options.ClientOptions) asked {
+	a := asked{tls: o.TLSConfig != nil, user: o.Auth != nil, direct: o.Direct != nil && *o.Direct,
+		documentDB: namedAs(o.Hosts, ".docdb.amazonaws.com", ".docdb-elastic.amazonaws.com")}
+	if o.ReplicaSet != nil {
+		a.set = *o.ReplicaSet
+	}
+	return a
+}
+
+// unreached names why no server could be asked: what the monitor saw when it connected.
+func (a asked) unreached(failure error, met bool) error {
+	var dns *net.DNSError
+	var verify *tls.CertificateVerificationError
+	var alert tls.AlertError
+	var record tls.RecordHeaderError
+	var authority x509.UnknownAuthorityError
+	closed := errors.Is(failure, io.EOF) || errors.Is(failure, io.ErrUnexpectedEOF) ||
+		errors.Is(failure, syscall.ECONNRESET) || errors.Is(failure, syscall.EPIPE)
+	switch {
+	case errors.As(failure, &dns) && dns.IsNotFound:
+		return store.ErrNoHost
+	case errors.As(failure, &verify), errors.As(failure, &authority), errors.As(failure, &alert):
+		return store.ErrCertificate
+	case errors.As(failure, &record), a.tls && !met && closed:
+		return store.ErrNoTLS
+	case !a.tls && !met && (closed || isNoise(failure)):
+		return store.ErrWantsTLS
+	}
+	return store.ErrSilent
+}
+
+// isNoise reports that something answered in another protocol.
+func isNoise(failure error) bool {
+	return failure != nil && strings.Contains(failure.Error(), "length of read message")
+}
+
+// unfit names why none of the servers that answer can be used; nil: some can, or none answers.
+func (a asked) unfit(servers []event.ServerDescription) error {
+	var sets []string
+	for _, s := range servers {
+		if s.Kind != "Unknown" {
+			sets = append(sets, s.SetName)
+		}
+	}
+	switch {
+	case len(sets) == 0:
+		return nil
+	case a.set != "" && !slices.Contains(sets, a.set):
+		of := "of none"
+		if sets[0] != "" {
+			of = "of " + printable.Text(sets[0])
+		}
+		return fmt.Errorf("%w: it is %s, the URI names %s", store.ErrReplicaSet, of, printable.Text(a.set))
+	}
+	return fmt.Errorf("%w: its replica set has no primary", store.ErrNotReady)
+}
+
+// Codes of MongoDB's error_codes.yml, and one of MongoDB Atlas.
+const (
+	codeBadValue             = 2
+	codeUnauthorized         = 13
+	codeAuthenticationFailed = 18
+	codeMechanismUnavailable = 334
+	codeAtlas                = 8000
+)
+
+// refused names why a server does not serve this user; nil: that is not what it says.
+func (a asked) refused(err error) error {
+	var server driver.ServerError
+	if !errors.As(err, &server) {
+		return nil
+	}
+	says := func(words ...string) bool { return slices.ContainsFunc(words, server.HasErrorMessage) }
+	login := server.HasErrorCode(codeAuthenticationFailed) || server.HasErrorCode(codeAtlas) && says("auth")
+	switch {
+	case server.HasErrorCode(codeMechanismUnavailable),
+		(login || server.HasErrorCode(codeBadValue)) && says("nsupported authentication mechanism", "for mechanism"):
+		return store.ErrMechanism
+	case login, server.HasErrorCode(codeUnauthorized) && !a.user && says("requires authentication"):
+		return store.ErrLogin
+	case server.HasErrorCode(codeUnauthorized), server.HasErrorCode(codeAtlas):
+		return store.ErrDenied
+	}
+	return nil
+}

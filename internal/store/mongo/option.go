@@ -1,0 +1,119 @@
+package mongo
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/store"
+)
+
+// uriOptions are the options of a URI of the driver's documentation. The driver takes any other in silence,
+// and so a misspelled one. docs/mongodb.md has the same lists.
+var uriOptions = strings.Fields(`
+	authMechanism authMechanismProperties authSource compressors connect connectTimeoutMS directConnection
+	heartbeatFrequencyMS heartbeatIntervalMS loadBalanced localThresholdMS maxConnecting maxIdleTimeMS maxPoolSize
+	minPoolSize replicaSet serverMonitoringMode socketTimeoutMS srvMaxHosts srvServiceName timeoutMS
+	zlibCompressionLevel zstdCompressionLevel
+	ssl tls tlsCAFile tlsCertificateFile tlsCertificateKeyFile tlsCertificateKeyFilePassword
+	tlsDisableCertificateRevocationCheck tlsDisableOCSPEndpointCheck tlsPrivateKeyFile
+	sslCertificateAuthorityFile sslClientCertificateKeyFile sslClientCertificateKeyPassword`)
+
+// ownOptions have no effect: the store sets what they set, or only other drivers know them.
+var ownOptions = strings.Fields(`
+	appName enableOverloadRetargeting journal maxAdaptiveRetries maxStaleness maxStalenessSeconds readConcernLevel
+	readPreference readPreferenceTags retryReads retryWrites serverSelectionTimeoutMS uuidRepresentation w
+	waitQueueTimeoutMS wtimeoutMS`)
+
+// insecureOptions have a client take any certificate, or any name in it.
+var insecureOptions = strings.Fields(`
+	sslInsecure tlsAllowInvalidCertificates tlsAllowInvalidHostnames tlsInsecure`)
+
+// mechanisms are the ways to log in that the driver has.
+var mechanisms = strings.Fields("GSSAPI MONGODB-AWS MONGODB-OIDC MONGODB-X509 PLAIN SCRAM-SHA-1 SCRAM-SHA-256")
+
+// option is one of a URI.
+type option struct{ name, value string }
+
+// optionsOf are the options of a URI whose hosts the driver could read.
+func optionsOf(uri string) (all []option) {
+	_, rest, _ := strings.Cut(uri, "://")
+	_, path, _ := strings.Cut(rest, "/")
+	_, query, _ := strings.Cut(path, "?")
+	for _, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, value, _ := strings.Cut(pair, "=")
+		all = append(all, option{name, value})
+	}
+	return all
+}
+
+// check refuses an option that does nothing, or too much.
+func (o option) check() error {
+	is := func(name string) bool { return strings.EqualFold(o.name, name) }
+	switch {
+	case slices.ContainsFunc(insecureOptions, is):
+		if strings.EqualFold(o.value, "false") {
+			return nil
+		}
+		return fmt.Errorf("%w: %s", store.ErrInsecure, printable.Text(o.name))
+	case is("authMechanism") && !slices.Contains(mechanisms, strings.ToUpper(o.value)):
+		return fmt.Errorf("%w: %s is none of %s", store.ErrMechanism, printable.Text(o.value),
+			strings.Join(mechanisms, ", "))
+	case slices.ContainsFunc(uriOptions, is), slices.ContainsFunc(ownOptions, is):
+		return nil
+	}
+	return fmt.Errorf("%w: %s: there is none of this name%s", store.ErrOption, printable.Text(o.name), nearest(o.name))
+}
+
+// unread is what is wrong with a URI that the driver does not read, if that is one of its options.
+func unread(uri string) error {
+	base, query, found := strings.Cut(uri, "?")
+	if !found || strings.Contains(query, "@") || len(optionsOf(uri)) == 0 ||
+		len(options.Client().ApplyURI(base).Hosts) == 0 {
+		return nil
+	}
+	for _, o := range optionsOf(uri) {
+		if err := o.check(); err != nil {
+			return err
+		}
+		alone := "mongodb://localhost/db?" + o.name + "=" + o.value
+		if !strings.HasPrefix(strings.ToLower(o.name), "srv") && len(options.Client().ApplyURI(alone).Hosts) == 0 {
+			return fmt.Errorf("%w: %s: this is no value of it", store.ErrOption, printable.Text(o.name))
+		}
+	}
+	return fmt.Errorf("%w: they do not fit together", store.ErrOption)
+}
+
+// nearest is a hint at the option that was meant, if one differs by two letters at most.
+func nearest(name string) string {
+	for _, known := range slices.Concat(uriOptions, ownOptions) {
+		if distance(strings.ToLower(name), strings.ToLower(known)) <= 2 {
+			return ", there is " + known
+		}
+	}
+	return ""
+}
+
+// distance is how many letters are to be changed, added or left out (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			changed := before
+			if a[i] != b[j] {
+				changed++
+			}
+			before = row[j+1]
+			row[j+1] = min(changed, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,101 @@
+package mongo
+
+import (
+	"math"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// idType is a kind of _id: $gt compares within one.
+type idType struct {
+	alias string // for $type
+	types []bson.Type
+}
+
+// idTypes are the kinds in the order in which MongoDB sorts them.
+var idTypes = []idType{
+	{"null", []bson.Type{bson.TypeNull}},
+	{"number", []bson.Type{bson.TypeInt32, bson.TypeInt64, bson.TypeDouble, bson.TypeDecimal128}},
+	{"string", []bson.Type{bson.TypeString, bson.TypeSymbol}},
+	{"object", []bson.Type{bson.TypeEmbeddedDocument}},
+	{"binData", []bson.Type{bson.TypeBinary}},
+	{"objectId", []bson.Type{bson.TypeObjectID}},
+	{"bool", []bson.Type{bson.TypeBoolean}},
+	{"date", []bson.Type{bson.TypeDateTime}},
+	{"timestamp", []bson.Type{bson.TypeTimestamp}},
+}
+
+// placeOf is the place of an id's type among idTypes, or -1.
+func placeOf(t bson.Type) int {
+	return slices.IndexFunc(idTypes, func(kind idType) bool { return slices.Contains(kind.types, t) })
+}
+
+// aliases are the kinds of _id, but for some, as $type has them.
+func aliases(but ...int) (all bson.A) {
+	for i, t := range idTypes {
+		if !slices.Contains(but, i) {
+			all = append(all, t.alias)
+		}
+	}
+	return all
+}
+
+// isOf is the condition that an _id is of one of some kinds.
+func isOf(kinds bson.A) bson.E {
+	return bson.E{Key: "_id", Value: bson.D{{Key: "$type", Value: kinds}}}
+}
+
+// beyond is the condition that an _id comes after another one of its kind. Nothing is greater than NaN,
+// which sorts before all other numbers.
+func beyond(id bson.RawValue) bson.E {
+	after := bson.D{{Key: "$gt", Value: id}}
+	if n, ok := (tree{id}).Value().(float64); ok && math.IsNaN(n) {
+		after = bson.D{{Key: "$gte", Value: math.Inf(-1)}}
+	}
+	return bson.E{Key: "_id", Value: after}
+}
+
+// position is where a reading by _id is. It relies on the order of ids within a kind alone, not on that of
+// kinds, in which servers may differ: a kind that was not read whole is asked for again.
+type position struct {
+	done []int         // kinds that were read whole
+	last bson.RawValue // the id that was read last, if its kind was not; zero: none
+}
+
+// startingAfter is the position of a page after an id. Of what comes before it, nothing is asked.
+func startingAfter(id bson.RawValue) position {
+	p := position{last: id}
+	for kind := range placeOf(id.Type) {
+		p.done = append(p.done, kind)
+	}
+	return p
+}
+
+// where is the condition of what to ask for next.
+func (p *position) where() bson.E {
+	if p.last.IsZero() {
+		return isOf(aliases(p.done...))
+	}
+	return beyond(p.last)
+}
+
+// full moves on after an answer that had as many records as were asked for. Those of a kind stand together.
+func (p *position) full(docs []bson.Raw) {
+	p.last = docs[len(docs)-1].Lookup("_id")
+	for _, raw := range docs {
+		if kind := placeOf(raw.Lookup("_id").Type); kind != placeOf(p.last.Type) && !slices.Contains(p.done, kind) {
+			p.done = append(p.done, kind)
+		}
+	}
+}
+
+// short moves on after an answer that had fewer, and reports if anything is left to ask for.
+func (p *position) short() bool {
+	if p.last.IsZero() {
+		return false
+	}
+	p.done = append(p.done, placeOf(p.last.Type))
+	p.last = bson.RawValue{}
+	return len(p.done) < len(idTypes)
+}
