@@ -5,10 +5,10 @@
 # make test: every test, of what is long a short form; some minutes on two cores. What tests
 # write is in memory where there is room; with TMPDIR set it is there.
 # make torture: the slow form of what make test has a short one of: 200 rotations killed
-# at random, token and store gone for a minute, the module ended in every way in every
+# at random, with old versions disabled, enabled and destroyed in between, token and store gone for a minute, the module ended in every way in every
 # place, the second verifier on every specimen, every interrupted ceremony finished, a rotation
 # stopped on every page, each refusal of an adoption taken away, the versions of adopted databases destroyed
-# under their applications; some 40 minutes. With BRIEF=1 less of it, which is what .ci/run does.
+# under their applications; about an hour. With BRIEF=1 less of it, which is what .ci/run does.
 # Also the tests of provider/pkcs11 under the address sanitizer, with BRIEF=1 those with a
 # hostile module. It does not look for leaks: modules stay loaded.
 # make interrupted OLD=PROGRAM: interrupts the ceremonies of an older program again, for
@@ -53,7 +53,7 @@ torture: testdeps
 	$(TEST) -tags torture -run TestLayoutMoved ./internal/provider/pkcs11
 	$(TEST) -run TestPython ./internal/transcript -args -mutations $(if $(BRIEF),200,500)
 	ASAN_OPTIONS=detect_leaks=0 $(TEST) -asan $(if $(BRIEF),-run TestHostile) ./internal/provider/pkcs11
-	$(TEST) -timeout 3h -parallel $(PARALLEL) -run 'TestAnyInterruptions|TestReconcileDying|TestHonestCourses' ./internal/steps -args $(if $(BRIEF),-seeds 25 -courses 20,-seeds 500 -courses 100)
+	$(TEST) -timeout 3h -parallel $(PARALLEL) -run 'TestAnyInterruptions|TestReconcileDying|TestDisableDying|TestHonestCourses' ./internal/steps -args $(if $(BRIEF),-seeds 25 -courses 20,-seeds 500 -courses 100)
 	$(TEST) -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation$(if $(BRIEF),,|TestAdopted$$|TestAdoptedLife|TestRosterGrammar)' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
 
 interrupted: testdeps

@@ -26,8 +26,12 @@ func thorough() {
 	}
 }
 
-// TestTortureLong is TestTorture at its full length; make torture runs it.
+// TestTortureLong is TestTorture at its full length, and old versions are ended meanwhile; make torture runs it.
 func TestTortureLong(t *testing.T) {
 	t.Parallel()
-	torture(t, rotations, 5000)
+	ends := 4
+	if *brief {
+		ends = 5
+	}
+	torture(t, rotations, 5000, ends)
 }
