@@ -10,6 +10,9 @@ func (s *Store) Hasten(patience time.Duration) {
 // Attempt is how long a store waits for a portion of a scan at first.
 func (s *Store) Attempt(bound time.Duration) { s.testOnlyAttempt = bound }
 
+// Count is how many records a store counts at once.
+func (s *Store) Count(n int) { s.testOnlyCount = n }
+
 // Target is what a URI says.
 func Target(uri string) (hosts []string, database string, err error) {
 	o, database, err := target(uri)

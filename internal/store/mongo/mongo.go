@@ -63,6 +63,7 @@ type Store struct {
 	sharded bool // behind it is a cluster of shards
 
 	testOnlyPatience, testOnlyPause, testOnlyAttempt time.Duration
+	testOnlyCount                                    int
 }
 
 var _ store.Store = (*Store)(nil)
@@ -96,7 +97,8 @@ func connect(uri string) (*Store, error) {
 	majority.Journal = &journaled
 	s := &Store{about: printable.Text("mongodb:" + strings.Join(o.Hosts, ",") + "/" + database),
 		asked: asks(o), health: &health{met: map[string]event.ServerDescription{}},
-		opening: true, testOnlyPatience: patience, testOnlyPause: pause, testOnlyAttempt: attempt}
+		opening: true, testOnlyPatience: patience, testOnlyPause: pause, testOnlyAttempt: attempt,
+		testOnlyCount: countPortion}
 	s.client, err = driver.Connect(o.SetAppName("kekceremony").
 		SetReadConcern(readconcern.Majority()).SetWriteConcern(majority).SetReadPreference(readpref.Primary()).
 		SetServerSelectionTimeout(selection).SetServerMonitor(s.health.monitor()).

@@ -143,7 +143,7 @@ var operations = []operation{
 		_, err3 := r.s.Forget(r.ctx, time.Time{})
 		return errors.Join(err, err2, err3)
 	}},
-	{"count envelopes", []string{"aggregate", "find"}, func(r *room) error {
+	{"count envelopes", []string{"count", "aggregate", "find"}, func(r *room) error {
 		counts, err := r.s.Census(r.ctx, flat.With(inArray...))
 		n := 0
 		for _, c := range counts {

@@ -80,6 +80,17 @@ func (p *position) where() bson.E {
 	return beyond(p.last)
 }
 
+// upTo is the condition of what to ask for next, and not of what comes after an id: all of one kind.
+func (p *position) upTo(id bson.RawValue) bson.E {
+	to := bson.E{Key: "$lte", Value: id}
+	if p.last.IsZero() {
+		return bson.E{Key: "_id", Value: bson.D{to}}
+	}
+	where := beyond(p.last)
+	where.Value = append(where.Value.(bson.D), to)
+	return where
+}
+
 // full moves on after an answer that had as many records as were asked for. Those of a kind stand together.
 func (p *position) full(docs []bson.Raw) {
 	p.last = docs[len(docs)-1].Lookup("_id")

@@ -143,6 +143,13 @@ func TestEveryKindOfID(t *testing.T) {
 		stored++
 	}
 	once(t, scanned(t, s, "kinds", func() {}), stored)
+	for _, portion := range []int{1, 7, stored, 1000} {
+		s.Count(portion)
+		counts, err := s.Census(t.Context(), placed("kinds", "f"))
+		if err != nil || len(counts) != 1 || counts[0].N != stored {
+			t.Errorf("counted by %d: %v, %v", portion, counts, err)
+		}
+	}
 	c := placed("kinds", "f").Collections()[0]
 	for _, limit := range []int{1, 7, 500} {
 		seen := map[any]int{}
@@ -161,5 +168,25 @@ func TestEveryKindOfID(t *testing.T) {
 			}
 		}
 		once(t, seen, stored)
+	}
+}
+
+// TestCensusGoesOn: an answer about a portion is lost. The portions before it are not counted again.
+func TestCensusGoesOn(t *testing.T) {
+	t.Parallel()
+	server, uri, s := faulty(t)
+	const n = 100
+	fill(t, server, uri, "many", n, 0)
+	s.Count(n / 4)
+	server.Before("aggregate", func() {
+		server.Before("aggregate", func() { server.Cut("aggregate", 1) })
+	})
+	counts, err := s.Census(t.Context(), placed("many", "f"))
+	if err != nil || len(counts) != 1 || counts[0].N != n {
+		t.Errorf("%v, %v", counts, err)
+	}
+	// Four portions, what is left of the kind, the other kinds, ids that have none, and the one lost.
+	if got := server.Seen("aggregate"); got != 8 {
+		t.Errorf("%d aggregations", got)
 	}
 }
