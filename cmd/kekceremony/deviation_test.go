@@ -39,11 +39,13 @@ func TestWizardDeviation(t *testing.T) {
 	// Before the module gets a PIN.
 	w.enter("refused: reason: this may be a PIN, and was discarded", "vendor update, ticket 12")
 	w.enter("PIN of token", rehearsal.PIN)
+	w.read()
 	w.enter("alice: type 3", "3")
 	w.until("Signed 1, needed 2")
 	w.deviation("C-x", "three came", "two came", "went on", "alice and bob") // the approval stays good
 	w.enter("bob: type 3", "3")
 	w.enter("Signed 2, needed 2", "")
+	w.read()
 	w.enter("Where else", "")
 	w.enter("Planned end", "")
 	w.fill("leaving")

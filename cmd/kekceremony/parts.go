@@ -26,17 +26,10 @@ func parts(ctx context.Context, c config.Config, t *term.Terminal, rate int) (en
 	}
 	s := engine.Parts{
 		Mode: mode(c), Tool: tool, Bundles: c.Transcripts, PinnedChain: kek.Chain(c.Chain),
-		Kind: c.Encryption.Settings,
-		OpenProvider: func(ctx context.Context, known func(map[string]string) error) (provider.Provider, error) {
-			return openProvider(ctx, c, t, known)
-		},
-		PIN:      pinOf(c),
 		Exchange: c.Exchange, Revoked: c.Revoked, Founding: strings.ToLower(strings.Join(strings.Fields(c.Founding), "")),
 		Catalogue: catalogue, Records: c.Adopted.Prefix(), Pointer: c.Adopted.Theirs(), Control: rewrap.NewControl(rate),
-		Fleet: engine.FleetConfig{Heartbeat: c.Fleet.Heartbeat, Live: c.Fleet.Live, Expect: c.Fleet.Expect,
-			Uncounted: c.Fleet.Uncounted, Unfenced: c.Fleet.Unfenced},
-		Policy: engine.Policy{BackupRetention: c.Policy.BackupRetention, DestroyWait: c.Policy.DestroyWait},
 	}
+	configured(&s, c, t)
 	if c.Rehearsal != nil {
 		s.RosterPath = c.Rehearsal.Roster
 	}
@@ -53,6 +46,20 @@ func parts(ctx context.Context, c config.Config, t *term.Terminal, rate int) (en
 	}
 	s.Store = db
 	return s, nil
+}
+
+// configured sets what may be corrected while a ceremony runs.
+func configured(s *engine.Parts, c config.Config, t *term.Terminal) {
+	s.Kind = c.Encryption.Settings
+	s.OpenProvider = func(ctx context.Context, known func(map[string]string) error) (provider.Provider, error) {
+		return openProvider(ctx, c, t, known)
+	}
+	file := s.PIN.File
+	s.PIN = pinOf(c)
+	s.PIN.File = file
+	s.Fleet = engine.FleetConfig{Heartbeat: c.Fleet.Heartbeat, Live: c.Fleet.Live, Expect: c.Fleet.Expect,
+		Uncounted: c.Fleet.Uncounted, Unfenced: c.Fleet.Unfenced}
+	s.Policy = engine.Policy{BackupRetention: c.Policy.BackupRetention, DestroyWait: c.Policy.DestroyWait}
 }
 
 // pinOf is how people log in.

@@ -46,12 +46,13 @@ func perform(ctx context.Context, o *options, c ceremony) error {
 		defer s.OpenedProvider.Close() // the engine has closed it, unless it was never asked
 	}
 	if terminal != nil {
+		s.Reread = rereading(o, cfg, terminal)
 		face := tui.Run
 		if o.plain(terminal) {
 			face = line.Run
 		}
 		return face(ctx, terminal, s.Control, func(ctx context.Context, room engine.Room) error {
-			return c.run(ctx, s, room)
+			return c.run(ctx, s, hinting{room})
 		})
 	}
 	answers, err := o.answersFor(c.kind)
@@ -60,6 +61,15 @@ func perform(ctx context.Context, o *options, c ceremony) error {
 	}
 	s.PIN.File = cfg.Encryption.PINFile
 	return unattended(ctx, s, c, answers)
+}
+
+// hinting is a room whose people see what to do about a failed step.
+type hinting struct{ engine.Room }
+
+// Choose implements engine.Room.
+func (r hinting) Choose(ctx context.Context, f engine.Failure) (engine.Choice, error) {
+	_, f.Hint = judge(f.Err)
+	return r.Room.Choose(ctx, f)
 }
 
 // kinds lists the kinds of ceremonies.

@@ -53,6 +53,7 @@ func TestFinalTry(t *testing.T) {
 		t.Errorf("the first custodian's screen is in sight:\n%s", s)
 	}
 	p.typeAs(rehearsal.PIN[2:])
+	p.read()
 	p.until("of 13  approve")
 	if n := fault.Count("login"); n != 1 {
 		t.Errorf("%d attempts, want 1", n)
@@ -146,7 +147,7 @@ func TestKeypad(t *testing.T) {
 	p.tmux("send-keys", "Enter")
 	p.until("waiting: enter the PIN at the keypad of token " + rehearsal.TokenLabel)
 	fault.Set("pin-path") // somebody entered it
-	if s := p.until("of 13  approve"); strings.Contains(s, "keypad") {
+	if s := p.until("of 13  probe"); strings.Contains(s, "keypad") {
 		t.Errorf("it still waits:\n%s", s)
 	}
 	if n := fault.Count("login"); n != 1 {

@@ -21,6 +21,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // TestWizard runs a whole rehearsal in an 80x24 terminal with typed keys, while
@@ -37,9 +38,12 @@ func TestWizard(t *testing.T) {
 	attend(p, "alice", "bob")
 	p.fill("place")
 	p.enter("PIN of token", rehearsal.PIN)
+	p.read("AES-256 generated")
 	sign(p, "2", "alice", "bob")
+	p.read("label ", "key id ")
 	p.enter("Where else", "")
 	p.enter("Planned end", "")
+	p.read("has 2, writes 1")
 	plan := p.until("re-wrap   every DEK of 6 fields to version 2  ~10000")
 	sign(p, "2", "alice", "bob")
 
@@ -104,11 +108,28 @@ func install(p *pane) {
 	p.fill("place")
 	p.enter("Provider to lock", "")
 	p.enter("PIN of token", rehearsal.PIN)
+	p.read("round trip")
 	sign(p, "1", "alice", "bob")
+	p.read("label ", "key id ")
 	p.enter("Where else", "")
 	p.enter("Planned end", "")
 	p.fill("leaving")
 	sign(p, "followed", rehearsal.Operators...)
+}
+
+// read turns a page that holds what was found, and shows it.
+func (p *pane) read(shows ...string) {
+	p.t.Helper()
+	page := p.until(text.Read)
+	for _, what := range shows {
+		if !strings.Contains(page, what) {
+			p.t.Errorf("the page does not hold %q:\n%s", what, page)
+		}
+	}
+	p.tmux("send-keys", "Enter")
+	if !await(func() bool { return !strings.Contains(p.screen(), text.Read) }) {
+		p.t.Fatal("the page stays")
+	}
 }
 
 // attend has people sign with their names, and ends the page.

@@ -20,7 +20,7 @@ func (e *engine) close(ctx context.Context) error {
 	e.show(func(v *View) {
 		v.Finals(e.log.State.Outcome != transcript.OutcomeDone)
 		v.N, v.Of = len(e.steps)+1, len(e.steps)+1
-		v.Details, v.Probe, v.Fleet, v.Progress, v.Waiting = nil, nil, nil, nil, ""
+		v.clear()
 	})
 	c, err := f.gather(ctx)
 	if err != nil {

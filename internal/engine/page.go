@@ -13,7 +13,7 @@ func (e *engine) enter(i int) {
 	s := e.steps[i]
 	e.show(func(v *View) {
 		v.Step, v.Title, v.Why, v.N, v.Of = s.Name, s.Title, s.Why, i+1, len(e.steps)+1 // the finals are the last
-		v.Details, v.Probe, v.Fleet, v.Progress, v.Waiting = nil, nil, nil, nil, ""
+		v.clear()
 	})
 }
 
@@ -36,7 +36,9 @@ func (e *engine) attendance() (names string, earlier bool) {
 }
 
 // present reports whether somebody attends this run.
-func (e *engine) present(name string) bool { return !e.view.Earlier && e.log.State.Attends(name) }
+func (e *engine) present(name string) bool {
+	return e.view.Attended != "" && !e.view.Earlier && e.log.State.Attends(name)
+}
 
 // needsEverybody reports whether the whole roster must attend.
 func (e *engine) needsEverybody() bool {

@@ -45,6 +45,9 @@ type Parts struct {
 	Pointer *store.Pointer
 	Fleet   FleetConfig
 	Policy  Policy
+	// Reread reads the configuration again before a step is tried again. It returns the parts as they
+	// are then, and whether the provider is configured otherwise. nil: there is nothing to read.
+	Reread  func(Parts) (parts Parts, reopen bool, err error)
 	Control *rewrap.Control
 }
 

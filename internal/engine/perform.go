@@ -14,8 +14,17 @@ import (
 
 // perform does a step, and does it again as long as the room wants to after a failure.
 func (e *engine) perform(ctx context.Context, s Step) error {
-	for {
-		err := e.once(ctx, s)
+	lost := false
+	for again := false; ; again = true {
+		other, err := e.reread(again)
+		if err == nil && (other || lost) {
+			if err := e.reopen(ctx, s); err != nil {
+				return err
+			}
+		}
+		if err == nil {
+			err = e.once(ctx, s)
+		}
 		if err == nil || errors.Is(err, ErrBack) {
 			return err
 		}
@@ -33,8 +42,8 @@ func (e *engine) perform(ctx context.Context, s Step) error {
 			return errors.Join(err, logErr)
 		}
 		// Another token may be in by the time it is tried again.
-		reopen := e.site.Provider != nil && (provider.Lost(err) || errors.Is(err, ErrReach))
-		failure := Failure{Step: s.Name, Err: err, Lost: reopen, PIN: errors.Is(err, provider.ErrPINRefused)}
+		lost = e.site.Provider != nil && (provider.Lost(err) || errors.Is(err, ErrReach))
+		failure := Failure{Step: s.Name, Err: err, Lost: lost, PIN: errors.Is(err, provider.ErrPINRefused)}
 		_ = errors.As(err, &failure.Deviation)
 		choice, chooseErr := e.choose(ctx, failure)
 		if ctx.Err() != nil {
@@ -46,19 +55,36 @@ func (e *engine) perform(ctx context.Context, s Step) error {
 				transcript.FactDecided: printable.Text(choice.Decided), transcript.FactBy: e.standBehind(s)}); err != nil {
 				return err
 			}
+			lost = false
 			continue
 		}
 		if chooseErr != nil || !choice.Retry {
 			return errors.Join(err, chooseErr)
 		}
-		if reopen {
-			_ = e.site.Provider.Close()
-			e.site.Provider = nil
-			if err := e.reach(ctx, s); err != nil {
-				return err
-			}
-		}
 	}
+}
+
+// reread takes over what somebody corrected in the configuration since a step failed, and reports
+// whether the provider is configured otherwise.
+func (e *engine) reread(again bool) (other bool, err error) {
+	if !again || e.site.Reread == nil {
+		return false, nil
+	}
+	parts, other, err := e.site.Reread(e.site.Parts)
+	if err == nil {
+		e.site.Parts = parts
+	}
+	return other, err
+}
+
+// reopen closes the provider, and makes the keys reachable again for a step.
+func (e *engine) reopen(ctx context.Context, s Step) error {
+	if e.site.Provider == nil {
+		return nil
+	}
+	_ = e.site.Provider.Close()
+	e.site.Provider = nil
+	return e.reach(ctx, s)
 }
 
 // standBehind says who stands behind a deviation: the plan of a later approval names it, and

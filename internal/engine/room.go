@@ -24,6 +24,8 @@ type Room interface {
 	signing.Room
 	// Choose says what becomes of a failed step.
 	Choose(context.Context, Failure) (Choice, error)
+	// Hold keeps the page until somebody has read it.
+	Hold(context.Context) error
 	// Reports names what takes a deviation that people report: it is called from within the room's
 	// other calls, and an error of it is theirs to read.
 	Reports(take func(Report) error)
@@ -59,10 +61,11 @@ type Failure struct {
 	Step      string
 	Err       error
 	Deviation *DeviationError
-	PIN       bool  // a PIN was refused
-	Lost      bool  // the token or its module: PIN and probe come first when it is tried again
-	Changed   bool  // since the log began; nothing is written of it yet, and the ceremony can be given up
-	Refused   error // why the last reason to continue was not taken; nil at first
+	PIN       bool   // a PIN was refused
+	Lost      bool   // the token or its module: PIN and probe come first when it is tried again
+	Changed   bool   // since the log began; nothing is written of it yet, and the ceremony can be given up
+	Hint      string // what to do about it; empty: nobody knows
+	Refused   error  // why the last reason to continue was not taken; nil at first
 }
 
 // Choice is what people want after a failure: to try again, to continue with a deviation

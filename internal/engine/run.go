@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
@@ -76,6 +79,9 @@ func (e *engine) run(ctx context.Context) error {
 			i = e.back(i) - 1
 			continue
 		}
+		if err == nil && s.Holds && !skip {
+			err = e.hold(ctx, s)
+		}
 		if err != nil {
 			return err
 		}
@@ -86,6 +92,26 @@ func (e *engine) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// hold keeps the page of a step that ended until somebody has read it.
+func (e *engine) hold(ctx context.Context, s Step) error {
+	if s.Act != nil {
+		done := e.log.State.Last().Facts
+		e.show(func(v *View) { v.Details = details(done) })
+	}
+	if err := e.room.Hold(ctx); err != nil {
+		return e.interrupted(ctx, s)
+	}
+	return nil
+}
+
+// details lists facts by name.
+func details(f Facts) (all []Detail) {
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		all = append(all, Detail{strings.ReplaceAll(name, "_", " "), f[name]})
+	}
+	return all
 }
 
 // back is the step to go to: the previous question of the same run, or the same.

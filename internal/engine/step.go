@@ -27,6 +27,8 @@ type Step struct {
 	// Reach is for what makes the keys reachable. It is run again when the token or
 	// its module was lost, before the step that lost it is.
 	Reach bool
+	// Holds is for what people must see: its page stays until somebody has read it.
+	Holds bool
 
 	Ask    *Form
 	Look   func(context.Context, *Site, Facts, Desk) (Facts, error)

@@ -104,6 +104,9 @@ func sentence(said []signing.Said) string {
 // Lend implements Room.
 func (n *Unattended) Lend(context.Context, func(*term.Terminal) error) error { return ErrNobody }
 
+// Hold implements Room: nobody reads.
+func (n *Unattended) Hold(context.Context) error { return nil }
+
 // AnswerDeviation and what deviates is the answer with the reason to continue with it.
 const AnswerDeviation = "deviation."
 

@@ -30,6 +30,7 @@ type View struct {
 	Fleet     *Fleet
 	Progress  *Progress
 	Waiting   string   // why a Look waits
+	Remedy    string   // what ends the waiting
 	Log       []string // the last events, oldest first
 	Reported  int      // deviations in the log
 	Ending    *Ending
@@ -52,6 +53,11 @@ type Person struct {
 
 // Signature is what a person signed in this ceremony, and when.
 type Signature struct{ Step, At string }
+
+// clear takes away what a step found.
+func (v *View) clear() {
+	v.Details, v.Probe, v.Fleet, v.Progress, v.Waiting, v.Remedy = nil, nil, nil, nil, "", ""
+}
 
 // Finals makes it the page on which people sign the end, or the abort.
 func (v *View) Finals(aborted bool) {

@@ -150,6 +150,19 @@ func (t Table) Lacking() string {
 	return ""
 }
 
+// Remedy says what starts the processes that Lacking misses; empty: they are there.
+func (t Table) Remedy() string {
+	if len(t.Live()) > 0 && len(t.Missing) == 0 {
+		return ""
+	}
+	role := "ROLE"
+	if len(t.Missing) > 0 {
+		fields := strings.Fields(t.Missing[0])
+		role = fields[len(fields)-1]
+	}
+	return "start the application on its host, or there: kekceremony agent --role " + role
+}
+
 // Behind names the live processes that do not write the target yet.
 func (t Table) Behind() string {
 	if why := t.Lacking(); why != "" {

@@ -15,7 +15,7 @@ import (
 // planted, whatever it looks like, unless people decided to take it over.
 func generate() Step {
 	return Step{
-		Name: transcript.ActGenerate, Title: "Generate the key",
+		Name: transcript.ActGenerate, Title: "Generate the key", Holds: true,
 		Why: "The provider generates the key. Then its attributes are checked.",
 		Act: &Act{
 			Fresh: true,

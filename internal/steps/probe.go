@@ -18,7 +18,7 @@ import (
 // ceremony and the canaries. The first ceremony wants a token without keys of ours.
 func probe(first bool) Step {
 	return Step{
-		Name: "probe", Title: "Capability probe", EveryRun: true, Reach: true,
+		Name: "probe", Title: "Capability probe", EveryRun: true, Reach: true, Holds: true,
 		Why: "Each line tests the provider, on temporary keys. " +
 			"If a test fails, the ceremony stops here, and this step wrote nothing.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {

@@ -51,7 +51,7 @@ func (w *watch) until(ctx context.Context, d Desk, lacking func(fleet.Table) str
 			return t, err
 		}
 		why := lacking(t)
-		d.Show(func(v *View) { v.Fleet, v.Waiting = &t, why })
+		d.Show(func(v *View) { v.Fleet, v.Waiting, v.Remedy = &t, why, t.Remedy() })
 		if why == "" {
 			return t, nil
 		}

@@ -17,6 +17,9 @@ func (b box) found(v engine.View, now time.Time) (lines []string) {
 	if v.Waiting != "" {
 		lines = append(lines, " "+b.of(markNow)+" "+pending.Render("waiting: "+v.Waiting))
 	}
+	if v.Remedy != "" {
+		lines = append(lines, " "+v.Remedy)
+	}
 	return lines
 }
 

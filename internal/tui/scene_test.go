@@ -40,6 +40,7 @@ type scene struct {
 	Sign   *engine.Request
 	Choose *sceneFailure
 	Leave  bool
+	Hold   bool
 	Lend   *string // what anyone who has the terminal writes
 
 	Early []string // keys before the keyboard has rested; the page then stays new
@@ -66,6 +67,7 @@ type sceneQuestion struct{ Name, Value, Refused string }
 // a deviation.
 type sceneFailure struct {
 	Err, Refused string
+	Hint         string
 	Deviation    *struct{ What, Expected, Seen string }
 	Lost, PIN    bool
 }
@@ -261,8 +263,8 @@ func (s scene) puts(p page) {
 		}
 		p.consents(r)
 	case s.Choose != nil:
-		f := engine.Failure{Step: s.Step, Err: errors.New(worded(s.Choose.Err)), Lost: s.Choose.Lost, PIN: s.Choose.PIN,
-			Refused: refusal(worded(s.Choose.Refused))}
+		f := engine.Failure{Step: s.Step, Err: errors.New(worded(s.Choose.Err)), Lost: s.Choose.Lost,
+			PIN: s.Choose.PIN, Hint: s.Choose.Hint, Refused: refusal(worded(s.Choose.Refused))}
 		if d := s.Choose.Deviation; d != nil {
 			rule := steps.ErrPins
 			if f.Changed = d.What == "roster"; f.Changed {
@@ -272,6 +274,8 @@ func (s scene) puts(p page) {
 			f.Err = f.Deviation
 		}
 		asking(p, func(ctx context.Context) (engine.Choice, error) { return p.room.Choose(ctx, f) })
+	case s.Hold:
+		asking(p, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.room.Hold(ctx) })
 	case s.Leave:
 		asking(p, func(ctx context.Context) (struct{}, error) { p.room.Leave(ctx); return struct{}{}, nil })
 	}

@@ -106,6 +106,9 @@ func (m *model) asks(ask any, before *signPrompt) (fresh bool, cmd tea.Cmd) {
 	case room.Leave:
 		m.ask = &leavePrompt{q}
 		return true, nil
+	case room.Hold:
+		m.ask = &holdPrompt{q}
+		return true, nil
 	case room.Turn:
 		m.ask = &turnPrompt{q}
 		return true, nil

@@ -19,7 +19,11 @@ type choice struct {
 var choices = []string{"again", "stop", "deviation"}
 
 func (c *choice) page() []string {
-	return slices.Concat([]string{"", "Refused: " + c.q.Q.Err.Error(), text.Advice(c.q.Q)}, c.again())
+	lines := []string{"", "Refused: " + c.q.Q.Err.Error()}
+	if c.q.Q.Hint != "" {
+		lines = append(lines, "Hint: "+c.q.Q.Hint)
+	}
+	return slices.Concat(lines, []string{text.Advice(c.q.Q)}, c.again())
 }
 
 func (c *choice) again() (lines []string) {

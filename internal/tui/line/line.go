@@ -75,6 +75,8 @@ func (f *face) mail(ctx context.Context, m room.Mail) (ended bool) {
 		s := newSigning(q, f.signed)
 		f.signed = &sitting{q.Q, s.who}
 		f.open(ctx, s, s.old == nil)
+	case room.Hold:
+		f.open(ctx, &hold{q}, true)
 	case room.Choose:
 		f.open(ctx, &choice{q: q}, q.Q.Refused == nil)
 	case room.Leave:

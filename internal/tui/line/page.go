@@ -53,6 +53,9 @@ func (p *page) lines(v engine.View, fresh bool, now time.Time) []string {
 	if v.Waiting != "" {
 		lines = append(lines, p.unsaid([]string{"Waiting: " + v.Waiting})...)
 	}
+	if v.Remedy != "" {
+		lines = append(lines, p.unsaid([]string{"  " + v.Remedy})...)
+	}
 	return lines
 }
 

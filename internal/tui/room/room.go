@@ -102,6 +102,7 @@ type (
 	Lending func(*engine.Terminal) error
 	Leaving struct{}
 	Turning struct{}
+	Holding struct{}
 
 	Form    = Question[engine.Question, string]
 	Consent = Question[engine.Request, engine.Consent]
@@ -109,6 +110,7 @@ type (
 	Choose  = Question[engine.Failure, engine.Choice]
 	Leave   = Question[Leaving, struct{}]
 	Turn    = Question[Turning, struct{}]
+	Hold    = Question[Holding, struct{}]
 )
 
 // Expect implements engine.Room: there are people to answer.
@@ -141,6 +143,12 @@ func (r *Room) Lend(ctx context.Context, use func(*engine.Terminal) error) error
 // Choose implements engine.Room.
 func (r *Room) Choose(ctx context.Context, f engine.Failure) (engine.Choice, error) {
 	return put[engine.Failure, engine.Choice](ctx, r, f)
+}
+
+// Hold implements engine.Room.
+func (r *Room) Hold(ctx context.Context) error {
+	_, err := put[Holding, struct{}](ctx, r, Holding{})
+	return err
 }
 
 // Show implements engine.Room.

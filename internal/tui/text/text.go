@@ -51,6 +51,9 @@ func Present(v engine.View) string {
 	return fmt.Sprintf("In the room: %s   %s", v.Attended, quorum)
 }
 
+// Read is what a page waits for that people must see.
+const Read = "Press Enter to continue once everybody has read this."
+
 // Marks of a line of the probe.
 var Marks = map[engine.Outcome]string{engine.Trying: "[>>]", engine.Passed: "[ok]", engine.Failed: "[NO]"}
 
