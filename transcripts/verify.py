@@ -322,7 +322,7 @@ class Walk:
         self.attended, self.present, self.ever, self.proved = "", set(), set(), set()
         self.embedded, self.signatures, self.counters, self.deviations = {}, [], {}, []
         self.answers, self.said, self.void = {}, False, False  # said: by the step void
-        self.kept, self.times, self.outcome = False, {}, ""  # kept: a provider refused to destroy; times: of begun acts
+        self.kept, self.times, self.outcome = False, {}, ""  # kept: a destruction left the key; times: of begun acts
         for e in events:
             try:
                 self.take(e)
@@ -504,8 +504,14 @@ class Walk:
         self.times.setdefault(e.step, e.time)
 
     def on_noted(self, e):
-        if e.step == "destroy" and e.step in self.begun:
+        if "destroy" not in self.begun:
+            return
+        if e.step == "destroy":
             self.kept = "kept" in e
+        elif e.step == "keep" and "kept" in e:
+            r = self.requests.get("approve-keep")
+            need(r and r.purpose == "approve" and r.gathered, "quorum", "a key was kept before enough approved it")
+            self.kept = True
 
     def wait(self):
         """How long a version that was disabled waits, by the plan, in seconds. None: it was not."""

@@ -17,7 +17,9 @@ func abortCommand(o *options) *cobra.Command {
 		Use:   "abort",
 		Short: "Abort the unfinished ceremony; what it did stays done",
 		Long: `abort ends the ceremony that is not finished: M operators attend, and sign that
-end. What it did stays done, and the next ceremony continues from there.
+end. What it did stays done, and the next ceremony continues from there. Of a
+ceremony that began to destroy a key, they first approve that the key is kept: only
+while it is found, and opens the version's canary. The version is disabled again.
 
 An install that has made nothing (no key, no version, no lock) is given up instead:
 the operator says who gives it up, and why, and once anybody attended, M sign that.

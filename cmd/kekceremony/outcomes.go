@@ -115,8 +115,10 @@ var outcomes = []outcome{
 			"destroyed"},
 	{steps.ErrHeld, exitRefused, "end this process, or find out why it did not drop the version; nothing was changed"},
 	{steps.ErrRefused, exitRefused,
-		"find out which record it wanted to read, and from where: kekceremony enable makes the version readable again; " +
-			"nothing was destroyed"},
+		"find out which record it wanted to read, and from where: kekceremony enable makes the version readable again, and " +
+			"kekceremony abort comes before it if this ceremony was begun; if no process of yours wrote it, give the reason " +
+			"in the wizard (d), or as deviation.NAME in the answers, where that is offered; nothing was destroyed"},
+	{steps.ErrKeeping, exitRefused, "run kekceremony abort, which ends this ceremony; nothing was destroyed"},
 	{steps.ErrCatalogue, exitRefused, "put the place back into the catalogue of the configuration; nothing was changed"},
 	{steps.ErrAbsent, exitRefused, "start what is missing, or correct fleet.expect; nothing was changed"},
 	{provider.ErrKept, exitRefused,

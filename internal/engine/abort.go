@@ -54,18 +54,20 @@ func (e *engine) gatherOnly() error {
 		e.did, e.steps = e.acts(), e.Void.Steps(e.log.State)
 		return nil
 	}
-	if err := e.wholeKey(); err != nil {
+	var keep []Step
+	if err := e.wholeKey(); err != nil && e.Keep == nil {
 		return err
+	} else if err != nil {
+		keep = e.Keep()
 	}
 	e.did = e.acts()
 	i := slices.IndexFunc(e.steps, func(s Step) bool { return s.Gather != nil && s.Gather.Purpose == quorum.Attend })
-	e.steps = e.steps[:i+1]
+	e.steps = append(e.steps[:i+1:i+1], keep...)
 	return nil
 }
 
 // wholeKey demands of a key that was begun that it is whole, with its canary: nobody else
-// would ever take it for ours. Nor does anything end a destruction that was begun, unless the provider
-// refused it.
+// would ever take it for ours. Nor does anything end a destruction that was begun, unless the key was kept.
 func (e *engine) wholeKey() error {
 	var fresh, made []string
 	for _, s := range e.steps {

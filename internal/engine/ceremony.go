@@ -27,6 +27,9 @@ type Ceremony struct {
 	Summary func(Facts) []string
 	// Command continues one.
 	Command func(opened Facts) string
+	// Keep are the steps by which an abort shows that nothing was done of a Fresh act that was begun: the log is Kept
+	// after them. nil: only the ceremony's own command ends it.
+	Keep func() []Step
 	// Void is how it is given up while it has made nothing. nil: it is aborted.
 	Void *Void
 	// Changed says what the configuration, or a file that people brought, says now and did not

@@ -34,12 +34,14 @@ func (e *engine) summary() []string {
 		return voidSummary(e.log.State)
 	}
 	if e.log.State.Aborted() {
-		closed := e.log.State.Last().Facts
-		return []string{
-			"Aborted. Done before: " + closed[transcript.FactDone] + ". Begun and not done: " +
-				closed[transcript.FactHalfDone] + ".",
-			"Next: run kekceremony status.",
+		closed, kept := e.log.State.Last().Facts, []string(nil)
+		if e.log.State.Kept() {
+			kept = []string{"Nothing was destroyed: the key is as it was."}
 		}
+		return append(kept,
+			"Aborted. Done before: "+closed[transcript.FactDone]+". Begun and not done: "+
+				closed[transcript.FactHalfDone]+".",
+			"Next: run kekceremony status.")
 	}
 	return e.Summary(e.facts())
 }

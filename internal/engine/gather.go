@@ -155,9 +155,12 @@ func (g *gathering) shown() Request {
 // File implements signing.Paper.
 func (g *gathering) File(name string) string { return g.req.File(name) }
 
-// Words implements signing.Paper: a plan is approved by its version, or by what is
-// changed; else people type their names.
+// Words implements signing.Paper: a plan is approved by its version, by what is
+// changed, or where the ceremony is aborted by that; else people type their names.
 func (g *gathering) Words(m quorum.Member) []string {
+	if g.req.Purpose == quorum.Approve && g.aborts {
+		return []string{"abort"}
+	}
 	if g.req.Purpose == quorum.Approve {
 		return []string{cmp.Or(g.facts()[transcript.FactTo], g.Kind)}
 	}

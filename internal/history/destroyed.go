@@ -15,14 +15,14 @@ type Destruction struct {
 }
 
 // Destroyed is how the last ceremony left the destruction of a version, if one was begun. A destruction that the
-// provider refused is none.
+// provider refused, or that people ended while the key was whole, is none.
 func (h History) Destroyed(v kek.Version) (d Destruction, ok bool) {
 	if state := h.Versions().Made[v].State; state != store.Destroying && state != store.Destroyed {
 		return d, false
 	}
 	for _, log := range slices.Backward(h.Logs) {
 		opened := log.Opened()
-		if log.Begun(transcript.ActDestroy) && opened.Version(transcript.FactVersion) == v {
+		if log.Begun(transcript.ActDestroy) && !log.Kept() && opened.Version(transcript.FactVersion) == v {
 			return Destruction{log.Facts[transcript.FactCopies], opened[transcript.FactOnToken] == "no"}, true
 		}
 	}

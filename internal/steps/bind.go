@@ -67,9 +67,9 @@ func bind(ctx context.Context, s *Site, f Facts, acts []string) (lines []Detail,
 }
 
 // beforePlan reports whether a deviation is one that people decide before the plan: of versions, of
-// the roster's file, of processes, or of what an application made.
+// the roster's file, of processes, of their refusals, or of what an application made.
 func beforePlan(what string) bool {
-	return history.OfVersions(what) || strings.HasPrefix(what, whatKey) ||
+	return history.OfVersions(what) || strings.HasPrefix(what, whatKey) || strings.HasPrefix(what, whatRefusal) ||
 		slices.Contains([]string{whatRoster, whatUnproven, whatSample, whatWait, whatUncounted, whatUnchecked}, what)
 }
 

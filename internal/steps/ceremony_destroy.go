@@ -17,7 +17,7 @@ import (
 // which closes some.
 func Destroy(v kek.Version) Ceremony {
 	return Ceremony{
-		Kind: transcript.KindDestroy, Open: openDestroy(v), Steps: destroySteps, Binds: bindDestroy,
+		Kind: transcript.KindDestroy, Open: openDestroy(v), Steps: destroySteps, Keep: keeping, Binds: bindDestroy,
 		Matches: names(v), Command: onVersion("destroy"), Summary: summarizeDestroy,
 	}
 }
@@ -85,7 +85,7 @@ func openDestroy(v kek.Version) func(context.Context, *Site, store.Lock) (Facts,
 		}
 		facts[transcript.FactDisabledBy] = fmt.Sprintf("%d %s", by.Ceremony, by.Final)
 		facts[transcript.FactWaitEnds] = by.Ends().Format(timeForm)
-		return facts, mayDestroy(ctx, s, v)
+		return facts, forPeople(mayDestroy(ctx, s, v))
 	}
 }
 

@@ -107,6 +107,13 @@ func doDestroy(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 // that no process has it.
 func destroyHere(ctx context.Context, s *Site, f Facts, d Desk) error {
 	v := f.Version(transcript.FactVersion)
+	row, err := rowOf(ctx, s, v)
+	if err == nil && !row.Doomed() { // an abort on another console kept the key
+		err = fmt.Errorf("version %d is %s: %w", v, row, transcript.ErrFenced)
+	}
+	if err != nil {
+		return err
+	}
 	if err := s.Provider.Destroy(ctx, s.Name(v)); err != nil && !errors.Is(err, provider.ErrNoKey) {
 		return kept(ctx, s, f, d, err)
 	}

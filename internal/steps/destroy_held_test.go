@@ -102,7 +102,8 @@ func TestDestroyHeld(t *testing.T) {
 	run("held", nobody(r.parts), steps.ErrHeld, "process 4711 on host db7")
 	beat(true)
 	refuse(2)
-	run("refused since", nobody(r.parts), steps.ErrRefused, "db7/batch/4711/120000-0000beef refused 1 envelopes")
+	run("refused since", nobody(r.parts), steps.ErrRefused,
+		"db7/batch/4711/120000-0000beef on host db7, role batch, refused 1 ")
 	r.untouched()
 	change(t, r.parts, "DELETE FROM kek_refusals")
 	refuse(1) // before it was disabled, the last time

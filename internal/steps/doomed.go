@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -41,21 +40,16 @@ func doomed() Step {
 	}
 }
 
-// wholeDoomed demands that the key found is the version's own, and that the provider would destroy it.
+// wholeDoomed demands that the key found is the version's own, that the provider would destroy it, and that people did
+// not decide to keep it.
 func wholeDoomed(ctx context.Context, s *Site, f Facts) error {
 	v := f.Version(transcript.FactVersion)
-	k, err := findKEK(ctx, s, v)
-	if err != nil {
+	if f[transcript.StepApproveKeep+"_signed"] != "" {
+		return fmt.Errorf("version %d: %w", v, ErrKeeping)
+	}
+	if err := whole(ctx, s, v); err != nil {
 		return err
 	}
-	if _, err := s.Provider.Find(ctx, s.Name(v)); err != nil {
-		return err
-	}
-	value, err := fleet.OpenCanary(ctx, s.Provider, s.Name(v), k.Canary)
-	if err != nil {
-		return otherCanary(err)
-	}
-	value.Wipe()
 	return s.Provider.Destroyable(ctx, s.Name(v))
 }
 

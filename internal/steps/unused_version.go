@@ -18,7 +18,6 @@ import (
 // Refusals of a destruction because something needs the version.
 var (
 	ErrHeld      = errors.New("a process still holds this version")
-	ErrRefused   = errors.New("a process was asked for this version since it was disabled")
 	ErrCatalogue = errors.New("a place of the catalogue that the version was disabled with is not in it any more")
 	ErrAbsent    = errors.New("processes that are expected are not there")
 )
@@ -120,6 +119,9 @@ func unusedVersion(name string, after bool) Step {
 			v := f.Version(transcript.FactVersion)
 			counted := "none at version " + v.String() + " at " + time.Now().UTC().Format(timeForm)
 			if err := mayDestroy(ctx, s, v); err != nil {
+				if after {
+					err = undecided(err)
+				}
 				gone, lookErr := goneHere(ctx, s, v)
 				if lookErr != nil || !gone || f[transcript.FactBegun+transcript.ActDestroy] == "" {
 					return nil, errors.Join(err, lookErr)
@@ -130,16 +132,4 @@ func unusedVersion(name string, after bool) Step {
 			return Facts{"envelopes_" + strings.ReplaceAll(name, "-", "_"): counted}, nil
 		},
 	}
-}
-
-// noneRefused demands that no process was asked for the version since it was disabled.
-func noneRefused(ctx context.Context, s *Site, v kek.Version, by history.Disabling) error {
-	all, err := s.Store.Refusals(ctx, v)
-	for _, r := range all {
-		if err == nil && r.Epoch >= by.Epoch {
-			err = fmt.Errorf("version %d: %s refused %d envelopes, the last at %s: %w", v, printable.Text(r.Process), r.Count,
-				r.Last.UTC().Format(timeForm), ErrRefused)
-		}
-	}
-	return err
 }

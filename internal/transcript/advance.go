@@ -128,7 +128,7 @@ func (s *State) take(e Event) error {
 	case Deviation:
 		s.Deviations = append(s.Deviations, e)
 	case Noted:
-		s.takeNoted(e)
+		return s.takeNoted(e)
 	case Resumed:
 		if s.last.Kind != Waiting {
 			s.expire()
@@ -161,11 +161,21 @@ func (s *State) expire() {
 	}
 }
 
-// takeNoted takes whether a destruction that was begun left the key as it was.
-func (s *State) takeNoted(e Event) {
-	if e.Step == ActDestroy && s.begun[e.Step] {
-		_, s.kept = e.Facts[FactKept]
+// takeNoted takes whether a destruction that was begun left the key as it was: the provider refused, or M approved
+// that the key is kept.
+func (s *State) takeNoted(e Event) error {
+	_, kept := e.Facts[FactKept]
+	switch {
+	case !s.begun[ActDestroy]:
+	case e.Step == ActDestroy:
+		s.kept = kept
+	case e.Step == StepKeep && kept:
+		if r := s.requests[StepApproveKeep]; r.Purpose != quorum.Approve || !r.Gathered {
+			return broken(RuleQuorum, "a key was kept before %d approved it", s.Roster.M)
+		}
+		s.kept = true
 	}
+	return nil
 }
 
 // takeAnswer demands that what people report stands in a deviation line before.

@@ -413,6 +413,8 @@ var newest = []attack{
 		}},
 	{name: "an abort of a destruction that was begun", want: transcript.Bad, rule: transcript.RuleOrder,
 		says: "aborted, but the destruction of a key was begun", newest: true, before: stopped("attempt")},
+	{name: "a key kept by fewer than M", want: transcript.Bad, rule: transcript.RuleQuorum,
+		says: "a key was kept before 2 approved it", newest: true, before: keptBy("alice")},
 	{name: "V2 an abort that does not name the acts", want: transcript.Bad, rule: transcript.RuleOrder,
 		says: "closed line without begun", newest: true,
 		before: func(d *draft) {

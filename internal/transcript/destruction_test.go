@@ -2,6 +2,7 @@ package transcript_test
 
 import (
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,5 +112,22 @@ func stopped(notes ...string) func(*draft) {
 			d.Add(transcript.Noted, transcript.ActDestroy, transcript.Facts{note: "of version 1"})
 		}
 		d.Add(transcript.Closed, "", transcript.Facts{"outcome": "aborted", "done": "none", "begun": transcript.ActDestroy})
+	}
+}
+
+// keptBy makes a destruction that was begun, and that is aborted because these people approved that the key is kept.
+func keptBy(signers ...string) func(*draft) {
+	return func(d *draft) {
+		stopped("attempt")(d)
+		closed := d.Events[len(d.Events)-1]
+		d.Events = d.Events[:len(d.Events)-1]
+		const plan, step = "kekceremony plan v1\nkind: destroy\neffect: 1 keep: version 1; undo: destroy it\n", "approve-keep"
+		d.Add(transcript.Plan, step, transcript.Facts{"plan": plan, "sha256": transcript.Digest([]byte(plan)), "acts": ""})
+		d.Signed(step, signers...)
+		if len(signers) > 1 {
+			d.Add(transcript.Gathered, step, transcript.Facts{step + "_signed": strings.Join(signers, ", ")})
+		}
+		d.Add(transcript.Noted, "keep", transcript.Facts{"kept": "found whole"})
+		d.Events = append(d.Events, closed)
 	}
 }

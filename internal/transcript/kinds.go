@@ -37,6 +37,12 @@ const (
 	ActCompromise = "compromise"
 )
 
+// Steps by which an abort keeps a key whose destruction was begun.
+const (
+	StepKeep        = "keep"
+	StepApproveKeep = "approve-keep"
+)
+
 // required are the acts that a ceremony of a kind must have done, in order. A rotation
 // that makes its version does those of generate first; a reconciliation of a store that
 // lacks versions rebuilds them first.

@@ -329,6 +329,12 @@ var answers = []struct {
 	{name: "as it is", want: "good"},
 	{name: "a destruction aborted, the key kept", want: "good", before: stopped("attempt", "kept")},
 	{name: "a destruction aborted, kept and begun again", want: "bad", before: stopped("attempt", "kept", "attempt")},
+	{name: "a destruction aborted, the key kept by M", want: "good", before: keptBy("alice", "dora")},
+	{name: "a destruction aborted, the key kept by fewer", want: "bad", before: keptBy("alice")},
+	{name: "a destruction aborted, kept by M and begun again", want: "bad", before: func(d *draft) {
+		keptBy("alice", "dora")(d)
+		d.Insert(len(d.Events)-1, transcript.Noted, transcript.ActDestroy, transcript.Facts{"attempt": "of version 1"})
+	}},
 	{name: "done without begun", want: "good", before: func(d *draft) { d.Drop(transcript.Begun, "switch", "") }},
 	{name: "differed: none", want: "good", before: tell(transcript.Answered, "place", "differed", "none")},
 	{name: "differed: no", want: "bad", before: tell(transcript.Answered, "place", "differed", "no")},

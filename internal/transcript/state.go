@@ -34,7 +34,7 @@ type State struct {
 	done     map[string]bool           // acts
 	open     map[string]bool           // acts that are begun and not done
 	begunOf  map[string]bool           // approvals of which an act was begun
-	kept     bool                      // the provider refused to destroy a key, after the last attempt
+	kept     bool                      // a key whose destruction was begun is as it was, after the last attempt
 	ended    map[ending]bool           // steps that have the line which ends one
 	changed  string                    // digest of the roster that took effect
 	counters quorum.Counters           // of authenticators, after the last signature
@@ -77,7 +77,7 @@ func (s State) Began() time.Time { return s.first.Clock() }
 // Follows is the final digest of the ceremony before, or NoDigest.
 func (s State) Follows() string { return s.first.Prev }
 
-// Kept reports that the provider refused to destroy a key, after the last attempt: it is as it was.
+// Kept reports that a key whose destruction was begun is as it was: the provider refused, or people kept it.
 func (s State) Kept() bool { return s.kept }
 
 // Aborted reports that the log's ceremony was.
