@@ -60,13 +60,13 @@ func checkVerdicts(recorded []string, answer string) (Facts, error) {
 		return Facts{factVerdicts: noCopies}, nil
 	}
 	var serials []string
-	for _, entry := range openOf(answer) {
+	for i, entry := range openOf(answer) {
 		serial, verdict, ok := strings.Cut(entry, ": ")
 		if !ok || serial == "" {
 			return nil, errors.New("want SERIAL: VERDICT; SERIAL: VERDICT")
 		}
 		if err := checkVerdict(verdict); err != nil {
-			return nil, fmt.Errorf("%s: %w", printable.Quote(serial), err)
+			return nil, fmt.Errorf("copy %d: %w", i+1, err)
 		}
 		serials = append(serials, serial)
 	}
