@@ -144,6 +144,9 @@ func TestPagesCoverSteps(t *testing.T) {
 		if c.Void != nil {
 			all = append(all, c.Void.Steps(transcript.State{})...)
 		}
+		if c.Keep != nil {
+			all = append(all, c.Keep()...)
+		}
 		for _, step := range all {
 			if !seen[step.Name] {
 				t.Errorf("no page of step %s", step.Name)
