@@ -67,6 +67,8 @@ func (o *options) readConfig() (config.Config, error) {
 func (o *options) spread(c *config.Config) error {
 	spread, ok := c.Encryption.Settings.(provider.Processes)
 	switch {
+	case o.processes < 0 || o.sessions < 0:
+		return &usageError{errors.New("--processes and --sessions: want a number of 0 or more")}
 	case !ok && o.processes > 0:
 		return &usageError{fmt.Errorf("--processes: provider %s is kept in one", c.Encryption.Provider)}
 	case !ok:

@@ -208,6 +208,9 @@ var outcomes = []outcome{
 		"as root, in the program's directory: sha256sum kekceremony > kekceremony.sha256; chmod 0644 kekceremony.sha256"},
 	{provider.ErrKeeper, exitAgain,
 		"the module crashed or hung; nothing was lost; the same command starts it again"},
+	{provider.ErrSplit, exitRefused,
+		"find out which of them is wrong: an HSM of several members may not have all keys on each; to go on in one " +
+			"process, set encryption.pkcs11.processes to 1; nothing of this batch was written"},
 	{provider.ErrNoToken, exitUsage,
 		"list the tokens with: pkcs11-tool --module MODULE -L; the module gets only the variables " +
 			"that encryption.pkcs11.environment names, as they are set here (of a rehearsal: SOFTHSM2_CONF=DIR/softhsm2.conf)"},

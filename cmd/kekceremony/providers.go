@@ -22,7 +22,7 @@ func openProvider(
 	ctx context.Context, c config.Config, t *term.Terminal, known func(map[string]string) error,
 ) (provider.Provider, error) {
 	settings := c.Encryption.Settings
-	p, err := keeper.Open(ctx, settings, t, known)
+	p, err := keeper.OpenMany(ctx, settings, t, known)
 	if err == nil {
 		return p, nil
 	}

@@ -54,7 +54,7 @@ func rotateCommand(o *options) *cobra.Command {
 		"envelope to exclude if no key opens it, as the re-wrap named it; may be repeated")
 	f.IntVar(&o.sessions, "sessions", 0, "token sessions that re-wrap in parallel; 0: find the fastest number")
 	f.IntVar(&o.processes, "processes", 0,
-		"processes with the token's module that re-wrap in parallel; 0: find the fastest number")
+		"processes with the token's module that re-wrap in parallel; 0: one or several, as is fastest")
 	bindFlag(cmd, o)
 	_ = cmd.MarkFlagRequired("to-version")
 	return cmd

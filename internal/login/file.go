@@ -39,9 +39,11 @@ func (l Login) fromFile(ctx context.Context, in provider.PINLogin) error {
 			return err
 		}
 	}
-	err = attemptsOf(l.Dir, tries, l.PIN.Tries).attempt(ctx, in, tries, false)
-	refused := errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrPINLocked)
-	if refused && !errors.Is(err, provider.ErrUntried) {
+	count := attemptsOf(l.Dir, tries, l.PIN.Tries)
+	if err = count.attempt(ctx, in, tries, false); err == nil {
+		err = count.join(ctx, in)
+	}
+	if wasRefused(err) {
 		err = errors.Join(err, file.Create(mark, nil))
 	}
 	return err

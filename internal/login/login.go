@@ -68,7 +68,10 @@ func (l Login) Into(ctx context.Context, p provider.Provider) error {
 	if !tries.Ask {
 		l.Report("enter the PIN at the keypad of token " + tries.Token)
 	}
-	return count.told(count.attempt(ctx, in, tries, tries.Final))
+	if err = count.attempt(ctx, in, tries, tries.Final); err == nil {
+		err = count.join(ctx, in)
+	}
+	return count.told(err)
 }
 
 // prompt asks for the PIN, or a part of it, under what the token reports.

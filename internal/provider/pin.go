@@ -25,6 +25,19 @@ type PINLogin interface {
 	Login(ctx context.Context, final bool) error
 }
 
+// Compared is a PINLogin that tells whether its last Login had the token compare the PIN. It did not where
+// somebody was logged in already.
+type Compared interface {
+	Compared() bool
+}
+
+// Joined is a PINLogin that re-wraps in several processes. Join starts the others after a Login, each of which
+// logs in with the PIN that the token took just now. It returns ErrPINRefused or ErrPINLocked if it is refused
+// all the same, and ErrSplit.
+type Joined interface {
+	Join(context.Context) error
+}
+
 // Tries is what a token says of its PIN before anybody is asked for it.
 type Tries struct {
 	In      bool   // somebody is logged in already; the rest is not known

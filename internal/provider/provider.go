@@ -20,6 +20,7 @@ var (
 	ErrGone       = errors.New("the token is not there")
 	ErrBusy       = errors.New("the token is busy")
 	ErrKeeper     = errors.New("the provider's process has ended")
+	ErrSplit      = errors.New("two processes do not have the same token and keys")
 	ErrPINRefused = errors.New("PIN refused")
 	ErrPINLocked  = errors.New("PIN locked")
 	ErrUntried    = errors.New("no PIN was tried")

@@ -52,7 +52,7 @@ type Sessions interface {
 // Processes are Settings of a provider that may be kept in several processes, which re-wrap at once:
 // many modules do one thing at a time in each.
 type Processes interface {
-	// Processes is how many; 0: as many as are fastest.
+	// Processes is how many; 0: one, or several where a trial shows that they are faster.
 	Processes() int
 	WithProcesses(n int) Settings
 }

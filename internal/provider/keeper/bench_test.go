@@ -52,7 +52,7 @@ func BenchmarkProcesses(b *testing.B) {
 		logIn(b, kept[i])
 	}
 	_, items := keys(b, kept[0], 4096)
-	canary(b, kept[1], 2)
+	canary(b, kept[1], kek.NameOf(chain, 2))
 	for b.Loop() {
 		for i, p := range kept {
 			began := time.Now()

@@ -74,12 +74,25 @@ var _ provider.PINLogin = withPIN{}
 
 // Open starts a child and has it open the provider, of a registered kind, which is a
 // provider.PINLogin when the child's is. The child can read from the terminal when that is lent; nil: there is none.
-// Where the settings ask for several processes, further ones are started once somebody has logged in.
 // What can be known before anything of the provider runs is passed to known, if there is
 // such, and the child opens just that or nothing: a module that runs can say of itself what
 // it likes.
 func Open(
 	ctx context.Context, settings provider.Settings, t *term.Terminal, known func(map[string]string) error,
+) (provider.Provider, error) {
+	return openOne(ctx, settings, t, known, 0)
+}
+
+// OpenMany is Open of a provider that may get further processes, which re-wrap beside the first: as many as its
+// settings say. Where the settings or the provider have nothing of the kind, there is one.
+func OpenMany(
+	ctx context.Context, settings provider.Settings, t *term.Terminal, known func(map[string]string) error,
+) (provider.Provider, error) {
+	return openOne(ctx, settings, t, known, further(settings))
+}
+
+func openOne(
+	ctx context.Context, settings provider.Settings, t *term.Terminal, known func(map[string]string) error, more int,
 ) (provider.Provider, error) {
 	settings, pinned, err := settings.Pin()
 	if err != nil {
@@ -90,7 +103,7 @@ func Open(
 			return nil, err
 		}
 	}
-	ours, theirs, err := sockets(further(settings))
+	ours, theirs, err := sockets(more)
 	if err != nil {
 		return nil, fmt.Errorf("open provider %s: %w", settings.Name(), err)
 	}

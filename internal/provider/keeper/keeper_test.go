@@ -60,7 +60,7 @@ func open(t testing.TB, c provider.Settings) provider.Provider {
 // tryOpen is keeper.Open with the variables of the test.
 func tryOpen(t testing.TB, c provider.Settings) (p provider.Provider, err error) {
 	t.Helper()
-	pkcs11test.Lend(t, func() { p, err = keeper.Open(t.Context(), c, nil, nil) })
+	pkcs11test.Lend(t, func() { p, err = keeper.OpenMany(t.Context(), c, nil, nil) })
 	return p, err
 }
 

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"runtime"
 	"sync"
@@ -19,19 +18,21 @@ import (
 )
 
 // many is a provider in several processes. The first is asked for everything, and the others re-wrap beside
-// it: many modules do one thing at a time in each process. A process more re-wraps only if it is as much
-// faster as a trial shows, it passed the probe, describes itself as the first does, and opens the target's
-// canary to what the first opens it to.
+// it: many modules do one thing at a time in each process. The others work only if they have the same token
+// and keys (same.go), and a trial shows that all together are faster than the first alone. That an envelope
+// cannot be opened is the first one's to say.
 type many struct {
 	withPIN
 	child   child
-	sockets []*os.File // to the first, one for each further process that is to be started
+	sockets []*os.File // to the first, one for each process that is to be started
 	fixed   bool       // as many as configured: there is no trial
 
-	more    []withPIN
-	canary  map[kek.Version]openedCanary // the last that the first opened
-	proven  map[kek.Version]bool         // each of more opened it
+	more   []withPIN
+	canary map[kek.Version]openedCanary // the last that the first opened
+	proven map[kek.Version]bool         // each of more opened it
+
 	trial   paired.Trial
+	tried   bool // all worked once: what that took is not counted, each began
 	decided bool
 
 	mu  sync.Mutex // of what follows: it is asked for while a batch is in work
@@ -39,14 +40,18 @@ type many struct {
 	why string     // why it is so many
 }
 
-// openedCanary is what a canary was opened to, as a digest.
+// openedCanary is what a canary was opened to, as a digest, and by which key.
 type openedCanary struct {
+	by      kek.Name
 	wrapped []byte
 	value   [sha256.Size]byte
 }
 
-// autoProcesses bounds how many are tried where the configuration does not say.
-const autoProcesses = 4
+// What the configuration does not say.
+const (
+	autoProcesses = 4  // are tried at most
+	fewItems      = 32 // for each process; the first does fewer alone
+)
 
 // further is how many processes a provider may get beside the first.
 func further(s provider.Settings) int {
@@ -65,71 +70,6 @@ func fixes(s provider.Settings) bool {
 	return ok && p.Processes() > 0
 }
 
-// Login implements provider.PINLogin. Once the first process has logged in, the others are started, one after
-// the other: modules share files. What keeps them from it is no error: it is slower without.
-func (m *many) Login(ctx context.Context, final bool) error {
-	if err := m.withPIN.Login(ctx, final); err != nil {
-		return err
-	}
-	var err error
-	for _, socket := range m.sockets {
-		if err = m.join(ctx, socket); err != nil {
-			break
-		}
-	}
-	closeAll(m.sockets)
-	m.sockets = nil
-	m.have("each was asked for", err)
-	return ctx.Err()
-}
-
-// join starts one more process, which gets the PIN over its socket.
-func (m *many) join(ctx context.Context, socket *os.File) error {
-	about, err := m.Describe(ctx)
-	if err != nil {
-		return err
-	}
-	p, pin, err := m.child.open(ctx, nil, []*os.File{socket})
-	if err != nil {
-		return err
-	}
-	if err = same(ctx, p, about); err == nil && !pin {
-		err = errNoPIN
-	}
-	if err == nil {
-		err = withPIN{p}.enterGiven(ctx)
-	}
-	if err != nil {
-		return errors.Join(err, p.Close())
-	}
-	m.more = append(m.more, withPIN{p})
-	return nil
-}
-
-// enterGiven logs in with what another keeper gives. The token took that PIN just now, so it is no guess.
-func (p withPIN) enterGiven(ctx context.Context) error {
-	tries, err := p.Tries(ctx)
-	if err != nil || tries.In {
-		return err
-	}
-	if !tries.Ask {
-		return errors.New("the token has a keypad")
-	}
-	if _, err := p.ask(ctx, "Enter", Request{Given: true}, p.deadline); err != nil {
-		return err
-	}
-	return p.Login(ctx, false)
-}
-
-// same demands that a process describes what it has as the first does.
-func same(ctx context.Context, p *Provider, about map[string]string) error {
-	got, err := p.Describe(ctx)
-	if err == nil && !maps.Equal(got, about) {
-		err = errors.New("another process describes itself otherwise")
-	}
-	return err
-}
-
 // Unwrap implements provider.Provider.
 func (m *many) Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte) error {
 	err := m.withPIN.Unwrap(ctx, by, wrapped, into)
@@ -137,7 +77,7 @@ func (m *many) Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte) er
 		if m.canary == nil {
 			m.canary = map[kek.Version]openedCanary{}
 		}
-		m.canary[by.Version] = openedCanary{bytes.Clone(wrapped), sha256.Sum256(into)}
+		m.canary[by.Version] = openedCanary{by, bytes.Clone(wrapped), sha256.Sum256(into)}
 		delete(m.proven, by.Version)
 	}
 	return err
@@ -145,103 +85,50 @@ func (m *many) Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte) er
 
 // Rewrap implements provider.Provider.
 func (m *many) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
-	all := m.turn(ctx, to)
-	began := time.Now()
-	var out []provider.Rewrapped
-	var err error
-	if all {
-		out, err = m.divided(ctx, items, to)
-	} else {
-		out, err = m.withPIN.Rewrap(ctx, items, to)
+	if len(m.more) == 0 || len(items) < fewItems*(1+len(m.more)) || !m.allSettled() && !m.fixed {
+		return m.withPIN.Rewrap(ctx, items, to)
 	}
-	if err == nil {
+	trying := !m.fixed && !m.decided
+	if trying && !m.trial.New {
+		began := time.Now()
+		out, err := m.withPIN.Rewrap(ctx, items, to)
+		if err == nil && m.allSettled() {
+			m.observe(len(items), time.Since(began))
+		}
+		return out, err
+	}
+	if err := m.prove(ctx, to); err != nil || len(m.more) == 0 {
+		if err != nil {
+			return nil, err
+		}
+		return m.withPIN.Rewrap(ctx, items, to)
+	}
+	began := time.Now()
+	out, err := m.divided(ctx, items, to)
+	if first := !m.tried; err == nil && trying && !first && m.allSettled() {
 		m.observe(len(items), time.Since(began))
 	}
+	m.tried = true
 	return out, err
 }
 
-// turn reports whether all processes are to re-wrap the next batch.
-func (m *many) turn(ctx context.Context, to kek.Name) bool {
-	if len(m.more) == 0 || !m.decided && !m.fixed && (!m.settled || !m.trial.New) {
+// allSettled reports whether no process tries another number of sessions. One that has not worked yet begins
+// with what the probe found.
+func (m *many) allSettled() bool {
+	if !m.Settled() {
 		return false
 	}
-	if !m.proven[to.Version] {
-		if err := m.prove(ctx, to); err != nil {
-			m.drop(err)
+	for _, p := range m.more {
+		if m.tried && !p.Settled() {
 			return false
 		}
 	}
 	return true
 }
 
-// prove demands that each process has the very key of the target that the first has: it alone is checked by
-// nothing that they unwrap.
-func (m *many) prove(ctx context.Context, to kek.Name) error {
-	if m.proven == nil {
-		if err := m.probe(ctx); err != nil {
-			return err
-		}
-		m.proven = map[kek.Version]bool{}
-	}
-	known, ok := m.canary[to.Version]
-	if !ok {
-		return errors.New("the target's canary was not opened")
-	}
-	value := make([]byte, kek.Size)
-	for _, p := range m.more {
-		if err := p.Unwrap(ctx, to, known.wrapped, value); err != nil {
-			return err
-		}
-		if sha256.Sum256(value) != known.value {
-			return fmt.Errorf("another process has another key %s", to.Label)
-		}
-	}
-	m.proven[to.Version] = true
-	return nil
-}
-
-// probe probes each process, as the first was: a module may keep the rules in one only.
-func (m *many) probe(ctx context.Context) error {
-	about, err := m.Describe(ctx)
-	for _, p := range m.more {
-		if err == nil {
-			err = p.Probe(ctx, func(provider.Verdict) {})
-		}
-		if err == nil {
-			err = same(ctx, p.Provider, about)
-		}
-	}
-	return err
-}
-
-// divided has each process re-wrap its part.
-func (m *many) divided(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
-	all := append([]withPIN{m.withPIN}, m.more...)
-	answers, errs := make([][]provider.Rewrapped, len(all)), make([]error, len(all))
-	var working sync.WaitGroup
-	for i, p := range all {
-		part := items[i*len(items)/len(all) : (i+1)*len(items)/len(all)]
-		if len(part) > 0 {
-			working.Go(func() { answers[i], errs[i] = p.Rewrap(ctx, part, to) })
-		}
-	}
-	working.Wait()
-	out := make([]provider.Rewrapped, 0, len(items))
-	for i := range all {
-		if errs[i] != nil { // another may have failed because this one did
-			return nil, errs[i]
-		}
-		out = append(out, answers[i]...)
-	}
-	return out, nil
-}
-
-// observe takes the time of a batch, and decides whether more processes are faster. It is decided once: those
-// that gain nothing are ended.
+// observe takes the time of a batch of the trial, and decides whether more processes are faster. It is decided
+// once: those that gain nothing are ended.
 func (m *many) observe(items int, took time.Duration) {
-	if len(m.more) == 0 || m.fixed || m.decided || !m.settled {
-		return
-	}
 	m.trial.Observe(items, took)
 	decided, faster := m.trial.Decided()
 	switch {
@@ -252,6 +139,56 @@ func (m *many) observe(items int, took time.Duration) {
 	default:
 		m.drop(errors.New("more are not faster"))
 	}
+}
+
+// divided has each process re-wrap its part.
+func (m *many) divided(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
+	all := append([]withPIN{m.withPIN}, m.more...)
+	from := func(i int) int { return i * len(items) / len(all) }
+	answers, errs := make([][]provider.Rewrapped, len(all)), make([]error, len(all))
+	var working sync.WaitGroup
+	for i, p := range all {
+		working.Go(func() { answers[i], errs[i] = p.Rewrap(ctx, items[from(i):from(i+1)], to) })
+	}
+	working.Wait()
+	if err := errors.Join(errs...); err != nil {
+		if ctx.Err() == nil && errors.Join(errs[1:]...) != nil { // to be tried again without them
+			m.drop(errors.Join(errs[1:]...))
+		}
+		return nil, err
+	}
+	out := make([]provider.Rewrapped, 0, len(items))
+	for i := range all {
+		out = append(out, answers[i]...)
+	}
+	if err := m.confirm(ctx, items[from(1):], out[from(1):], to); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// confirm has the first process try again what another could not open: that it lacks a key is not the
+// envelope's fault.
+func (m *many) confirm(ctx context.Context, items []provider.Item, out []provider.Rewrapped, to kek.Name) error {
+	var failed []provider.Item
+	var cause error
+	for i, a := range out {
+		if a.Err != nil {
+			failed, cause = append(failed, items[i]), a.Err
+		}
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	again, err := m.withPIN.Rewrap(ctx, failed, to)
+	for _, a := range again {
+		if err == nil && a.Err == nil {
+			err = fmt.Errorf("re-wrap with %s: only one process opens an envelope: %w: the other: %w", to.Label,
+				provider.ErrSplit, cause)
+			m.drop(err)
+		}
+	}
+	return err
 }
 
 // drop ends the further processes.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certautopilot/kekceremony/internal/binding"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
@@ -15,12 +16,13 @@ import (
 func inProcesses(n int) func(*pkcs11.Config) { return func(c *pkcs11.Config) { c.Keepers = n } }
 
 // canary opens the canary of a version, as every ceremony does before it re-wraps to it.
-func canary(t testing.TB, p provider.Provider, v kek.Version) {
+func canary(t testing.TB, p provider.Provider, by kek.Name) {
 	t.Helper()
+	by = by.To(binding.Canary(chain))
 	value, into := bytes.Repeat([]byte{3}, kek.Size), make([]byte, kek.Size)
-	wrapped, err := p.Wrap(t.Context(), kek.NameOf(chain, v), value)
+	wrapped, err := p.Wrap(t.Context(), by, value)
 	if err == nil {
-		err = p.Unwrap(t.Context(), kek.NameOf(chain, v), wrapped, into)
+		err = p.Unwrap(t.Context(), by, wrapped, into)
 	}
 	if err != nil || !bytes.Equal(value, into) {
 		t.Fatal(err)
@@ -32,7 +34,7 @@ func TestMany(t *testing.T) {
 	t.Parallel()
 	pkcs11test.TokensForPrograms(t, pkcs11test.Label)
 	p := open(t, config(pkcs11test.Module(t), inProcesses(2)))
-	logIn(t, p)
+	logIn(t, p) // and joins
 	if got := provider.Workers(p); !strings.Contains(got, "in 2 processes") {
 		t.Fatalf("workers: %s", got)
 	}
@@ -40,7 +42,7 @@ func TestMany(t *testing.T) {
 		t.Fatal(err)
 	}
 	deks, items := keys(t, p, 101)
-	canary(t, p, 2)
+	canary(t, p, kek.NameOf(chain, 2))
 	answers, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2))
 	if err != nil || len(answers) != len(items) {
 		t.Fatalf("%v, %d answers", err, len(answers))

@@ -105,12 +105,22 @@ func (m *Methods) Enter(r Request, a *Answer) error {
 
 func (m *Methods) Login(r Request, a *Answer) error {
 	return m.askPIN(r, a, func(ctx context.Context, p provider.PINLogin) error {
-		defer m.k.sharing.pin.Wipe()
 		err := p.Login(ctx, r.Final)
-		if err == nil {
-			m.k.sharing.give()
-		}
+		m.k.sharing.took(p, err)
 		return err
+	})
+}
+
+// Give gives another keeper the PIN with which this one logged in.
+func (m *Methods) Give(r Request, a *Answer) error {
+	return m.ask(r, a, func(context.Context, provider.Provider) error { return m.k.sharing.give(r.Other) })
+}
+
+// Forget wipes it.
+func (m *Methods) Forget(r Request, a *Answer) error {
+	return m.ask(r, a, func(context.Context, provider.Provider) error {
+		m.k.sharing.forget()
+		return nil
 	})
 }
 
@@ -227,6 +237,7 @@ func (m *Methods) Rewrap(b Batch, out *Rewrapped) error {
 // never finalized while it is in use.
 func (m *Methods) Close(r Request, a *Answer) error {
 	return m.ask(r, a, func(context.Context, provider.Provider) error {
+		m.k.sharing.forget()
 		p := m.k.provider
 		m.k.provider = nil
 		return p.Close()

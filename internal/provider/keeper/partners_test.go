@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/memorytest"
 )
@@ -22,6 +25,7 @@ type partners struct {
 	Dir  string
 	N    int
 	Flaw string
+	Slow bool // each takes its time
 }
 
 // What the second may do otherwise than the first.
@@ -31,6 +35,7 @@ const (
 	noLogin    = "its login is refused"
 	noProbe    = "it fails the probe"
 	otherKey   = "it has another key"
+	noOldKey   = "it lacks the old key"
 	diesAtWork = "it ends in the middle of a batch"
 )
 
@@ -56,12 +61,13 @@ func (s partners) Open() (provider.Provider, error) {
 		mine.File = filepath.Join(s.Dir, "others")
 	}
 	p, err := mine.Open()
-	return &partner{Provider: p, flaw: flaw, dir: s.Dir}, err
+	return &partner{Provider: p, flaw: flaw, dir: s.Dir, slow: s.Slow}, err
 }
 
 type partner struct {
 	provider.Provider
 	flaw, dir string
+	slow      bool
 	entered   provider.Entered
 }
 
@@ -94,9 +100,22 @@ func (p *partner) Probe(ctx context.Context, report func(provider.Verdict)) erro
 	return p.Provider.Probe(ctx, report)
 }
 
+// Compared: it has no other login than its own.
+func (p *partner) Compared() bool { return true }
+
 func (p *partner) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
-	if p.flaw == diesAtWork {
+	switch p.flaw {
+	case diesAtWork:
 		os.Exit(3)
+	case noOldKey:
+		out := make([]provider.Rewrapped, len(items))
+		for i, it := range items {
+			out[i] = provider.Rewrapped{Old: it.Wrapped, Err: provider.ErrNoKey}
+		}
+		return out, nil
+	}
+	if p.slow {
+		time.Sleep(time.Duration(len(items)) * 100 * time.Microsecond)
 	}
 	return p.Provider.Rewrap(ctx, items, to)
 }
@@ -110,7 +129,7 @@ func (s partners) logins(t *testing.T) int {
 	return len(all)
 }
 
-// enter types a PIN in two parts, as two custodians do.
+// enter types a PIN in parts, as custodians do.
 func enter(t *testing.T, p provider.Provider, parts ...string) error {
 	t.Helper()
 	in := pin(t, p)
@@ -126,64 +145,148 @@ func enter(t *testing.T, p provider.Provider, parts ...string) error {
 			t.Fatal(err)
 		}
 	}
-	return in.Login(t.Context(), false)
+	if err := in.Login(t.Context(), false); err != nil {
+		return err
+	}
+	return p.(provider.Joined).Join(t.Context())
 }
 
-// TestPartners: a further process that is not what the first is re-wraps nothing, and the re-wrap goes on without
-// it. One that ends in the middle of a batch is an error as the first's end is.
+// partnersOf is a provider in n processes, of which the second has a flaw, with keys of versions 1 and 2 and
+// envelopes of the first.
+func partnersOf(t *testing.T, n int, flaw string, envelopes int) (
+	p provider.Provider, deks [][]byte, items []provider.Item, err error,
+) {
+	s := partners{Dir: t.TempDir(), N: n, Flaw: flaw}
+	p = open(t, s)
+	if err = enter(t, p, "123", "4567"); err != nil {
+		return p, nil, nil, err
+	}
+	if logins := s.logins(t); logins != n {
+		t.Errorf("%d logins of %d processes", logins, n)
+	}
+	deks, items = keys(t, p, envelopes)
+	if flaw == otherKey { // of the same names
+		keys(t, open(t, memorytest.Settings{Zone: "a", File: filepath.Join(s.Dir, "others")}), 0)
+	}
+	canary(t, p, kek.NameOf(chain, 2))
+	return p, deks, items, nil
+}
+
+// opens demands that the first process opens what came of a re-wrap.
+func opens(t *testing.T, p provider.Provider, answers []provider.Rewrapped, deks [][]byte) {
+	t.Helper()
+	if len(answers) != len(deks) {
+		t.Fatalf("%d answers to %d", len(answers), len(deks))
+	}
+	into := make([]byte, kek.Size)
+	for i, a := range answers {
+		if err := p.Unwrap(t.Context(), kek.NameOf(chain, 2), a.New, into); err != nil || !bytes.Equal(into, deks[i]) {
+			t.Fatalf("answer %d: %v, %v", i, a.Err, err)
+		}
+	}
+}
+
+// TestPartners: a further process that has another token or another key is an error that people see, before
+// anything of it is written. The next try goes on without it.
 func TestPartners(t *testing.T) {
 	t.Parallel()
-	for flaw, says := range map[string]string{
-		noFlaw:     "in 2 processes",
-		otherZone:  "in 1 process: another process describes itself otherwise",
-		noLogin:    "in 1 process: PIN refused",
-		noProbe:    "in 1 process: the probe failed",
-		otherKey:   "in 1 process: ",
-		diesAtWork: "in 2 processes",
+	const n = 100
+	two := kek.NameOf(chain, 2)
+	for flaw, want := range map[string]struct {
+		joined, rewrapped error
+		says              string // in the end
+	}{
+		noFlaw:     {says: "in 2 processes: as configured"},
+		otherZone:  {joined: provider.ErrSplit},
+		noLogin:    {joined: provider.ErrPINRefused},
+		noProbe:    {says: "in 1 process: the probe failed"},
+		otherKey:   {rewrapped: provider.ErrSplit, says: "in 1 process: open the canary"},
+		noOldKey:   {rewrapped: provider.ErrSplit, says: "in 1 process: re-wrap with"},
+		diesAtWork: {rewrapped: provider.ErrKeeper, says: "in 1 process: re-wrap with"},
 	} {
 		t.Run(flaw, func(t *testing.T) {
 			t.Parallel()
-			s := partners{Dir: t.TempDir(), N: 2, Flaw: flaw}
-			p := open(t, s)
-			if err := enter(t, p, "123", "4567"); err != nil {
-				t.Fatal(err)
+			p, deks, items, err := partnersOf(t, 2, flaw, n)
+			if !errors.Is(err, want.joined) {
+				t.Fatalf("%v, want %v", err, want.joined)
 			}
-			deks, items := keys(t, p, 40)
-			if flaw == otherKey { // of the same names
-				keys(t, open(t, memorytest.Settings{Zone: "a", File: filepath.Join(s.Dir, "others")}), 0)
-			}
-			if err := p.Probe(t.Context(), func(provider.Verdict) {}); err != nil {
-				t.Fatal(err)
-			}
-			canary(t, p, 2)
-			answers, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2))
-			if flaw == diesAtWork {
-				if !errors.Is(err, provider.ErrKeeper) || answers != nil {
-					t.Errorf("%d answers, %v", len(answers), err)
-				}
+			if want.joined != nil {
 				return
 			}
-			if err != nil || len(answers) != len(items) {
-				t.Fatalf("%d answers, %v", len(answers), err)
+			answers, err := p.Rewrap(t.Context(), items, two)
+			if !errors.Is(err, want.rewrapped) {
+				t.Errorf("%v, want %v", err, want.rewrapped)
 			}
-			into := make([]byte, kek.Size)
-			for i, a := range answers {
-				if err := p.Unwrap(t.Context(), kek.NameOf(chain, 2), a.New, into); err != nil || !bytes.Equal(into, deks[i]) {
-					t.Fatalf("answer %d: %v", i, err)
+			if err != nil {
+				if answers != nil {
+					t.Errorf("%d answers beside %v", len(answers), err)
 				}
+				answers, err = p.Rewrap(t.Context(), items, two)
 			}
-			if got := provider.Workers(p); !strings.Contains(got, says) {
-				t.Errorf("%s, want %s", got, says)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if n := s.logins(t); n > 2 {
-				t.Errorf("%d logins", n)
+			opens(t, p, answers, deks)
+			if got := provider.Workers(p); !strings.Contains(got, want.says) {
+				t.Errorf("%s, want %s", got, want.says)
 			}
 		})
 	}
 }
 
+// TestPartnersBound: the canary of a bound version is bound, too.
+func TestPartnersBound(t *testing.T) {
+	t.Parallel()
+	p, _, items, err := partnersOf(t, 2, noFlaw, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two := kek.NameOf(chain, 2)
+	two.Bound = true
+	canary(t, p, two)
+	for i := range items {
+		items[i].Binding = []byte{1, byte(i)}
+	}
+	answers, err := p.Rewrap(t.Context(), items, two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range answers {
+		if a.Err != nil {
+			t.Fatalf("answer %d: %v", i, a.Err)
+		}
+	}
+	if got := provider.Workers(p); !strings.Contains(got, "in 2 processes") {
+		t.Error(got)
+	}
+}
+
+// TestPartnersUndecryptable: what no process opens is the envelope's fault, whichever was asked.
+func TestPartnersUndecryptable(t *testing.T) {
+	t.Parallel()
+	p, _, items, err := partnersOf(t, 2, noFlaw, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range []int{3, 98} {
+		items[i].Wrapped = bytes.Repeat([]byte{1}, 79)
+	}
+	answers, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range answers {
+		if (a.Err != nil) != (i == 3 || i == 98) {
+			t.Errorf("answer %d: %v", i, a.Err)
+		}
+	}
+	if got := provider.Workers(p); !strings.Contains(got, "in 2 processes") {
+		t.Error(got)
+	}
+}
+
 // TestPartnersPIN: a PIN that the token refuses is tried by one process, and given to no other; the right one,
-// typed afterwards, is that of both.
+// typed afterwards, is that of all.
 func TestPartnersPIN(t *testing.T) {
 	t.Parallel()
 	s := partners{Dir: t.TempDir(), N: 3}
@@ -199,19 +302,64 @@ func TestPartnersPIN(t *testing.T) {
 	}
 }
 
-// TestPartnersTogether: without the target's canary no further process re-wraps, since nothing else tells that
-// it has the same key.
+// TestPartnersRefused: a PIN that only a further process is refused counts, and marks the file.
+func TestPartnersRefused(t *testing.T) {
+	t.Parallel()
+	s, dir := partners{Dir: t.TempDir(), N: 2, Flaw: noLogin}, t.TempDir()
+	path := filepath.Join(t.TempDir(), "pin")
+	if err := os.WriteFile(path, []byte("1234567\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := login.Login{PIN: login.PIN{File: path, Tries: 3}, Dir: dir}.Into(t.Context(), open(t, s))
+	_, marked := os.Lstat(path + ".refused")
+	counts, _ := filepath.Glob(filepath.Join(dir, ".attempts-*"))
+	if !errors.Is(err, provider.ErrPINRefused) || marked != nil || len(counts) != 1 {
+		t.Fatalf("%v, %v, counts %v", err, marked, counts)
+	}
+	if count, err := os.ReadFile(counts[0]); err != nil || len(count) != 1 {
+		t.Errorf("%d attempts are counted, %v", len(count), err)
+	}
+}
+
+// TestPartnersWithoutCanary: without the target's canary no further process re-wraps, since nothing else tells
+// that it has the same key.
 func TestPartnersWithoutCanary(t *testing.T) {
 	t.Parallel()
 	p := open(t, partners{Dir: t.TempDir(), N: 2})
 	if err := enter(t, p, "1234567"); err != nil {
 		t.Fatal(err)
 	}
-	_, items := keys(t, p, 10)
-	if _, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2)); err != nil {
+	deks, items := keys(t, p, 100)
+	answers, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2))
+	if err != nil {
 		t.Fatal(err)
 	}
+	opens(t, p, answers, deks)
 	if got := provider.Workers(p); !strings.Contains(got, "in 1 process: the target's canary was not opened") {
 		t.Error(got)
+	}
+}
+
+// TestPartnersTrial: how many is found out by a trial, where the configuration does not say.
+func TestPartnersTrial(t *testing.T) {
+	t.Parallel()
+	if runtime.NumCPU() < 2 {
+		t.Skip("one processor: one process")
+	}
+	p := open(t, partners{Dir: t.TempDir(), Slow: true})
+	if err := enter(t, p, "1234567"); err != nil {
+		t.Fatal(err)
+	}
+	deks, items := keys(t, p, 400)
+	canary(t, p, kek.NameOf(chain, 2))
+	for !strings.Contains(provider.Workers(p), "times as fast as one") {
+		answers, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		opens(t, p, answers, deks)
+		if strings.Contains(provider.Workers(p), "in 1 process") {
+			t.Fatal(provider.Workers(p))
+		}
 	}
 }

@@ -135,8 +135,23 @@ func (p *Provider) Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte
 	return err
 }
 
+// perCall is how many items are re-wrapped in one call: all of them have one deadline.
+const perCall = 512
+
 // Rewrap implements provider.Provider: no DEK passes through this process.
 func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
+	all := make([]provider.Rewrapped, 0, len(items))
+	for some := range slices.Chunk(items, perCall) {
+		out, err := p.rewrap(ctx, some, to)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, out...)
+	}
+	return all, ctx.Err()
+}
+
+func (p *Provider) rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
 	p.call++
 	var out Rewrapped
 	if err := p.do(ctx, "Rewrap", pack(p.call, items, to), &out, p.deadline); err != nil {

@@ -12,24 +12,25 @@ import (
 	"github.com/certautopilot/kekceremony/internal/secret"
 )
 
-// sharing is a keeper's part in that people type a PIN once: the keeper that reads it gives it to those
-// that re-wrap beside it, after the token took it, over sockets that nobody else has. Each logs in by itself.
+// sharing is a keeper's part in that people type a PIN once. The keeper that reads it keeps it after the
+// token took it, until it gave it to those that re-wrap beside it: to each over a socket of its own, when that
+// one is ready to log in.
 type sharing struct {
-	others []*os.File       // their sockets; of a keeper that is given a PIN, that of the one that gives it
-	pin    provider.Entered // a copy, until the login
+	sockets []*os.File       // of the first keeper: to each other one; of another one: to the first
+	pin     provider.Entered // of the first keeper; empty, unless it has sockets
 }
 
 // open takes the sockets that this process was started with.
 func (s *sharing) open(n int) {
 	for fd := fdOthers; fd < fdOthers+n; fd++ {
 		unix.CloseOnExec(fd)
-		s.others = append(s.others, os.NewFile(uintptr(fd), "keeper"))
+		s.sockets = append(s.sockets, os.NewFile(uintptr(fd), "keeper"))
 	}
 }
 
 // copied is a source of which a copy is kept, if there is anybody to give it to.
 func (s *sharing) copied(from provider.Source) provider.Source {
-	if len(s.others) == 0 {
+	if len(s.sockets) == 0 {
 		return from
 	}
 	return copying{from, &s.pin}
@@ -53,25 +54,43 @@ func (c copying) Read(ctx context.Context) (*secret.Buffer, error) {
 	return pin, nil
 }
 
-// give gives the PIN to the others: its length in a byte, and it. Who gets less has none.
-func (s *sharing) give() {
-	pin := s.pin.Bytes()
-	for _, f := range s.others {
-		if _, err := f.Write([]byte{byte(len(pin))}); err == nil {
-			_, _ = f.Write(pin)
-		}
-		f.Close()
+// took keeps the PIN only if the token compared it just now, and took it.
+func (s *sharing) took(p provider.PINLogin, err error) {
+	if c, ok := p.(provider.Compared); err != nil || !ok || !c.Compared() {
+		s.pin.Wipe()
 	}
-	s.others = nil
 }
 
-// Read implements provider.Source: what another keeper gives.
+// give gives the PIN to another keeper: its length in a byte, and it.
+func (s *sharing) give(other int) error {
+	pin := s.pin.Bytes()
+	if other < 0 || other >= len(s.sockets) || len(pin) == 0 {
+		return fmt.Errorf("there is no PIN to give: %w", provider.ErrUntried)
+	}
+	f := s.sockets[other]
+	defer f.Close()
+	// A module may have a child of its own, which has this socket, too: the other end must see its end.
+	defer unix.Shutdown(int(f.Fd()), unix.SHUT_WR)
+	if _, err := f.Write([]byte{byte(len(pin))}); err != nil {
+		return err
+	}
+	_, err := f.Write(pin)
+	return err
+}
+
+// forget wipes the PIN, and closes what was not used.
+func (s *sharing) forget() {
+	s.pin.Wipe()
+	closeAll(s.sockets)
+	s.sockets = nil
+}
+
+// Read implements provider.Source: what the first keeper gave.
 func (s *sharing) Read(context.Context) (*secret.Buffer, error) {
-	if len(s.others) != 1 {
+	if len(s.sockets) != 1 {
 		return nil, errors.New("there is no other keeper")
 	}
-	defer s.others[0].Close()
-	pin, err := secret.Read(s.others[0], 1+provider.MaxPIN)
+	pin, err := secret.Read(s.sockets[0], 1+provider.MaxPIN)
 	if err != nil {
 		return nil, fmt.Errorf("read the PIN from the other keeper: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 // in this list is what is sent.
 var known = []error{
 	provider.ErrNoKey, provider.ErrAmbiguous, provider.ErrGone, provider.ErrBusy, provider.ErrKeeper,
+	provider.ErrSplit,
 	provider.ErrPINRefused, provider.ErrPINLocked, provider.ErrUntried,
 	provider.ErrFinalTry, provider.ErrNoToken, provider.ErrTokens, provider.ErrUnguarded, provider.ErrNoFile,
 	provider.ErrKept,
@@ -84,7 +85,8 @@ type (
 		Bytes  []byte // a DEK to wrap, or a wrapped one: of canaries alone
 		File   string // a PIN's
 		Prompt string // on the terminal, for a PIN
-		Given  bool   // a PIN is, by another keeper
+		Given  bool   // the PIN is, by another keeper
+		Other  int    // the socket to the keeper that gets it
 		Final  bool
 	}
 	// Answer is all that most methods answer.

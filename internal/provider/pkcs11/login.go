@@ -53,6 +53,7 @@ func (p *Provider) Enter(ctx context.Context, from provider.Source) error {
 // else may have tried since it was asked for. No program ever retries a PIN.
 func (p *Provider) Login(_ context.Context, final bool) error {
 	defer p.entered.Wipe()
+	p.compared = false
 	if p.loggedIn {
 		return nil
 	}
@@ -75,12 +76,17 @@ func (p *Provider) Login(_ context.Context, final bool) error {
 		pin = nil // the token has a keypad
 	}
 	// Another login is ours as well: it is of the whole application.
-	if err := p.call.login(p.h, p.cfg.loginUser(), pin); err != nil && !is(err, pkcs11.CKR_USER_ALREADY_LOGGED_IN) {
+	err = p.call.login(p.h, p.cfg.loginUser(), pin)
+	p.compared = err == nil
+	if err != nil && !is(err, pkcs11.CKR_USER_ALREADY_LOGGED_IN) {
 		return fmt.Errorf("log in to token %s: %w%s", token, refusedPIN(err), p.after(err))
 	}
 	p.loggedIn = true
 	return nil
 }
+
+// Compared implements provider.Compared.
+func (p *Provider) Compared() bool { return p.compared }
 
 // shortest is the length of the token's shortest PIN in bytes (ulMinPinLen of PKCS#11
 // v2.40, 3.2), if it names one that can be.

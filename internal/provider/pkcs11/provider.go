@@ -25,7 +25,7 @@ type Config struct {
 	// The mode in use is always the one found by experiment.
 	IVFromHSM *bool    `yaml:"use_gcm_iv_from_hsm"`
 	Sessions  int      `yaml:"sessions"`  // that re-wrap at once; 0: as many as are fastest
-	Keepers   int      `yaml:"processes"` // that re-wrap at once, each with its sessions; 0: as many as are fastest
+	Keepers   int      `yaml:"processes"` // that re-wrap at once; 0: one or several, as is fastest
 	Identity  Identity `yaml:",inline"`   // empty: none
 	// LoadByPath loads the module by its path, for those that look for their own files
 	// beside it. Else it is loaded from the descriptor that it was hashed through.
@@ -61,6 +61,7 @@ type Provider struct {
 	tune     *tuner
 	entered  provider.Entered
 	loggedIn bool
+	compared bool // the last login had the token compare the PIN
 	iv       ivMode
 	handles  map[kek.Version]pkcs11.ObjectHandle
 	sources  map[kek.Version]source

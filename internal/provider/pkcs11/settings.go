@@ -71,8 +71,8 @@ func (c Config) Check() error {
 	case c.Sessions < 0:
 		return fmt.Errorf(section+"sessions: %d: want 0, for as many as are fastest, or more", c.Sessions)
 	}
-	if c.Keepers < 0 {
-		return fmt.Errorf(section+"processes: %d: want 0, for as many as are fastest, or more", c.Keepers)
+	if c.Keepers < 0 || c.Keepers > maxKeepers {
+		return fmt.Errorf(section+"processes: %d: want 0, for what is fastest, or at most %d", c.Keepers, maxKeepers)
 	}
 	if _, err := userType(c.User); err != nil {
 		return fmt.Errorf(section+"user: %w", err)
@@ -107,6 +107,8 @@ func (c Config) WithProcesses(n int) provider.Settings {
 	c.Keepers = n
 	return c
 }
+
+const maxKeepers = 16
 
 // PinnedTo implements provider.Pinned: a token of another serial is not opened, also when it
 // has the label.

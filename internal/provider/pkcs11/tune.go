@@ -94,7 +94,7 @@ func (t *tuner) busy() {
 	defer t.mu.Unlock()
 	switch {
 	case t.fixed || t.why == busyWhy && !t.observed: // the batch that was in flight says it many times
-	case t.other > t.best:
+	case t.other > t.best && t.trial.New:
 		t.settle(t.best, busyWhy)
 	default:
 		t.settle(max(1, t.best/2), busyWhy)

@@ -23,6 +23,9 @@ func (s *Store) Page(
 	}
 	for i := range places {
 		places[i].payloads = c.Payloads
+		if places[i].json != "" { // all of the column is read, whatever is in it
+			limit = min(limit, store.Candidates)
+		}
 	}
 	for n := limit; len(docs) < limit; n = min(2*n, max(limit, store.Candidates)) {
 		read, err := s.records(ctx, c, places, to, after, n)

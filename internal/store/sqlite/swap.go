@@ -28,6 +28,9 @@ func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.S
 		}
 		return nil
 	})
+	if err != nil && ctx.Err() != nil { // the transaction was ended between two statements
+		err = ctx.Err()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("swap envelopes of %s: %w", c.Name, err)
 	}
