@@ -27,7 +27,8 @@ var leavings = []refusal{
 	{"internal/steps/ceremony_disable.go", "v != 0 && has != v {", "false && has != v {", disableRefused},
 	{"internal/steps/needed.go", "if err := noStrangers(ctx, s); err != nil {", "if err := error(nil); err != nil {",
 		disableRefused},
-	{"internal/steps/needed.go", "if len(places) == 0 {", "if true {", disableRefused},
+	{"internal/steps/needed.go", "case len(at) > 0:", "case false:", disableRefused},
+	{"internal/steps/needed.go", "case len(unknown) > 0:", "case false:", destroyRefused},
 	// disable: its steps
 	{"internal/steps/terms.go", "if len(s.Fleet.Uncounted) == 0 {", "if true {", disableRefused},
 	{"internal/steps/terms.go", "if wait < due && s.Mode != quorum.Rehearsal && !s.Decided(d) {",

@@ -28,6 +28,7 @@ var (
 	ErrActive        = errors.New("writers use it")
 	ErrNotRetired    = errors.New("only a version that is retired or compromised is disabled")
 	ErrNeeded        = errors.New("envelopes are at it")
+	ErrAnyVersion    = errors.New("envelopes at no version that there is may be at it")
 	ErrDisabled      = errors.New("it is disabled")
 	ErrDestroyed     = errors.New("its destruction was begun, and is never undone")
 	ErrCompromised   = errors.New("the version is compromised: nothing is written with it")

@@ -10,7 +10,9 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// needed refuses a version that envelopes are at, in whatever place.
+// needed refuses a version that envelopes are at, in whatever place. An envelope at no version that there is, since
+// its version is text, nothing, or the number of none, may be at any: it counts as well, also one that a rotation
+// excluded. That one was tried with no key.
 func needed(ctx context.Context, s *Site, v kek.Version) error {
 	if err := noStrangers(ctx, s); err != nil {
 		return err
@@ -19,16 +21,23 @@ func needed(ctx context.Context, s *Site, v kek.Version) error {
 	if err != nil {
 		return err
 	}
-	var places printable.List
+	made := s.History.Versions().Made
+	var at, unknown printable.List
 	for _, c := range counts {
-		if c.Version == v && c.N > 0 {
-			places = append(places, fmt.Sprintf("%s (%d)", c.Place, c.N))
+		place := fmt.Sprintf("%s (%d)", c.Place, c.N)
+		if _, ok := made[c.Version]; c.Version == v && c.N > 0 {
+			at = append(at, place)
+		} else if !ok && c.N > 0 {
+			unknown = append(unknown, place)
 		}
 	}
-	if len(places) == 0 {
-		return nil
+	switch {
+	case len(at) > 0:
+		err = fmt.Errorf("version %d: %s: %w", v, at.Brief(), ErrNeeded)
+	case len(unknown) > 0:
+		err = fmt.Errorf("version %d: %s: %w", v, unknown.Brief(), ErrAnyVersion)
 	}
-	return fmt.Errorf("version %d: %s: %w", v, places.Brief(), ErrNeeded)
+	return err
 }
 
 // unneeded counts before people approve.
