@@ -85,7 +85,7 @@ func openDestroy(v kek.Version) func(context.Context, *Site, store.Lock) (Facts,
 		}
 		facts[transcript.FactDisabledBy] = fmt.Sprintf("%d %s", by.Ceremony, by.Final)
 		facts[transcript.FactWaitEnds] = by.Ends().Format(timeForm)
-		return facts, forPeople(mayDestroy(ctx, s, v))
+		return facts, forPeople(mayDestroy(ctx, s, v, false))
 	}
 }
 

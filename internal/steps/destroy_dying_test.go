@@ -67,6 +67,18 @@ func (p doomedProvider) Destroy(ctx context.Context, n kek.Name) error {
 	return p.d.write("key", func() error { return p.Provider.Destroy(ctx, n) })
 }
 
+// takes has store and provider of a run be those that end it.
+func (d *doom) takes() func(*engine.Parts) {
+	return func(s *engine.Parts) {
+		s.Store = doomedStore{s.Store, d}
+		open := s.OpenProvider
+		s.OpenProvider = func(ctx context.Context, known func(map[string]string) error) (provider.Provider, error) {
+			p, err := open(ctx, known)
+			return doomedProvider{p, d}, err
+		}
+	}
+}
+
 // TestDestroyDying: a destruction loses its power between each two durable writes. The same command
 // continues it. From its first one on the version is not opened again, and nobody aborts it once the key is gone.
 func TestDestroyDying(t *testing.T) {
@@ -76,14 +88,7 @@ func TestDestroyDying(t *testing.T) {
 	for _, at := range []string{"begun", "attempt", "destroying", "key", "destroyed", "done"} {
 		for _, after := range []bool{false, true} {
 			d := &doom{at: at, after: after}
-			err := r.destroy(func(s *engine.Parts) {
-				s.Store = doomedStore{s.Store, d}
-				open := s.OpenProvider
-				s.OpenProvider = func(ctx context.Context, known func(map[string]string) error) (provider.Provider, error) {
-					p, err := open(ctx, known)
-					return doomedProvider{p, d}, err
-				}
-			})
+			err := r.destroy(d.takes())
 			if !errors.Is(err, errDied) || !d.came {
 				t.Fatalf("%s, after it %t: %v", at, after, err)
 			}

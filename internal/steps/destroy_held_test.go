@@ -5,8 +5,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/fleet"
@@ -20,11 +22,17 @@ import (
 // elsewhere has a process on another host report, with a configuration of its own, until it is stopped.
 func (r running) elsewhere() (stop func()) {
 	r.t.Helper()
-	file := filepath.Join(r.parts.Dir, "elsewhere.env")
-	if err := os.WriteFile(file, []byte(r.secrets()), 0o600); err != nil {
+	const name = "elsewhere.env"
+	if err := os.WriteFile(filepath.Join(r.parts.Dir, name), []byte(r.secrets()), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
-	p, err := env.Open(env.Config{SecretsFile: file}, nil)
+	return r.placed(name)
+}
+
+// placed has a process report that has the keys of a file, until it is stopped.
+func (r running) placed(name string) (stop func()) {
+	r.t.Helper()
+	p, err := env.Open(env.Config{SecretsFile: filepath.Join(r.parts.Dir, name)}, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -67,6 +75,31 @@ func TestDestroyStillHeld(t *testing.T) {
 	if err := r.to(1, nobody(r.parts)); !errors.Is(err, steps.ErrDestroyed) {
 		t.Errorf("rotate to it: %v", err)
 	}
+	r.whole()
+}
+
+// TestDestroyConfessed: a run dies when the row says that the destruction was begun, and the key is there. A process
+// that reads this console's own file says then that it has the key. The same command removes it all the same: else
+// each would wait for the other.
+func TestDestroyConfessed(t *testing.T) {
+	t.Parallel()
+	r := disabled(t, testWait)
+	defer r.placed("secrets.env")()
+	d := &doom{at: "destroying", after: true}
+	if err := r.destroy(d.takes()); !errors.Is(err, errDied) {
+		t.Fatal(err)
+	}
+	for confessed := false; !confessed; {
+		all, err := r.site().Store.Heartbeats(t.Context(), time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		confessed = slices.ContainsFunc(all, func(b store.Heartbeat) bool { return b.Proofs[1] != "" && !b.Stopped })
+	}
+	if err := r.destroy(nil); err != nil || r.hasKey(1) {
+		t.Errorf("got %v; the key is there: %t", err, r.hasKey(1))
+	}
+	r.stands(1, store.Destroyed)
 	r.whole()
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -23,8 +24,8 @@ var (
 )
 
 // mayDestroy refuses, with evidence, what anything may still need: at the opening, before people
-// approve, and after the last signature directly before the act.
-func mayDestroy(ctx context.Context, s *Site, v kek.Version) error {
+// approve, and after the last signature directly before the act. begun: a run before this one began the act.
+func mayDestroy(ctx context.Context, s *Site, v kek.Version, begun bool) error {
 	by, ok := s.History.Disabled(v)
 	if !ok {
 		return fmt.Errorf("version %d: %w", v, ErrNotDisabled)
@@ -37,7 +38,7 @@ func mayDestroy(ctx context.Context, s *Site, v kek.Version) error {
 		err = needed(ctx, s, v)
 	}
 	if err == nil {
-		err = noneHolds(ctx, s, v)
+		err = noneHolds(ctx, s, v, begun)
 	}
 	if err == nil {
 		err = noneRefused(ctx, s, v, by)
@@ -75,10 +76,17 @@ func planned(log transcript.State, name string) string {
 }
 
 // noneHolds demands every expected role, and no live process with a proof of the version, whether
-// the proof is a good one or not.
-func noneHolds(ctx context.Context, s *Site, v kek.Version) error {
+// the proof is a good one or not. Once the row says that a destruction was begun, a process whose host has
+// the key in its configuration proves it, and reads nothing with it: a run that continues would wait for the
+// very key that it is to remove. Whether it is gone everywhere is asked at the end.
+func noneHolds(ctx context.Context, s *Site, v kek.Version, begun bool) error {
+	row, err := rowOf(ctx, s, v)
+	if err != nil {
+		return err
+	}
+	confessed := begun && row == store.Destroying && !s.Kind.OnToken()
 	names, err := holders(ctx, s, v)
-	if err == nil && len(names) > 0 {
+	if err == nil && len(names) > 0 && !confessed {
 		err = fmt.Errorf("version %d: %s: %w", v, names.Text(), ErrHeld)
 	}
 	if err != nil {
@@ -118,12 +126,13 @@ func unusedVersion(name string, after bool) Step {
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			v := f.Version(transcript.FactVersion)
 			counted := "none at version " + v.String() + " at " + time.Now().UTC().Format(timeForm)
-			if err := mayDestroy(ctx, s, v); err != nil {
+			begun := f[transcript.FactBegun+transcript.ActDestroy] != ""
+			if err := mayDestroy(ctx, s, v, begun); err != nil {
 				if after {
 					err = undecided(err)
 				}
 				gone, lookErr := goneHere(ctx, s, v)
-				if lookErr != nil || !gone || f[transcript.FactBegun+transcript.ActDestroy] == "" {
+				if lookErr != nil || !gone || !begun {
 					return nil, errors.Join(err, lookErr)
 				}
 				counted = "the key is gone; " + printable.Text(err.Error())
