@@ -13,7 +13,7 @@
 # Also the tests of provider/pkcs11 under the address sanitizer, with BRIEF=1 those with a
 # hostile module. It does not look for leaks: modules stay loaded.
 # make interrupted OLD=PROGRAM: interrupts the ceremonies of an older program again, for
-# TestInterrupted; docs/design.md says when.
+# TestInterrupted; docs/design.md says when. LATER=PROGRAM: those that it did not know.
 # make pictures: draws docs/pictures again, from the ceremony of internal/tui/testdata/rehearsal.
 # make house: prints how long functions and files are, and how packages hang together.
 # make bench: writes docs/performance.md, some minutes.
@@ -58,7 +58,7 @@ torture: testdeps
 	$(TEST) -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation$(if $(BRIEF),,|TestAdopted$$|TestAdoptedLife|TestRosterGrammar)' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
 
 interrupted: testdeps
-	$(TEST) -timeout 30m -run 'TestInterrupted$$' -v ./cmd/kekceremony -old $(OLD)
+	$(TEST) -timeout 30m -run 'TestInterrupted$$' -v ./cmd/kekceremony $(if $(OLD),-old $(OLD)) $(if $(LATER),-later $(LATER))
 
 house:
 	$(GO) run ./internal/house

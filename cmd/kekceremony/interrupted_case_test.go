@@ -60,11 +60,20 @@ func (c interruptedCase) scene(t *testing.T) scene {
 func (s scene) unpack(archive string) {
 	s.t.Helper()
 	unpack(s.t, archive, s.Dir)
+	for _, name := range s.closed() {
+		unpack(s.t, closedPath(name), s.Dir)
+	}
+}
+
+// closed are the bundles of the ceremonies before the last one.
+func (s scene) closed() (names []string) {
+	s.t.Helper()
 	all, err := openStore(s.t, s.Parts).Ceremonies(s.t.Context())
 	if err != nil || len(all) == 0 {
-		s.t.Fatalf("%s: %d ceremonies, %v", archive, len(all), err)
+		s.t.Fatalf("%d ceremonies, %v", len(all), err)
 	}
 	for _, c := range all[:len(all)-1] {
-		unpack(s.t, closedPath(c.Bundle), s.Dir)
+		names = append(names, c.Bundle)
 	}
+	return names
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
 )
 
 var oldBinary = flag.String("old", "", "the program whose ceremonies TestInterrupted interrupts again")
@@ -22,17 +23,52 @@ func makeInterrupted(t *testing.T) {
 	if !filepath.IsAbs(*oldBinary) {
 		t.Fatalf("-old %s: want an absolute path", *oldBinary)
 	}
-	if err := errors.Join(os.RemoveAll(interrupted), os.MkdirAll(filepath.Dir(closedPath("any")), 0o755)); err != nil {
-		t.Fatal(err)
-	}
+	removeCases(t, func(c interruptedCase) bool { return !slices.Contains(laterKinds, c.kind) })
 	makeKilled(t)
 	makeWaiting(t)
+	sweepClosed(t)
+}
+
+// removeCases takes away the cases that are made again.
+func removeCases(t *testing.T, of func(interruptedCase) bool) {
+	t.Helper()
+	err := os.MkdirAll(filepath.Dir(closedPath("any")), 0o755)
+	for _, c := range interruptedCases(t, "*") {
+		if of(c) {
+			err = errors.Join(err, os.Remove(casePath(c.name)))
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sweepClosed removes the closed bundles that no case has in its store any more.
+func sweepClosed(t *testing.T) {
+	t.Helper()
+	used := map[string]bool{}
+	for _, c := range interruptedCases(t, "*") {
+		s := scene{t: t, Parts: rehearsal.Parts{Dir: t.TempDir()}}
+		unpack(t, casePath(c.name), s.Dir)
+		for _, name := range s.closed() {
+			used[closedPath(name)] = true
+		}
+	}
+	all, err := filepath.Glob(closedPath("*"))
+	for _, path := range all {
+		if !used[path] {
+			err = errors.Join(err, os.Remove(path))
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // fresh makes a scene in which nothing has happened yet.
-func fresh(t *testing.T, mode quorum.Mode) scene {
+func fresh(t *testing.T, binary string, mode quorum.Mode) scene {
 	t.Helper()
-	s := newScene(t, t.TempDir(), *oldBinary, mode)
+	s := newScene(t, t.TempDir(), binary, mode)
 	s.write("store.db", "")
 	if err := os.Mkdir(s.Bundles(), 0o700); err != nil {
 		t.Fatal(err)
@@ -45,7 +81,7 @@ var shared = regexp.MustCompile(`^(roster-roster|.*-attend|answered-place|found-
 
 // makeKilled makes the cases of rehearsals that were killed.
 func makeKilled(t *testing.T) {
-	s := fresh(t, quorum.Rehearsal)
+	s := fresh(t, *oldBinary, quorum.Rehearsal)
 	pack(t, "install", s.interrupted("install"))
 	if err := s.application().Write(t.Context(), sceneRecords); err != nil {
 		t.Fatal(err)
@@ -75,7 +111,7 @@ func (s scene) interrupted(kind string, agents ...*exec.Cmd) []snapshot {
 
 // makeWaiting makes the cases of production ceremonies that wait for people.
 func makeWaiting(t *testing.T) {
-	s := fresh(t, quorum.Production)
+	s := fresh(t, *oldBinary, quorum.Production)
 	pack(t, "waiting-install", s.waits("install"))
 	if err := s.application().Write(t.Context(), sceneRecords); err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func (n snapshot) scene() scene {
 	n.t.Helper()
 	archive := filepath.Join(n.t.TempDir(), "scene.tar.gz")
 	n.pack(".", archive)
-	s := newScene(n.t, n.t.TempDir(), *oldBinary, n.from.mode)
+	s := newScene(n.t, n.t.TempDir(), n.from.binary, n.from.mode)
 	s.people = n.from.people
 	s.unpack(archive)
 	return s

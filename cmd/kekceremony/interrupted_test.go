@@ -2,11 +2,13 @@ package main_test
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
 )
 
@@ -24,14 +26,22 @@ var interruptedCommands = map[string]struct {
 	"back":    {[]string{"rotate", "--to-version", "1"}, 1}, // to a retired version
 	"roster":  {[]string{"roster"}, 1},
 	"abort":   {[]string{"abort"}, 0}, // of a rotation
+
+	transcript.KindDisable:    {[]string{"disable", "--version", "1"}, 2},
+	transcript.KindEnable:     {[]string{"enable", "--version", "1"}, 2},
+	transcript.KindDestroy:    {[]string{"destroy", "--version", "1"}, 2},
+	transcript.KindCompromise: {[]string{"compromise", "--version", "1"}, 1}, // which is active
 }
 
-// TestInterrupted finishes ceremonies that the program of be36a20 left interrupted, each with the command that was
-// interrupted. docs/design.md says how they were made.
+// TestInterrupted finishes ceremonies that were left interrupted, those that the program of be36a20 had by that
+// program, each with the command that was interrupted. docs/design.md says how they were made.
 func TestInterrupted(t *testing.T) {
 	needHostName(t)
 	if *oldBinary != "" {
 		makeInterrupted(t)
+	}
+	if *laterBinary != "" {
+		makeLater(t)
 	}
 	all := interruptedCases(t, "*")
 	if len(all) < 150 {
@@ -45,7 +55,7 @@ func TestInterrupted(t *testing.T) {
 			t.Parallel()
 			s := c.scene(t)
 			s.finish(c.kind)
-			if c.number == 0 && c.mode == quorum.Rehearsal && c.kind != "rotate" && c.kind != "back" {
+			if c.number == 0 && c.mode == quorum.Rehearsal && slices.Contains([]string{"install", "roster", "abort"}, c.kind) {
 				s.rotates() // by the people, with the keys, that the ceremony leaves behind
 			}
 		})
@@ -66,7 +76,7 @@ func TestAbortInterrupted(t *testing.T) {
 func (s scene) finish(kind string) {
 	s.t.Helper()
 	rotates := kind == "rotate" || kind == "back"
-	if rotates {
+	if rotates || slices.Contains(laterKinds, kind) {
 		s.agent()
 	}
 	of := interruptedCommands[kind]

@@ -19,6 +19,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
 )
 
@@ -55,6 +56,10 @@ func newScene(t *testing.T, dir, binary string, mode quorum.Mode) scene {
 	key := "copies: none\nplanned_end: \"n/a: a test\"\n"
 	s.write("answers-install.yaml", "ceremony: install\nroster: "+here+"/roster\nprovider: env\n"+key+record)
 	s.write("answers-rotate.yaml", "ceremony: rotate\n"+key+record)
+	s.write("answers-destroy.yaml", "ceremony: destroy\nverdicts: none\nhosts: \"n/a: a test\"\n"+record)
+	for _, kind := range []string{transcript.KindDisable, transcript.KindEnable, transcript.KindCompromise} {
+		s.write("answers-"+kind+".yaml", "ceremony: "+kind+"\n"+record)
+	}
 	s.write("answers-roster.yaml", "ceremony: roster\nnext_roster: "+here+"/next\n"+record)
 	return s
 }
@@ -65,6 +70,9 @@ func (s scene) config() string {
 		"fleet: {beat: 100ms, live: 400ms, expect: {" + rehearsal.Role + ": 1}}\n"
 	if s.mode == quorum.Production {
 		return text
+	}
+	if s.binary != *oldBinary { // which knows no such section
+		text += "policy: {destroy_wait: 1s}\n"
 	}
 	text += "rehearsal: {pin: none}\nkeys:\n"
 	for _, p := range s.people {
