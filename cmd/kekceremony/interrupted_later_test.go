@@ -13,7 +13,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-var laterBinary = flag.String("later", "", "the program whose ceremonies of laterKinds TestInterrupted interrupts again")
+var laterBinary = flag.String("later", "", "the program of which TestInterrupted interrupts the later ceremonies again")
 
 // laterKinds are the ceremonies that be36a20 did not know.
 var laterKinds = []string{transcript.KindDisable, transcript.KindEnable, transcript.KindDestroy,
