@@ -43,6 +43,12 @@ func TestWizardDeviation(t *testing.T) {
 	w.enter("alice: type 3", "3")
 	w.until("Signed 1, needed 2")
 	w.deviation("C-x", "three came", "two came", "went on", "alice and bob") // the approval stays good
+	w.compare("y", "n") // the digest of the plan does not match for bob: nobody signs it
+	w.tmux("send-keys", "Escape")
+	w.enter("bob: type 3", "3")
+	w.until("refused: bob said that the digest does not match; compare it again, or stop")
+	w.compare("y")
+	w.until("alice: matches, bob: matches")
 	w.enter("bob: type 3", "3")
 	w.enter("Signed 2, needed 2", "")
 	w.read()
@@ -62,6 +68,10 @@ func TestWizardDeviation(t *testing.T) {
 		d["decided"] != "went on" || d["by"] != "alice and bob" {
 		t.Errorf("what was reported: %v", d)
 	}
+	if c := event(t, bundles[2], "noted", "approve-key"); c["by"] != "bob" || c["matches"] != "yes" ||
+		c["compared"] != event(t, bundles[2], "plan", "approve-key")["sha256"] {
+		t.Errorf("what was compared: %v", c)
+	}
 	out := must(t, "transcript", "verify", bundles[2])
 	if !strings.Contains(out, "decided: vendor update, ticket 12") ||
 		!strings.Contains(out, "alice (deviations), bob (deviations)") {
@@ -76,5 +86,22 @@ func (p *pane) deviation(key string, parts ...string) {
 	questions := []string{"What did you expect?", "What did you see?", "What was decided?", "Who decided it?"}
 	for i, question := range questions {
 		p.enter(question, parts[i])
+	}
+}
+
+// compare has the next people say whether the digest on the page matches.
+func (p *pane) compare(answers ...string) {
+	p.t.Helper()
+	p.until("to sign >") // a page that is new takes no key
+	p.tmux("send-keys", "C-y")
+	for _, answer := range answers {
+		s := p.until("does all of it match?")
+		p.tmux("send-keys", answer)
+		if !await(func() bool { return p.screen() != s }) {
+			p.t.Fatalf("%s does nothing:\n%s", answer, s)
+		}
+	}
+	if s := p.screen(); strings.Contains(s, "matches for everybody") {
+		p.tmux("send-keys", "Enter")
 	}
 }

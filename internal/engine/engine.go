@@ -24,7 +24,9 @@ type engine struct {
 	did     Facts             // what it had done by then
 	warning string            // what people must know before they sign the end
 	answers map[string]string // of this run, by question: what was typed and taken
-	asks    []int             // the run of questions answered in this run, by step
+	// comparisons are those that were made when the log was closed.
+	comparisons []Comparison
+	asks        []int // the run of questions answered in this run, by step
 }
 
 func (e *engine) step(name string) Step {

@@ -54,7 +54,8 @@ func (e *engine) gather(ctx context.Context, s Step) error {
 
 // collector takes the signatures of a paper.
 func (e *engine) collector(p signing.Paper, shown Request, roster quorum.Roster) *signing.Collector {
-	return &signing.Collector{Paper: p, Room: e.room, Request: shown, Mode: e.site.Mode, Roster: roster, Keys: e.site.Keys,
+	return &signing.Collector{Paper: p, Room: careful{e.room, e}, Request: shown,
+		Mode: e.site.Mode, Roster: roster, Keys: e.site.Keys,
 		Dir: e.signingDir(), Revoked: e.site.Revoked, Counters: e.counters, Signed: map[string]string{}}
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // Room is the people. It is called from the engine's goroutine only, and every
-// call but Show and Reports ends with its context.
+// call but Show and Remarks ends with its context.
 type Room interface {
 	// Expect says what a new ceremony will ask, before anything of it is
 	// written. A room that cannot answer returns *MissingAnswers.
@@ -26,9 +26,9 @@ type Room interface {
 	Choose(context.Context, Failure) (Choice, error)
 	// Hold keeps the page until somebody has read it.
 	Hold(context.Context) error
-	// Reports names what takes a deviation that people report: it is called from within the room's
-	// other calls, and an error of it is theirs to read.
-	Reports(take func(Report) error)
+	// Remarks names what takes a remark of the people: it is called from within the room's other
+	// calls, and an error of it is theirs to read.
+	Remarks(take func(Remark) error)
 	// Show never blocks on people; the newest view wins.
 	Show(View)
 }

@@ -45,7 +45,7 @@ func (e *engine) toTheEnd(ctx context.Context) error {
 	e.view = View{Kind: e.Kind, Rehearsal: e.site.Mode == quorum.Rehearsal, From: opened.Version(transcript.FactFrom),
 		To:      cmp.Or(opened.Version(transcript.FactTo), opened.Version(transcript.FactVersion)),
 		Started: time.Now(), Log: Recent(e.log.State, e.log.Events)}
-	e.room.Reports(e.taken(ctx))
+	e.room.Remarks(e.taken(ctx))
 	if e.log.State.Outcome == "" {
 		if err := e.checkCovered(opened); err != nil {
 			return err

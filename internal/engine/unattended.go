@@ -49,8 +49,8 @@ func (n *Unattended) Given(question string) string { return n.Answers[question] 
 // Alone implements Room.
 func (n *Unattended) Alone() bool { return !n.Signs }
 
-// Reports implements Room: nobody is there who could report.
-func (n *Unattended) Reports(func(Report) error) {}
+// Remarks implements Room: nobody is there who could make one.
+func (n *Unattended) Remarks(func(Remark) error) {}
 
 // Ask implements Room: there is the answer of the file, and no other. What people
 // are offered is never taken.

@@ -41,6 +41,15 @@ type Signer struct {
 	Offline     string // the line that signs the statement in Dir, if one was written there
 }
 
+// Compared is the digest that people compare before they sign: the last final digest, that of the
+// plan, or that of the end; empty: none.
+func (r Request) Compared() string {
+	if r.Last != "" || r.Purpose == quorum.Attend || r.Purpose == quorum.Join {
+		return r.Last
+	}
+	return r.Digest
+}
+
 // Word is what the person is to type.
 func (s Signer) Word() string { return oneOf(s.Words) }
 

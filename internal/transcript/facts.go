@@ -87,6 +87,8 @@ const (
 	FactChanged    = "changed"     // of the act by which the next roster takes effect
 	FactPurpose    = "purpose"     // of an asked line: empty, or that of a proof
 	FactDiffered   = "differed"    // of an answered line: what people report, or NothingDiffered
+	FactCompared = "compared" // noted: the digest that a person compared
+	FactMatches  = "matches"  // noted: yes or no
 	FactEnd        = "planned_end" // of an answered line: planned end of use of a key, or a reason why there is none
 )
 

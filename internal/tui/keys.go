@@ -9,6 +9,9 @@ import (
 	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
+// finalStep is the step on which people sign the end.
+const finalStep = "finals"
+
 // always are the keys of every page, with a letter alone where none is typed into a field.
 func (m *model) always() []key {
 	name := func(ctrl, letter string) string {
@@ -24,7 +27,7 @@ func (m *model) always() []key {
 		{name("ctrl+o", "l"), "log", "read the log so far, newest first"},
 		{"ctrl+c", "stop", "stop here, after a question; the same command continues"},
 	}
-	if m.view.Replay || m.reporting() {
+	if m.view.Replay || m.reporting() || m.view.Step == finalStep || m.view.Ending != nil { // the log is closed
 		return keys[1:]
 	}
 	return keys
@@ -45,6 +48,8 @@ func (m *model) own() []key {
 		return m.report.keys()
 	case m.over != overNothing:
 		return []key{{"esc", "close", "close what covers the page"}, scroll}
+	case m.reading:
+		return m.read.keys()
 	case m.view.Replay:
 		return turnKeys(m.view)
 	case m.ask != nil:

@@ -27,7 +27,8 @@ func (p *leavePrompt) body(engine.View, box) []string { return nil }
 func (p *leavePrompt) act(box) []string { return nil }
 
 func (p *leavePrompt) keys() []key {
-	return []key{{"enter", "close", "close this page: the ceremony is over"}}
+	return []key{{"enter", "close", "close this page: the ceremony is over"},
+		{aloudLetter, "read aloud", "read the digest aloud, in words, and compare it"}}
 }
 
 func (p *leavePrompt) dismiss(err error) { p.q.Answer(struct{}{}, err) }

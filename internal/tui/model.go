@@ -30,6 +30,8 @@ type model struct {
 	stopped       bool
 	over          over       // what covers the page
 	report        *reporting // somebody reports a deviation
+	read          *aloud     // the digest that was read aloud last
+	reading       bool       // it covers the page
 	glyphs        glyphs     // that the terminal can show
 	box           box        // as last drawn
 	scroll        int
@@ -70,7 +72,7 @@ func (m *model) reporting() bool { return m.report != nil && m.over == overNothi
 
 // typing reports whether letters go into a field.
 func (m *model) typing() bool {
-	return m.over == overNothing && (m.report != nil || m.ask != nil && m.ask.typing()) || m.steering != nil
+	return m.over == overNothing && (m.report != nil || m.ask != nil && !m.reading && m.ask.typing()) || m.steering != nil
 }
 
 // dismiss answers what is still open when the program has ended.

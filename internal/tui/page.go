@@ -42,12 +42,13 @@ func (m *model) page(height int, filled bool) []string {
 	}
 	act := b.wrapped(m.act())
 	foot := m.present(b)
-	if room-len(act)-len(foot) < 6 {
-		foot = nil
+	body := b.wrapped(m.body())
+	if rest := room - len(act) - len(body); rest < len(foot) && (rest >= 0 || room-len(act)-len(foot) < 6) {
+		foot = nil // the page needs its rows
 	}
 	room -= len(foot)
 	act = act[max(0, len(act)-max(room, 1)):]
-	lines := m.stack(b.wrapped(m.body()), act, room, filled)
+	lines := m.stack(body, act, room, filled)
 	m.logBelow(b, lines, filled)
 	note := ""
 	if m.lines > m.from()+m.rows {
@@ -121,6 +122,8 @@ func (m *model) act() []string {
 		return m.report.act(m.box)
 	case m.gate.shut:
 		return m.notYet()
+	case m.reading && m.over == overNothing:
+		return m.read.act(m.box)
 	case m.ask == nil:
 		return nil
 	case m.over != overNothing:
@@ -180,6 +183,9 @@ func (m *model) body() []string {
 	if m.over != overNothing {
 		return m.overlay()
 	}
+	if m.reading {
+		return m.read.body(m.box)
+	}
 	v, b := m.view, m.box
 	if v.Ending != nil {
 		return b.ending(v)
@@ -188,11 +194,20 @@ func (m *model) body() []string {
 	lines = append(lines, "")
 	switch {
 	case m.ask != nil:
-		return append(lines, m.ask.body(v, b)...)
+		return append(append(lines, m.ask.body(v, b)...), m.comparedLine()...)
 	case m.signed != nil:
 		return append(lines, m.signed.body(v, b)...)
 	}
 	return append(lines, b.found(v, m.now())...)
+}
+
+// comparedLine says for whom the digest of the page matches.
+func (m *model) comparedLine() []string {
+	s, ok := m.ask.(*signPrompt)
+	if m.read == nil || !ok || s.q.Q.Compared() != m.read.digest || len(m.read.said) == 0 {
+		return nil
+	}
+	return []string{" Read aloud: " + m.read.compared()}
 }
 
 // present says who is in the room and how many must sign, where no part of the page does.

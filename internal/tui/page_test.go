@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,14 +41,17 @@ func (p page) press(keys ...string) {
 	named := map[string]tea.KeyType{"enter": tea.KeyEnter, "backspace": tea.KeyBackspace, "ctrl+c": tea.KeyCtrlC,
 		"ctrl+n": tea.KeyCtrlN, "ctrl+e": tea.KeyCtrlE, "ctrl+o": tea.KeyCtrlO, "esc": tea.KeyEsc, "tab": tea.KeyTab,
 		"pgdown": tea.KeyPgDown, "ctrl+x": tea.KeyCtrlX, "ctrl+g": tea.KeyCtrlG, "ctrl+t": tea.KeyCtrlT,
-		"ctrl+r": tea.KeyCtrlR}
+		"ctrl+r": tea.KeyCtrlR, "ctrl+y": tea.KeyCtrlY}
 	for _, key := range keys {
 		if kind, ok := named[key]; ok {
 			p.Update(tea.KeyMsg{Type: kind})
 			continue
 		}
 		for _, r := range key {
-			p.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}})
+			_, cmd := p.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}})
+			if p.reading && (r == 'y' || r == 'n') {
+				p.Update(cmd()) // what the engine says to it
+			}
 		}
 	}
 }
@@ -312,11 +316,11 @@ func TestDeviation(t *testing.T) {
 	p := newPage(t)
 	var got engine.Report
 	late := true
-	p.room.Reports(func(d engine.Report) error {
+	p.room.Remarks(func(said engine.Remark) error {
 		if late {
 			return engine.ErrLate
 		}
-		got = d
+		got = said.(engine.Report)
 		return nil
 	})
 	answers := p.asked(bags)
@@ -344,6 +348,35 @@ func TestDeviation(t *testing.T) {
 	p.shows("> bag 7", true)
 	p.press("enter")
 	came(p, answers, "bag 7", nil)
+}
+
+// TestReadAloud: each person says whether a digest matches, and no key that says so signs anything. The
+// page stays until everybody's does.
+func TestReadAloud(t *testing.T) {
+	p := newPage(t)
+	var said []engine.Comparison
+	p.room.Remarks(func(r engine.Remark) error { said = append(said, r.(engine.Comparison)); return nil })
+	words := p.consents(rotation(""))
+	p.rest()
+	p.press("2", "ctrl+y")
+	p.rest()
+	p.shows("abab abab   rhythm Pegasus rhythm Pegasus", true)
+	p.press("y", "n", "enter")
+	p.shows("bob: it does not match. Nobody signs it here", true)
+	p.press("y", "tab", "y")
+	p.shows("It matches for everybody.", true)
+	p.press("enter")
+	p.rest()
+	p.shows("Read aloud: alice: matches, bob: matches, carol: matches", true)
+	p.shows("sign > 2", true)
+	p.press("enter")
+	came(p, words, engine.Consent{Signer: "alice", Word: "2"}, nil)
+	digest := strings.Repeat("ab", 32)
+	want := []engine.Comparison{{Digest: digest, By: "alice", Matches: true}, {Digest: digest, By: "bob"},
+		{Digest: digest, By: "bob", Matches: true}, {Digest: digest, By: "carol", Matches: true}}
+	if !slices.Equal(said, want) {
+		t.Errorf("said: %+v", said)
+	}
 }
 
 // TestLetters: letters are commands only where none is typed into a field.

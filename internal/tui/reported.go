@@ -67,7 +67,7 @@ func (m *model) next() tea.Cmd {
 	for i, f := range r.fields {
 		parts[i] = f.Value()
 	}
-	came := m.room.Report(engine.ReportOf(parts))
+	came := m.room.Remark(engine.ReportOf(parts))
 	if m.control != nil {
 		m.control.Wake()
 	}

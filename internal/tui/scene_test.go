@@ -212,6 +212,7 @@ func (s scene) opens(t *testing.T, g glyphs, width, height int) page {
 	t.Helper()
 	p := newPage(t)
 	p.glyphs = g
+	p.room.Remarks(func(engine.Remark) error { return nil })
 	p.now = func() time.Time { return sceneTime }
 	p.width, p.height = width, height
 	v, err := s.shown()
@@ -244,8 +245,10 @@ func (s scene) types(p page) {
 	}
 	p.rest()
 	for _, key := range s.Keys {
-		p.View() // scrolling goes by what was drawn last
-		p.press(key)
+		p.View()                       // scrolling goes by what was drawn last
+		if p.press(key); p.gate.shut { // it opened another page
+			p.rest()
+		}
 	}
 }
 

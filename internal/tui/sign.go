@@ -210,6 +210,9 @@ func (p *signPrompt) keys() (all []key) {
 	} else if !p.enough() {
 		all = append(all, key{"tab", "sign here after all", "ask somebody here whose statement waits elsewhere"})
 	}
+	if _, digest := text.Digest(p.q.Q); digest != "" {
+		all = append(all, key{aloudKey, "read aloud", "read the digest aloud, in words, and compare it"})
+	}
 	if p.enough() {
 		return append([]key{{"enter", "continue", "continue: enough have signed"}}, all...)
 	}

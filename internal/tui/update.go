@@ -30,6 +30,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.rested(msg)
 	case recorded:
 		return m, m.recorded(msg)
+	case compared:
+		m.read.took(msg.Comparison, msg.err)
+		return m, nil
 	case returned:
 		m.lent = nil
 		msg.question.Answer(struct{}{}, msg.err)
@@ -56,7 +59,7 @@ func (m *model) take(news room.Mail) tea.Cmd {
 		m.view = news.Views[n-1]
 	}
 	if fresh {
-		m.scroll, m.signed, m.typed = 0, nil, nil
+		m.scroll, m.signed, m.typed, m.reading = 0, nil, nil, false
 	}
 	if news.Ended {
 		return tea.Quit
@@ -90,6 +93,7 @@ func (m *model) asks(ask any, before *signPrompt) (fresh bool, cmd tea.Cmd) {
 		m.ask = f
 		return q.Q.Refused == nil, f.form.Init()
 	case room.Consent:
+		m.reading = m.reading && m.read.digest == q.Q.Compared()
 		s := newSignPrompt(q)
 		fresh = !s.continues(before, m.typed, m.signed)
 		if before == nil {
@@ -113,7 +117,7 @@ func (m *model) asks(ask any, before *signPrompt) (fresh bool, cmd tea.Cmd) {
 		m.ask = &turnPrompt{q}
 		return true, nil
 	case room.Lend:
-		m.ask, m.report, m.over = nil, nil, overNothing
+		m.ask, m.report, m.over, m.reading = nil, nil, overNothing, false
 		m.lends = &q // a word that comes late would be an attempt at the PIN
 		return true, nil
 	}
@@ -163,9 +167,14 @@ func (m *model) key(key tea.KeyMsg) tea.Cmd {
 	case m.report != nil:
 		return m.toReport(key)
 	case m.begins(key):
+	case m.reading:
+		return m.toAloud(key)
 	case m.view.Replay:
 		m.turn(key.String())
 	case m.ask != nil:
+		if cmd, ok := m.reads(key); ok {
+			return cmd
+		}
 		return m.toPrompt(key)
 	default:
 		m.steer(key.String())

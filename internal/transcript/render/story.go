@@ -79,7 +79,7 @@ func groupOf(e transcript.Event) string {
 	case transcript.Begun, transcript.Done:
 		return "act " + e.Step
 	case transcript.Noted, transcript.Found:
-		if e.Facts["control"] == "" && e.Facts[transcript.FactInterrupted] == "" {
+		if e.Facts["control"] == "" && e.Facts[transcript.FactCompared] == "" && e.Facts[transcript.FactInterrupted] == "" {
 			return "look " + e.Step
 		}
 	}
@@ -170,6 +170,8 @@ func (t *teller) look(es transcript.Events) Passage {
 	case last.Facts["control"] != "":
 		text = fmt.Sprintf("%s asked: %s.", printable.Shown(last.Facts["by"]), printable.Shown(last.Facts["control"]))
 		return Passage{Text: text, Facts: pairs(last.Facts, "by", "control")}
+	case last.Facts[transcript.FactCompared] != "":
+		return compared(last.Facts)
 	case last.Facts[transcript.FactInterrupted] != "":
 		return Passage{Mark: Fails, Text: "The run was interrupted: " +
 			printable.Shown(last.Facts[transcript.FactInterrupted])}
@@ -188,6 +190,16 @@ func (t *teller) look(es transcript.Events) Passage {
 		p.Text = "As before: " + lowered(text)
 	case before:
 		p.Text = "Again: " + lowered(text)
+	}
+	return p
+}
+
+// compared tells what a person said of a digest that was read aloud.
+func compared(f transcript.Facts) Passage {
+	p := Passage{Text: printable.Shown(f[transcript.FactBy]) + " compared a digest, and it matches.",
+		Facts: []Pair{{"digest", groups(f[transcript.FactCompared])}}}
+	if f[transcript.FactMatches] != "yes" {
+		p.Mark, p.Text = Fails, printable.Shown(f[transcript.FactBy])+" compared a digest, and it does not match."
 	}
 	return p
 }

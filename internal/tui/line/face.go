@@ -23,6 +23,7 @@ type face struct {
 	steering *steering // somebody wants to throttle the re-wrap
 	report   []string  // the parts so far of a deviation that somebody reports; nil: nobody does
 	recorded <-chan error
+	aloud    *aloud // a digest is being compared
 	really   func() // what is done after a yes; nil: nothing is asked for it
 	stopped  bool
 	failed   error // of the terminal, or ctrl+c where no line was read
@@ -81,9 +82,13 @@ func (f *face) open(ctx context.Context, p prompt, fresh bool) {
 		f.say(p.page()...)
 		f.rest(ctx)
 	}
-	if f.report != nil { // the question waits until that is done
+	switch { // the question waits until that is done
+	case f.report != nil:
 		f.asksPart()
 		return
+	case f.aloud != nil:
+		f.aloud = nil
+		f.say("The comparison ended: the page is another one.")
 	}
 	f.prompt()
 }

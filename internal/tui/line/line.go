@@ -41,6 +41,8 @@ func (f *face) serve(ctx context.Context) {
 			}
 		case line := <-f.keys.typed:
 			f.line(line)
+		case err := <-f.heard():
+			f.matched(err)
 		case err := <-f.recorded:
 			f.became(err)
 		case <-done:

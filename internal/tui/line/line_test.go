@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,7 +66,7 @@ func TestDeviation(t *testing.T) {
 	r := <-c.rooms
 	var got engine.Report
 	refuses := error(engine.ErrLate)
-	r.Reports(func(d engine.Report) error { got = d; return refuses })
+	r.Remarks(func(said engine.Remark) error { got = said.(engine.Report); return refuses })
 	answers := asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, bags) })
 	report := func() { c.types("deviation", "three came", "246810", "two came", "went on", "alice and bob") }
 	report()
@@ -78,6 +79,27 @@ func TestDeviation(t *testing.T) {
 	}
 	c.types("")
 	came(c, answers, "none", nil)
+}
+
+// TestCompare: people say whether a digest that was read aloud matches, before anybody signs it.
+func TestCompare(t *testing.T) {
+	c := newConsole(t)
+	r := <-c.rooms
+	var said []engine.Comparison
+	r.Remarks(func(d engine.Remark) error { said = append(said, d.(engine.Comparison)); return nil })
+	words := asks(c, func(ctx context.Context) (engine.Consent, error) { return r.Consent(ctx, rotation("")) })
+	c.types("compare")
+	c.until("   8  abab abab   rhythm Pegasus rhythm Pegasus\nalice: does all of it match?")
+	c.types("yes", "no", "2", "skip")
+	c.until("bob: it does not match. Nobody signs it here")
+	c.until("alice: type 2 to sign")
+	c.types("2")
+	came(c, words, engine.Consent{Signer: "alice", Word: "2"}, nil)
+	digest := strings.Repeat("ab", 32)
+	want := []engine.Comparison{{Digest: digest, By: "alice", Matches: true}, {Digest: digest, By: "bob"}}
+	if !slices.Equal(said, want) {
+		t.Errorf("said: %+v", said)
+	}
 }
 
 // TestEarly: what was typed before a page came is no answer to it, nor is its end.

@@ -43,7 +43,7 @@ func (f *face) part(line string) {
 		f.asksPart()
 		return
 	}
-	f.recorded = f.room.Report(engine.ReportOf([4]string(f.report)))
+	f.recorded = f.room.Remark(engine.ReportOf([4]string(f.report)))
 	f.report = nil
 	if f.control != nil {
 		f.control.Wake()

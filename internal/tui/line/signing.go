@@ -112,6 +112,7 @@ func (s *signing) words() []word {
 			s.who = text.Other(s.q.Q.Signers, s.who)
 			f.again()
 		}},
+		{"compare", "read the digest aloud, in words, and say whether it matches", func(f *face) { f.compare(s.q.Q) }},
 		{"offline", "write the person's statement, for signing offline", func(f *face) { f.take(offline) }},
 		{"later", "sign later: the run ends, the same command continues", func(f *face) {
 			f.confirm("Sign later? The run ends; rerun the same command.", func() { f.answered(s.later) })

@@ -52,6 +52,8 @@ func (f *face) line(l typed) {
 		f.answersReally(strings.ToLower(text))
 	case f.report != nil:
 		f.part(text)
+	case f.aloud != nil:
+		f.matches(strings.ToLower(text))
 	case f.ask != nil && f.ask.answers(text):
 		f.take(text)
 	case f.command(strings.ToLower(text)):

@@ -18,8 +18,8 @@ type Room struct {
 	ended bool
 	ring  chan struct{}
 
-	take    func(engine.Report) error // the engine's; nil: it takes none yet
-	reports []report                  // that it has not seen
+	take    func(engine.Remark) error // the engine's; nil: it takes none yet
+	remarks []remark                  // that it has not seen
 	knock   chan struct{}             // there are some
 }
 

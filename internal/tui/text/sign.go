@@ -80,16 +80,11 @@ func Plan(r engine.Request) (lines [][2]string) {
 
 // Digest is what people compare before they sign, and what it is; empty: nothing.
 func Digest(r engine.Request) (label, digest string) {
-	if r.Last != "" {
-		return "Last", r.Last
+	label = map[engine.Purpose]string{engine.Attend: "Last", engine.Approve: "Plan", engine.Final: "Final"}[r.Purpose]
+	if r.Compared() == "" {
+		return "", ""
 	}
-	switch r.Purpose {
-	case engine.Approve:
-		return "Plan", r.Digest
-	case engine.Final:
-		return "Final", r.Digest
-	}
-	return "", ""
+	return label, r.Compared()
 }
 
 // Earlier stands above what the people of an earlier run answered.
