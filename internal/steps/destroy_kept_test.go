@@ -177,3 +177,36 @@ func TestDestroyKeptElsewhere(t *testing.T) {
 		t.Errorf("got %v; the key is there: %t", err, r.hasKey(1))
 	}
 }
+
+// TestDestroyCopyKept: a copy is closed on a token that refuses to destroy it. That ceremony can be aborted, and
+// changes nothing: the version is destroyed elsewhere, and this copy is open.
+func TestDestroyCopyKept(t *testing.T) {
+	t.Parallel()
+	r := disabled(t, testWait)
+	if err := os.WriteFile(filepath.Join(r.parts.Dir, "5b1f.env"), []byte(r.secrets()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.destroy(r.on("secrets.env", "0001", false), "verdicts", "5b1f: unreachable"); err != nil {
+		t.Fatal(err)
+	}
+	err := r.destroy(r.on("5b1f.env", "5b1f", true), "verdicts", "5b1f: unreachable")
+	if !errors.Is(err, provider.ErrKept) {
+		t.Fatal(err)
+	}
+	s := r.site()
+	r.on("5b1f.env", "5b1f", true)(s)
+	if err := engine.Abort(t.Context(), *s, nobody(r.parts), steps.All()); err != nil {
+		t.Fatal(err)
+	}
+	r.stands(1, store.Destroying)
+	if how, ok := r.history().Destroyed(1); !ok || how.Copies != "5b1f: unreachable" {
+		t.Errorf("open copies %q, %t", how.Copies, ok)
+	}
+	if err := r.enable(1, nobody(r.parts)); !errors.Is(err, steps.ErrDestroyed) {
+		t.Errorf("enable: %v", err)
+	}
+	if err := r.destroy(r.on("5b1f.env", "5b1f", false), "verdicts", "5b1f: unreachable"); err != nil {
+		t.Fatal(err)
+	}
+	r.stands(1, store.Destroyed)
+}
