@@ -73,7 +73,7 @@ var leavings = []refusal{
 	{"internal/steps/unused_version.go", `if !b.Stopped && b.Proofs[v] != "" {`, "if false {", destroyRefused},
 	{"internal/steps/unused_version.go", "if err == nil && len(t.Missing) > 0 {", "if false {", destroyRefused},
 	{"internal/steps/refused.go", "if r.Epoch < by.Epoch {", "if true {", destroyRefused},
-	{"internal/steps/refused.go", "if expected(r) {", "if false {", destroyRefused},
+	{"internal/steps/refused.go", "if expected(r) {", `if expected(r) && r.Process == "" {`, destroyRefused},
 	{"internal/steps/refused.go", "if aside == nil && !s.Decided(d) {", "if false {", destroyRefused},
 	{"internal/steps/keep.go", "if err == nil && !provider.Left(all) {", "if false {", destroyRefused},
 	{"internal/steps/ceremony_destroy.go", `steps = append(steps, unusedVersion("unused", false))`, "_ = steps",
