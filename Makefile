@@ -52,10 +52,11 @@ torture: testdeps
 	$(if $(BRIEF),,$(TEST) -timeout 1h -tags mutate -run TestRefusals -v ./cmd/kekceremony)
 	$(TEST) -run TestDifferential ./internal/quorum -args -signatures $(if $(BRIEF),1000,20000)
 	$(TEST) -tags torture -run TestLayoutMoved ./internal/provider/pkcs11
+	$(if $(BRIEF),,$(TEST) -tags torture -run TestTransient ./internal/store/mongo)
 	$(TEST) -run TestPython ./internal/transcript -args -mutations $(if $(BRIEF),200,500)
 	ASAN_OPTIONS=detect_leaks=0 $(TEST) -asan $(if $(BRIEF),-run TestHostile) ./internal/provider/pkcs11
 	$(TEST) -timeout 3h -parallel $(PARALLEL) -run 'TestAnyInterruptions|TestReconcileDying|TestDisableDying|TestHonestCourses' ./internal/steps -args $(if $(BRIEF),-seeds 25 -courses 20,-seeds 500 -courses 100)
-	$(TEST) -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation$(if $(BRIEF),,|TestAdopted$$|TestAdoptedLife|TestRosterGrammar)' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
+	$(TEST) -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestElections|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation$(if $(BRIEF),,|TestAdopted$$|TestAdoptedLife|TestRosterGrammar)' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
 
 interrupted: testdeps
 	$(TEST) -timeout 30m -run 'TestInterrupted$$' -v ./cmd/kekceremony $(if $(OLD),-old $(OLD)) $(if $(LATER),-later $(LATER))

@@ -75,6 +75,27 @@ func TestStoreOut(t *testing.T) {
 	}
 }
 
+// TestElections has every twentieth command of an install and a rotation answered as by a primary that steps
+// down, before it or after it carried the command out. Nothing fails, and nothing is done twice.
+func TestElections(t *testing.T) {
+	t.Parallel()
+	pkcs11test.Module(t)
+	server := mongotest.Start(t)
+	server.NeedProxy(t)
+	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
+	server.Elect(20)
+	args := []string{"rehearse", "--only", "install,rotate", "--ui", "none", "--dir", parts.Dir,
+		"--provider", "pkcs11", "--records", "150", "--store", server.Absent(t)}
+	must(t, args...)
+	server.Elect(0)
+	bundles := bundlesOf(t, parts)
+	must(t, append([]string{"transcript", "verify"}, bundles...)...)
+	if found := event(t, bundles[1], "found", "census"); len(bundles) != 2 ||
+		!strings.HasPrefix(found["census_2"], "0 at ") {
+		t.Errorf("bundles %v, census %v", bundles, found)
+	}
+}
+
 // awaitStep waits until an act of the second ceremony was begun.
 func awaitStep(t *testing.T, parts rehearsal.Parts, step string) {
 	t.Helper()

@@ -224,6 +224,9 @@ var outcomes = []outcome{
 	{file.ErrOwner, exitUsage, "run it as the owner of the file, or give the file to this user"},
 	{quorum.ErrRoster, exitRefused, "correct the roster, then run the same command"},
 	{quorum.ErrQuorum, exitRefused, "have the missing people sign"},
+	{store.ErrDocumentDB, exitUsage,
+		"in the URI: tls=true, tlsCAFile with Amazon's certificates (global-bundle.pem), replicaSet=rs0; it must be 5.0 or " +
+			"later"},
 	{store.ErrSilent, exitAgain, "start the store, then run the same command; a ceremony that was begun continues"},
 	{store.ErrNotReady, exitAgain,
 		"look at the server: an election, a member that is down, a limit on requests; then run the same command; a " +
@@ -247,9 +250,6 @@ var outcomes = []outcome{
 	{store.ErrSecondary, exitUsage,
 		"leave directConnection out of the URI, and name the replica set: replicaSet=NAME; nothing was changed"},
 	{store.ErrCosmos, exitRefused, "docs/mongodb.md says which servers can be relied on; nothing was changed"},
-	{store.ErrDocumentDB, exitUsage,
-		"in the URI: tls=true, tlsCAFile with Amazon's certificates (global-bundle.pem), replicaSet=rs0; it must be 5.0 or " +
-			"later"},
 	{store.ErrView, exitUsage, "name the collection that has the records in the catalogue of the configuration"},
 	{store.ErrOpaque, exitRefused,
 		"take the field out of the application's encryption, as an envelope is encrypted; or take the place out of the " +

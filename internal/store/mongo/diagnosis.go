@@ -35,6 +35,16 @@ func asks(o *options.ClientOptions) asked {
 	return a
 }
 
+// serviceOf names the service behind an error that its settings may explain.
+func (a asked) serviceOf(err error) error {
+	is := func(name error) bool { return errors.Is(err, name) }
+	if a.documentDB && slices.ContainsFunc([]error{store.ErrSilent, store.ErrWantsTLS, store.ErrNoTLS,
+		store.ErrCertificate, store.ErrReplicaSet, store.ErrServer}, is) {
+		return fmt.Errorf("%w: %w", store.ErrDocumentDB, err)
+	}
+	return err
+}
+
 // unreached names why no server could be asked: what the monitor saw when it connected.
 func (a asked) unreached(failure error, met bool) error {
 	var dns *net.DNSError

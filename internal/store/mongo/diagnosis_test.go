@@ -102,7 +102,7 @@ func TestServerOfAnotherKind(t *testing.T) {
 	} {
 		server, uri, _ := faulty(t)
 		server.Beside("hello", always, c.says)
-		s, err := mongo.Open(t.Context(), uri+"?directConnection=true")
+		s, err := mongo.Open(t.Context(), mongotest.With(uri, "directConnection=true"))
 		if err == nil {
 			s.Close()
 		}
@@ -112,7 +112,7 @@ func TestServerOfAnotherKind(t *testing.T) {
 	}
 
 	server, uri, _ := faulty(t)
-	s := open(t, uri+"?directConnection=true&heartbeatFrequencyMS=500")
+	s := open(t, mongotest.With(uri, "directConnection=true&heartbeatFrequencyMS=500"))
 	s.Hasten(10 * time.Millisecond)
 	if _, err := s.KEKs(t.Context()); err != nil {
 		t.Fatal(err)

@@ -14,19 +14,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
-// Now implements store.Fleet: the clock of the primary.
-func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
-	err = s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
-		h, err := s.hello(ctx)
-		now = h.LocalTime.UTC()
-		return err
-	})
-	if err != nil {
-		return now, fmt.Errorf("read the store's clock: %w", err)
-	}
-	return now, nil
-}
-
 type heartbeatDoc struct {
 	Process  string `bson:"_id"`
 	Role     string

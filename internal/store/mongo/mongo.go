@@ -78,10 +78,7 @@ func Open(ctx context.Context, uri string) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if err := s.look(ctx); err != nil {
-		if s.asked.documentDB {
-			err = fmt.Errorf("%w: %w", store.ErrDocumentDB, err)
-		}
-		return nil, errors.Join(fmt.Errorf("open store %s: %w", s.about, err), s.Close())
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", s.about, s.asked.serviceOf(err)), s.Close())
 	}
 	return s, nil
 }
@@ -130,10 +127,10 @@ func (s *Store) look(ctx context.Context) error {
 		return store.ErrSecondary
 	}
 	switch {
-	case hello.SetName != "":
-		s.about += ", replica set " + printable.Text(hello.SetName)
 	case hello.Msg == "isdbgrid":
 		s.about, s.sharded = s.about+", sharded", true
+	case hello.SetName != "":
+		s.about += ", replica set " + printable.Text(hello.SetName)
 	default:
 		s.about += ", standalone: it survives what this one server survives"
 	}

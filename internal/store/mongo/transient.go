@@ -15,6 +15,7 @@ var transient = map[int]string{
 	24:    "LockTimeout",
 	43:    "CursorNotFound",
 	46:    "LockBusy",
+	50:    "MaxTimeMSExpired",
 	64:    "WriteConcernTimeout",
 	89:    "NetworkTimeout",
 	91:    "ShutdownInProgress",

@@ -16,7 +16,7 @@ import (
 
 // codes are those that a server answers with while it moves its primary, ends, loses a cursor or is
 // asked for too much.
-var codes = []int32{43, 237, 175, 136, 10107, 11602, 11600, 91, 189, 133, 134, 262, 6, 202, 16500}
+var codes = []int32{43, 237, 175, 136, 10107, 11602, 11600, 91, 189, 133, 134, 262, 6, 202, 16500, 50}
 
 // form is a way in which a server says that it cannot now.
 type form struct {

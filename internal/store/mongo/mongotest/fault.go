@@ -42,6 +42,24 @@ func (p *Proxy) Beside(command string, n int, more bson.D) {
 	}})
 }
 
+// Elect has every nth command that reads or writes answered as by a primary that steps down or shuts down:
+// by turns instead of carrying it out, and after it. 0: none any more.
+func (p *Proxy) Elect(nth int) { p.set(func() { p.nth, p.since = nth, 0 }) }
+
+// steppedDown is what happens to the next command; a fault with nothing left is none.
+func (p *Proxy) steppedDown(name string) fault {
+	if p.nth == 0 || !slices.Contains(slices.Concat(writes, reads), name) {
+		return fault{}
+	}
+	if p.since++; p.since%p.nth != 0 {
+		return fault{}
+	}
+	codes := []int32{189, 10107, 11602, 11600, 91}
+	turn := p.since / p.nth
+	answer := Failure(codes[turn%len(codes)], "", "the primary steps down")
+	return fault{left: 1, done: turn%2 == 0, answer: func(bson.Raw) []bson.E { return answer }}
+}
+
 func (p *Proxy) order(command string, f fault) { p.set(func() { p.faults[command] = f }) }
 
 // Ordered reports how many commands of a name have their fault still before them.
@@ -61,11 +79,16 @@ func (p *Proxy) next(name string) fault {
 		p.faults[name] = fault{f.left - 1, f.done, f.answer}
 	case p.readOnly && slices.Contains(writes, name):
 		return fault{left: 1, answer: func(bson.Raw) []bson.E { return refusal }}
+	default:
+		return p.steppedDown(name)
 	}
 	return f
 }
 
-var writes = []string{"insert", "update", "delete", "create", "createIndexes", "findAndModify"}
+var (
+	writes = []string{"insert", "update", "delete", "create", "createIndexes", "findAndModify"}
+	reads  = []string{"find", "getMore", "aggregate", "count", "listCollections"}
+)
 
 // refusal is MongoDB's answer to a command that the user may not run.
 var refusal = Failure(13, "Unauthorized", "not authorized on the database to execute this command")

@@ -19,7 +19,7 @@ import (
 
 // Server is a running server.
 type Server struct {
-	*Proxy // nil before a server of somebody else's
+	*Proxy // nil before a server that it cannot stand before
 	uri    string
 	client *driver.Client
 }
@@ -34,8 +34,11 @@ func Start(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{uri: os.Getenv(uriVariable)}
 	if s.uri == "" {
-		s.Proxy = startProxy(t, startFerretDB(t))
+		s.Proxy = startProxy(t, startFerretDB(t), true)
 		s.uri = "mongodb://" + s.Proxy.address + "/"
+	} else if address, uri, ok := reached(t, s.uri); ok {
+		s.Proxy = startProxy(t, address, false)
+		s.uri = strings.Replace(uri, address, s.Proxy.address, 1)
 	}
 	client, err := driver.Connect(options.Client().ApplyURI(s.uri))
 	if err != nil {
@@ -46,11 +49,40 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
+// reached is the address of the server of a URI that takes writes, and a URI by which a client asks that one
+// alone. With TLS a proxy would see nothing.
+func reached(t testing.TB, uri string) (address, direct string, ok bool) {
+	t.Helper()
+	o := options.Client().ApplyURI(uri)
+	if o.TLSConfig != nil || len(o.Hosts) == 0 {
+		return "", "", false
+	}
+	client, err := driver.Connect(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Disconnect(context.Background()) }()
+	hello := struct{ Me string }{Me: o.Hosts[0]} // what is in no replica set does not say it
+	err = client.Database("admin").RunCommand(t.Context(), bson.D{{Key: "hello", Value: 1}}).Decode(&hello)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, query, _ := strings.Cut(uri, "?")
+	scheme, rest, _ := strings.Cut(base, "://")
+	hosts, path, _ := strings.Cut(rest, "/")
+	if at := strings.LastIndex(hosts, "@"); at >= 0 {
+		scheme += "://" + hosts[:at+1]
+	} else {
+		scheme += "://"
+	}
+	return hello.Me, scheme + hello.Me + "/" + path + "?" + query + "&directConnection=true", true
+}
+
 // NeedProxy skips a test of faults that only the proxy can make.
 func (s *Server) NeedProxy(t testing.TB) {
 	t.Helper()
 	if s.Proxy == nil {
-		t.Skip("SKIPPED: a server of somebody else's has no faults to order")
+		t.Skip("SKIPPED: the tests' proxy cannot stand before a server with TLS")
 	}
 }
 
@@ -82,6 +114,14 @@ func (s *Server) URI(name string) string {
 		uri += "?" + query
 	}
 	return uri
+}
+
+// With is a URI with one more option.
+func With(uri, option string) string {
+	if strings.Contains(uri, "?") {
+		return uri + "&" + option
+	}
+	return uri + "?" + option
 }
 
 // Replace writes a whole record, as an application does.

@@ -13,13 +13,14 @@ import (
 	"time"
 )
 
-// Proxy stands before a server. It lets one command run at a time, and makes
-// the faults that a test orders.
+// Proxy stands before a server, and makes the faults that a test orders. Before one whose updates are not
+// atomic, it lets one command run at a time.
 type Proxy struct {
 	address string
 	server  string
 
-	one sync.Mutex // held while a command runs
+	serial bool       // the server's updates are not atomic
+	one    sync.Mutex // held while a command runs, if so
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -29,16 +30,18 @@ type Proxy struct {
 	readOnly bool
 	rate     int // bytes a second to clients; 0: no limit
 	seen     map[string]int
+	nth      int // command that meets an election; 0: none
+	since    int // commands, since that was ordered
 }
 
 // startProxy listens at a loopback address that nobody else has: while it is down no
 // other server, and no connection of somebody's, takes the port.
-func startProxy(t testing.TB, server string) *Proxy {
+func startProxy(t testing.TB, server string, serial bool) *Proxy {
 	t.Helper()
 	host := []byte{127, 0, 0, 2}
 	rand.Read(host[1:3])
-	p := &Proxy{server: server, address: net.JoinHostPort(net.IP(host).String(), "0"), open: map[net.Conn]bool{},
-		faults: map[string]fault{}, before: map[string]func(){}, seen: map[string]int{}}
+	p := &Proxy{server: server, serial: serial, address: net.JoinHostPort(net.IP(host).String(), "0"),
+		open: map[net.Conn]bool{}, faults: map[string]fault{}, before: map[string]func(){}, seen: map[string]int{}}
 	p.Up(t)
 	p.address = p.listener.Addr().String()
 	t.Cleanup(p.Down)
@@ -172,8 +175,10 @@ func (p *Proxy) happens(name string) func() {
 
 // ask has the server carry out a command.
 func (p *Proxy) ask(server net.Conn, request []byte) ([]byte, error) {
-	p.one.Lock()
-	defer p.one.Unlock()
+	if p.serial {
+		p.one.Lock()
+		defer p.one.Unlock()
+	}
 	if _, err := server.Write(request); err != nil {
 		return nil, err
 	}
