@@ -118,7 +118,11 @@ func (p people) signElsewhere(purpose, pattern string) {
 	all, _ := filepath.Glob(statements)
 	last := all[len(all)-1]
 	_ = os.Remove(last + ".sig")
-	pkcs11test.Run(p.t, "ssh-keygen", "-q", "-Y", "sign", "-n", purpose+"-v1@kekceremony", "-f", p.path("op3"), last)
+	script := strings.TrimSuffix(last, ".txt") + ".sh"
+	if text, err := os.ReadFile(script); err != nil || !strings.Contains(string(text), "-n "+purpose+"-v1@kekceremony") {
+		p.t.Errorf("the file that signs it is %q, %v", text, err)
+	}
+	pkcs11test.Run(p.t, "sh", script, p.path("op3"))
 }
 
 // all has the three sign on one page of the wizard.
@@ -131,7 +135,7 @@ func (p people) all(w *pane, purpose, word1, word2, pattern string) {
 		w.tmux("send-keys", "-l", word1)
 	}
 	w.tmux("send-keys", "C-e")
-	w.until("op3: ssh-keygen -Y sign")
+	w.until("op3: sh ")
 	p.signElsewhere(purpose, pattern)
 	w.enter("Signed 3, needed 3", "")
 }
@@ -166,7 +170,9 @@ func (p people) fill(w *pane, page string) {
 	w.correct("refused: people: use names of the roster: op1, op2, op3;",
 		"op1: Example Ltd, operator; op2: Example Ltd, operator; op3: Other Ltd, operator")
 	w.enter("Time on the wall clock", "2001-01-01 00:00, op1")
-	w.correct("refused: clock: correct the console's clock", time.Now().UTC().Format("2006-01-02 15:04")+", op1")
+	w.correct("refused: clock: the wall clock is ", time.Now().UTC().Add(5*time.Minute).Format("2006-01-02 15:04")+", op1")
+	w.correct("min ahead of the console's clock", time.Now().UTC().Add(5*time.Minute).Format("2006-01-02 15:04")+
+		", op1, differs: nobody may set it")
 	w.enter("bags opened", "100200, op2")
 	w.enter("Independent witness", "video 17")
 }

@@ -55,12 +55,8 @@ func perform(ctx context.Context, o *options, c ceremony) error {
 			return c.run(ctx, s, hinting{room})
 		})
 	}
-	answers, err := o.answersFor(c.kind)
-	if err != nil {
-		return err
-	}
 	s.PIN.File = cfg.Encryption.PINFile
-	return unattended(ctx, s, c, answers)
+	return unattended(ctx, s, c, func() (map[string]string, error) { return o.answersFor(c.kind) })
 }
 
 // hinting is a room whose people see what to do about a failed step.

@@ -109,7 +109,8 @@ func (c *Collector) request(ctx context.Context) Request {
 	keys := c.keys(ctx)
 	for _, m := range c.Roster.Members {
 		s := Signer{Name: m.Name, Fingerprint: m.Fingerprint(), Words: c.Words(m), Signed: c.Signed[m.Name] != "",
-			At: c.Signed[m.Name], Asked: c.May(m), Counts: c.Counts(m), Offline: c.signLine(m.Name)}
+			At: c.Signed[m.Name], Asked: c.May(m), Counts: c.Counts(m), Offline: c.signLine(m.Name),
+			Script: c.script(m.Name)}
 		if k, here := keyOf(keys, m); here {
 			s.Key = k.String()
 		}

@@ -94,6 +94,9 @@ func (c *Collector) write(m quorum.Member, text []byte) error {
 	if err := writeFile(c.path(m.Name), text); err != nil {
 		return fmt.Errorf("write the statement of %s: %w", m.Name, err)
 	}
+	if err := c.writeScript(c.path(m.Name)); err != nil {
+		return fmt.Errorf("write the command of %s: %w", m.Name, err)
+	}
 	c.offline[m.Name] = c.path(m.Name)
 	return nil
 }
@@ -106,6 +109,14 @@ func (c *Collector) signLine(name string) string {
 		return ""
 	}
 	return quorum.SignLine(c.namespace(), filepath.Base(c.offline[name]))
+}
+
+// script is the name of the file that does the same.
+func (c *Collector) script(name string) string {
+	if c.offline[name] == "" {
+		return ""
+	}
+	return filepath.Base(scriptOf(c.offline[name]))
 }
 
 // watch returns a context that ends when a signature that is awaited arrives, or another

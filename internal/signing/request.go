@@ -39,6 +39,7 @@ type Signer struct {
 	Counts      bool   // towards Need
 	Key         string // where the key is that can sign here; empty: not on this console
 	Offline     string // the line that signs the statement in Dir, if one was written there
+	Script      string // name of the file in Dir that holds this line
 }
 
 // Compared is the digest that people compare before they sign: the last final digest, that of the

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -24,12 +23,6 @@ func textField(name, question, help, example string) Field {
 			}
 			return nil
 		})}
-}
-
-// wallClock is a question for the time that a person reads from the wall.
-func wallClock(name, question string) Field {
-	return Field{Name: name, Question: question, Help: "YYYY-MM-DD HH:MM, NAME", Example: "2026-11-23 14:05, alice",
-		Check: orNot(name, checkClock), Propose: rehearsed(notSeen)}
 }
 
 // orNot takes an answer that passes a check, or a reason why there is none.
@@ -63,25 +56,6 @@ const notApplicable = "not applicable: "
 
 // reasoned is the only way past such a question.
 var reasoned = regexp.MustCompile(`(?i)^(?:n/a|not applicable): *(\S.{2,})$`)
-
-// checkClock compares the wall with the console, apart from the quarters of an hour
-// by which time zones differ.
-func checkClock(s *Site, answer string) error {
-	text, name, ok := strings.Cut(answer, ",")
-	wall, err := time.Parse("2006-01-02 15:04", text)
-	if err != nil || !ok {
-		return errors.New("want YYYY-MM-DD HH:MM, NAME")
-	}
-	if err := known(s, strings.TrimSpace(name)); err != nil {
-		return err
-	}
-	const zone, apart = 15 * time.Minute, 3 * time.Minute
-	now := time.Now().UTC()
-	if off := now.Sub(wall).Abs(); off > 15*time.Hour || min(off%zone, zone-off%zone) > apart {
-		return fmt.Errorf("correct the console's clock; it shows %s UTC", now.Format("2006-01-02 15:04"))
-	}
-	return nil
-}
 
 func known(s *Site, name string) error {
 	if _, ok := s.Roster.Member(name); ok {

@@ -137,11 +137,14 @@ func Mark(r engine.Request, s engine.Signer, now bool) string {
 // for each its person and its command.
 func Offline(r engine.Request) (before string, commands [][2]string) {
 	for _, s := range r.Signers {
-		if s.Offline != "" {
+		switch {
+		case s.Script != "":
+			commands = append(commands, [2]string{s.Name, "sh " + s.Script + " KEY"})
+		case s.Offline != "":
 			commands = append(commands, [2]string{s.Name, s.Offline})
 		}
 	}
-	return "To sign offline, put the .sig beside its statement in", commands
+	return "Sign offline with the files in this directory; bring the .sig back to it:", commands
 }
 
 // Detail is a name and a value, for lists.
