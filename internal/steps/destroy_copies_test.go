@@ -134,3 +134,21 @@ func factsOf(t *testing.T, bundle string) transcript.Facts {
 	}
 	return report.Facts
 }
+
+// TestDestroyOtherToken: a copy is to be closed, and another token is in, which has no key of this chain. Nobody
+// can say by it that the copy is gone.
+func TestDestroyOtherToken(t *testing.T) {
+	t.Parallel()
+	r := disabled(t, testWait)
+	if err := r.destroy(r.on("secrets.env", "0001", false), "verdicts", "5b1f: unreachable"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(r.parts.Dir, "empty.env"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := r.destroy(r.on("empty.env", "5b1f", false), "verdicts", "5b1f: unreachable")
+	if !errors.Is(err, steps.ErrCanary) {
+		t.Errorf("got %v", err)
+	}
+	r.stands(1, store.Destroying)
+}

@@ -129,15 +129,17 @@ func TestDestroyKeepRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.stands(1, store.Destroying)
-	d := &doom{at: string(store.Disabled)}
-	s := r.site()
-	s.Store = doomedStore{s.Store, d}
-	if err := engine.Abort(t.Context(), *s, nobody(r.parts), steps.All()); !errors.Is(err, errDied) {
-		t.Fatal(err)
-	}
-	r.stands(1, store.Destroying)
-	if err := r.destroy(nil); !errors.Is(err, steps.ErrKeeping) || !r.hasKey(1) {
-		t.Errorf("destroy: %v; the key is there: %t", err, r.hasKey(1))
+	for _, after := range []bool{false, true} {
+		d := &doom{at: string(store.Disabled), after: after}
+		s := r.site()
+		s.Store = doomedStore{s.Store, d}
+		if err := engine.Abort(t.Context(), *s, nobody(r.parts), steps.All()); !errors.Is(err, errDied) {
+			t.Fatal(err)
+		}
+		r.stands(1, map[bool]store.State{false: store.Destroying, true: store.Disabled}[after])
+		if err := r.destroy(nil); !errors.Is(err, steps.ErrKeeping) || !r.hasKey(1) {
+			t.Errorf("after it %t: destroy: %v; the key is there: %t", after, err, r.hasKey(1))
+		}
 	}
 	r.abort()
 	r.stands(1, store.Disabled)

@@ -134,6 +134,9 @@ func checkCanaries(ctx context.Context, s *Site, f Facts) error {
 			continue // its key may be gone
 		}
 		value, err := fleet.OpenCanary(ctx, s.Provider, s.Name(k.Version), k.Canary)
+		if errors.Is(err, provider.ErrNoKey) && closesHere(ctx, s, f) {
+			continue
+		}
 		if err != nil {
 			return otherCanary(err)
 		}
