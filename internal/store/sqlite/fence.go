@@ -2,15 +2,20 @@ package sqlite
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
+	sqlite3 "github.com/mattn/go-sqlite3"
+
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
@@ -20,14 +25,35 @@ const fenceMark = "kekceremony fence: "
 // fenced is a version in the text of a trigger of ours.
 var fencedVersion = regexp.MustCompile(` WHEN (\d+) THEN `)
 
-// CanFence implements store.Fence.
-func (s *Store) CanFence(context.Context, envelope.Catalogue) error { return nil }
+// errTried ends a transaction that only tries something.
+var errTried = errors.New("only tried")
+
+// CanFence implements store.Fence. It sets a fence and does not commit it.
+func (s *Store) CanFence(ctx context.Context, cat envelope.Catalogue) error {
+	err := s.fence(ctx, cat, []kek.Version{1}, errTried)
+	var e sqlite3.Error
+	switch {
+	case errors.Is(err, errTried):
+		return nil
+	case errors.As(err, &e) && e.Code == sqlite3.ErrError:
+		return fmt.Errorf("fence: %w: %s", store.ErrNoFence, printable.Text(e.Error()))
+	}
+	return fmt.Errorf("fence: %w", err)
+}
 
 // Fence implements store.Fence by two triggers for each place.
 func (s *Store) Fence(ctx context.Context, cat envelope.Catalogue, refused []kek.Version) error {
+	if err := s.fence(ctx, cat, refused, nil); err != nil {
+		return fmt.Errorf("fence: %w", err)
+	}
+	return nil
+}
+
+// fence sets the triggers in one transaction, which ends with an error.
+func (s *Store) fence(ctx context.Context, cat envelope.Catalogue, refused []kek.Version, end error) error {
 	places, err := s.locate(ctx, cat)
 	if err != nil {
-		return fmt.Errorf("fence: %w", err)
+		return err
 	}
 	want := map[string]string{}
 	for _, l := range places {
@@ -35,7 +61,7 @@ func (s *Store) Fence(ctx context.Context, cat envelope.Catalogue, refused []kek
 			maps.Copy(want, s.triggers(l, refused))
 		}
 	}
-	err = s.inTx(ctx, func(tx *sql.Tx) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
 		have, err := s.ourTriggers(ctx, tx)
 		if err != nil {
 			return err
@@ -56,10 +82,28 @@ func (s *Store) Fence(ctx context.Context, cat envelope.Catalogue, refused []kek
 				return err
 			}
 		}
-		return nil
+		if len(refused) > 0 {
+			if err := takesWrites(ctx, tx, places); err != nil {
+				return err
+			}
+		}
+		return end
 	})
-	if err != nil {
-		return fmt.Errorf("fence: %w", err)
+}
+
+// takesWrites compiles a write to each table, with its triggers: one that names a column which is not there would fail
+// every write of an application.
+func takesWrites(ctx context.Context, tx *sql.Tx, places []located) error {
+	for _, l := range places {
+		for _, write := range []string{"INSERT INTO %s DEFAULT VALUES", "UPDATE %s SET id = id"} {
+			statement, err := tx.PrepareContext(ctx, fmt.Sprintf(write, quote(l.Collection)))
+			if err != nil {
+				return fmt.Errorf("place %s: %w", l, err)
+			}
+			if err := statement.Close(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -117,15 +161,18 @@ func (s *Store) ourTriggers(ctx context.Context, db querier) (map[string]string,
 	return all, err
 }
 
+// triggerName ends with a digest of the place: SQLite takes names that differ in case alone for one.
 func (s *Store) triggerName(l located, on string) string {
-	return s.db.name("kek_fence_" + on + " " + l.String())
+	digest := sha256.Sum256([]byte(l.Place.String()))
+	return s.db.name(fmt.Sprintf("kek_fence_%s %s %x", on, l, digest[:4]))
 }
 
 // triggers are the texts of a place's triggers, by name. They come after a write, when the record is
 // as it will stay: an INSERT that turns into an update is judged as one.
 func (s *Store) triggers(l located, refused []kek.Version) map[string]string {
 	refused = slices.Sorted(slices.Values(refused))
-	cases := ""
+	cases := fmt.Sprintf(" WHEN 0 THEN RAISE(ABORT, '%sno writes with a version that is no number in table %s')",
+		fenceMark, l.Collection)
 	for _, v := range slices.Compact(refused) {
 		cases += fmt.Sprintf(" WHEN %d THEN RAISE(ABORT, '%sno writes with version %d in table %s')", v, fenceMark, v,
 			l.Collection)
@@ -141,15 +188,15 @@ func (s *Store) triggers(l located, refused []kek.Version) map[string]string {
 }
 
 // brought is the query of a refused version that a write brings: of an update, one of an envelope
-// that was not there before.
+// that was not there before. It is 0 of a wrapped DEK whose version cannot be read, which may be of any.
 func (l located) brought(refused []kek.Version, update bool) string {
 	numbers := make([]string, len(refused))
 	for i, v := range refused {
 		numbers[i] = v.String()
 	}
 	now, old := l.envelopesOf("NEW"), l.envelopesOf("OLD")
-	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s AND %[1]s IN (%[4]s)", version(now.version), now.from, now.there,
-		strings.Join(numbers, ", "))
+	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s AND (%[1]s IN (%[4]s) OR %[1]s = 0 AND %[5]s IS NOT NULL)",
+		version(now.version), now.from, now.there, strings.Join(numbers, ", "), now.wrapped[0])
 	if update {
 		same := fmt.Sprintf("%s AND %s IS %s", old.there, old.version, now.version)
 		for i := range now.wrapped {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/store/storetest"
 )
 
@@ -114,5 +116,100 @@ func TestFenceSealedAgain(t *testing.T) {
 	} {
 		_, err := s.db.DB.Exec(statement)
 		storetest.Refused(t, statement, err, "version 1 in table notes")
+	}
+}
+
+// TestFenceUnreadVersion: a writer that slept spells its version as text, or says none. No census would take that for
+// a refused version, so it is refused like one. A record that had it before can be written, and one without a wrapped
+// DEK too.
+func TestFenceUnreadVersion(t *testing.T) {
+	inJSON := envelope.At("notes", "doc.s")
+	inJSON.Bytes, inJSON.Outer = envelope.Hex, ""
+	apart := envelope.At("notes", "key")
+	apart.Outer = ""
+	s, err := Create(t.Context(), filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	a := application{s}
+	a.exec(t, `CREATE TABLE notes (id PRIMARY KEY, n, doc, key_wrapped_dek, key_kek_version)`)
+	a.exec(t, `INSERT INTO notes VALUES (1, 0, NULL, x'ab', '1')`)
+	if err := s.Fence(t.Context(), envelope.Catalogue{apart, inJSON}, []kek.Version{1}); err != nil {
+		t.Fatal(err)
+	}
+	for _, refused := range []string{
+		`INSERT INTO notes VALUES (2, 0, NULL, x'ab', '1')`,
+		`INSERT INTO notes VALUES (2, 0, NULL, x'ab', NULL)`,
+		`INSERT INTO notes VALUES (2, 0, NULL, x'ab', 1.5)`,
+		`INSERT INTO notes VALUES (2, 0, '{"s": {"wrapped_dek": "ab", "kek_version": "1"}}', NULL, NULL)`,
+		`INSERT INTO notes VALUES (2, 0, '{"s": {"wrapped_dek": "ab", "kek_version": [1]}}', NULL, NULL)`,
+		`INSERT INTO notes VALUES (2, 0, CAST('{"s": {"wrapped_dek": "ab"}}' AS BLOB), NULL, NULL)`,
+		`UPDATE notes SET key_wrapped_dek = x'cd'`,
+		`UPDATE notes SET key_kek_version = '2'`,
+		`INSERT OR REPLACE INTO notes SELECT * FROM notes`, // the row as it is: docs/mongodb.md says so
+	} {
+		_, err := s.db.DB.Exec(refused)
+		storetest.Refused(t, refused, err, "a version that is no number in table notes")
+	}
+	a.exec(t, `UPDATE notes SET n = 1`)
+	a.exec(t, `INSERT INTO notes VALUES (2, 0, '{"s": {"wrapped_dek": null, "kek_version": null}}', NULL, 'none')`)
+	a.exec(t, `UPDATE notes SET key_kek_version = 2`)
+	if _, err := s.db.DB.Exec(`ALTER TABLE notes DROP COLUMN key_kek_version`); err == nil {
+		t.Error("a column was dropped that a trigger names; docs/mongodb.md says otherwise")
+	}
+}
+
+// TestCanFence: what a table cannot take is known before a rotation begins, and not once the writers were switched.
+// Places whose names differ in case alone have a fence each. Nothing is changed.
+func TestCanFence(t *testing.T) {
+	s, err := Create(t.Context(), filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	a := application{s}
+	a.exec(t, `CREATE TABLE notes (id PRIMARY KEY, doc)`)
+	a.exec(t, `CREATE TABLE lacks (id PRIMARY KEY, key_wrapped_dek)`)
+	a.exec(t, `CREATE VIRTUAL TABLE search USING fts3 (id, key_wrapped_dek, key_kek_version)`)
+	place := func(collection, path string, bytes envelope.Encoding) envelope.Place {
+		p := envelope.At(collection, path)
+		p.Bytes, p.Outer = bytes, ""
+		return p
+	}
+	lower, upper := place("notes", "doc.key", envelope.Hex), place("notes", "doc.Key", envelope.Hex)
+	both := envelope.Catalogue{lower, upper}
+	if err := s.CanFence(t.Context(), both); err != nil {
+		t.Errorf("names that differ in case: %v", err)
+	}
+	for p, says := range map[envelope.Place]string{
+		place("search", "key", envelope.Binary): "virtual", place("lacks", "key", envelope.Binary): "NEW.key_kek_version",
+	} {
+		err := s.CanFence(t.Context(), append(both, p))
+		if !errors.Is(err, store.ErrNoFence) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", p, err)
+		}
+		if err := s.Fence(t.Context(), append(both, p), []kek.Version{1}); err == nil {
+			t.Errorf("%s: a fence was set", p)
+		}
+	}
+	if have, err := s.ourTriggers(t.Context(), s.db.DB); err != nil || len(have) > 0 {
+		t.Errorf("triggers %v, %v", have, err)
+	}
+	if err := s.Fence(t.Context(), both, []kek.Version{1}); err != nil {
+		t.Fatal(err)
+	}
+	if got := fenced(t, s, both); !slices.Equal(got, []kek.Version{1}) {
+		t.Errorf("fenced %v", got)
+	}
+	for _, name := range []string{"key", "Key"} {
+		write := `INSERT INTO notes VALUES (1, '{"` + name + `": {"wrapped_dek": "ab", "kek_version": 1}}')`
+		_, err := s.db.DB.Exec(write)
+		storetest.Refused(t, write, err, "version 1 in table notes")
+	}
+	for _, text := range s.triggers(located{Place: lower, json: "doc"}, []kek.Version{1}) {
+		if strings.Contains(text, "iif(") { // an application's SQLite may be older than 3.32
+			t.Errorf("trigger %s", text)
+		}
 	}
 }

@@ -74,10 +74,11 @@ func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`
 
 // version is what a column says of a version, also as a real number where that is the
 // column's type: anything but a version is 0, so that
-// nothing an application or an attacker wrote there hides an envelope from the census.
+// nothing an application or an attacker wrote there hides an envelope from the census. It stands in triggers,
+// which the SQLite of an application runs: of any version, so no iif.
 func version(column string) string {
-	return fmt.Sprintf("iif(typeof(%[1]s) IN ('integer', 'real') AND %[1]s BETWEEN 1 AND %[2]d AND "+
-		"%[1]s = CAST(%[1]s AS INTEGER), CAST(%[1]s AS INTEGER), 0)", column, kek.MaxVersion)
+	return fmt.Sprintf("CASE WHEN typeof(%[1]s) IN ('integer', 'real') AND %[1]s BETWEEN 1 AND %[2]d AND "+
+		"%[1]s = CAST(%[1]s AS INTEGER) THEN CAST(%[1]s AS INTEGER) ELSE 0 END", column, kek.MaxVersion)
 }
 
 // columns are those of every table of applications, by table. A generated one is left out: it shows

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -105,6 +106,8 @@ func testFenceForms(t *testing.T, b Backend) {
 				for _, id := range []string{"2", "3"} { // SQLite: JSON as bytes, and as text
 					Refused(t, id, a.TryTree(t, "shapes", id, c.record(c.place, 1)), b.Refusal(1, "shapes")...)
 				}
+				text := spelled(c.record(c.place, 1), c.place.Parts.KEKVersion).(map[string]any)
+				Refused(t, "its version as text", a.TryTree(t, "shapes", "2", text))
 				moved := c.record(c.place, 1)
 				moved["note"] = "another"
 				want(t, "what it has", a.TryTree(t, "shapes", "1", moved), nil)
@@ -121,4 +124,26 @@ func testFenceForms(t *testing.T, b Backend) {
 			})
 		}
 	}
+}
+
+// spelled is a record whose versions, under a name, are text.
+func spelled(v any, name string) any {
+	switch v := v.(type) {
+	case map[string]any:
+		all := map[string]any{}
+		for k, e := range v {
+			if n, ok := e.(int64); ok && k == name {
+				e = strconv.FormatInt(n, 10)
+			}
+			all[k] = spelled(e, name)
+		}
+		return all
+	case []any:
+		all := make([]any, len(v))
+		for i, e := range v {
+			all[i] = spelled(e, name)
+		}
+		return all
+	}
+	return v
 }
