@@ -26,7 +26,7 @@ const (
 )
 
 func (l lab) isolated(ctx context.Context) (isolated, error) {
-	parts, err := l.installed(ctx, "isolated")
+	parts, err := l.installed(ctx, "pkcs11", "isolated")
 	if err != nil {
 		return isolated{}, err
 	}

@@ -29,6 +29,9 @@ func main() {
 	}
 }
 
+// loop is what the raw loop is made of.
+const loop = "internal/bench/testdata/loop.c -ldl -lpthread"
+
 // lab is a directory with what is measured.
 type lab struct {
 	dir    string
@@ -51,7 +54,7 @@ func run(ctx context.Context, out string, most int) error {
 	}
 	for _, line := range []string{
 		"go build -o " + l.binary + " ./cmd/kekceremony",
-		"gcc -O2 -o " + l.loop + " internal/bench/testdata/loop.c -ldl -lpthread",
+		"gcc -O2 -o " + l.loop + " " + loop,
 	} {
 		if err := shell(ctx, line); err != nil {
 			return err

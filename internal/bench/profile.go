@@ -10,26 +10,20 @@ import (
 	"runtime/pprof"
 	"strings"
 
-	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
-	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
-// profile runs the pipeline in this process and returns where its time went, as
+// profile runs the pipeline with a kind of provider in this process and returns where its time went, as
 // go tool pprof tells it.
-func (l lab) profile(ctx context.Context) (string, error) {
-	parts, err := l.installed(ctx, "profile")
+func (l lab) profile(ctx context.Context, kind string) (string, error) {
+	parts, err := l.installed(ctx, kind, "profile-"+kind)
 	if err != nil {
 		return "", err
 	}
-	if err := write(ctx, parts, 100_000); err != nil {
+	if err := write(ctx, parts, kind, 100_000); err != nil {
 		return "", err
 	}
-	module, err := rehearsal.Module()
-	if err != nil {
-		return "", err
-	}
-	p, err := opened(ctx, parts, pkcs11.Config{ModulePath: module, TokenLabel: rehearsal.TokenLabel})
+	p, err := openedKind(ctx, parts, kind)
 	if err != nil {
 		return "", err
 	}
@@ -65,8 +59,8 @@ func top(ctx context.Context, path string) (string, error) {
 	for line := range strings.Lines(string(out)) {
 		f := strings.Fields(line)
 		for _, name := range []string{
-			"Duration:", "pkcs11._Cfunc_rewrap", "sqlite.(*Store).Swap", "sqlite.(*Store).Page", "runtime.gcBgMarkWorker",
-			"rewrap.(*run).batch",
+			"Duration:", "pkcs11._Cfunc_rewrap", "env.(*Provider).Rewrap", "rewrap.(*run).batch", "sqlite.(*Store).Swap",
+			"sqlite.(*Store).Page", "sqlite.(*Store).Census", "runtime.gcBgMarkWorker",
 		} {
 			if strings.HasPrefix(line, name) {
 				lines = append(lines, strings.TrimSpace(line))

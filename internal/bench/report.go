@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/mattn/go-sqlite3"
@@ -24,48 +25,81 @@ mean anything on another machine.
 
 An envelope is an encrypted field with its wrapped data key. (a) is a loop in C that
 does what a re-wrap does, on the same SoftHSM2 token with two AES-256 token keys on one
-session: unwrap, wrap with a random IV, unwrap again, compare. (b) is a loop that
-updates the same columns of the same rows of the same SQLite file, a thousand per
-transaction, as durably as the store does. (c) is the re-wrap step of a whole
-`+"`kekceremony rotate --ui none`"+`, while one process of the fleet sends
-heartbeats, its signs of life. The share is (c) divided by the slower of (a) and (b).
-Peak memory is that of the process that reads and writes; its keeper, the child process
-with the PKCS#11 module, has one page in memory at a time.
+session of one process: unwrap, wrap with a random IV, unwrap again, compare. (b) is a loop
+that updates the same columns of the same rows of a copy of the same SQLite file, a thousand
+per transaction, as durably as the store does. (c) is the re-wrap step of a whole
+`+"`kekceremony rotate --ui none`"+`, while one process of the fleet sends heartbeats, its
+signs of life. (a), (c) and (b) take turns, %d times; each figure is a median. The share is
+that of the pairs: (c) divided by the slower of (a) and (b). Peak memory is that of the
+process that reads and writes, and of each keeper, a child process with the PKCS#11 module;
+that with the provider env has the keys alone.
 
-| envelopes | (a) re-wraps/s | (a) with an idle thread | (b) updates/s | (c) envelopes/s `+
-		`| share | peak memory | sessions |
-|---:|---:|---:|---:|---:|---:|---:|---|
-`, machine())
-	var all []rotated
-	for n := 10_000; n <= most; n *= 10 {
-		r, err := l.rotation(ctx, n)
-		if err != nil {
+| provider | envelopes | (a) re-wraps/s | (a) with an idle thread | (b) updates/s | (c) envelopes/s `+
+		`| share | peak memory | sessions and processes |
+|---|---:|---:|---:|---:|---:|---:|---|---|
+`, machine(), pairs)
+	last := map[string]rotated{}
+	first := map[string]rotated{}
+	for _, kind := range []string{"pkcs11", "env"} {
+		for n := 10_000; n <= most; n *= 10 {
+			r, err := l.rotation(ctx, kind, n)
+			if err != nil {
+				return err
+			}
+			if last[kind] = r; n == 10_000 {
+				first[kind] = r
+			}
+			line := r.line()
+			fmt.Fprint(os.Stderr, line)
+			fmt.Fprint(w, line)
+		}
+	}
+	token, env := last["pkcs11"], last["env"]
+	fmt.Fprintf(w, `
+Targets at the most envelopes: a share of at least 1.0 with pkcs11: %.2f, %s; of at least
+0.7 with env: %.2f, %s. The wizard and one keeper together below 72 MiB: %s. Their peak
+at the fewest and at the most envelopes differs by at most 10 %%: %.1f %%, %s.
+
+`, token.share, met(token.share >= 1), env.share, met(env.share >= 0.7), met(token.withKeeper() < 72<<10),
+		100*apart(first["pkcs11"].withKeeper(), token.withKeeper()),
+		met(apart(first["pkcs11"].withKeeper(), token.withKeeper()) < 0.10))
+	for _, part := range []func(context.Context, io.Writer) error{
+		func(ctx context.Context, w io.Writer) error { return l.bound(ctx, w, token) },
+		l.heartbeats, l.isolation, l.slow, l.keyring,
+	} {
+		if err := part(ctx, w); err != nil {
 			return err
 		}
-		all = append(all, r)
-		line := fmt.Sprintf("| %d | %.0f | %.0f | %.0f | %.0f | %.2f | %.1f MiB | %s |\n",
-			n, r.rawToken, r.rawIdle, r.rawStore, r.rate(), r.share(), float64(r.peak)/1024, r.workers)
-		fmt.Fprint(os.Stderr, line)
-		fmt.Fprint(w, line)
 	}
-	first, last := all[0], all[len(all)-1]
-	fmt.Fprintf(w, `
-Targets: a share of at least 0.85 at the most envelopes: %.2f, %s. Peak memory below
-96 MiB: %s. Peak memory at the fewest and at the most envelopes differs by at most 10 %%:
-%.1f %%, %s.
+	return nil
+}
 
-`, last.share(), met(last.share() >= 0.85), met(last.peak < 96<<10), 100*apart(first.peak, last.peak),
-		met(apart(first.peak, last.peak) < 0.10))
-	if err := l.bound(ctx, w, last); err != nil {
-		return err
+// line is a rotation's in the table.
+func (r rotated) line() string {
+	rate := func(f float64) string {
+		if f == 0 {
+			return "none"
+		}
+		return fmt.Sprintf("%.0f", f)
 	}
-	if err := l.isolation(ctx, w); err != nil {
-		return err
+	peak := fmt.Sprintf("%.1f MiB", float64(r.peak)/1024)
+	for _, k := range r.keepers {
+		peak += fmt.Sprintf(" + %.1f", float64(k)/1024)
 	}
-	if err := l.slow(ctx, w); err != nil {
-		return err
+	workers := r.workers
+	if workers == "" {
+		workers = "1"
 	}
-	return l.keyring(ctx, w)
+	return fmt.Sprintf("| %s | %d | %s | %s | %s | %.0f | %.2f | %s | %s |\n", r.provider, r.n, rate(r.rawToken),
+		rate(r.rawIdle), rate(r.rawStore), r.rate, r.share, peak, workers)
+}
+
+// withKeeper is the peak of the process and of one keeper, in KiB.
+func (r rotated) withKeeper() int {
+	if len(r.keepers) == 0 {
+		return r.peak
+	}
+	return r.peak + slices.Max(r.keepers)
 }
 
 // isolation reports what the process of its own costs.
@@ -74,7 +108,8 @@ func (l lab) isolation(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, `## What the keeper costs
+	fmt.Fprintf(w, `
+## What the keeper costs
 
 A provider in this process and one in a keeper re-wrap pages of 512 envelopes in turn, on
 the same token, with one session each: %.0f/s and %.0f/s, a share of %.2f.
@@ -86,22 +121,32 @@ Target: at least 0.90, %s.
 
 // bound says what bounds the rotation.
 func (l lab) bound(ctx context.Context, w io.Writer, last rotated) error {
-	profile, err := l.profile(ctx)
-	fmt.Fprintf(w, `## What bounds it
+	token, err := l.profile(ctx, "pkcs11")
+	if err != nil {
+		return err
+	}
+	env, err := l.profile(ctx, "env")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, `## What bounds it
 
-The token. The re-wrap stage waits for nothing: reading and writing run beside it, and
-take a fraction of its time. This is the CPU time of the pipeline at 100,000 envelopes,
-each function with all that it calls, by go tool pprof:
+With pkcs11, the token. The re-wrap stage waits for nothing: reading and writing run beside
+it, and take a fraction of its time. This is the CPU time of the pipeline at 100,000
+envelopes in one process, each function with all that it calls, by go tool pprof:
 
 `+"```\n%s\n```"+`
 
 SoftHSM2 opens, locks, reads and closes files of its token directory for every
 operation, some 50 system calls per re-wrap. In a process with a second thread, even an
 idle one, the C library and the kernel take locks for these calls that a single thread
-does not need. The raw loop itself then reaches %.2f of its rate, and the rotation
-reaches %.2f of that. The cause of the rest was not measured.
+does not need. The raw loop itself then reaches %.2f of its rate. Two processes do more
+than one, on two processors.
 
-`, profile, last.rawIdle/last.rawToken, last.rate()/min(last.rawIdle, last.rawStore))
+With env, the store: what is read and written, with the checks of each record, and SQLite's
+part of both.
+
+`+"```\n%s\n```\n", token, last.rawIdle/last.rawToken, env)
 	return err
 }
 
@@ -130,8 +175,8 @@ each session independently: six calls per re-wrap.
 		fmt.Fprintf(w, "| %s | %.0f |\n", name, s.rate)
 	}
 	adaptive := all[len(all)-1].rate
-	fmt.Fprintf(w, "\nTarget: at least 0.90 of the best fixed count: %.2f, %s.\n",
-		adaptive/best, met(adaptive >= 0.9*best))
+	fmt.Fprintf(w, "\nTarget: at least 0.95 of the best fixed count: %.2f, %s.\n",
+		adaptive/best, met(adaptive >= 0.95*best))
 	return nil
 }
 

@@ -1,184 +1,109 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
-	"github.com/certautopilot/kekceremony/internal/login"
-	"github.com/certautopilot/kekceremony/internal/provider"
-	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
-	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
-// rotated is one rotation, run by the real program with real parts.
+// pairs is how often a line measures both of what it compares, in turn. Its figures are medians.
+const pairs = 3
+
+// rotated are whole rotations of one store, run by the real program with real parts, each between the raw loops
+// on the same token and the same file.
 type rotated struct {
 	n        int
-	took     time.Duration // of the re-wrap step
-	peak     int           // resident memory of the process, in KiB
-	workers  string
-	rawToken float64 // re-wraps/s of the raw loop on the same token, before and after
+	provider string
+	rate     float64 // envelopes/s of the re-wrap step
+	rawToken float64 // re-wraps/s of the raw loop on the same token; 0: there is no token
 	rawIdle  float64 // the same in a process with a second, idle thread
 	rawStore float64 // updates/s of the raw loop on the same file
+	share    float64 // of the rate by the slower raw loop's
+	peak     int     // resident memory of the process, in KiB
+	keepers  []int   // that of each keeper
+	workers  string
 }
 
-func (r rotated) rate() float64 { return float64(r.n) / r.took.Seconds() }
-
-// share is the rate as a part of the slower raw loop's.
-func (r rotated) share() float64 { return r.rate() / min(r.rawToken, r.rawStore) }
-
-// rotation installs, writes n records, rotates with one process of a fleet, and
-// runs the raw loops on the same token and the same file.
-func (l lab) rotation(ctx context.Context, n int) (rotated, error) {
-	r := rotated{n: n}
-	parts, err := l.installed(ctx, fmt.Sprint(n))
+// rotation installs, writes n records, and rotates with one process of a fleet.
+func (l lab) rotation(ctx context.Context, provider string, n int) (rotated, error) {
+	r := rotated{n: n, provider: provider}
+	parts, err := l.installed(ctx, provider, fmt.Sprint(provider, "-", n))
 	if err != nil {
 		return r, err
 	}
-	if err := write(ctx, parts, n); err != nil {
+	if err := write(ctx, parts, provider, n); err != nil {
 		return r, err
 	}
-	before, err := l.rawLoop(ctx, n)
+	stop, err := l.agent(ctx, parts)
 	if err != nil {
 		return r, err
 	}
+	var all [pairs]rotated
+	for i := range all {
+		if all[i], err = l.pair(ctx, parts, r, 2+i); err != nil {
+			return r, errors.Join(err, stop())
+		}
+	}
+	over := func(figure func(rotated) float64) float64 {
+		var each []float64
+		for _, one := range all {
+			each = append(each, figure(one))
+		}
+		return median(each)
+	}
+	r.rate, r.share = over(func(o rotated) float64 { return o.rate }), over(func(o rotated) float64 { return o.share })
+	r.rawToken = over(func(o rotated) float64 { return o.rawToken })
+	r.rawIdle = over(func(o rotated) float64 { return o.rawIdle })
+	r.rawStore = over(func(o rotated) float64 { return o.rawStore })
+	for _, one := range all {
+		r.peak, r.workers, r.keepers = max(r.peak, one.peak), one.workers, larger(r.keepers, one.keepers)
+	}
+	return r, stop()
+}
+
+// pair rotates to a version and runs the raw loops.
+func (l lab) pair(ctx context.Context, parts rehearsal.Parts, r rotated, to int) (rotated, error) {
+	var err error
+	if r.provider == "pkcs11" {
+		if r.rawToken, err = l.rawLoop(ctx, r.n); err != nil {
+			return r, err
+		}
+		if r.rawIdle, err = l.rawLoop(ctx, r.n, "idle"); err != nil {
+			return r, err
+		}
+	}
+	took, err := l.rotate(ctx, parts, &r, to)
+	if err != nil {
+		return r, err
+	}
+	r.rate = float64(r.n) / took.Seconds()
+	if r.rawStore, err = rawUpdates(ctx, parts.Store(), r.n, to); err != nil {
+		return r, err
+	}
+	r.share = r.rate / r.rawStore
+	if r.rawToken > 0 {
+		r.share = r.rate / min(r.rawToken, r.rawStore)
+	}
+	return r, nil
+}
+
+// agent is the one process of the fleet; the function ends it.
+func (l lab) agent(ctx context.Context, parts rehearsal.Parts) (func() error, error) {
 	agent := exec.CommandContext(ctx, l.binary, "agent", "--role", rehearsal.Role, "--config", parts.Config())
 	if err := agent.Start(); err != nil {
-		return r, err
-	}
-	err = l.rotate(ctx, parts, &r)
-	_ = agent.Process.Signal(os.Interrupt)
-	if err := errors.Join(err, agent.Wait()); err != nil {
-		return r, err
-	}
-	after, err := l.rawLoop(ctx, n)
-	if err != nil {
-		return r, err
-	}
-	r.rawToken = (before + after) / 2
-	if r.rawIdle, err = l.rawLoop(ctx, n, "idle"); err != nil {
-		return r, err
-	}
-	r.rawStore, err = rawUpdates(ctx, parts.Store(), n)
-	return r, err
-}
-
-// installed makes a rehearsal's parts for one process and runs the install.
-func (l lab) installed(ctx context.Context, name string) (rehearsal.Parts, error) {
-	parts := rehearsal.Parts{Dir: filepath.Join(l.dir, name)}
-	parts, err := rehearsal.Make(ctx, parts.Dir, "pkcs11", "sqlite:"+parts.Store(), func(ctx context.Context) error {
-		db, err := sqlite.Create(ctx, parts.Store())
-		if err != nil {
-			return err
-		}
-		return db.Close()
-	})
-	if err != nil {
-		return parts, err
-	}
-	parts.Use()
-	expected := fmt.Sprintf("%s: %d", rehearsal.Role, rehearsal.Processes)
-	if err := edit(parts.Config(), expected, rehearsal.Role+": 1"); err != nil {
-		return parts, err
-	}
-	return parts, l.run(ctx, parts, nil, "install")
-}
-
-func edit(path, old, text string) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, []byte(strings.Replace(string(data), old, text, 1)), 0o600)
-}
-
-// run runs a ceremony unattended; r gets its peak memory.
-func (l lab) run(ctx context.Context, parts rehearsal.Parts, r *rotated, args ...string) error {
-	cmd := exec.CommandContext(ctx, l.binary,
-		append(args, "--ui", "none", "--config", parts.Config(), "--answers", parts.Answers(args[0]))...)
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%v: %w\n%s", args, err, said.String())
-	}
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && r != nil {
-		r.peak = int(usage.Maxrss)
-	}
-	return nil
-}
-
-func (l lab) rotate(ctx context.Context, parts rehearsal.Parts, r *rotated, flags ...string) error {
-	if err := l.run(ctx, parts, r, append([]string{"rotate", "--to-version", "2"}, flags...)...); err != nil {
-		return err
-	}
-	logs, err := filepath.Glob(filepath.Join(parts.Bundles(), "*-rotate", "events.jsonl"))
-	if err != nil || len(logs) != 1 {
-		return fmt.Errorf("logs %v: %w", logs, err)
-	}
-	data, err := os.ReadFile(logs[0])
-	if err != nil {
-		return err
-	}
-	for line := range bytes.Lines(data) {
-		var e struct {
-			Kind, Step string
-			Facts      map[string]string
-		}
-		if err := json.Unmarshal(line, &e); err != nil {
-			return err
-		}
-		if e.Kind == "done" && e.Step == "re-wrap" {
-			r.workers = e.Facts["workers"]
-			r.took, err = time.ParseDuration(e.Facts["took"])
-			return err
-		}
-	}
-	return errors.New("the log tells of no re-wrap")
-}
-
-// write encrypts n records, as an application does.
-func write(ctx context.Context, parts rehearsal.Parts, n int) error {
-	db, err := sqlite.Open(ctx, parts.Store())
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	lock, err := db.Lock(ctx)
-	if err != nil {
-		return err
-	}
-	module, err := rehearsal.Module()
-	if err != nil {
-		return err
-	}
-	p, err := opened(ctx, parts, pkcs11.Config{ModulePath: module, TokenLabel: rehearsal.TokenLabel})
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	return rehearsal.Application{Records: db, Provider: p, Chain: lock.Chain, Active: 1}.Write(ctx, n)
-}
-
-// opened is a provider that is logged in.
-func opened(ctx context.Context, parts rehearsal.Parts, cfg pkcs11.Config) (provider.Provider, error) {
-	p, err := pkcs11.Open(cfg)
-	if err != nil {
 		return nil, err
 	}
-	if err := (login.Login{PIN: login.PIN{File: filepath.Join(parts.Dir, "pin")}}).Into(ctx, p); err != nil {
-		return nil, errors.Join(err, p.Close())
-	}
-	return p, nil
+	return func() error {
+		_ = agent.Process.Signal(os.Interrupt)
+		return agent.Wait()
+	}, nil
 }
 
 // rawLoop runs the loop in C on the token in use and returns re-wraps per second;
@@ -196,4 +121,20 @@ func (l lab) rawLoop(ctx context.Context, n int, beside ...string) (float64, err
 	}
 	seconds, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
 	return float64(rounds) / seconds, err
+}
+
+func median(all []float64) float64 {
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// larger are the larger ones of two lists, by place.
+func larger(a, b []int) []int {
+	for i, n := range b {
+		if i == len(a) {
+			a = append(a, 0)
+		}
+		a[i] = max(a[i], n)
+	}
+	return a
 }

@@ -33,11 +33,11 @@ const (
 // the other and last with as many as the tuner finds.
 func (l lab) sweep(ctx context.Context) (all []swept, err error) {
 	const records = 500_000 // more than all of it gets through
-	parts, err := l.installed(ctx, "sweep")
+	parts, err := l.installed(ctx, "pkcs11", "sweep")
 	if err != nil {
 		return nil, err
 	}
-	if err := write(ctx, parts, records); err != nil {
+	if err := write(ctx, parts, "pkcs11", records); err != nil {
 		return nil, err
 	}
 	if err := pkcs11test.Configure(l.proxy, "latency"); err != nil {
@@ -100,6 +100,7 @@ func pipeline(ctx context.Context, db *sqlite.Store, p provider.Provider) (rewra
 		To:        2,
 		Catalogue: envelope.DefaultCatalogue(),
 		Control:   rewrap.NewControl(0),
+		Reserve:   func(ctx context.Context, n int) error { _, err := db.ReserveWraps(ctx, 2, n); return err },
 		Gate:      func(context.Context) (string, error) { return "", nil },
 		Canary:    func(context.Context, kek.Version) error { return nil },
 		Report:    func(rewrap.Progress) {},

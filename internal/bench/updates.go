@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"time"
 
 	_ "github.com/mattn/go-sqlite3" // the driver itself: no store of ours
@@ -12,9 +13,14 @@ import (
 )
 
 // rawUpdates is the raw loop on the store: it reads the ids of each table and
-// writes a wrapped DEK and the two versions of each record, a thousand to a
-// transaction, durable as ours. It returns updates per second.
-func rawUpdates(ctx context.Context, path string, n int) (float64, error) {
+// writes a wrapped DEK and the two versions of each record, which are at a version, a thousand to a
+// transaction, durable as ours. It does so in a copy of the file, and returns updates per second.
+func rawUpdates(ctx context.Context, store string, n, version int) (float64, error) {
+	path, err := copyOf(ctx, store)
+	if err != nil {
+		return 0, err
+	}
+	defer removeStore(path)
 	db, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate")
 	if err != nil {
 		return 0, err
@@ -27,8 +33,8 @@ func rawUpdates(ctx context.Context, path string, n int) (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		query := fmt.Sprintf(`UPDATE %[1]s SET kek_version = 2, %[2]s_wrapped_dek = ?, %[2]s_kek_version = 2
-			WHERE id = ? AND kek_version = 2 AND %[2]s_kek_version = 2`, p.Collection, p.Path)
+		query := fmt.Sprintf(`UPDATE %[1]s SET kek_version = %[3]d, %[2]s_wrapped_dek = ?, %[2]s_kek_version = %[3]d
+			WHERE id = ? AND kek_version = %[3]d AND %[2]s_kek_version = %[3]d`, p.Collection, p.Path, version)
 		for len(ids) > 0 {
 			some := ids[:min(1000, len(ids))]
 			ids = ids[len(some):]
@@ -38,6 +44,23 @@ func rawUpdates(ctx context.Context, path string, n int) (float64, error) {
 		}
 	}
 	return float64(n) / time.Since(began).Seconds(), nil
+}
+
+func copyOf(ctx context.Context, store string) (string, error) {
+	db, err := sql.Open("sqlite3", "file:"+store+"?mode=ro")
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	path := store + ".copy"
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", path)
+	return path, err
+}
+
+func removeStore(path string) {
+	for _, end := range []string{"", "-wal", "-shm"} {
+		os.Remove(path + end) // some are not there
+	}
 }
 
 func idsOf(ctx context.Context, db *sql.DB, table string) (ids []string, err error) {
