@@ -517,8 +517,7 @@ class Walk:
         """How long a version that was disabled waits, by the plan, in seconds. None: it was not."""
         if self.outcome != "done" or "disable" not in self.done:
             return None
-        wait = re.search("^wait: ([0-9hms.µn]+)$", self.plan(Act("disable")).event["plan"], re.M)
-        return seconds(wait[1]) if wait else None
+        return seconds(self.plan(Act("disable")).event["plan"])
 
     def on_done(self, e):
         plan = self.plan(e)
@@ -531,6 +530,10 @@ class Walk:
                      f"{name} is not in the plan")
             elif version and self.opened["kind"] == "adopt":
                 need("adopted_" + version[2] in e, "order", f"{name}, which was not adopted")
+        if e.step == "disable":
+            need(f"\nversion: {self.opened['version']}\n" in plan.event["plan"], "order",
+                 "a version was disabled that the plan does not name")
+            need(seconds(plan.event["plan"]), "order", "disabled without a waiting period")
         self.done.add(e.step)
         self.half.discard(e.step)
         if "next_roster_sha256" in e:
@@ -679,10 +682,15 @@ class Bundle:
 
 Act = collections.namedtuple("Act", "step")
 
-def seconds(text):
-    """A duration as a plan has it, such as 720h0m0s."""
+DURATION = re.compile("(?:(?:[0-9]+h)?[0-9]+m)?[0-9]+(?:[.][0-9]+)?s|[0-9]+(?:[.][0-9]+)?(?:ms|µs)|[0-9]+ns")
+
+def seconds(plan):
+    """The first line wait of a plan, a duration such as 720h0m0s, in seconds. None: there is none."""
+    wait = re.search("^wait: (.*)$", plan, re.M)
+    if not wait or not DURATION.fullmatch(wait[1]):
+        return None
     units = {"h": 3600, "m": 60, "s": 1, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
-    return sum(float(n) * units[unit] for n, unit in re.findall("([0-9.]+)(h|ms|µs|ns|m|s)", text))
+    return sum(float(n) * units[unit] for n, unit in re.findall("([0-9.]+)(h|ms|µs|ns|m|s)", wait[1]))
 
 def clock(text):
     return datetime.datetime.strptime(text + "+0000", "%Y-%m-%dT%H:%M:%SZ%z").timestamp()

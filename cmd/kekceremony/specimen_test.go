@@ -38,43 +38,48 @@ func secondVerifier(t *testing.T) string {
 // blind are the bad specimens that the second verifier does not tell from good ones, and
 // what the auditor's guide says of each under "What stock tools do not prove".
 var blind = map[string]string{
-	"s09-nobody-touched-the-authenticator":           "made without a touch",
-	"s09-the-user-was-not-verified":                  "without the PIN or finger that the roster requires",
-	"s09-the-counter-went-back":                      "whose counter went back",
-	"s17-an-approval-by-somebody-who-did-not-attend": "every approver attended",
-	"bound-without-a-version-that-it-makes":          "only the facts that its kind allows",
-	"bound-in-a-word-of-its-own":                     "only the facts that its kind allows",
-	"others-attended-than-signed":                    "exactly the people listed as attended signed",
-	"an-approval-that-outlived-its-run":              "no approval outlived its run",
-	"closed-with-an-act-half-done":                   "no act is half done at the end",
-	"an-outcome-of-its-own":                          "the outcome is done or aborted",
-	"a-second-roster":                                "there is one roster",
-	"a-fact-in-a-line-of-another-kind":               "only the facts that its kind allows",
-	"s10-two-signatures-in-one-file":                 "A second signature",
-	"s10-text-after":                                 "trailing text in a .sig file",
-	"s10-other-lengths-of-lines":                     "other line lengths",
-	"a-chain-that-is-none":                           "a chain that is not 32 hex digits",
-	"an-abort-that-names-other-acts":                 "an abort names the acts",
-	"an-abort-of-a-destruction-that-was-begun":       "a destruction that was begun is aborted only if",
-	"attended-in-an-approval":                        "only the facts that its kind allows",
-	"attendance-after-another-final":                 "the last final",
-	"a-line-of-1969":                                 "Every time comes from the console's clock",
-	"who-gave-it-up-in-a-found-line":                 "only the facts that its kind allows",
-	"a-version-that-another-act-adopts":              "adopted only as its plan names it",
-	"a-version-adopted-that-the-plan-does-not-name":  "adopted only as its plan names it",
-	"a-canary-of-what-was-not-adopted":               "adopted only as its plan names it",
-	"void-without-its-note":                          "whether a bundle is void",
-	"v2-a-first-line-without-its-script":             "What only format v2 demands",
-	"v2-attendance-without-the-last-final-digest":    "What only format v2 demands",
-	"v2-a-request-without-a-nonce":                   "What only format v2 demands",
-	"v2-a-nonce-for-a-stranger":                      "What only format v2 demands",
-	"v2-others-approved-than-signed":                 "What only format v2 demands",
-	"v2-a-re-wrap-whose-counts-do-not-add-up":        "What only format v2 demands",
-	"v2-a-compromise-that-was-not-done":              "What only format v2 demands",
-	"v2-a-deviation-without-its-reason":              "What only format v2 demands",
-	"v2-closed-as-done-with-an-act-undone":           "What only format v2 demands",
-	"v2-an-abort-that-does-not-name-the-acts":        "What only format v2 demands",
-	"v2-a-format-of-its-own":                         "What only format v2 demands",
+	"s09-nobody-touched-the-authenticator":               "made without a touch",
+	"s09-the-user-was-not-verified":                      "without the PIN or finger that the roster requires",
+	"s09-the-counter-went-back":                          "whose counter went back",
+	"s17-an-approval-by-somebody-who-did-not-attend":     "every approver attended",
+	"bound-without-a-version-that-it-makes":              "only the facts that its kind allows",
+	"bound-in-a-word-of-its-own":                         "only the facts that its kind allows",
+	"others-attended-than-signed":                        "exactly the people listed as attended signed",
+	"an-approval-that-outlived-its-run":                  "no approval outlived its run",
+	"closed-with-an-act-half-done":                       "no act is half done at the end",
+	"an-outcome-of-its-own":                              "the outcome is done or aborted",
+	"a-second-roster":                                    "there is one roster",
+	"a-fact-in-a-line-of-another-kind":                   "only the facts that its kind allows",
+	"s10-two-signatures-in-one-file":                     "A second signature",
+	"s10-text-after":                                     "trailing text in a .sig file",
+	"s10-other-lengths-of-lines":                         "other line lengths",
+	"a-chain-that-is-none":                               "a chain that is not 32 hex digits",
+	"an-abort-that-names-other-acts":                     "an abort names the acts",
+	"an-abort-of-a-destruction-that-was-begun":           "a destruction that was begun is aborted only if",
+	"attended-in-an-approval":                            "only the facts that its kind allows",
+	"attendance-after-another-final":                     "the last final",
+	"a-line-of-1969":                                     "Every time comes from the console's clock",
+	"who-gave-it-up-in-a-found-line":                     "only the facts that its kind allows",
+	"a-version-that-another-act-adopts":                  "adopted only as its plan names it",
+	"a-version-adopted-that-the-plan-does-not-name":      "adopted only as its plan names it",
+	"a-canary-of-what-was-not-adopted":                   "adopted only as its plan names it",
+	"a-disable-of-a-version-that-the-plan-does-not-name": "disabled only as its plan names it",
+	"a-disable-without-a-waiting-period":                 "disabled only as its plan names it",
+	"a-disable-that-waits-for-nothing":                   "disabled only as its plan names it",
+	"a-disable-with-a-waiting-period-in-days":            "disabled only as its plan names it",
+	"an-enable-that-was-not-done":                        "What only format v2 demands",
+	"void-without-its-note":                              "whether a bundle is void",
+	"v2-a-first-line-without-its-script":                 "What only format v2 demands",
+	"v2-attendance-without-the-last-final-digest":        "What only format v2 demands",
+	"v2-a-request-without-a-nonce":                       "What only format v2 demands",
+	"v2-a-nonce-for-a-stranger":                          "What only format v2 demands",
+	"v2-others-approved-than-signed":                     "What only format v2 demands",
+	"v2-a-re-wrap-whose-counts-do-not-add-up":            "What only format v2 demands",
+	"v2-a-compromise-that-was-not-done":                  "What only format v2 demands",
+	"v2-a-deviation-without-its-reason":                  "What only format v2 demands",
+	"v2-closed-as-done-with-an-act-undone":               "What only format v2 demands",
+	"v2-an-abort-that-does-not-name-the-acts":            "What only format v2 demands",
+	"v2-a-format-of-its-own":                             "What only format v2 demands",
 }
 
 // specimenStep is how far apart the bad specimens are that the second verifier sees, which takes
@@ -87,6 +92,7 @@ func TestSpecimens(t *testing.T) {
 	t.Parallel()
 	if *update {
 		makeChain(t)
+		makeExposed(t)
 	}
 	script := secondVerifier(t)
 	check := func(dir string) string {
@@ -112,7 +118,7 @@ func TestSpecimens(t *testing.T) {
 			}
 		})
 	}
-	for _, chain := range []string{"good", "good-v2", "good-life"} {
+	for _, chain := range []string{"good", "good-v2", "good-life", "good-exposed"} {
 		if code, out, _ := run(t, "transcript", "verify", "--chain", filepath.Join(transcripts, chain)); code != 0 {
 			t.Errorf("the chain %s: exit %d\n%s", chain, code, out)
 		}

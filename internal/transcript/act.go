@@ -45,6 +45,9 @@ func (s *State) takeDone(e Event) error {
 	if err := s.takeAdopted(e, approval); err != nil {
 		return err
 	}
+	if err := s.takeDisabled(e, approval); err != nil {
+		return err
+	}
 	s.done[e.Step] = true
 	delete(s.open, e.Step)
 	if next, ok := e.Facts[FactNextRoster+"_sha256"]; ok {

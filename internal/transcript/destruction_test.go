@@ -56,7 +56,6 @@ func brokenDestructions(t testing.TB) []brokenChain {
 		change(n.Events[0].Facts)
 		return n.Build()
 	}
-	noWait := onVersion(rotated, transcript.KindDisable, "").Build()
 	return []brokenChain{
 		{"a destruction that was too early",
 			[]*draft{rotated, disabled, destroying(disabled, disabled, -time.Second).Build()},
@@ -69,11 +68,35 @@ func brokenDestructions(t testing.TB) []brokenChain {
 		{"a destruction of another version", []*draft{rotated, disabled, changed(func(opened transcript.Facts) {
 			opened["version"] = "2"
 		})}, "no ceremony before it disabled version 2, as its first line says"},
-		{"a destruction after a wait that nobody signed", []*draft{rotated, noWait, destroying(noWait, noWait, 0).Build()},
-			"no ceremony before it disabled version 1, as its first line says"},
 		{"copies closed of a key that nobody destroyed", []*draft{rotated, disabled, changed(func(opened transcript.Facts) {
 			opened["closes"] = "yes"
 		})}, "it closes copies of version 1, and no ceremony before it destroyed the key"},
+	}
+}
+
+// disables makes a good disable of version 1 of a rotation, but for these lines of its plan.
+func disables(lines string) func(*draft) {
+	return func(d *draft) {
+		d.Events[0].Facts["kind"], d.Events[0].Facts["version"] = transcript.KindDisable, "1"
+		text := "kekceremony plan v1\nkind: disable\n" + lines
+		plan := d.Events[d.Find(transcript.Plan, "approve", "")].Facts
+		plan["plan"], plan["sha256"], plan["acts"] = text, transcript.Digest([]byte(text)), transcript.ActDisable
+		d.Events = d.Events[:d.Find(transcript.Begun, "switch", "")]
+		d.Add(transcript.Begun, transcript.ActDisable, nil)
+		d.Add(transcript.Done, transcript.ActDisable, nil)
+		d.Add(transcript.Closed, "", transcript.Facts{"outcome": "done"})
+	}
+}
+
+// TestDisabledRightly: every waiting period that a program writes is taken.
+func TestDisabledRightly(t *testing.T) {
+	for _, wait := range []time.Duration{signedWait, time.Nanosecond, 1500 * time.Microsecond, 90 * time.Second,
+		1500 * time.Millisecond, time.Hour + time.Millisecond} {
+		d := transcripttest.Newest(t)
+		disables("version: 1\nwait: " + wait.String() + "\n")(d)
+		if _, err := transcript.Verify(d.Build().Write(t.TempDir())); err != nil {
+			t.Errorf("%s: %v", wait, err)
+		}
 	}
 }
 
