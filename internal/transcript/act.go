@@ -3,6 +3,7 @@ package transcript
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
@@ -71,6 +72,33 @@ func (s *State) takeAdopted(e Event, approval Requested) error {
 		}
 	}
 	return nil
+}
+
+// takeDisabled demands of the plan by which a version was disabled that it names the version, and how long it waits.
+func (s *State) takeDisabled(e Event, approval Requested) error {
+	if e.Step != ActDisable {
+		return nil
+	}
+	plan, v := approval.Event.Facts[FactPlan], s.first.Facts[FactVersion]
+	if !strings.Contains(plan, "\n"+FactVersion+": "+v+"\n") {
+		return broken(RuleOrder, "version %s was disabled, and the plan does not name it", printable.Text(v))
+	}
+	if _, ok := waitOf(plan); !ok {
+		return broken(RuleOrder, "version %s was disabled, and the plan has no waiting period", printable.Text(v))
+	}
+	return nil
+}
+
+// waitOf is the waiting period that a plan has in its first line of that name.
+func waitOf(plan string) (wait time.Duration, ok bool) {
+	for line := range strings.Lines(plan) {
+		if text, found := strings.CutPrefix(line, FactWait+": "); found {
+			text = strings.TrimSuffix(text, "\n")
+			wait, err := time.ParseDuration(text)
+			return wait, err == nil && wait > 0 && wait.String() == text
+		}
+	}
+	return 0, false
 }
 
 // takeChange takes the act by which the next roster takes effect: the plan named it,

@@ -3,7 +3,6 @@ package transcript
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -17,33 +16,6 @@ func (s State) Wait() (wait time.Duration, ok bool) {
 		return 0, false
 	}
 	return waitOf(approval.Event.Facts[FactPlan])
-}
-
-// waitOf is the waiting period that a plan has in its first line of that name.
-func waitOf(plan string) (wait time.Duration, ok bool) {
-	for line := range strings.Lines(plan) {
-		if text, found := strings.CutPrefix(line, FactWait+": "); found {
-			text = strings.TrimSuffix(text, "\n")
-			wait, err := time.ParseDuration(text)
-			return wait, err == nil && wait > 0 && wait.String() == text
-		}
-	}
-	return 0, false
-}
-
-// takeDisabled demands of the plan by which a version was disabled that it names the version, and how long it waits.
-func (s *State) takeDisabled(e Event, approval Requested) error {
-	if e.Step != ActDisable {
-		return nil
-	}
-	plan, v := approval.Event.Facts[FactPlan], s.first.Facts[FactVersion]
-	if !strings.Contains(plan, "\n"+FactVersion+": "+v+"\n") {
-		return broken(RuleOrder, "version %s was disabled, and the plan does not name it", printable.Text(v))
-	}
-	if _, ok := waitOf(plan); !ok {
-		return broken(RuleOrder, "version %s was disabled, and the plan has no waiting period", printable.Text(v))
-	}
-	return nil
 }
 
 // destroysRightly demands of a ceremony that began to destroy a key that one before it disabled that very
