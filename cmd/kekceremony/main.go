@@ -45,14 +45,15 @@ func root() *cobra.Command {
 		Long: `kekceremony runs the key ceremonies of a KEK (key-encryption key): M of N
 operators install it, rotate it, and leave a transcript that anyone can check
 with ssh-keygen and sha256sum. To try everything with temporary parts, run
-"kekceremony rehearse".`,
+"kekceremony rehearse". Without a command it prints the status; on a terminal it
+opens a home page, from which a command can be chosen.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			if asksVersion {
 				return writeVersion(cmd.OutOrStdout())
 			}
-			return nothingAsked(cmd, o)
+			return nothingAsked(cmd, o, root)
 		}),
 	}
 	cmd.CompletionOptions.DisableDefaultCmd = true
@@ -70,14 +71,4 @@ with ssh-keygen and sha256sum. To try everything with temporary parts, run
 		transcriptCommand(o), scriptCommand(), answersCommand(), agentCommand(o), versionCommand(),
 		completionCommand(), manCommand(), keeperCommand(), applicationCommand(o))
 	return completed(guided(cmd))
-}
-
-// nothingAsked answers the bare command: with a configuration by the status,
-// which names the next command.
-func nothingAsked(cmd *cobra.Command, o *options) error {
-	if _, err := os.Stat(o.configPath()); err != nil {
-		return &usageError{errors.New("no configuration, and no command")}
-	}
-	_, err := showStatus(cmd.Context(), cmd.OutOrStdout(), o, false)
-	return err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/status"
 	"github.com/certautopilot/kekceremony/internal/steps"
 )
@@ -46,9 +47,21 @@ func showStatus(ctx context.Context, w io.Writer, o *options, check bool) (due i
 	if err != nil {
 		return 0, err
 	}
-	s, err := parts(ctx, cfg, nil, 0)
+	st, err := look(ctx, o, cfg, check)
 	if err != nil {
 		return 0, err
+	}
+	if o.json {
+		return len(st.Due), writeJSON(w, st)
+	}
+	return len(st.Due), writeStatus(w, st)
+}
+
+// look reads the status; with check it asks the provider as well, if that needs nobody.
+func look(ctx context.Context, o *options, cfg config.Config, check bool) (st status.Status, err error) {
+	s, err := parts(ctx, cfg, nil, 0)
+	if err != nil {
+		return st, err
 	}
 	defer s.Store.Close()
 	site := status.Site{Store: s.Store, Catalogue: s.Catalogue, Live: s.Fleet.Live, Expect: s.Fleet.Expect,
@@ -61,16 +74,9 @@ func showStatus(ctx context.Context, w io.Writer, o *options, check bool) (due i
 	_, lockErr := s.Store.Lock(ctx)
 	if check && lockErr == nil && (cfg.Encryption.PINFile != "" || !cfg.Encryption.Settings.OnToken()) {
 		if site.Provider, err = loggedIn(ctx, o, cfg); err != nil {
-			return 0, err
+			return st, err
 		}
 		defer site.Provider.Close()
 	}
-	st, err := status.Look(ctx, site)
-	if err != nil {
-		return 0, err
-	}
-	if o.json {
-		return len(st.Due), writeJSON(w, st)
-	}
-	return len(st.Due), writeStatus(w, st)
+	return status.Look(ctx, site)
 }

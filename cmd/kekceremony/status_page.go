@@ -24,8 +24,19 @@ const (
 
 // writeStatus writes the page for people: a heading, then its rows.
 func writeStatus(w io.Writer, st status.Status) error {
-	p := page{}
+	p := page{width: pageWidth}
 	p.row("store", st.Store)
+	p.standing(st)
+	if c := st.Last; c != nil && c.Final != "" {
+		p.row("final", c.Final)
+	}
+	p.due(st.Due)
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+// standing is all that is not to be done.
+func (p *page) standing(st status.Status) {
 	for _, s := range st.Sources {
 		p.row("set by", s.From+": "+s.Key)
 	}
@@ -40,18 +51,13 @@ func writeStatus(w io.Writer, st status.Status) error {
 	p.fleet(st)
 	if c := st.Last; c != nil {
 		p.row("ceremony", fmt.Sprintf("%d  %s, %s, bundle %s", c.Seq, c.Kind, cmp.Or(c.Outcome, "open"), c.Bundle))
-		if c.Final != "" {
-			p.row("final", c.Final)
-		}
 	}
-	p.due(st.Due)
-	_, err := io.WriteString(w, p.String())
-	return err
 }
 
 // page is what is written of it.
 type page struct {
 	strings.Builder
+	width   int    // of a line, in columns
 	heading string // of the row before
 }
 
@@ -65,7 +71,7 @@ func (p *page) row(heading, text string) {
 	indent := len(text) - len(strings.TrimLeft(text, " "))
 	line := ""
 	for _, word := range strings.SplitAfter(text[indent:], " ") {
-		if n := len(strings.TrimRight(word, " ")); line != "" && headingWidth+indent+len(line)+n > pageWidth {
+		if n := len(strings.TrimRight(word, " ")); line != "" && headingWidth+indent+len(line)+n > p.width {
 			p.line(heading, indent, line)
 			heading, line = "", ""
 		}

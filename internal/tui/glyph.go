@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // glyphs are the characters of a page that are no text.
@@ -58,6 +59,23 @@ func (g glyphs) other() glyphs {
 		return unicodeGlyphs
 	}
 	return asciiGlyphs
+}
+
+// safe leaves nothing but ASCII where that is all that the terminal shows: what people typed in
+// other characters stands in the transcript.
+func (g glyphs) safe(page string) string {
+	if !g.ascii() {
+		return page
+	}
+	var b strings.Builder
+	for _, r := range page {
+		if r < 0x80 {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Repeat("?", ansi.StringWidth(string(r))))
+		}
+	}
+	return b.String()
 }
 
 // mark is where a person, a step, a process or a test stands.

@@ -14,19 +14,7 @@ func (m *model) View() string { return m.drawn(m.height, true) }
 
 // drawn is the page as the terminal gets it.
 func (m *model) drawn(height int, filled bool) string {
-	page := strings.Join(m.page(height, filled), "\n")
-	if !m.glyphs.ascii() {
-		return page
-	}
-	var b strings.Builder
-	for _, r := range page {
-		if r < 0x80 {
-			b.WriteRune(r)
-		} else { // what people typed; the transcript has it
-			b.WriteString(strings.Repeat("?", ansi.StringWidth(string(r))))
-		}
-	}
-	return b.String()
+	return m.glyphs.safe(strings.Join(m.page(height, filled), "\n"))
 }
 
 // page is header, body, what a person must do, and the keys, in so many rows, or in as few as it

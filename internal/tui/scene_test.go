@@ -97,7 +97,7 @@ func (s scene) ceremony() ([]engine.Step, error) {
 	}
 	if s.Abort {
 		attend := slices.IndexFunc(all, func(s engine.Step) bool { return s.Name == "attend" })
-		all = all[:attend+1 : attend+1]
+		all = all[: attend+1 : attend+1]
 		if c.Keep != nil {
 			all = append(all, c.Keep()...)
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
@@ -41,11 +42,12 @@ func dark(colorfgbg string) bool {
 // para sets a text in lines of one style: the first after head, the others
 // below it.
 func para(style lipgloss.Style, head, words string, width int) []string {
-	room := max(16, width-len(head))
+	indent := ansi.StringWidth(head)
+	room := max(16, width-indent)
 	var lines []string
 	for _, line := range text.Rows(words, room-1) {
 		lines = append(lines, head+style.Render(line))
-		head = strings.Repeat(" ", len(head))
+		head = strings.Repeat(" ", indent)
 	}
 	return lines
 }

@@ -1,0 +1,120 @@
+package tui
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+// standing is a home page of a store with an unfinished ceremony and two transcripts.
+var standing = Front{
+	Store: "mongodb://db.example/app", Heading: 11,
+	Lines: []string{
+		"lock       provider pkcs11, chain 69c620784a5db9015f0f9b6fd31f0a11",
+		"versions   1  retired   kek-69c62078-v1  generated 2026-11-23 by ceremony 1",
+		"           2  active    kek-69c62078-v2  generated 2026-11-25 by ceremony 2",
+		"envelopes  1204118 at version 2; fields: 6",
+		"fleet      live    3 app  writes 2, reports 1 2, 2 s ago",
+		"ceremony   3  disable, open, bundle 2026-11-26T093000Z-0003-disable",
+	},
+	Sections: []Section{
+		{"Due", []Choice{
+			{"ceremony 3, disable, is not finished", "kekceremony disable --version 1", []string{"disable", "--version", "1"}},
+			{"the key of bob is good until 2026-12-31", "kekceremony roster", []string{"roster"}},
+			{"the store has no such chain", "kekceremony transcript verify --chain DIR --store URI", nil},
+		}},
+		{"Ceremonies", []Choice{
+			{"Rotate to version 3", "kekceremony rotate --to-version 3", []string{"rotate", "--to-version", "3"}},
+			{"Change the roster", "kekceremony roster", []string{"roster"}},
+		}},
+		{"Look, read and verify", []Choice{
+			{"Show 2026-11-25T140509Z-0002-rotate", "kekceremony transcript show /srv/2026-11-25T140509Z-0002-rotate",
+				[]string{"transcript", "show", "/srv/2026-11-25T140509Z-0002-rotate"}},
+		}},
+	},
+}
+
+func newHome(width, height int, g glyphs, keys ...tea.KeyType) *home {
+	h := &home{glyphs: g, width: width, height: height}
+	h.Update(loaded{front: standing})
+	for _, k := range keys {
+		h.Update(tea.KeyMsg{Type: k})
+	}
+	return h
+}
+
+// TestHome: the arrows choose, Enter begins what a command says by itself, and nothing else; q begins
+// nothing.
+func TestHome(t *testing.T) {
+	down, enter := tea.KeyDown, tea.KeyEnter
+	for _, c := range []struct {
+		keys []tea.KeyType
+		want string
+	}{
+		{[]tea.KeyType{enter}, "disable --version 1"},
+		{[]tea.KeyType{down, down, enter}, ""}, // words in capitals are for people to fill in
+		{[]tea.KeyType{down, down, down, enter}, "rotate --to-version 3"},
+		{[]tea.KeyType{down, down, down, down, down, down, down, tea.KeyUp, down, enter},
+			"transcript show /srv/2026-11-25T140509Z-0002-rotate"},
+		{[]tea.KeyType{tea.KeyCtrlC, tea.KeyCtrlC}, ""},
+		{[]tea.KeyType{tea.KeyCtrlG, enter}, ""}, // the help covers it
+	} {
+		if got := strings.Join(newHome(80, 24, unicodeGlyphs, c.keys...).chosen, " "); got != c.want {
+			t.Errorf("%v began %q, want %q", c.keys, got, c.want)
+		}
+	}
+	early := &home{glyphs: unicodeGlyphs, width: 80, height: 24, load: func() tea.Msg { return nil }}
+	early.Update(tea.KeyMsg{Type: enter}) // nothing is there yet
+	if early.chosen != nil || !strings.Contains(early.View(), "Reading the store") {
+		t.Errorf("before it was read: %v\n%s", early.chosen, early.View())
+	}
+	early.Update(loaded{err: context.Canceled})
+	if early.err != context.Canceled {
+		t.Error("an error of the store is lost")
+	}
+}
+
+// TestHomePages compares the home page with testdata/home.txtar; -update writes it again. At every size
+// it keeps the rules of pages, and what Enter begins is in view.
+func TestHomePages(t *testing.T) {
+	path := filepath.Join("testdata", "home.txtar")
+	now := &txtar.Archive{Comment: []byte("The home page: how things stand, what is due, what can be begun.\n")}
+	add := func(name string, h *home) {
+		now.Files = append(now.Files, txtar.File{Name: name, Data: []byte(screen(h.View()))})
+	}
+	add("80x24", newHome(80, 24, unicodeGlyphs))
+	add("80x24 last", newHome(80, 24, unicodeGlyphs, tea.KeyDown, tea.KeyDown, tea.KeyDown, tea.KeyDown, tea.KeyDown))
+	add("80x24 help", newHome(80, 24, unicodeGlyphs, tea.KeyCtrlG))
+	add("80x24 ascii", newHome(80, 24, asciiGlyphs))
+	add("40x24", newHome(40, 24, unicodeGlyphs))
+	add("120x40", newHome(120, 40, unicodeGlyphs))
+	if *update {
+		if err := os.WriteFile(path, txtar.Format(now), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if was, err := os.ReadFile(path); err != nil || string(was) != string(txtar.Format(now)) {
+		t.Errorf("the home page is now (%v)\n%s", err, txtar.Format(now))
+	}
+	for _, size := range screens {
+		for at := range standing.choices() {
+			h := newHome(size[0], size[1], asciiGlyphs)
+			h.at = at
+			lines := strings.Split(h.View(), "\n")
+			if len(lines) > size[1] || size[1] >= 12 && !strings.Contains(h.View(), asciiGlyphs.now) {
+				t.Errorf("choice %d at %v:\n%s", at, size, h.View())
+			}
+			for _, line := range lines {
+				if ansi.StringWidth(line) >= size[0] || strings.ContainsFunc(line, func(r rune) bool { return r >= 0x80 }) {
+					t.Errorf("at %v: %q", size, line)
+				}
+			}
+		}
+	}
+}
