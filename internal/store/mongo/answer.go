@@ -114,3 +114,12 @@ func list[T any](
 	})
 	return all, err
 }
+
+// collections are those of the database, views among them.
+func (s *Store) collections(ctx context.Context) (all []driver.CollectionSpecification, err error) {
+	err = s.again(ctx, attempt, func(ctx context.Context, _ bool) (err error) {
+		all, err = s.db.ListCollectionSpecifications(ctx, bson.D{})
+		return err
+	})
+	return all, err
+}

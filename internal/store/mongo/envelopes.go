@@ -132,8 +132,3 @@ func (s *Store) page(
 	})
 	return docs, err
 }
-
-// bulkSize is how many updates are one command. FerretDB 1 has a hundred
-// connections to its SQLite files and keeps one for each update of a command until
-// the command ends: a hundred updates wait for each other forever.
-const bulkSize = 64

@@ -238,6 +238,61 @@ func TestSlowServer(t *testing.T) {
 	}
 }
 
+// TestBlackHole: the network swallows everything in the middle of what may take half an hour. The driver's
+// monitor hears nothing, and the operation ends; with the network back, it is done.
+func TestBlackHole(t *testing.T) {
+	t.Parallel()
+	server, uri, _ := faulty(t)
+	fill(t, server, uri, "many", 10, 0)
+	s := open(t, mongotest.With(uri, "connectTimeoutMS=1000&heartbeatFrequencyMS=500"))
+	c := placed("many", "f").Collections()[0]
+	for _, o := range []struct {
+		command string
+		do      func() error
+	}{
+		{"find", func() error { _, err := s.Page(t.Context(), c, 2, nil, 10); return err }},
+		{"aggregate", func() error { _, err := s.Census(t.Context(), placed("many", "f")); return err }},
+	} {
+		s.Hasten(time.Millisecond)
+		server.Before(o.command, func() { server.Hole(true) })
+		server.Cut(o.command, 1) // the command in work is lost too
+		if err := o.do(); !errors.Is(err, store.ErrSilent) {
+			t.Errorf("%s: %v", o.command, err)
+		}
+		server.Hole(false)
+		s.Hasten(time.Minute)
+		if err := o.do(); err != nil {
+			t.Errorf("%s again: %v", o.command, err)
+		}
+	}
+}
+
+// TestBulks: a page is as many commands as the server's kind allows.
+func TestBulks(t *testing.T) {
+	t.Parallel()
+	server, uri, _ := faulty(t)
+	const n = 70 // FerretDB 1 takes less than a hundred
+	for version, want := range map[string]int{"": 2, "7.0.0": 1} {
+		server.Instead("buildInfo", 0, nil)
+		if version != "" {
+			server.Instead("buildInfo", always, bson.D{{Key: "ok", Value: 1.0}, {Key: "version", Value: version}})
+		}
+		s := open(t, uri)
+		collection := "v" + version
+		fill(t, server, uri, collection, n, 0)
+		c := placed(collection, "f").Collections()[0]
+		docs, err := s.Page(t.Context(), c, 2, nil, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := server.Seen("update")
+		took, err := s.Swap(t.Context(), c, renewals(docs))
+		if got := server.Seen("update") - before; err != nil || len(took) != n || got != want {
+			t.Errorf("version %q: %d commands for %d, %v", version, got, len(took), err)
+		}
+	}
+}
+
 // TestReadOnlyUser: a user who may not write can look, and is told what it lacks
 // before anything else happens.
 func TestReadOnlyUser(t *testing.T) {

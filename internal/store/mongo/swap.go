@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -14,11 +15,31 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
+// How many updates are one command. FerretDB 1 has a hundred connections to its SQLite files and keeps one
+// for each update of a command until the command ends: a hundred updates wait for each other forever.
+const (
+	bulkSize         = 256
+	bulkSizeFerretDB = 64 // and where a server does not say what it is
+)
+
+// bulkSizeOf is what a server takes, by its version.
+func (s *Store) bulkSizeOf(ctx context.Context) int {
+	var info struct {
+		Version  string
+		FerretDB string `bson:"ferretdbVersion"`
+	}
+	err := s.db.RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&info)
+	if err != nil || info.Version == "" || strings.HasPrefix(info.FerretDB, "v1.") || info.FerretDB == "unknown" {
+		return bulkSizeFerretDB
+	}
+	return bulkSize
+}
+
 // Swap implements store.Envelopes by unordered bulks of updates, each a
 // compare-and-swap of one record.
 func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.Swap) (took []bool, err error) {
-	for some := range slices.Chunk(swaps, bulkSize) {
-		t, err := s.bulk(ctx, c, some)
+	for some := range slices.Chunk(swaps, s.bulk) {
+		t, err := s.oneBulk(ctx, c, some)
 		if err != nil {
 			return took, err
 		}
@@ -27,10 +48,10 @@ func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.S
 	return took, nil
 }
 
-// bulk does one bulk. One whose answer was lost is done again: what took effect
+// oneBulk does one bulk. One whose answer was lost is done again: what took effect
 // the first time no longer matches. Where not every update found its record, the
 // records are read back (promise 3), after an answer that the majority has them.
-func (s *Store) bulk(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
+func (s *Store) oneBulk(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
 	models := make([]driver.WriteModel, len(swaps))
 	for i, sw := range swaps {
 		filter, err := unchanged(c, sw.Old)

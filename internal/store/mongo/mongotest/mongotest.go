@@ -132,6 +132,22 @@ func (s *Server) Replace(t testing.TB, uri, collection string, record bson.D) {
 	}
 }
 
+// ReplaceUnder writes a record as it was read, under another id.
+func (s *Server) ReplaceUnder(t testing.TB, uri, collection string, id any, record bson.Raw) {
+	t.Helper()
+	var all bson.D
+	if err := bson.Unmarshal(record, &all); err != nil {
+		t.Fatal(err)
+	}
+	copied := bson.D{{Key: "_id", Value: id}}
+	for _, e := range all {
+		if e.Key != "_id" {
+			copied = append(copied, e)
+		}
+	}
+	s.Replace(t, uri, collection, copied)
+}
+
 // TryReplace does, and returns what the server says.
 func (s *Server) TryReplace(t testing.TB, uri, collection string, record bson.D) error {
 	t.Helper()

@@ -28,7 +28,8 @@ type Proxy struct {
 	faults   map[string]fault  // of the next commands of a name
 	before   map[string]func() // what happens before the next such command
 	readOnly bool
-	rate     int // bytes a second to clients; 0: no limit
+	rate     int  // bytes a second to clients; 0: no limit
+	hole     bool // nothing is answered, and no connection ends
 	seen     map[string]int
 	nth      int // command that meets an election; 0: none
 	since    int // commands, since that was ordered
@@ -56,6 +57,15 @@ func (p *Proxy) ReadOnly(yes bool) { p.set(func() { p.readOnly = yes }) }
 
 // Slow limits the link to each client, in bytes a second.
 func (p *Proxy) Slow(rate int) { p.set(func() { p.rate = rate }) }
+
+// Hole has everything swallowed, as by a network that lost its way back.
+func (p *Proxy) Hole(yes bool) { p.set(func() { p.hole = yes }) }
+
+func (p *Proxy) swallows() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hole
+}
 
 // Seen counts the commands of a name.
 func (p *Proxy) Seen(command string) int {
@@ -123,6 +133,10 @@ func (p *Proxy) pass(client, server net.Conn) error {
 	request, err := message(client)
 	if err != nil {
 		return err
+	}
+	if p.swallows() {
+		_, _ = io.Copy(io.Discard, client) // until the client ends it
+		return errCut
 	}
 	name := commandOf(request)
 	if do := p.happens(name); do != nil {
