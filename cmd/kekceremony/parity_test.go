@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/creack/pty"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
@@ -35,6 +36,7 @@ func TestFacesAgree(t *testing.T) {
 		s := newScene(t, t.TempDir(), binary, quorum.Rehearsal)
 		s.write("answers-install.yaml", "ceremony: install\nroster: "+here+"/roster\nprovider: env\ncopies: none\n"+
 			"planned_end: \"n/a: a rehearsal\"\n"+strings.ReplaceAll(record, "a test", "a rehearsal"))
+		s.speak()
 		db, err := sqlite.Create(t.Context(), s.Store())
 		if err != nil {
 			t.Fatal(err)
@@ -43,6 +45,7 @@ func TestFacesAgree(t *testing.T) {
 			t.Fatal(err)
 		}
 		hold(s)
+		s.heard()
 		was[name] = told(t, bundlesOf(t, s.Parts)[0])
 	}
 	for _, name := range []string{"line", "wizard"} {
@@ -50,6 +53,48 @@ func TestFacesAgree(t *testing.T) {
 			t.Errorf("%s:\n%s\nby answers:\n%s", name, was[name], was["answers"])
 		}
 	}
+}
+
+// scripts are answers as people of four languages type them.
+var scripts = map[string]string{"place": "Tresorraum 3, Zürich, Straße 5", "authorised": "Αίθουσα 3, Αθήνα",
+	"bags": "Işıl Çağrı, İstanbul", "evidence": "映像十七、東京"}
+
+// speak puts them into the file of answers.
+func (s scene) speak() {
+	s.t.Helper()
+	path := filepath.Join(s.Dir, "answers-install.yaml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for name, answer := range scripts {
+		text = bytes.Replace(text, []byte("\n"+name+": \"n/a: a rehearsal\""), []byte("\n"+name+": \""+answer+"\""), 1)
+	}
+	s.write("answers-install.yaml", string(text))
+}
+
+// heard demands that the story and the page of the transcript have them as they were typed.
+func (s scene) heard() {
+	s.t.Helper()
+	bundle := bundlesOf(s.t, s.Parts)[0]
+	html := must(s.t, "transcript", "render", "--format", "html", bundle)
+	story := strings.Join(strings.Fields(must(s.t, "transcript", "show", bundle)), " ")
+	for name, answer := range scripts {
+		if !strings.Contains(html, answer) || !strings.Contains(story, answer) {
+			s.t.Errorf("%s: %s is not in the page, or not in the story:\n%s", name, answer, story)
+		}
+	}
+}
+
+// asking is which of them a question asks for.
+func asking(asked string) string {
+	for text, name := range map[string]string{"Where does this": "place", "Who authorized": "authorised",
+		"bags opened": "bags", "Independent witness": "evidence"} {
+		if strings.Contains(asked, text) {
+			return scripts[name]
+		}
+	}
+	return ""
 }
 
 // chance is what differs between two runs of the same ceremony: times, digests, nonces, names
@@ -84,7 +129,7 @@ func told(t *testing.T, bundle string) string {
 // console is the command of a ceremony with people at the console.
 func (s scene) console(ctx context.Context, face string) *exec.Cmd {
 	cmd := s.command(ctx, "console1", s.binary, "install", "--ui", face, "--config", here+"/config.yaml")
-	cmd.Env = append(cmd.Env, "TERM=screen")
+	cmd.Env = append(cmd.Env, "TERM=screen", "LANG=C.UTF-8")
 	return cmd
 }
 
@@ -109,7 +154,7 @@ func installByLine(s scene) {
 		if strings.Contains(asked, "Path of the roster") {
 			return here + "/roster"
 		}
-		return "" // what is proposed
+		return asking(asked) // or what is proposed
 	})
 	if err := cmd.Wait(); err != nil {
 		s.t.Fatalf("line mode: %v\n%s", err, said)
@@ -118,8 +163,8 @@ func installByLine(s scene) {
 		s.t.Errorf("line mode wrote an escape byte: %q", said)
 	}
 	for line := range bytes.Lines(said) {
-		if line = bytes.TrimRight(line, "\r\n"); len(line) > 79 {
-			s.t.Errorf("a line of %d columns: %s", len(line), line)
+		if line = bytes.TrimRight(line, "\r\n"); ansi.StringWidth(string(line)) > 79 {
+			s.t.Errorf("a line of %d columns: %s", ansi.StringWidth(string(line)), line)
 		}
 	}
 }
@@ -151,7 +196,13 @@ func installByWizard(s scene) {
 	p := newPane(s.t, "cd "+s.Dir+" &&"+shell(words)+"; echo EXIT $?; cat")
 	p.enter("Path of the roster", here+"/roster")
 	attend(p, "alice", "bob")
-	p.fill("place")
+	for _, question := range []string{"Where does this", "Who authorized", "Who is who", "Time on the wall clock",
+		"bags opened", "Independent witness"} {
+		if page := p.enter(question, asking(question)); question == "Independent witness" &&
+			(!strings.Contains(page, scripts["place"]) || !strings.Contains(page, scripts["authorised"])) {
+			s.t.Errorf("what was typed is not on the screen as it was typed:\n%s", page)
+		}
+	}
 	p.enter("Provider to lock", "")
 	p.read()
 	sign(p, "1", "alice", "bob")

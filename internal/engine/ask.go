@@ -90,7 +90,7 @@ func (f Field) accept(s *Site, answer, pin string) (Facts, error) {
 func answered(fields []Field, given []Facts) (details []Detail) {
 	for i, f := range fields {
 		if answer, ok := given[i][f.Name]; ok {
-			details = append(details, Detail{f.Name, printable.Text(answer)})
+			details = append(details, Detail{f.Name, printable.Again(answer)})
 		}
 	}
 	return details

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Shown is a text that Text made, as people read it: letters of scripts that are written from
@@ -32,6 +33,27 @@ func Shown(s string) string {
 		i += n
 	}
 	return b.String()
+}
+
+// Typed is what somebody typed, as people read it: what Shown makes of it on the wire, however
+// long it is.
+func Typed(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		b.WriteString(escape(r, s[i], n))
+		i += n
+	}
+	return Shown(b.String())
+}
+
+// Proposal is what somebody typed that Text wrote down, to be offered again: empty where it would not
+// be written down as it was.
+func Proposal(s string) string {
+	if shown := Shown(s); Text(shown) == s {
+		return shown
+	}
+	return ""
 }
 
 // piece is a character as it stands on the wire, and what it means.

@@ -1,6 +1,7 @@
 package printable_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -57,6 +58,24 @@ func TestWidth(t *testing.T) {
 	for width, want := range map[int]string{1: "東", 2: "東", 3: "東", 4: "東京", 9: "東京a"} {
 		if got := "東京a"[:printable.Fit("東京a", width)]; got != want {
 			t.Errorf("%d columns fit %s, want %s", width, got, want)
+		}
+	}
+}
+
+// TestProposal: a place that was typed in any script is offered again as it was typed; one that would
+// be written down otherwise is not.
+func TestProposal(t *testing.T) {
+	for _, typed := range []string{"Vault 3", "Tresorraum Zürich", "Αίθουσα, Αθήνα", "Işıl, İstanbul", "第三金庫、東京"} {
+		if got := printable.Proposal(printable.Text(typed)); got != typed || printable.Typed(typed) != typed {
+			t.Errorf("%s: proposed %q, shown %q", typed, got, printable.Typed(typed))
+		}
+	}
+	for _, hostile := range []string{"a\u202eb", `a\b`, "a\u200bb", "a\x1b[2J"} {
+		if got := printable.Proposal(printable.Text(hostile)); got != "" {
+			t.Errorf("%q: proposed %q", hostile, got)
+		}
+		if got := printable.Typed(hostile); strings.ContainsAny(got, "\u202e\u200b\x1b") {
+			t.Errorf("%q is shown as it is", hostile)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package steps
 import (
 	"errors"
 	"strings"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
 // place asks what is to be known before anything is touched.
@@ -28,9 +30,8 @@ func place() Step {
 func atPlace() Field {
 	f := textField("place", "Where does this ceremony take place?", "room and site", "Vault 3, Example Street 5")
 	f.Propose = func(s *Site) string {
-		place := s.History.Last()[f.Name]
-		escaped := strings.Contains(place, `\`) // it would be escaped again
-		if place == "" || escaped || strings.HasPrefix(place, notApplicable) {
+		place := printable.Proposal(s.History.Last()[f.Name])
+		if place == "" || strings.HasPrefix(place, notApplicable) {
 			return rehearsed(notSeen)(s)
 		}
 		return place

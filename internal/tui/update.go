@@ -3,7 +3,9 @@ package tui
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
+	"unicode"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -43,12 +45,25 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 		return m, nil
 	case tea.KeyMsg:
-		return m, m.key(msg)
+		if msg, ok := readable(msg); ok {
+			return m, m.key(msg)
+		}
+		return m, nil
 	}
 	if m.ask != nil {
 		return m, m.toPrompt(msg)
 	}
 	return m, nil
+}
+
+// readable is a key, of a paste what a person can read: nothing that moves, hides or reorders what is
+// on the screen, and no end of a line. ok is false where nothing is left.
+func readable(key tea.KeyMsg) (left tea.KeyMsg, ok bool) {
+	if key.Type != tea.KeyRunes {
+		return key, true
+	}
+	key.Runes = slices.DeleteFunc(slices.Clone(key.Runes), func(r rune) bool { return !unicode.IsGraphic(r) })
+	return key, len(key.Runes) > 0
 }
 
 // take shows the engine's news.

@@ -36,7 +36,7 @@ func (f *form) proposed() []string {
 	if f.q.Q.Value == "" {
 		return nil
 	}
-	return []string{"  Enter alone answers: " + printable.Line(f.q.Q.Value)}
+	return []string{"  Enter alone answers: " + printable.Typed(f.q.Q.Value)}
 }
 
 func (f *form) answers(line string) bool { return strings.HasPrefix(line, literal) }
