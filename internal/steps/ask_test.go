@@ -195,7 +195,8 @@ func TestProposals(t *testing.T) {
 		{&steps.Site{Parts: production}, map[string]string{"provider": "env"}},
 		{last("Vault 3"), map[string]string{"provider": "env", "place": "Vault 3"}},
 		{last("not applicable: a drill"), map[string]string{"provider": "env"}},
-		{last(`caf\u{e9}`), map[string]string{"provider": "env"}},
+		{last(`caf\u{e9}`), map[string]string{"provider": "env", "place": "café"}},
+		{last(`caf\u{202e}`), map[string]string{"provider": "env"}}, // it would be escaped again
 	} {
 		for _, f := range steps.Install().Questions(nil) {
 			got := ""
