@@ -147,6 +147,9 @@ var outcomes = []outcome{
 	{steps.ErrNeeded, exitRefused,
 		"rotate again, which re-wraps them: kekceremony rotate --to-version M, to the active version; if the version " +
 			"is disabled already, abort this ceremony and run kekceremony enable first"},
+	{steps.ErrFenceGone, exitRefused,
+		"kekceremony rotate --to-version M, to the active version, sets the fence again; if this ceremony was begun, abort " +
+			"it first; nothing was destroyed"},
 	{steps.ErrAnyVersion, exitRefused,
 		"kekceremony rotate --to-version M, to the active version, names them; write the version that wrapped each into " +
 			"its record, as a whole number, and rotate again; or delete what is no envelope"},

@@ -29,11 +29,19 @@ func destroy() Step {
 		Why: "The key is destroyed, and then looked for in each way in which it could be found.",
 		Act: &Act{
 			Fresh: true,
-			Plan:  func(s *Site, f Facts) []Effect { return []Effect{destroyEffect(s, f)} },
+			Plan:  destroyPlan,
 			State: destroyState,
 			Do:    doDestroy,
 		},
 	}
+}
+
+// destroyPlan says first what stands in the way of no late writer. A further ceremony only closes copies.
+func destroyPlan(s *Site, f Facts) []Effect {
+	if f[transcript.FactCloses] == "yes" {
+		return []Effect{destroyEffect(s, f)}
+	}
+	return append(unguarded(s, f.Version(transcript.FactVersion)), destroyEffect(s, f))
 }
 
 func destroyEffect(s *Site, f Facts) Effect {

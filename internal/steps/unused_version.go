@@ -38,6 +38,9 @@ func mayDestroy(ctx context.Context, s *Site, v kek.Version, begun bool) error {
 		err = needed(ctx, s, v)
 	}
 	if err == nil {
+		err = stillFenced(ctx, s)
+	}
+	if err == nil {
 		err = noneHolds(ctx, s, v, begun)
 	}
 	if err == nil {
