@@ -130,6 +130,25 @@ func TestServerOfAnotherKind(t *testing.T) {
 	t.Error("a server that became a secondary is read on")
 }
 
+// TestNoPrimary: a replica set of which only a secondary answers is not ready, and that is what is told.
+func TestNoPrimary(t *testing.T) {
+	t.Parallel()
+	server, uri, _ := faulty(t)
+	address := server.Address()
+	says := bson.D{{Key: "isWritablePrimary", Value: false}, {Key: "ismaster", Value: false},
+		{Key: "secondary", Value: true}, {Key: "setName", Value: "rs0"}, {Key: "me", Value: address},
+		{Key: "hosts", Value: bson.A{address}}}
+	server.Beside("handshake", always, says)
+	server.Beside("hello", always, says)
+	s, err := mongo.Open(t.Context(), mongotest.With(uri, "replicaSet=rs0&directConnection=false"))
+	if err == nil {
+		s.Close()
+	}
+	if !errors.Is(err, store.ErrNotReady) || !strings.Contains(err.Error(), "its replica set has no primary") {
+		t.Error(err)
+	}
+}
+
 // TestNoRecords: a place of the catalogue whose envelopes could not be counted, or not written, is named
 // before anything is counted.
 func TestNoRecords(t *testing.T) {

@@ -182,6 +182,20 @@ var operations = []operation{
 		all, err := r.s.Fenced(r.ctx, flat)
 		return want(err, len(all), 1)
 	}},
+	{"ask for a fence, and set it", []string{"listCollections", "collMod"}, func(r *room) error {
+		err := r.s.CanFence(r.ctx, flat)
+		if err == nil || errors.Is(err, store.ErrNoFence) { // not FerretDB
+			err = r.s.Fence(r.ctx, flat, []kek.Version{kek.Version(r.n + 10_000)})
+		}
+		if errors.Is(err, store.ErrNoFence) {
+			return nil
+		}
+		return err
+	}},
+	{"read the clock", []string{"hello"}, func(r *room) error {
+		now, err := r.s.Now(r.ctx)
+		return want(err, now.IsZero(), false)
+	}},
 	{"make a collection", []string{"create"}, func(r *room) error {
 		return r.s.CreateCollection(r.ctx, envelope.Collection{Name: fmt.Sprint("c", r.n)})
 	}},

@@ -172,6 +172,7 @@ func (s *Store) took(ctx context.Context, c envelope.Collection, swaps []store.S
 	for i, sw := range swaps {
 		ids[i] = sw.Old.ID.(ref).id
 	}
+	c.Payloads = false
 	docs, err := s.page(ctx, attempt, c, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, 0)
 	if err != nil {
 		return nil, err

@@ -1,8 +1,6 @@
 package mongotest
 
 import (
-	"bytes"
-	"encoding/binary"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -97,29 +95,4 @@ var refusal = Failure(13, "Unauthorized", "not authorized on the database to exe
 func Failure(code int32, name, text string) bson.D {
 	return bson.D{{Key: "ok", Value: 0.0}, {Key: "errmsg", Value: text}, {Key: "code", Value: code},
 		{Key: "codeName", Value: name}}
-}
-
-// reply is an answer as an OP_MSG to a request.
-func reply(request []byte, answer bson.D) []byte {
-	doc, err := bson.Marshal(answer)
-	if err != nil {
-		panic(err)
-	}
-	message := make([]byte, firstDoc, firstDoc+len(doc))
-	binary.LittleEndian.PutUint32(message, uint32(firstDoc+len(doc)))
-	copy(message[8:12], request[4:8])
-	binary.LittleEndian.PutUint32(message[12:], opMsg)
-	return append(message, doc...)
-}
-
-// body is the first document of an OP_MSG; nil of another message.
-func body(message []byte) bson.Raw {
-	if len(message) < firstDoc || binary.LittleEndian.Uint32(message[12:]) != opMsg {
-		return nil
-	}
-	doc, err := bson.ReadDocument(bytes.NewReader(message[firstDoc:]))
-	if err != nil {
-		return nil
-	}
-	return doc
 }

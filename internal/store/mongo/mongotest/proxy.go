@@ -2,9 +2,7 @@ package mongotest
 
 import (
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -48,6 +46,9 @@ func startProxy(t testing.TB, server string, serial bool) *Proxy {
 	t.Cleanup(p.Down)
 	return p
 }
+
+// Address is where the proxy is.
+func (p *Proxy) Address() string { return p.address }
 
 // Before has something happen just before the next command of a name.
 func (p *Proxy) Before(command string, do func()) { p.set(func() { p.before[command] = do }) }
@@ -197,37 +198,4 @@ func (p *Proxy) ask(server net.Conn, request []byte) ([]byte, error) {
 		return nil, err
 	}
 	return message(server)
-}
-
-// The parts of the wire protocol that are looked at: a header of four int32
-// (length, request, answered request, opcode), and of an OP_MSG the flags, the
-// first section's kind and its document.
-const (
-	headerSize = 16
-	opMsg      = 2013
-	firstDoc   = headerSize + 4 + 1
-	maxMessage = 48_000_000 // bytes; MongoDB's own limit
-)
-
-func message(r io.Reader) ([]byte, error) {
-	header := make([]byte, headerSize)
-	if _, err := io.ReadFull(r, header); err != nil {
-		return nil, err
-	}
-	size := int(binary.LittleEndian.Uint32(header))
-	if size < headerSize || size > maxMessage {
-		return nil, fmt.Errorf("message of %d bytes", size)
-	}
-	all := append(header, make([]byte, size-headerSize)...)
-	_, err := io.ReadFull(r, all[headerSize:])
-	return all, err
-}
-
-// commandOf is the first name of an OP_MSG's document.
-func commandOf(request []byte) string {
-	elements, err := body(request).Elements()
-	if err != nil || len(elements) == 0 {
-		return ""
-	}
-	return elements[0].Key()
 }
