@@ -76,6 +76,8 @@ var leavings = []refusal{
 	{"internal/steps/refused.go", "if expected(r) {", `if expected(r) && r.Process == "" {`, destroyRefused},
 	{"internal/steps/refused.go", "if aside == nil && !s.Decided(d) {", "if false {", destroyRefused},
 	{"internal/steps/keep.go", "if err == nil && !provider.Left(all) {", "if false {", destroyRefused},
+	{"internal/steps/keep.go", "if err := disabledAgain(ctx, s, f); err != nil {", "if err := error(nil); err != nil {",
+		destroyToken},
 	{"internal/steps/ceremony_destroy.go", `steps = append(steps, unusedVersion("unused", false))`, "_ = steps",
 		destroyRefused},
 	{"internal/steps/ceremony_destroy.go", `steps = append(steps, unusedVersion("unused-still", true))`, "_ = steps",
