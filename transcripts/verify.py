@@ -33,7 +33,7 @@ NEED_ROSTER = "asked plan signed gathered begun done closed".split()
 MANY_LINES = "roster next_roster plan statement signature exclude".split()
 FIRST = {"format": "|".join(FORMATS), "chain": "[0-9a-f]{32}", "mode": "production|rehearsal",
          "ceremony": "[1-9][0-9]{0,18}"}
-HOMES = {"chain|ceremony|kind|mode|from|to|generate|exclude|rebuild|records|pointer|version|epoch|fence|disabled_by|wait_ends|closes": "opened",  # facts, and their kinds
+HOMES = {"chain|ceremony|kind|mode|from|to|generate|exclude|rebuild|records|pointer|version|epoch|fence|compromised|stays|disabled_by|wait_ends|closes": "opened",  # facts, and their kinds
          "roster|roster_sha256": "roster", "next_roster": "next-roster",
          "next_roster_sha256": "next-roster asked done", "attended": "gathered",
          "changed|locked|retired|fenced|standing|open_copies|canary_.*|adopted_.*": "done", r"begun\..*": "no kind",

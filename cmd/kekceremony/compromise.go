@@ -17,7 +17,12 @@ stop writing with it at once; if it is the active version, they write nothing
 until a rotation to another version. They still read what it wrote. The ceremony
 lists the envelopes that were exposed: after a rotation they need a new data key
 and payload as well, which the application makes (docs/procedures.md). status
-counts what is left. No token is used. A version stays compromised permanently.`,
+counts what is left. No token is used. A version stays compromised permanently.
+
+A version that is disabled or destroyed may be compromised as well: it stays what it
+is, and what was re-wrapped from it is listed. Run compromise again after records
+were restored from a backup: it lists every envelope that is now at a version where
+exposed ones may be.`,
 		Args: cobra.NoArgs,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			v, err := kek.ParseVersion(version)

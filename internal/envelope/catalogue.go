@@ -56,7 +56,7 @@ type Collection struct {
 	Name   string
 	Outer  string // path of a record's outer version; empty: it has none
 	Places []Place
-	// Payloads has a page read nonce and ciphertext of the envelopes too.
+	// Payloads has nonce and ciphertext of the envelopes read too.
 	Payloads bool
 }
 

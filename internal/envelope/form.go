@@ -68,6 +68,21 @@ func (e Encoding) Decode(value any) (b []byte, ok bool) {
 	return b, ok
 }
 
+// Stored is bytes as Encode wrote them, and those of anything else as they stand there: no DEK opens them,
+// and they are told apart from others.
+func (e Encoding) Stored(value any) []byte {
+	if b, ok := e.Decode(value); ok {
+		return b
+	}
+	switch value := value.(type) {
+	case string:
+		return []byte(value)
+	case []byte:
+		return value
+	}
+	return nil
+}
+
 // Wrapped are the names of the parts that a wrapped DEK stands in: the IV's, if it has one, last.
 func (f Form) Wrapped() []string {
 	if f.Parts.IV == "" {

@@ -10,10 +10,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/file"
+	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/store"
 )
 
 // size of the digest of a payload in bytes: the first ones of its SHA-256.
@@ -41,8 +44,26 @@ func (l List) has(d digest) bool {
 	return found
 }
 
-// Bytes are those of the file: one digest after the other.
-func (l List) Bytes() []byte {
+// Or is a list with what another one has beside it.
+func (l List) Or(other List) List {
+	all := slices.Clone(l)
+	for _, d := range other {
+		if !l.has(d) {
+			all = append(all, d)
+		}
+	}
+	all.sort()
+	return all
+}
+
+// Without is what a list has beside another one.
+func (l List) Without(other List) List { return slices.DeleteFunc(slices.Clone(l), other.has) }
+
+// maxFile bounds a file of a list in bytes: 16 million envelopes.
+const maxFile = 256 << 20
+
+// bytes are those of a file: one digest after the other.
+func (l List) bytes() []byte {
 	all := make([]byte, 0, len(l)*size)
 	for _, d := range l {
 		all = append(all, d[:]...)
@@ -50,38 +71,64 @@ func (l List) Bytes() []byte {
 	return all
 }
 
-// SHA256 is that of the file, hex.
-func SHA256(file []byte) string {
-	sum := sha256.Sum256(file)
-	return hex.EncodeToString(sum[:])
+// Write writes a list beside a bundle, in as many files as it needs, and returns the SHA-256 of each. An
+// empty list is one empty file.
+func (l List) Write(dir, bundle string) (sums []string, err error) {
+	return l.write(dir, bundle, maxFile)
 }
 
-// Path of the file: beside a bundle, of which it is no part, under the beginning of its digest.
-func Path(dir, bundle, sha256 string) string {
+func (l List) write(dir, bundle string, most int) (sums []string, err error) {
+	for first := true; err == nil && (first || len(l) > 0); first = false {
+		n := min(len(l), most/size)
+		data := l[:n].bytes()
+		l = l[n:]
+		sum := sha256.Sum256(data)
+		sums = append(sums, hex.EncodeToString(sum[:]))
+		err = file.Replace(pathOf(dir, bundle, sums[len(sums)-1]), data) // an earlier run may have written a part of it
+	}
+	return sums, err
+}
+
+// pathOf a file: beside a bundle, of which it is no part, under the beginning of its digest.
+func pathOf(dir, bundle, sha256 string) string {
 	return filepath.Join(dir, fmt.Sprintf(".%s.exposed.%.16s", bundle, sha256))
 }
-
-// maxFile bounds the file in bytes: of 16 million envelopes.
-const maxFile = 256 << 20
 
 // ErrOther: the file is not the one that a ceremony recorded.
 var ErrOther = errors.New("it is not the list that the ceremony recorded")
 
-// Read reads the list that a ceremony recorded with a digest.
-func Read(path, want string) (List, error) {
-	data, err := file.Read(path, file.Rules{Max: maxFile})
-	if err != nil {
-		return nil, err
+// Read reads the list that a ceremony recorded with the digests of its files.
+func Read(dir, bundle string, sums []string) (all List, err error) {
+	for _, sum := range sums {
+		path := pathOf(dir, bundle, sum)
+		data, err := file.Read(path, file.Rules{Max: maxFile})
+		if err != nil {
+			return nil, err
+		}
+		if is := sha256.Sum256(data); hex.EncodeToString(is[:]) != sum || len(data)%size != 0 {
+			return nil, fmt.Errorf("%s: %w", path, ErrOther)
+		}
+		for part := range slices.Chunk(data, size) {
+			all = append(all, digest(part))
+		}
 	}
-	if SHA256(data) != want || len(data)%size != 0 {
-		return nil, ErrOther
+	all.sort()
+	return all, nil
+}
+
+// ReadAll reads what some ceremonies listed, from beside their bundles. It fails where this console lacks a part
+// of it, or has another one.
+func ReadAll(dir string, ceremonies []store.Ceremony, lists []history.Exposure) (all List, err error) {
+	for _, e := range lists {
+		i := slices.IndexFunc(ceremonies, func(c store.Ceremony) bool { return c.Seq == e.Ceremony })
+		if i < 0 || dir == "" {
+			return nil, fs.ErrNotExist
+		}
+		l, err := Read(dir, ceremonies[i].Bundle, e.Sums)
+		if err != nil {
+			return nil, err
+		}
+		all = all.Or(l)
 	}
-	l := make(List, 0, len(data)/size)
-	for part := range slices.Chunk(data, size) {
-		l = append(l, digest(part))
-	}
-	if !slices.IsSortedFunc(l, func(a, b digest) int { return bytes.Compare(a[:], b[:]) }) {
-		return nil, ErrOther
-	}
-	return l, nil
+	return all, nil
 }

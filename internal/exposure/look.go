@@ -2,101 +2,171 @@ package exposure
 
 import (
 	"context"
-	"math"
+	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
-// Scanner reads the records of an application.
-type Scanner interface {
-	Scan(ctx context.Context, record func(collection string, record envelope.Tree) error) error
+// ErrFewer: a list has fewer envelopes than are counted. What it lacks would never be due.
+var ErrFewer = errors.New("fewer envelopes were listed than are counted")
+
+// Wanted are the envelopes to list.
+type Wanted struct {
+	At map[kek.Version]bool // versions; what is at a version that cannot be read may be at any, and is listed too
+	// Written is the version that applications write with: the number of its envelopes changes at any
+	// time. 0: none.
+	Written kek.Version
 }
 
-var _ Scanner = store.Store(nil)
+// has reports whether one of an envelope's versions is wanted: its own, and its record's.
+func (w Wanted) has(versions []kek.Version) bool {
+	return slices.ContainsFunc(versions, func(v kek.Version) bool { return v == 0 || w.At[v] })
+}
 
-// Of lists the envelopes of a catalogue that are at some versions. One whose version cannot be read
-// is listed: it may be at any.
-func Of(ctx context.Context, s Scanner, cat envelope.Catalogue, at map[kek.Version]bool) (List, error) {
-	var l List
-	err := each(ctx, s, cat, func(v kek.Version, payload digest) {
-		if v == 0 || at[v] {
-			l = append(l, payload)
+// Found is what a look at an application's records finds.
+type Found struct {
+	List   List
+	Places []string // in which they are, each with the form of its payloads
+}
+
+// Of lists the wanted envelopes at the places of a catalogue, but those that were cleared: they have no
+// wrapped DEK and no payload. It returns ErrFewer where the census has more of them.
+func Of(ctx context.Context, s store.Envelopes, cat envelope.Catalogue, w Wanted) (f Found, err error) {
+	census, err := w.census(ctx, s, cat)
+	if err != nil || len(census) == 0 {
+		return f, err
+	}
+	seen, places := map[counted]int{}, map[string]bool{}
+	err = each(ctx, s, cat, func(c envelope.Collection, d store.Document, h store.Held) {
+		versions := versionsOf(c, d, h)
+		for _, v := range versions {
+			seen[counted{c.Name, v}]++
+		}
+		if w.has(versions) && !cleared(h) {
+			f.List = append(f.List, digestOf(h.Nonce, h.Ciphertext))
+			for _, p := range placesOf(c, h) {
+				places[p] = true
+			}
 		}
 	})
-	l.sort()
-	return l, err
+	if err != nil {
+		return f, err
+	}
+	f.List.sort()
+	for p := range places {
+		f.Places = append(f.Places, p)
+	}
+	slices.Sort(f.Places)
+	return f, w.complete(ctx, s, cat, seen)
+}
+
+// counted is what a census counts of a collection.
+type counted struct {
+	collection string
+	version    kek.Version
+}
+
+// census counts the wanted ones.
+func (w Wanted) census(ctx context.Context, s store.Envelopes, cat envelope.Catalogue) (map[counted]int, error) {
+	all, err := s.Census(ctx, cat)
+	wanted := map[counted]int{}
+	for _, c := range all {
+		if w.has([]kek.Version{c.Version}) && c.N > 0 {
+			wanted[counted{c.Place.Collection, c.Version}] += c.N
+		}
+	}
+	return wanted, err
+}
+
+// complete compares what was seen with a census that is taken after it. Nothing is written with any version
+// but one, so there are no more of the others than there were.
+func (w Wanted) complete(
+	ctx context.Context, s store.Envelopes, cat envelope.Catalogue, seen map[counted]int,
+) error {
+	census, err := w.census(ctx, s, cat)
+	for c, n := range census {
+		if c.version == w.Written && c.version != 0 {
+			n = 1
+		}
+		if err == nil && seen[c] < n {
+			err = fmt.Errorf("%s: %d at version %d: %w", c.collection, seen[c], c.version, ErrFewer)
+		}
+	}
+	return err
 }
 
 // Left counts the envelopes that are still those of a list.
-func Left(ctx context.Context, s Scanner, cat envelope.Catalogue, l List) (n int, err error) {
+func Left(ctx context.Context, s store.Envelopes, cat envelope.Catalogue, l List) (n int, err error) {
 	if len(l) == 0 {
 		return 0, nil
 	}
-	err = each(ctx, s, cat, func(_ kek.Version, payload digest) {
-		if l.has(payload) {
+	err = each(ctx, s, cat, func(_ envelope.Collection, _ store.Document, h store.Held) {
+		if !cleared(h) && l.has(digestOf(h.Nonce, h.Ciphertext)) {
 			n++
 		}
 	})
 	return n, err
 }
 
-// each finds every envelope at a place of a catalogue.
-func each(ctx context.Context, s Scanner, cat envelope.Catalogue, found func(kek.Version, digest)) error {
-	places := map[string][]envelope.Place{}
-	for _, p := range cat {
-		places[p.Collection] = append(places[p.Collection], p)
-	}
-	return s.Scan(ctx, func(collection string, record envelope.Tree) error {
-		for _, p := range places[collection] {
-			spots, _ := p.Spots(record)
-			for _, s := range spots {
-				if s.Value == nil || s.List {
-					continue
-				}
-				found(versionOf(s.Value, p.Parts.KEKVersion),
-					digestOf(bytesOf(s.Value, p.Form, p.Parts.Nonce), bytesOf(s.Value, p.Form, p.Parts.Ciphertext)))
+// each reads every envelope of a catalogue, as the census does.
+func each(
+	ctx context.Context, s store.Envelopes, cat envelope.Catalogue,
+	found func(envelope.Collection, store.Document, store.Held),
+) error {
+	for _, c := range cat.Collections() {
+		c.Payloads = true
+		err := s.Every(ctx, c, func(d store.Document) error {
+			for _, h := range d.Envelopes {
+				found(c, d, h)
 			}
+			return ctx.Err()
+		})
+		if err != nil {
+			return err
 		}
-		return ctx.Err()
-	})
-}
-
-// bytesOf is a part of an envelope; text that is none of its form as it stands there.
-func bytesOf(object envelope.Tree, f envelope.Form, part string) []byte {
-	v, ok := object.Field(part)
-	if !ok {
-		return nil
-	}
-	value := v.Value()
-	if b, ok := f.Bytes.Decode(value); ok {
-		return b
-	}
-	switch value := value.(type) {
-	case string:
-		return []byte(value)
-	case []byte:
-		return value
 	}
 	return nil
 }
 
-// versionOf is 0 for what is no version.
-func versionOf(object envelope.Tree, part string) kek.Version {
-	v, ok := object.Field(part)
-	if !ok {
-		return 0
+// versionsOf are those at which a census counts an envelope.
+func versionsOf(c envelope.Collection, d store.Document, h store.Held) []kek.Version {
+	if c.Outer != "" && d.Version != h.Version {
+		return []kek.Version{h.Version, d.Version}
 	}
-	n := 0.0
-	switch value := v.Value().(type) {
-	case int64:
-		n = float64(value)
-	case float64:
-		n = value
+	return []kek.Version{h.Version}
+}
+
+// cleared reports whether an application took an envelope away, and left its version. What cannot be read is
+// not taken away.
+func cleared(h store.Held) bool {
+	return h.Version != 0 && len(h.WrappedDEK)+len(h.Nonce)+len(h.Ciphertext) == 0
+}
+
+// placesOf are the place of an envelope; of one at no place's path, such as a list, all of its collection.
+func placesOf(c envelope.Collection, h store.Held) (names []string) {
+	for _, p := range c.Places {
+		if _, known := c.Place(h.Path); !known || p.Path == envelope.PlaceOf(h.Path) {
+			names = append(names, nameOf(p))
+		}
 	}
-	if n < 1 || n > float64(kek.MaxVersion) || n != math.Trunc(n) {
-		return 0
-	}
-	return kek.Version(n)
+	return names
+}
+
+// nameOf is that of a place with the form of its payloads, by which envelopes are known again.
+func nameOf(p envelope.Place) string {
+	named := envelope.At(p.Collection, p.Path)
+	named.Parts.Nonce, named.Parts.Ciphertext, named.Bytes = p.Parts.Nonce, p.Parts.Ciphertext, p.Bytes
+	return named.Describe()
+}
+
+// Lacking are those of some places, as Found names them, that a catalogue does not have, or has with
+// payloads of another form: what is there would not be known again.
+func Lacking(cat envelope.Catalogue, places []string) []string {
+	return slices.DeleteFunc(slices.Clone(places), func(name string) bool {
+		return slices.ContainsFunc(cat, func(p envelope.Place) bool { return nameOf(p) == name })
+	})
 }

@@ -22,6 +22,10 @@ func (v *Versions) leaving(log transcript.State) bool {
 		v.move(version, store.Destroyed)
 	case log.Begun(transcript.ActDestroy) && !log.Kept():
 		v.move(version, store.Destroying)
+	case log.Done(transcript.ActCompromise) && log.Opened()[transcript.FactStays] != "":
+		if v.Made[version].State == store.Disabled {
+			v.before[version] = store.Compromised
+		}
 	case log.Done(transcript.ActCompromise):
 		v.move(version, store.Compromised)
 	}

@@ -131,20 +131,39 @@ func (v *Versions) reconciled(log transcript.State) {
 	if !log.Done(transcript.ActTakeOver) {
 		return
 	}
+	for _, s := range standings(log) {
+		if s.active {
+			v.Active = s.version
+		}
+		v.state(s.version, s.state)
+	}
+}
+
+// stands is how a version stands in a store that went back.
+type stands struct {
+	version kek.Version
+	state   store.State
+	active  bool
+}
+
+// standings are those that a reconciliation took over.
+func standings(log transcript.State) (all []stands) {
 	for one := range strings.SplitSeq(log.Facts[transcript.FactStanding], ", ") {
 		number, state, _ := strings.Cut(one, " ")
 		version, err := kek.ParseVersion(number)
 		if err != nil {
 			continue
 		}
+		s := stands{version, store.State(state), state == standsActive || state == standsCompromised}
 		switch state {
 		case standsActive:
-			v.Active, state = version, string(store.Live)
+			s.state = store.Live
 		case standsCompromised:
-			v.Active, state = version, string(store.Compromised)
+			s.state = store.Compromised
 		}
-		v.state(version, store.State(state))
+		all = append(all, s)
 	}
+	return all
 }
 
 // How the version that the pointer names stands: nothing is written with one that is compromised.
@@ -165,8 +184,11 @@ func (v Versions) Standing(keks []store.KEK, active kek.Version) (string, error)
 	}
 	for _, k := range keks {
 		was, made := states[k.Version]
-		forgot := was == store.Compromised && (k.State == store.Live || k.State == store.Retired)
-		if made && !forgot && was != store.Destroying && was != store.Destroyed {
+		switch {
+		case !made || was.Doomed():
+		case v.forgets(k.Version, k.State):
+			states[k.Version] = store.Compromised
+		default:
 			states[k.Version] = k.State
 		}
 	}
@@ -187,13 +209,18 @@ func (v Versions) Standing(keks []store.KEK, active kek.Version) (string, error)
 	return strings.Join(all, ", "), nil
 }
 
+// forgets reports whether a version in a state is one that a store which went back does not know to be compromised.
+func (v Versions) forgets(version kek.Version, state store.State) bool {
+	return v.Before(version) == store.Compromised && (state == store.Live || state == store.Retired)
+}
+
 func (v *Versions) state(version kek.Version, state store.State) {
 	k, ok := v.Made[version]
 	if !ok || k.State == store.Destroyed || k.State == store.Destroying && state != store.Destroyed {
 		return // a destruction that was begun is never undone
 	}
-	if k.State == store.Compromised && (state == store.Live || state == store.Retired) {
-		return // nor is a compromise: a store that went back has forgotten it, and others still have the key
+	if v.forgets(version, state) { // nor is a compromise: others still have the key
+		state = store.Compromised
 	}
 	if state == store.Disabled && k.State != store.Disabled {
 		v.before[version] = k.State

@@ -4,21 +4,23 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/exposure"
+	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
-	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // The commands for what a compromised version left.
 const (
-	reseal    = "have the application reseal them: docs/procedures.md"
-	elsewhere = "kekceremony status, on the console that has that ceremony's list"
+	reseal     = "have the application reseal them: docs/procedures.md"
+	catalogued = "kekceremony status, with every place in the catalogue as it was"
+	elsewhere  = "kekceremony status, on the console that has its lists"
 )
 
-// exposures counts what each compromised version left, where this console has its list.
+// exposures counts what each compromised version left, where this console has its lists.
 func (st *Status) exposures(ctx context.Context, s Site) error {
 	if st.doubt {
 		return nil
@@ -27,28 +29,44 @@ func (st *Status) exposures(ctx context.Context, s Site) error {
 	if err != nil {
 		return err
 	}
-	for _, log := range st.history.Logs {
-		n, err := strconv.Atoi(log.Facts[transcript.FactExposed])
-		if err != nil || !log.Done(transcript.ActCompromise) {
+	for _, e := range st.history.Exposures() {
+		known := func(o ExposedStatus) bool { return o.Version == e.Version }
+		if slices.ContainsFunc(st.Exposed, known) {
 			continue
 		}
-		seq, _ := strconv.Atoi(log.Facts[transcript.FactCeremony])
-		e := ExposedStatus{Version: log.Opened().Version(transcript.FactVersion), Ceremony: seq, Exposed: n}
-		i := slices.IndexFunc(all, func(c store.Ceremony) bool { return c.Seq == seq })
-		if s.Bundles != "" && i >= 0 {
-			sum := log.Facts[transcript.FactExposedSum]
-			list, err := exposure.Read(exposure.Path(s.Bundles, all[i].Bundle, sum), sum)
-			if err == nil { // else it is of another console, or not what it was
-				left, err := exposure.Left(ctx, s.Store, s.Catalogue, list)
-				if err != nil {
-					return err
-				}
-				e.Left = &left
-			}
+		of := ExposedStatus{Version: e.Version, Ceremony: e.Ceremony}
+		if err := of.count(ctx, s, all, st.history.Exposed(e.Version)); err != nil {
+			return err
 		}
-		st.Exposed = append(st.Exposed, e)
+		st.Exposed = append(st.Exposed, of)
 	}
 	return nil
+}
+
+// count counts what is left of all lists together. What stands at a place that the catalogue lacks, or that
+// another console has the list of, is unknown.
+func (e *ExposedStatus) count(
+	ctx context.Context, s Site, ceremonies []store.Ceremony, lists []history.Exposure,
+) error {
+	for _, l := range lists {
+		e.Exposed += l.N
+		for _, place := range exposure.Lacking(s.Catalogue, l.Places) {
+			if place = printable.Text(place); !slices.Contains(e.Lacking, place) {
+				e.Lacking = append(e.Lacking, place)
+			}
+		}
+	}
+	list, err := exposure.ReadAll(s.Bundles, ceremonies, lists)
+	if err != nil { // they are of another console, or not what they were
+		return nil
+	}
+	e.Exposed = len(list)
+	if len(e.Lacking) > 0 {
+		return nil
+	}
+	left, err := exposure.Left(ctx, s.Store, s.Catalogue, list)
+	e.Left = &left
+	return err
 }
 
 // compromisedDue adds what is to be done about versions whose keys others may know.
@@ -61,7 +79,7 @@ func (st *Status) compromisedDue() {
 		}
 	}
 	for _, v := range st.Versions {
-		if v.State == string(store.Compromised) && !st.history.Exposed(v.Version) {
+		if v.State == string(store.Compromised) && len(st.history.Exposed(v.Version)) == 0 {
 			st.add(compromise(v.Version), "version %d is compromised, and no ceremony listed what it exposed", v.Version)
 		}
 		if v.State == string(store.Compromised) && v.Version == st.Active {
@@ -71,6 +89,9 @@ func (st *Status) compromisedDue() {
 	for _, e := range st.Exposed {
 		switch {
 		case e.Exposed == 0:
+		case len(e.Lacking) > 0:
+			st.add(catalogued, "version %d was compromised: %s had some of %d envelopes that it exposed, and is not in the "+
+				"catalogue, or in another form", e.Version, strings.Join(e.Lacking, ", "), e.Exposed)
 		case e.Left == nil:
 			st.add(elsewhere, "version %d was compromised: how many of %d envelopes were not resealed since is unknown",
 				e.Version, e.Exposed)

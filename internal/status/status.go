@@ -114,9 +114,10 @@ type Due struct {
 // envelope: a re-wrap leaves it exposed.
 type ExposedStatus struct {
 	Version  kek.Version `json:"version"`
-	Ceremony int         `json:"ceremony"`       // that marked it
-	Exposed  int         `json:"exposed"`        // envelopes, then
-	Left     *int        `json:"left,omitempty"` // of them, that were not resealed; nil: the list is not on this console
+	Ceremony int         `json:"ceremony"`          // that listed them first
+	Exposed  int         `json:"exposed"`           // envelopes, by all lists
+	Left     *int        `json:"left,omitempty"`    // of them, that were not resealed; nil: nobody knows here
+	Lacking  []string    `json:"lacking,omitempty"` // places where some were, and that the catalogue has not, or otherwise
 }
 
 // Policy says when an end is due.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -17,14 +18,20 @@ func Compromise(v kek.Version) Ceremony {
 	return Ceremony{
 		Kind: transcript.KindCompromise, Open: openCompromise(v), Matches: names(v), Steps: compromiseSteps,
 		Binds: bindVersion, Command: onVersion("compromise"),
-		Summary: func(f Facts) []string {
-			return []string{
-				"Version " + f[transcript.FactVersion] + " is compromised: readable, never written again.",
-				f[transcript.FactExposed] + " envelopes have data keys that it wrapped, or may have wrapped. " +
-					"Their list is beside the bundle.",
-				"Next: rotate to another version, then have the application reseal them. kekceremony status counts what is left.",
-			}
-		},
+		Summary: summarizeCompromise,
+	}
+}
+
+func summarizeCompromise(f Facts) []string {
+	v, is, next := f[transcript.FactVersion], "readable, never written again", "rotate to another version, then "
+	if stays := f[transcript.FactStays]; stays != "" {
+		is, next = "it stays "+stays, ""
+	}
+	return []string{
+		"Version " + v + " is compromised: " + is + ".",
+		f[transcript.FactExposed] + " envelopes have data keys that it wrapped, or may have wrapped. " +
+			"Their list is beside the bundle.",
+		"Next: " + next + "have the application reseal them. kekceremony status counts what is left.",
 	}
 }
 
@@ -41,7 +48,8 @@ func compromiseSteps(Facts) []Step {
 	}
 }
 
-// openCompromise takes a version that somebody can still read or write with.
+// openCompromise takes any version that a ceremony made: whoever has the key of one that is disabled or destroyed
+// has the data keys of old copies all the same.
 func openCompromise(v kek.Version) func(context.Context, *Site, store.Lock) (Facts, error) {
 	return func(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
 		_, active, err := installed(ctx, s, lock)
@@ -55,15 +63,24 @@ func openCompromise(v kek.Version) func(context.Context, *Site, store.Lock) (Fac
 		if _, made := s.History.Canary(v); !made {
 			return nil, fmt.Errorf("version %d: no closed ceremony generated it: %w", v, engine.ErrPlanted)
 		}
-		switch k.State {
-		case store.Live, store.Retired:
-		case store.Compromised: // perhaps by a ceremony that was aborted, or by hand
-			if s.History.Exposed(v) {
-				return nil, fmt.Errorf("version %d is compromised already: %w", v, engine.ErrNothingDue)
+		facts := Facts{transcript.FactVersion: v.String(), transcript.FactActive: active.Version.String()}
+		known := k.State == store.Compromised // perhaps by a ceremony that was aborted, or by hand
+		if !k.State.Readable() {
+			facts[transcript.FactStays] = string(k.State)
+			if is := s.History.Versions().Made[v].State; is != k.State {
+				return nil, fmt.Errorf("version %d was %s, is %s: %w", v, is, k.State, history.ErrVersions)
 			}
-		default:
-			return nil, fmt.Errorf("version %d is %s: %w", v, k.State, ErrNotInUse)
+			known = true
 		}
-		return Facts{transcript.FactVersion: v.String(), transcript.FactActive: active.Version.String()}, nil
+		if known {
+			all, err := allListed(ctx, s, v)
+			if err == nil && all {
+				err = fmt.Errorf("version %d is compromised, and what it exposed is listed: %w", v, engine.ErrNothingDue)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		return facts, nil
 	}
 }

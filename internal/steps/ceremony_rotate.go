@@ -64,7 +64,11 @@ func rotateSteps(f Facts) []Step {
 	if f.Fences() {
 		acts, set = slices.Insert(acts, 2, transcript.ActFence), []Step{fence()}
 	}
-	steps = append(steps, verifyFleet(), scan(), approve("approve", acts...), switchWriters(), acknowledge(), rewrapAll())
+	steps = append(steps, verifyFleet(), scan(), approve("approve", acts...), switchWriters(), acknowledge())
+	if len(f.Compromised()) > 0 {
+		steps = append(steps, exposedSince())
+	}
+	steps = append(steps, rewrapAll())
 	return append(append(steps, set...), census(), retire(), leaving())
 }
 
@@ -116,6 +120,9 @@ func (r Rotation) open(ctx context.Context, s *Site, lock store.Lock) (Facts, er
 	}
 	if adopted(s) {
 		facts[transcript.FactPointer] = describe(s.Pointer)
+	}
+	if compromised := relisted(s); compromised != "" {
+		facts[transcript.FactRelisted] = compromised
 	}
 	if len(r.Exclude) > 0 {
 		facts[transcript.FactExclude] = strings.Join(r.Exclude, "\n")

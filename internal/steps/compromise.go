@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -19,6 +20,10 @@ func compromise() Step {
 		Act: &Act{
 			Plan: func(_ *Site, f Facts) []Effect {
 				v, active := f[transcript.FactVersion], f[transcript.FactActive]
+				if stays := f[transcript.FactStays]; stays != "" {
+					return []Effect{{Verb: "record", Undo: "none",
+						Object: "version " + v + " as compromised: it stays " + stays + ", and if enabled is never written with"}}
+				}
 				effects := []Effect{{Verb: "compromise", Object: "version " + v + ": still readable, never written again",
 					Undo: "none"}}
 				if v == active {
@@ -32,15 +37,16 @@ func compromise() Step {
 				if errors.Is(err, store.ErrNotFound) { // the store lost it
 					return NotBegun, nil, nil
 				}
-				if err != nil || k.State != store.Compromised {
+				want := cmp.Or(store.State(f[transcript.FactStays]), store.Compromised)
+				if err != nil || k.State != want {
 					return NotBegun, nil, err
 				}
-				return Done, Facts{"state": string(store.Compromised)}, nil
+				return Done, Facts{"state": string(want)}, nil
 			},
 			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
 				v := f.Version(transcript.FactVersion)
 				k, err := findKEK(ctx, s, v)
-				if err != nil || k.State == store.Compromised {
+				if err != nil || k.State == store.Compromised || f[transcript.FactStays] != "" {
 					return nil, err
 				}
 				return nil, s.Store.MoveKEK(ctx, v, k.State, store.Compromised)

@@ -2,61 +2,149 @@ package steps
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/exposure"
-	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// exposed lists what the compromised version wrapped. It waits a live period first: whatever a slow
-// writer still had in hand has arrived by then.
+// exposed lists what the compromised version wrapped, in the run in which people sign it.
 func exposed() Step {
 	return Step{
-		Name: "exposed", Title: "List what was exposed",
+		Name: "exposed", Title: "List what was exposed", EveryRun: true,
 		Why: "A re-wrap does not help these envelopes: an old copy and the key give their data keys. The list shows later " +
 			"which of them were sealed again.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
-			if err := noStrangers(ctx, s); err != nil {
+			if err := settle(ctx, s, d); err != nil {
 				return nil, err
 			}
-			d.Show(func(v *View) { v.Waiting = s.Fleet.Live.String() + ", for what a slow writer still has in hand" })
-			if err := wait(ctx, s.Fleet.Live); err != nil {
-				return nil, err
-			}
-			at := since(s.History, f.Version(transcript.FactVersion))
-			list, err := exposure.Of(ctx, s.Store, s.Catalogue, at)
-			if err != nil {
-				return nil, err
-			}
-			data := list.Bytes()
-			facts := Facts{transcript.FactExposed: strconv.Itoa(len(list)), transcript.FactExposedSum: exposure.SHA256(data)}
-			path := exposure.Path(filepath.Dir(s.Bundle), filepath.Base(s.Bundle), facts[transcript.FactExposedSum])
-			return facts, keep(path, data)
+			v := f.Version(transcript.FactVersion)
+			return list(ctx, s, f, s.History.Since(v), 0, nil)
 		},
 	}
 }
 
-// since are a compromised version, and those to which its envelopes were re-wrapped since.
-func since(h history.History, v kek.Version) map[kek.Version]bool {
-	all := map[kek.Version]bool{v: true}
-	reached := false
-	for _, log := range h.Logs {
-		to := log.Facts.Version(transcript.FactTo)
-		_, adopted := log.Facts.Adopted()[v]
-		reached = reached || adopted && log.Done(transcript.ActAdopt)
-		if adopted {
-			for other := range log.Facts.Adopted() { // nobody knows in which order they were used
-				all[other] = true
+// exposedSince lists what came after a ceremony listed what a compromised version wrapped: written by a writer that
+// slept, or from a backup. The re-wrap would make it look like any other envelope.
+func exposedSince() Step {
+	return Step{
+		Name: "exposed-since", Title: "List what was exposed since", EveryRun: true,
+		Why: "Envelopes may have come to a compromised version after they were listed. They are listed before the re-wrap: " +
+			"after it, nobody could tell them from others.",
+		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
+			if err := settle(ctx, s, d); err != nil {
+				return nil, err
 			}
-		}
-		if reached && log.Begun(transcript.ActSwitch) {
-			all[to] = true
-		}
-		reached = reached || to == v && (log.Begun(transcript.ActSwitch) ||
-			log.Facts[transcript.FactKind] == transcript.KindInstall)
+			all := Facts{}
+			for _, v := range f.Compromised() {
+				_, sums, _ := transcript.FactsExposed(v)
+				facts, err := list(ctx, s, f, s.History.Idle(v), v, strings.Fields(f[sums]))
+				if err != nil {
+					return nil, err
+				}
+				maps.Copy(all, facts)
+			}
+			return all, nil
+		},
 	}
-	return all
+}
+
+// settle waits a live period: whatever a slow writer still had in hand has arrived by then.
+func settle(ctx context.Context, s *Site, d Desk) error {
+	if err := noStrangers(ctx, s); err != nil {
+		return err
+	}
+	d.Show(func(v *View) { v.Waiting = s.Fleet.Live.String() + ", for what a slow writer still has in hand" })
+	return wait(ctx, s.Fleet.Live)
+}
+
+// list lists the envelopes at some versions, beside the bundle. The facts are of a compromised version, as
+// FactsExposed names them. What earlier runs of this ceremony listed, in files with some digests, stays listed.
+func list(
+	ctx context.Context, s *Site, f Facts, at map[kek.Version]bool, of kek.Version, earlier []string,
+) (Facts, error) {
+	found, err := look(ctx, s, at)
+	if err != nil {
+		return nil, err
+	}
+	dir, bundle := filepath.Dir(s.Bundle), filepath.Base(s.Bundle)
+	n, sum, places := transcript.FactsExposed(of)
+	known, err := exposure.Read(dir, bundle, earlier)
+	if err != nil { // it is on another console: what is listed twice is counted twice
+		known = nil
+	}
+	fresh := found.List.Without(known)
+	sums, total := earlier, len(fresh)
+	if total > 0 || len(earlier) == 0 {
+		files, err := fresh.Write(dir, bundle)
+		if err != nil {
+			return nil, err
+		}
+		sums = slices.Concat(earlier, files)
+	}
+	if len(earlier) > 0 {
+		total += f.Number(n)
+		found.Places = append(found.Places, strings.Fields(f[places])...)
+		slices.Sort(found.Places)
+	}
+	return Facts{n: strconv.Itoa(total), sum: strings.Join(sums, " "),
+		places: strings.Join(slices.Compact(found.Places), " ")}, nil
+}
+
+func look(ctx context.Context, s *Site, at map[kek.Version]bool) (exposure.Found, error) {
+	written, err := writtenWith(ctx, s)
+	if err != nil {
+		return exposure.Found{}, err
+	}
+	return exposure.Of(ctx, s.Store, s.Catalogue, exposure.Wanted{At: at, Written: written})
+}
+
+// writtenWith is the version that applications write with; 0: it is compromised, and they write nothing.
+func writtenWith(ctx context.Context, s *Site) (kek.Version, error) {
+	active, err := s.Store.Active(ctx)
+	if err != nil {
+		return 0, err
+	}
+	k, err := findKEK(ctx, s, active.Version)
+	if err != nil || k.State == store.Compromised {
+		return 0, err
+	}
+	return active.Version, nil
+}
+
+// allListed reports whether every envelope that a compromised version may have exposed is listed. Where another
+// console has the lists, people know better.
+func allListed(ctx context.Context, s *Site, v kek.Version) (bool, error) {
+	lists := s.History.Exposed(v)
+	if len(lists) == 0 {
+		return false, nil
+	}
+	ceremonies, err := s.Store.Ceremonies(ctx)
+	if err != nil {
+		return false, err
+	}
+	known, err := exposure.ReadAll(s.Bundles, ceremonies, lists)
+	if err != nil {
+		return false, nil
+	}
+	found, err := look(ctx, s, s.History.Since(v))
+	return err == nil && len(found.List.Without(known)) == 0, err
+}
+
+// relisted are the versions whose envelopes a rotation lists before it re-wraps them.
+func relisted(s *Site) string {
+	var all []kek.Version
+	for v, k := range s.History.Versions().Made {
+		if k.State == store.Compromised {
+			all = append(all, v)
+		}
+	}
+	slices.Sort(all)
+	return joined(all)
 }

@@ -246,7 +246,7 @@ type Held struct {
 	Version    kek.Version
 	WrappedDEK []byte
 	Keys       []envelope.Key // of the elements of arrays that it is in, where its place declares one
-	Nonce      []byte         // of its payload, as Ciphertext, where a page of a collection with Payloads read it
+	Nonce      []byte         // of its payload, as Ciphertext, where its collection has Payloads
 	Ciphertext []byte
 }
 
@@ -300,6 +300,9 @@ type Envelopes interface {
 	// Strangers lists places outside the catalogue that hold envelopes, in the standard form. Their
 	// names are the application's, not printable text.
 	Strangers(context.Context, envelope.Catalogue) ([]envelope.Place, error)
+	// Every reads the records of a collection that have an envelope, or what looks like one, at one of its
+	// places, as Census counts them, in no order; where an answer was lost, a record may come twice.
+	Every(ctx context.Context, c envelope.Collection, visit func(Document) error) error
 	// Scan reads every record of every collection of applications; where an answer was lost, a
 	// record may come twice.
 	Scan(ctx context.Context, record func(collection string, record envelope.Tree) error) error

@@ -216,6 +216,7 @@ var owned = map[string][]Kind{
 	FactAttended: {Gathered}, FactChanged: {Done}, FactLocked: {Done}, factCanary: {Done}, FactBegun: {},
 	FactRetired: {Done}, FactRebuild: {Opened}, FactStanding: {Done}, factAdopted: {Done},
 	FactRecords: {Opened}, FactPointer: {Opened}, FactVersion: {Opened}, FactEpoch: {Opened}, FactWait: {Found},
+	FactRelisted: {Opened}, FactStays: {Opened},
 	FactFence: {Opened}, FactFenced: {Done},
 	FactCopies: {Done}, FactAttempt: {Noted}, FactKept: {Noted},
 	FactDisabledBy: {Opened}, FactWaitEnds: {Opened}, FactCloses: {Opened},

@@ -29,36 +29,37 @@ const (
 
 // Facts of versions and keys.
 const (
-	FactFrom       = "from"           // opened: version that writers use when a rotation opens
-	FactTo         = "to"             // opened: version that is made, or rotated to
-	FactActive     = "active"         // version that writers use
-	FactGenerate   = "generate"       // opened: yes when this ceremony makes the version it rotates to
-	FactBound      = "bound"          // opened: yes when all that the version it makes wraps is bound to records
-	FactExclude    = "exclude"        // opened: envelopes to exclude, by name, a line each
-	FactRecords    = "records"        // opened: prefix of an adopted chain's own records in its store
-	FactPointer    = "pointer"        // opened: where the application has the version that its writers use; or none
-	FactRebuild    = "rebuild"        // opened: what a store lacks of lock, pointer and versions, parted by spaces
-	FactStanding   = "standing"       // done: each version and where it stands, as "1 retired, 2 active, 3 live"
-	FactLabel      = "key_label"      // done: CKA_LABEL of a key that was made
-	FactProvider   = "provider"       // answered or found
-	FactLocked     = "locked"         // done: the provider that the store is locked to
-	FactRetired    = "retired"        // done: versions, parted by spaces
-	FactVersion    = "version"        // opened: version that is disabled, enabled, destroyed or compromised
-	FactCopies     = "open_copies"    // done: copies of a key that are not known to be destroyed; empty: none
-	FactWait       = "wait"           // found, and in a plan: how long a version stays disabled before its destruction
-	FactEpoch      = "epoch"          // opened: how often the pointer to the active version had moved
-	FactExposed    = "exposed"        // found: envelopes whose data keys a compromised version wrapped, or may have
-	FactSilent     = "silent"         // found: processes that ended without a word
-	FactRewraps    = "rewrapped"      // done: how many envelopes the last run re-wrapped
-	FactExcluded   = "excluded"       // done: how many envelopes of FactExclude no key opened
-	factCanary     = "canary_"        // done: and a version and _sha256
-	factAdopted    = "adopted_"       // done: and a version: id and label of its key, which was made outside a ceremony
-	FactExposedSum = "exposed_sha256" // found: of the file with their list
-	FactSHA256     = "sha256"         // plan: digest of the plan
-	FactPlan       = "plan"           // plan: its text
-	FactActs       = "acts"           // plan: steps of the acts that it names, parted by spaces
-	FactFinal      = "last_final"     // asked: the last final digest that the console knows
-	FactNonce      = "nonce."         // asked: and a person's name
+	FactFrom     = "from"        // opened: version that writers use when a rotation opens
+	FactTo       = "to"          // opened: version that is made, or rotated to
+	FactActive   = "active"      // version that writers use
+	FactGenerate = "generate"    // opened: yes when this ceremony makes the version it rotates to
+	FactBound    = "bound"       // opened: yes when all that the version it makes wraps is bound to records
+	FactExclude  = "exclude"     // opened: envelopes to exclude, by name, a line each
+	FactRecords  = "records"     // opened: prefix of an adopted chain's own records in its store
+	FactPointer  = "pointer"     // opened: where the application has the version that its writers use; or none
+	FactRebuild  = "rebuild"     // opened: what a store lacks of lock, pointer and versions, parted by spaces
+	FactStanding = "standing"    // done: each version and where it stands, as "1 retired, 2 active, 3 live"
+	FactLabel    = "key_label"   // done: CKA_LABEL of a key that was made
+	FactProvider = "provider"    // answered or found
+	FactLocked   = "locked"      // done: the provider that the store is locked to
+	FactRetired  = "retired"     // done: versions, parted by spaces
+	FactVersion  = "version"     // opened: version that is disabled, enabled, destroyed or compromised
+	FactCopies   = "open_copies" // done: copies of a key that are not known to be destroyed; empty: none
+	FactWait     = "wait"        // found, and in a plan: how long a version stays disabled before its destruction
+	FactStays    = "stays"       // opened: state that a compromised version keeps: disabled, destroying, destroyed
+	FactEpoch    = "epoch"       // opened: how often the pointer to the active version had moved
+	FactExposed  = "exposed"     // found: envelopes whose data keys a compromised version wrapped, or may have
+	FactSilent   = "silent"      // found: processes that ended without a word
+	FactRewraps  = "rewrapped"   // done: how many envelopes the last run re-wrapped
+	FactExcluded = "excluded"    // done: how many envelopes of FactExclude no key opened
+	factCanary   = "canary_"     // done: and a version and _sha256
+	factAdopted  = "adopted_"    // done: and a version: id and label of its key, which was made outside a ceremony
+	FactRelisted = "compromised" // opened: versions whose envelopes a rotation lists, parted by spaces
+	FactSHA256   = "sha256"      // plan: digest of the plan
+	FactPlan     = "plan"        // plan: its text
+	FactActs     = "acts"        // plan: steps of the acts that it names, parted by spaces
+	FactFinal    = "last_final"  // asked: the last final digest that the console knows
+	FactNonce    = "nonce."      // asked: and a person's name
 )
 
 // Facts of the fence.
@@ -87,8 +88,8 @@ const (
 	FactChanged    = "changed"     // of the act by which the next roster takes effect
 	FactPurpose    = "purpose"     // of an asked line: empty, or that of a proof
 	FactDiffered   = "differed"    // of an answered line: what people report, or NothingDiffered
-	FactCompared = "compared" // noted: the digest that a person compared
-	FactMatches  = "matches"  // noted: yes or no
+	FactCompared   = "compared"    // noted: the digest that a person compared
+	FactMatches    = "matches"     // noted: yes or no
 	FactEnd        = "planned_end" // of an answered line: planned end of use of a key, or a reason why there is none
 )
 
@@ -153,6 +154,27 @@ const FactBegun = "begun."
 
 // FactCanary is the name of the fact with the digest of a version's canary.
 func FactCanary(v kek.Version) string { return fmt.Sprintf(factCanary+"%d_sha256", v) }
+
+// FactsExposed are the names of the facts about what a ceremony listed: the number of envelopes, the digests of
+// the files with their list, and their places, each parted by spaces. A rotation has them for each version that
+// it lists, and a compromise, of one version alone, for version 0.
+func FactsExposed(v kek.Version) (n, sums, places string) {
+	n = FactExposed
+	if v != 0 {
+		n += "_" + v.String()
+	}
+	return n, n + "_sha256", n + "_places"
+}
+
+// Compromised are the versions whose envelopes a rotation lists.
+func (f Facts) Compromised() (all []kek.Version) {
+	for name := range strings.FieldsSeq(f[FactRelisted]) {
+		if v, err := kek.ParseVersion(name); err == nil {
+			all = append(all, v)
+		}
+	}
+	return all
+}
 
 // FactAdopted is the name of the fact with id and label of an adopted version's key.
 func FactAdopted(v kek.Version) string { return factAdopted + v.String() }

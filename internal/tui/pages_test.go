@@ -140,7 +140,8 @@ func TestPagesCoverSteps(t *testing.T) {
 			t.Errorf("no page of %s", c.Kind)
 		}
 		all := c.Steps(engine.Facts{transcript.FactGenerate: "yes", transcript.FactRebuild: "2",
-			transcript.FactPointer: "none", transcript.FactFence: transcript.Fenced, transcript.FactOnToken: "no"})
+			transcript.FactPointer: "none", transcript.FactFence: transcript.Fenced, transcript.FactOnToken: "no",
+			transcript.FactRelisted: "1"})
 		if c.Void != nil {
 			all = append(all, c.Void.Steps(transcript.State{})...)
 		}

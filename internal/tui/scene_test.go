@@ -27,13 +27,15 @@ import (
 // of the step that it names.
 type scene struct {
 	Ceremony string
-	Made     bool     // a rotation's target is there already
-	Adopted  bool     // the chain began with an adoption
-	Abort    bool     // it is being aborted
-	Exclude  []string // a rotation's, by name
-	Step     string   // empty: the end
-	View     engine.View
-	Fleet    *sceneFleet
+	Made     bool // a rotation's target is there already
+	Adopted  bool // the chain began with an adoption
+
+	Compromised bool     // a version is
+	Abort       bool     // it is being aborted
+	Exclude     []string // a rotation's, by name
+	Step        string   // empty: the end
+	View        engine.View
+	Fleet       *sceneFleet
 
 	// At most one of them waits for a person, after Sign perhaps another.
 	Ask    *sceneQuestion
@@ -90,6 +92,9 @@ func (s scene) ceremony() ([]engine.Step, error) {
 		transcript.FactRebuild: "2", transcript.FactFence: transcript.Fenced, transcript.FactOnToken: "no"}
 	if s.Adopted {
 		opened[transcript.FactPointer] = "none"
+	}
+	if s.Compromised {
+		opened[transcript.FactRelisted] = "1"
 	}
 	all := c.Steps(opened)
 	if s.Abort && c.Void != nil { // nobody attended, and nothing was begun

@@ -40,6 +40,24 @@ func (s *Store) Census(ctx context.Context, cat envelope.Catalogue) ([]store.Cou
 	return out, nil
 }
 
+// Every implements store.Envelopes.
+func (s *Store) Every(ctx context.Context, c envelope.Collection, visit func(store.Document) error) error {
+	if err := s.readable(ctx, c.Places); err != nil {
+		return err
+	}
+	var any bson.A
+	for _, p := range c.Places {
+		any = append(any, there(p))
+	}
+	err := s.walk(ctx, c.Name, bson.D{{Key: "$or", Value: any}}, projection(c), func(raw bson.Raw) error {
+		return visit(document(raw, c))
+	})
+	if err != nil {
+		return fmt.Errorf("read %s: %w", c.Name, err)
+	}
+	return nil
+}
+
 // Strangers implements store.Envelopes.
 func (s *Store) Strangers(ctx context.Context, cat envelope.Catalogue) ([]envelope.Place, error) {
 	if err := s.readable(ctx, cat); err != nil {

@@ -103,8 +103,8 @@ func (s spot) held() store.Held {
 	h.Version = versionOf(s.version)
 	h.WrappedDEK, _ = s.place.Read(values)
 	if len(s.payload) == 2 {
-		h.Nonce, _ = s.place.Bytes.Decode(tree{s.payload[0]}.Value())
-		h.Ciphertext, _ = s.place.Bytes.Decode(tree{s.payload[1]}.Value())
+		h.Nonce = s.place.Bytes.Stored(tree{s.payload[0]}.Value())
+		h.Ciphertext = s.place.Bytes.Stored(tree{s.payload[1]}.Value())
 	}
 	return h
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -63,24 +64,56 @@ func (s *Store) count(ctx context.Context, l located) (map[kek.Version]int, erro
 
 // countInJSON reads the column of every record.
 func (s *Store) countInJSON(ctx context.Context, l located) (map[kek.Version]int, error) {
-	rows, err := s.db.DB.QueryContext(ctx, fmt.Sprintf(`SELECT %s FROM %s WHERE %s`, selected(l.Outer, []located{l}),
-		quote(l.Collection), l.there()))
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
 	counts := map[kek.Version]int{}
-	for rows.Next() {
-		r, err := scanRecord(rows, []located{l})
-		if err != nil {
-			return nil, err
-		}
-		for _, h := range r.document().Envelopes {
+	err := s.every(ctx, l.Collection, l.Outer, []located{l}, func(d store.Document) error {
+		for _, h := range d.Envelopes {
 			counts[h.Version]++
-			if l.Outer != "" && r.version != h.Version {
-				counts[r.version]++
+			if l.Outer != "" && d.Version != h.Version {
+				counts[d.Version]++
 			}
 		}
+		return nil
+	})
+	return counts, err
+}
+
+// Every implements store.Envelopes.
+func (s *Store) Every(ctx context.Context, c envelope.Collection, visit func(store.Document) error) error {
+	places, err := s.locate(ctx, c.Places)
+	if err != nil || len(places) == 0 {
+		return err
 	}
-	return counts, rows.Err()
+	for i := range places {
+		places[i].payloads = c.Payloads
+	}
+	if err := s.every(ctx, c.Name, c.Outer, places, visit); err != nil {
+		return fmt.Errorf("read %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// every reads the records of a table that have something at one of some places.
+func (s *Store) every(
+	ctx context.Context, table, outer string, places []located, visit func(store.Document) error,
+) error {
+	there := make([]string, len(places))
+	for i, l := range places {
+		there[i] = l.there()
+	}
+	rows, err := s.db.DB.QueryContext(ctx, fmt.Sprintf(`SELECT %s FROM %s WHERE %s`, selected(outer, places),
+		quote(table), strings.Join(there, " OR ")))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r, err := scanRecord(rows, places)
+		if err == nil {
+			err = visit(r.document())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }

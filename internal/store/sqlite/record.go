@@ -141,10 +141,9 @@ func (p part) inJSON() (all []store.Held) {
 	return all
 }
 
-// readPayload reads nonce and ciphertext. What they are not, no DEK opens.
+// readPayload reads nonce and ciphertext.
 func (p part) readPayload(values []any, into *store.Held) {
-	into.Nonce, _ = p.Bytes.Decode(values[0])
-	into.Ciphertext, _ = p.Bytes.Decode(values[1])
+	into.Nonce, into.Ciphertext = p.Bytes.Stored(values[0]), p.Bytes.Stored(values[1])
 }
 
 // parse reads the column of JSON as a record of one field.

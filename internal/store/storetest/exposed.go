@@ -20,12 +20,15 @@ func exposed(t *testing.T, s store.Store, cat envelope.Catalogue) exposure.List 
 			n += c.N
 		}
 	}
-	list, err := exposure.Of(t.Context(), s, cat, map[kek.Version]bool{1: true})
+	found, err := exposure.Of(t.Context(), s, cat, exposure.Wanted{At: map[kek.Version]bool{1: true}})
 	want(t, "list", err, nil)
-	if len(list) != n || n == 0 {
-		t.Errorf("%d envelopes at version 1 are listed, %d are there", len(list), n)
+	if len(found.List) != n || n == 0 {
+		t.Errorf("%d envelopes at version 1 are listed, %d are there", len(found.List), n)
 	}
-	return list
+	if lacking := exposure.Lacking(cat, found.Places); len(found.Places) == 0 || len(lacking) > 0 {
+		t.Errorf("places %q, of which the catalogue lacks %q", found.Places, lacking)
+	}
+	return found.List
 }
 
 // left counts those of a list that are there.

@@ -44,8 +44,9 @@ var labels = map[string]string{
 	"forgotten":                     "forgotten",
 	transcript.FactRetired:          "retired versions",
 	transcript.FactWait:             "waiting period",
-	transcript.FactExposed:          "envelopes exposed",
-	transcript.FactExposedSum:       "sha256 of their list",
+	"exposed":                       "envelopes exposed",
+	"exposed_sha256":                "sha256 of their list",
+	"exposed_places":                "places where they are",
 	"acknowledged":                  "processes that dropped it",
 	"not_writing":                   "processes that do not write with it",
 	transcript.FactActive:           "active version",
@@ -151,6 +152,7 @@ var looks = map[string]string{
 	"stopped":           "No process writes with version VERSION.",
 	transcript.StepKeep: "The key of version VERSION was found whole, and is kept.",
 	"exposed":           "The envelopes that version VERSION exposed were listed.",
+	"exposed-since":     "What came to compromised versions since was listed.",
 }
 
 // asks say what people answered.
@@ -179,7 +181,7 @@ var subjects = []subject{
 	{"Fleet", []string{"fleet", "dropped", "stopped",
 		"unproven", transcript.ActSwitch, "acknowledge", transcript.ActFence,
 		transcript.ActDisable, transcript.ActEnable, transcript.ActCompromise}},
-	{"Envelopes", []string{"scan", "unneeded", "recount", "exposed",
+	{"Envelopes", []string{"scan", "unneeded", "recount", "exposed", "exposed-since",
 		"survey", "count", transcript.ActRewrap, "census", transcript.ActRetire}},
 	{"History", []string{"histories", "cause", transcript.ActRebuild, transcript.ActTakeOver}},
 	{"Other", nil},
