@@ -25,7 +25,8 @@ func replayCommand(o *options) *cobra.Command {
 nothing else: no store, no token, no key. Nothing is asked, and nothing is signed; each
 page says REPLAY. Enter turns the page. With --speed N the pages turn by themselves,
 N times as fast as the ceremony went, each after 1 to 8 seconds. How far a re-wrap had
-come at one moment is not in a transcript, and is not shown.
+come at one moment is not in a transcript, and is not shown. With --ui line the pages
+are plain lines, as line mode says them.
 
 replay verifies the bundle first, and shows no bad one. A bundle that is incomplete or
 void is shown, and the exit code is that of verify.`,

@@ -25,7 +25,8 @@ type page struct {
 
 // turns reports whether a view is of another page than the last.
 func (p *page) turns(v engine.View) bool {
-	return v.Step != p.view.Step || v.N != p.view.N || (v.Ending == nil) != (p.view.Ending == nil)
+	return v.Step != p.view.Step || v.Title != p.view.Title || v.N != p.view.N ||
+		(v.Ending == nil) != (p.view.Ending == nil)
 }
 
 // asks notes that a question was asked.
