@@ -104,6 +104,9 @@ var outcomes = []outcome{
 	{history.ErrVersions, exitRefused,
 		"find out who changed it; to continue, and repair it by a rotation, give the reason in the wizard (d), " +
 			"or as deviation.NAME in the answers; this run changed nothing"},
+	{history.ErrNotDestroyed, exitRefused,
+		"find out who changed it, and put the state of the version's row back with the database's own tools; " +
+			"this run changed nothing"},
 	{steps.ErrPins, exitRefused,
 		"find out why it differs; to continue, give the reason in the wizard (d), " +
 			"or as deviation.NAME in the answers; this run changed nothing"},

@@ -18,6 +18,9 @@ import (
 // ErrVersions: somebody moved the pointer to the active version, or edited a version's state.
 var ErrVersions = errors.New("the store's versions are not as the last ceremony left them")
 
+// ErrNotDestroyed: somebody edited a row. People who signed that would call a key destroyed that is there.
+var ErrNotDestroyed = errors.New("the store says that a key is destroyed, and no ceremony destroyed it")
+
 // Versions are what ceremonies made of the versions of the KEK, by their logs.
 type Versions struct {
 	Lock store.Lock                // as the install left it; zero: no install came so far
@@ -135,7 +138,9 @@ func (v *Versions) reconciled(log transcript.State) {
 		if s.active {
 			v.Active = s.version
 		}
-		v.state(s.version, s.state)
+		if !s.state.Doomed() { // what is, a destruction said
+			v.state(s.version, s.state)
+		}
 	}
 }
 
@@ -173,7 +178,8 @@ const (
 )
 
 // Standing says where each version stands: those that the store has as they are there, others
-// as ceremonies left them. It returns ErrVersions for a pointer to what is no live version.
+// as ceremonies left them. It returns ErrVersions for a pointer to what is no live version, and
+// ErrNotDestroyed for a row that says more of a destruction than any ceremony did.
 func (v Versions) Standing(keks []store.KEK, active kek.Version) (string, error) {
 	states := map[kek.Version]store.State{}
 	for version, k := range v.Made {
@@ -186,6 +192,8 @@ func (v Versions) Standing(keks []store.KEK, active kek.Version) (string, error)
 		was, made := states[k.Version]
 		switch {
 		case !made || was.Doomed():
+		case k.State.Doomed():
+			return "", fmt.Errorf("version %d was %s, is %s: %w", k.Version, was, k.State, ErrNotDestroyed)
 		case v.forgets(k.Version, k.State):
 			states[k.Version] = store.Compromised
 		default:

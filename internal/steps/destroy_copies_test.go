@@ -97,7 +97,7 @@ func TestDestroyCopies(t *testing.T) {
 // TestVerdicts: what people may say of a copy.
 func TestVerdicts(t *testing.T) {
 	opened := transcript.Facts{
-		transcript.FactRecorded: "HSM 5b1f in safe B, bob, 2026-11-23; HSM 77aa, vendor, 2026-11-23"}
+		transcript.FactRecorded: "HSM 5b1f in safe B2, bob, 2026-11-23; HSM 77aa in safe B2, vendor, 2026-11-23"}
 	i := 0
 	var field engine.Field
 	for _, s := range steps.Destroy(1).Steps(opened) {
@@ -110,15 +110,24 @@ func TestVerdicts(t *testing.T) {
 	}
 	const good = "5b1f: destroyed and searched for, bob, 2027-02-01; 77aa: "
 	for answer, ok := range map[string]bool{
-		good + "unreachable":                      true,
-		good + "vendor's backup until 2027-03-31": true,
-		good + "unreachable; 99: unreachable":     true,
-		"none":                                    false,
-		"5b1f: unreachable":                       false,
-		"5b1: unreachable; 77aa: unreachable":     false,
-		good + "gone":                             false,
-		good + "vendor's backup until spring":     false,
-		good + "destroyed and searched for":       false,
+		good + "unreachable":                                  true,
+		good + "vendor's backup until 2027-03-31":             true,
+		good + "unreachable; 99: unreachable":                 true,
+		"HSM 5b1f in safe B2: unreachable; 77aa: unreachable": true,
+		// A word that both have, or that says nothing of the device, is no serial.
+		"B2: unreachable":                                                           false,
+		"5b1f: unreachable; B2: unreachable":                                        false,
+		"5b1f: unreachable; vendor: unreachable":                                    false,
+		"5b1f: unreachable; 2026-11-23: unreachable":                                false,
+		"5b1f: unreachable; HSM: unreachable":                                       false,
+		good + "unreachable; 77aa: destroyed and searched for, bob, 2027-02-01":     false,
+		good + "unreachable; HSM 77aa in safe B2: vendor's backup until 2027-03-31": false,
+		"none":                                false,
+		"5b1f: unreachable":                   false,
+		"5b1: unreachable; 77aa: unreachable": false,
+		good + "gone":                         false,
+		good + "vendor's backup until spring": false,
+		good + "destroyed and searched for":   false,
 	} {
 		if _, err := field.Check(nil, answer); (err == nil) != ok {
 			t.Errorf("%s: %v", answer, err)

@@ -2,10 +2,12 @@ package steps_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -58,6 +60,32 @@ func TestDisableRestored(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	r.untouched()
+}
+
+// TestReconcileNeverDestroys: somebody who can write the store takes a line away, so that a reconciliation is due, and
+// has a row say that a version is destroyed. Else M would sign that it is, nobody would use it again, and its key
+// would be there for whoever finds it. A destruction is what a ceremony did, never what a row says.
+func TestReconcileNeverDestroys(t *testing.T) {
+	t.Parallel()
+	r := disabled(t, testWait)
+	older := r.copied()
+	r.generate(3)
+	for _, state := range []store.State{store.Destroying, store.Destroyed} {
+		restore(t, r.parts, older)
+		change(t, r.parts, "UPDATE kek_versions SET state = '"+string(state)+"' WHERE id = 1")
+		err, says := r.reconcile(nobody(r.parts)), "version 1 was disabled, is "+string(state)
+		if !errors.Is(err, history.ErrNotDestroyed) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: got %v", state, err)
+		}
+	}
+	change(t, r.parts, "UPDATE kek_versions SET state = 'disabled' WHERE id = 1")
+	if err := r.reconcile(nobody(r.parts)); err != nil || !r.hasKey(1) {
+		t.Fatal(err)
+	}
+	if made := r.history().Versions().Made[1]; made.State != store.Disabled {
+		t.Errorf("the logs say %s", made.State)
+	}
+	r.whole()
 }
 
 // TestDisableClocks: a waiting period begins at the last line of a disable. None is run under a clock that was set

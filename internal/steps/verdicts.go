@@ -70,18 +70,50 @@ func checkVerdicts(recorded []string, answer string) (Facts, error) {
 		}
 		serials = append(serials, serial)
 	}
-	for _, r := range recorded {
-		if !slices.ContainsFunc(serials, func(serial string) bool { return isCopy(r, serial) }) {
-			return nil, fmt.Errorf("no verdict on %s", printable.Quote(r))
-		}
+	if err := eachOnce(recorded, serials); err != nil {
+		return nil, err
 	}
 	return Facts{factVerdicts: printable.Text(answer)}, nil
 }
 
-// isCopy reports whether a recorded copy is the one of a serial.
+// eachOnce demands for each copy that is recorded one serial, and of no serial that it may mean two of them.
+func eachOnce(recorded, serials []string) error {
+	for i, serial := range serials {
+		n := 0
+		for _, r := range recorded {
+			if isCopy(r, serial) {
+				n++
+			}
+		}
+		if n > 1 || slices.Contains(serials[:i], serial) {
+			return fmt.Errorf("copy %d: it names more than one copy, or is named twice", i+1)
+		}
+	}
+	for _, r := range recorded {
+		n := 0
+		for _, serial := range serials {
+			if isCopy(r, serial) {
+				n++
+			}
+		}
+		switch {
+		case n == 0:
+			return fmt.Errorf("no verdict on %s", printable.Quote(r))
+		case n > 1:
+			return fmt.Errorf("two verdicts on %s", printable.Quote(r))
+		}
+	}
+	return nil
+}
+
+// isCopy reports whether a serial names a recorded copy: it is the device, which stands before the first comma or
+// before the last verdict, or a word of it that has a digit.
 func isCopy(recorded, serial string) bool {
-	words := strings.FieldsFunc(recorded, func(r rune) bool { return strings.ContainsRune(" ,:", r) })
-	return slices.Contains(words, serial)
+	device, _, _ := strings.Cut(recorded, ", ")
+	if name, verdict, ok := strings.Cut(recorded, ": "); ok && checkVerdict(verdict) == nil {
+		device = name
+	}
+	return serial == device || strings.ContainsAny(serial, "0123456789") && slices.Contains(strings.Fields(device), serial)
 }
 
 func checkVerdict(verdict string) error {
