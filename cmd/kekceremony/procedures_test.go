@@ -85,7 +85,9 @@ func TestProcedures(t *testing.T) {
 	for _, command := range procedure(t, "A key that others know, or may know", "2", "3") {
 		follow(t, parts, command)
 	}
-	for kind, n := range map[string]int{"generate": 1, "rotate": 2, "disable": 3, "enable": 1, "compromise": 1, "destroy": 2} {
+	for kind, n := range map[string]int{
+		"generate": 1, "rotate": 2, "disable": 3, "enable": 1, "compromise": 1, "destroy": 2,
+	} {
 		if all, _ := filepath.Glob(filepath.Join(parts.Bundles(), "[0-9]*-"+kind)); len(all) != n {
 			t.Errorf("%d ceremonies %s, want %d", len(all), kind, n)
 		}
