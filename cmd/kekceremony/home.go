@@ -127,7 +127,8 @@ const lastBundles = 3
 
 // readings are the status in full, the fleet, and the last transcripts.
 func readings(dir string) []tui.Choice {
-	all := []tui.Choice{choice("Verify the fleet", "kekceremony verify"), choice("Show the status in full", "kekceremony status")}
+	all := []tui.Choice{choice("Verify the fleet", "kekceremony verify"),
+		choice("Show the status in full", "kekceremony status")}
 	entries, _ := os.ReadDir(dir) // one that cannot be read has none
 	slices.Reverse(entries)
 	for _, e := range entries {

@@ -24,26 +24,33 @@ func TestAtHome(t *testing.T) {
 	} {
 		p := newPane(t, fmt.Sprintf("%s --config %s; echo EXIT $?; cat", binary, parts.Config()))
 		p.until("Ceremonies")
-		chosen := func() bool {
-			s := p.screen()
-			if strings.Contains(s, "► "+c.choice) {
-				return true
-			}
-			p.tmux("send-keys", "Down")
-			return false
-		}
 		if c.choice == "" {
 			p.tmux("send-keys", "q")
-		} else if !await(chosen) {
-			t.Fatalf("never saw %s:\n%s", c.choice, p.screen())
-		} else if s := p.screen(); !strings.Contains(s, "runs  "+c.runs[:min(len(c.runs), 60)]) {
+		} else if s := p.choose(c.choice); !strings.Contains(s, "runs  "+c.runs[:min(len(c.runs), 60)]) {
 			t.Errorf("%s:\n%s", c.choice, s)
 		} else {
 			p.tmux("send-keys", "Enter")
 		}
 		p.until(c.says)
 	}
+	p := newPane(t, fmt.Sprintf("run() { %s --config %s; }; TERM=dumb run; ACCESSIBLE=1 run; stty cols 0 rows 0; run; "+
+		"echo EXIT $?; cat", binary, parts.Config()))
+	if s := p.until("EXIT 0"); strings.Contains(s, "Ceremonies") { // no screen reader follows a page
+		t.Errorf("without a page:\n%s", s)
+	}
 	if out := must(t, "--config", parts.Config()); out != must(t, "status", "--config", parts.Config()) {
 		t.Errorf("off a terminal:\n%s", out)
 	}
+}
+
+// choose goes down until a choice is the one that Enter begins.
+func (p *pane) choose(choice string) (screen string) {
+	p.t.Helper()
+	for s := p.screen(); !strings.Contains(s, "► "+choice); s = p.screen() {
+		p.tmux("send-keys", "Down")
+		if !await(func() bool { return p.screen() != s }) {
+			p.t.Fatalf("never saw %s:\n%s", choice, s)
+		}
+	}
+	return p.screen()
 }

@@ -64,7 +64,7 @@ func (p *formPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 		case "esc":
 			p.q.Answer(p.value, engine.ErrBack) // what was typed stands there again
 			return nil, true
-		case "ctrl+v", "tab", "shift+tab":
+		case "ctrl+v", "tab", "shift+tab", "ctrl+z", "ctrl+s", "ctrl+q": // a proposal stays one
 			return nil, false
 		}
 		p.replace(key)

@@ -15,7 +15,9 @@ import (
 
 // Home shows the home page of what load finds, until somebody chooses. It returns the arguments of the
 // command that was chosen; none: nothing is to be begun. The terminal is left as it was.
-func Home(ctx context.Context, t *engine.Terminal, load func(context.Context) (Front, error)) (args []string, err error) {
+func Home(
+	ctx context.Context, t *engine.Terminal, load func(context.Context) (Front, error),
+) (args []string, err error) {
 	defer func() { err = errors.Join(err, t.Restore()) }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -62,8 +64,8 @@ func (h *home) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 		h.front = &msg.front
 	case tea.WindowSizeMsg:
-		if h.width, h.height = msg.Width, msg.Height; h.width == 0 || h.height == 0 {
-			h.width, h.height = 80, 24
+		if msg.Width > 0 && msg.Height > 0 { // a serial line says 0x0
+			h.width, h.height = msg.Width, msg.Height
 		}
 	case tea.KeyMsg:
 		return h, h.key(msg.String())
@@ -76,7 +78,7 @@ func (h *home) key(name string) tea.Cmd {
 	case "q", "ctrl+c":
 		return tea.Quit
 	case "ctrl+l":
-		return tea.ClearScreen
+		return tea.Batch(tea.ClearScreen, tea.WindowSize())
 	case "?", "ctrl+g":
 		h.help = !h.help
 		return nil

@@ -30,6 +30,7 @@ type model struct {
 	stopped       bool
 	over          over       // what covers the page
 	report        *reporting // somebody reports a deviation
+	draft         *reporting // a report that was left before it was recorded
 	read          *aloud     // the digest that was read aloud last
 	reading       bool       // it covers the page
 	glyphs        glyphs     // that the terminal can show

@@ -13,7 +13,7 @@ var covers = map[string]over{"ctrl+g": overHelp, "ctrl+o": overLog, "ctrl+t": ov
 	"?": overHelp, "l": overLog, "t": overSteps, "w": overRoom}
 
 // cover takes a key that covers a page, or uncovers it.
-func (m *model) cover(k tea.KeyMsg) (taken bool) {
+func (m *model) cover(k tea.KeyMsg) (cmd tea.Cmd, taken bool) {
 	name := k.String()
 	to, ok := covers[name]
 	if ok && (k.Type != tea.KeyRunes || !m.typing()) {
@@ -21,14 +21,15 @@ func (m *model) cover(k tea.KeyMsg) (taken bool) {
 			to = overNothing
 		}
 		m.over, m.scroll = to, 0
-		return true
+		return nil, true
 	}
 	if m.over == overNothing {
-		return false
+		return nil, false
 	}
 	switch name {
 	case "esc", "q":
 		m.over, m.scroll = overNothing, 0
+		return m.gate.shutFor(), true // the page below takes no key of somebody who types on
 	case "u":
 		if m.over == overHelp {
 			m.glyphs = m.glyphs.other()
@@ -36,7 +37,7 @@ func (m *model) cover(k tea.KeyMsg) (taken bool) {
 	case "up", "down":
 		m.scrollBy(map[string]int{"up": -1, "down": 1}[name])
 	}
-	return true
+	return nil, true
 }
 
 // listWidth is the widest that a list becomes which covers a page.

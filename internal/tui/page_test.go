@@ -330,7 +330,9 @@ func TestDeviation(t *testing.T) {
 	p.shows("246810", false)
 	p.press("three came", "enter", "two came", "enter", "ctrl+g")
 	p.shows("record the deviation", false)
-	p.press("esc", "went on", "enter", "alice and bob")
+	p.press("esc")
+	p.rest()
+	p.press("went on", "enter", "alice and bob")
 	p.shows("enter record", true)
 	send := func() { // as Bubble Tea runs a command
 		_, cmd := p.Update(tea.KeyMsg{Type: tea.KeyEnter})
@@ -396,6 +398,7 @@ func TestLetters(t *testing.T) {
 		p.press(key)
 		p.shows(shows, true)
 		p.press("esc")
+		p.rest()
 		p.shows(shows, false)
 	}
 }

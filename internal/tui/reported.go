@@ -21,6 +21,9 @@ func (m *model) begins(k tea.KeyMsg) bool {
 		r.fields[i].Prompt, r.fields[i].CharLimit = "> ", 200
 	}
 	r.fields[0].Focus()
+	if m.draft != nil {
+		r, m.draft = m.draft, nil
+	}
 	m.report, m.scroll = r, 0
 	return true
 }
@@ -31,7 +34,8 @@ func (m *model) toReport(k tea.KeyMsg) tea.Cmd {
 	switch name := k.String(); {
 	case r.sent:
 	case name == "esc":
-		m.report = nil
+		m.draft, m.report = m.report, nil // what was typed stands there again
+		return m.gate.shutFor()
 	case name == "shift+tab" || name == "up":
 		r.to(r.at - 1)
 	case name == "tab" || name == "down":

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -57,12 +58,15 @@ func RunReplay(ctx context.Context, t *engine.Terminal, play func(context.Contex
 // options fits the program to the terminal: the Linux console and serial
 // terminals know no alternate screen, and a slow line no sixty frames.
 func options() []tea.ProgramOption {
-	opts := []tea.ProgramOption{tea.WithoutSignalHandler(), tea.WithFPS(10)}
-	kind := os.Getenv("TERM")
-	for _, plain := range []string{"linux", "vt", "ansi", "dumb"} {
-		if strings.HasPrefix(kind, plain) {
-			return opts
-		}
+	if bare(os.Getenv("TERM")) {
+		return []tea.ProgramOption{tea.WithoutSignalHandler(), tea.WithFPS(5)}
 	}
-	return append(opts, tea.WithAltScreen())
+	return []tea.ProgramOption{tea.WithoutSignalHandler(), tea.WithFPS(10), tea.WithAltScreen()}
+}
+
+// bare reports whether a kind of terminal has one screen alone.
+func bare(kind string) bool {
+	return slices.ContainsFunc([]string{"linux", "vt", "ansi", "dumb"}, func(plain string) bool {
+		return strings.HasPrefix(kind, plain)
+	})
 }

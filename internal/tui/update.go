@@ -40,8 +40,8 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		msg.question.Answer(struct{}{}, msg.err)
 		return m, nil
 	case tea.WindowSizeMsg:
-		if m.width, m.height = msg.Width, msg.Height; m.width == 0 || m.height == 0 {
-			m.width, m.height = 80, 24
+		if msg.Width > 0 && msg.Height > 0 { // a serial line says 0x0
+			m.width, m.height = msg.Width, msg.Height
 		}
 		return m, nil
 	case tea.KeyMsg:
@@ -164,7 +164,7 @@ func (m *model) key(key tea.KeyMsg) tea.Cmd {
 		m.stopping = !m.stopped
 		return nil
 	case "ctrl+l":
-		return tea.ClearScreen
+		return tea.Batch(tea.ClearScreen, tea.WindowSize())
 	}
 	if m.gate.shut {
 		return m.gate.drop()
@@ -177,8 +177,10 @@ func (m *model) key(key tea.KeyMsg) tea.Cmd {
 		m.scrollBy(-max(1, m.rows/2))
 		return nil
 	}
+	if cmd, taken := m.cover(key); taken {
+		return cmd
+	}
 	switch {
-	case m.cover(key):
 	case m.report != nil:
 		return m.toReport(key)
 	case m.begins(key):
