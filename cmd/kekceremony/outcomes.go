@@ -150,6 +150,12 @@ var outcomes = []outcome{
 	{steps.ErrNeeded, exitRefused,
 		"rotate again, which re-wraps them: kekceremony rotate --to-version M, to the active version; if the version " +
 			"is disabled already, abort this ceremony and run kekceremony enable first"},
+	{store.ErrNoFence, exitRefused,
+		"have the server take it (docs/mongodb.md), and the same command continues; or kekceremony abort, then set " +
+			"fleet.unfenced, and rotate to the same version: what was re-wrapped stays so"},
+	{store.ErrFenceMixed, exitRefused,
+		"take the part with $nor, and the comment \"kekceremony fence\", out of the collection's validator with collMod, " +
+			"and leave the rest; then run the same command: it sets the fence again"},
 	{steps.ErrFenceGone, exitRefused,
 		"kekceremony rotate --to-version M, to the active version, sets the fence again; if this ceremony was begun, abort " +
 			"it first; nothing was destroyed"},

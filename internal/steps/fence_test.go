@@ -1,6 +1,7 @@
 package steps_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/status"
@@ -194,6 +196,35 @@ func TestUnfenced(t *testing.T) {
 	r.write(1, 4)
 	if err := r.to(3, nobody(r.parts)); err != nil {
 		t.Errorf("what was written late: %v", err)
+	}
+	r.whole()
+}
+
+// noFence is a store whose server sets no fence any more.
+type noFence struct{ store.Store }
+
+func (n noFence) Fence(ctx context.Context, c envelope.Catalogue, refused []kek.Version) error {
+	if len(refused) > 0 {
+		return store.ErrNoFence
+	}
+	return n.Store.Fence(ctx, c, refused)
+}
+
+// TestFenceStuck: the server could set a fence when the rotation was opened, and cannot once every DEK is re-wrapped.
+// The rotation cannot be completed; it is aborted, and one without a fence ends it.
+func TestFenceStuck(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 3)
+	s := r.site()
+	s.Store = noFence{s.Store}
+	err := engine.Run(t.Context(), *s, nobody(r.parts), steps.Rotate(steps.Rotation{To: 2}))
+	if !errors.Is(err, store.ErrNoFence) {
+		t.Fatal(err)
+	}
+	r.abort()
+	r.unfenced = true
+	if err := r.to(2, nobody(r.parts)); err != nil {
+		t.Fatal(err)
 	}
 	r.whole()
 }

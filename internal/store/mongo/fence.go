@@ -1,7 +1,6 @@
 package mongo
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,33 +18,46 @@ import (
 // fenceMark is the comment by which our part of a validator is known: nothing else says which is ours.
 const fenceMark = "kekceremony fence"
 
-// Codes of MongoDB's error_codes.yml, and of servers that speak its protocol.
-const (
-	codeNamespaceNotFound = 26
-	codeCommandNotFound   = 59
-	codeNotImplemented    = 238
-)
+// codeNamespaceNotFound is of MongoDB's error_codes.yml.
+const codeNamespaceNotFound = 26
 
 // CanFence implements store.Fence. It asks for a change of a collection that is not there: a server
-// that could do it says that.
+// that could do it says that. Of each collection of the catalogue it asks for a change of nothing.
 func (s *Store) CanFence(ctx context.Context, cat envelope.Catalogue) error {
-	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
-		return fenceable(s.db.RunCommand(ctx, bson.D{{Key: "collMod", Value: s.own("kek_fence")}}).Err())
-	})
-	if err != nil {
+	if err := s.mod(ctx, bson.D{{Key: "collMod", Value: s.own("kek_fence")}}); err != nil {
 		return fmt.Errorf("fence: %w", err)
 	}
 	all, err := s.validators(ctx)
+	if err != nil {
+		return fmt.Errorf("fence: %w", err)
+	}
 	for _, v := range all {
-		if err == nil && inCatalogue(cat, v.collection) {
-			err = v.joins()
+		if !inCatalogue(cat, v.collection) {
+			continue
+		}
+		theirs, _, err := v.split(cat)
+		if err == nil {
+			err = v.joins(theirs)
+		}
+		if err == nil {
+			err = s.mod(ctx, bson.D{{Key: "collMod", Value: v.collection}})
+		}
+		if err != nil {
+			return fmt.Errorf("fence collection %s: %w", printable.Text(v.collection), err)
 		}
 	}
-	return err
+	return nil
 }
 
-// fenceable reads the server's answer about a collection that is not there. A server that has no such
-// command, or does not take it from this user, sets no fence.
+// mod runs a command that changes a collection.
+func (s *Store) mod(ctx context.Context, change bson.D) error {
+	return s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+		return fenceable(s.db.RunCommand(ctx, change).Err())
+	})
+}
+
+// fenceable reads the server's answer. One of a collection that is not there is good: nothing is in it. A server that
+// has no such command, or does not take it from this user, sets no fence.
 func fenceable(err error) error {
 	var answer driver.CommandError
 	switch {
@@ -55,13 +67,6 @@ func fenceable(err error) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %s", store.ErrNoFence, printable.Text(answer.Message))
-}
-
-// validator is what a collection has of one.
-type validator struct {
-	collection    string
-	whole         bson.Raw // nil: none
-	level, action string
 }
 
 // validators are those of the collections of applications.
@@ -79,23 +84,13 @@ func (s *Store) validators(ctx context.Context) (all []validator, err error) {
 		if err := bson.Unmarshal(c.Options, &o); len(c.Options) > 0 && err != nil {
 			return nil, fmt.Errorf("read validators: %w", err)
 		}
-		all = append(all, validator{c.Name, some(o.Validator), o.ValidationLevel, o.ValidationAction})
+		all = append(all, validator{c.Name, some(o.Validator), o.ValidationLevel, o.ValidationAction,
+			c.Type == "timeseries"})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read validators: %w", err)
 	}
 	return all, nil
-}
-
-// joins refuses a validator of an application's with which ours would change what becomes of its
-// writes: one that only warns, or is off.
-func (v validator) joins() error {
-	theirs, _ := split(v.whole)
-	if len(theirs) > 0 && (v.action == "warn" || v.level == "off") {
-		return fmt.Errorf("collection %s: its own validator refuses nothing: %w", printable.Text(v.collection),
-			store.ErrNoFence)
-	}
-	return nil
 }
 
 // Fence implements store.Fence by a validator of each collection, joined with the application's own.
@@ -112,167 +107,43 @@ func (s *Store) Fence(ctx context.Context, cat envelope.Catalogue, refused []kek
 		if change == nil {
 			continue
 		}
-		err = s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
-			return noFence(s.db.RunCommand(ctx, change).Err())
-		})
-		if err != nil {
+		if err := s.mod(ctx, change); err != nil {
 			return fmt.Errorf("fence collection %s: %w", printable.Text(v.collection), err)
+		}
+	}
+	return s.changed(ctx, cat, all, refused)
+}
+
+// changed looks again at what Fence changed: that it is what was wanted, and that the application's own parts are, byte
+// by byte, what they were.
+func (s *Store) changed(ctx context.Context, cat envelope.Catalogue, before []validator, refused []kek.Version) error {
+	after, err := s.validators(ctx)
+	if err != nil {
+		return fmt.Errorf("fence: %w", err)
+	}
+	for _, was := range before {
+		i := slices.IndexFunc(after, func(v validator) bool { return v.collection == was.collection })
+		if i < 0 {
+			continue
+		}
+		if err := was.became(after[i], cat, refused); err != nil {
+			return fmt.Errorf("fence collection %s: %w", printable.Text(was.collection), err)
 		}
 	}
 	return nil
 }
-
-// noFence gives an answer that the server has no such command its name.
-func noFence(err error) error {
-	var answer driver.CommandError
-	if errors.As(err, &answer) && (answer.Code == codeCommandNotFound || answer.Code == codeNotImplemented) {
-		return fmt.Errorf("%w: %s", store.ErrNoFence, printable.Text(answer.Message))
-	}
-	return err
-}
-
-// change is the command that has a collection refuse some versions, and no others; nil: it does.
-func (v validator) change(cat envelope.Catalogue, refused []kek.Version) (bson.D, error) {
-	theirs, ours := split(v.whole)
-	var want bson.D
-	if inCatalogue(cat, v.collection) && len(refused) > 0 {
-		want = clause(cat, v.collection, refused)
-		if err := v.joins(); err != nil {
-			return nil, err
-		}
-	}
-	wantRaw, err := marshal(want)
-	if err != nil || bytes.Equal(ours, wantRaw) && (ours == nil || v.refuses()) {
-		return nil, err
-	}
-	whole, level := any(want), v.level
-	switch {
-	case want == nil && len(theirs) == 0:
-		whole, level = bson.D{}, "strict" // as it is where nobody set one
-	case want == nil:
-		whole = theirs
-	case len(theirs) == 0:
-		level = "moderate"
-	default:
-		whole = bson.D{{Key: "$and", Value: bson.A{theirs, want}}}
-	}
-	command := bson.D{{Key: "collMod", Value: v.collection}, {Key: "validator", Value: whole}}
-	if level != "" {
-		command = append(command, bson.E{Key: "validationLevel", Value: level})
-	}
-	if len(theirs) == 0 {
-		command = append(command, bson.E{Key: "validationAction", Value: "error"})
-	}
-	return append(command, bson.E{Key: "writeConcern", Value: bson.D{{Key: "w", Value: "majority"}}}), nil
-}
-
-// refuses reports whether a write that does not pass the validator is refused.
-func (v validator) refuses() bool { return v.action != "warn" && v.level != "off" }
 
 // Fenced implements store.Fence.
 func (s *Store) Fenced(ctx context.Context, cat envelope.Catalogue) (all []store.Fenced, err error) {
 	have, err := s.validators(ctx)
 	for _, v := range have {
 		if inCatalogue(cat, v.collection) {
-			all = append(all, store.Fenced{Collection: v.collection, Refused: v.refused(cat)})
+			refused, err := v.refused(cat)
+			if err != nil {
+				return nil, fmt.Errorf("read fence: %w", err)
+			}
+			all = append(all, store.Fenced{Collection: v.collection, Refused: refused})
 		}
 	}
 	return all, err
-}
-
-// refused are the versions that a collection's validator refuses, if our part of it is the one that we
-// write.
-func (v validator) refused(cat envelope.Catalogue) (versions []kek.Version) {
-	_, ours := split(v.whole)
-	if ours == nil || !v.refuses() {
-		return nil
-	}
-	var read struct {
-		Nor []map[string]map[string][]kek.Version `bson:"$nor"`
-	}
-	if err := bson.Unmarshal(ours, &read); err != nil || len(read.Nor) == 0 {
-		return nil
-	}
-	for _, condition := range read.Nor[0] {
-		versions = condition["$in"]
-	}
-	if raw, err := marshal(clause(cat, v.collection, versions)); err != nil || !bytes.Equal(raw, ours) {
-		return nil
-	}
-	return versions
-}
-
-// clause is our part of a collection's validator. A number is equal to one of another type.
-func clause(cat envelope.Catalogue, collection string, refused []kek.Version) bson.D {
-	var numbers, places bson.A
-	for _, v := range slices.Compact(slices.Sorted(slices.Values(refused))) {
-		numbers = append(numbers, int32(v))
-	}
-	for _, p := range cat {
-		if p.Collection == collection {
-			places = append(places, bson.D{{Key: dotted(p.Path) + "." + p.Parts.KEKVersion,
-				Value: bson.D{{Key: "$in", Value: numbers}}}})
-		}
-	}
-	return bson.D{{Key: "$nor", Value: places}, {Key: "$comment", Value: fenceMark}}
-}
-
-// split takes our part out of a validator. What is left is the application's, as it wrote it.
-func split(whole bson.Raw) (theirs, ours bson.Raw) {
-	if comment, ok := whole.Lookup("$comment").StringValueOK(); ok && comment == fenceMark {
-		return nil, whole
-	}
-	parts, ok := whole.Lookup("$and").ArrayOK()
-	elements, err := whole.Elements()
-	if !ok || err != nil || len(elements) != 1 {
-		return whole, nil
-	}
-	values, err := parts.Values()
-	if err != nil {
-		return whole, nil
-	}
-	var rest []bson.Raw
-	for _, v := range values {
-		part, _ := v.DocumentOK()
-		left, found := split(part)
-		if found != nil {
-			ours = found
-		}
-		if left = some(left); left != nil || found == nil {
-			rest = append(rest, left)
-		}
-	}
-	switch {
-	case ours == nil:
-		return whole, nil
-	case len(rest) == 0:
-		return nil, ours
-	case len(rest) == 1:
-		return rest[0], ours
-	}
-	theirs, err = marshal(bson.D{{Key: "$and", Value: rest}})
-	if err != nil {
-		return whole, nil
-	}
-	return theirs, ours
-}
-
-// some is a document, and nil where it is empty.
-func some(d bson.Raw) bson.Raw {
-	if elements, err := d.Elements(); err == nil && len(elements) == 0 {
-		return nil
-	}
-	return d
-}
-
-// marshal is BSON, and nil of nothing.
-func marshal(d bson.D) (bson.Raw, error) {
-	if d == nil {
-		return nil, nil
-	}
-	return bson.Marshal(d)
-}
-
-func inCatalogue(cat envelope.Catalogue, collection string) bool {
-	return slices.ContainsFunc(cat, func(p envelope.Place) bool { return p.Collection == collection })
 }
