@@ -54,7 +54,7 @@ var leavings = []refusal{
 		"case false:", destroyRefused},
 	{"internal/steps/ceremony_destroy.go", "case keks[i].State != made.State:", "case false:", destroyRefused},
 	{"internal/steps/ceremony_destroy.go", "if !ok {", "if !ok && by.Ceremony < 0 {", destroyRefused},
-	{"internal/steps/ceremony_destroy.go", "return facts, forPeople(mayDestroy(ctx, s, v))", "return facts, nil",
+	{"internal/steps/ceremony_destroy.go", "return facts, forPeople(mayDestroy(ctx, s, v, false))", "return facts, nil",
 		destroyRefused},
 	{"internal/history/disabled.go", "if log.Done(transcript.ActTakeOver) {", "if false {", destroyRefused},
 	// destroy: its time
@@ -70,6 +70,7 @@ var leavings = []refusal{
 	// destroy: what needs the version
 	{"internal/steps/unused_version.go", "err = samePlaces(s, by)", "err = nil", destroyRefused},
 	{"internal/steps/unused_version.go", "err = needed(ctx, s, v)", "err = nil", destroyRefused},
+	{"internal/steps/unused_version.go", "err = stillFenced(ctx, s)", "err = nil", destroyRefused},
 	{"internal/steps/unused_version.go", `if !b.Stopped && b.Proofs[v] != "" {`, "if false {", destroyRefused},
 	{"internal/steps/unused_version.go", "if err == nil && len(t.Missing) > 0 {", "if false {", destroyRefused},
 	{"internal/steps/refused.go", "if r.Epoch < by.Epoch {", "if true {", destroyRefused},
