@@ -43,7 +43,8 @@ func TestWizardDeviation(t *testing.T) {
 	w.enter("alice: type 3", "3")
 	w.until("Signed 1, needed 2")
 	w.deviation("C-x", "three came", "two came", "went on", "alice and bob") // the approval stays good
-	w.compare("y", "n")                                                      // the digest of the plan does not match for bob: nobody signs it
+	// the digest of the plan does not match for bob: nobody signs it
+	w.compare("y", "n")                                                     
 	w.tmux("send-keys", "Escape")
 	w.enter("bob: type 3", "3")
 	w.until("refused: bob said that the digest does not match; compare it again, or stop")
