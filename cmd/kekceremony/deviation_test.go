@@ -44,7 +44,7 @@ func TestWizardDeviation(t *testing.T) {
 	w.until("Signed 1, needed 2")
 	w.deviation("C-x", "three came", "two came", "went on", "alice and bob") // the approval stays good
 	// the digest of the plan does not match for bob: nobody signs it
-	w.compare("y", "n")                                                     
+	w.compare("y", "n")
 	w.tmux("send-keys", "Escape")
 	w.enter("bob: type 3", "3")
 	w.until("refused: bob said that the digest does not match; compare it again, or stop")
