@@ -7,9 +7,9 @@
 # make torture: the slow form of what make test has a short one of: 200 rotations killed at
 # random, with old versions disabled, enabled and destroyed in between, token and store gone
 # for a minute, the module ended in every way in every place, the second verifier on every
-# specimen, every interrupted ceremony finished, a rotation stopped on every page, each refusal
-# of an adoption taken away, the versions of adopted databases destroyed under their
-# applications; about an hour. With BRIEF=1 less of it, which is what .ci/run does.
+# specimen, every interrupted ceremony finished, a rotation stopped on every page, 200 sequences
+# of random keys, each refusal of an adoption taken away, the versions of adopted databases
+# destroyed under their applications; about an hour. With BRIEF=1 less of it, which is what .ci/run does.
 # Also the tests of provider/pkcs11 under the address sanitizer, with BRIEF=1 those with a
 # hostile module. It does not look for leaks: modules stay loaded.
 # make interrupted OLD=PROGRAM: interrupts the ceremonies of an older program again, for
@@ -50,6 +50,7 @@ mutate: testdeps
 
 torture: testdeps
 	$(if $(BRIEF),,$(TEST) -timeout 1h -tags mutate -run TestRefusals -v ./cmd/kekceremony)
+	$(if $(BRIEF),,$(TEST) -timeout 1h -parallel 12 -run 'TestKeys$$' ./cmd/kekceremony -args -keys 200)
 	$(TEST) -run TestDifferential ./internal/quorum -args -signatures $(if $(BRIEF),1000,20000)
 	$(TEST) -tags torture -run TestLayoutMoved ./internal/provider/pkcs11
 	$(if $(BRIEF),,$(TEST) -tags torture -run TestTransient ./internal/store/mongo)

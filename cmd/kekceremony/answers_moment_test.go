@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
-	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
 // TestAnswersAtTheirMoment: while an unattended rotation waits for the fleet, somebody writes into the
@@ -19,13 +17,7 @@ func TestAnswersAtTheirMoment(t *testing.T) {
 	t.Parallel()
 	needHostName(t)
 	s := newScene(t, t.TempDir(), binary, quorum.Rehearsal)
-	db, err := sqlite.Create(t.Context(), s.Store())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(db.Close(), os.Mkdir(s.Bundles(), 0o700)); err != nil {
-		t.Fatal(err)
-	}
+	s.emptyStore()
 	s.run("install")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

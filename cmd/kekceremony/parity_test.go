@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,7 +18,6 @@ import (
 	"github.com/creack/pty"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
-	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
 // TestFacesAgree: one install by the wizard, by line mode and by a file of answers leaves the
@@ -37,13 +35,7 @@ func TestFacesAgree(t *testing.T) {
 		s.write("answers-install.yaml", "ceremony: install\nroster: "+here+"/roster\nprovider: env\ncopies: none\n"+
 			"planned_end: \"n/a: a rehearsal\"\n"+strings.ReplaceAll(record, "a test", "a rehearsal"))
 		s.speak()
-		db, err := sqlite.Create(t.Context(), s.Store())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(db.Close(), os.Mkdir(s.Bundles(), 0o700)); err != nil {
-			t.Fatal(err)
-		}
+		s.emptyStore()
 		hold(s)
 		s.heard()
 		was[name] = told(t, bundlesOf(t, s.Parts)[0])

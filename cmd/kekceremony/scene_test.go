@@ -19,6 +19,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
 )
@@ -135,6 +136,18 @@ func (s scene) exec(args ...string) (code int, said string) {
 		s.t.Fatal(err)
 	}
 	return cmd.ProcessState.ExitCode(), out.String()
+}
+
+// emptyStore makes store and bundles of a scene.
+func (s scene) emptyStore() {
+	s.t.Helper()
+	db, err := sqlite.Create(s.t.Context(), s.Store())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := errors.Join(db.Close(), os.Mkdir(s.Bundles(), 0o700)); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // run runs a ceremony until it is done. In production people sign whenever their signatures are missing.

@@ -432,3 +432,16 @@ func TestPasted(t *testing.T) {
 	p.press("enter")
 	came(p, answers, "Zürich[2J東京\u3000Α", nil)
 }
+
+// TestAlt: esc before a letter comes as alt and the letter. Behind a blank, alt+d ended the program.
+func TestAlt(t *testing.T) {
+	p := newPage(t)
+	words := p.consents(rotation(""))
+	p.rest()
+	p.press("2", " ")
+	for _, r := range "dbfuc" {
+		p.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}, Alt: true})
+	}
+	p.press("enter")
+	came(p, words, engine.Consent{Signer: "alice", Word: "2"}, nil)
+}
