@@ -100,9 +100,7 @@ var leavings = []refusal{
 		"return Facts{factVerdicts: noCopies}, nil", destroyToken},
 	{"internal/steps/verdicts.go", "if err := checkVerdict(verdict); err != nil {",
 		"if err := checkVerdict(verdict); false {", destroyToken},
-	{"internal/steps/verdicts.go",
-		"if !slices.ContainsFunc(serials, func(serial string) bool { return isCopy(r, serial) }) {",
-		"if false && slices.ContainsFunc(serials, func(serial string) bool { return isCopy(r, serial) }) {", destroyToken},
+	{"internal/steps/verdicts.go", "case n == 0:", "case n < 0:", destroyToken},
 	{"internal/steps/hosts.go", "if err := known(s, name); err != nil {", "if err := known(s, name); false {",
 		destroyRefused},
 	// afterwards
