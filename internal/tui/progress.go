@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ func (b box) rewrap(v engine.View, now time.Time) []string {
 	}
 	rate := "-"
 	if p.Rate > 0 {
-		rate = fmt.Sprintf("%.0f/s", p.Rate)
+		rate = text.Count(int(math.Round(p.Rate))) + "/s"
 	}
 	state := good.Render(p.State)
 	if p.State != engine.Running {

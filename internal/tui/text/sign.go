@@ -2,6 +2,7 @@ package text
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
@@ -71,11 +72,19 @@ func Plan(r engine.Request) (lines [][2]string) {
 	for i, e := range r.Plan {
 		line := fmt.Sprintf("%d  %-9s %s", i+1, e.Verb, e.Object)
 		if e.Estimate != "" {
-			line += "  ~" + e.Estimate
+			line += "  ~" + estimate(e.Estimate)
 		}
 		lines = append(lines, [2]string{line, "undo: " + e.Undo})
 	}
 	return lines
+}
+
+// estimate is a number with its thousands apart, or what else was estimated.
+func estimate(s string) string {
+	if n, err := strconv.Atoi(s); err == nil {
+		return Count(n)
+	}
+	return s
 }
 
 // Digest is what people compare before they sign, and what it is; empty: nothing.
