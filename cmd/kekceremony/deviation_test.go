@@ -27,7 +27,16 @@ func TestWizardDeviation(t *testing.T) {
 	}
 	configure(t, parts, pkcs11test.Module(t), other)
 	w := newPane(t, fmt.Sprintf("%s generate --version 3 --config %s; echo EXIT $?; cat", binary, parts.Config()))
-	attend(w, "alice", "bob")
+	w.enter("alice: type alice", "alice")
+	w.enter("bob: type bob", "bob")
+	w.until("Signed 2, needed 2")
+	w.compare("y", "n") // the last digest does not match for bob: enough have signed, and nothing goes on
+	w.tmux("send-keys", "Escape")
+	w.enter("Press Enter to continue", "")
+	w.until("refused: bob said that the digest does not match; compare it again, or stop")
+	w.compare("y")
+	w.tmux("send-keys", "Escape")
+	w.enter("Press Enter to continue", "")
 	w.fill("place")
 	refused := w.until("d deviation")
 	if !strings.Contains(refused, "Refused: module_sha256: was") ||

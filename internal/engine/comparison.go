@@ -12,6 +12,9 @@ import (
 
 // disputing are the people who said last of a digest that it does not match.
 func (e *engine) disputing(digest string) (names []string) {
+	if digest == "" { // nothing is compared
+		return nil
+	}
 	if digest == "" { // there is none to compare
 		return nil
 	}
