@@ -43,6 +43,11 @@ func readAnswers(path string) (a answers, err error) {
 	}
 	a.ceremony = a.texts["ceremony"]
 	delete(a.texts, "ceremony")
+	for name, text := range a.texts {
+		if strings.HasPrefix(name, engine.AnswerVerdict) && !slices.Contains(transcript.Verdicts, transcript.Verdict(text)) {
+			return a, fmt.Errorf("read answers %s: %s: want followed, deviations or disagree", a.path, printable.Text(name))
+		}
+	}
 	if all := append(kinds(), kindAbort); !slices.Contains(all, a.ceremony) {
 		return a, fmt.Errorf("read answers %s: ceremony: %s: want one of %s", a.path, printable.Quote(a.ceremony),
 			strings.Join(all, ", "))
@@ -70,7 +75,7 @@ func (a answers) unknown() []string {
 	fields := a.questions(true)
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(a.texts)), func(name string) bool {
 		asked := slices.ContainsFunc(fields, func(f engine.Field) bool { return f.Name == name })
-		return asked || strings.HasPrefix(name, engine.AnswerDeviation)
+		return asked || strings.HasPrefix(name, engine.AnswerDeviation) || strings.HasPrefix(name, engine.AnswerVerdict)
 	})
 }
 
@@ -100,6 +105,8 @@ func answersCommand() *cobra.Command {
 		Short: "List missing answers and unknown names of a file; exit 0 if there are none",
 		Long: `check lists every question of the ceremony that the file leaves open, and every
 name in it that is not a question. The file has lines of NAME: TEXT. Its line
+"verdict.NAME: WORD" is the verdict in the statement that a person is given to sign
+at the end: followed, deviations or disagree; without it, followed. Its line
 "ceremony: KIND" names the ceremony: install, adopt, rotate, generate, roster,
 reconcile, compromise, disable, enable or destroy; or it is "ceremony: abort", for an
 install that is given up.`,

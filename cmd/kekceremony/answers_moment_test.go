@@ -40,7 +40,8 @@ func TestAnswersAtTheirMoment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	late := strings.Replace(string(text), `clock_out: "n/a: a test"`, `clock_out: "n/a: written while it waited"`, 1)
+	late := strings.Replace(string(text), `clock_out: "n/a: a test"`, `clock_out: "n/a: written while it waited"`, 1) +
+		"verdict.bob: deviations\n"
 	s.write("answers-rotate.yaml.new", late)
 	if err := os.Rename(answers+".new", answers); err != nil {
 		t.Fatal(err)
@@ -52,5 +53,8 @@ func TestAnswersAtTheirMoment(t *testing.T) {
 	bundles := bundlesOf(t, s.Parts)
 	if got := event(t, bundles[1], "answered", "leaving")["clock_out"]; got != "not applicable: written while it waited" {
 		t.Errorf("the transcript has %q", got)
+	}
+	if out := must(t, "transcript", "verify", bundles[1]); !strings.Contains(out, "alice (followed), bob (deviations)") {
+		t.Errorf("each signs the own verdict:\n%s", out)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/quorum"
@@ -90,13 +91,18 @@ func (f *finals) shown() Request {
 func (f *finals) File(name string) string { return transcript.FinalFile(name) }
 
 // Words implements signing.Paper: the verdicts. One that was written down before an
-// interruption, and not signed, stands.
+// interruption, and not signed, stands; else the one that a file of answers has of a person comes
+// first: it is the one of a statement that nobody has typed a word for.
 func (f *finals) Words(m quorum.Member) (words []string) {
 	there := f.stated[m.Name]
 	for _, v := range transcript.Verdicts {
 		if there == nil || bytes.Equal(there, transcript.FinalStatement(f.core, m, v)) {
 			words = append(words, string(v))
 		}
+	}
+	given := f.room.Given(AnswerVerdict + m.Name)
+	if i := slices.Index(words, given); i > 0 {
+		words = slices.Insert(slices.Delete(words, i, i+1), 0, given)
 	}
 	return words
 }

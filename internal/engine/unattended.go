@@ -110,6 +110,9 @@ func (n *Unattended) Hold(context.Context) error { return nil }
 // AnswerDeviation and what deviates is the answer with the reason to continue with it.
 const AnswerDeviation = "deviation."
 
+// AnswerVerdict and a person's name is the answer with the verdict that the person will sign.
+const AnswerVerdict = "verdict."
+
 // Choose implements Room: nobody decides to try again. To continue with a deviation was
 // decided by the person who wrote its reason among the answers.
 func (n *Unattended) Choose(_ context.Context, f Failure) (Choice, error) {
