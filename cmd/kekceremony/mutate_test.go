@@ -96,7 +96,7 @@ var refusals = []refusal{
 		"TestScripts$/^fence"},
 	{"internal/steps/ceremony_rotate.go", "if err != nil || len(s.History.Versions().Fence(fenced)) > 0 {",
 		"if err != nil {", "TestScripts$/^fence"},
-	{"internal/history/refused.go", "if lost || c.Refuses(v.Active) {", "if c.Refuses(v.Active) {",
+	{"internal/history/refused.go", "if lost || more || c.Refuses(v.Active) {", "if more || c.Refuses(v.Active) {",
 		"TestScripts$/^fence"},
 	{"internal/steps/placed.go", "if err == nil && c.Version == v {", "if false {", "TestWrittenBefore"},
 	{"internal/steps/ceremony_reconcile.go", "err == nil && first.Opened() != nil && was != parts.Records {",

@@ -44,13 +44,14 @@ func (v Versions) Refused() (all []kek.Version) {
 	return all
 }
 
-// Fence are the differences in what the server refuses: a collection that lost its fence, or one that
-// does not take the active version.
+// Fence are the differences in what the server refuses: a collection that lost its fence, one that does
+// not take the active version, or one that refuses what no ceremony had it refuse.
 func (v Versions) Fence(is []store.Fenced) (all []Difference) {
 	want := v.Refused()
 	for _, c := range is {
 		lost := slices.ContainsFunc(want, func(w kek.Version) bool { return !c.Refuses(w) })
-		if lost || c.Refuses(v.Active) {
+		more := slices.ContainsFunc(c.Refused, func(is kek.Version) bool { return !v.refused[is] })
+		if lost || more || c.Refuses(v.Active) {
 			all = append(all, Difference{whatFence + printable.Text(c.Collection), list(want), list(c.Refused)})
 		}
 	}

@@ -21,7 +21,7 @@ func TestDestroyFenceGone(t *testing.T) {
 	r := disabled(t, testWait)
 	unfence(t, r.parts)
 	if err := r.destroy(nil); !errors.Is(err, steps.ErrFenceGone) ||
-		!strings.Contains(err.Error(), "was 1, is nothing") {
+		!strings.Contains(err.Error(), "takes writes with version 1") {
 		t.Errorf("got %v", err)
 	}
 	r.untouched()

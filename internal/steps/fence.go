@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -34,30 +36,27 @@ func fence() Step {
 		Why: "From now on, the database refuses a write with any of them, also by a writer that slept until now.",
 		Act: &Act{
 			Plan: func(_ *Site, f Facts) []Effect {
-				which := "every version that is not live"
+				which := "every version that is neither live nor active"
 				if to := f[transcript.FactTo]; to != "" {
 					which = "every version but " + to
 				}
 				return []Effect{{Verb: "fence", Object: which + ": the server refuses to write with it", Undo: "rotate back"}}
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
-				versions, err := fencedOff(ctx, s, f)
-				if err != nil {
-					return NotBegun, nil, err
-				}
+				versions := fencedOff(s, f)
 				all, err := s.Store.Fenced(ctx, s.Catalogue)
 				another := func(c store.Fenced) bool { return !slices.Equal(c.Refused, versions) }
 				if err != nil || slices.ContainsFunc(all, another) {
 					return NotBegun, nil, err
 				}
-				return Done, Facts{transcript.FactFenced: joined(versions)}, nil
+				facts := Facts{transcript.FactFenced: joined(versions)}
+				if absent := unmade(s.Catalogue, all); len(absent) > 0 {
+					facts[factNotThere] = absent.Brief()
+				}
+				return Done, facts, nil
 			},
 			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
-				versions, err := fencedOff(ctx, s, f)
-				if err != nil {
-					return nil, err
-				}
-				return nil, s.Store.Fence(ctx, s.Catalogue, versions)
+				return nil, s.Store.Fence(ctx, s.Catalogue, fencedOff(s, f))
 			},
 		},
 	}
@@ -68,20 +67,40 @@ func fenceSummary(f Facts) []string {
 	if !f.Fences() {
 		return nil
 	}
-	return []string{"The database refuses to write with: " + strings.ReplaceAll(f[transcript.FactFenced], " ", ", ") + "."}
+	versions := strings.ReplaceAll(f[transcript.FactFenced], " ", ", ")
+	lines := []string{"The database refuses to write with: " + versions + "."}
+	if absent := f[factNotThere]; absent != "" {
+		lines = append(lines, "No fence: "+absent+". Run kekceremony status once it is there.")
+	}
+	return lines
 }
 
-// fencedOff are the versions that nothing is written with after this ceremony: all but its target, or
-// those that are not live.
-func fencedOff(ctx context.Context, s *Site, f Facts) (versions []kek.Version, err error) {
-	keks, err := s.Store.KEKs(ctx)
-	to := f.Version(transcript.FactTo)
-	for _, k := range keks {
-		if to != 0 && k.Version != to || to == 0 && k.State != store.Live {
-			versions = append(versions, k.Version)
+// factNotThere are the collections of the catalogue in which nothing is refused, since they are not there.
+const factNotThere = "not_there"
+
+// unmade are the collections of a catalogue that the server has not.
+func unmade(c envelope.Catalogue, there []store.Fenced) (names printable.List) {
+	for _, p := range c.Collections() {
+		if !slices.ContainsFunc(there, func(f store.Fenced) bool { return f.Collection == p.Name }) {
+			names = append(names, printable.Text(p.Name))
 		}
 	}
-	return versions, err
+	return names
+}
+
+// fencedOff are the versions that nothing is written with after this ceremony, by the signed logs: all but its target,
+// or those that are not live. An edited row has nothing refused. The pointer's version is refused only by a rotation
+// away from it, whose plan says so: the programs that follow the pointer would write nothing any more.
+func fencedOff(s *Site, f Facts) (versions []kek.Version) {
+	logs, to := s.History.Versions(), f.Version(transcript.FactTo)
+	refused := logs.Refused()
+	for _, v := range slices.Sorted(maps.Keys(logs.Made)) {
+		left := v != logs.Active && logs.Made[v].State != store.Live || slices.Contains(refused, v)
+		if to != 0 && v != to || to == 0 && left {
+			versions = append(versions, v)
+		}
+	}
+	return versions
 }
 
 func joined(versions []kek.Version) string {
@@ -137,8 +156,11 @@ func lift(ctx context.Context, s *Site, f Facts) error {
 	return nil
 }
 
-// refused reports whether the server refuses a version somewhere.
-func refused(ctx context.Context, s *Site, v kek.Version) (bool, error) {
+// refused reports whether the server refuses what a rotation has it take: its target, and where the rotation is
+// unfenced, anything.
+func refused(ctx context.Context, s *Site, f Facts) (bool, error) {
 	all, err := s.Store.Fenced(ctx, s.Catalogue)
-	return slices.ContainsFunc(all, func(c store.Fenced) bool { return c.Refuses(v) }), err
+	return slices.ContainsFunc(all, func(c store.Fenced) bool {
+		return c.Refuses(f.Version(transcript.FactTo)) || f.Unfenced() && len(c.Refused) > 0
+	}), err
 }

@@ -19,15 +19,22 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript/transcripttest"
 )
 
-// unfence takes the fence away, as somebody does who migrates a table.
+// unfence takes the fence away, as somebody does who migrates tables.
 func unfence(t *testing.T, parts rehearsal.Parts) {
+	t.Helper()
+	unfenceIn(t, parts, "%")
+}
+
+// unfenceIn takes that of the tables away whose names are like one.
+func unfenceIn(t *testing.T, parts rehearsal.Parts, table string) {
 	t.Helper()
 	db, err := sql.Open("sqlite3", parts.Store())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	rows, err := db.Query("SELECT 'DROP TRIGGER \"' || name || '\"' FROM sqlite_schema WHERE type = 'trigger'")
+	rows, err := db.Query("SELECT 'DROP TRIGGER \"' || name || '\"' FROM sqlite_schema WHERE type = 'trigger' "+
+		"AND tbl_name LIKE ?", table)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,4 +234,74 @@ func TestFenceStuck(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.whole()
+}
+
+// TestUnfencedStays: a rotation without a fence to the active version signs that a fence which is there is lifted. The
+// pointer is there already, and the fence is lifted all the same. What refuses versions afterwards, and no ceremony
+// wanted, is due.
+func TestUnfencedStays(t *testing.T) {
+	t.Parallel()
+	r := rotated(t, 6)
+	unfenceIn(t, r.parts, "dns_credentials")
+	r.unfenced = true
+	if err := r.to(2, nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	r.refuses()
+	if due := r.due(); due != "" {
+		t.Errorf("due: %s", due)
+	}
+	s := r.site()
+	if err := s.Store.Fence(t.Context(), s.Catalogue, []kek.Version{1}); err != nil {
+		t.Fatal(err)
+	}
+	if due := r.due(); !strings.HasSuffix(due, " was nothing, is 1: kekceremony rotate --to-version 2") {
+		t.Errorf("due: %s", due)
+	}
+	if err := r.to(2, nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	r.refuses()
+}
+
+// TestFenceLeavesActive: a disable refuses what is not live. The active version may be no better, since it is
+// compromised, or since somebody edited its row: it is not refused, as the plan says.
+func TestFenceLeavesActive(t *testing.T) {
+	t.Parallel()
+	r := rotated(t, 6)
+	room := r.atApproval(func() { change(t, r.parts, "UPDATE kek_versions SET state = 'retired' WHERE id = 2") })
+	_ = r.disable(1, room) // whether this goes on is not asked here
+	r.refuses(1)
+	r = rotated(t, 6)
+	if err := r.compromise(2); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.disable(1, nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	r.refuses(1)
+	if plan := r.planOf(transcript.KindDisable); !strings.Contains(plan, " fence: every version that is neither live nor "+
+		"active: the server refuses to write with it") {
+		t.Errorf("plan %s", plan)
+	}
+}
+
+// TestFenceNotThere: a collection of the catalogue is not there yet, so that nothing is refused in it. Who signs the
+// end reads that; once it is there, status says what is due.
+func TestFenceNotThere(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 6)
+	change(t, r.parts, "DROP TABLE dns_credentials")
+	if err := r.rotate(nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	report, err := transcript.Verify(bundles(t, r.parts, transcript.KindRotate)[0])
+	if err != nil || report.Facts["not_there"] != "dns_credentials" {
+		t.Errorf("not there: %q, %v", report.Facts["not_there"], err)
+	}
+	change(t, r.parts, "CREATE TABLE dns_credentials (id PRIMARY KEY, kek_version, encrypted_api_key_wrapped_dek, "+
+		"encrypted_api_key_kek_version)")
+	if due := r.due(); !strings.HasPrefix(due, "fence_dns_credentials was 1, is nothing: ") {
+		t.Errorf("due: %s", due)
+	}
 }

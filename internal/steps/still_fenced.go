@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -20,8 +21,14 @@ func stillFenced(ctx context.Context, s *Site) error {
 	if err != nil {
 		return err
 	}
-	for _, d := range s.History.Versions().Fence(is) {
-		return fmt.Errorf("%w: %w", d, ErrFenceGone)
+	want := s.History.Versions().Refused()
+	for _, c := range is {
+		for _, v := range want {
+			if !c.Refuses(v) {
+				return fmt.Errorf("collection %s takes writes with version %d: %w", printable.Text(c.Collection), v,
+					ErrFenceGone)
+			}
+		}
 	}
 	return nil
 }

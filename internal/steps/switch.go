@@ -35,7 +35,7 @@ func switchWriters() Step {
 				if err != nil || active.Version != to || k.State != store.Live {
 					return NotBegun, nil, err
 				}
-				if refused, err := refused(ctx, s, to); err != nil || refused {
+				if refused, err := refused(ctx, s, f); err != nil || refused {
 					return Partly, nil, err
 				}
 				if follow, err := theyFollow(ctx, s, f); err != nil || !follow {
