@@ -10,7 +10,9 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// disputing are the people who said last of a digest that it does not match.
+// disputing are the people who said last of a digest, in this run, that it does not match. What was
+// said in an earlier one is in the log: those people may not be here any more, and it must be possible
+// to go on, or to abort, without them.
 func (e *engine) disputing(digest string) (names []string) {
 	if digest == "" { // nothing is compared
 		return nil
@@ -19,7 +21,7 @@ func (e *engine) disputing(digest string) (names []string) {
 		return nil
 	}
 	all := e.comparisons
-	for _, ev := range e.log.Events {
+	for _, ev := range e.log.Events[e.found:] {
 		if f := ev.Facts; ev.Kind == transcript.Noted && f[transcript.FactCompared] == digest {
 			all = append(slices.Clip(all), Comparison{digest, f[transcript.FactBy], f[transcript.FactMatches] == "yes"})
 		}
