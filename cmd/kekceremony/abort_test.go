@@ -1,10 +1,49 @@
 package main_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
+	"github.com/certautopilot/kekceremony/internal/quorum"
 )
+
+// TestAbortPages: somebody stops a rotation in its attendance and aborts it. The pages say that it is
+// an abort, what was done, and of nobody that they are in the room who has not said so.
+func TestAbortPages(t *testing.T) {
+	t.Parallel()
+	needHostName(t)
+	s := newScene(t, t.TempDir(), binary, quorum.Rehearsal)
+	s.emptyStore()
+	s.run("install")
+	p := s.wizard("rotate", "--to-version", "2")
+	attend(p, "alice", "bob")
+	if page := p.until("Where does this"); !strings.Contains(page, "In the room: alice, bob") {
+		t.Errorf("who attends is not in the room:\n%s", page)
+	}
+	p.tmux("send-keys", "C-c")
+	p.until("Stop here?")
+	p.tmux("send-keys", "y")
+	p.until("EXIT 75")
+	p.end()
+
+	p = s.wizard("abort")
+	if page := p.until("alice: type alice"); !strings.Contains(page, "abort of rotate 1") ||
+		!strings.Contains(page, "Nobody attends yet   quorum 2 of 2") {
+		t.Errorf("the first page of the abort:\n%s", page)
+	}
+	attend(p, "alice", "bob")
+	page := p.until("alice: type followed")
+	for _, says := range []string{"abort of rotate 1", "Sign the abort", "ends as this page says",
+		"Aborted. Done before: none. Begun and not done: none."} {
+		if !strings.Contains(strings.NewReplacer("│\n│", "").Replace(page), says) {
+			t.Errorf("the page does not say %q:\n%s", says, page)
+		}
+	}
+	sign(p, "followed", "alice", "bob")
+	p.enter("enter close", "")
+	p.until("EXIT 0")
+}
 
 // TestAbortAfterCrash: a ceremony that ended in its probe and was aborted pins nothing:
 // the next one needs no deviation.

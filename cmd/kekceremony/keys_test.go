@@ -72,7 +72,7 @@ func newHands(t *testing.T, seed uint64) *leaning {
 	t.Cleanup(func() { h.tty.Close(); h.own.Close() })
 	h.resize(80, 24)
 	h.found = h.state()
-	cmd := h.console(t.Context(), "tui")
+	cmd := h.console(t.Context(), "tui", "install")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = h.own, h.own, h.own
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -119,10 +119,22 @@ func told(t *testing.T, bundle string) string {
 }
 
 // console is the command of a ceremony with people at the console.
-func (s scene) console(ctx context.Context, face string) *exec.Cmd {
-	cmd := s.command(ctx, "console1", s.binary, "install", "--ui", face, "--config", here+"/config.yaml")
+func (s scene) console(ctx context.Context, face string, args ...string) *exec.Cmd {
+	args = append([]string{s.binary}, append(args, "--ui", face, "--config", here+"/config.yaml")...)
+	cmd := s.command(ctx, "console1", args...)
 	cmd.Env = append(cmd.Env, "TERM=screen", "LANG=C.UTF-8")
 	return cmd
+}
+
+// wizard is a ceremony in a pane.
+func (s scene) wizard(args ...string) *pane {
+	s.t.Helper()
+	cmd := s.console(s.t.Context(), "tui", args...)
+	words := append(append([]string{"env", "-i"}, cmd.Env...), cmd.Args...)
+	for i, word := range words {
+		words[i] = "'" + word + "'" // none has a quote in it
+	}
+	return newPane(s.t, "cd "+s.Dir+" &&"+shell(words)+"; echo EXIT $?; cat")
 }
 
 // installByLine types what line mode asks.
@@ -130,7 +142,7 @@ func installByLine(s scene) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := s.console(ctx, "line")
+	cmd := s.console(ctx, "line", "install")
 	tty, err := pty.Start(cmd)
 	if err != nil {
 		s.t.Fatal(err)
@@ -180,12 +192,7 @@ func reply(tty io.ReadWriter, answer func(asked string) string) (said []byte) {
 // installByWizard presses what the wizard asks for.
 func installByWizard(s scene) {
 	s.t.Helper()
-	cmd := s.console(s.t.Context(), "tui")
-	words := append(append([]string{"env", "-i"}, cmd.Env...), cmd.Args...)
-	for i, word := range words {
-		words[i] = "'" + word + "'" // none has a quote in it
-	}
-	p := newPane(s.t, "cd "+s.Dir+" &&"+shell(words)+"; echo EXIT $?; cat")
+	p := s.wizard("install")
 	p.enter("Path of the roster", here+"/roster")
 	attend(p, "alice", "bob")
 	for _, question := range []string{"Where does this", "Who authorized", "Who is who", "Time on the wall clock",
