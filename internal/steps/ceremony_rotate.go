@@ -118,6 +118,11 @@ func (r Rotation) open(ctx context.Context, s *Site, lock store.Lock) (Facts, er
 	if err != nil {
 		return nil, err
 	}
+	if facts.Fences() {
+		if err := noteStrict(ctx, s, facts); err != nil {
+			return nil, err
+		}
+	}
 	if adopted(s) {
 		facts[transcript.FactPointer] = describe(s.Pointer)
 	}

@@ -3,7 +3,6 @@ package steps
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -111,20 +110,6 @@ func joined(versions []kek.Version) string {
 	return strings.Join(names, " ")
 }
 
-// lifting is what a plan says of a fence that stands before its target.
-func lifting(f Facts) []Effect {
-	switch {
-	case f[transcript.FactFence] == "": // begun by a program that knew no fence
-		return nil
-	case !f.Fences():
-		return unfenced(f, "a fence that is there is lifted")
-	case f[transcript.FactGenerate] == "yes": // nothing refuses what there never was
-		return nil
-	}
-	return []Effect{{Verb: "lift", Object: "the server's fence for version " + f[transcript.FactTo] + ", if there is one",
-		Undo: "rotate again"}}
-}
-
 // unfenced is what the plan of a ceremony without a fence says of it, and of what follows.
 func unfenced(f Facts, follows string) []Effect {
 	if !f.Unfenced() {
@@ -132,35 +117,4 @@ func unfenced(f Facts, follows string) []Effect {
 	}
 	_, why, _ := strings.Cut(f[transcript.FactFence], ": ")
 	return []Effect{{Verb: transcript.Unfenced, Object: why + "; " + follows, Undo: "rotate again, with a fence"}}
-}
-
-// lift has the server take the target before writers use it. What else is refused stays so, but where
-// the ceremony is unfenced.
-func lift(ctx context.Context, s *Site, f Facts) error {
-	to := f.Version(transcript.FactTo)
-	all, err := s.Store.Fenced(ctx, s.Catalogue)
-	if err != nil {
-		return err
-	}
-	var stay []kek.Version
-	for _, c := range all {
-		for _, v := range c.Refused {
-			if v != to && !f.Unfenced() && !slices.Contains(stay, v) {
-				stay = append(stay, v)
-			}
-		}
-	}
-	if err := s.Store.Fence(ctx, s.Catalogue, stay); err != nil {
-		return fmt.Errorf("lift the fence for version %d: %w", to, err)
-	}
-	return nil
-}
-
-// refused reports whether the server refuses what a rotation has it take: its target, and where the rotation is
-// unfenced, anything.
-func refused(ctx context.Context, s *Site, f Facts) (bool, error) {
-	all, err := s.Store.Fenced(ctx, s.Catalogue)
-	return slices.ContainsFunc(all, func(c store.Fenced) bool {
-		return c.Refuses(f.Version(transcript.FactTo)) || f.Unfenced() && len(c.Refused) > 0
-	}), err
 }

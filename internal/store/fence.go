@@ -33,6 +33,7 @@ type Fence interface {
 type Fenced struct {
 	Collection string
 	Refused    []kek.Version
+	Strict     bool // no write to a record that has a refused version passes, also one that leaves it
 }
 
 // Refuses reports whether a version is refused.

@@ -142,7 +142,8 @@ func (s *Store) Fenced(ctx context.Context, cat envelope.Catalogue) (all []store
 			if err != nil {
 				return nil, fmt.Errorf("read fence: %w", err)
 			}
-			all = append(all, store.Fenced{Collection: v.collection, Refused: refused})
+			all = append(all, store.Fenced{Collection: v.collection, Refused: refused,
+				Strict: len(refused) > 0 && v.strict()})
 		}
 	}
 	return all, err

@@ -45,7 +45,8 @@ func TestValidator(t *testing.T) {
 			}
 			v := validator{collection: "things", whole: raw, level: c.level, action: "error"}
 			v = after(t, v, cat, 3, 1)
-			if got := refused(v, cat); !slices.Equal(got, []kek.Version{1, 3}) || v.level != c.fenced {
+			if got := refused(v, cat); !slices.Equal(got, []kek.Version{1, 3}) || v.level != c.fenced ||
+				v.strict() != (c.fenced == "strict") {
 				t.Errorf("fenced %v, level %s", got, v.level)
 			}
 			if kept, _, err := v.split(cat); err != nil || !bytes.Equal(kept, raw) {

@@ -89,6 +89,9 @@ func (v validator) became(now validator, cat envelope.Catalogue, refused []kek.V
 	return err
 }
 
+// strict reports whether a document is judged whole, whatever a write changes. It is a server's default.
+func (v validator) strict() bool { return v.level == "" || v.level == "strict" }
+
 // refuses reports whether a write that does not pass the validator is refused.
 func (v validator) refuses() bool { return v.action != "warn" && v.level != "off" }
 

@@ -41,6 +41,7 @@ var labels = map[string]string{
 	"census_1":                      "first count",
 	"census_2":                      "second count",
 	"census_apart":                  "time between the counts",
+	"fence_strict":                  "strict validators",
 	"not_there":                     "not there, so not fenced",
 	"forgotten":                     "forgotten",
 	transcript.FactRetired:          "retired versions",
