@@ -11,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/history"
@@ -92,6 +94,25 @@ func (l List) write(dir, bundle string, most int) (sums []string, err error) {
 // pathOf a file: beside a bundle, of which it is no part, under the beginning of its digest.
 func pathOf(dir, bundle, sha256 string) string {
 	return filepath.Join(dir, fmt.Sprintf(".%s.exposed.%.16s", bundle, sha256))
+}
+
+// Beside are the digests of all files of lists that are beside a bundle. One that is not whole is none.
+func Beside(dir, bundle string) (sums []string, err error) {
+	all, err := os.ReadDir(dir)
+	for _, entry := range all {
+		if !strings.HasPrefix(entry.Name(), filepath.Base(pathOf(dir, bundle, ""))) {
+			continue
+		}
+		data, err := file.Read(filepath.Join(dir, entry.Name()), file.Rules{Max: maxFile})
+		if err != nil {
+			return nil, err
+		}
+		is := sha256.Sum256(data)
+		if sum := hex.EncodeToString(is[:]); filepath.Base(pathOf(dir, bundle, sum)) == entry.Name() {
+			sums = append(sums, sum)
+		}
+	}
+	return sums, err
 }
 
 // ErrOther: the file is not the one that a ceremony recorded.

@@ -40,28 +40,46 @@ func Of(ctx context.Context, s store.Envelopes, cat envelope.Catalogue, w Wanted
 	if err != nil || len(census) == 0 {
 		return f, err
 	}
-	seen, places := map[counted]int{}, map[string]bool{}
+	seen := map[counted]int{}
 	err = each(ctx, s, cat, func(c envelope.Collection, d store.Document, h store.Held) {
-		versions := versionsOf(c, d, h)
-		for _, v := range versions {
+		for _, v := range versionsOf(c, d, h) {
 			seen[counted{c.Name, v}]++
 		}
-		if w.has(versions) && !cleared(h) {
-			f.List = append(f.List, digestOf(h.Nonce, h.Ciphertext))
-			for _, p := range placesOf(c, h) {
-				places[p] = true
-			}
-		}
+		f.take(w, c, d, h)
 	})
 	if err != nil {
 		return f, err
 	}
-	f.List.sort()
-	for p := range places {
-		f.Places = append(f.Places, p)
-	}
-	slices.Sort(f.Places)
+	f.sort()
 	return f, w.complete(ctx, s, cat, seen)
+}
+
+// Among lists the wanted envelopes of some records.
+func Among(c envelope.Collection, docs []store.Document, w Wanted) (f Found) {
+	for _, d := range docs {
+		for _, h := range d.Envelopes {
+			f.take(w, c, d, h)
+		}
+	}
+	f.sort()
+	return f
+}
+
+func (f *Found) take(w Wanted, c envelope.Collection, d store.Document, h store.Held) {
+	if cleared(h) || !w.has(versionsOf(c, d, h)) {
+		return
+	}
+	f.List = append(f.List, digestOf(h.Nonce, h.Ciphertext))
+	for _, p := range placesOf(c, h) {
+		if !slices.Contains(f.Places, p) {
+			f.Places = append(f.Places, p)
+		}
+	}
+}
+
+func (f *Found) sort() {
+	f.List.sort()
+	slices.Sort(f.Places)
 }
 
 // counted is what a census counts of a collection.

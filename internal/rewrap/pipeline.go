@@ -27,7 +27,7 @@ const (
 // it fails is written and counted.
 func (r *run) collection(ctx context.Context, c envelope.Collection, after any) error {
 	r.enter(c.Name)
-	c.Payloads = r.First
+	c.Payloads = r.First || r.Expose != nil
 	upstream, stop := context.WithCancel(ctx)
 	defer stop()
 	pages, batches := make(chan []store.Document, 1), make(chan batch, 1)
@@ -98,6 +98,9 @@ func (r *run) write(ctx context.Context, c envelope.Collection, batches <-chan b
 		if err := r.ready(ctx); err != nil {
 			return err
 		}
+		if err := r.expose(c, b.swaps); err != nil {
+			return err
+		}
 		took, err := r.Store.Swap(ctx, c, b.swaps)
 		r.account(b, took)
 		if err != nil {
@@ -108,6 +111,17 @@ func (r *run) write(ctx context.Context, c envelope.Collection, batches <-chan b
 		}
 	}
 	return nil
+}
+
+func (r *run) expose(c envelope.Collection, swaps []store.Swap) error {
+	if r.Expose == nil {
+		return nil
+	}
+	docs := make([]store.Document, len(swaps))
+	for i, s := range swaps {
+		docs[i] = s.Old
+	}
+	return r.Expose(c, docs)
 }
 
 // ready waits for the limit, for a pause to end and for the gate to open.
@@ -159,7 +173,7 @@ func (r *run) size() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	most := maxPage
-	if r.First {
+	if r.First || r.Expose != nil {
 		most = maxPayloads
 	}
 	if limit > 0 {

@@ -40,6 +40,9 @@ type Job struct {
 	// Gate is asked before each page is written. While it gives a reason, the job
 	// waits.
 	Gate func(context.Context) (why string, err error)
+	// Expose is asked before each page is written, and gets its records as they were, with payloads; nil: nobody
+	// wants to know them.
+	Expose func(envelope.Collection, []store.Document) error
 	// Canary proves that a version's key works: an envelope that fails while
 	// its key works is undecryptable, otherwise the provider is at fault.
 	Canary     func(context.Context, kek.Version) error

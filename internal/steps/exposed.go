@@ -43,8 +43,11 @@ func exposedSince() Step {
 			}
 			all := Facts{}
 			for _, v := range f.Compromised() {
-				_, sums, _ := transcript.FactsExposed(v)
-				facts, err := list(ctx, s, f, s.History.Idle(v), v, strings.Fields(f[sums]))
+				earlier, err := earlierLists(s, f, v)
+				if err != nil {
+					return nil, err
+				}
+				facts, err := list(ctx, s, f, s.History.Idle(v), v, earlier)
 				if err != nil {
 					return nil, err
 				}
@@ -53,6 +56,20 @@ func exposedSince() Step {
 			return all, nil
 		},
 	}
+}
+
+// earlierLists are the files in which earlier runs of a rotation listed a version's envelopes: those that its log
+// has, and those of a re-wrap that did not come to its end, of whatever version.
+func earlierLists(s *Site, f Facts, v kek.Version) (sums []string, err error) {
+	_, name, _ := transcript.FactsExposed(v)
+	sums = strings.Fields(f[name])
+	beside, err := exposure.Beside(filepath.Dir(s.Bundle), filepath.Base(s.Bundle))
+	for _, sum := range beside {
+		if !slices.Contains(sums, sum) {
+			sums = append(sums, sum)
+		}
+	}
+	return sums, err
 }
 
 // settle waits a live period: whatever a slow writer still had in hand has arrived by then.
@@ -76,12 +93,13 @@ func list(
 	dir, bundle := filepath.Dir(s.Bundle), filepath.Base(s.Bundle)
 	n, sum, places := transcript.FactsExposed(of)
 	known, err := exposure.Read(dir, bundle, earlier)
+	before := len(known)
 	if err != nil { // it is on another console: what is listed twice is counted twice
-		known = nil
+		known, before = nil, f.Number(n)
 	}
 	fresh := found.List.Without(known)
-	sums, total := earlier, len(fresh)
-	if total > 0 || len(earlier) == 0 {
+	sums := earlier
+	if len(fresh) > 0 || len(earlier) == 0 {
 		files, err := fresh.Write(dir, bundle)
 		if err != nil {
 			return nil, err
@@ -89,11 +107,10 @@ func list(
 		sums = slices.Concat(earlier, files)
 	}
 	if len(earlier) > 0 {
-		total += f.Number(n)
 		found.Places = append(found.Places, strings.Fields(f[places])...)
 		slices.Sort(found.Places)
 	}
-	return Facts{n: strconv.Itoa(total), sum: strings.Join(sums, " "),
+	return Facts{n: strconv.Itoa(before + len(fresh)), sum: strings.Join(sums, " "),
 		places: strings.Join(slices.Compact(found.Places), " ")}, nil
 }
 

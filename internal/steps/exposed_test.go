@@ -72,18 +72,19 @@ func TestExposedLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.exposed(6, 1)
-	rewrapped := r.get(0)
+	r.reseal(2, 0)
+	sealed := r.get(0)
 	r.reseal(2, 0)
 	r.exposed(6, 0)
 	if err := r.to(3, nobody(r.parts)); err != nil { // what is at 2 was sealed since: it is not exposed
 		t.Fatal(err)
 	}
 	r.exposed(6, 0)
-	r.restore(0, rewrapped) // at version 2, which nothing is written with
+	r.restore(0, sealed) // at version 2, which nothing is written with any more
 	if err := r.to(3, nobody(r.parts)); err != nil {
 		t.Fatal(err)
 	}
-	r.exposed(6, 1)
+	r.exposed(7, 1)
 }
 
 // TestExposedAgain: a backup brings back an envelope that was re-wrapped from the compromised version and then sealed
@@ -135,8 +136,8 @@ func TestExposedInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.write(1, 2)
-	parts := *r.site()
-	parts.Store = unanswered{parts.Store}
+	parts, swaps := *r.site(), 0
+	parts.Store = beforeSwap{parts.Store, func() bool { swaps++; return swaps < 2 }} // of the second, no answer comes
 	if err := engine.Run(t.Context(), parts, nobody(r.parts), steps.Rotate(steps.Rotation{To: 2})); err == nil {
 		t.Fatal("the store was not gone")
 	}
@@ -147,14 +148,51 @@ func TestExposedInterrupted(t *testing.T) {
 	r.exposed(3, 3)
 }
 
-// unanswered is a store that swaps, and does not say so.
-type unanswered struct{ store.Store }
-
-func (u unanswered) Swap(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
-	if _, err := u.Store.Swap(ctx, c, swaps); err != nil {
-		return nil, err
+// TestExposedMeanwhile: a writer that slept writes with the compromised version while the rotation re-wraps, and the
+// console dies when that was re-wrapped. It is listed all the same.
+func TestExposedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, dies := range map[string]bool{"to its end": false, "interrupted": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRunning(t, 1)
+			if err := r.compromise(1); err != nil {
+				t.Fatal(err)
+			}
+			parts, wrote := *r.site(), false
+			parts.Store = beforeSwap{parts.Store, func() (answers bool) {
+				if wrote {
+					return !dies
+				}
+				wrote = true
+				r.write(1, 2)
+				return true
+			}}
+			err := engine.Run(t.Context(), parts, nobody(r.parts), steps.Rotate(steps.Rotation{To: 2}))
+			if dies && err != nil {
+				err = r.to(2, nobody(r.parts))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.exposed(2, 2)
+		})
 	}
-	return nil, errors.New("the store is gone")
+}
+
+// beforeSwap is a store in which something happens before each swap, which says whether that is answered.
+type beforeSwap struct {
+	store.Store
+	happens func() (answers bool)
+}
+
+func (b beforeSwap) Swap(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
+	answers := b.happens()
+	took, err := b.Store.Swap(ctx, c, swaps)
+	if err == nil && !answers {
+		return nil, errors.New("the store is gone")
+	}
+	return took, err
 }
 
 // TestExposedByMovedPointer: somebody moved the pointer to a version that a ceremony generated, and writers
@@ -171,13 +209,17 @@ func TestExposedByMovedPointer(t *testing.T) {
 	if err := r.to(2, room); err != nil {
 		t.Fatal(err)
 	}
+	if err := r.compromise(1); err != nil { // its envelopes were re-wrapped to version 2
+		t.Fatal(err)
+	}
+	r.exposed(4, 4)
 	if err := r.to(3, nobody(r.parts)); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.compromise(2); err != nil {
+	if err := r.compromise(2); err != nil { // and those of version 2 to version 3
 		t.Fatal(err)
 	}
-	if all := r.status(r.parts.Bundles()).Exposed; len(all) != 1 || all[0].Exposed != 4 {
+	if all := r.status(r.parts.Bundles()).Exposed; len(all) != 2 || all[1].Version != 2 || all[1].Exposed != 4 {
 		t.Errorf("exposed %+v", all)
 	}
 }
@@ -247,4 +289,28 @@ func TestCompromiseDisabled(t *testing.T) {
 	if err := r.to(1, nobody(r.parts)); !errors.Is(err, steps.ErrCompromised) {
 		t.Errorf("back to version 1: %v", err)
 	}
+}
+
+// TestCompromiseWentBack: a store goes back to a copy in which the version was retired, and nobody knew. The chain
+// keeps that it is compromised.
+func TestCompromiseWentBack(t *testing.T) {
+	t.Parallel()
+	r := newRunning(t, 2)
+	if err := r.to(2, nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	older := r.copied()
+	r.run(steps.Disable(1), store.Disabled)
+	r.run(steps.Compromise(1), store.Disabled)
+	restore(t, r.parts, older)
+	if err := r.reconcile(nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	if all := due(r.status(r.parts.Bundles()), "was compromised, is retired"); len(all) != 1 {
+		t.Errorf("due %q", r.status(r.parts.Bundles()).Due)
+	}
+	if err := r.to(1, nobody(r.parts)); !errors.Is(err, steps.ErrCompromised) {
+		t.Errorf("back to version 1: %v", err)
+	}
+	r.run(steps.Compromise(1), store.Compromised)
 }

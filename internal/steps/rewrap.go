@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -53,6 +54,7 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 		return nil, err
 	}
 	defer w.close()
+	late := lateOnes(s, f)
 	began := time.Now()
 	counts, err := rewrap.Run(ctx, rewrap.Job{
 		Store: s.Store, Provider: s.Provider, Chain: s.Chain, To: to, Catalogue: s.Catalogue, Control: s.Control,
@@ -74,6 +76,7 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			return t.Behind(), nil
 		},
 		Canary: func(ctx context.Context, v kek.Version) error { return checkCanary(ctx, s, v) },
+		Expose: late.expose(),
 		Report: func(p rewrap.Progress) { d.Show(func(v *View) { v.Progress = &p }) },
 	})
 	facts := Facts{
@@ -91,6 +94,7 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 	if err != nil { // what was written until then is in the store
 		return nil, errors.Join(err, d.Note(ctx, facts))
 	}
+	maps.Copy(facts, late.facts())
 	return facts, controlled(ctx, s.Control, d)
 }
 
