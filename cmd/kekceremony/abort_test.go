@@ -40,9 +40,15 @@ func TestAbortPages(t *testing.T) {
 			t.Errorf("the page does not say %q:\n%s", says, page)
 		}
 	}
-	sign(p, "followed", "alice", "bob")
-	p.enter("enter close", "")
-	p.until("EXIT 0")
+	p.enter("alice: type followed", "disagree") // the digest is theirs all the same, to be written down
+	p.enter("bob: type followed", "disagree")
+	p.enter("Signed 2, needed", "")
+	if end := p.enter("enter close", ""); !strings.Contains(end, "Final digest") {
+		t.Errorf("the last page:\n%s", end)
+	}
+	if said := p.until("EXIT 5"); !strings.Contains(said, "final digest  ") {
+		t.Errorf("what stays on the terminal:\n%s", said)
+	}
 }
 
 // TestAbortAfterCrash: a ceremony that ended in its probe and was aborted pins nothing:

@@ -38,7 +38,7 @@ func Run(ctx context.Context, t *engine.Terminal, control *engine.Control,
 	if errors.Is(err, tea.ErrProgramKilled) {
 		err = nil
 	}
-	if runErr == nil {
+	if runErr == nil || errors.Is(runErr, engine.ErrDisagreed) {
 		fmt.Fprint(os.Stdout, m.farewell())
 	}
 	return errors.Join(runErr, err)

@@ -2,6 +2,7 @@ package room
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -17,9 +18,8 @@ func (r *Room) Run(ctx context.Context, run func(context.Context, engine.Room) e
 			err = fmt.Errorf("internal error: %v\n%s", p, debug.Stack())
 		}
 	}()
-	if err := run(ctx, r); err != nil {
-		return err
+	if err = run(ctx, r); err == nil || errors.Is(err, engine.ErrDisagreed) { // then people have signed as well
+		r.Leave(ctx)
 	}
-	r.Leave(ctx)
-	return nil
+	return err
 }
