@@ -1,0 +1,105 @@
+package tui
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/rewrap"
+)
+
+// TestDeviation: a deviation is reported while somebody types an answer, which stays as it was; what
+// may be a PIN is discarded, and what the log does not take is said.
+func TestDeviation(t *testing.T) {
+	p := newPage(t)
+	var got engine.Report
+	late := true
+	p.room.Remarks(func(said engine.Remark) error {
+		if late {
+			return engine.ErrLate
+		}
+		got = said.(engine.Report)
+		return nil
+	})
+	answers := p.asked(bags)
+	p.rest()
+	p.press("bag 7", "ctrl+x", "246810", "enter")
+	p.shows("refused: expected: this may be a PIN, and was discarded", true)
+	p.shows("246810", false)
+	p.press("three came", "enter", "two came", "enter", "ctrl+g")
+	p.shows("record the deviation", false)
+	p.press("esc")
+	p.rest()
+	p.press("went on", "enter", "alice and bob")
+	p.shows("enter record", true)
+	send := func() { // as Bubble Tea runs a command
+		_, cmd := p.Update(tea.KeyMsg{Type: tea.KeyEnter})
+		p.Update(cmd())
+	}
+	send()
+	p.shows("refused: "+engine.ErrLate.Error(), true)
+	late = false
+	send()
+	p.rest()
+	want := engine.Report{Expected: "three came", Seen: "two came", Decided: "went on", By: "alice and bob"}
+	if got != want {
+		t.Errorf("recorded %+v", got)
+	}
+	p.shows("> bag 7", true)
+	p.press("enter")
+	came(p, answers, "bag 7", nil)
+}
+
+// TestReadAloud: each person says whether a digest matches, and no key that says so signs anything. The
+// page stays until everybody's does.
+func TestReadAloud(t *testing.T) {
+	p := newPage(t)
+	var said []engine.Comparison
+	p.room.Remarks(func(r engine.Remark) error { said = append(said, r.(engine.Comparison)); return nil })
+	words := p.consents(rotation(""))
+	p.rest()
+	p.press("2", "ctrl+y")
+	p.rest()
+	p.shows("abab abab   rhythm Pegasus rhythm Pegasus", true)
+	p.press("y", "n", "enter")
+	p.shows("bob: it does not match. Nobody signs it here", true)
+	p.press("y", "tab", "y")
+	p.shows("It matches for everybody.", true)
+	p.press("enter")
+	p.rest()
+	p.shows("Read aloud: alice: matches, bob: matches, carol: matches", true)
+	p.shows("sign > 2", true)
+	p.press("enter")
+	came(p, words, engine.Consent{Signer: "alice", Word: "2"}, nil)
+	digest := strings.Repeat("ab", 32)
+	want := []engine.Comparison{{Digest: digest, By: "alice", Matches: true}, {Digest: digest, By: "bob"},
+		{Digest: digest, By: "bob", Matches: true}, {Digest: digest, By: "carol", Matches: true}}
+	if !slices.Equal(said, want) {
+		t.Errorf("said: %+v", said)
+	}
+}
+
+// TestLetters: letters are commands only where none is typed into a field.
+func TestLetters(t *testing.T) {
+	p := newPage(t)
+	answers := p.asked(bags)
+	p.rest()
+	p.press("?ltwx")
+	p.shows("> ?ltwx", true)
+	p.press("enter")
+	came(p, answers, "?ltwx", nil)
+	p.room.Show(engine.View{Step: "re-wrap", Attended: "alice, bob", Progress: &rewrap.Progress{}})
+	p.mailed()
+	p.rest()
+	for key, shows := range map[string]string{"?": "Keys of this page", "l": "The log so far",
+		"t": "Steps of this ceremony", "w": "The room", "x": "Report a deviation"} {
+		p.press(key)
+		p.shows(shows, true)
+		p.press("esc")
+		p.rest()
+		p.shows(shows, false)
+	}
+}
