@@ -103,3 +103,46 @@ func TestLetters(t *testing.T) {
 		p.shows(shows, false)
 	}
 }
+
+// TestLogCovers: while the log covers a page, no key answers its question.
+func TestLogCovers(t *testing.T) {
+	p := newPage(t)
+	answers := p.asked(bags)
+	p.rest()
+	p.press("ctrl+o", "enter")
+	p.stillOpen()
+	p.press("ctrl+o", "enter")
+	came(p, answers, "none", nil)
+}
+
+// TestPasted: of what is pasted a field takes what people can read. Controls of direction, of width
+// and of the terminal would make a page say what was not typed; an end of a line would answer.
+func TestPasted(t *testing.T) {
+	p := newPage(t)
+	answers := p.asked(bags)
+	p.rest()
+	for _, pasted := range []string{"\u202e\u200b\x1b\n", "Z\u202eü\u200brich\x1b[2J\n東京\u3000Α"} {
+		p.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(pasted), Paste: true})
+		p.stillOpen()
+		if pasted[0] == 'Z' {
+			p.shows("> Zürich[2J東京\u3000Α", true)
+		} else {
+			p.shows("> none", true)
+		}
+	}
+	p.press("enter")
+	came(p, answers, "Zürich[2J東京\u3000Α", nil)
+}
+
+// TestAlt: esc before a letter comes as alt and the letter. Behind a blank, alt+d ended the program.
+func TestAlt(t *testing.T) {
+	p := newPage(t)
+	words := p.consents(rotation(""))
+	p.rest()
+	p.press("2", " ")
+	for _, r := range "dbfuc" {
+		p.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune{r}, Alt: true})
+	}
+	p.press("enter")
+	came(p, words, engine.Consent{Signer: "alice", Word: "2"}, nil)
+}
