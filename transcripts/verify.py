@@ -29,6 +29,7 @@ FORMATS = ("kekceremony transcript v1", "kekceremony transcript v2")
 MAX_FILES, MAX_BYTES, MAX_ROSTER, MAX_REQUESTS = 2000, 8 << 20, 64 << 10, 1000
 KINDS = ("opened roster next-roster answered found noted deviation asked plan signed gathered"
          " begun done failed waiting resumed closed").split()
+FACTUAL = "opened roster next-roster answered found gathered done".split()
 NEED_ROSTER = "asked plan signed gathered begun done closed".split()
 MANY_LINES = "roster next_roster plan statement signature exclude".split()
 FIRST = {"format": "|".join(FORMATS), "chain": "[0-9a-f]{32}", "mode": "production|rehearsal",
@@ -319,6 +320,7 @@ class Walk:
         self.roster, self.next, self.changed, self.closed = None, None, None, False
         self.requests, self.asked, self.purposes = {}, 0, {}  # by step, those that still count
         self.plans, self.begun, self.done, self.half = {}, set(), set(), set()  # by act
+        self.told = {}  # facts, of which the last one counts
         self.attended, self.present, self.ever, self.proved = "", set(), set(), set()
         self.embedded, self.signatures, self.counters, self.deviations = {}, [], {}, []
         self.answers, self.said, self.void = {}, False, False  # said: by the step void
@@ -340,6 +342,8 @@ class Walk:
         getattr(self, "on_" + e.kind.replace("-", "_"), lambda e: None)(e)
         if self.version >= 2:
             self.newest(e)
+        if e.kind in FACTUAL:
+            self.told.update(e)
 
     def newest(self, e):
         """The section "What v2 adds"."""
@@ -365,6 +369,8 @@ class Walk:
         elif e.kind == "closed":
             lacks = self.required() - self.done
             need(not lacks, "order", f"closed as done, but not {' '.join(sorted(lacks))}")
+            for v in self.opened["compromised"].split(" ") if self.opened["compromised"] else []:
+                need(self.told.get(f"exposed_{v}_sha256"), "order", f"no list of what version {v} exposed")
         for name in wanted:
             need(e[name], "order", f"{e.kind} without {name}")
 

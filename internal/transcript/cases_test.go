@@ -411,6 +411,12 @@ var newest = []attack{
 		before: func(d *draft) {
 			d.Events[0].Facts["kind"], d.Events[0].Facts["version"] = transcript.KindCompromise, "1"
 		}},
+	{name: "V2 a rotation without the list that it announced", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "there is no list of what version 9 exposed", newest: true,
+		before: func(d *draft) {
+			d.Events[0].Facts["compromised"] = "1 9"
+			d.Events[d.Find(transcript.Done, "re-wrap", "")].Facts["exposed_1_sha256"] = strings.Repeat("0", 64)
+		}},
 	{name: "a disable of a version that the plan does not name", want: transcript.Bad, rule: transcript.RuleOrder,
 		says: "version 1 was disabled, and the plan does not name it", newest: true,
 		before: disables("version: 11\nwait: 720h0m0s\n")},

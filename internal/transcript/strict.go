@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -108,7 +109,8 @@ func wholeSum(e Event) error {
 	return nil
 }
 
-// wholeEnd demands of an end as done every act of the kind, and of an abort the acts.
+// wholeEnd demands of an end as done every act of the kind, and the lists that a rotation announced; of an abort the
+// acts.
 func (s *State) wholeEnd(e Event) error {
 	if s.Aborted() || s.Void() {
 		return wants(e, FactDone, FactHalfDone)
@@ -116,5 +118,16 @@ func (s *State) wholeEnd(e Event) error {
 	if lacks := s.Lacks(); len(lacks) > 0 {
 		return broken(RuleOrder, "closed as done, but %s is not", strings.Join(lacks, ", "))
 	}
+	if s.Opened()[FactRelisted] == "" {
+		return nil
+	}
+	for v := range strings.SplitSeq(s.Opened()[FactRelisted], " ") {
+		if s.Facts[fmt.Sprintf(listed, v)] == "" {
+			return broken(RuleOrder, "closed as done, and there is no list of what version %s exposed", printable.Text(v))
+		}
+	}
 	return nil
 }
+
+// listed is the fact that a rotation listed what a version exposed, as FactsExposed names it.
+const listed = FactExposed + "_%s_sha256"
