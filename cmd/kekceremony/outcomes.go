@@ -7,6 +7,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/exposure"
 	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -133,6 +134,7 @@ var outcomes = []outcome{
 	{engine.ErrMode, exitRefused, "use the configuration with which this store was installed"},
 	{steps.ErrStrangers, exitRefused, "name every field under catalogue in the configuration"},
 	{steps.ErrExclude, exitRefused, "use the name that the re-wrap printed, or run kekceremony abort"},
+	{exposure.ErrFewer, exitAgain, "records changed while they were listed; run the same command again"},
 	{steps.ErrCompromised, exitRefused, "rotate to another version: kekceremony status names it"},
 	{steps.ErrNotInUse, exitRefused, "kekceremony status lists the versions"},
 	{engine.ErrPlanMoved, exitRefused, "run the same command and approve the plan as it is now"},

@@ -181,10 +181,18 @@ func nameOf(p envelope.Place) string {
 	return named.Describe()
 }
 
+// Places are the names of all places of a catalogue, as Found has them.
+func Places(cat envelope.Catalogue) (names []string) {
+	for _, p := range cat {
+		names = append(names, nameOf(p))
+	}
+	return names
+}
+
 // Lacking are those of some places, as Found names them, that a catalogue does not have, or has with
 // payloads of another form: what is there would not be known again.
 func Lacking(cat envelope.Catalogue, places []string) []string {
 	return slices.DeleteFunc(slices.Clone(places), func(name string) bool {
-		return slices.ContainsFunc(cat, func(p envelope.Place) bool { return nameOf(p) == name })
+		return slices.Contains(Places(cat), name)
 	})
 }

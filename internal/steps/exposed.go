@@ -106,6 +106,9 @@ func list(
 		}
 		sums = slices.Concat(earlier, files)
 	}
+	if len(earlier) > len(strings.Fields(f[sum])) { // a file that no line has may be of any place
+		found.Places = append(found.Places, exposure.Places(s.Catalogue)...)
+	}
 	if len(earlier) > 0 {
 		found.Places = append(found.Places, strings.Fields(f[places])...)
 		slices.Sort(found.Places)

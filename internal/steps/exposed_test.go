@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
@@ -12,6 +13,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/status"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // exposed compares what status says of version 1: envelopes that it exposed, and those that are left.
@@ -176,6 +178,11 @@ func TestExposedMeanwhile(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.exposed(2, 2)
+			report, err := transcript.Verify(bundles(t, r.parts, transcript.KindRotate)[0])
+			place, _ := rehearsal.Record(1)
+			if err != nil || !strings.Contains(report.Facts["exposed_1_places"], place.String()) {
+				t.Errorf("places %q, %v", report.Facts["exposed_1_places"], err)
+			}
 		})
 	}
 }
