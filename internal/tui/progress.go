@@ -33,17 +33,20 @@ func (b box) rewrap(v engine.View, now time.Time) []string {
 	if p.State != engine.Running {
 		state = pending.Render(p.State)
 	}
-	return []string{
+	lines := []string{
 		fmt.Sprintf("   %s  %5.1f %%", b.bar(share, min(60, b.page()-16)), 100*share),
 		"",
 		fmt.Sprintf("   done       %-10s left       %-10s of %s", text.Count(done), text.Count(p.Left), text.Count(p.Total)),
 		fmt.Sprintf("   rate       %-10s limit      %-10s ETA  %s", rate, limit, text.ETA(p.ETA, now)),
 		fmt.Sprintf("   conflicts  %-10s undecryptable %-7s pass %d", text.Count(p.Conflicts),
 			text.Count(p.Undecryptable), p.Passes),
-		"   workers    " + p.Workers,
-		"   now        " + p.Collection,
-		"   state      " + state,
 	}
+	name := "   workers    "
+	for _, row := range text.Rows(p.Workers, b.page()-2-len(name)) {
+		lines = append(lines, name+row)
+		name = strings.Repeat(" ", len(name))
+	}
+	return append(lines, "   now        "+p.Collection, "   state      "+state)
 }
 
 // bar is a share of so many columns.
