@@ -211,7 +211,7 @@ func TestSecretsInMemory(t *testing.T) {
 	keeperOf(t, wizard)
 	p.tmux("send-keys", "-l", string(pin))
 	p.tmux("send-keys", "Enter")
-	p.until("approve-key")
+	p.goOn(parts, regexp.MustCompile(`approve-key`))
 	all := keepersOf(t, wizard, 2)
 	all["wizard"] = wizard
 	for name, pid := range all {

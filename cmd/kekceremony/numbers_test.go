@@ -81,7 +81,7 @@ func inTheLog(t *testing.T, screens []string, kind, bundle string, also ...strin
 				line = known.ReplaceAllString(line, " ")
 			}
 			for _, n := range number.FindAllString(line, -1) {
-				if n = strings.Trim(n, ".,:-"); grouped.MatchString(n) {
+				if n = strings.Trim(n, ".,:-_"); grouped.MatchString(n) {
 					n = strings.ReplaceAll(n, ",", "")
 				}
 				if !strings.Contains(facts, n) {

@@ -28,7 +28,8 @@ var scalars = map[string]string{
 	"POLICY_DESTROY_WAIT":           "9h",
 	"ENCRYPTION_PKCS11_TOKEN_LABEL": "007", "ENCRYPTION_PKCS11_TOKEN_SERIAL": "true",
 	"ENCRYPTION_PKCS11_USE_GCM_IV_FROM_HSM": "true", "ENCRYPTION_PKCS11_SESSIONS": "3",
-	"ENCRYPTION_PKCS11_IDENTITY": "id", "ENCRYPTION_PKCS11_IDENTITY_PUBLIC": "/id.pem",
+	"ENCRYPTION_PKCS11_PROCESSES": "2",
+	"ENCRYPTION_PKCS11_IDENTITY":  "id", "ENCRYPTION_PKCS11_IDENTITY_PUBLIC": "/id.pem",
 	"ENCRYPTION_PKCS11_LOAD_BY_PATH": "true", "ENCRYPTION_PKCS11_INIT_ARGS": "configdir='x' flags=",
 	"ENCRYPTION_PKCS11_DEADLINE": "3m",
 	"ENCRYPTION_PKCS11_USER":     "0x80000001", "ENCRYPTION_ENV_SECRETS_FILE": "/secrets.env",
@@ -46,7 +47,7 @@ func TestEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	yes := true
-	want := pkcs11.Config{ModulePath: "/b.so", TokenLabel: "007", TokenSerial: "true", IVFromHSM: &yes, Sessions: 3,
+	want := pkcs11.Config{ModulePath: "/b.so", TokenLabel: "007", TokenSerial: "true", IVFromHSM: &yes, Sessions: 3, Keepers: 2,
 		Identity: pkcs11.Identity{Label: "id", Public: "/id.pem"}, LoadByPath: true, InitArgs: "configdir='x' flags=",
 		Deadline: 3 * time.Minute, User: "0x80000001"}
 	if !reflect.DeepEqual(c.Encryption.Settings, want) {
