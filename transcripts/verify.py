@@ -37,7 +37,7 @@ FIRST = {"format": "|".join(FORMATS), "chain": "[0-9a-f]{32}", "mode": "producti
 HOMES = {"chain|ceremony|kind|mode|from|to|generate|exclude|rebuild|records|pointer|version|epoch|fence|compromised|stays|disabled_by|wait_ends|closes": "opened",  # facts, and their kinds
          "roster|roster_sha256": "roster", "next_roster": "next-roster",
          "next_roster_sha256": "next-roster asked done", "attended": "gathered",
-         "changed|locked|retired|fenced|standing|open_copies|canary_.*|adopted_.*": "done", r"begun\..*": "no kind",
+         "changed|locked|retired|fenced|standing|open_copies|canary_.*|adopted_.*": "done", r"begun\..*|attempts": "no kind",
          "bound": "opened", "operator|reason": "answered", "wait": "found", "attempt|kept": "noted"}
 REQUIRED = {"install": ["generate", "canary", "lock"], "generate": ["generate", "canary"],
             "rotate": ["switch", "re-wrap", "retire"], "roster": ["change"],
@@ -325,6 +325,7 @@ class Walk:
         self.embedded, self.signatures, self.counters, self.deviations = {}, [], {}, []
         self.answers, self.said, self.void = {}, False, False  # said: by the step void
         self.kept, self.times, self.outcome = False, {}, ""  # kept: a destruction left the key; times: of begun acts
+        self.keeping = False  # enough approved that the key is kept
         for e in events:
             try:
                 self.take(e)
@@ -483,6 +484,7 @@ class Walk:
             self.check_proved()
         else:
             self.check_quorum(r)
+            self.keeping = self.keeping or e.step == "approve-keep"
         if r.purpose == "attend":
             self.attended = ", ".join(n for n in self.roster.people if n in r.signers)
             need(e["attended"] == self.attended, "signatures", "attended is not who signed")
@@ -503,13 +505,19 @@ class Walk:
         self.check_quorum(self.plans[e.step])
         return self.plans[e.step]
 
+    def still_destroys(self, e):
+        need(e.step != "destroy" or not self.keeping, "order", "a key is destroyed after enough approved that it is kept")
+
     def on_begun(self, e):
         self.plan(e).begun = True
+        self.still_destroys(e)
         self.begun.add(e.step)
         self.half.add(e.step)
         self.times.setdefault(e.step, e.time)
 
     def on_noted(self, e):
+        if "attempt" in e:
+            self.still_destroys(e)
         if "destroy" not in self.begun:
             return
         if e.step == "destroy":
@@ -527,6 +535,7 @@ class Walk:
 
     def on_done(self, e):
         plan = self.plan(e)
+        self.still_destroys(e)
         need(e.step in self.begun or e.step not in FRESH, "order", "done before it was begun")
         for name, value in e.items():
             version = re.fullmatch("(adopted|canary)_(.*?)(_sha256)?", name)

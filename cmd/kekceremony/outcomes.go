@@ -123,6 +123,9 @@ var outcomes = []outcome{
 			"kekceremony abort comes before it if this ceremony was begun; if no process of yours wrote it, give the reason " +
 			"in the wizard (d), or as deviation.NAME in the answers, where that is offered; nothing was destroyed"},
 	{steps.ErrKeeping, exitRefused, "run kekceremony abort, which ends this ceremony; nothing was destroyed"},
+	{steps.ErrElsewhere, exitRefused,
+		"continue there; if that place is lost, give the reason in the wizard (d), or as deviation.NAME in the answers: it " +
+			"becomes an open copy; this run changed nothing"},
 	{steps.ErrCatalogue, exitRefused, "put the place back into the catalogue of the configuration; nothing was changed"},
 	{steps.ErrAbsent, exitRefused, "start what is missing, or correct fleet.expect; nothing was changed"},
 	{provider.ErrKept, exitRefused,

@@ -55,9 +55,9 @@ func (e *engine) gatherOnly() error {
 		return nil
 	}
 	var keep []Step
-	if err := e.wholeKey(); err != nil && e.Keep == nil {
-		return err
-	} else if err != nil {
+	if half := e.halfMade(); half != "" && e.Keep == nil {
+		return e.onlyPart(half)
+	} else if half != "" { // a note that it was kept, which nobody signs, does not stand for a look at it
 		keep = e.Keep()
 	}
 	e.did = e.acts()
@@ -66,9 +66,8 @@ func (e *engine) gatherOnly() error {
 	return nil
 }
 
-// wholeKey demands of a key that was begun that it is whole, with its canary: nobody else
-// would ever take it for ours. Nor does anything end a destruction that was begun, unless the key was kept.
-func (e *engine) wholeKey() error {
+// halfMade names the acts on a key of which only part is done; empty: none.
+func (e *engine) halfMade() string {
 	var fresh, made []string
 	for _, s := range e.steps {
 		if s.Act != nil && s.Act.Fresh {
@@ -78,11 +77,36 @@ func (e *engine) wholeKey() error {
 			}
 		}
 	}
-	if !e.log.State.Kept() && slices.ContainsFunc(fresh, e.log.State.Begun) && len(made) < len(fresh) {
-		return fmt.Errorf("ceremony %d, %s: only part is done of %s: %w", e.site.Seq, e.Kind, strings.Join(fresh, ", "),
-			ErrNoAbort)
+	if slices.ContainsFunc(fresh, e.log.State.Begun) && len(made) < len(fresh) {
+		return strings.Join(fresh, ", ")
 	}
-	return nil
+	return ""
+}
+
+func (e *engine) onlyPart(half string) error {
+	return fmt.Errorf("ceremony %d, %s: only part is done of %s: %w", e.site.Seq, e.Kind, half, ErrNoAbort)
+}
+
+// wholeKey demands of a key that was begun that it is whole, with its canary: nobody else
+// would ever take it for ours. Nor does anything end a destruction that was begun, unless the key was kept, which is
+// looked at again.
+func (e *engine) wholeKey(ctx context.Context) error {
+	half := e.halfMade()
+	switch {
+	case half == "":
+		return nil
+	case !e.log.State.Kept() || e.Intact == nil:
+		return e.onlyPart(half)
+	}
+	if reached, err := e.reachAgain(ctx); err != nil || !reached {
+		return err
+	}
+	err := e.Intact(ctx, e.site, e.facts())
+	if err != nil && !e.log.Doubtful {
+		e.warn("the log says that the key was kept, and it is not whole: " + printable.Text(err.Error()))
+		return nil
+	}
+	return err
 }
 
 // acts lists which acts were done, and which were begun and are not done.

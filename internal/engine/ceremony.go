@@ -30,6 +30,8 @@ type Ceremony struct {
 	// Keep are the steps by which an abort shows that nothing was done of a Fresh act that was begun: the log is Kept
 	// after them. nil: only the ceremony's own command ends it.
 	Keep func() []Step
+	// Intact says of a closed log that is Kept whether the key is still whole.
+	Intact func(context.Context, *Site, Facts) error
 	// Void is how it is given up while it has made nothing. nil: it is aborted.
 	Void *Void
 	// Changed says what the configuration, or a file that people brought, says now and did not

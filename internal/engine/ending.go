@@ -36,7 +36,7 @@ func (e *engine) summary() []string {
 	if e.log.State.Aborted() {
 		closed, kept := e.log.State.Last().Facts, []string(nil)
 		if e.log.State.Kept() {
-			kept = []string{"Nothing was destroyed: the key is as it was."}
+			kept = []string{"The key was kept as it was found: its canary opened with it."}
 		}
 		return append(kept,
 			"Aborted. Done before: "+closed[transcript.FactDone]+". Begun and not done: "+

@@ -19,7 +19,7 @@ func (e *engine) lookAgain(ctx context.Context) error {
 		return nil
 	}
 	if e.log.State.Aborted() {
-		if err := e.wholeKey(); err != nil {
+		if err := e.wholeKey(ctx); err != nil {
 			return err
 		}
 		return e.lookAtDone(ctx)

@@ -17,8 +17,8 @@ import (
 // which closes some.
 func Destroy(v kek.Version) Ceremony {
 	return Ceremony{
-		Kind: transcript.KindDestroy, Open: openDestroy(v), Steps: destroySteps, Keep: keeping, Binds: bindDestroy,
-		Matches: names(v), Command: onVersion("destroy"), Summary: summarizeDestroy,
+		Kind: transcript.KindDestroy, Open: openDestroy(v), Steps: destroySteps, Binds: bindDestroy,
+		Keep: keeping, Intact: stillWhole, Matches: names(v), Command: onVersion("destroy"), Summary: summarizeDestroy,
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -11,9 +13,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
-
-// factSearched is where a destroyed key was looked for.
-const factSearched = "searched"
 
 // ErrStillThere: the provider said that it destroyed a key, and finds it.
 var ErrStillThere = errors.New("the key is still there")
@@ -59,7 +58,7 @@ func destroyEffect(s *Site, f Facts) Effect {
 func destroyState(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 	v := f.Version(transcript.FactVersion)
 	row, err := rowOf(ctx, s, v)
-	if err != nil || f[transcript.FactBegun+transcript.ActDestroy] == "" ||
+	if err != nil || f[transcript.FactBegun+transcript.ActDestroy] == "" || mayBeGone(f) != nil ||
 		row != store.Destroying && row != store.Destroyed {
 		return NotBegun, nil, err
 	}
@@ -83,15 +82,35 @@ func destroyState(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 	return Done, facts, nil
 }
 
-// openCopies are those of the verdicts that are open, without the one on this token.
+// openCopies are those of the verdicts that are open, without the one here, and the places that people said are
+// lost.
 func openCopies(ctx context.Context, s *Site, f Facts) ([]string, error) {
+	if f[factSearched] != "" { // it was done, perhaps elsewhere
+		return openOf(f[transcript.FactCopies]), nil
+	}
 	about, err := s.Provider.Describe(ctx)
-	return stillOpen(f[factVerdicts], about["serial"]), err
+	open := stillOpen(f[factVerdicts], about["serial"], transcript.KeyPlace(about))
+	for _, place := range f.Attempts() {
+		if place != transcript.KeyPlace(about) && !slices.ContainsFunc(openOf(f[factVerdicts]), func(entry string) bool {
+			serial, _, _ := strings.Cut(entry, ": ")
+			return isCopy(place, serial)
+		}) {
+			open = append(open, place+": "+unreachable)
+		}
+	}
+	return open, err
 }
 
 func doDestroy(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 	v := f.Version(transcript.FactVersion)
-	if err := d.Note(ctx, Facts{transcript.FactAttempt: "to destroy the key of version " + v.String()}); err != nil {
+	at, err := here(ctx, s)
+	if err == nil {
+		err = notKept(f)
+	}
+	if err == nil {
+		err = d.Note(ctx, Facts{transcript.FactAttempt: "to destroy the key of version " + v.String() + ", " + at})
+	}
+	if err != nil {
 		return nil, err
 	}
 	row, err := rowOf(ctx, s, v)
@@ -122,7 +141,11 @@ func destroyHere(ctx context.Context, s *Site, f Facts, d Desk) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Provider.Destroy(ctx, s.Name(v)); err != nil && !errors.Is(err, provider.ErrNoKey) {
+	err = s.Provider.Destroy(ctx, s.Name(v))
+	if errors.Is(err, provider.ErrNoKey) {
+		err = mayBeGone(f)
+	}
+	if err != nil {
 		return kept(ctx, s, f, d, err)
 	}
 	gone, err := goneHere(ctx, s, v)
@@ -141,8 +164,12 @@ func kept(ctx context.Context, s *Site, f Facts, d Desk, err error) error {
 	if !errors.Is(err, provider.ErrKept) || f[transcript.FactCloses] == "yes" {
 		return err
 	}
-	v := f.Version(transcript.FactVersion)
-	if gone, lookErr := goneHere(ctx, s, v); lookErr != nil || gone {
+	v, at := f.Version(transcript.FactVersion), ""
+	gone, lookErr := goneHere(ctx, s, v)
+	if lookErr == nil {
+		at, lookErr = here(ctx, s)
+	}
+	if lookErr != nil || gone || slices.ContainsFunc(f.Attempts(), func(place string) bool { return place != at }) {
 		return errors.Join(err, lookErr)
 	}
 	if moveErr := s.Store.MoveKEK(ctx, v, store.Destroying, store.Disabled); moveErr != nil {

@@ -63,7 +63,9 @@ func TestDestroyCopies(t *testing.T) {
 		t.Fatalf("the token refuses: %v", err)
 	}
 	r.stands(1, store.Disabled)
-	r.abort()
+	if err := r.abortOn(r.on("secrets.env", "0001", false)); err != nil {
+		t.Fatal(err)
+	}
 	if made := r.history().Versions().Made[1]; made.State != store.Disabled || !r.hasKey(1) {
 		t.Errorf("after a refusal the logs say %s", made.State)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -18,15 +19,21 @@ func doomed() Step {
 		Why: "Nobody gets a destroyed key back. Whatever is still wrapped by it, in any backup, is lost with it.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			v := f.Version(transcript.FactVersion)
+			if err := notKept(f); err != nil {
+				return nil, err
+			}
 			all, err := s.Provider.Search(ctx, s.Name(v))
 			if err != nil {
 				return nil, err
 			}
 			facts := Facts{"found_before": provider.Evidence(all)}
 			if provider.Left(all) {
-				err = wholeDoomed(ctx, s, f)
-			} else if f[transcript.FactCloses] != "yes" && f[transcript.FactBegun+transcript.ActDestroy] == "" {
-				err = fmt.Errorf("version %d: %w", v, provider.ErrNoKey)
+				err = wholeDoomed(ctx, s, v)
+			} else {
+				err = mayBeGone(f)
+			}
+			if err == nil {
+				err = noneElsewhere(ctx, s, f)
 			}
 			if err != nil {
 				return nil, err
@@ -40,13 +47,8 @@ func doomed() Step {
 	}
 }
 
-// wholeDoomed demands that the key found is the version's own, that the provider would destroy it, and that people did
-// not decide to keep it.
-func wholeDoomed(ctx context.Context, s *Site, f Facts) error {
-	v := f.Version(transcript.FactVersion)
-	if f[transcript.StepApproveKeep+"_signed"] != "" {
-		return fmt.Errorf("version %d: %w", v, ErrKeeping)
-	}
+// wholeDoomed demands that the key found is the version's own, and that the provider would destroy it.
+func wholeDoomed(ctx context.Context, s *Site, v kek.Version) error {
 	if err := whole(ctx, s, v); err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package steps
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
@@ -14,9 +13,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// ErrKeeping: M approved that the key is kept. Only the abort that they approved it for continues.
-var ErrKeeping = errors.New("people approved that the key is kept")
-
 // keeping are the steps by which an abort ends a destruction that was begun.
 func keeping() []Step { return []Step{pin(), probe(false), keepKey()} }
 
@@ -25,10 +21,13 @@ func keeping() []Step { return []Step{pin(), probe(false), keepKey()} }
 func keepKey() Step {
 	return Step{
 		Name: transcript.StepKeep, Title: "Keep the key", EveryRun: true,
-		Why: "The destruction was begun, and nothing was destroyed: the key is found, and its canary opens with it.",
+		Why: "The destruction was begun. The key is kept only where that was, if it is found and its canary opens with it.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			v := f.Version(transcript.FactVersion)
 			found, err := foundWhole(ctx, s, v)
+			if err == nil {
+				err = noneElsewhere(ctx, s, f)
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -70,6 +69,12 @@ func foundWhole(ctx context.Context, s *Site, v kek.Version) (string, error) {
 		return "", err
 	}
 	return provider.Evidence(all), whole(ctx, s, v)
+}
+
+// stillWhole demands of a key that was kept that it is whole here.
+func stillWhole(ctx context.Context, s *Site, f Facts) error {
+	_, err := foundWhole(ctx, s, f.Version(transcript.FactVersion))
+	return err
 }
 
 // whole demands that the one key of a version's name opens its canary.

@@ -24,7 +24,8 @@ var (
 )
 
 // mayDestroy refuses, with evidence, what anything may still need: at the opening, before people
-// approve, and after the last signature directly before the act. begun: a run before this one began the act.
+// approve, and after the last signature directly before the act. begun: a run before this one began
+// the act here.
 func mayDestroy(ctx context.Context, s *Site, v kek.Version, begun bool) error {
 	by, ok := s.History.Disabled(v)
 	if !ok {
@@ -129,7 +130,10 @@ func unusedVersion(name string, after bool) Step {
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			v := f.Version(transcript.FactVersion)
 			counted := "none at version " + v.String() + " at " + time.Now().UTC().Format(timeForm)
-			begun := f[transcript.FactBegun+transcript.ActDestroy] != ""
+			begun, err := triedHere(ctx, s, f)
+			if err != nil {
+				return nil, err
+			}
 			if err := mayDestroy(ctx, s, v, begun); err != nil {
 				if after {
 					err = undecided(err)

@@ -131,11 +131,12 @@ func checkVerdict(verdict string) error {
 
 func isDestroyed(verdict string) bool { return strings.HasPrefix(verdict, wasDestroyed+", ") }
 
-// stillOpen are the copies that verdicts leave open. Here is the serial of the token that is searched now.
-func stillOpen(verdicts, here string) (open []string) {
+// stillOpen are the copies that verdicts leave open. Here are the names of the place that is searched now: the serial
+// of its token, and the place.
+func stillOpen(verdicts string, here ...string) (open []string) {
 	for _, entry := range openOf(verdicts) {
 		serial, verdict, _ := strings.Cut(entry, ": ")
-		if !isDestroyed(verdict) && serial != here {
+		if !isDestroyed(verdict) && !slices.Contains(here, serial) {
 			open = append(open, entry)
 		}
 	}

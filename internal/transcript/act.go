@@ -31,6 +31,9 @@ func (s *State) takeBegun(e Event) error {
 	if _, err := s.Approval(e.Step); err != nil {
 		return err
 	}
+	if err := s.mayStillDestroy(e); err != nil {
+		return err
+	}
 	s.begun[e.Step], s.open[e.Step], s.begunOf[s.approved[e.Step]] = true, true, true
 	return nil
 }
@@ -38,6 +41,9 @@ func (s *State) takeBegun(e Event) error {
 func (s *State) takeDone(e Event) error {
 	approval, err := s.Approval(e.Step)
 	if err != nil {
+		return err
+	}
+	if err := s.mayStillDestroy(e); err != nil {
 		return err
 	}
 	if slices.Contains(fresh, e.Step) && !s.begun[e.Step] {

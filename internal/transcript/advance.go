@@ -147,6 +147,10 @@ func (s *State) fold(e Event) {
 		s.ended[ending{e.Step, e.Kind}] = true
 	case Begun:
 		s.Facts[FactBegun+e.Step] = "yes"
+	case Noted:
+		if e.Step == ActDestroy && e.Facts[FactAttempt] != "" {
+			s.attempted()
+		}
 	}
 }
 
@@ -165,6 +169,12 @@ func (s *State) expire() {
 // that the key is kept.
 func (s *State) takeNoted(e Event) error {
 	_, kept := e.Facts[FactKept]
+	_, attempt := e.Facts[FactAttempt]
+	if e.Step == ActDestroy && attempt {
+		if err := s.mayStillDestroy(e); err != nil {
+			return err
+		}
+	}
 	switch {
 	case !s.begun[ActDestroy]:
 	case e.Step == ActDestroy:

@@ -132,6 +132,7 @@ func (s *State) takeGathered(e Event) error {
 	if err := s.Roster.Quorum(req.Namespace(), req.Signed); err != nil {
 		return &RuleError{RuleQuorum, err}
 	}
+	s.keeping = s.keeping || e.Step == StepApproveKeep
 	if names := inOrder(s.Roster, req.Signed); req.Purpose == quorum.Attend && e.Facts[FactAttended] != names {
 		return broken(RuleSignatures, "attended: %s have signed", names)
 	}

@@ -435,6 +435,9 @@ var newest = []attack{
 		says: "aborted, but the destruction of a key was begun", newest: true, before: stopped("attempt")},
 	{name: "a key kept by fewer than M", want: transcript.Bad, rule: transcript.RuleQuorum,
 		says: "a key was kept before 2 approved it", newest: true, before: keptBy("alice")},
+	{name: "a destruction after M kept the key", want: transcript.Bad, rule: transcript.RuleOrder,
+		says: "a key is destroyed after 2 approved that it is kept", newest: true,
+		before: keptAndThen(transcript.Noted, transcript.Facts{"attempt": "of version 1"})},
 	{name: "V2 an abort that does not name the acts", want: transcript.Bad, rule: transcript.RuleOrder,
 		says: "closed line without begun", newest: true,
 		before: func(d *draft) {

@@ -138,6 +138,14 @@ func stopped(notes ...string) func(*draft) {
 	}
 }
 
+// keptAndThen makes one that M kept, with another line of its act before its end.
+func keptAndThen(kind transcript.Kind, facts transcript.Facts) func(*draft) {
+	return func(d *draft) {
+		keptBy("alice", "dora")(d)
+		d.Insert(d.Find(transcript.Closed, "", ""), kind, transcript.ActDestroy, facts)
+	}
+}
+
 // keptBy makes a destruction that was begun, and that is aborted because these people approved that the key is kept.
 func keptBy(signers ...string) func(*draft) {
 	return func(d *draft) {

@@ -76,6 +76,7 @@ const (
 	FactRecorded   = "recorded_copies" // copies that earlier ceremonies recorded, each of which needs a verdict
 	FactCloses     = "closes"          // yes: the key was destroyed here before, and copies are open
 	FactAttempt    = "attempt"         // noted: a key is about to be destroyed
+	FactAttempts   = "attempts"        // no line: where a key was about to be destroyed, as the probes before each say
 	FactKept       = "kept"            // noted: why the provider refused to destroy it, with nothing changed
 )
 

@@ -331,6 +331,7 @@ var answers = []struct {
 	{name: "a destruction aborted, kept and begun again", want: "bad", before: stopped("attempt", "kept", "attempt")},
 	{name: "a destruction aborted, the key kept by M", want: "good", before: keptBy("alice", "dora")},
 	{name: "a destruction aborted, the key kept by fewer", want: "bad", before: keptBy("alice")},
+	{name: "a destruction done, kept by M before", want: "bad", before: keptAndThen(transcript.Done, nil)},
 	{name: "a destruction aborted, kept by M and begun again", want: "bad", before: func(d *draft) {
 		keptBy("alice", "dora")(d)
 		d.Insert(len(d.Events)-1, transcript.Noted, transcript.ActDestroy, transcript.Facts{"attempt": "of version 1"})

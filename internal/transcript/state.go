@@ -35,6 +35,7 @@ type State struct {
 	open     map[string]bool           // acts that are begun and not done
 	begunOf  map[string]bool           // approvals of which an act was begun
 	kept     bool                      // a key whose destruction was begun is as it was, after the last attempt
+	keeping  bool                      // M approved that it is kept, in any run
 	ended    map[ending]bool           // steps that have the line which ends one
 	changed  string                    // digest of the roster that took effect
 	counters quorum.Counters           // of authenticators, after the last signature
