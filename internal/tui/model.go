@@ -18,6 +18,7 @@ type model struct {
 	terminal *engine.Terminal
 	cancel   context.CancelCauseFunc
 	now      func() time.Time
+	pace     time.Duration // between two times that news are taken: what is drawn must get through the line
 
 	width, height int
 	view          engine.View
@@ -56,9 +57,15 @@ type prompt interface {
 func newModel(r *room.Room, c *engine.Control, t *engine.Terminal, cancel context.CancelCauseFunc) *model {
 	m := &model{room: r, control: c, terminal: t, cancel: cancel, now: time.Now,
 		glyphs: glyphsOf(os.Getenv)}
+	if bare(os.Getenv("TERM")) {
+		m.pace = slowPace
+	}
 	m.width, m.height = t.Size()
 	return m
 }
+
+// slowPace keeps what a re-wrap draws at 80x24 below 900 bytes/s: a serial line of 9600 baud brings 960.
+const slowPace = 500 * time.Millisecond
 
 // from is the first line of the body in sight.
 func (m *model) from() int { return min(m.scroll, max(0, m.lines-m.rows)) }

@@ -18,6 +18,7 @@ func (m *model) Init() tea.Cmd { return tea.Batch(m.wait, everySecond()) }
 // wait is the command that brings the next mail.
 func (m *model) wait() tea.Msg {
 	<-m.room.Ring()
+	time.Sleep(m.pace)
 	return m.room.Mail()
 }
 
