@@ -47,7 +47,8 @@ func TestEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	yes := true
-	want := pkcs11.Config{ModulePath: "/b.so", TokenLabel: "007", TokenSerial: "true", IVFromHSM: &yes, Sessions: 3, Keepers: 2,
+	want := pkcs11.Config{ModulePath: "/b.so", TokenLabel: "007", TokenSerial: "true", IVFromHSM: &yes,
+		Sessions: 3, Keepers: 2,
 		Identity: pkcs11.Identity{Label: "id", Public: "/id.pem"}, LoadByPath: true, InitArgs: "configdir='x' flags=",
 		Deadline: 3 * time.Minute, User: "0x80000001"}
 	if !reflect.DeepEqual(c.Encryption.Settings, want) {
