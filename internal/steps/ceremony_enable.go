@@ -62,7 +62,11 @@ func enable() Step {
 				return stateMoved(ctx, s, f, s.History.Versions().Before(f.Version(transcript.FactVersion)))
 			},
 			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
-				return nil, moveState(ctx, s, f, s.History.Versions().Before(f.Version(transcript.FactVersion)))
+				v := f.Version(transcript.FactVersion)
+				if err := whole(ctx, s, v); err != nil { // signing takes time
+					return nil, err
+				}
+				return nil, moveState(ctx, s, f, s.History.Versions().Before(v))
 			},
 		},
 	}

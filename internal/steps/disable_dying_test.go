@@ -2,9 +2,12 @@ package steps_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -40,4 +43,22 @@ func TestDisableDying(t *testing.T) {
 		r.stands(1, c.then)
 		r.whole()
 	}
+}
+
+// TestEnableGone: while people sign that a version is enabled, its key disappears. Nothing is enabled: processes would
+// be asked for what they cannot open.
+func TestEnableGone(t *testing.T) {
+	t.Parallel()
+	r := disabled(t, testWait)
+	_ = r.secondConsole(false)
+	room := r.atApproval(func() {
+		file := filepath.Join(r.parts.Dir, "secrets.env")
+		if err := os.Rename(filepath.Join(r.parts.Dir, "second.env"), file); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := r.enable(1, room); !errors.Is(err, provider.ErrNoKey) {
+		t.Errorf("got %v", err)
+	}
+	r.stands(1, store.Disabled)
 }

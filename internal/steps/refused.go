@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +81,20 @@ func expectedFrom(ctx context.Context, s *Site) (func(store.Refusal) bool, error
 		_, known := roles[r.Role]
 		return known || processes[r.Process]
 	}, err
+}
+
+// refusers are the roles of processes that were asked for a disabled version.
+func refusers(ctx context.Context, s *Site) (roles []string, err error) {
+	keks, err := s.Store.KEKs(ctx)
+	for _, k := range keks {
+		all, readErr := s.Store.Refusals(ctx, k.Version)
+		err = errors.Join(err, readErr)
+		for _, r := range all {
+			roles = append(roles, r.Role)
+		}
+	}
+	slices.Sort(roles)
+	return slices.Compact(roles), err
 }
 
 // undecided makes of a deviation that nobody decided before the approval a plain refusal.

@@ -100,3 +100,24 @@ func TestRefusalOfTheFleet(t *testing.T) {
 	}
 	r.untouched()
 }
+
+// TestRefusalOfForgotten: a role that nobody expects refused an envelope, and stopped. A rotation forgets heartbeats of
+// long ago. The refusal is still a true one, which people cannot set aside.
+func TestRefusalOfForgotten(t *testing.T) {
+	t.Parallel()
+	r := disabled(t, testWait)
+	const night = "db1/night/1/000000-00000000"
+	b := store.Heartbeat{Process: night, Role: "night", Stopped: true}
+	if err := r.site().Store.Heartbeat(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	change(t, r.parts, "UPDATE process_heartbeats SET seen = '2020-01-01T00:00:00.000Z' WHERE id = '"+night+"'")
+	r.forges(night, "night")
+	if err := r.to(3, nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	if d := setAside(t, r.destroy(nil)); d != nil {
+		t.Errorf("people may set it aside: %v", d)
+	}
+	r.stands(1, store.Disabled)
+}

@@ -45,7 +45,8 @@ func retire() Step {
 }
 
 // forget deletes the heartbeats that people have accounted for, and those of processes that
-// stopped before: the next gate need not read them.
+// stopped before: the next gate need not read them. Those of a role that refused an envelope stay: they are how a
+// destruction knows that the refusal is a true one.
 func forget(ctx context.Context, s *Site, f Facts) (Facts, error) {
 	before, err := gateOf(f)
 	if err != nil {
@@ -59,7 +60,11 @@ func forget(ctx context.Context, s *Site, f Facts) (Facts, error) {
 		before = now
 	}
 	before = before.Add(-s.Fleet.Live)
-	n, err := s.Store.Forget(ctx, before)
+	roles, err := refusers(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	n, err := s.Store.Forget(ctx, before, roles)
 	return Facts{"forgotten": fmt.Sprintf("%d heartbeats not seen since %s", n, before.Format(time.RFC3339))}, err
 }
 

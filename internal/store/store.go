@@ -229,9 +229,9 @@ type Fleet interface {
 	// Silent returns, by Process, at most limit heartbeats of processes after a name that
 	// were not seen since a time and never said that they stopped.
 	Silent(ctx context.Context, since time.Time, after string, limit int) ([]Heartbeat, error)
-	// Forget deletes the heartbeats of processes that were not seen since a time, and says
+	// Forget deletes the heartbeats of processes that were not seen since a time, but those of some roles, and says
 	// how many.
-	Forget(ctx context.Context, since time.Time) (int, error)
+	Forget(ctx context.Context, since time.Time, but []string) (int, error)
 	// Refuse records that a process refused an envelope of a disabled version, while it followed the pointer
 	// of an epoch. Once it returns nil, that outlives the process.
 	Refuse(ctx context.Context, process, role string, v kek.Version, epoch int) error

@@ -80,9 +80,13 @@ func (s *Store) Silent(ctx context.Context, since time.Time, after string, limit
 }
 
 // Forget implements store.Fleet. What was deleted before a lost answer is not counted.
-func (s *Store) Forget(ctx context.Context, since time.Time) (n int, err error) {
+func (s *Store) Forget(ctx context.Context, since time.Time, but []string) (n int, err error) {
+	if but == nil {
+		but = []string{} // the server takes no null
+	}
 	err = s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
-		result, err := s.db.Collection(s.own(heartbeats)).DeleteMany(ctx, bson.D{{Key: "seen", Value: notSince(since)}})
+		result, err := s.db.Collection(s.own(heartbeats)).DeleteMany(ctx, bson.D{{Key: "seen", Value: notSince(since)},
+			{Key: "role", Value: bson.D{{Key: "$nin", Value: but}}}})
 		if err == nil {
 			n = int(result.DeletedCount)
 		}

@@ -140,7 +140,7 @@ var operations = []operation{
 	{"read and forget heartbeats", []string{"find", "delete"}, func(r *room) error {
 		_, err := r.s.Heartbeats(r.ctx, time.Time{})
 		_, err2 := r.s.Silent(r.ctx, time.Now(), "", 10)
-		_, err3 := r.s.Forget(r.ctx, time.Time{})
+		_, err3 := r.s.Forget(r.ctx, time.Time{}, nil)
 		return errors.Join(err, err2, err3)
 	}},
 	{"count envelopes", []string{"count", "aggregate", "find"}, func(r *room) error {

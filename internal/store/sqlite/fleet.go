@@ -58,8 +58,16 @@ func (s *Store) Silent(ctx context.Context, since time.Time, after string, limit
 }
 
 // Forget implements store.Fleet.
-func (s *Store) Forget(ctx context.Context, since time.Time) (int, error) {
-	result, err := s.db.ExecContext(ctx, `DELETE FROM process_heartbeats WHERE seen < ?`, stamp(since))
+func (s *Store) Forget(ctx context.Context, since time.Time, but []string) (int, error) {
+	if but == nil {
+		but = []string{}
+	}
+	roles, err := json.Marshal(but)
+	if err != nil {
+		return 0, err
+	}
+	result, err := s.db.ExecContext(ctx, `DELETE FROM process_heartbeats WHERE seen < ?
+		AND coalesce(json_extract(beat, '$.Role'), '') NOT IN (SELECT value FROM json_each(?))`, stamp(since), string(roles))
 	if err != nil {
 		return 0, fmt.Errorf("delete from process_heartbeats: %w", err)
 	}

@@ -321,9 +321,15 @@ func testSilent(t *testing.T, s store.Store, before, after time.Time) {
 	same(t, "live", len(live), 0)
 	for _, c := range []struct {
 		since time.Time
+		but   []string
 		n     int
-	}{{before.Add(-time.Hour), 0}, {later, 3}, {later, 0}} {
-		n, err := s.Forget(ctx, c.since)
+	}{
+		{before.Add(-time.Hour), nil, 0},
+		{later, []string{"app", "night"}, 2}, // the other two say no role
+		{later, []string{"night"}, 1},
+		{later, nil, 0},
+	} {
+		n, err := s.Forget(ctx, c.since, c.but)
 		want(t, "forget", err, nil)
 		same(t, "forgotten", n, c.n)
 	}
