@@ -74,7 +74,8 @@ func judge(err error) (code int, hint string) {
 	}
 	var usage *usageError
 	if errors.As(err, &usage) {
-		return exitUsage, `"kekceremony rehearse" shows everything with temporary parts; --help lists the commands`
+		return exitUsage, `"kekceremony rehearse" shows everything with temporary parts; ` +
+			`--config FILE names a configuration; --help lists the commands`
 	}
 	return exitFailed, ""
 }
