@@ -34,7 +34,7 @@ func signatures(es transcript.Events) Passage {
 		}
 		p.Text += all(names) + verb
 	} else if es[0].Kind == transcript.Asked {
-		p.Text = "Attendance was asked."
+		p.Text = "The operators were asked to attend."
 		if es[0].Facts[transcript.FactPurpose] != "" {
 			p.Text = "A proof of the new keys was asked."
 		}
