@@ -23,7 +23,7 @@ func Destroy(v kek.Version) Ceremony {
 }
 
 func summarizeDestroy(f Facts) []string {
-	lines := []string{fmt.Sprintf("The key of version %s was looked for here: %s.", f[transcript.FactVersion],
+	lines := []string{fmt.Sprintf("The key of version %s was looked for here; times found: %s.", f[transcript.FactVersion],
 		f[factSearched])}
 	if open := openOf(f[transcript.FactCopies]); len(open) > 0 {
 		return append(lines, fmt.Sprintf("Version %s: %s here, %d copies open: %s.", f[transcript.FactVersion],
