@@ -44,7 +44,7 @@ func TestWizard(t *testing.T) {
 	p.enter("Where else", "")
 	p.enter("Planned end", "")
 	p.read("has 2, writes 1")
-	plan := p.until("re-wrap   every DEK of 6 fields to version 2  ~10,000")
+	plan := p.until("re-wrap   every DEK of 6 fields to version 2, about 10,000")
 	sign(p, "2", "alice", "bob")
 
 	p.until("p pause")

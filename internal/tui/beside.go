@@ -74,7 +74,7 @@ func (b box) room(m *model, width int) (lines []string) {
 	}
 	lines = append(lines, "", " "+strong.Render("TO ACT"), " "+m.toAct())
 	if v.Fleet != nil {
-		lines = append(append(lines, "", " "+strong.Render("FLEET")), b.fleetBrief(*v.Fleet)...)
+		lines = append(append(lines, "", " "+strong.Render("FLEET")), b.fleetBrief(v)...)
 	}
 	lines = append(lines, "", " "+strong.Render("DEVIATIONS"))
 	if v.Reported == 0 {
@@ -130,8 +130,9 @@ func (m *model) toAct() string {
 }
 
 // fleetBrief is the fleet beside a page.
-func (b box) fleetBrief(t engine.Fleet) []string {
+func (b box) fleetBrief(v engine.View) []string {
 	const most = 8
+	t := *v.Fleet
 	live := t.Live()
 	writes := 0
 	for _, p := range live {
@@ -141,7 +142,7 @@ func (b box) fleetBrief(t engine.Fleet) []string {
 	}
 	lines := []string{fmt.Sprintf(" %d of %d write %s", writes, len(live), t.Target)}
 	for _, p := range t.Processes[:min(most, len(t.Processes))] {
-		word, _ := text.Process(p, t)
+		word, _ := text.Process(p, v)
 		lines = append(lines, " "+b.of(processMark(word))+" "+path.Dir(p.Name)+"  "+text.Ago(p.Age))
 	}
 	if more := len(t.Processes) - most; more > 0 || t.More {

@@ -17,7 +17,7 @@ func (b box) ending(v engine.View) []string {
 	}
 	lines = append(lines, "")
 	if e.Digest == "" {
-		return append(append(lines, " Transcript    "+e.Bundle), text.Commands(e)...)
+		return append(lines, b.commands(e)...)
 	}
 	for i, g := range text.Groups(e.Digest, b.page()) {
 		label := " Final digest  "
@@ -26,9 +26,16 @@ func (b box) ending(v engine.View) []string {
 		}
 		lines = append(lines, label+strong.Render(g))
 	}
-	lines = append(lines, accent.Render(" "+text.WriteDown), "",
-		" Transcript    "+e.Bundle)
-	return append(lines, text.Commands(e)...)
+	lines = append(lines, accent.Render(" "+text.WriteDown), "")
+	return append(lines, b.commands(e)...)
+}
+
+// commands are where the transcript is, and what checks it.
+func (box) commands(e *engine.Ending) (lines []string) {
+	for _, line := range append([]string{"Transcript    " + e.Bundle}, text.Commands(e)...) {
+		lines = append(lines, " "+line)
+	}
+	return lines
 }
 
 // farewell stays on the terminal when the screen is gone.

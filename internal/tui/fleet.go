@@ -2,8 +2,10 @@ package tui
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/tui/text"
@@ -20,7 +22,7 @@ func (b box) fleet(v engine.View) []string {
 		return lines
 	}
 	for _, p := range t.Processes {
-		lines = append(lines, " "+b.process(p, *t))
+		lines = append(lines, b.process(p, v)...)
 	}
 	if t.More {
 		lines = append(lines, "   "+text.More)
@@ -35,16 +37,20 @@ func processMark(word string) mark {
 		return markDone
 	case text.Needed:
 		return markBad
+	case text.Waits:
+		return markTodo
 	}
 	return markNone
 }
 
-func (b box) process(p engine.Process, t engine.Fleet) string {
-	word, says := text.Process(p, t)
+// process is the line of a process, and below it its trouble, if it has one.
+func (b box) process(p engine.Process, v engine.View) []string {
+	word, says := text.Process(p, v)
 	style := map[string]lipgloss.Style{text.Needed: alarm, text.Silent: pending}[word]
-	line := fmt.Sprintf("%s %-34s %s, %s", b.of(processMark(word)), p.Name, style.Render(says), text.Ago(p.Age))
-	if p.Trouble != "" {
-		line += "  " + p.Trouble
+	line := fmt.Sprintf(" %s %-34s %s, %s", b.of(processMark(word)), p.Name, style.Render(says), text.Ago(p.Age))
+	if p.Trouble == "" {
+		return []string{line}
 	}
-	return line
+	indent := strings.Repeat(" ", 4+ansi.StringWidth(b.of(processMark(word))))
+	return append([]string{line}, para(pending, indent, p.Trouble, b.page()-1)...)
 }

@@ -15,7 +15,7 @@ func (b box) found(v engine.View, now time.Time) (lines []string) {
 		}
 	}
 	if v.Waiting != "" {
-		lines = append(lines, " "+b.of(markNow)+" "+pending.Render("waiting: "+v.Waiting))
+		lines = append(lines, para(pending, " "+b.of(markNow)+" ", "waiting: "+v.Waiting, b.page()-1)...)
 	}
 	if v.Remedy != "" {
 		lines = append(lines, " "+v.Remedy)
@@ -26,7 +26,7 @@ func (b box) found(v engine.View, now time.Time) (lines []string) {
 func (b box) details(v engine.View) []string {
 	var lines []string
 	for _, d := range v.Details {
-		head, value := text.Detail(d.Name, d.Value)
+		head, value := text.DetailOf(v.Details, d)
 		lines = append(lines, para(past, " "+head, value, b.page()-1)...)
 	}
 	return lines

@@ -195,7 +195,7 @@ func (h *home) keys(b box) string {
 		keys = " ↑↓ choose   enter open   q quit   ? help"
 	}
 	if h.help {
-		keys = " esc close   u ASCII or not   q quit"
+		keys = " esc close   u ASCII on or off   q quit"
 	}
 	return keys
 }
@@ -204,6 +204,6 @@ func homeHelp() []string {
 	return []string{strong.Render(" Keys of this page"), "",
 		"   up, down     choose; k and j too", "   enter        run the command that stands below",
 		"   q, ctrl+c    quit: nothing was begun", "   ctrl+l       draw the screen again",
-		"   u            here: characters in ASCII alone, or not", "",
+		"   u            on this page: draw with ASCII characters alone, or not", "",
 		" The commands are those that you would type: each asks and refuses as always."}
 }

@@ -73,7 +73,7 @@ func (m *model) help() []string {
 	lines = append(lines, "", strong.Render(" Keys of every page"), "")
 	add(always)
 	add([]key{{"pgup, pgdn", "", "scroll a page that is longer than the screen"},
-		{"ctrl+l", "", "draw the screen again"}, {"u", "", "here: characters in ASCII alone, or not"}})
+		{"ctrl+l", "", "draw the screen again"}, {"u", "", "on this page: draw with ASCII characters alone, or not"}})
 	if typing {
 		lines = append(lines, "", strong.Render(" In a field"), "")
 		add([]key{{"ctrl+u", "", "clear it"}, {"arrows", "", "move in it; home and end too"}})

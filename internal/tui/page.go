@@ -198,9 +198,21 @@ func (m *model) comparedLine() []string {
 	return []string{" Read aloud: " + m.read.compared()}
 }
 
+// signing is the request for signatures that is open, or was on this page.
+func (m *model) signing() *signPrompt {
+	if s, ok := m.ask.(*signPrompt); ok {
+		return s
+	}
+	return m.signed
+}
+
 // present says who is in the room and how many must sign, where no part of the page does.
 func (m *model) present(b box) []string {
-	if says := text.Present(m.view); says != "" && !b.wide() && m.view.Ending == nil {
+	says := text.Present(m.view)
+	if s := m.signing(); s != nil {
+		says = text.Attending(m.view, s.q.Q)
+	}
+	if says != "" && !b.wide() && m.view.Ending == nil {
 		return b.wrapped([]string{" " + says})
 	}
 	return nil

@@ -251,7 +251,7 @@ func TestLaterAsks(t *testing.T) {
 	words := p.consents(rotation("", "alice"))
 	p.rest()
 	p.press("ctrl+n")
-	p.shows("Sign later? The run ends; rerun the same command.", true)
+	p.shows("Sign later? Rerun the command to continue.", true)
 	p.press("n")
 	p.shows("Sign later?", false)
 	p.stillOpen()

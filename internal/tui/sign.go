@@ -131,7 +131,7 @@ func (p *signPrompt) body(_ engine.View, b box) (lines []string) {
 	lines = append(lines, b.earlier(r)...)
 	lines = append(lines, b.plan(r)...)
 	lines = append(lines, b.digest(r)...)
-	lines = append(lines, b.heading("Signatures", fmt.Sprintf("%d of %d", r.Have(), r.Need)))
+	lines = append(lines, b.heading("Signatures", text.Signed(r)))
 	for i, s := range r.Signers {
 		lines = append(lines, b.signer(r, s, i == p.who)...)
 	}
@@ -200,12 +200,14 @@ func elsewhere(r engine.Request, width int) []string {
 }
 
 // laterQuestion is asked after ctrl+n.
-const laterQuestion = "Sign later? The run ends; rerun the same command.  y end  any other key: stay"
+const laterQuestion = "Sign later? Rerun the command to continue.  y end   any other key: stay"
 
 func (p *signPrompt) keys() (all []key) {
+	if p.who >= 0 && !p.enough() {
+		all = append(all, key{"enter", "sign", "sign with the word that was typed; Enter alone never signs"})
+	}
 	if p.who >= 0 {
-		all = append(all, key{"enter", "sign", "sign with the word that was typed; Enter alone never signs"},
-			key{"tab", "next", "ask the next person"},
+		all = append(all, key{"tab", "next", "ask the next person"},
 			key{"ctrl+e", "offline", "write the person's statement, to sign it on another machine"})
 	} else if !p.enough() {
 		all = append(all, key{"tab", "sign here after all", "ask somebody here whose statement waits elsewhere"})
@@ -214,7 +216,11 @@ func (p *signPrompt) keys() (all []key) {
 		all = append(all, key{aloudKey, "read aloud", "read the digest aloud, in words, and compare it"})
 	}
 	if p.enough() {
-		return append([]key{{"enter", "continue", "continue: enough have signed"}}, all...)
+		enter := key{"enter", "continue", "continue: enough have signed"}
+		if p.who >= 0 {
+			enter = key{"enter", "continue", "continue: enough have signed; with the word typed, sign as well"}
+		}
+		return append([]key{enter}, all...)
 	}
 	return append(all, key{"ctrl+n", "not now", "sign later: the run ends, the same command continues"})
 }

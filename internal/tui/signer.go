@@ -18,25 +18,33 @@ const planHead = 13
 
 // plan is the changes that people approve, and how each is undone.
 func (b box) plan(r engine.Request) (lines []string) {
-	undo, same := "", true
+	undo, same := "", len(r.Plan) > 1
 	for i, e := range r.Plan {
 		same = same && (i == 0 || e.Undo == undo)
 		undo = e.Undo
 	}
-	for _, e := range text.Plan(r) {
+	for i, e := range text.Plan(r) {
 		at := min(len(e[0]), planHead)
 		lines = append(lines, para(plain, "   "+e[0][:at], e[0][at:], b.page()-1)...)
 		if !same {
-			lines = append(lines, past.Render("                "+e[1]))
+			lines = append(lines, para(undoStyle(r.Plan[i].Undo), "                ", e[1], b.page()-1)...)
 		}
 	}
 	if len(lines) == 0 {
 		return nil
 	}
 	if same {
-		lines = append(lines, past.Render("      undo of each: "+undo))
+		lines = append(lines, para(undoStyle(undo), "      ", text.Undo(undo, " of each"), b.page()-1)...)
 	}
 	return append(lines, "")
+}
+
+// undoStyle has what cannot be undone stand out.
+func undoStyle(undo string) lipgloss.Style {
+	if text.Final(undo) {
+		return alarm
+	}
+	return past
 }
 
 // digest is what people compare before they sign.
@@ -107,11 +115,20 @@ func (b box) signer(r engine.Request, s engine.Signer, now bool) []string {
 	}
 	head := " " + b.of(k) + " " + fmt.Sprintf("%-8s ", s.Name)
 	key := text.Fingerprint(r, s)
-	width := b.page() - 2
-	if gap := width - ansi.StringWidth(head+key+where+state); gap > 1 {
-		return []string{head + key + where + strings.Repeat(" ", gap) + style.Render(state)}
+	for _, state := range []string{state, minutes(r, s, state)} {
+		if gap := b.page() - 2 - ansi.StringWidth(head+key+where+state); gap > 0 {
+			return []string{head + key + where + strings.Repeat(" ", gap) + style.Render(state)}
+		}
 	}
 	return []string{head + style.Render(state+where), strings.Repeat(" ", ansi.StringWidth(head)) + past.Render(key)}
+}
+
+// minutes is a state without the seconds of its time, which the log has.
+func minutes(r engine.Request, s engine.Signer, state string) string {
+	if hm := len("14:05"); s.Signed && r.Purpose != engine.Final && len(s.At) > hm {
+		return strings.TrimSuffix(state, s.At[hm:])
+	}
+	return state
 }
 
 // field is a field with its cursor, which a terminal without colors would not show.

@@ -93,7 +93,7 @@ func header(v engine.View) string {
 func (p *page) details(v engine.View) (lines []string) {
 	for _, d := range v.Details {
 		if !slices.Contains(p.asked, d.Name) {
-			head, value := text.Detail(d.Name, d.Value)
+			head, value := text.DetailOf(v.Details, d)
 			lines = append(lines, "  "+head+value)
 		}
 	}
@@ -116,7 +116,7 @@ func fleet(v engine.View) (lines []string) {
 		return nil
 	}
 	for _, p := range v.Fleet.Processes {
-		mark, says := text.Process(p, *v.Fleet)
+		mark, says := text.Process(p, v)
 		line := fmt.Sprintf("  %s %s: %s", mark, p.Name, says)
 		if p.Trouble != "" {
 			line += "; " + p.Trouble

@@ -106,6 +106,9 @@ func (f *face) repeat() {
 
 func (f *face) who() {
 	line := text.Present(f.page.view)
+	if f.signed != nil {
+		line = text.Attending(f.page.view, f.signed.r)
+	}
 	if line == "" {
 		line = "Nobody has attended yet."
 	}

@@ -20,15 +20,15 @@ const WriteDown = "Write it down now, each on your own paper."
 
 // Commands check a bundle, each by copying one line.
 func Commands(e *engine.Ending) []string {
-	check := []string{" Check it      kekceremony transcript verify \\", "                 " + e.Bundle}
+	check := []string{"Check it      kekceremony transcript verify \\", "                " + e.Bundle}
 	if e.Digest == "" { // nobody signed
 		return check
 	}
 	return append(check,
-		" Stock tools   cd "+e.Bundle,
-		fmt.Sprintf("               ssh-keygen -Y verify -f roster -I %s \\", e.Signer),
-		fmt.Sprintf("                 -n %s \\", e.Space),
-		fmt.Sprintf("                 -s final.%[1]s.txt.sig < final.%[1]s.txt", e.Signer),
-		"               sha256sum final.txt",
+		"Stock tools   cd "+e.Bundle,
+		fmt.Sprintf("              ssh-keygen -Y verify -f roster -I %s \\", e.Signer),
+		fmt.Sprintf("                -n %s \\", e.Space),
+		fmt.Sprintf("                -s final.%[1]s.txt.sig < final.%[1]s.txt", e.Signer),
+		"              sha256sum final.txt",
 	)
 }

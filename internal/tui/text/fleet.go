@@ -2,6 +2,7 @@ package text
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
@@ -9,8 +10,11 @@ import (
 
 // Fleet is the fleet in one line.
 func Fleet(t engine.Fleet) string {
-	writes, newest := 0, time.Duration(-1)
+	has, writes, newest := 0, 0, time.Duration(-1)
 	for _, p := range t.Live() {
+		if p.Has {
+			has++
+		}
 		if p.Writes {
 			writes++
 		}
@@ -19,6 +23,9 @@ func Fleet(t engine.Fleet) string {
 		}
 	}
 	line := fmt.Sprintf("Fleet   %d of %d live processes write %d", writes, len(t.Live()), t.Target)
+	if writes < len(t.Live()) {
+		line = fmt.Sprintf("Fleet   %d of %d live processes have %d, %d write it", has, len(t.Live()), t.Target, writes)
+	}
 	if len(t.Live()) > 0 {
 		line += ", newest heartbeat " + Ago(newest)
 	}
@@ -38,18 +45,24 @@ func Ago(age time.Duration) string {
 const (
 	Needed = "[needed]"
 	Silent = "[silent]"
+	Waits  = "[>>]" // the page waits for it
 	OK     = "[ok]"
 )
 
 // Process is where a process stands, and what that means.
-func Process(p engine.Process, t engine.Fleet) (mark, says string) {
+func Process(p engine.Process, v engine.View) (mark, says string) {
+	t := *v.Fleet
+	ok := OK
+	if strings.Contains(v.Waiting, p.Name) {
+		ok = Waits
+	}
 	switch {
 	case p.Silent:
 		return Silent, "stopped reporting"
 	case p.Has && p.Writes:
-		return OK, fmt.Sprintf("has and writes %d", t.Target)
+		return ok, fmt.Sprintf("has and writes %d", t.Target)
 	case p.Has:
-		return OK, fmt.Sprintf("has %d, writes %d", t.Target, p.Current)
+		return ok, fmt.Sprintf("has %d, writes %d", t.Target, p.Current)
 	}
 	return Needed, fmt.Sprintf("lacks version %d", t.Target)
 }

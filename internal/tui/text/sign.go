@@ -44,6 +44,14 @@ func Enough(r engine.Request) bool { return r.Have() >= r.Need }
 // Same reports whether two requests are for the same signatures.
 func Same(a, b engine.Request) bool { return a.Purpose == b.Purpose && a.Digest == b.Digest }
 
+// Signed is how many have signed, of how many that must; more may.
+func Signed(r engine.Request) string {
+	if r.Have() > r.Need {
+		return fmt.Sprintf("%d, needed %d", r.Have(), r.Need)
+	}
+	return fmt.Sprintf("%d of %d", r.Have(), r.Need)
+}
+
 // Standing says how many have signed and what is still needed, and why.
 func Standing(r engine.Request) string {
 	signed := fmt.Sprintf("Signed %d, needed %d", r.Have(), r.Need)
@@ -72,12 +80,26 @@ func Plan(r engine.Request) (lines [][2]string) {
 	for i, e := range r.Plan {
 		line := fmt.Sprintf("%d  %-9s %s", i+1, e.Verb, e.Object)
 		if e.Estimate != "" {
-			line += "  ~" + estimate(e.Estimate)
+			line += ", about " + estimate(e.Estimate)
 		}
-		lines = append(lines, [2]string{line, "undo: " + e.Undo})
+		lines = append(lines, [2]string{line, Undo(e.Undo, "")})
 	}
 	return lines
 }
+
+// Undo says how a change is undone, or what comes of it where it cannot be; of: of which change.
+func Undo(undo, of string) string {
+	if undo == "none" {
+		return "NO UNDO" + of
+	}
+	if why, none := strings.CutPrefix(undo, "none: "); none {
+		return "NO UNDO" + of + ": " + why
+	}
+	return "undo" + of + ": " + undo
+}
+
+// Final reports whether a change cannot be undone.
+func Final(undo string) bool { return undo == "none" || strings.HasPrefix(undo, "none: ") }
 
 // estimate is a number with its thousands apart, or what else was estimated.
 func estimate(s string) string {
@@ -159,6 +181,17 @@ func Offline(r engine.Request) (before string, commands [][2]string) {
 // Detail is a name and a value, for lists.
 func Detail(name, value string) (head, text string) {
 	return fmt.Sprintf("%-14s ", name), printable.Shown(value)
+}
+
+// DetailOf is one of some details, whose values stand below each other.
+func DetailOf(all []engine.Detail, d engine.Detail) (head, text string) {
+	head, text = Detail(d.Name, d.Value)
+	for _, other := range all {
+		if long := len(other.Name) + 1; long > len(head) {
+			head += strings.Repeat(" ", long-len(head))
+		}
+	}
+	return head, text
 }
 
 // Command breaks a line for a shell between words, so that all of it can be copied.

@@ -4,6 +4,7 @@ package text
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -49,6 +50,20 @@ func Present(v engine.View) string {
 		return fmt.Sprintf("Attended an earlier run: %s   %s", v.Attended, quorum)
 	}
 	return fmt.Sprintf("In the room: %s   %s", v.Attended, quorum)
+}
+
+// Attending says who has attended so far, while attendance is signed; else it is Present.
+func Attending(v engine.View, r engine.Request) string {
+	var names []string
+	for _, s := range r.Signers {
+		if s.Signed {
+			names = append(names, s.Name)
+		}
+	}
+	if r.Purpose != engine.Attend || len(names) == 0 {
+		return Present(v)
+	}
+	return fmt.Sprintf("Attending so far: %s   quorum %s", strings.Join(names, ", "), v.Quorum)
 }
 
 // Read is what a page waits for that people must see.
