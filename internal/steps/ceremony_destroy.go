@@ -46,7 +46,7 @@ func destroySteps(f Facts) []Step {
 	if f[transcript.FactCloses] != "yes" {
 		steps = append(steps, unusedVersion("unused", false))
 	}
-	steps = append(steps, askVerdicts(openOf(f[transcript.FactRecorded])), approve("approve", transcript.ActDestroy))
+	steps = append(steps, askVerdicts(f), approve("approve", transcript.ActDestroy))
 	if f[transcript.FactCloses] != "yes" {
 		steps = append(steps, unusedVersion("unused-still", true))
 	}

@@ -107,6 +107,9 @@ func doDestroy(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 	if err == nil {
 		err = notKept(f)
 	}
+	if err == nil { // they may have been said at another token
+		_, err = checkVerdicts(s, f, f[factVerdicts])
+	}
 	if err == nil {
 		err = d.Note(ctx, Facts{transcript.FactAttempt: "to destroy the key of version " + v.String() + ", " + at})
 	}

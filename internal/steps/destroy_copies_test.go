@@ -163,3 +163,56 @@ func TestDestroyOtherToken(t *testing.T) {
 	}
 	r.stands(1, store.Destroying)
 }
+
+// TestVerdictOnHere: a copy is described by the serial of the token that it was made of, which is here. A verdict on
+// that serial is none on the copy.
+func TestVerdictOnHere(t *testing.T) {
+	t.Parallel()
+	r := disabled(t, testWait)
+	if err := os.WriteFile(filepath.Join(r.parts.Dir, "clone.env"), []byte(r.secrets()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	here := r.on("secrets.env", "0001", false)
+	if err := r.destroy(here, "verdicts", "0001: unreachable"); !errors.Is(err, engine.ErrAnswer) {
+		t.Errorf("the token that is here: %v", err)
+	}
+	r.stands(1, store.Disabled)
+	if err := r.destroy(here, "verdicts", "clone of 0001 in safe B: unreachable"); err != nil {
+		t.Fatal(err)
+	}
+	r.stands(1, store.Destroying)
+	if err := r.destroy(here, "verdicts", "0001: unreachable"); !errors.Is(err, engine.ErrAnswer) {
+		t.Errorf("a word of the clone's name is the token that is here: %v", err)
+	}
+	r.stands(1, store.Destroying)
+}
+
+// TestDestroyOnClone: every ceremony ran with one token, and a destruction with a clone of it, of which nobody recorded
+// that it is one. The token of the ceremonies needs a verdict.
+func TestDestroyOnClone(t *testing.T) {
+	t.Parallel()
+	r := rotated(t, 3)
+	s := r.site()
+	s.Policy.DestroyWait = testWait
+	r.on("secrets.env", "0001", false)(s)
+	if err := engine.Run(t.Context(), *s, nobody(r.parts), steps.Disable(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(r.parts.Dir, "5b1f.env"), []byte(r.secrets()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	clone, moved := r.on("5b1f.env", "5b1f", false), []string{"deviation.serial", "the clone", "verdicts"}
+	if err := r.destroy(clone, append(moved, "none")...); !errors.Is(err, engine.ErrAnswer) ||
+		!strings.Contains(err.Error(), "token 0001") {
+		t.Errorf("no verdict on the token of the ceremonies: %v", err)
+	}
+	if err := r.destroy(clone, append(moved, "0001: unreachable")...); err != nil {
+		t.Fatal(err)
+	}
+	r.stands(1, store.Destroying)
+	err := r.destroy(r.on("secrets.env", "0001", false), append(moved, "0001: unreachable")...)
+	if err != nil || r.hasKey(1) {
+		t.Errorf("the token is there: %v", err)
+	}
+	r.stands(1, store.Destroyed)
+}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -30,19 +29,19 @@ const (
 )
 
 // askVerdicts has people say of each copy what became of it.
-func askVerdicts(recorded []string) Step {
+func askVerdicts(f Facts) Step {
 	return Step{
 		Name: "verdicts", Title: "Copies of the key",
-		Why: "Each copy that was recorded, by its serial, needs a verdict. One that is not destroyed stays open, " +
-			"and the version is not called destroyed.",
+		Why: "Each copy that was recorded, and each other token of the ceremonies, needs a verdict by its serial. One " +
+			"that is not destroyed stays open, and the version is not called destroyed.",
 		Ask: &Form{Fields: []Field{{
 			Name: factVerdicts, Question: "What became of each copy?",
 			Help: "SERIAL: destroyed and searched for, WHO, DATE; SERIAL: unreachable; " +
 				"SERIAL: vendor's backup until DATE; or: none",
 			Example: "5b1f: destroyed and searched for, bob, 2027-02-01",
-			Check:   func(_ *Site, answer string) (Facts, error) { return checkVerdicts(recorded, answer) },
-			Propose: func(*Site) string {
-				if len(recorded) > 0 {
+			Check:   func(s *Site, answer string) (Facts, error) { return checkVerdicts(s, f, answer) },
+			Propose: func(s *Site) string {
+				if len(copiesOf(s, f)) > 0 {
 					return ""
 				}
 				return noCopies
@@ -51,8 +50,13 @@ func askVerdicts(recorded []string) Step {
 	}
 }
 
-// checkVerdicts demands a verdict on each copy that is recorded, and takes those that are not.
-func checkVerdicts(recorded []string, answer string) (Facts, error) {
+// checkVerdicts demands a verdict on each copy that is recorded, and takes those that are not. The token that is here
+// needs none: one on it would be about something else of that name.
+func checkVerdicts(s *Site, f Facts, answer string) (Facts, error) {
+	recorded, here := copiesOf(s, f), ""
+	if s != nil {
+		here = s.Reached["serial"]
+	}
 	if answer == noCopies {
 		if len(recorded) > 0 {
 			return nil, fmt.Errorf("earlier ceremonies recorded %s", printable.Quote(joinCopies(recorded)))
@@ -68,16 +72,23 @@ func checkVerdicts(recorded []string, answer string) (Facts, error) {
 		if err := checkVerdict(verdict); err != nil {
 			return nil, fmt.Errorf("copy %d: %w", i+1, err)
 		}
+		if here != "" && isHere(serial, here) && f[transcript.FactCloses] != "yes" {
+			return nil, fmt.Errorf("copy %d: it is the token that is searched now, which needs no verdict: name a copy by its "+
+				"whole description", i+1)
+		}
 		serials = append(serials, serial)
 	}
-	if err := eachOnce(recorded, serials); err != nil {
+	if err := eachOnce(recorded, serials, here); err != nil {
 		return nil, err
 	}
 	return Facts{factVerdicts: printable.Text(answer)}, nil
 }
 
 // eachOnce demands for each copy that is recorded one serial, and of no serial that it may mean two of them.
-func eachOnce(recorded, serials []string) error {
+func eachOnce(recorded, serials []string, here string) error {
+	isCopy := func(recorded, serial string) bool {
+		return isCopy(recorded, serial) && (!isHere(serial, here) || isHere(deviceOf(recorded), here))
+	}
 	for i, serial := range serials {
 		n := 0
 		for _, r := range recorded {
@@ -109,11 +120,22 @@ func eachOnce(recorded, serials []string) error {
 // isCopy reports whether a serial names a recorded copy: it is the device, which stands before the first comma or
 // before the last verdict, or a word of it that has a digit.
 func isCopy(recorded, serial string) bool {
+	device := deviceOf(recorded)
+	return serial == device || strings.ContainsAny(serial, "0123456789") && slices.Contains(strings.Fields(device), serial)
+}
+
+func deviceOf(recorded string) string {
 	device, _, _ := strings.Cut(recorded, ", ")
 	if name, verdict, ok := strings.Cut(recorded, ": "); ok && checkVerdict(verdict) == nil {
 		device = name
 	}
-	return serial == device || strings.ContainsAny(serial, "0123456789") && slices.Contains(strings.Fields(device), serial)
+	return device
+}
+
+// isHere reports whether the whole name of a device is that of the token with a serial. A word of it does not make it
+// that: a clone may be described by its original.
+func isHere(device, serial string) bool {
+	return serial != "" && (device == serial || device == transcript.KeyPlace(Facts{"serial": serial}))
 }
 
 func checkVerdict(verdict string) error {
@@ -141,22 +163,6 @@ func stillOpen(verdicts string, here ...string) (open []string) {
 		}
 	}
 	return open
-}
-
-// recordedCopies are those of a version's key that are not known to be destroyed: as its last destruction
-// left them, or as the ceremony that made it recorded them.
-func recordedCopies(s *Site, v kek.Version) []string {
-	for _, log := range slices.Backward(s.History.Logs) {
-		opened := log.Opened()
-		if log.Done(transcript.ActDestroy) && opened.Version(transcript.FactVersion) == v {
-			return openOf(log.Facts[transcript.FactCopies])
-		}
-		_, made := log.Facts.Canary(v)
-		if made && (opened.Version(transcript.FactTo) == v || opened[transcript.FactKind] == transcript.KindAdopt) {
-			return openOf(log.Facts["copies"])
-		}
-	}
-	return nil
 }
 
 // openOf parts copies; none: there is none.
