@@ -61,7 +61,8 @@ func (v *View) clear() {
 
 // Finals makes it the page on which people sign the end, or the abort.
 func (v *View) Finals(aborted bool) {
-	v.Step, v.Title, v.Why = "finals", "Sign the end", "State in one word whether the ceremony followed its script."
+	v.Step, v.Title = "finals", "Sign the end"
+	v.Why = "Did it follow its script? Disagree if this page is not what you saw."
 	if aborted {
 		v.Title, v.Why = "Sign the abort", "The ceremony ends here, and what it did stays done. State in one word whether "+
 			"it ends as this page says."

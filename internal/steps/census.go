@@ -17,7 +17,8 @@ import (
 func census() Step {
 	return countTwice(Step{
 		Name: "census", Title: "Census",
-		Why: "Envelopes are counted twice, one live period apart. None may be at another version.",
+		Why: "Envelopes are counted twice: a write that was under way at the first count is in the second. " +
+			"None may be at another version.",
 	}, "at another version", func(ctx context.Context, s *Site, f Facts) error {
 		// Since the scan, applications may have begun to write elsewhere.
 		if err := noStrangers(ctx, s); err != nil {
@@ -45,7 +46,9 @@ func countTwice(step Step, where string, none func(context.Context, *Site, Facts
 		}
 		for i, count := range []string{"census_1", "census_2"} {
 			if i > 0 {
-				d.Show(func(v *View) { v.Waiting = fmt.Sprintf("the second count, %s after the first", s.Fleet.Live) })
+				d.Show(func(v *View) {
+					v.Waiting = fmt.Sprintf("the second count, %g s after the first", s.Fleet.Live.Seconds())
+				})
 				if err := wait(ctx, s.Fleet.Live); err != nil {
 					return nil, err
 				}

@@ -183,7 +183,7 @@ func kept(ctx context.Context, s *Site, f Facts, d Desk, err error) error {
 
 // noneHasIt waits until each live process has looked for the key again, and names those that have it.
 func noneHasIt(ctx context.Context, s *Site, v kek.Version, d Desk) error {
-	d.Show(func(v *View) { v.Waiting = fmt.Sprintf("every process to report, within %s", s.Fleet.Live) })
+	d.Show(func(v *View) { v.Waiting = fmt.Sprintf("every process to report, within %g s", s.Fleet.Live.Seconds()) })
 	if err := wait(ctx, s.Fleet.Live); err != nil {
 		return err
 	}

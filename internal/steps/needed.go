@@ -62,7 +62,8 @@ func unneeded() Step {
 func recount() Step {
 	return countTwice(Step{
 		Name: "recount", Title: "Count again",
-		Why: "Envelopes are counted twice, one live period apart. None may be at the disabled version.",
+		Why: "Envelopes are counted twice: a write that was under way at the first count is in the second. " +
+			"None may be at the disabled version.",
 	}, "at the disabled version", func(ctx context.Context, s *Site, f Facts) error {
 		if err := needed(ctx, s, f.Version(transcript.FactVersion)); err != nil {
 			return err

@@ -31,7 +31,7 @@ func boxOf(g glyphs, columns, rows int, open bool) box {
 	b := box{glyphs: g, width: max(1, columns-1), height: max(1, rows), open: open}
 	b.framed = columns >= framedWidth && rows >= framedHeight
 	if b.framed && !open && columns >= wideWidth {
-		b.left, b.right = min(max(columns/5-2, 20), 32), min(max(columns/5, 20), 34)
+		b.left, b.right = min(max(columns/4-7, 20), 33), min(max(columns/5, 20), 34)
 	}
 	return b
 }

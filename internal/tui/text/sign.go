@@ -136,7 +136,7 @@ func Signer(r engine.Request, s engine.Signer) string {
 	line := fmt.Sprintf("%-8s %s", s.Name, Fingerprint(r, s))
 	switch {
 	case s.At != "":
-		line += "  " + s.At
+		line += " " + s.At
 	case s.Offline != "":
 		line += "  offline"
 	case s.Key == engine.InAgent:
