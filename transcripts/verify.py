@@ -38,7 +38,7 @@ HOMES = {"chain|ceremony|kind|mode|from|to|generate|exclude|rebuild|records|poin
          "roster|roster_sha256": "roster", "next_roster": "next-roster",
          "next_roster_sha256": "next-roster asked done", "attended": "gathered",
          "changed|locked|retired|fenced|standing|open_copies|canary_.*|adopted_.*": "done", r"begun\..*|attempts": "no kind",
-         "bound": "opened", "operator|reason": "answered", "wait": "found", "attempt|kept": "noted"}
+         "bound": "opened", "operator|reason": "answered", "wait|gone_before": "found", "attempt|kept": "noted"}
 REQUIRED = {"install": ["generate", "canary", "lock"], "generate": ["generate", "canary"],
             "rotate": ["switch", "re-wrap", "retire"], "roster": ["change"],
             "reconcile": ["take-over"], "adopt": ["adopt", "lock"], "disable": ["disable"],

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -53,13 +54,25 @@ func noneElsewhere(ctx context.Context, s *Site, f Facts) error {
 	return nil
 }
 
-// mayBeGone demands a reason for which no key of the version is found: a run was about to destroy it, or an earlier
-// ceremony did.
-func mayBeGone(f Facts) error {
+// mayBeGone demands a reason for which no key of the version is found: a run was about to destroy it, an earlier
+// ceremony did, or people say that it is gone.
+func mayBeGone(s *Site, f Facts) error {
 	if f[transcript.FactCloses] == "yes" || f[factSearched] != "" || len(f.Attempts()) > 0 {
 		return nil
 	}
-	return fmt.Errorf("version %s: %w", f[transcript.FactVersion], provider.ErrNoKey)
+	v := f.Version(transcript.FactVersion)
+	return decidedGone(s, v, fmt.Errorf("version %d: %w", v, provider.ErrNoKey))
+}
+
+// decidedGone is nil where people decided to continue without the key of a disabled version, which no ceremony
+// destroyed. Otherwise it is the deviation by which they do. err: why the key is not found.
+func decidedGone(s *Site, v kek.Version, err error) error {
+	d := &engine.DeviationError{What: "key_gone_" + v.String(), Expected: "the key of a disabled version", Seen: "none",
+		Err: err}
+	if s.Decided(d) {
+		return nil
+	}
+	return d
 }
 
 // notKept refuses to destroy a key once M approved that it is kept, wherever it is found.

@@ -35,7 +35,10 @@ func summarizeDestroy(f Facts) []string {
 
 // destroyedWord is how people call it: a line of a file is removed, and a disk may keep what it had.
 func destroyedWord(f Facts) string {
-	if f[transcript.FactOnToken] == "no" {
+	switch {
+	case f[transcript.FactGone] == "yes":
+		return "recorded as destroyed, though no ceremony destroyed its key"
+	case f[transcript.FactOnToken] == "no":
 		return "removed"
 	}
 	return "destroyed"

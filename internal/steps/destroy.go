@@ -49,6 +49,10 @@ func destroyEffect(s *Site, f Facts) Effect {
 	if f[transcript.FactOnToken] == "no" {
 		verb = "remove"
 	}
+	if f[transcript.FactGone] == "yes" {
+		return Effect{Verb: "record as destroyed", Undo: "none", Object: fmt.Sprintf(
+			"version %d: its key %s, id %s, is not found, and no ceremony destroyed it", n.Version, n.Label, n.HexID())}
+	}
 	return Effect{Verb: verb, Object: fmt.Sprintf("version %d, key %s, id %s", n.Version, n.Label, n.HexID()),
 		Undo: "none: it makes unreadable " + unreadable(f)}
 }
@@ -58,7 +62,7 @@ func destroyEffect(s *Site, f Facts) Effect {
 func destroyState(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 	v := f.Version(transcript.FactVersion)
 	row, err := rowOf(ctx, s, v)
-	if err != nil || f[transcript.FactBegun+transcript.ActDestroy] == "" || mayBeGone(f) != nil ||
+	if err != nil || f[transcript.FactBegun+transcript.ActDestroy] == "" || mayBeGone(s, f) != nil ||
 		row != store.Destroying && row != store.Destroyed {
 		return NotBegun, nil, err
 	}
@@ -146,7 +150,7 @@ func destroyHere(ctx context.Context, s *Site, f Facts, d Desk) error {
 	}
 	err = s.Provider.Destroy(ctx, s.Name(v))
 	if errors.Is(err, provider.ErrNoKey) {
-		err = mayBeGone(f)
+		err = mayBeGone(s, f)
 	}
 	if err != nil {
 		return kept(ctx, s, f, d, err)

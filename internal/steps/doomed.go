@@ -26,11 +26,14 @@ func doomed() Step {
 			if err != nil {
 				return nil, err
 			}
-			facts := Facts{"found_before": provider.Evidence(all)}
+			facts := Facts{"found_before": provider.Evidence(all), transcript.FactGone: "no"}
+			if !provider.Left(all) && decidedGone(s, v, nil) == nil {
+				facts[transcript.FactGone] = "yes"
+			}
 			if provider.Left(all) {
 				err = wholeDoomed(ctx, s, v)
 			} else {
-				err = mayBeGone(f)
+				err = mayBeGone(s, f)
 			}
 			if err == nil {
 				err = noneElsewhere(ctx, s, f)

@@ -11,6 +11,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -137,12 +138,25 @@ func checkCanaries(ctx context.Context, s *Site, f Facts) error {
 		if errors.Is(err, provider.ErrNoKey) && closesHere(ctx, s, f) {
 			continue
 		}
+		if errors.Is(err, provider.ErrNoKey) && goesOnWithout(f, versions.Made[k.Version]) {
+			if err := decidedGone(s, k.Version, otherCanary(err)); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			return otherCanary(err)
 		}
 		value.Wipe()
 	}
 	return nil
+}
+
+// goesOnWithout reports whether people may decide that a ceremony continues where a version's key is gone: nothing
+// reads with a disabled one. To enable it is to read with it.
+func goesOnWithout(f Facts, made store.KEK) bool {
+	enables := f[transcript.FactKind] == transcript.KindEnable && made.Version == f.Version(transcript.FactVersion)
+	return made.State == store.Disabled && !enables
 }
 
 // refuseUsedToken keeps install off a token that holds a key of our form,

@@ -218,7 +218,7 @@ var owned = map[string][]Kind{
 	FactRecords: {Opened}, FactPointer: {Opened}, FactVersion: {Opened}, FactEpoch: {Opened}, FactWait: {Found},
 	FactRelisted: {Opened}, FactStays: {Opened},
 	FactFence: {Opened}, FactFenced: {Done},
-	FactCopies: {Done}, FactAttempt: {Noted}, FactAttempts: {}, FactKept: {Noted},
+	FactCopies: {Done}, FactAttempt: {Noted}, FactAttempts: {}, FactGone: {Found}, FactKept: {Noted},
 	FactDisabledBy: {Opened}, FactWaitEnds: {Opened}, FactCloses: {Opened},
 	FactOperator: {Answered}, FactReason: {Answered},
 }

@@ -77,6 +77,7 @@ const (
 	FactCloses     = "closes"          // yes: the key was destroyed here before, and copies are open
 	FactAttempt    = "attempt"         // noted: a key is about to be destroyed
 	FactAttempts   = "attempts"        // no line: where a key was about to be destroyed, as the probes before each say
+	FactGone       = "gone_before"     // found: yes where people decided that the key is gone, which no ceremony destroyed
 	FactKept       = "kept"            // noted: why the provider refused to destroy it, with nothing changed
 )
 

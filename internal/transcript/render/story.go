@@ -156,6 +156,8 @@ func (t *teller) act(es transcript.Events) Passage {
 	switch {
 	case last.Kind == transcript.Begun:
 		return Passage{Text: "Begun: " + name + "."}
+	case last.Step == transcript.ActDestroy && t.r.Facts[transcript.FactGone] == "yes":
+		what = inWords(recordedOnly, t.r.Opened())
 	case what == "":
 		what = "Done: " + name + "."
 	}

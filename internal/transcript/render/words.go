@@ -87,6 +87,9 @@ var purposes = map[string]string{
 	transcript.KindCompromise: "Mark version VERSION as compromised",
 }
 
+// recordedOnly is what a destruction did of a key that was gone.
+const recordedOnly = "Version VERSION was recorded as destroyed: its key was not found, and no ceremony destroyed it."
+
 // purpose says what a ceremony is for, by the facts of its first line.
 func purpose(opened transcript.Facts) string {
 	kind := opened[transcript.FactKind]
