@@ -118,6 +118,7 @@ func leftState(s *Site, keks []store.KEK, active store.Active, v kek.Version) (s
 		return "", fmt.Errorf("version %d is destroyed: %w", v, engine.ErrNothingDue)
 	case made.State != store.Disabled && made.State != store.Destroying:
 		return "", fmt.Errorf("version %d is %s: %w", v, made.State, ErrNotDisabled)
+	case made.State == store.Destroying && keks[i].State == store.Disabled: // the probe offers that as a deviation
 	case keks[i].State != made.State:
 		return "", fmt.Errorf("version %d was %s, is %s: %w", v, made.State, keks[i].State, history.ErrVersions)
 	}

@@ -108,10 +108,12 @@ func openVersion(ctx context.Context, s *Site, lock store.Lock, v kek.Version) (
 	if err != nil {
 		return nil, k, err
 	}
-	for _, state := range []store.State{k.State, s.History.Versions().Made[v].State} {
-		if state.Doomed() {
-			return nil, k, fmt.Errorf("version %d is %s: %w", v, state, ErrDestroyed)
-		}
+	state := s.History.Versions().Made[v].State
+	if k.State == store.Destroyed {
+		state = k.State
+	}
+	if state.Doomed() { // a row that says that it was begun proves nothing: the probe compares it
+		return nil, k, fmt.Errorf("version %d is %s: %w", v, state, ErrDestroyed)
 	}
 	facts := Facts{transcript.FactVersion: v.String(), transcript.FactActive: active.Version.String(),
 		transcript.FactEpoch: strconv.Itoa(active.Epoch)}

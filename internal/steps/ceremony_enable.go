@@ -40,7 +40,7 @@ func enableSteps(Facts) []Step {
 func openEnable(v kek.Version) func(context.Context, *Site, store.Lock) (Facts, error) {
 	return func(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
 		facts, k, err := openVersion(ctx, s, lock, v)
-		if err == nil && k.State != store.Disabled && !s.History.Versions().Unsure[v] {
+		if err == nil && k.State != store.Disabled && k.State != store.Destroying && !s.History.Versions().Unsure[v] {
 			err = fmt.Errorf("version %d is %s, not disabled: %w", v, k.State, engine.ErrNothingDue)
 		}
 		return facts, err
@@ -64,6 +64,13 @@ func enable() Step {
 			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
 				v := f.Version(transcript.FactVersion)
 				if err := whole(ctx, s, v); err != nil { // signing takes time
+					return nil, err
+				}
+				row, err := rowOf(ctx, s, v)
+				if err == nil && row == store.Destroying { // people decided that the row is wrong
+					err = s.Store.MoveKEK(ctx, v, row, store.Disabled)
+				}
+				if err != nil {
 					return nil, err
 				}
 				return nil, moveState(ctx, s, f, s.History.Versions().Before(v))

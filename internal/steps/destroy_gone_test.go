@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -63,4 +64,47 @@ func doneLine(r transcript.Report) int {
 	return slices.IndexFunc(r.Events, func(e transcript.Event) bool {
 		return e.Kind == transcript.Done && e.Step == transcript.ActDestroy
 	})
+}
+
+// TestDestroyRowChanged: somebody changes the row of a version whose key was destroyed here, with a copy open. The
+// chain is believed: people decide that the row is wrong, and the same command closes the copy. Nothing enables it.
+func TestDestroyRowChanged(t *testing.T) {
+	t.Parallel()
+	r := disabled(t, testWait)
+	if err := r.destroy(nil, "verdicts", "5b1f: unreachable"); err != nil {
+		t.Fatal(err)
+	}
+	change(t, r.parts, "UPDATE kek_versions SET state = 'disabled' WHERE id = 1")
+	if err := r.enable(1, nobody(r.parts)); !errors.Is(err, steps.ErrDestroyed) {
+		t.Errorf("enable: %v", err)
+	}
+	gone := "5b1f: destroyed and searched for, bob, 2027-02-01"
+	var d *engine.DeviationError
+	if err := r.destroy(nil, "verdicts", gone); !errors.As(err, &d) || !errors.Is(err, history.ErrVersions) {
+		t.Fatalf("destroy: %v", err)
+	}
+	if err := r.destroy(nil, "verdicts", gone, "deviation."+d.What, "somebody wrote there, ticket 4711"); err != nil {
+		t.Fatal(err)
+	}
+	r.stands(1, store.Destroyed)
+	r.whole()
+}
+
+// TestEnableRowChanged: somebody writes into the row of a disabled version that its destruction was begun. No ceremony
+// says so, and the key is whole: people decide that the row is wrong, and enable the version.
+func TestEnableRowChanged(t *testing.T) {
+	t.Parallel()
+	r := disabled(t, testWait)
+	change(t, r.parts, "UPDATE kek_versions SET state = 'destroying' WHERE id = 1")
+	room := nobody(r.parts)
+	var d *engine.DeviationError
+	if err := r.enable(1, room); !errors.As(err, &d) || !errors.Is(err, history.ErrVersions) {
+		t.Fatalf("enable: %v", err)
+	}
+	room.Answers["deviation."+d.What] = "somebody wrote there, ticket 4711"
+	if err := r.enable(1, room); err != nil {
+		t.Fatal(err)
+	}
+	r.stands(1, store.Retired)
+	r.whole()
 }
