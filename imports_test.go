@@ -107,7 +107,7 @@ var allowed = map[string][]string{
 		"internal/tui/room", "internal/tui/text"},
 	"internal/tui/room":  {"internal/engine"},
 	"internal/tui/text":  {"internal/engine", "internal/transcript", "internal/printable", "internal/pgpwords"},
-	"internal/pgpwords": {},
+	"internal/pgpwords":  {},
 	"internal/replay":    {"internal/engine", "internal/transcript", "internal/quorum", "internal/printable"},
 	"internal/signing":   {"internal/quorum", "internal/term", "internal/printable", "internal/file"},
 	"internal/file":      {"internal/printable"},
