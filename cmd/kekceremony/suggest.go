@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/certautopilot/kekceremony/internal/nearest"
 	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
@@ -18,7 +19,7 @@ func grouped(cmd *cobra.Command) {
 			return nil
 		}
 		err := fmt.Errorf("unknown command %s for %q", printable.Quote(args[0]), cmd.CommandPath())
-		cmd.SuggestionsMinimumDistance = farthest
+		cmd.SuggestionsMinimumDistance = nearest.Farthest
 		if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
 			err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(like, " or "))
 		}
@@ -29,44 +30,22 @@ func grouped(cmd *cobra.Command) {
 	}
 }
 
-// farthest is how many letters may differ in what is suggested.
-const farthest = 2
-
 // flagSuggested names the flag that a mistyped one is like.
 func flagSuggested(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return err
 	}
-	typed, best, least := unknown.GetSpecifiedName(), "", farthest+1
+	var flags []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if n := distance(typed, f.Name); n < least && !f.Hidden {
-			best, least = f.Name, n
+		if !f.Hidden {
+			flags = append(flags, f.Name)
 		}
 	})
+	typed := unknown.GetSpecifiedName()
+	best := nearest.To(typed, flags)
 	if best == "" || len(typed) < 2 {
 		return err
 	}
 	return fmt.Errorf("%w; did you mean --%s?", err, best)
-}
-
-// distance is how many letters must be put in, taken out or changed to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := before
-			if a[i] != b[j] {
-				change++
-			}
-			before = row[j+1]
-			row[j+1] = min(row[j]+1, row[j+1]+1, change)
-		}
-	}
-	return row[len(b)]
 }

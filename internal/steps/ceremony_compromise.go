@@ -48,8 +48,8 @@ func compromiseSteps(Facts) []Step {
 	}
 }
 
-// openCompromise takes any version that a ceremony made: whoever has the key of one that is disabled or destroyed
-// has the data keys of old copies all the same.
+// openCompromise takes any version that a ceremony made. Somebody who has the key of one that is disabled or
+// destroyed has the data keys of old copies all the same.
 func openCompromise(v kek.Version) func(context.Context, *Site, store.Lock) (Facts, error) {
 	return func(ctx context.Context, s *Site, lock store.Lock) (Facts, error) {
 		_, active, err := installed(ctx, s, lock)

@@ -13,7 +13,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// TestDestroyFenceGone: during the waiting period a migration makes tables anew, without the fence, or somebody drops
+// TestDestroyFenceGone: during the waiting period a migration makes tables again, without the fence, or somebody drops
 // it while people sign. A writer that slept could write after the last count, so nothing is destroyed until a rotation
 // has set the fence again.
 func TestDestroyFenceGone(t *testing.T) {

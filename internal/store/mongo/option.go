@@ -7,6 +7,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/certautopilot/kekceremony/internal/nearest"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
 )
@@ -65,7 +66,7 @@ func (o option) check() error {
 	case slices.ContainsFunc(uriOptions, is), slices.ContainsFunc(ownOptions, is):
 		return nil
 	}
-	return fmt.Errorf("%w: %s: there is none of this name%s", store.ErrOption, printable.Text(o.name), nearest(o.name))
+	return fmt.Errorf("%w: %s: there is none of this name%s", store.ErrOption, printable.Text(o.name), meant(o.name))
 }
 
 // unread is what is wrong with a URI that the driver does not read, if that is one of its options.
@@ -87,33 +88,10 @@ func unread(uri string) error {
 	return fmt.Errorf("%w: they do not fit together", store.ErrOption)
 }
 
-// nearest is a hint at the option that was meant, if one differs by two letters at most.
-func nearest(name string) string {
-	for _, known := range slices.Concat(uriOptions, ownOptions) {
-		if distance(strings.ToLower(name), strings.ToLower(known)) <= 2 {
-			return ", there is " + known
-		}
+// meant is a hint at the option that was meant.
+func meant(name string) string {
+	if known := nearest.To(name, slices.Concat(uriOptions, ownOptions)); known != "" {
+		return ", there is " + known
 	}
 	return ""
-}
-
-// distance is how many letters are to be changed, added or left out (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			changed := before
-			if a[i] != b[j] {
-				changed++
-			}
-			before = row[j+1]
-			row[j+1] = min(changed, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -85,7 +85,7 @@ func TestSlowLink(t *testing.T) {
 }
 
 // TestScanGoesOn: each portion of a scan is lost twice. The scan goes on where it was, and its patience
-// begins anew with each portion: it ends, though all of it takes longer.
+// begins again with each portion: it ends, though all of it takes longer.
 func TestScanGoesOn(t *testing.T) {
 	t.Parallel()
 	server, uri, s := faulty(t)

@@ -1,0 +1,39 @@
+// Package nearest finds the name that somebody meant who typed another.
+package nearest
+
+import "strings"
+
+// Farthest is how many letters may differ.
+const Farthest = 2
+
+// To is the known name that is most like what was typed, whatever the case; empty: none is like it.
+func To(typed string, known []string) (best string) {
+	least := Farthest + 1
+	for _, name := range known {
+		if n := distance(strings.ToLower(typed), strings.ToLower(name)); n < least {
+			best, least = name, n
+		}
+	}
+	return best
+}
+
+// distance is how many letters must be put in, taken out or changed to make b of a (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := before
+			if a[i] != b[j] {
+				change++
+			}
+			before = row[j+1]
+			row[j+1] = min(row[j]+1, row[j+1]+1, change)
+		}
+	}
+	return row[len(b)]
+}
