@@ -9,6 +9,7 @@ import (
 const (
 	selection = 5 * time.Second  // to find a server that can be written to
 	attempt   = 15 * time.Second // of an operation on a few documents
+	portion   = 2 * time.Minute  // of one for which the server reads at most countPortion records
 	long      = 30 * time.Minute // of one for which the server reads a whole collection
 	patience  = time.Minute      // with a server, from the first attempt that failed
 	pause     = 200 * time.Millisecond

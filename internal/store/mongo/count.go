@@ -68,7 +68,7 @@ func (s *Store) countOnServer(ctx context.Context, p envelope.Place, any bson.A)
 // portionEnd is the last id of the next portion to count; zero: less is left.
 func (s *Store) portionEnd(ctx context.Context, collection string, where bson.E) (id bson.RawValue, err error) {
 	var found []bson.Raw
-	err = s.again(ctx, long, func(ctx context.Context, _ bool) error {
+	err = s.again(ctx, portion, func(ctx context.Context, _ bool) error {
 		only := bson.D{{Key: "_id", Value: 1}}
 		cursor, err := s.db.Collection(collection).Find(ctx, bson.D{where},
 			options.Find().SetSort(only).SetProjection(only).SetSkip(int64(s.testOnlyCount)-1).SetLimit(1))
@@ -94,7 +94,7 @@ func (s *Store) countWhere(ctx context.Context, p envelope.Place, where bson.D, 
 		ID struct{ Inner, Outer bson.RawValue } `bson:"_id"`
 		N  int
 	}
-	err := s.again(ctx, long, func(ctx context.Context, _ bool) error {
+	err := s.again(ctx, portion, func(ctx context.Context, _ bool) error {
 		cursor, err := s.db.Collection(p.Collection).Aggregate(ctx, driver.Pipeline{
 			{{Key: "$match", Value: where}},
 			{{Key: "$group", Value: bson.D{
