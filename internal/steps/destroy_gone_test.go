@@ -17,7 +17,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript/render"
 )
 
-// TestDisabledGone: somebody deletes the key of a disabled version with another tool. That blocks no ceremony for ever:
+// TestDisabledGone: somebody deletes the key of a disabled version with another tool. That blocks no ceremony for good:
 // people decide to continue, and sign that the version is recorded as destroyed. Nobody enables it.
 func TestDisabledGone(t *testing.T) {
 	t.Parallel()

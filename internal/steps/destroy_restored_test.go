@@ -64,7 +64,7 @@ func TestDisableRestored(t *testing.T) {
 
 // TestReconcileNeverDestroys: somebody who can write the store takes a line away, so that a reconciliation is due, and
 // has a row say that a version is destroyed. Else M would sign that it is, nobody would use it again, and its key
-// would be there for whoever finds it. A destruction is what a ceremony did, never what a row says.
+// would be there for anybody to find. A destruction is what a ceremony did, never what a row says.
 func TestReconcileNeverDestroys(t *testing.T) {
 	t.Parallel()
 	r := disabled(t, testWait)

@@ -50,7 +50,7 @@ func (r running) restore(i int, e envelope.Envelope) {
 
 // TestExposedLate: a writer that slept writes with the compromised version after what it exposed was listed, and a
 // backup brings back what was sealed again before. The rotation re-wraps them all. If nobody listed them, status
-// would never count them, and whoever has the key would have their data keys.
+// would never count them, and anybody who has the key would have their data keys.
 func TestExposedLate(t *testing.T) {
 	t.Parallel()
 	r := newRunning(t, 3)

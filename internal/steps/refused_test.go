@@ -76,7 +76,7 @@ func TestRefusalForged(t *testing.T) {
 }
 
 // TestRefusalOfTheFleet: a refusal by a process that is expected or has ever reported, and by a role that nobody
-// counts, is never set aside, whoever wrote it.
+// counts, is never set aside, no matter who wrote it.
 func TestRefusalOfTheFleet(t *testing.T) {
 	t.Parallel()
 	r := disabled(t, testWait)

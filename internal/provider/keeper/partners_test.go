@@ -16,6 +16,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/memorytest"
+	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 )
 
 // partners open a provider with a PIN, in as many processes as are asked for. The second that is opened has a
@@ -344,7 +345,7 @@ func TestPartnersWithoutCanary(t *testing.T) {
 func TestPartnersTrial(t *testing.T) {
 	t.Parallel()
 	if runtime.NumCPU() < 2 {
-		t.Skip("one processor: one process")
+		pkcs11test.Missing(t, "a second processor")
 	}
 	p := open(t, partners{Dir: t.TempDir(), Slow: true})
 	if err := enter(t, p, "1234567"); err != nil {

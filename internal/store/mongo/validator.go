@@ -145,7 +145,7 @@ func clause(cat envelope.Catalogue, collection string, refused []kek.Version) bs
 var noNumbers = bson.A{"string", "object", "array", "binData", "bool"}
 
 // split takes our part out of a validator. What is left is the application's, as it wrote it. It returns
-// store.ErrFenceMixed where a part of ours is left in that: to take it for theirs would keep it for ever, and to take
+// store.ErrFenceMixed where a part of ours is left in that: to take it for theirs would keep it for good, and to take
 // all for ours would delete theirs.
 func (v validator) split(cat envelope.Catalogue) (theirs, ours bson.Raw, err error) {
 	theirs = some(v.whole)
