@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"path/filepath"
 	"strconv"
@@ -23,8 +22,7 @@ func (e *engine) begin(ctx context.Context, seq int, lock store.Lock) error {
 		return err
 	}
 	e.site.Seq = seq
-	opened := time.Now().UTC().Format("2006-01-02T150405Z")
-	dir := filepath.Join(e.site.Bundles, fmt.Sprintf("%s-%04d-%s", opened, seq, e.Kind))
+	dir := transcript.Free(e.site.Bundles, time.Now(), seq, e.Kind)
 	err = e.site.Store.OpenCeremony(ctx, store.Ceremony{Seq: seq, Kind: e.Kind, Mode: string(e.site.Mode),
 		Bundle: filepath.Base(dir)})
 	if err != nil {

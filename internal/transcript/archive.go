@@ -1,8 +1,12 @@
 package transcript
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/file"
 )
@@ -30,6 +34,22 @@ func (w *Writer) Void() (dir string, err error) {
 
 // Gone reports whether the bundle at dir has the name of a void one instead.
 func Gone(dir string) bool {
-	_, err := os.Lstat(VoidName(dir))
+	_, err := os.Lstat(dir)
+	return errors.Is(err, fs.ErrNotExist) && taken(VoidName(dir))
+}
+
+// Free is the first name of a bundle, by its opening time at or after t, that neither a bundle nor
+// a void one of dir has: two installs may begin within a second.
+func Free(dir string, t time.Time, seq int, kind string) string {
+	for ; ; t = t.Add(time.Second) {
+		name := filepath.Join(dir, fmt.Sprintf("%s-%04d-%s", t.UTC().Format("2006-01-02T150405Z"), seq, kind))
+		if !taken(name) && !taken(VoidName(name)) {
+			return name
+		}
+	}
+}
+
+func taken(path string) bool {
+	_, err := os.Lstat(path)
 	return err == nil
 }
