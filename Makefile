@@ -17,18 +17,22 @@
 # make pictures: draws docs/pictures again, from the ceremony of internal/tui/testdata/rehearsal.
 # make house: prints how long functions and files are, and how packages hang together.
 # make bench: writes docs/performance.md, some minutes.
+# make bench-growth: writes docs/growth.md, up to 10 million envelopes: some minutes, and 8 GB of disk.
+# make bench-peers: writes docs/peers.md: a rotation beside OpenBao (BAO names its program) and beside the
+# driver's RewrapManyDataKey (with libmongocrypt, on the server of KEKCEREMONY_TEST_MONGO_URI; KEYS of them).
 # make example: three processes of examples/notes read and write while the KEK is rotated twice.
 # make fuzz: each fuzz target for FUZZTIME.
 GO ?= go
 BIN := $(CURDIR)/bin/kekceremony
 RECORDS ?= 1000
 FUZZTIME ?= 10m
+KEYS ?= 10000
 # Tests mostly wait: so many run side by side in a package, also on two cores.
 PARALLEL ?= 6
 TEST := ./scripts/inmemory $(GO) test
 SLOW := cmd/kekceremony|provider/keeper|provider/pkcs11|rewrap|store/mongo
 
-.PHONY: rehearse example check test build deps testdeps mutate torture interrupted house pictures bench fuzz
+.PHONY: rehearse example check test build deps testdeps mutate torture interrupted house pictures bench bench-growth bench-peers fuzz
 
 rehearse: deps build
 	$(BIN) rehearse --provider pkcs11 --records $(RECORDS) $(if $(UI),--ui $(UI)) $(if $(DIR),--dir $(DIR))
@@ -70,6 +74,12 @@ pictures:
 
 bench: deps
 	$(GO) run ./internal/bench
+
+bench-growth: deps
+	$(GO) run ./internal/bench -growth -out docs/growth.md -most 10000000
+
+bench-peers: deps
+	$(GO) run $(if $(shell pkg-config --exists libmongocrypt && echo yes),-tags cse) ./internal/bench -peers -out docs/peers.md -keys $(KEYS)
 
 fuzz:
 	for t in FuzzArmor FuzzBlob FuzzRoster; do $(GO) test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./internal/quorum || exit 1; done

@@ -19,19 +19,26 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider/env"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
 // installed makes a rehearsal's parts for one process and runs the install.
 func (l lab) installed(ctx context.Context, provider, name string) (rehearsal.Parts, error) {
-	parts := rehearsal.Parts{Dir: filepath.Join(l.dir, name)}
-	parts, err := rehearsal.Make(ctx, parts.Dir, provider, "sqlite:"+parts.Store(), func(ctx context.Context) error {
-		db, err := sqlite.Create(ctx, parts.Store())
+	path := rehearsal.Parts{Dir: filepath.Join(l.dir, name)}.Store()
+	return l.installedOn(ctx, provider, name, "sqlite:"+path, func(ctx context.Context) error {
+		db, err := sqlite.Create(ctx, path)
 		if err != nil {
 			return err
 		}
 		return db.Close()
 	})
+}
+
+// installedOn is installed on a store that create makes.
+func (l lab) installedOn(ctx context.Context, provider, name, uri string, create func(context.Context) error) (
+	rehearsal.Parts, error) {
+	parts, err := rehearsal.Make(ctx, filepath.Join(l.dir, name), provider, uri, create)
 	if err != nil {
 		return parts, err
 	}
@@ -147,6 +154,16 @@ func write(ctx context.Context, parts rehearsal.Parts, kind string, n int) error
 		return err
 	}
 	defer db.Close()
+	return writeTo(ctx, db, parts, kind, n)
+}
+
+// records are a store's, with the lock that ceremonies left there.
+type records interface {
+	rehearsal.Records
+	Lock(context.Context) (store.Lock, error)
+}
+
+func writeTo(ctx context.Context, db records, parts rehearsal.Parts, kind string, n int) error {
 	lock, err := db.Lock(ctx)
 	if err != nil {
 		return err

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+)
+
+// grown is what a store of n envelopes costs.
+type grown struct {
+	n             int
+	census, shape time.Duration // one pass each over the whole store
+	rate          float64       // envelopes/s of the re-wrap step
+	peak          int           // resident memory of the wizard and its keeper, in KiB
+	size          int64         // of the file, in bytes
+}
+
+// growth writes how the cost of a rotation grows with the store, up to the most envelopes.
+func (l lab) growth(ctx context.Context, w io.Writer, most int) error {
+	fmt.Fprintf(w, `# How a rotation grows
+
+`+"`make bench-growth`"+` writes this page, in one run on one machine, with the provider env on
+SQLite: there the token bounds nothing, and what the tool itself costs shows most.
+
+%s
+Scan is the pass over every record and field of the store for envelopes that the catalogue
+does not name; census is the count of envelopes by place and version. A rotation does the scan
+once and the census several times. The rate is that of its re-wrap step, peak memory that of
+the process that reads and writes and of its keeper.
+
+| envelopes | file | scan | census | re-wrapped | envelopes/s | peak memory |
+|---:|---:|---:|---:|---:|---:|---:|
+`, machine())
+	var first, last grown
+	for n := 10_000; n <= most; n *= 10 {
+		g, err := l.grow(ctx, n)
+		if err != nil {
+			return err
+		}
+		line := fmt.Sprintf("| %d | %.0f MiB | %.2f s | %.2f s | %.1f s | %.0f | %.1f MiB |\n", n, float64(g.size)/(1<<20),
+			g.shape.Seconds(), g.census.Seconds(), float64(n)/g.rate, g.rate, float64(g.peak)/1024)
+		fmt.Fprint(os.Stderr, line)
+		fmt.Fprint(w, line)
+		if last = g; first.n == 0 {
+			first = g
+		}
+	}
+	each := func(took time.Duration) float64 { return float64(took.Nanoseconds()) / float64(last.n) }
+	_, err := fmt.Fprintf(w, `
+Each of these is one pass over the records, so time is a sum of parts that each grow with their
+number: at the most envelopes %.0f ns of scan, %.0f ns of a census and %.0f ns of re-wrap for
+each. Peak memory at the most is %.2f times that at the fewest.
+`, each(last.shape), each(last.census), 1e9/last.rate, float64(last.peak)/float64(first.peak))
+	return err
+}
+
+// grow measures one store, which is deleted afterwards.
+func (l lab) grow(ctx context.Context, n int) (g grown, err error) {
+	parts, err := l.installed(ctx, "env", fmt.Sprint("growth-", n))
+	if err != nil {
+		return g, err
+	}
+	defer os.RemoveAll(parts.Dir)
+	if err := write(ctx, parts, "env", n); err != nil {
+		return g, err
+	}
+	g = grown{n: n}
+	if g.shape, g.census, err = passes(ctx, parts.Store()); err != nil {
+		return g, err
+	}
+	stop, err := l.agent(ctx, parts)
+	if err != nil {
+		return g, err
+	}
+	var r rotated
+	took, err := l.rotate(ctx, parts, &r, 2)
+	if err := errors.Join(err, stop()); err != nil {
+		return g, err
+	}
+	g.rate, g.peak = float64(n)/took.Seconds(), r.withKeeper()
+	info, err := os.Stat(parts.Store())
+	if err == nil {
+		g.size = info.Size()
+	}
+	return g, err
+}
+
+// passes times a scan and a census.
+func passes(ctx context.Context, store string) (shape, census time.Duration, err error) {
+	db, err := sqlite.Open(ctx, store)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer db.Close()
+	began := time.Now()
+	if _, err := db.Strangers(ctx, envelope.DefaultCatalogue()); err != nil {
+		return 0, 0, err
+	}
+	shape = time.Since(began)
+	began = time.Now()
+	_, err = db.Census(ctx, envelope.DefaultCatalogue())
+	return shape, time.Since(began), err
+}
