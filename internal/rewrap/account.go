@@ -12,6 +12,13 @@ func (r *run) enter(name string) {
 	r.p.Collection = name
 }
 
+// skip counts records that need not be read again.
+func (r *run) skip(records int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.p.Skipped += records
+}
+
 // halt shows why nothing moves, and stops the clock of the rates.
 func (r *run) halt(limit int, state, why string) {
 	r.mu.Lock()

@@ -15,6 +15,7 @@ import (
 
 // batch is a page after the provider: what to write, and what not.
 type batch struct {
+	of            envelope.Collection
 	swaps         []store.Swap
 	current       int      // envelopes at the target already
 	undecryptable []string // envelopes that no key opens, by name
@@ -27,7 +28,7 @@ type place struct{ doc, envelope int }
 
 // batch re-wraps a page. Each answer must carry the bytes of the item in its place.
 func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Document) (batch, error) {
-	b := batch{last: docs[len(docs)-1].ID}
+	b := batch{of: c, last: docs[len(docs)-1].ID}
 	items := make([]provider.Item, 0, len(docs))
 	places := make([]place, 0, len(docs))
 	for i, d := range docs {
@@ -38,11 +39,6 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 			}
 			items = append(items, r.item(c, d, h))
 			places = append(places, place{i, j})
-		}
-	}
-	if len(items) > 0 {
-		if err := r.Reserve(ctx, len(items)); err != nil {
-			return b, err
 		}
 	}
 	answers, err := r.Provider.Rewrap(ctx, items, r.name(r.To))

@@ -3,6 +3,7 @@ package rewrap
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"runtime"
 	"sync"
 	"time"
@@ -16,40 +17,53 @@ import (
 // large, memory bounds it.
 const (
 	minPage     = 32 // the first one
-	maxPage     = 4096
+	maxPage     = 2048
 	maxPayloads = 512
 	pageTime    = 250 * time.Millisecond
 )
 
-// collection goes through one collection in three stages at once: a page is
-// read while the one before is re-wrapped and the one before that is written.
-// At most five pages are in memory. What a stage has done when the one before
-// it fails is written and counted.
-func (r *run) collection(ctx context.Context, c envelope.Collection, after any) error {
-	r.enter(c.Name)
-	c.Payloads = r.First || r.Expose != nil
+// page is what was read at once, of one collection.
+type page struct {
+	of   envelope.Collection
+	docs []store.Document
+}
+
+// pipeline goes through all collections in four stages at once: a page is read while the wraps of the one
+// before are counted, the one before that is re-wrapped, and one more is written. A store that writes one thing
+// at a time has the second stage wait for the last, and not the provider for both. At most five pages are in
+// memory. What a stage has done when the one before it fails is written and counted. It reports whether a
+// checkpoint let it skip records.
+func (r *run) pipeline(ctx context.Context, from map[string]reached) (skipped bool, err error) {
 	upstream, stop := context.WithCancel(ctx)
 	defer stop()
-	pages, batches := make(chan []store.Document, 1), make(chan batch, 1)
+	reader, end := context.WithCancel(upstream)
+	defer end()
+	pages, reserved, batches := make(chan page), make(chan page), make(chan batch, 1)
 	var stages sync.WaitGroup
-	var reading, rewrapping error
+	var reading, reserving, rewrapping error
 	stages.Go(func() {
 		defer close(pages)
-		reading = r.read(upstream, c, after, pages)
+		skipped, reading = r.readAll(reader, from, pages)
+	})
+	stages.Go(func() {
+		defer close(reserved)
+		if reserving = r.reserve(upstream, pages, reserved); reserving != nil {
+			end()
+		}
 	})
 	stages.Go(func() {
 		defer close(batches)
-		if rewrapping = r.rewrap(upstream, c, pages, batches); rewrapping != nil {
+		if rewrapping = r.rewrap(upstream, reserved, batches); rewrapping != nil {
 			stop()
 		}
 	})
-	writing := r.write(ctx, c, batches)
+	writing := r.write(ctx, batches)
 	if writing != nil {
 		stop()
 	}
 	stages.Wait()
 	// A stage that was stopped returns only that.
-	return cmp.Or(writing, rewrapping, reading)
+	return skipped, cmp.Or(writing, rewrapping, reserving, reading)
 }
 
 // send gives a value to the next stage, unless the pipeline has stopped.
@@ -62,29 +76,80 @@ func send[T any](ctx context.Context, to chan<- T, v T) error {
 	}
 }
 
-func (r *run) read(ctx context.Context, c envelope.Collection, after any, pages chan<- []store.Document) error {
+// failed says what a stage was at.
+func (r *run) failed(c envelope.Collection, err error) error {
+	if err != nil {
+		err = fmt.Errorf("re-wrap %s to version %d: %w", c.Name, r.To, err)
+	}
+	return err
+}
+
+// readAll reads each collection, from where a checkpoint says.
+func (r *run) readAll(ctx context.Context, from map[string]reached, pages chan<- page) (skipped bool, err error) {
+	for _, c := range r.Catalogue.Collections() {
+		c.Payloads = r.First || r.Expose != nil
+		var after any
+		if m, ok := from[c.Name]; ok {
+			if after, err = r.Store.DecodeID(m.ID); err == nil {
+				r.skip(m.Records)
+				skipped = true
+			}
+		}
+		if err := r.read(ctx, c, after, pages); err != nil {
+			return skipped, r.failed(c, err)
+		}
+	}
+	return skipped, nil
+}
+
+func (r *run) read(ctx context.Context, c envelope.Collection, after any, pages chan<- page) error {
 	for {
 		docs, err := r.Store.Page(ctx, c, r.To, after, r.size())
 		if err != nil || len(docs) == 0 {
 			return err
 		}
-		if err := send(ctx, pages, docs); err != nil {
+		if err := send(ctx, pages, page{c, docs}); err != nil {
 			return err
 		}
 		after = docs[len(docs)-1].ID
 	}
 }
 
-func (r *run) rewrap(
-	ctx context.Context, c envelope.Collection, pages <-chan []store.Document, batches chan<- batch,
-) error {
+// reserve counts the wraps of each page before the provider is given it.
+func (r *run) reserve(ctx context.Context, pages <-chan page, reserved chan<- page) error {
+	for p := range pages {
+		if n := r.due(p.docs); n > 0 {
+			if err := r.Reserve(ctx, n); err != nil {
+				return r.failed(p.of, err)
+			}
+		}
+		if err := send(ctx, reserved, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// due is how many envelopes of a page are not at the target.
+func (r *run) due(docs []store.Document) (n int) {
+	for _, d := range docs {
+		for _, h := range d.Envelopes {
+			if h.Version != r.To {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func (r *run) rewrap(ctx context.Context, pages <-chan page, batches chan<- batch) error {
 	// Always on one thread: a module in C finds its memory where it left it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	for docs := range pages {
-		b, err := r.batch(ctx, c, docs)
+	for p := range pages {
+		b, err := r.batch(ctx, p.of, p.docs)
 		if err != nil {
-			return err
+			return r.failed(p.of, err)
 		}
 		if err := send(ctx, batches, b); err != nil {
 			return err
@@ -93,22 +158,30 @@ func (r *run) rewrap(
 	return nil
 }
 
-func (r *run) write(ctx context.Context, c envelope.Collection, batches <-chan batch) error {
+func (r *run) write(ctx context.Context, batches <-chan batch) error {
 	for b := range batches {
-		if err := r.ready(ctx); err != nil {
-			return err
+		r.enter(b.of.Name)
+		if err := r.writeOne(ctx, b); err != nil {
+			return r.failed(b.of, err)
 		}
-		if err := r.expose(c, b.swaps); err != nil {
-			return err
-		}
-		took, err := r.Store.Swap(ctx, c, b.swaps)
-		r.account(b, took)
-		if err != nil {
-			return err
-		}
-		if r.p.Passes == 1 {
-			r.Checkpoint.reach(r.Store, c.Name, b.last, len(b.swaps))
-		}
+	}
+	return nil
+}
+
+func (r *run) writeOne(ctx context.Context, b batch) error {
+	if err := r.ready(ctx); err != nil {
+		return err
+	}
+	if err := r.expose(b.of, b.swaps); err != nil {
+		return err
+	}
+	took, err := r.Store.Swap(ctx, b.of, b.swaps)
+	r.account(b, took)
+	if err != nil {
+		return err
+	}
+	if r.p.Passes == 1 {
+		r.Checkpoint.reach(r.Store, b.of.Name, b.last, len(b.swaps))
 	}
 	return nil
 }
@@ -139,7 +212,7 @@ func (r *run) ready(ctx context.Context) error {
 			r.halt(rate, Waiting+why, "waiting")
 			err = await(ctx, time.Now().Add(time.Second), changed)
 		default:
-			at, wait := r.due(rate)
+			at, wait := r.allowed(rate)
 			if !wait {
 				return nil
 			}
@@ -151,9 +224,9 @@ func (r *run) ready(ctx context.Context) error {
 	}
 }
 
-// due is when the limit allows the next page, and marks the start of one that
+// allowed is when the limit allows the next page, and marks the start of one that
 // it allows now.
-func (r *run) due(rate int) (time.Time, bool) {
+func (r *run) allowed(rate int) (time.Time, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.p.Limit, r.p.State = rate, Running

@@ -34,7 +34,7 @@ func (c *counted) Rewrap(ctx context.Context, items []provider.Item, to kek.Name
 }
 
 // TestReserved: each page is counted in the store before the provider is given it, so that one that is never
-// answered is counted too; and nothing else is.
+// answered is counted too; and beside the pages that were read when a run ended, nothing else is.
 func TestReserved(t *testing.T) {
 	t.Parallel()
 	const n = 60
@@ -52,12 +52,14 @@ func TestReserved(t *testing.T) {
 			_, err := db.ReserveWraps(ctx, 2, n)
 			return err
 		}
-		if _, err := rewrap.Run(t.Context(), j); !errors.Is(err, errKilled) || wraps() != p.asked || p.asked == 0 {
+		_, err := rewrap.Run(t.Context(), j)
+		ahead := wraps() - p.asked // counted, and never asked for
+		if !errors.Is(err, errKilled) || p.asked == 0 || wraps() > n {
 			t.Fatalf("killed: %v; %d are counted, of %d", err, wraps(), p.asked)
 		}
 		p.pages = -1
-		if _, err := rewrap.Run(t.Context(), j); err != nil || wraps() != p.asked || p.asked <= n {
-			t.Errorf("again: %v; %d are counted, of %d", err, wraps(), p.asked)
+		if _, err := rewrap.Run(t.Context(), j); err != nil || wraps() != p.asked+ahead || p.asked <= n {
+			t.Errorf("again: %v; %d are counted, of %d and %d", err, wraps(), p.asked, ahead)
 		}
 		allAt(t, a, n, 2)
 	})

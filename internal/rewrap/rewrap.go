@@ -165,18 +165,8 @@ func Run(ctx context.Context, job Job) (Counts, error) {
 func (r *run) pass(ctx context.Context) (done, lost int, skipped bool, err error) {
 	r.forget()
 	before := r.p.Counts
-	from := r.Checkpoint.take()
-	for _, c := range r.Catalogue.Collections() {
-		var after any
-		if m, ok := from[c.Name]; ok {
-			if after, err = r.Store.DecodeID(m.ID); err == nil {
-				r.p.Skipped += m.Records
-				skipped = true
-			}
-		}
-		if err := r.collection(ctx, c, after); err != nil {
-			return 0, 0, false, fmt.Errorf("re-wrap %s to version %d: %w", c.Name, r.To, err)
-		}
+	if skipped, err = r.pipeline(ctx, r.Checkpoint.take()); err != nil {
+		return 0, 0, false, err
 	}
 	return r.p.Rewrapped - before.Rewrapped, r.p.Conflicts - before.Conflicts, skipped, nil
 }
