@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -41,6 +42,29 @@ var errLacking = errors.New("the catalogue lacks them")
 type childError struct{ code int }
 
 func (e *childError) Error() string { return fmt.Sprintf("it ended with exit code %d", e.code) }
+
+// reportedError is that of a command which was begun at home: it has been reported.
+type reportedError struct{ code int }
+
+func (e *reportedError) Error() string { return fmt.Sprintf("it ended with exit code %d", e.code) }
+
+// reported is nil for a command that ended well.
+func reported(code int) error {
+	if code == exitDone {
+		return nil
+	}
+	return &reportedError{code}
+}
+
+// execute runs a command. An error that is cobra's own is of a wrong flag, argument or command.
+func execute(ctx context.Context, cmd *cobra.Command) error {
+	err := cmd.ExecuteContext(ctx)
+	var failed *runError
+	if err != nil && !errors.As(err, &failed) {
+		return &usageError{err}
+	}
+	return err
+}
 
 // ran marks the errors of a command that ran: all others are of its usage.
 func ran(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -38,97 +40,175 @@ func nothingAsked(cmd *cobra.Command, o *options, begin func() *cobra.Command) e
 	return atHome(cmd, o, terminal, begin)
 }
 
-// atHome shows the home page and runs the command that is chosen there.
+// atHome shows the home page, and runs the command that is chosen there, until somebody quits: on the
+// page, or below what a command printed, with that command's exit code.
 func atHome(cmd *cobra.Command, o *options, terminal *term.Terminal, begin func() *cobra.Command) error {
-	cfg, err := o.readConfig()
+	for {
+		args, err := tui.Home(cmd.Context(), terminal, func(ctx context.Context) (tui.Front, error) {
+			cfg, err := o.readConfig()
+			if err != nil {
+				return tui.Front{}, err
+			}
+			st, err := look(ctx, o, cfg, false)
+			return front(st, cfg, o.given()), err
+		})
+		if err != nil || args == nil {
+			return err
+		}
+		fmt.Fprintln(terminal.Out, "$ "+shown(args))
+		chosen, environment := begin(), os.Environ()
+		chosen.SetArgs(append(args, "--ui", o.ui))
+		err = execute(cmd.Context(), chosen)
+		setEnvironment(environment)
+		if cmd.Context().Err() != nil {
+			return err
+		}
+		code := report(cmd.ErrOrStderr(), err)
+		if back, err := homeAgain(cmd.Context(), terminal); !back || err != nil {
+			return errors.Join(reported(code), err)
+		}
+	}
+}
+
+// setEnvironment sets all variables, and no others: a rehearsal forgets those of the real parts.
+func setEnvironment(all []string) {
+	os.Clearenv()
+	for _, line := range all {
+		name, value, _ := strings.Cut(line, "=")
+		os.Setenv(name, value)
+	}
+}
+
+// homeAgain leaves what a command printed on the screen until somebody has read it, and asks whether the
+// home page is wanted again. What was typed before is discarded.
+func homeAgain(ctx context.Context, terminal *term.Terminal) (back bool, err error) {
+	defer func() { err = errors.Join(err, terminal.Restore()) }()
+	if err := terminal.Rested(ctx); err != nil {
+		return false, quits(err)
+	}
+	fmt.Fprint(terminal.Out, "\nPress Enter for the home page, or type q and Enter to quit: ")
+	line, err := terminal.ReadLine(ctx)
 	if err != nil {
-		return err
+		return false, quits(err)
 	}
-	args, err := tui.Home(cmd.Context(), terminal, func(ctx context.Context) (tui.Front, error) {
-		st, err := look(ctx, o, cfg, false)
-		return front(st, cfg), err
-	})
-	if err != nil || args == nil {
-		return err
+	return !strings.EqualFold(strings.TrimSpace(line), "q"), nil
+}
+
+// quits is nil for what ends a home page as q does: ctrl+c, and a terminal that gives nothing more.
+func quits(err error) error {
+	if errors.Is(err, term.ErrInterrupted) || errors.Is(err, io.EOF) {
+		return nil
 	}
-	chosen := begin()
-	chosen.SetArgs(append(args, o.given()...))
-	return chosen.ExecuteContext(cmd.Context())
+	return err
 }
 
 // given are the flags that the command which is chosen gets as well.
 func (o *options) given() (args []string) {
-	for flag, value := range map[string]string{"config": o.config, "store": o.store} {
-		if value != "" {
-			args = append(args, "--"+flag, value)
-		}
+	if o.config != "" {
+		args = append(args, "--config", o.config)
+	}
+	if o.store != "" {
+		args = append(args, "--store", o.store)
 	}
 	for _, key := range o.keys {
 		args = append(args, "--key", key)
 	}
-	return append(args, "--ui", o.ui)
+	return args
 }
+
+// shown is a command as people would type it.
+func shown(args []string) string {
+	words := []string{"kekceremony"}
+	for _, arg := range args {
+		if !plainWord.MatchString(arg) {
+			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+		words = append(words, printable.Line(arg))
+	}
+	return strings.Join(words, " ")
+}
+
+// plainWord is a word that a shell takes as it is.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
 
 // homeWidth is the width of the status on the home page, in columns.
 const homeWidth = 76
 
 // front is the home page of a status: what is due first, then what people may begin, then what they
-// may read.
-func front(st status.Status, cfg config.Config) tui.Front {
+// may read. flags go with each command that reads the configuration.
+func front(st status.Status, cfg config.Config, flags []string) tui.Front {
 	p := page{width: homeWidth}
 	p.standing(st)
 	f := tui.Front{Store: printable.Line(st.Store), Heading: headingWidth,
 		Lines: strings.Split(strings.TrimRight(p.String(), "\n"), "\n")}
 	var due []tui.Choice
 	for _, d := range st.Due {
-		due = append(due, choice(d.Why, d.Command))
+		due = append(due, choice(capital(d.Why), d.Command, flags))
 	}
 	if len(due) > 0 {
 		f.Sections = append(f.Sections, tui.Section{Title: "Due", Choices: due})
 	}
-	f.Sections = append(f.Sections, tui.Section{Title: "Ceremonies", Choices: ceremonies(st)},
-		tui.Section{Title: "Look, read and verify", Choices: readings(cfg.Transcripts)})
+	title := "Ceremonies"
+	if st.Open() {
+		title = fmt.Sprintf("Ceremonies: all others wait until ceremony %d is finished", st.Last.Seq)
+	}
+	f.Sections = append(f.Sections, tui.Section{Title: title, Choices: ceremonies(st, flags)},
+		tui.Section{Title: "Look, read and verify", Choices: readings(cfg.Transcripts, flags)})
 	return f
 }
 
+// capital begins a sentence.
+func capital(says string) string {
+	if says == "" {
+		return says
+	}
+	return strings.ToUpper(says[:1]) + says[1:]
+}
+
 // choice is one that runs a command as it is shown, unless words of it are for people to fill in.
-func choice(says, command string) tui.Choice {
+func choice(says, command string, flags []string) tui.Choice {
 	c := tui.Choice{Says: says, Command: command}
 	words := strings.Fields(command)
 	if len(words) > 1 && words[0] == "kekceremony" && !strings.ContainsAny(command, ",<>[]") &&
 		!slices.ContainsFunc(words, func(w string) bool { return w != strings.ToLower(w) }) {
-		c.Args = words[1:]
+		c.Args = append(words[1:], flags...)
+		c.Command = shown(c.Args)
 	}
 	return c
 }
 
-// ceremonies are those that people may want. Whether one may begin, it says itself.
-func ceremonies(st status.Status) (all []tui.Choice) {
+// ceremonies are those that people may want. Whether one may begin, it says itself. While one is not
+// finished, no other may.
+func ceremonies(st status.Status, flags []string) (all []tui.Choice) {
 	newest := kek.Version(0)
 	for _, v := range st.Versions {
 		newest = max(newest, v.Version)
 		if v.Ready {
 			all = append(all, choice(fmt.Sprintf("Disable version %d", v.Version),
-				fmt.Sprintf("kekceremony disable --version %d", v.Version)))
+				fmt.Sprintf("kekceremony disable --version %d", v.Version), flags))
 		}
 	}
-	if st.Installed {
+	switch {
+	case st.Open():
+		all = []tui.Choice{choice(fmt.Sprintf("Abort ceremony %d, %s: what it did stays done", st.Last.Seq, st.Last.Kind),
+			"kekceremony abort", flags)}
+	case st.Installed:
 		rotate := choice(fmt.Sprintf("Rotate to version %d", newest+1),
-			fmt.Sprintf("kekceremony rotate --to-version %d", newest+1))
-		all = append([]tui.Choice{rotate}, append(all, choice("Change the roster", "kekceremony roster"))...)
-	} else {
-		all = append(all, choice("Install: make the first key, and lock the store", "kekceremony install"))
+			fmt.Sprintf("kekceremony rotate --to-version %d", newest+1), flags)
+		all = append([]tui.Choice{rotate}, append(all, choice("Change the roster", "kekceremony roster", flags))...)
+	default:
+		all = append(all, choice("Install: make the first key, and lock the store", "kekceremony install", flags))
 	}
-	return append(all, choice("Rehearse a whole key life with temporary parts", "kekceremony rehearse"))
+	return append(all, choice("Rehearse a whole key life with temporary parts", "kekceremony rehearse", nil))
 }
 
 // lastBundles is how many transcripts the home page has.
 const lastBundles = 3
 
 // readings are the status in full, the fleet, and the last transcripts.
-func readings(dir string) []tui.Choice {
-	all := []tui.Choice{choice("Verify the fleet", "kekceremony verify"),
-		choice("Show the status in full", "kekceremony status")}
+func readings(dir string, flags []string) []tui.Choice {
+	all := []tui.Choice{choice("Verify the fleet", "kekceremony verify", flags),
+		choice("Show the status in full", "kekceremony status", flags)}
 	entries, _ := os.ReadDir(dir) // one that cannot be read has none
 	slices.Reverse(entries)
 	for _, e := range entries {
@@ -138,10 +218,9 @@ func readings(dir string) []tui.Choice {
 		if !history.BundleName.MatchString(e.Name()) {
 			continue
 		}
-		path := filepath.Join(dir, e.Name())
 		for _, verb := range []string{"show", "verify"} {
-			all = append(all, tui.Choice{Says: strings.ToUpper(verb[:1]) + verb[1:] + " " + e.Name(),
-				Command: "kekceremony transcript " + verb + " " + printable.Line(path), Args: []string{"transcript", verb, path}})
+			args := []string{"transcript", verb, filepath.Join(dir, e.Name())}
+			all = append(all, tui.Choice{Says: capital(verb) + " transcript " + e.Name(), Command: shown(args), Args: args})
 		}
 	}
 	return all

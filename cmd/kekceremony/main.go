@@ -28,12 +28,7 @@ func run(args []string) int {
 	defer stop()
 	cmd := root()
 	cmd.SetArgs(args)
-	err := cmd.ExecuteContext(ctx)
-	var failed *runError
-	if err != nil && !errors.As(err, &failed) {
-		err = &usageError{err} // cobra's own: a wrong flag, argument or command
-	}
-	return report(os.Stderr, err)
+	return report(os.Stderr, execute(ctx, cmd))
 }
 
 func root() *cobra.Command {
@@ -46,7 +41,7 @@ func root() *cobra.Command {
 operators install it, rotate it, and leave a transcript that anyone can check
 with ssh-keygen and sha256sum. To try everything with temporary parts, run
 "kekceremony rehearse". Without a command it prints the status; on a terminal it
-opens a home page, from which a command can be chosen.`,
+opens a home page, from which a command can be chosen, and to which it returns.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {

@@ -17,6 +17,10 @@ func report(w io.Writer, err error) int {
 	if err == nil {
 		return exitDone
 	}
+	var before *reportedError
+	if errors.As(err, &before) {
+		return before.code
+	}
 	code, hint := judge(err)
 	if code == exitDone {
 		fmt.Fprintf(w, "kekceremony: %s\n", printable.Lines(err.Error()))

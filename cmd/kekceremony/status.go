@@ -17,17 +17,18 @@ func statusCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show lock, versions, envelopes, fleet, last ceremony, and what is due",
-		Long: `status reads the store and uses no token. The versions that processes report are
-claims; "kekceremony verify" checks them. What is due stands last, in the order
-in which to do it, each with its command: an unfinished ceremony; versions that
-are not as the last ceremony left them, or were never used; envelopes at another
-version; a disabled version whose waiting period is over; open copies of a
-destroyed key; an end of the active version (half of the wraps that its key is
-good for, its planned end of use, policy.max_age); a key of the roster that
-expires; a role with too few live processes; a process that fell silent, has
-trouble, or writes another version. With --check the exit code is 6 while
-anything is due. --check also asks the provider for the keys of all versions, and
-for keys of no version, if it needs no PIN or has it in a file. docs/status.schema.json describes --json.`,
+		Long: `status reads the store and uses no token. What processes say they read is
+their own claim; "kekceremony verify" checks it. What is due stands last, in
+the order in which to do it, each with its command: an unfinished ceremony;
+versions that are not as the last ceremony left them, or were never used;
+envelopes at another version; a disabled version whose waiting period is over;
+open copies of a destroyed key; an end of the active version (half of the
+wraps that its key is good for, its planned end of use, policy.max_age); a key
+of the roster that expires; a role with too few live processes; a process that
+fell silent, has trouble, or writes another version. With --check the exit
+code is 6 while anything is due. --check also asks the provider for the keys
+of all versions, and for keys of no version, if it needs no PIN or has it in a
+file. docs/status.schema.json describes --json.`,
 		Args: cobra.NoArgs,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			due, err := showStatus(cmd.Context(), cmd.OutOrStdout(), o, check)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/status"
 	"github.com/certautopilot/kekceremony/internal/store"
 )
@@ -131,7 +132,7 @@ func (p *page) ready(st status.Status) {
 }
 
 func used(v status.VersionStatus, atLeast bool) string {
-	count := fmt.Sprintf("%d (%.0f %% of 2^32)", v.Wraps, float64(v.Wraps)/float64(kek.MaxWraps)*100)
+	count := fmt.Sprintf("%s (%.0f %% of 2^32)", printable.Count(int(v.Wraps)), float64(v.Wraps)/float64(kek.MaxWraps)*100)
 	if atLeast {
 		count = "at least " + count
 	}
@@ -150,15 +151,15 @@ func (p *page) envelopes(st status.Status) {
 		if f.Version == st.Active {
 			n, fields = n+f.N, fields+1
 		} else {
-			others = append(others, fmt.Sprintf("%d at version %d in %s", f.N, f.Version, f.Field))
+			others = append(others, fmt.Sprintf("%s at version %d in %s", printable.Count(f.N), f.Version, f.Field))
 		}
 	}
 	if fields > 0 {
-		p.row("envelopes", fmt.Sprintf("%d at version %d; fields: %d", n, st.Active, fields))
+		p.row("envelopes", fmt.Sprintf("%s at version %d; fields: %d", printable.Count(n), st.Active, fields))
 	}
 	p.some("envelopes", others, pageFields, "fields")
 	if st.Excluded > 0 {
-		p.row("envelopes", fmt.Sprintf("%d of them excluded in the last rotation", st.Excluded))
+		p.row("envelopes", fmt.Sprintf("%s of them excluded in the last rotation", printable.Count(st.Excluded)))
 	}
 }
 
@@ -203,12 +204,28 @@ func fleetRow(all []status.ProcessStatus) string {
 	if !one.Live {
 		state = "silent"
 	}
-	line := fmt.Sprintf("%s  %s  writes %s, reports %s, %d s ago", state, name, versionOrNothing(one.Writes),
-		cmp.Or(strings.Trim(fmt.Sprint(one.Claims), "[]"), "nothing"), seconds)
+	line := fmt.Sprintf("%s  %s  writes %s, reads %s, seen %d s ago", state, name, versionOrNothing(one.Writes),
+		listed(one.Claims), seconds)
 	if one.Trouble != "" {
 		line += ", trouble"
 	}
 	return line
+}
+
+// listed is versions as a sentence has them.
+func listed(all []kek.Version) string {
+	text := "nothing"
+	for i, v := range all {
+		switch {
+		case i == 0:
+			text = v.String()
+		case i == len(all)-1:
+			text += " and " + v.String()
+		default:
+			text += ", " + v.String()
+		}
+	}
+	return text
 }
 
 // some writes the first rows of a group, and how many more there are.

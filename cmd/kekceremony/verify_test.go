@@ -170,7 +170,7 @@ target  version 1
 `; code != 3 || says != want {
 		t.Errorf("exit %d\n%s", code, says)
 	}
-	row := regexp.MustCompile(`(?s)live +\S+  writes nothing, reports nothing, \d+ s ago,\s+trouble\n` +
+	row := regexp.MustCompile(`(?s)live +\S+  writes nothing, reads nothing, seen \d+ s\s+ago,\s+trouble\n` +
 		`.*trouble: its key does not open`)
 	if out := must(t, "status", "--config", h.Config()); !row.MatchString(out) {
 		t.Errorf("status:\n%s", out)

@@ -274,7 +274,7 @@ func TestSpent(t *testing.T) {
 	if got := after(1024); got != "" {
 		t.Errorf("trouble: %s", got)
 	}
-	const want = "version 1: 3865471584 of 4294967296 wraps are counted: rotate to the next version"
+	const want = "version 1: 3,865,471,584 of 4,294,967,296 wraps are counted: rotate to the next version"
 	if got := after(1); got != want {
 		t.Errorf("trouble %q, want %q", got, want)
 	}

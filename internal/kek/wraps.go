@@ -1,6 +1,10 @@
 package kek
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+)
 
 // Wraps is how many wraps under one version are counted.
 type Wraps int64
@@ -15,4 +19,6 @@ func (w Wraps) Due() bool { return w >= MaxWraps/2 }
 // Spent reports whether nine tenths of MaxWraps are counted: no ceremony wraps any more under the version.
 func (w Wraps) Spent() bool { return w >= MaxWraps/10*9 }
 
-func (w Wraps) String() string { return fmt.Sprintf("%d of %d wraps", int64(w), int64(MaxWraps)) }
+func (w Wraps) String() string {
+	return fmt.Sprintf("%s of %s wraps", printable.Count(int(w)), printable.Count(int(MaxWraps)))
+}

@@ -82,7 +82,7 @@ func (st *Status) leftDue() {
 		}
 	}
 	if n := st.behind.Census.Due; n > 0 {
-		st.add(rotate(st.target()), "%d envelopes are not at version %d", n, st.behind.Census.Active)
+		st.add(rotate(st.target()), "%s envelopes are not at version %d", printable.Count(n), st.behind.Census.Active)
 	}
 }
 

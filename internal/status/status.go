@@ -143,6 +143,9 @@ type Site struct {
 	Provider provider.Provider
 }
 
+// Open reports whether a ceremony is not finished: no other may begin.
+func (st Status) Open() bool { return st.open }
+
 func (st *Status) add(command, why string, of ...any) {
 	st.Due = append(st.Due, Due{fmt.Sprintf(why, of...), command})
 }

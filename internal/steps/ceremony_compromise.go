@@ -7,6 +7,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -29,7 +30,7 @@ func summarizeCompromise(f Facts) []string {
 	}
 	return []string{
 		"Version " + v + " is compromised: " + is + ".",
-		f[transcript.FactExposed] + " envelopes have data keys that it wrapped, or may have wrapped. " +
+		printable.Counted(f[transcript.FactExposed]) + " envelopes have data keys that it wrapped, or may have wrapped. " +
 			"Their list is beside the bundle.",
 		"Next: " + next + "have the application reseal them. kekceremony status counts what is left.",
 	}

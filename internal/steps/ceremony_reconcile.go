@@ -26,7 +26,7 @@ func Reconcile() Ceremony {
 			active := f[transcript.FactActive]
 			lines := []string{
 				"The store has every ceremony that the bundles have. Version " + active + " is active.",
-				f[factDue] + " envelopes are at another version.",
+				printable.Counted(f[factDue]) + " envelopes are at another version.",
 			}
 			if was := f[factWasActive]; was != active {
 				lines = append(lines, "Version "+was+" was active before the store went back.",

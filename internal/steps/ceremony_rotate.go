@@ -9,6 +9,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -30,7 +31,8 @@ func Rotate(r Rotation) Ceremony {
 		Summary: func(f Facts) []string {
 			return append([]string{
 				"Version " + f[transcript.FactTo] + " is active. Every other version is retired: readable, not used to write.",
-				f[transcript.FactRewraps] + " envelopes re-wrapped, each checked before it was written. 0 are at another version.",
+				printable.Counted(f[transcript.FactRewraps]) + " envelopes re-wrapped, each checked before it was written. " +
+					"0 are at another version.",
 			}, fenceSummary(f)...)
 		},
 	}

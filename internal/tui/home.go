@@ -11,6 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // Home shows the home page of what load finds, until somebody chooses. It returns the arguments of the
@@ -75,7 +76,7 @@ func (h *home) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 func (h *home) key(name string) tea.Cmd {
 	switch name {
-	case "q", "ctrl+c":
+	case "q", "ctrl+c", "alt+ctrl+c":
 		return tea.Quit
 	case "ctrl+l":
 		return tea.Batch(tea.ClearScreen, tea.WindowSize())
@@ -123,10 +124,14 @@ func (h *home) View() string {
 	}
 	page := b.top(name, store)
 	bottom := b.bottom()
-	body, chosen := h.body(b)
 	foot := h.foot(b)
+	body, chosen := h.body(b)
+	if h.front != nil && !h.help && b.width >= homeWide {
+		body, chosen = h.beside(b)
+	}
 	room := max(0, b.height-len(page)-len(bottom)-len(foot)-2)
-	h.from = min(max(h.from, chosen-room+2), max(0, chosen-1))
+	room = min(room, max(homeRows, len(body)+1))               // on a high screen the page ends where its text does
+	h.from = min(max(h.from, chosen-room+2), max(0, chosen-1)) // what Enter begins is in sight
 	h.from = min(max(0, h.from), max(0, len(body)-room))
 	note := ""
 	if len(body) > h.from+room {
@@ -155,13 +160,49 @@ func (h *home) body(b box) (lines []string, chosen int) {
 	case h.front == nil:
 		return []string{"", " Reading the store ..."}, 0
 	}
+	lines = h.standing(b.page())
+	choices, chosen := h.choices(b, b.page())
+	return append(lines, choices...), chosen + len(lines)
+}
+
+// homeRows is the fewest rows that the home page has for its body, if the screen has them.
+const homeRows = 18
+
+// homeWide is the narrowest home page that has the choices beside how things stand.
+const homeWide = 140
+
+// beside is the body of a wide page.
+func (h *home) beside(b box) (lines []string, chosen int) {
+	left := b.page() / 2
+	stand := append([]string{" " + strong.Render("How things stand"), ""}, h.standing(left)...)
+	choices, chosen := h.choices(b, b.page()-left-1)
+	choices, chosen = choices[1:], chosen-1
+	for i := range max(len(stand), len(choices)) {
+		line := [2]string{}
+		for part, rows := range [][]string{stand, choices} {
+			if i < len(rows) {
+				line[part] = rows[i]
+			}
+		}
+		lines = append(lines, pad(line[0], left)+" "+line[1])
+	}
+	return lines, chosen
+}
+
+// standing is how things stand.
+func (h *home) standing(width int) (lines []string) {
 	for _, line := range h.front.Lines {
 		at := min(h.front.Heading, len(line))
-		lines = append(lines, para(plain, " "+past.Render(line[:at]), line[at:], b.page())...)
+		lines = append(lines, para(plain, " "+past.Render(line[:at]), line[at:], width)...)
 	}
+	return lines
+}
+
+// choices are the sections, and the line of the one that Enter begins.
+func (h *home) choices(b box, width int) (lines []string, chosen int) {
 	n := 0
 	for _, s := range h.front.Sections {
-		lines = append(lines, "", " "+strong.Render(s.Title))
+		lines = append(append(lines, ""), para(strong, " ", s.Title, width)...)
 		for _, c := range s.Choices {
 			head, style := "   "+strings.Repeat(" ", ansi.StringWidth(b.todo)), plain
 			if n == h.at {
@@ -170,14 +211,14 @@ func (h *home) body(b box) (lines []string, chosen int) {
 			if n++; c.Args == nil {
 				style = pending
 			}
-			lines = append(lines, head+style.Render(ansi.Truncate(c.Says, b.page()-8, b.more)))
+			lines = append(lines, para(style, head, c.Says, width-1)...)
 		}
 	}
 	return lines, chosen
 }
 
-// foot is the command of the choice.
-func (h *home) foot(b box) []string {
+// foot is the command of the choice, in full.
+func (h *home) foot(b box) (lines []string) {
 	if h.front == nil || h.help || h.at >= len(h.front.choices()) {
 		return []string{""}
 	}
@@ -186,24 +227,35 @@ func (h *home) foot(b box) []string {
 	if c.Args == nil {
 		head = " type  " // its words in capitals are for people to fill in
 	}
-	return []string{past.Render(head) + ansi.Truncate(c.Command, b.width-12, b.more)}
+	width := b.width - 3 - len(head)
+	for _, line := range text.Command(c.Command, width) {
+		for row := range strings.SplitSeq(ansi.Hardwrap(line, width, true), "\n") { // a path may be longer than a row
+			lines = append(lines, past.Render(head)+row)
+			head = strings.Repeat(" ", len(head))
+		}
+	}
+	return lines[:min(len(lines), max(1, b.height/3))]
 }
 
 func (h *home) keys(b box) string {
-	keys := " up, down choose   enter open   q quit   ? help"
-	if !b.ascii() {
-		keys = " ↑↓ choose   enter open   q quit   ? help"
+	arrows, gap := "↑↓", "   "
+	if b.ascii() {
+		arrows = "up, down"
 	}
+	if b.width < framedWidth {
+		gap = "  "
+	}
+	keys := []string{arrows + " choose", "enter open", "q quit", "? help"}
 	if h.help {
-		keys = " esc close   u ASCII on or off   q quit"
+		keys = []string{"esc close", "u ASCII on or off", "q quit"}
 	}
-	return keys
+	return ansi.Truncate(" "+strings.Join(keys, gap), b.width, b.more)
 }
 
 func homeHelp() []string {
 	return []string{strong.Render(" Keys of this page"), "",
-		"   up, down     choose; k and j too", "   enter        run the command that stands below",
-		"   q, ctrl+c    quit: nothing was begun", "   ctrl+l       draw the screen again",
+		"   up, down     choose; k and j too", "   enter        run the command that stands below, then come back here",
+		"   q, ctrl+c    quit", "   ctrl+l       draw the screen again",
 		"   u            on this page: draw with ASCII characters alone, or not", "",
 		" The commands are those that you would type: each asks and refuses as always."}
 }

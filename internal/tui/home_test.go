@@ -19,22 +19,22 @@ var standing = Front{
 		"lock       provider pkcs11, chain 69c620784a5db9015f0f9b6fd31f0a11",
 		"versions   1  retired   kek-69c62078-v1  generated 2026-11-23 by ceremony 1",
 		"           2  active    kek-69c62078-v2  generated 2026-11-25 by ceremony 2",
-		"envelopes  1204118 at version 2; fields: 6",
-		"fleet      live    3 app  writes 2, reports 1 2, 2 s ago",
+		"envelopes  1,204,118 at version 2; fields: 6",
+		"fleet      live    3 app  writes 2, reads 1 and 2, seen 2 s ago",
 		"ceremony   3  disable, open, bundle 2026-11-26T093000Z-0003-disable",
 	},
 	Sections: []Section{
 		{"Due", []Choice{
-			{"ceremony 3, disable, is not finished", "kekceremony disable --version 1", []string{"disable", "--version", "1"}},
-			{"the key of bob is good until 2026-12-31", "kekceremony roster", []string{"roster"}},
-			{"the store has no such chain", "kekceremony transcript verify --chain DIR --store URI", nil},
+			{"Ceremony 3, disable, is not finished", "kekceremony disable --version 1", []string{"disable", "--version", "1"}},
+			{"The key of bob is good until 2026-12-31", "kekceremony roster", []string{"roster"}},
+			{"The store has no such chain", "kekceremony transcript verify --chain DIR --store URI", nil},
 		}},
-		{"Ceremonies", []Choice{
-			{"Rotate to version 3", "kekceremony rotate --to-version 3", []string{"rotate", "--to-version", "3"}},
-			{"Change the roster", "kekceremony roster", []string{"roster"}},
+		{"Ceremonies: all others wait until ceremony 3 is finished", []Choice{
+			{"Abort ceremony 3, disable: what it did stays done", "kekceremony abort", []string{"abort"}},
+			{"Rehearse a whole key life with temporary parts", "kekceremony rehearse", []string{"rehearse"}},
 		}},
 		{"Look, read and verify", []Choice{
-			{"Show 2026-11-25T140509Z-0002-rotate", "kekceremony transcript show /srv/2026-11-25T140509Z-0002-rotate",
+			{"Show transcript 2026-11-25T140509Z-0002-rotate", "kekceremony transcript show /srv/2026-11-25T140509Z-0002-rotate",
 				[]string{"transcript", "show", "/srv/2026-11-25T140509Z-0002-rotate"}},
 		}},
 	},
@@ -59,7 +59,7 @@ func TestHome(t *testing.T) {
 	}{
 		{[]tea.KeyType{enter}, "disable --version 1"},
 		{[]tea.KeyType{down, down, enter}, ""}, // words in capitals are for people to fill in
-		{[]tea.KeyType{down, down, down, enter}, "rotate --to-version 3"},
+		{[]tea.KeyType{down, down, down, enter}, "abort"},
 		{[]tea.KeyType{down, down, down, down, down, down, down, tea.KeyUp, down, enter},
 			"transcript show /srv/2026-11-25T140509Z-0002-rotate"},
 		{[]tea.KeyType{tea.KeyCtrlC, tea.KeyCtrlC}, ""},
@@ -93,7 +93,9 @@ func TestHomePages(t *testing.T) {
 	add("80x24 help", newHome(80, 24, unicodeGlyphs, tea.KeyCtrlG))
 	add("80x24 ascii", newHome(80, 24, asciiGlyphs))
 	add("40x24", newHome(40, 24, unicodeGlyphs))
+	add("40x24 last", newHome(40, 24, unicodeGlyphs, tea.KeyDown, tea.KeyDown, tea.KeyDown, tea.KeyDown, tea.KeyDown))
 	add("120x40", newHome(120, 40, unicodeGlyphs))
+	add("160x50", newHome(160, 50, unicodeGlyphs))
 	if *update {
 		if err := os.WriteFile(path, txtar.Format(now), 0o644); err != nil {
 			t.Fatal(err)

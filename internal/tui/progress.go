@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
@@ -23,11 +24,11 @@ func (b box) rewrap(v engine.View, now time.Time) []string {
 	}
 	limit := "none"
 	if p.Limit > 0 {
-		limit = text.Count(p.Limit) + "/s"
+		limit = printable.Count(p.Limit) + "/s"
 	}
 	rate := "-"
 	if p.Rate > 0 {
-		rate = text.Count(int(math.Round(p.Rate))) + "/s"
+		rate = printable.Count(int(math.Round(p.Rate))) + "/s"
 	}
 	state := good.Render(p.State)
 	if p.State != engine.Running {
@@ -36,10 +37,11 @@ func (b box) rewrap(v engine.View, now time.Time) []string {
 	lines := []string{
 		fmt.Sprintf("   %s  %5.1f %%", b.bar(share, min(60, b.page()-16)), 100*share),
 		"",
-		fmt.Sprintf("   done       %-10s left       %-10s of %s", text.Count(done), text.Count(p.Left), text.Count(p.Total)),
+		fmt.Sprintf("   done       %-10s left       %-10s of %s", printable.Count(done), printable.Count(p.Left),
+			printable.Count(p.Total)),
 		fmt.Sprintf("   rate       %-10s limit      %-10s ETA  %s", rate, limit, text.ETA(p.ETA, now)),
-		fmt.Sprintf("   conflicts  %-10s undecryptable %-7s pass %d", text.Count(p.Conflicts),
-			text.Count(p.Undecryptable), p.Passes),
+		fmt.Sprintf("   conflicts  %-10s undecryptable %-7s pass %d", printable.Count(p.Conflicts),
+			printable.Count(p.Undecryptable), p.Passes),
 	}
 	name := "   workers    "
 	for _, row := range text.Rows(p.Workers, b.page()-2-len(name)) {

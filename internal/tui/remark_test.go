@@ -146,3 +146,20 @@ func TestAlt(t *testing.T) {
 	p.press("enter")
 	came(p, words, engine.Consent{Signer: "alice", Word: "2"}, nil)
 }
+
+// TestEscThenStop: on a slow console esc and ctrl+c come in one read. It asks whether to stop, and confirms
+// nothing: ctrl+c, esc, ctrl+c is no confirmed stop.
+func TestEscThenStop(t *testing.T) {
+	p := newPage(t)
+	for range 2 {
+		p.Update(tea.KeyMsg{Type: tea.KeyCtrlC, Alt: true})
+		p.shows("Stop here?", true)
+	}
+	if p.stopped {
+		t.Error("it stops unasked")
+	}
+	p.press("y")
+	if !p.stopped {
+		t.Error("ctrl+c y does not stop")
+	}
+}

@@ -62,7 +62,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 // of bubbles v1.0.0 panics at alt+d behind a blank, and nothing is known by such a key.
 func readable(key tea.KeyMsg) (left tea.KeyMsg, ok bool) {
 	if key.Alt {
-		return key, false
+		return key, key.Type == tea.KeyCtrlC // esc and ctrl+c that were read together
 	}
 	if key.Type != tea.KeyRunes {
 		return key, true
@@ -156,6 +156,10 @@ func (m *model) rested(r rested) tea.Cmd {
 }
 
 func (m *model) key(key tea.KeyMsg) tea.Cmd {
+	if key.Alt { // ctrl+c after esc: it asks, and confirms nothing
+		m.stopping = !m.stopped
+		return nil
+	}
 	if m.stopping {
 		m.stopping = false
 		if s := key.String(); s == "y" || s == "ctrl+c" {

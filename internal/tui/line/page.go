@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
@@ -138,8 +139,8 @@ func (p *page) rewrap(v engine.View, now time.Time) []string {
 	p.progress, p.state, p.told = now, w.State, w.Left
 	lines := []string{amount(w) + ", ETA " + text.ETA(w.ETA, now)}
 	if w.Conflicts > 0 || w.Undecryptable > 0 {
-		lines = append(lines, fmt.Sprintf("conflicts %s, undecryptable %s", text.Count(w.Conflicts),
-			text.Count(w.Undecryptable)))
+		lines = append(lines, fmt.Sprintf("conflicts %s, undecryptable %s", printable.Count(w.Conflicts),
+			printable.Count(w.Undecryptable)))
 	}
 	return lines
 }
@@ -156,12 +157,13 @@ func (p *page) last() []string {
 // amount is how far a re-wrap is, and how fast.
 func amount(w *engine.Progress) string {
 	done := w.Total - w.Left
-	line := fmt.Sprintf("%s: %s of %s done, %s left", w.State, text.Count(done), text.Count(w.Total), text.Count(w.Left))
+	line := fmt.Sprintf("%s: %s of %s done, %s left", w.State, printable.Count(done), printable.Count(w.Total),
+		printable.Count(w.Left))
 	if w.Rate > 0 {
 		line += fmt.Sprintf(", %.0f/s", w.Rate)
 	}
 	if w.Limit > 0 {
-		line += fmt.Sprintf(", limit %s/s", text.Count(w.Limit))
+		line += fmt.Sprintf(", limit %s/s", printable.Count(w.Limit))
 	}
 	return line
 }

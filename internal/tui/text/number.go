@@ -8,15 +8,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/engine"
 )
 
-// Count writes a number with thousands separators.
-func Count(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
 // Groups writes a digest in groups of four, for people who compare it.
 func Groups(digest string, width int) []string {
 	per := 8

@@ -2,7 +2,6 @@ package text
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
@@ -80,7 +79,7 @@ func Plan(r engine.Request) (lines [][2]string) {
 	for i, e := range r.Plan {
 		line := fmt.Sprintf("%d  %-9s %s", i+1, e.Verb, e.Object)
 		if e.Estimate != "" {
-			line += ", about " + estimate(e.Estimate)
+			line += ", about " + printable.Counted(e.Estimate)
 		}
 		lines = append(lines, [2]string{line, Undo(e.Undo, "")})
 	}
@@ -100,14 +99,6 @@ func Undo(undo, of string) string {
 
 // Final reports whether a change cannot be undone.
 func Final(undo string) bool { return undo == "none" || strings.HasPrefix(undo, "none: ") }
-
-// estimate is a number with its thousands apart, or what else was estimated.
-func estimate(s string) string {
-	if n, err := strconv.Atoi(s); err == nil {
-		return Count(n)
-	}
-	return s
-}
 
 // Digest is what people compare before they sign, and what it is; empty: nothing.
 func Digest(r engine.Request) (label, digest string) {
