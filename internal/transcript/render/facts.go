@@ -1,9 +1,12 @@
 package render
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -17,20 +20,58 @@ func factsOf(e transcript.Event) []Pair {
 	return pairs(e.Facts)
 }
 
-// pairs are facts in words, by name, without some and without those that say nothing.
+// pairs are facts in words, in people's order, without some and without those that say nothing.
 func pairs(facts transcript.Facts, without ...string) (all []Pair) {
-	for _, name := range slices.Sorted(maps.Keys(facts)) {
+	names := slices.SortedFunc(maps.Keys(facts), func(a, b string) int {
+		return cmp.Or(orderOf(a)-orderOf(b), strings.Compare(a, b))
+	})
+	for _, name := range names {
 		if v := facts[name]; v != "" && !slices.Contains(without, name) {
-			all = append(all, Pair{label(name), shown(v)})
+			all = append(all, Pair{label(name), value(name, v)})
 		}
 	}
 	return all
 }
 
-// shown is a value for people: a digest in groups.
-func shown(v string) string {
-	if len(v) == 64 && strings.Trim(v, "0123456789abcdef") == "" {
+// ordered are the facts whose order people know: that of the questions, or of the work. All others stand
+// below them, by name.
+var ordered = []string{"place", "authorised", "people", "clock", "bags", "evidence", "bags_out", "clock_out",
+	transcript.FactDiffered, transcript.FactLabel, "key_id", "due", "places", "scanned", transcript.FactRewraps,
+	"current", "conflicts", "poison", transcript.FactExcluded, "skipped", "left", "passes", "took"}
+
+// orderOf is where a fact stands in the order.
+func orderOf(fact string) int {
+	if i := slices.Index(ordered, fact); i >= 0 {
+		return i
+	}
+	return len(ordered)
+}
+
+// counts are the facts that are numbers of envelopes.
+var counts = []string{"due", "scanned", transcript.FactRewraps, "current", "conflicts", "poison",
+	transcript.FactExcluded, "skipped", "left", "exposed"}
+
+// value is a fact's value for people: a digest in groups, a number with its thousands apart, a time in words.
+func value(fact, v string) string {
+	switch {
+	case len(v) == 64 && strings.Trim(v, "0123456789abcdef") == "":
 		return groups(v)
+	case slices.Contains(counts, fact):
+		return printable.Shown(printable.Counted(v))
+	case fact == "key_history" && v == "unknown":
+		return "unknown: the provider cannot show where the key was made"
+	case fact == "took" || fact == "census_apart":
+		if d, err := time.ParseDuration(v); err == nil {
+			return brief(d)
+		}
 	}
 	return printable.Shown(v)
+}
+
+// brief is a length of time in words; of a short one also the tenths of a second.
+func brief(d time.Duration) string {
+	if d > 0 && d < 10*time.Second && d%time.Second != 0 {
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return span(d)
 }

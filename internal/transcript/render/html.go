@@ -81,7 +81,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{"whole": wh
 {{end}}{{with .Lead}}<dl>
 {{range .}}<dt>{{.Name}}</dt><dd>{{whole .Value}}</dd>
 {{end}}</dl>
-{{end}}{{range .Sections}}{{$s := .}}<section{{if .Picture}} class="keep"{{end}}>
+{{end}}{{range .Sections}}{{$s := .}}<section{{if or .Picture .Code}} class="keep"{{end}}>
 <h2{{if .Chapter}} class="chapter"{{end}}>{{.Title}}</h2>
 {{range .Text}}<p>{{whole .}}</p>
 {{end}}{{with .Picture}}{{.SVG}}

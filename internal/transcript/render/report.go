@@ -235,7 +235,7 @@ func found(r transcript.Report) (all []Section) {
 	for i, s := range subjects {
 		if len(rows[i]) > 0 {
 			all = append(all, Section{Title: s.title, Head: []string{"what", "recorded", "line"}, Rows: rows[i],
-				Facts: true, Chapter: len(all) == 0})
+				Facts: true})
 		}
 	}
 	return all
