@@ -307,7 +307,8 @@ type Envelopes interface {
 	// record may come twice.
 	Scan(ctx context.Context, record func(collection string, record envelope.Tree) error) error
 	// Page returns, by id, at most limit documents after the id that hold an
-	// envelope not at version to. A nil id is the beginning.
+	// envelope not at version to, fewer where they are large, and none where none is left. A nil id is
+	// the beginning.
 	Page(ctx context.Context, c envelope.Collection, to kek.Version, after any, limit int) ([]Document, error)
 	// EncodeID writes a Document's ID as text that DecodeID reads again, to be
 	// given to Page by a later run.

@@ -51,7 +51,7 @@ func (s *Store) insert(ctx context.Context, collection string, id any, fields bs
 	mine := bson.NewObjectID()
 	doc := append(byID(id), fields...)
 	doc = append(doc, bson.E{Key: "insert", Value: mine})
-	return s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	return s.again(ctx, func(ctx context.Context, _ bool) error {
 		_, err := c.InsertOne(ctx, doc)
 		if !driver.IsDuplicateKeyError(err) {
 			return err
@@ -77,7 +77,7 @@ func (s *Store) insert(ctx context.Context, collection string, id any, fields bs
 func (s *Store) swap(ctx context.Context, collection string, from, to bson.D) error {
 	c := s.db.Collection(collection)
 	id := from[0]
-	return s.again(ctx, attempt, func(ctx context.Context, first bool) error {
+	return s.again(ctx, func(ctx context.Context, first bool) error {
 		r, err := c.UpdateOne(ctx, from, set(to))
 		if err != nil || r.MatchedCount == 1 {
 			return err
@@ -95,7 +95,7 @@ func (s *Store) swap(ctx context.Context, collection string, from, to bson.D) er
 
 // find decodes one document.
 func (s *Store) find(ctx context.Context, collection string, id, into any) error {
-	return s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	return s.again(ctx, func(ctx context.Context, _ bool) error {
 		return s.db.Collection(collection).FindOne(ctx, byID(id)).Decode(into)
 	})
 }
@@ -104,7 +104,7 @@ func (s *Store) find(ctx context.Context, collection string, id, into any) error
 func list[T any](
 	ctx context.Context, s *Store, collection string, filter bson.D, more ...options.Lister[options.FindOptions],
 ) (all []T, err error) {
-	err = s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	err = s.again(ctx, func(ctx context.Context, _ bool) error {
 		byID := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}})
 		cursor, err := s.db.Collection(collection).Find(ctx, filter, append(more, byID)...)
 		if err != nil {
@@ -117,7 +117,7 @@ func list[T any](
 
 // collections are those of the database, views among them.
 func (s *Store) collections(ctx context.Context) (all []driver.CollectionSpecification, err error) {
-	err = s.again(ctx, attempt, func(ctx context.Context, _ bool) (err error) {
+	err = s.again(ctx, func(ctx context.Context, _ bool) (err error) {
 		all, err = s.db.ListCollectionSpecifications(ctx, bson.D{})
 		return err
 	})

@@ -35,7 +35,7 @@ func Create(ctx context.Context, uri string) (*Store, error) {
 
 // create makes a collection; one that is there stays.
 func (s *Store) create(ctx context.Context, name string) error {
-	return s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	return s.again(ctx, func(ctx context.Context, _ bool) error {
 		err := s.db.CreateCollection(ctx, name)
 		if server := driver.ServerError(nil); errors.As(err, &server) && server.HasErrorCode(codeNamespaceExists) {
 			return nil
@@ -75,7 +75,7 @@ func (s *Store) Put(ctx context.Context, f envelope.Place, records map[string]en
 		}}}
 		models = append(models, driver.NewUpdateOneModel().SetFilter(byID(id)).SetUpdate(set(fields)).SetUpsert(true))
 	}
-	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	err := s.again(ctx, func(ctx context.Context, _ bool) error {
 		_, err := s.db.Collection(f.Collection).BulkWrite(ctx, models)
 		return err
 	})

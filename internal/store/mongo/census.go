@@ -49,7 +49,7 @@ func (s *Store) Every(ctx context.Context, c envelope.Collection, visit func(sto
 	for _, p := range c.Places {
 		any = append(any, there(p))
 	}
-	err := s.walk(ctx, c.Name, bson.D{{Key: "$or", Value: any}}, projection(c), func(raw bson.Raw) error {
+	err := s.walk(ctx, query{c.Name, bson.D{{Key: "$or", Value: any}}, projection(c)}, func(raw bson.Raw) error {
 		return visit(document(raw, c))
 	})
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *Store) Scan(ctx context.Context, record func(collection string, record 
 		if c.Type == "timeseries" { // no index on _id, which need not be unique
 			read = s.whole
 		}
-		err := read(ctx, c.Name, bson.D{}, nil, func(raw bson.Raw) error {
+		err := read(ctx, query{collection: c.Name}, func(raw bson.Raw) error {
 			return record(c.Name, tree{bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: raw}})
 		})
 		if err != nil {

@@ -16,7 +16,7 @@ import (
 
 // Now implements store.Fleet: the clock of the server that writes the time of heartbeats, and of no other.
 func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
-	err = s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	err = s.again(ctx, func(ctx context.Context, _ bool) error {
 		if s.sharded {
 			now, err = s.shardClock(ctx)
 			return err

@@ -2,10 +2,10 @@ package mongo
 
 import (
 	"context"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -26,100 +26,105 @@ func (c *counted) add(inner, outer kek.Version, hasOuter bool, n int) {
 	}
 }
 
-// countPortion is how many records a server counts at once. A count of more goes on where it was after a
-// failure, and no answer takes so long that something on the way takes the connection for dead.
-const countPortion = 100_000
-
-// countOnServer has the server count the envelopes of a place by inner and outer version.
+// countOnServer has the server count the envelopes of a place by inner and outer version. A count of many
+// goes on where it was after a failure, and no answer takes so long that something on the way takes the
+// connection for dead.
 func (s *Store) countOnServer(ctx context.Context, p envelope.Place, any bson.A) (counted, error) {
 	c := counted{n: map[kek.Version]int{}}
 	var about int64
-	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) (err error) {
+	err := s.again(ctx, func(ctx context.Context, _ bool) (err error) {
 		about, err = s.db.Collection(p.Collection).EstimatedDocumentCount(ctx)
 		return err
 	})
 	if err != nil {
 		return c, err
 	}
-	if about <= int64(s.testOnlyCount) {
-		return c, s.countWhere(ctx, p, bson.D{{Key: "$or", Value: any}}, &c)
+	at, pace := position{}, s.pace(0, 0, 0)
+	if about > int64(pace.farthest) {
+		pace.reach = pace.farthest
 	}
-	at := position{}
 	for more := true; more; {
-		to, err := s.portionEnd(ctx, p.Collection, at.where())
-		if err != nil {
+		var groups []group
+		if groups, more, err = s.countPortion(ctx, p, any, &at, &pace); err != nil {
 			return c, err
 		}
-		part := at.where()
-		if !to.IsZero() {
-			part = at.upTo(to)
-			at.last = to
-		} else {
-			more = at.short()
-		}
-		if err := s.countWhere(ctx, p, bson.D{part, {Key: "$or", Value: any}}, &c); err != nil {
-			return c, err
-		}
+		c.addAll(p, groups)
+	}
+	if pace.reach == 0 { // it was one, of all
+		return c, nil
 	}
 	rest := bson.E{Key: "_id", Value: bson.D{{Key: "$not", Value: isOf(aliases()).Value}}}
-	return c, s.countWhere(ctx, p, bson.D{rest, {Key: "$or", Value: any}}, &c)
+	var groups []group
+	err = s.within(ctx, s.testOnlyLongest, func(ctx context.Context, _ bool) (err error) {
+		groups, err = s.group(ctx, p, bson.D{rest, {Key: "$or", Value: any}})
+		return err
+	})
+	c.addAll(p, groups)
+	return c, err
 }
 
-// portionEnd is the last id of the next portion to count; zero: less is left.
-func (s *Store) portionEnd(ctx context.Context, collection string, where bson.E) (id bson.RawValue, err error) {
-	var found []bson.Raw
-	err = s.again(ctx, portion, func(ctx context.Context, _ bool) error {
-		only := bson.D{{Key: "_id", Value: 1}}
-		cursor, err := s.db.Collection(collection).Find(ctx, bson.D{where},
-			options.Find().SetSort(only).SetProjection(only).SetSkip(int64(s.testOnlyCount)-1).SetLimit(1))
-		if err != nil {
-			return err
+// countPortion counts what comes next, and moves the position behind it.
+func (s *Store) countPortion(
+	ctx context.Context, p envelope.Place, any bson.A, at *position, pace *pace,
+) (groups []group, more bool, err error) {
+	var to bson.RawValue
+	err = s.within(ctx, s.testOnlyLongest, func(ctx context.Context, _ bool) (err error) {
+		once, cancel := context.WithTimeout(ctx, pace.bound)
+		defer cancel()
+		began := time.Now()
+		where := bson.D{{Key: "$or", Value: any}}
+		if pace.reach > 0 {
+			if to, err = s.reached(once, p.Collection, at, pace.reach); err == nil {
+				where = append(bson.D{at.upTo(to)}, where...)
+			}
 		}
-		found = nil
-		return cursor.All(ctx, &found)
+		if err == nil {
+			groups, err = s.group(once, p, where)
+		}
+		pace.after(nil, time.Since(began), err)
+		return err
 	})
-	if len(found) > 0 {
-		id = found[0].Lookup("_id")
-	}
-	return id, err
+	return groups, err == nil && pace.reach > 0 && at.passed(to), err
 }
 
-// countWhere has the server count where a condition holds.
-func (s *Store) countWhere(ctx context.Context, p envelope.Place, where bson.D, c *counted) error {
-	id := bson.D{{Key: "inner", Value: "$" + p.Path + "." + p.Parts.KEKVersion}}
-	if p.Outer != "" {
-		id = append(id, bson.E{Key: "outer", Value: "$" + p.Outer})
-	}
-	var groups []struct {
-		ID struct{ Inner, Outer bson.RawValue } `bson:"_id"`
-		N  int
-	}
-	err := s.again(ctx, portion, func(ctx context.Context, _ bool) error {
-		cursor, err := s.db.Collection(p.Collection).Aggregate(ctx, driver.Pipeline{
-			{{Key: "$match", Value: where}},
-			{{Key: "$group", Value: bson.D{
-				{Key: "_id", Value: id},
-				{Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}},
-			}}},
-		})
-		if err != nil {
-			return err
-		}
-		return cursor.All(ctx, &groups)
-	})
+// group is how many records of a place have the same versions.
+type group struct {
+	ID struct{ Inner, Outer bson.RawValue } `bson:"_id"`
+	N  int
+}
+
+func (c *counted) addAll(p envelope.Place, groups []group) {
 	for _, g := range groups {
 		inner := versionOf(g.ID.Inner)
 		c.odd = c.odd || inner == 0
 		c.add(inner, versionOf(g.ID.Outer), p.Outer != "", g.N)
 	}
-	return err
+}
+
+// group has the server count where a condition holds.
+func (s *Store) group(ctx context.Context, p envelope.Place, where bson.D) (groups []group, err error) {
+	id := bson.D{{Key: "inner", Value: "$" + p.Path + "." + p.Parts.KEKVersion}}
+	if p.Outer != "" {
+		id = append(id, bson.E{Key: "outer", Value: "$" + p.Outer})
+	}
+	cursor, err := s.db.Collection(p.Collection).Aggregate(ctx, driver.Pipeline{
+		{{Key: "$match", Value: where}},
+		{{Key: "$group", Value: bson.D{
+			{Key: "_id", Value: id},
+			{Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}},
+		}}},
+	})
+	if err == nil {
+		err = cursor.All(ctx, &groups)
+	}
+	return groups, err
 }
 
 // countInArrays reads the records: what a server groups by would be whole arrays.
 func (s *Store) countInArrays(ctx context.Context, p envelope.Place, any bson.A) (counted, error) {
 	of := envelope.Collection{Name: p.Collection, Outer: p.Outer, Places: []envelope.Place{p}}
 	c := counted{n: map[kek.Version]int{}}
-	err := s.walk(ctx, of.Name, bson.D{{Key: "$or", Value: any}}, projection(of), func(raw bson.Raw) error {
+	err := s.walk(ctx, query{of.Name, bson.D{{Key: "$or", Value: any}}, projection(of)}, func(raw bson.Raw) error {
 		d := document(raw, of)
 		c.odd = c.odd || len(d.Envelopes) == 0
 		for _, h := range d.Envelopes {

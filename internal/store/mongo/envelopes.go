@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -24,31 +23,31 @@ func there(p envelope.Place) bson.D {
 
 // Page implements store.Envelopes. It goes by _id, and asks for all kinds of ids that are left at once.
 // The server finds the records that could be due, as it does not look at each element of an array by
-// itself: more at once, while they are not.
+// itself: more at once, while they are not. A page ends early where it is large.
 func (s *Store) Page(
 	ctx context.Context, c envelope.Collection, to kek.Version, id any, limit int,
 ) (docs []store.Document, err error) {
-	at := position{}
+	at, pace := position{}, s.paces.ofPage(c.Name, s.pace(limit, 0, s.testOnlyPageSize))
 	if r, ok := id.(ref); ok {
 		at = startingAfter(r.id)
 	}
-	for n := limit; len(docs) < limit; n = min(2*n, max(limit, store.Candidates)) {
-		// Where little is due, the server reads all that is left before it answers.
-		some, err := s.page(ctx, long, c, bson.D{at.where(), {Key: "$or", Value: due(c, to)}}, n)
+	pace.n, pace.most = min(pace.n, limit), max(limit, store.Candidates)
+	due := query{c.Name, bson.D{{Key: "$or", Value: due(c, to)}}, projection(c)}
+	size := 0
+	for more := true; more && len(docs) < limit && size < pace.size; {
+		p, err := s.portion(ctx, due, &at, &pace)
 		if err != nil {
 			return nil, fmt.Errorf("read a page of %s: %w", c.Name, err)
 		}
-		for _, raw := range some {
+		for _, raw := range p.docs {
 			if d := document(raw, c); d.Due(c, to) && len(docs) < limit {
 				docs = append(docs, d)
+				size += len(raw)
 			}
 		}
-		if len(some) == n {
-			at.full(some)
-		} else if !at.short() {
-			break
-		}
+		more = p.more
 	}
+	s.paces.keep(c.Name, pace)
 	return docs, nil
 }
 
@@ -120,15 +119,4 @@ func projection(c envelope.Collection) bson.D {
 		fields[i] = bson.E{Key: path, Value: 1}
 	}
 	return fields
-}
-
-// page reads one answer of the server.
-func (s *Store) page(
-	ctx context.Context, bound time.Duration, c envelope.Collection, filter bson.D, limit int,
-) (docs []bson.Raw, err error) {
-	err = s.again(ctx, bound, func(ctx context.Context, _ bool) (err error) {
-		docs, err = s.read(ctx, c.Name, filter, projection(c), limit)
-		return err
-	})
-	return docs, err
 }

@@ -238,7 +238,7 @@ func TestSlowServer(t *testing.T) {
 	}
 }
 
-// TestBlackHole: the network swallows everything in the middle of what may take half an hour. The driver's
+// TestBlackHole: the network swallows everything in the middle of what a server may need long for. The driver's
 // monitor hears nothing, and the operation ends; with the network back, it is done.
 func TestBlackHole(t *testing.T) {
 	t.Parallel()

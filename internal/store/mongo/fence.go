@@ -51,7 +51,7 @@ func (s *Store) CanFence(ctx context.Context, cat envelope.Catalogue) error {
 
 // mod runs a command that changes a collection.
 func (s *Store) mod(ctx context.Context, change bson.D) error {
-	return s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	return s.again(ctx, func(ctx context.Context, _ bool) error {
 		return fenceable(s.db.RunCommand(ctx, change).Err())
 	})
 }

@@ -40,6 +40,8 @@ func (s *Store) Heartbeat(ctx context.Context, b store.Heartbeat) error {
 	for v, proof := range b.Proofs {
 		proofs = append(proofs, bson.E{Key: v.String(), Value: proof})
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.testOnlyAttempt)
+	defer cancel()
 	_, err := s.db.Collection(s.own(heartbeats)).UpdateOne(ctx, byID(b.Process), bson.D{
 		{Key: "$set", Value: bson.D{{Key: "role", Value: b.Role}, {Key: "host", Value: b.Host}, {Key: "pid", Value: b.PID},
 			{Key: "provider", Value: b.Provider}, {Key: "current", Value: int(b.Current)},
@@ -84,7 +86,7 @@ func (s *Store) Forget(ctx context.Context, since time.Time, but []string) (n in
 	if but == nil {
 		but = []string{} // the server takes no null
 	}
-	err = s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	err = s.again(ctx, func(ctx context.Context, _ bool) error {
 		result, err := s.db.Collection(s.own(heartbeats)).DeleteMany(ctx, bson.D{{Key: "seen", Value: notSince(since)},
 			{Key: "role", Value: bson.D{{Key: "$nin", Value: but}}}})
 		if err == nil {
@@ -104,7 +106,7 @@ func notSince(t time.Time) bson.D {
 
 // indexHeartbeats has what a gate asks every second read an index.
 func (s *Store) indexHeartbeats(ctx context.Context) error {
-	return s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	return s.again(ctx, func(ctx context.Context, _ bool) error {
 		_, err := s.db.Collection(s.own(heartbeats)).Indexes().CreateOne(ctx,
 			driver.IndexModel{Keys: bson.D{{Key: "seen", Value: 1}}})
 		return err

@@ -158,7 +158,7 @@ type wrapsDoc struct {
 // ReserveWraps implements store.Keys.
 func (s *Store) ReserveWraps(ctx context.Context, v kek.Version, n int) (kek.Wraps, error) {
 	var d wrapsDoc
-	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	err := s.again(ctx, func(ctx context.Context, _ bool) error {
 		return s.db.Collection(s.own(wraps)).FindOneAndUpdate(ctx, byID(int(v)),
 			bson.D{{Key: "$inc", Value: bson.D{{Key: "reserved", Value: int64(n)}}}},
 			options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After)).Decode(&d)

@@ -51,8 +51,10 @@ type Store struct {
 	sharded bool // behind it is a cluster of shards
 	bulk    int  // updates of a command
 
-	testOnlyPatience, testOnlyPause, testOnlyAttempt time.Duration
-	testOnlyCount                                    int
+	paces paces
+
+	testOnlyPatience, testOnlyPause, testOnlyAttempt, testOnlyLongest time.Duration
+	testOnlyReach, testOnlyPageSize                                   int
 }
 
 var _ store.Store = (*Store)(nil)

@@ -30,6 +30,11 @@ func Open(ctx context.Context, uri string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
+	return s.opened(ctx)
+}
+
+// opened has looked at the server.
+func (s *Store) opened(ctx context.Context) (*Store, error) {
 	if err := s.look(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", s.about, s.asked.serviceOf(err)), s.Close())
 	}
@@ -46,9 +51,10 @@ func connect(uri string) (*Store, error) {
 	majority := writeconcern.Majority()
 	majority.Journal = &journaled
 	s := &Store{about: printable.Text("mongodb:" + strings.Join(o.Hosts, ",") + "/" + database),
-		asked: asks(o), health: &health{met: map[string]event.ServerDescription{}},
-		opening: true, testOnlyPatience: patience, testOnlyPause: pause, testOnlyAttempt: attempt,
-		testOnlyCount: countPortion}
+		asked: asks(o), health: &health{met: map[string]event.ServerDescription{}}, opening: true,
+		paces:            paces{last: map[string]pace{}},
+		testOnlyPatience: patience, testOnlyPause: pause, testOnlyAttempt: attempt, testOnlyLongest: longest,
+		testOnlyReach: reach, testOnlyPageSize: pageSize}
 	s.client, err = driver.Connect(o.SetAppName("kekceremony").
 		SetReadConcern(readconcern.Majority()).SetWriteConcern(majority).SetReadPreference(readpref.Primary()).
 		SetServerSelectionTimeout(selection).SetServerMonitor(s.health.monitor()).
@@ -64,7 +70,7 @@ func connect(uri string) (*Store, error) {
 // learns what kind of server it is.
 func (s *Store) look(ctx context.Context) error {
 	var hello hello
-	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) (err error) {
+	err := s.again(ctx, func(ctx context.Context, _ bool) (err error) {
 		hello, err = s.hello(ctx)
 		return err
 	})

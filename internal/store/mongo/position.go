@@ -80,8 +80,12 @@ func (p *position) where() bson.E {
 	return beyond(p.last)
 }
 
-// upTo is the condition of what to ask for next, and not of what comes after an id: all of one kind.
+// upTo is the condition of what to ask for next, and not of what comes after an id, if there is one: all of
+// one kind.
 func (p *position) upTo(id bson.RawValue) bson.E {
+	if id.IsZero() {
+		return p.where()
+	}
 	to := bson.E{Key: "$lte", Value: id}
 	if p.last.IsZero() {
 		return bson.E{Key: "_id", Value: bson.D{to}}
@@ -89,6 +93,15 @@ func (p *position) upTo(id bson.RawValue) bson.E {
 	where := beyond(p.last)
 	where.Value = append(where.Value.(bson.D), to)
 	return where
+}
+
+// passed moves on after all up to an id was read, or all that was asked for, and reports if anything is left.
+func (p *position) passed(id bson.RawValue) bool {
+	if id.IsZero() {
+		return p.short()
+	}
+	p.last = id
+	return true
 }
 
 // full moves on after an answer that had as many records as were asked for. Those of a kind stand together.

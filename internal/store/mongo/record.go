@@ -1,6 +1,8 @@
 package mongo
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -24,7 +26,7 @@ type reading struct {
 // spot is what a record has of an envelope, or that it has none.
 type spot struct {
 	envelope.Spot
-	place   envelope.Place
+	place   *envelope.Place
 	version bson.RawValue   // zero: absent
 	wrapped []bson.RawValue // the parts of its wrapped DEK; zero: absent
 	payload []bson.RawValue // nonce and ciphertext, if they are read
@@ -46,23 +48,22 @@ func dotted(path string) string {
 	return strings.NewReplacer("[]", "", "[", ".", "]", "").Replace(path)
 }
 
-// document reads what a page holds of one record. The memory is the cursor's:
-// everything kept is copied.
+// document reads what a page holds of one record. What is kept is copied: a record may be large, and little
+// of it an envelope.
 func document(raw bson.Raw, c envelope.Collection) store.Document {
-
 	r := reading{}
 	if c.Outer != "" {
-		r.version = raw.Lookup(strings.Split(c.Outer, ".")...)
+		r.version = kept(raw.Lookup(strings.Split(c.Outer, ".")...))
 	}
-	id := raw.Lookup("_id")
+	id := kept(raw.Lookup("_id"))
 	d := store.Document{ID: ref{id}, Version: versionOf(r.version)}
 	d.Bound, _ = tree{id}.ID() // none of a type that nothing is bound to
 	root := tree{bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: raw}}
-	for _, p := range c.Places {
+	for i, p := range c.Places {
 		spots, arrays := p.Spots(root)
 		r.arrays = append(r.arrays, arrays...)
 		for _, s := range spots {
-			r.spots = append(r.spots, spotOf(p, s, c.Payloads))
+			r.spots = append(r.spots, spotOf(&c.Places[i], s, c.Payloads))
 		}
 	}
 	for _, s := range r.spots {
@@ -74,18 +75,35 @@ func document(raw bson.Raw, c envelope.Collection) store.Document {
 	return d
 }
 
-func spotOf(p envelope.Place, s envelope.Spot, payload bool) spot {
+// kept is a copy of a value.
+func kept(v bson.RawValue) bson.RawValue {
+	v.Value = bytes.Clone(v.Value)
+	return v
+}
+
+// spotOf keeps of an envelope what a swap compares; that there is a value, and not which.
+func spotOf(p *envelope.Place, s envelope.Spot, payload bool) spot {
 	found := spot{Spot: s, place: p}
-	if s.Value == nil || s.List {
+	if s.Value == nil {
+		return found
+	}
+	found.Value = tree{}
+	if s.List {
 		return found
 	}
 	object := s.Value.(tree).raw.Document()
-	found.version = object.Lookup(p.Parts.KEKVersion)
+	found.version = kept(object.Lookup(p.Parts.KEKVersion))
 	for _, name := range p.Wrapped() {
-		found.wrapped = append(found.wrapped, object.Lookup(name))
+		found.wrapped = append(found.wrapped, kept(object.Lookup(name)))
 	}
 	if payload {
-		found.payload = []bson.RawValue{object.Lookup(p.Parts.Nonce), object.Lookup(p.Parts.Ciphertext)}
+		found.payload = []bson.RawValue{kept(object.Lookup(p.Parts.Nonce)), kept(object.Lookup(p.Parts.Ciphertext))}
+	}
+	found.Keys = slices.Clone(s.Keys)
+	for i, k := range found.Keys {
+		if value, ok := k.Value.(tree); ok {
+			found.Keys[i].Value = tree{kept(value.raw)}
+		}
 	}
 	return found
 }

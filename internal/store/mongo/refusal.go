@@ -23,7 +23,7 @@ type refusalDoc struct {
 
 // Refuse implements store.Fleet. Where an answer is lost, one may be counted twice.
 func (s *Store) Refuse(ctx context.Context, process, role string, v kek.Version, epoch int) error {
-	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	err := s.again(ctx, func(ctx context.Context, _ bool) error {
 		_, err := s.db.Collection(s.own(refusals)).UpdateOne(ctx, byID(v.String()+"/"+process), bson.D{
 			{Key: "$set", Value: bson.D{{Key: "version", Value: int(v)}, {Key: "process", Value: process},
 				{Key: "role", Value: role}}},
@@ -42,7 +42,7 @@ func (s *Store) Refuse(ctx context.Context, process, role string, v kek.Version,
 // Refusals implements store.Fleet.
 func (s *Store) Refusals(ctx context.Context, v kek.Version) ([]store.Refusal, error) {
 	var docs []refusalDoc
-	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	err := s.again(ctx, func(ctx context.Context, _ bool) error {
 		newest := options.Find().SetSort(bson.D{{Key: "epoch", Value: -1}, {Key: "_id", Value: 1}}).
 			SetLimit(store.MaxRefusals)
 		cursor, err := s.db.Collection(s.own(refusals)).Find(ctx, bson.D{{Key: "version", Value: int(v)}}, newest)

@@ -28,7 +28,9 @@ func (s *Store) bulkSizeOf(ctx context.Context) int {
 		Version  string
 		FerretDB string `bson:"ferretdbVersion"`
 	}
-	err := s.db.RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&info)
+	err := s.again(ctx, func(ctx context.Context, _ bool) error {
+		return s.db.RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&info)
+	})
 	if err != nil || info.Version == "" || strings.HasPrefix(info.FerretDB, "v1.") || info.FerretDB == "unknown" {
 		return bulkSizeFerretDB
 	}
@@ -65,7 +67,7 @@ func (s *Store) oneBulk(ctx context.Context, c envelope.Collection, swaps []stor
 		models[i] = driver.NewUpdateOneModel().SetFilter(filter).SetUpdate(set(fields))
 	}
 	var matched int64
-	err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	err := s.again(ctx, func(ctx context.Context, _ bool) error {
 		r, err := s.db.Collection(c.Name).BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
 		if err == nil {
 			matched = r.MatchedCount
@@ -173,14 +175,15 @@ func (s *Store) took(ctx context.Context, c envelope.Collection, swaps []store.S
 		ids[i] = sw.Old.ID.(ref).id
 	}
 	c.Payloads = false
-	docs, err := s.page(ctx, attempt, c, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, 0)
-	if err != nil {
-		return nil, err
-	}
 	now := map[string][]store.Document{} // in a sharded cluster, two may have one id
-	for _, raw := range docs {
+	of := query{c.Name, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, projection(c)}
+	err := s.whole(ctx, of, func(raw bson.Raw) error {
 		d := document(raw, c)
 		now[key(d)] = append(now[key(d)], d)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	took := make([]bool, len(swaps))
 	for i, sw := range swaps {

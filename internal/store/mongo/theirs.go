@@ -36,7 +36,7 @@ func (s *Store) TheirActive(ctx context.Context, p store.Pointer) (kek.Version, 
 // pointed reads the record of a pointer: its id, and the field.
 func (s *Store) pointed(ctx context.Context, p store.Pointer) (id, v bson.RawValue, err error) {
 	var found []bson.Raw
-	err = s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	err = s.again(ctx, func(ctx context.Context, _ bool) error {
 		cursor, err := s.db.Collection(p.Collection).Find(ctx, fits(p), options.Find().SetLimit(2))
 		if err != nil {
 			return err
@@ -104,7 +104,7 @@ func (s *Store) OtherLock(ctx context.Context) (l store.Lock, name string, err e
 func (s *Store) Occupied(ctx context.Context) (string, error) {
 	for _, name := range []string{s.own(events), s.own(refusals), s.own(heartbeats)} {
 		var record bson.Raw
-		err := s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+		err := s.again(ctx, func(ctx context.Context, _ bool) error {
 			return s.db.Collection(name).FindOne(ctx, bson.D{}).Decode(&record)
 		})
 		switch {

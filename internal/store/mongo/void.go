@@ -85,7 +85,7 @@ func (s *Store) DeleteVoid(ctx context.Context, chain kek.Chain) error {
 
 // remove deletes the one document that is as the filter says, if it is there.
 func (s *Store) remove(ctx context.Context, collection string, filter bson.D) error {
-	return s.again(ctx, attempt, func(ctx context.Context, _ bool) error {
+	return s.again(ctx, func(ctx context.Context, _ bool) error {
 		_, err := s.db.Collection(collection).DeleteOne(ctx, filter)
 		return err
 	})

@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -11,25 +12,24 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// walk reads the records of a collection that match, whole where no fields are named. Each portion is a
-// query of its own, and tried as any other operation: after a failure the walk goes on where it was. visit
-// is called once for each record, and never again after an error of its own.
-func (s *Store) walk(
-	ctx context.Context, collection string, filter, fields bson.D, visit func(bson.Raw) error,
-) error {
-	at, pace := position{}, pace{n: firstPortion, bound: s.testOnlyAttempt, least: s.testOnlyAttempt}
+// query is what to read of a collection: the records that match, whole where no fields are named.
+type query struct {
+	collection     string
+	filter, fields bson.D
+}
+
+// walk reads the records of a query. Each portion is a query of its own, and tried as any other operation:
+// after a failure the walk goes on where it was. visit is called once for each record, and never again
+// after an error of its own.
+func (s *Store) walk(ctx context.Context, q query, visit func(bson.Raw) error) error {
+	at, pace := position{}, s.pace(firstPortion, maxPortion, portionSize)
+	pace.time = portionTime
 	for more := true; more; {
-		docs, asked, err := s.portion(ctx, collection, append(bson.D{at.where()}, filter...), fields, &pace)
-		if err != nil {
-			return err
+		p, err := s.portion(ctx, q, &at, &pace)
+		if err == nil && p.full {
+			p.docs, err = s.twins(ctx, q, p.docs)
 		}
-		if len(docs) == asked {
-			at.full(docs)
-			docs, err = s.twins(ctx, collection, filter, fields, docs)
-		} else {
-			more = at.short()
-		}
-		for _, raw := range docs {
+		for _, raw := range p.docs {
 			if err == nil {
 				err = visit(raw)
 			}
@@ -37,90 +37,86 @@ func (s *Store) walk(
 		if err != nil {
 			return err
 		}
+		more = p.more
 	}
 	rest := bson.D{{Key: "_id", Value: bson.D{{Key: "$not", Value: isOf(aliases()).Value}}}}
-	return s.whole(ctx, collection, append(rest, filter...), fields, visit)
+	return s.whole(ctx, query{q.collection, append(rest, q.filter...), q.fields}, visit)
 }
 
-// A portion of a walk: how many records are asked for at first and at most, how large it should be, and
-// how long it should take.
-const (
-	firstPortion = 32
-	maxPortion   = 10_000
-	portionSize  = 4 << 20 // bytes
-	portionTime  = time.Second
-)
-
-// pace is how much a walk asks for at once, and how long it waits for that. On a slow link it asks for
-// less, and waits longer: a portion of one record, which is the least, may have 16 MB.
-type pace struct {
-	n            int
-	bound, least time.Duration
+// portion is what comes next of a query.
+type portion struct {
+	docs []bson.Raw
+	full bool // as much as was asked for
+	more bool // something may be left
 }
 
-func (p *pace) slower() { p.n, p.bound = max(1, p.n/4), min(2*p.bound, long) }
-
-// took follows what a portion took.
-func (p *pace) took(docs []bson.Raw, d time.Duration) {
-	size := 0
-	for _, raw := range docs {
-		size += len(raw)
-	}
-	p.bound = max(p.least, 4*d)
-	p.n = min(4*p.n, maxPortion)
-	if n := len(docs); n > 0 {
-		p.n = min(p.n, max(1, portionSize*n/size), max(1, int(portionTime*time.Duration(n)/(d+1))))
-	}
-}
-
-// portion reads what comes next, at most as many records as were asked for.
-func (s *Store) portion(
-	ctx context.Context, collection string, filter, fields bson.D, pace *pace,
-) (docs []bson.Raw, asked int, err error) {
-	err = s.again(ctx, long, func(ctx context.Context, _ bool) (err error) {
-		asked = pace.n
+// portion reads what comes next, and moves the position behind it. What the server looks at for it ends
+// where the pace says.
+func (s *Store) portion(ctx context.Context, q query, at *position, pace *pace) (p portion, err error) {
+	var to bson.RawValue
+	err = s.within(ctx, s.testOnlyLongest, func(ctx context.Context, _ bool) (err error) {
 		once, cancel := context.WithTimeout(ctx, pace.bound)
 		defer cancel()
 		began := time.Now()
-		docs, err = s.read(once, collection, filter, fields, asked)
-		switch {
-		case err == nil:
-			pace.took(docs, time.Since(began))
-		case driver.IsTimeout(err):
-			pace.slower()
+		if to, err = s.reached(once, q.collection, at, pace.reach); err == nil {
+			p, err = s.read(once, query{q.collection, append(bson.D{at.upTo(to)}, q.filter...), q.fields}, pace)
 		}
+		pace.after(p.docs, time.Since(began), err)
 		return err
 	})
-	return docs, asked, err
+	if err != nil {
+		return portion{}, err
+	}
+	p.more = true
+	if p.full {
+		at.full(p.docs)
+	} else {
+		p.more = at.passed(to)
+	}
+	return p, nil
 }
 
-// read is one query by _id; a limit of 0 is none.
-func (s *Store) read(
-	ctx context.Context, collection string, filter, fields bson.D, limit int,
-) (docs []bson.Raw, err error) {
-	find := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit))
-	if limit > 0 {
-		find.SetBatchSize(int32(limit) + 1) // with room for one more, no cursor outlives it
+// reached is the id of the last record that the server looks at next; zero: it looks at all that are left.
+func (s *Store) reached(ctx context.Context, collection string, at *position, reach int) (id bson.RawValue, err error) {
+	if reach == 0 {
+		return id, nil
 	}
-	if fields != nil {
-		find.SetProjection(fields)
-	}
-	cursor, err := s.db.Collection(collection).Find(ctx, filter, find)
+	only := bson.D{{Key: "_id", Value: 1}}
+	cursor, err := s.db.Collection(collection).Find(ctx, bson.D{at.where()},
+		options.Find().SetSort(only).SetProjection(only).SetSkip(int64(reach)-1).SetLimit(1))
 	if err != nil {
-		return nil, err
+		return id, err
+	}
+	var found []bson.Raw
+	if err = cursor.All(ctx, &found); err == nil && len(found) > 0 {
+		id = found[0].Lookup("_id")
+	}
+	return id, err
+}
+
+// read is one query by _id. It ends with the batch with which it is as large as it should be.
+func (s *Store) read(ctx context.Context, q query, pace *pace) (p portion, err error) {
+	find := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(pace.n)).
+		SetBatchSize(int32(pace.n) + 1) // with room for one more, no cursor outlives it
+	if q.fields != nil {
+		find.SetProjection(q.fields)
+	}
+	cursor, err := s.db.Collection(q.collection).Find(ctx, q.filter, find)
+	if err != nil {
+		return p, err
 	}
 	defer cursor.Close(ctx)
-	for cursor.Next(ctx) {
-		docs = append(docs, slices.Clone(cursor.Current))
+	for size := 0; !p.full && cursor.Next(ctx); {
+		p.docs = append(p.docs, slices.Clone(cursor.Current))
+		size += len(cursor.Current)
+		p.full = len(p.docs) == pace.n || size >= pace.size && cursor.RemainingBatchLength() == 0 && cursor.ID() != 0
 	}
-	return docs, cursor.Err()
+	return p, cursor.Err()
 }
 
 // twins has records of the last id that stand on other shards, where the answer ended with one of them.
 // Only in a sharded cluster may two records have one id, if the collection is not sharded by it.
-func (s *Store) twins(
-	ctx context.Context, collection string, filter, fields bson.D, docs []bson.Raw,
-) (all []bson.Raw, err error) {
+func (s *Store) twins(ctx context.Context, q query, docs []bson.Raw) (all []bson.Raw, err error) {
 	if !s.sharded {
 		return docs, nil
 	}
@@ -129,39 +125,54 @@ func (s *Store) twins(
 		id := raw.Lookup("_id")
 		return id.Type == last.Type && bytes.Equal(id.Value, last.Value)
 	})
-	err = s.again(ctx, long, func(ctx context.Context, _ bool) (err error) {
-		same := append(bson.D{{Key: "_id", Value: bson.D{{Key: "$eq", Value: last}}}}, filter...)
-		all, err = s.read(ctx, collection, same, fields, 0)
-		return err
+	same := append(bson.D{{Key: "_id", Value: bson.D{{Key: "$eq", Value: last}}}}, q.filter...)
+	err = s.within(ctx, eachBatch, func(ctx context.Context, _ bool) error {
+		all = slices.Clone(docs[:n])
+		return s.batches(ctx, query{q.collection, same, q.fields}, func(raw bson.Raw) bool {
+			all = append(all, slices.Clone(raw))
+			return true
+		})
 	})
-	return append(docs[:n:n], all...), err
+	return all, err
 }
 
-// whole reads the records that match in one query, in no order: those that have no place in a walk, which
-// are few. After a failure it begins again, and a record may come twice.
-func (s *Store) whole(
-	ctx context.Context, collection string, filter, fields bson.D, visit func(bson.Raw) error,
-) error {
+// whole reads the records of a query at once, in no order: those that have no place in a walk, which are
+// few. After a failure it begins again, and a record may come twice.
+func (s *Store) whole(ctx context.Context, q query, visit func(bson.Raw) error) error {
 	var stop error
-	find := options.Find().SetBatchSize(firstPortion)
-	if fields != nil {
-		find.SetProjection(fields)
-	}
-	err := s.again(ctx, long, func(ctx context.Context, _ bool) error {
-		cursor, err := s.db.Collection(collection).Find(ctx, filter, find)
-		if err != nil {
-			return err
-		}
-		defer cursor.Close(ctx)
-		for cursor.Next(ctx) {
-			if stop = visit(slices.Clone(cursor.Current)); stop != nil {
-				return nil
-			}
-		}
-		return cursor.Err()
+	err := s.within(ctx, eachBatch, func(ctx context.Context, _ bool) error {
+		return s.batches(ctx, q, func(raw bson.Raw) bool {
+			stop = visit(slices.Clone(raw))
+			return stop == nil
+		})
 	})
-	if err == nil {
-		err = stop
+	return cmp.Or(err, stop)
+}
+
+// batches reads the records of a query until visit says no. Each batch is waited for by itself. The memory
+// is the cursor's.
+func (s *Store) batches(ctx context.Context, q query, visit func(bson.Raw) bool) error {
+	find := options.Find().SetBatchSize(firstPortion)
+	if q.fields != nil {
+		find.SetProjection(q.fields)
 	}
-	return err
+	once := func(bound time.Duration, do func(context.Context)) {
+		ctx, cancel := context.WithTimeout(ctx, bound)
+		defer cancel()
+		do(ctx)
+	}
+	var cursor *driver.Cursor
+	var err error
+	once(s.testOnlyLongest, func(ctx context.Context) {
+		cursor, err = s.db.Collection(q.collection).Find(ctx, q.filter, find)
+	})
+	if err != nil {
+		return err
+	}
+	defer once(s.testOnlyAttempt, func(ctx context.Context) { _ = cursor.Close(ctx) })
+	for more := true; more; {
+		once(s.testOnlyLongest, func(ctx context.Context) { more = cursor.Next(ctx) })
+		more = more && visit(cursor.Current)
+	}
+	return cursor.Err()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,7 +66,7 @@ func TestSlowLink(t *testing.T) {
 	fill(t, server, uri, "large", n, 16<<10)
 	server.Replace(t, uri, "large", bson.D{{Key: "_id", Value: "9999"}, {Key: "more", Value: make([]byte, 2<<20)}})
 	s.Hasten(10 * time.Second)
-	s.Attempt(200 * time.Millisecond)
+	s.Attempt(200*time.Millisecond, time.Minute)
 	server.Slow(4 << 20)
 	once(t, scanned(t, s, "large", func() {}), n+1)
 	server.Slow(400 << 10)
@@ -121,18 +122,15 @@ func TestScanGoesOn(t *testing.T) {
 	}
 }
 
-// TestEveryKindOfID: a scan and pages find the records of every kind of id, each once, also where one ends
-// at NaN, which nothing is greater than.
-func TestEveryKindOfID(t *testing.T) {
-	t.Parallel()
-	server, uri, s := faulty(t)
+// kinds fills a collection with records of every kind of id that the server takes, and returns how many.
+func kinds(t *testing.T, server *mongotest.Server, uri string) (stored int) {
+	t.Helper()
 	var ids []any
 	for i := range 15 {
 		ids = append(ids, int32(i), fmt.Sprint("s", i), bson.DateTime(1_700_000_000_000+i))
 	}
 	ids = append(ids, nil, math.NaN(), math.Inf(-1), true, bson.NewObjectID(), bson.D{{Key: "a", Value: 1}}, []byte("b"),
 		bson.Timestamp{T: 1})
-	var stored int
 	for _, id := range ids {
 		record := sealed("", "old")
 		record[0].Value = id
@@ -142,32 +140,111 @@ func TestEveryKindOfID(t *testing.T) {
 		}
 		stored++
 	}
+	return stored
+}
+
+// paged counts how often pages bring each record of a collection.
+func paged(t *testing.T, s store.Store, c envelope.Collection, limit int) map[any]int {
+	t.Helper()
+	seen := map[any]int{}
+	var after any
+	for {
+		docs, err := s.Page(t.Context(), c, 2, after, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(docs) == 0 {
+			return seen
+		}
+		for _, d := range docs {
+			seen[fmt.Sprint(d.ID)]++
+			after = d.ID
+		}
+	}
+}
+
+// TestEveryKindOfID: a scan and pages find the records of every kind of id, each once, also where one ends
+// at NaN, which nothing is greater than.
+func TestEveryKindOfID(t *testing.T) {
+	t.Parallel()
+	server, uri, s := faulty(t)
+	stored := kinds(t, server, uri)
 	once(t, scanned(t, s, "kinds", func() {}), stored)
 	for _, portion := range []int{1, 7, stored, 1000} {
-		s.Count(portion)
+		s.Reach(portion)
 		counts, err := s.Census(t.Context(), placed("kinds", "f"))
 		if err != nil || len(counts) != 1 || counts[0].N != stored {
 			t.Errorf("counted by %d: %v, %v", portion, counts, err)
 		}
 	}
-	c := placed("kinds", "f").Collections()[0]
 	for _, limit := range []int{1, 7, 500} {
-		seen := map[any]int{}
-		var after any
-		for {
-			docs, err := s.Page(t.Context(), c, 2, after, limit)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, d := range docs {
-				seen[fmt.Sprint(d.ID)]++
-				after = d.ID
-			}
-			if len(docs) == 0 {
-				break
+		once(t, paged(t, s, placed("kinds", "f").Collections()[0], limit), stored)
+	}
+}
+
+// TestAfterSilence: a server that was silent is asked to look at few records for an answer. A scan, a census
+// and pages then find every record, each once.
+func TestAfterSilence(t *testing.T) {
+	t.Parallel()
+	server, uri, s := faulty(t)
+	stored := kinds(t, server, uri)
+	s.Attempt(300*time.Millisecond, time.Minute)
+	for i, reach := range []int{1, 7} {
+		s.Reach(reach)
+		for _, silent := range []struct {
+			command string
+			nth     int
+			do      func()
+			asked   int // commands for an answer
+		}{
+			// After the queries of an empty collection, and of its odd ids.
+			{"find", 3, func() { once(t, scanned(t, s, "kinds", func() {}), stored) }, 2},
+			{"find", 1, func() { once(t, paged(t, s, placed("kinds", "f").Collections()[0], 7), stored) }, 2},
+			{"aggregate", 1, func() {
+				counts, err := s.Census(t.Context(), placed("kinds", "f"))
+				if err != nil || len(counts) != 1 || counts[0].N != stored {
+					t.Errorf("%v, %v", counts, err)
+				}
+			}, 1},
+		} {
+			before := server.Seen(silent.command)
+			server.Swallow(silent.command, silent.nth, i%2 == 0)
+			silent.do()
+			if n := server.Seen(silent.command) - before; server.Ordered(silent.command) > 0 || n < silent.asked*stored/reach {
+				t.Errorf("by %d: %d commands %s", reach, n, silent.command)
 			}
 		}
-		once(t, seen, stored)
+	}
+}
+
+// TestLargeRecords: a page ends where it is large, however many records it may have, and the next one asks
+// for no more than that.
+func TestLargeRecords(t *testing.T) {
+	t.Parallel()
+	server, uri, s := faulty(t)
+	const (
+		n     = 40
+		limit = 30
+	)
+	s.PageSize(1 << 20)
+	list := bson.D{sealed("", "old")[2], {Key: "more", Value: strings.Repeat("x", 100<<10)}}
+	for i := range n {
+		server.Replace(t, uri, "large", bson.D{{Key: "_id", Value: fmt.Sprintf("%04d", i)}, {Key: "l", Value: bson.A{list}}})
+	}
+	var all []store.Document
+	var sizes []int
+	for last := any(nil); ; last = all[len(all)-1].ID {
+		docs, err := s.Page(t.Context(), placed("large", "l[].f").Collections()[0], 2, last, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(docs) == 0 {
+			break
+		}
+		all, sizes = append(all, docs...), append(sizes, len(docs))
+	}
+	if len(all) != n || len(sizes) < 2 || slices.Max(sizes[1:]) > 10 {
+		t.Errorf("%d records in pages of %v", len(all), sizes)
 	}
 }
 
@@ -177,7 +254,7 @@ func TestCensusGoesOn(t *testing.T) {
 	server, uri, s := faulty(t)
 	const n = 100
 	fill(t, server, uri, "many", n, 0)
-	s.Count(n / 4)
+	s.Reach(n / 4)
 	server.Before("aggregate", func() {
 		server.Before("aggregate", func() { server.Cut("aggregate", 1) })
 	})

@@ -8,14 +8,22 @@ import (
 
 // fault is what becomes of the next commands of a name.
 type fault struct {
+	after  int // commands that it leaves alone
 	left   int
 	done   bool                    // the server carries the command out
+	silent bool                    // nothing is answered, and the connection stays
 	answer func(bson.Raw) []bson.E // in place of what the server said; nil: none, and the connection breaks
 }
 
 // Cut loses the answers of the next n commands of a name: the server carries
 // each out, and the connection breaks.
 func (p *Proxy) Cut(command string, n int) { p.order(command, fault{left: n, done: true}) }
+
+// Swallow has the network swallow the nth of the next commands of a name, or its answer if it is done. Other
+// connections stay good.
+func (p *Proxy) Swallow(command string, nth int, done bool) {
+	p.order(command, fault{after: nth - 1, left: 1, done: done, silent: true})
+}
 
 // Answer answers the next n commands of a name in the server's place, which never sees them.
 func (p *Proxy) Answer(command string, n int, answer bson.D) {
@@ -73,8 +81,14 @@ func (p *Proxy) next(name string) fault {
 	defer p.mu.Unlock()
 	f := p.faults[name]
 	switch {
+	case f.after > 0:
+		f.after--
+		p.faults[name] = f
+		return fault{}
 	case f.left > 0:
-		p.faults[name] = fault{f.left - 1, f.done, f.answer}
+		f.left--
+		p.faults[name] = f
+		f.left++
 	case p.readOnly && slices.Contains(writes, name):
 		return fault{left: 1, answer: func(bson.Raw) []bson.E { return refusal }}
 	default:

@@ -136,8 +136,7 @@ func (p *Proxy) pass(client, server net.Conn) error {
 		return err
 	}
 	if p.swallows() {
-		_, _ = io.Copy(io.Discard, client) // until the client ends it
-		return errCut
+		return swallowed(client)
 	}
 	name := commandOf(request)
 	if do := p.happens(name); do != nil {
@@ -152,12 +151,20 @@ func (p *Proxy) pass(client, server net.Conn) error {
 	}
 	switch {
 	case f.left == 0:
+	case f.silent:
+		return swallowed(client)
 	case f.answer == nil:
 		return errCut
 	default:
 		answer = reply(request, f.answer(body(answer)))
 	}
 	return p.send(client, answer)
+}
+
+// swallowed answers nothing more, until the client ends the connection.
+func swallowed(client net.Conn) error {
+	_, _ = io.Copy(io.Discard, client)
+	return errCut
 }
 
 // send gives an answer to a client, as fast as the link is.

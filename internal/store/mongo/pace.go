@@ -1,0 +1,100 @@
+package mongo
+
+import (
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+)
+
+// How much a reading asks for at once.
+const (
+	firstPortion = 32
+	maxPortion   = 10_000  // records
+	portionSize  = 4 << 20 // bytes, of a search
+	pageSize     = 2 << 20 // bytes, of a page, of which five are in memory
+	portionTime  = time.Second
+	reach        = 100_000 // records that a server looks at for one answer, where it looks at many
+)
+
+// pace is how much a reading asks for at once, and how long it waits for the answer. After silence it asks
+// for less, and waits longer: of the link, as one record may have 16 MB, and of the server, which may look
+// at many records to find one. So an answer comes, or it is not the size that keeps it away.
+type pace struct {
+	n    int           // records of an answer
+	most int           // that n may become
+	size int           // bytes that n follows
+	time time.Duration // that n follows; 0: none
+
+	reach, farthest int // records that the server looks at for an answer; reach 0: all that are left
+
+	bound, least, longest time.Duration // of an answer: now, at first, at most
+}
+
+func (s *Store) pace(n, most, size int) pace {
+	return pace{n: n, most: most, size: size, farthest: s.testOnlyReach,
+		bound: s.testOnlyAttempt, least: s.testOnlyAttempt, longest: s.testOnlyLongest}
+}
+
+// after follows what became of an attempt that took so long.
+func (p *pace) after(docs []bson.Raw, d time.Duration, err error) {
+	switch {
+	case err == nil:
+		p.took(docs, d)
+	case driver.IsTimeout(err):
+		p.slower()
+	}
+}
+
+func (p *pace) slower() {
+	p.n, p.bound = max(1, p.n/4), min(2*p.bound, p.longest)
+	if p.reach == 0 {
+		p.reach = p.farthest
+	} else {
+		p.reach = max(1, p.reach/4)
+	}
+}
+
+func (p *pace) took(docs []bson.Raw, d time.Duration) {
+	p.bound = min(max(p.least, 4*d), p.longest)
+	if p.reach > 0 && d < p.least/8 {
+		p.reach = min(4*p.reach, p.farthest)
+	}
+	p.n = min(4*p.n, p.most)
+	if n := len(docs); n > 0 {
+		p.n = min(p.n, max(1, p.size*n/sizeOf(docs)))
+		if p.time > 0 {
+			p.n = min(p.n, max(1, int(p.time*time.Duration(n)/(d+1))))
+		}
+	}
+}
+
+func sizeOf(docs []bson.Raw) (size int) {
+	for _, raw := range docs {
+		size += len(raw)
+	}
+	return size
+}
+
+// paces are those at which the last page of each collection was read.
+type paces struct {
+	mu   sync.Mutex
+	last map[string]pace
+}
+
+// ofPage is the pace for the next page: that of the last one, or another one.
+func (p *paces) ofPage(collection string, other pace) pace {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last, ok := p.last[collection]; ok {
+		return last
+	}
+	return other
+}
+
+func (p *paces) keep(collection string, last pace) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last[collection] = last
+}
