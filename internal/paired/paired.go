@@ -7,12 +7,20 @@ import (
 	"time"
 )
 
-// What makes a trial, and what it must gain.
+// Enough are the items of a turn: whoever does more at once divides it, while a trial is on.
+const Enough = 512
+
+// What makes a trial, and what it must gain. A turn is over after a time, or with fewer work in it once enough
+// items are done: where each takes microseconds, a trial is short.
 const (
-	turn   = 250 * time.Millisecond // of work, at least
-	rounds = 5                      // of a turn each; the median decides
+	turn   = 250 * time.Millisecond
+	short  = 10 * time.Millisecond // at least, of enough items
+	rounds = 5                     // of a turn each; the median decides
+	most   = 9                     // rounds of short turns, until both ways have worked for a time:
+	worked = time.Second
 	gain   = 1.05
-	plain  = 1.7 // so large a difference is decided by one round
+	plain  = 1.7 // so large a difference is decided by one round, or by so many short ones in which it shows:
+	few    = 3
 )
 
 // Trial is a comparison in work: of the way in use with a new one. The zero Trial begins with the way in
@@ -22,9 +30,10 @@ type Trial struct {
 
 	items  int
 	took   time.Duration
-	old    float64   // rate of the last turn of the way in use
-	ratios []float64 // of each round: the new one's rate by the other's
-	rate   float64   // of the new way's last turn
+	worked time.Duration // in all turns
+	old    float64       // rate of the last turn of the way in use
+	ratios []float64     // of each round: the new one's rate by the other's
+	rate   float64       // of the new way's last turn
 }
 
 // From is a trial of a further way against the one that just won: its turn was measured already.
@@ -32,8 +41,8 @@ func From(won Trial) Trial { return Trial{New: true, old: won.rate} }
 
 // Observe takes what was done in the turn, and gives the turn to the other way when it is over.
 func (t *Trial) Observe(items int, took time.Duration) {
-	t.items, t.took = t.items+items, t.took+took
-	if t.took < turn {
+	t.items, t.took, t.worked = t.items+items, t.took+took, t.worked+took
+	if t.took < turn && (t.items < Enough || t.took < short) {
 		return
 	}
 	rate := float64(t.items) / t.took.Seconds()
@@ -50,9 +59,9 @@ func (t *Trial) Observe(items int, took time.Duration) {
 // Decided reports whether enough was seen, and then whether the new way is the faster one.
 func (t *Trial) Decided() (decided, faster bool) {
 	switch n := len(t.ratios); {
-	case n == 1 && (t.ratios[0] > plain || t.ratios[0] < 1/plain):
+	case (n >= few || n > 0 && t.worked >= turn) && (slices.Min(t.ratios) > plain || slices.Max(t.ratios) < 1/plain):
 		return true, t.ratios[0] > 1
-	case n < rounds:
+	case n < rounds || n < most && t.worked < worked:
 		return false, false
 	default:
 		return true, t.Ratio() > gain
@@ -65,5 +74,6 @@ func (t *Trial) Ratio() float64 {
 	if len(t.ratios) == 0 {
 		return 0
 	}
-	return slices.Sorted(slices.Values(t.ratios))[len(t.ratios)/2]
+	sorted := slices.Sorted(slices.Values(t.ratios))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }

@@ -53,7 +53,7 @@ func TestTrial(t *testing.T) {
 	}
 }
 
-// TestFrom: the way that won is not measured again.
+// TestFrom: the way that won need not be measured again before the first round.
 func TestFrom(t *testing.T) {
 	var trial paired.Trial
 	rates := map[bool]float64{false: 1, true: 2}
@@ -61,7 +61,45 @@ func TestFrom(t *testing.T) {
 		t.Fatal("two is faster than one")
 	}
 	next := paired.From(trial)
-	if faster, took := decide(&next, func(bool) float64 { return 4 }); !faster || took > 250*time.Millisecond {
+	rates = map[bool]float64{false: 2, true: 4}
+	faster, took := decide(&next, func(other bool) float64 { return rates[other] })
+	if !faster || took > 250*time.Millisecond {
 		t.Errorf("%v after %s", faster, took)
+	}
+}
+
+// TestShort: where each item takes microseconds, a trial takes few of them, and is as right.
+func TestShort(t *testing.T) {
+	const most = 12_000 // items
+	for name, c := range map[string]struct {
+		other float64
+		want  bool
+	}{
+		"twice as fast":   {2, true},
+		"half as fast":    {0.5, false},
+		"a little faster": {1.15, true},
+		"the same":        {1, false},
+		"slower":          {0.9, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var trial paired.Trial
+			noise := rand.New(rand.NewPCG(7, 7))
+			items, decided, faster := 0, false, false
+			for !decided && items < 10*most {
+				each := 60 * time.Microsecond
+				if trial.New {
+					each = time.Duration(float64(each) / c.other)
+				}
+				if noise.IntN(6) == 0 { // something else had the processor
+					each *= 2
+				}
+				trial.Observe(paired.Enough, paired.Enough*each)
+				items += paired.Enough
+				decided, faster = trial.Decided()
+			}
+			if faster != c.want || items > most {
+				t.Errorf("%v after %d items, want %v within %d", faster, items, c.want, most)
+			}
+		})
 	}
 }

@@ -76,8 +76,8 @@ type Provider interface {
 type Parallel interface {
 	// Workers says how many and why, for people to read.
 	Workers() string
-	// Settled reports whether no other number is tried now.
-	Settled() bool
+	// Steady has it try no other number, until it is called again.
+	Steady(on bool)
 }
 
 // Workers is what a Parallel provider says, or "1".
@@ -88,10 +88,11 @@ func Workers(p Provider) string {
 	return "1"
 }
 
-// Settled is what a Parallel provider says, or true.
-func Settled(p Provider) bool {
-	w, ok := p.(Parallel)
-	return !ok || w.Settled()
+// Steady has a Parallel provider try no other number of sessions, or again some.
+func Steady(p Provider, on bool) {
+	if w, ok := p.(Parallel); ok {
+		w.Steady(on)
+	}
 }
 
 // Key is what a provider says of a key it found.

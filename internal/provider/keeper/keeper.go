@@ -56,7 +56,7 @@ type Provider struct {
 	facts    []string          // that the provider may report
 	pinned   map[string]string // facts that no child is asked for
 	workers  atomic.Value      // string: asked for while a batch is in work
-	settled  bool              // of the last batch: the provider tries no other number of sessions
+	steady   bool              // the provider is to try no other number of sessions
 
 	exited chan struct{} // closed when the child has ended
 	once   sync.Once

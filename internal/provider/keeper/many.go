@@ -19,8 +19,9 @@ import (
 
 // many is a provider in several processes. The first is asked for everything, and the others re-wrap beside
 // it: many modules do one thing at a time in each process. The others work only if they have the same token
-// and keys (same.go), and a trial shows that all together are faster than the first alone. That an envelope
-// cannot be opened is the first one's to say.
+// and keys (same.go), and a trial shows that all together are faster than the first alone. Until then no
+// process tries another number of sessions: that is tried in those that stay, and a difference has one cause.
+// That an envelope cannot be opened is the first one's to say.
 type many struct {
 	withPIN
 	child   child
@@ -32,11 +33,13 @@ type many struct {
 	proven map[kek.Version]bool         // each of more opened it
 
 	trial   paired.Trial
-	tried   bool // all worked once: what that took is not counted, each began
-	decided bool
+	tried   bool      // all worked once: what that took is not counted, each began
+	ended   int       // trials that were decided
+	next    time.Time // when another one may begin
+	decided bool      // that all are faster
 
 	mu  sync.Mutex // of what follows: it is asked for while a batch is in work
-	n   int        // processes beside the first
+	n   int        // processes that work; 0: none has joined
 	why string     // why it is so many
 }
 
@@ -49,8 +52,11 @@ type openedCanary struct {
 
 // What the configuration does not say.
 const (
-	autoProcesses = 4  // are tried at most
-	fewItems      = 32 // for each process; the first does fewer alone
+	autoProcesses = 4 // are tried at most
+	fewItems      = 8 // for each process; the first does fewer alone
+	// A machine that is busy shows no gain, and what is ended is not there when it is so no more.
+	trials     = 3
+	trialPause = 10 * time.Second // between two
 )
 
 // further is how many processes a provider may get beside the first.
@@ -83,72 +89,96 @@ func (m *many) Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte) er
 	return err
 }
 
-// Rewrap implements provider.Provider.
+// Rewrap implements provider.Provider. While there is a trial, a page is several turns.
 func (m *many) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
-	if len(m.more) == 0 || len(items) < fewItems*(1+len(m.more)) || !m.allSettled() && !m.fixed {
-		return m.withPIN.Rewrap(ctx, items, to)
-	}
-	trying := !m.fixed && !m.decided
-	if trying && !m.trial.New {
-		began := time.Now()
-		out, err := m.withPIN.Rewrap(ctx, items, to)
-		if err == nil && m.allSettled() {
-			m.observe(len(items), time.Since(began))
+	var all []provider.Rewrapped
+	for len(items) > 0 {
+		n := len(items)
+		trying := len(m.more) > 0 && !m.fixed && !m.decided && time.Now().After(m.next)
+		if trying {
+			n = min(n, paired.Enough)
 		}
-		return out, err
-	}
-	if err := m.prove(ctx, to); err != nil || len(m.more) == 0 {
+		for _, p := range m.all() {
+			p.Steady(trying)
+		}
+		out, err := m.some(ctx, items[:n], to, trying)
 		if err != nil {
 			return nil, err
 		}
+		if items = items[n:]; all == nil && len(items) == 0 {
+			return out, nil
+		}
+		all = append(all, out...)
+	}
+	return all, ctx.Err()
+}
+
+func (m *many) all() []withPIN { return append([]withPIN{m.withPIN}, m.more...) }
+
+// some re-wraps with one way: by the first process, or by all.
+func (m *many) some(
+	ctx context.Context, items []provider.Item, to kek.Name, trying bool,
+) ([]provider.Rewrapped, error) {
+	if len(items) < fewItems*(1+len(m.more)) {
 		return m.withPIN.Rewrap(ctx, items, to)
 	}
+	together := m.fixed || m.decided || trying && m.trial.New
+	alone := len(m.more) == 0 || !together
+	if !alone {
+		if err := m.prove(ctx, to); err != nil {
+			return nil, err
+		}
+		alone = len(m.more) == 0
+	}
 	began := time.Now()
-	out, err := m.divided(ctx, items, to)
-	if first := !m.tried; err == nil && trying && !first && m.allSettled() {
+	rewrap := m.divided
+	if alone {
+		rewrap = m.withPIN.Rewrap
+	}
+	out, err := rewrap(ctx, items, to)
+	if err == nil && trying && len(m.more) > 0 && (alone || m.tried) {
 		m.observe(len(items), time.Since(began))
 	}
-	m.tried = true
+	m.tried = m.tried || !alone
 	return out, err
 }
 
-// allSettled reports whether no process tries another number of sessions. One that has not worked yet begins
-// with what the probe found.
-func (m *many) allSettled() bool {
-	if !m.Settled() {
-		return false
-	}
-	for _, p := range m.more {
-		if m.tried && !p.Settled() {
-			return false
-		}
-	}
-	return true
-}
-
-// observe takes the time of a batch of the trial, and decides whether more processes are faster. It is decided
-// once: those that gain nothing are ended.
+// observe takes the time of a batch of the trial, and decides whether more processes are faster. That they are
+// is decided once; those that gain nothing in several trials are ended.
 func (m *many) observe(items int, took time.Duration) {
 	m.trial.Observe(items, took)
 	decided, faster := m.trial.Decided()
-	switch {
-	case !decided:
+	if !decided {
+		return
+	}
+	ratio := m.trial.Ratio()
+	m.trial = paired.Trial{}
+	switch m.ended++; {
 	case faster:
 		m.decided = true
-		m.have(fmt.Sprintf("%.2f times as fast as one", m.trial.Ratio()), nil)
-	default:
+		m.have(1+len(m.more), fmt.Sprintf("%.2f times as fast as one", ratio))
+	case m.ended == trials:
 		m.drop(errors.New("more are not faster"))
+	default:
+		m.next = time.Now().Add(trialPause)
+		m.have(1, fmt.Sprintf("more were not faster, %.2f times; to be tried again", ratio))
 	}
 }
 
-// divided has each process re-wrap its part.
+// divided has the processes re-wrap parts, each the next one when it is done: what slows one down leaves more
+// to the others.
 func (m *many) divided(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
-	all := append([]withPIN{m.withPIN}, m.more...)
-	from := func(i int) int { return i * len(items) / len(all) }
-	answers, errs := make([][]provider.Rewrapped, len(all)), make([]error, len(all))
+	all := m.all()
+	d := division{items: items, out: make([]provider.Rewrapped, len(items)), processes: len(all)}
+	errs := make([]error, len(all))
 	var working sync.WaitGroup
 	for i, p := range all {
-		working.Go(func() { answers[i], errs[i] = p.Rewrap(ctx, items[from(i):from(i+1)], to) })
+		first := d.take()
+		working.Go(func() {
+			if errs[i] = d.work(ctx, p, to, first, i > 0); errs[i] != nil {
+				d.end()
+			}
+		})
 	}
 	working.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -157,34 +187,27 @@ func (m *many) divided(ctx context.Context, items []provider.Item, to kek.Name) 
 		}
 		return nil, err
 	}
-	out := make([]provider.Rewrapped, 0, len(items))
-	for i := range all {
-		out = append(out, answers[i]...)
-	}
-	if err := m.confirm(ctx, items[from(1):], out[from(1):], to); err != nil {
+	if err := m.confirm(ctx, &d, to); err != nil {
 		return nil, err
 	}
-	return out, nil
+	return d.out, nil
 }
 
 // confirm has the first process try again what another could not open: that it lacks a key is not the
 // envelope's fault.
-func (m *many) confirm(ctx context.Context, items []provider.Item, out []provider.Rewrapped, to kek.Name) error {
-	var failed []provider.Item
-	var cause error
-	for i, a := range out {
-		if a.Err != nil {
-			failed, cause = append(failed, items[i]), a.Err
-		}
-	}
-	if len(failed) == 0 {
+func (m *many) confirm(ctx context.Context, d *division, to kek.Name) error {
+	if len(d.failed) == 0 {
 		return nil
 	}
+	failed := make([]provider.Item, len(d.failed))
+	for i, at := range d.failed {
+		failed[i] = d.items[at]
+	}
 	again, err := m.withPIN.Rewrap(ctx, failed, to)
-	for _, a := range again {
+	for i, a := range again {
 		if err == nil && a.Err == nil {
 			err = fmt.Errorf("re-wrap with %s: only one process opens an envelope: %w: the other: %w", to.Label,
-				provider.ErrSplit, cause)
+				provider.ErrSplit, d.out[d.failed[i]].Err)
 			m.drop(err)
 		}
 	}
@@ -197,30 +220,28 @@ func (m *many) drop(why error) {
 		_ = p.Close() // it has nothing that is needed
 	}
 	m.more = nil
-	m.have("", why)
+	m.have(1, why.Error())
 }
 
-// have says how many processes there are beside the first, and why, or why not more.
-func (m *many) have(why string, err error) {
+// have says how many processes work, and why not more or fewer.
+func (m *many) have(n int, why string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.n, m.why = len(m.more), why; err != nil {
-		m.why = printable.Text(err.Error())
-	}
+	m.n, m.why = n, printable.Text(why)
 }
 
 // Workers implements provider.Parallel.
 func (m *many) Workers() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	said := m.withPIN.Workers()
-	switch {
-	case m.n > 0:
-		return fmt.Sprintf("%s; in %d processes: %s", said, m.n+1, m.why)
-	case m.why != "":
+	switch said := m.withPIN.Workers(); m.n {
+	case 0:
+		return said
+	case 1:
 		return fmt.Sprintf("%s; in 1 process: %s", said, m.why)
+	default:
+		return fmt.Sprintf("%s; in %d processes: %s", said, m.n, m.why)
 	}
-	return said
 }
 
 // Close implements provider.Provider.

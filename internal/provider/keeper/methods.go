@@ -225,9 +225,10 @@ func (m *Methods) Rewrap(b Batch, out *Rewrapped) error {
 		if err != nil {
 			return err
 		}
+		provider.Steady(m.k.provider, b.Steady)
 		all, err := m.k.provider.Rewrap(ctx, items, b.To)
 		out.answer(all)
-		out.Workers, out.Settled = provider.Workers(m.k.provider), provider.Settled(m.k.provider)
+		out.Workers = provider.Workers(m.k.provider)
 		return err
 	})
 	return nil

@@ -141,11 +141,15 @@ const perCall = 2048
 
 // Rewrap implements provider.Provider: no DEK passes through this process.
 func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
-	all := make([]provider.Rewrapped, 0, len(items))
+	var all []provider.Rewrapped
 	for some := range slices.Chunk(items, perCall) {
 		out, err := p.rewrap(ctx, some, to)
 		if err != nil {
 			return nil, err
+		}
+		if all == nil {
+			all = out
+			continue
 		}
 		all = append(all, out...)
 	}
@@ -155,19 +159,20 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 func (p *Provider) rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
 	p.call++
 	var out Rewrapped
-	if err := p.do(ctx, "Rewrap", pack(p.call, items, to), &out, p.deadline); err != nil {
+	b := pack(p.call, items, to)
+	b.Steady = p.steady
+	if err := p.do(ctx, "Rewrap", b, &out, p.deadline); err != nil {
 		return nil, fmt.Errorf("re-wrap with %s: %w", to.Label, err)
 	}
 	p.workers.Store(printable.Again(out.Workers))
-	p.settled = out.Settled
 	if err := settled(ctx, out.Fault); err != nil {
 		return nil, err
 	}
 	return out.unpack()
 }
 
-// Settled implements provider.Parallel.
-func (p *Provider) Settled() bool { return p.settled }
+// Steady implements provider.Parallel.
+func (p *Provider) Steady(on bool) { p.steady = on }
 
 // Workers implements provider.Parallel.
 func (p *Provider) Workers() string {

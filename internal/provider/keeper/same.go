@@ -29,11 +29,14 @@ func (m *many) Join(ctx context.Context) error {
 			break
 		}
 	}
-	why := "to be tried"
-	if m.fixed {
-		why = "as configured"
+	switch n := 1 + len(m.more); {
+	case err != nil:
+		m.have(n, err.Error())
+	case m.fixed:
+		m.have(n, "as configured")
+	default:
+		m.have(n, "to be tried")
 	}
-	m.have(why, err)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

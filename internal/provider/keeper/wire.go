@@ -108,9 +108,11 @@ type (
 	}
 	// Batch is many items: their bytes one after the other, and for each its length
 	// and the place of its key among Keys. More are the lengths of what follows an item's bytes:
-	// its binding, and nonce and ciphertext of its payload. No item has them: More is empty.
+	// its binding, and nonce and ciphertext of its payload. No item has them: More is empty. Steady: no other
+	// number of sessions is to be tried.
 	Batch struct {
 		Call    uint64
+		Steady  bool
 		To      kek.Name
 		Keys    []kek.Name
 		Of      []int
@@ -132,7 +134,6 @@ type (
 		Bytes    []byte
 		Failures map[int]*Fault
 		Workers  string
-		Settled  bool
 	}
 )
 

@@ -15,19 +15,28 @@ import (
 // sessions as are fastest. It returns provider.ErrGone when the token is not
 // there any more.
 func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
-	if len(items) == 0 {
-		return nil, ctx.Err()
+	out := make([]provider.Rewrapped, len(items))
+	for done := 0; done < len(items); {
+		n := p.tune.piece(len(items) - done)
+		if err := p.rewrap(ctx, items[done:done+n], to, out[done:done+n]); err != nil {
+			return nil, err
+		}
+		done += n
 	}
+	return out, ctx.Err()
+}
+
+// rewrap does some items with one number of sessions.
+func (p *Provider) rewrap(ctx context.Context, items []provider.Item, to kek.Name, out []provider.Rewrapped) error {
 	if p.iv == "" {
 		if err := p.findIVMode(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	keys, err := p.keyring(ctx, items, to)
 	if err != nil {
-		return nil, fmt.Errorf("re-wrap with %s: %w", to.Label, err)
+		return fmt.Errorf("re-wrap with %s: %w", to.Label, err)
 	}
-	out := make([]provider.Rewrapped, len(items))
 	n := p.workersFor(min(p.tune.sessions(), len(items)))
 	size := len(items) // for one session in one call
 	if n > 1 {
@@ -58,14 +67,14 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 	}
 	switch err := failed.Load(); {
 	case err != nil:
-		return nil, fmt.Errorf("re-wrap with %s: %w", to.Label, *err)
+		return fmt.Errorf("re-wrap with %s: %w", to.Label, *err)
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return ctx.Err()
 	case next.Load() < int64(len(items)):
-		return nil, fmt.Errorf("re-wrap with %s: only %d of %d were tried", to.Label, next.Load(), len(items))
+		return fmt.Errorf("re-wrap with %s: only %d of %d were tried", to.Label, next.Load(), len(items))
 	}
 	p.tune.observe(len(items), time.Since(began))
-	return out, nil
+	return nil
 }
 
 // tooMany takes one of the sessions that are in work out, when the token was found
@@ -115,5 +124,5 @@ func (p *Provider) share(n int, job func(*session)) {
 // Workers implements provider.Parallel.
 func (p *Provider) Workers() string { return p.tune.String() }
 
-// Settled implements provider.Parallel.
-func (p *Provider) Settled() bool { return p.tune.settled() }
+// Steady implements provider.Parallel.
+func (p *Provider) Steady(on bool) { p.tune.steady(on) }

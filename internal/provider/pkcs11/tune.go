@@ -27,6 +27,7 @@ type tuner struct {
 	next     time.Time     // when to try it
 	pause    time.Duration // before it
 	observed bool          // a batch ended since the token was last busy
+	still    bool          // nothing is tried
 }
 
 // Between two trials that change nothing. A busy token is given a new number at once.
@@ -60,17 +61,27 @@ func (t *tuner) begin(n int) {
 func (t *tuner) sessions() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.other > 0 && t.trial.New {
+	if t.other > 0 && t.trial.New && !t.still {
 		return t.other
 	}
 	return t.best
 }
 
-// settled reports whether nothing is tried now.
-func (t *tuner) settled() bool {
+// piece is how many of so many items are to be done before observe is asked.
+func (t *tuner) piece(items int) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.other == 0
+	if t.other > 0 && !t.still {
+		return min(items, paired.Enough)
+	}
+	return items
+}
+
+// steady has it try nothing for as long as somebody else tries something.
+func (t *tuner) steady(on bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.still = on
 }
 
 // String says how many, and why.
@@ -110,7 +121,7 @@ func (t *tuner) observe(items int, took time.Duration) {
 	defer t.mu.Unlock()
 	t.observed = true
 	switch {
-	case t.fixed:
+	case t.fixed || t.still:
 		return
 	case t.other == 0:
 		if t.now().After(t.next) {

@@ -25,12 +25,46 @@ func newToken(fixed, most int, rate func(int) float64) *token {
 func (k *token) run(d time.Duration) float64 {
 	done, ends := 0, k.now.Add(d)
 	for k.now.Before(ends) {
-		took := time.Duration(1000 / k.rate(k.t.sessions()) * float64(time.Second))
-		k.now = k.now.Add(took)
-		k.t.observe(1000, took)
-		done += 1000
+		done += k.batch(1000)
 	}
 	return float64(done) / d.Seconds()
+}
+
+// batch re-wraps as many of so many as are done at once.
+func (k *token) batch(most int) int {
+	n := k.t.piece(most)
+	took := time.Duration(float64(n) / k.rate(k.t.sessions()) * float64(time.Second))
+	k.now = k.now.Add(took)
+	k.t.observe(n, took)
+	return n
+}
+
+// TestTunerSoon: on a token that takes microseconds, and is fastest with one session, few envelopes pass before
+// that is found.
+func TestTunerSoon(t *testing.T) {
+	k := newToken(0, 64, func(n int) float64 { return 16_000 / float64(n) })
+	done := 0
+	for k.t.String() != "1, "+fastest && done < 100_000 {
+		done += k.batch(2048)
+	}
+	if done > 3500 {
+		t.Errorf("%d envelopes; now %s", done, k.t)
+	}
+}
+
+// TestTunerSteady: while somebody else tries something, the number of sessions stays, and what is measured then
+// is not taken for a trial.
+func TestTunerSteady(t *testing.T) {
+	k := newToken(0, 64, func(n int) float64 { return 200 * float64(n) })
+	k.t.steady(true)
+	k.run(time.Minute)
+	if got := k.t.sessions(); got != 1 {
+		t.Errorf("%d sessions", got)
+	}
+	k.t.steady(false)
+	if k.run(time.Minute); k.t.sessions() != 64 {
+		t.Errorf("afterwards %s", k.t)
+	}
 }
 
 func TestTuner(t *testing.T) {
