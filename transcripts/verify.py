@@ -608,6 +608,10 @@ class Walk:
 
 # Rule "finals": the end of the section "Statements".
 
+# What a person says after the core, its digest, the name and the key.
+SAID = re.compile(rb"verdict: (?:followed|(?:deviations|disagree)(?:\nwords: (?! )"
+                  rb"(?:\\u\{[0-9a-f]{1,6}\}|\\x\{[0-9a-f]{2}\}|[ -\[\]-~]){1,240}(?<! ))?)\n")
+
 def check_finals(walk, files):
     """Check final.txt and each final. Returns what lacks, if anything."""
     first, last, lacks = walk.opened, walk.last, []
@@ -626,8 +630,7 @@ def check_finals(walk, files):
     for name, person in walk.roster.people.items():
         text, armor = files.get(f"final.{name}.txt"), files.get(f"final.{name}.txt.sig")
         end = f"final: {digest(core.encode())}\nsigner: {name}\nkey: {person.fingerprint}\n"
-        need(text in [None] + [f"{core}{end}verdict: {verdict}\n".encode() for verdict in
-                               ("followed", "deviations", "disagree")],
+        need(text is None or text.startswith((core + end).encode()) and SAID.fullmatch(text[len(core + end):]),
              "finals", f"{name}: not a final over this final.txt")
         if text is None and armor is not None:
             lacks.append(f"a signature of {name} without its statement")
@@ -659,7 +662,7 @@ def check_note(walk, files):
 def agreeing(walk, files):
     """How many who may approve signed another verdict than disagree."""
     return sum(f"final.{n}.txt.sig" in files and
-               not files.get(f"final.{n}.txt", b"disagree\n").endswith(b"verdict: disagree\n")
+               b"\nverdict: disagree\n" not in files.get(f"final.{n}.txt", b"\nverdict: disagree\n")
                for n in walk.roster.may("approve"))
 
 class Bundle:

@@ -41,7 +41,9 @@ func TestAbortPages(t *testing.T) {
 		}
 	}
 	p.enter("alice: type followed", "disagree") // the digest is theirs all the same, to be written down
+	p.enter("alice: why do you disagree?", "nobody told us")
 	p.enter("bob: type followed", "disagree")
+	p.enter("bob: why do you disagree?", "nobody told us")
 	p.enter("Signed 2, needed", "")
 	if end := p.enter("enter close", ""); !strings.Contains(end, "Final digest") {
 		t.Errorf("the last page:\n%s", end)

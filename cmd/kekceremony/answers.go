@@ -43,16 +43,44 @@ func readAnswers(path string) (a answers, err error) {
 	}
 	a.ceremony = a.texts["ceremony"]
 	delete(a.texts, "ceremony")
-	for name, text := range a.texts {
-		if strings.HasPrefix(name, engine.AnswerVerdict) && !slices.Contains(transcript.Verdicts, transcript.Verdict(text)) {
-			return a, fmt.Errorf("read answers %s: %s: want followed, deviations or disagree", a.path, printable.Text(name))
-		}
+	if err := checkVerdicts(a.texts); err != nil {
+		return a, fmt.Errorf("read answers %s: %w", a.path, err)
 	}
 	if all := append(kinds(), kindAbort); !slices.Contains(all, a.ceremony) {
 		return a, fmt.Errorf("read answers %s: ceremony: %s: want one of %s", a.path, printable.Quote(a.ceremony),
 			strings.Join(all, ", "))
 	}
 	return a, nil
+}
+
+// checkVerdicts refuses verdicts and words that nobody may sign. It repeats no words: they may be a PIN.
+func checkVerdicts(texts map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		if who, ok := strings.CutPrefix(name, engine.AnswerWords); ok {
+			if err := engine.CheckWords(texts[name]); err != nil {
+				return fmt.Errorf("%s: %w", printable.Text(name), err)
+			}
+			if texts[engine.AnswerVerdict+who] == string(transcript.Followed) {
+				return fmt.Errorf("%s: the verdict followed has no words", printable.Text(name))
+			}
+		}
+		who, ok := strings.CutPrefix(name, engine.AnswerVerdict)
+		switch v := transcript.Verdict(texts[name]); {
+		case !ok:
+		case !slices.Contains(transcript.Verdicts, v):
+			return fmt.Errorf("%s: want followed, deviations or disagree", printable.Text(name))
+		case v == transcript.Deviations && texts[engine.AnswerWords+who] == "":
+			return fmt.Errorf("%s: deviations: %s%s must say which", printable.Text(name), engine.AnswerWords,
+				printable.Text(who))
+		}
+	}
+	return nil
+}
+
+// given reports whether a name is of what people say when they decide or sign.
+func given(name string) bool {
+	return strings.HasPrefix(name, engine.AnswerDeviation) || strings.HasPrefix(name, engine.AnswerVerdict) ||
+		strings.HasPrefix(name, engine.AnswerWords)
 }
 
 // questions lists everything that the ceremony asks; or also what it asks only in an adopted database, or of
@@ -75,7 +103,7 @@ func (a answers) unknown() []string {
 	fields := a.questions(true)
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(a.texts)), func(name string) bool {
 		asked := slices.ContainsFunc(fields, func(f engine.Field) bool { return f.Name == name })
-		return asked || strings.HasPrefix(name, engine.AnswerDeviation) || strings.HasPrefix(name, engine.AnswerVerdict)
+		return asked || given(name)
 	})
 }
 
@@ -106,7 +134,9 @@ func answersCommand() *cobra.Command {
 		Long: `check lists every question of the ceremony that the file leaves open, and every
 name in it that is not a question. The file has lines of NAME: TEXT. Its line
 "verdict.NAME: WORD" is the verdict in the statement that a person is given to sign
-at the end: followed, deviations or disagree; without it, followed. Its line
+at the end: followed, deviations or disagree; without it, there is one of each, of
+which the person signs one. Its line "words.NAME: TEXT" says what deviated, or why
+the person disagrees; without it, nobody is given a statement with deviations. Its line
 "ceremony: KIND" names the ceremony: install, adopt, rotate, generate, roster,
 reconcile, compromise, disable, enable or destroy; or it is "ceremony: abort", for an
 install that is given up.`,

@@ -41,7 +41,7 @@ func TestAnswersAtTheirMoment(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := strings.Replace(string(text), `clock_out: "n/a: a test"`, `clock_out: "n/a: written while it waited"`, 1) +
-		"verdict.bob: deviations\n"
+		"verdict.bob: deviations\nwords.bob: the fleet was late\n"
 	s.write("answers-rotate.yaml.new", late)
 	if err := os.Rename(answers+".new", answers); err != nil {
 		t.Fatal(err)
@@ -54,7 +54,8 @@ func TestAnswersAtTheirMoment(t *testing.T) {
 	if got := event(t, bundles[1], "answered", "leaving")["clock_out"]; got != "not applicable: written while it waited" {
 		t.Errorf("the transcript has %q", got)
 	}
-	if out := must(t, "transcript", "verify", bundles[1]); !strings.Contains(out, "alice (followed), bob (deviations)") {
+	if out := must(t, "transcript", "verify", bundles[1]); !strings.Contains(out, "alice (followed), bob (deviations)") ||
+		!strings.Contains(out, "words   bob: the fleet was late") {
 		t.Errorf("each signs the own verdict:\n%s", out)
 	}
 }

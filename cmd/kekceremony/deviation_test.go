@@ -66,7 +66,10 @@ func TestWizardDeviation(t *testing.T) {
 	w.enter("Planned end", "")
 	w.fill("leaving")
 	w.enter("alice: type followed", "deviations")
+	w.enter("alice: what deviated from the steps?", "")
+	w.correct("refused: words.alice: an answer is needed", "no third person came")
 	w.enter("bob: type followed", "deviations")
+	w.enter("bob: what deviated from the steps?", "η πόρτα was open")
 	w.enter("Signed 2, needed 2", "")
 	end := w.enter("enter close", "")
 	w.until("EXIT 0")
@@ -84,7 +87,8 @@ func TestWizardDeviation(t *testing.T) {
 	}
 	out := must(t, "transcript", "verify", bundles[2])
 	if !strings.Contains(out, "decided: vendor update, ticket 12") ||
-		!strings.Contains(out, "alice (deviations), bob (deviations)") {
+		!strings.Contains(out, "alice (deviations), bob (deviations)") ||
+		!strings.Contains(out, "words   alice: no third person came\n  words   bob: ") {
 		t.Errorf("the verdict:\n%s", out)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,7 +34,8 @@ func TestFacesAgree(t *testing.T) {
 	} {
 		s := newScene(t, t.TempDir(), binary, quorum.Rehearsal)
 		s.write("answers-install.yaml", "ceremony: install\nroster: "+here+"/roster\nprovider: env\ncopies: none\n"+
-			"planned_end: \"n/a: a rehearsal\"\n"+strings.ReplaceAll(record, "a test", "a rehearsal"))
+			"planned_end: \"n/a: a rehearsal\"\nverdict.bob: deviations\nwords.bob: "+deviated+"\n"+
+			strings.ReplaceAll(record, "a test", "a rehearsal"))
 		s.speak()
 		s.emptyStore()
 		hold(s)
@@ -50,6 +52,9 @@ func TestFacesAgree(t *testing.T) {
 // scripts are answers as people of four languages type them.
 var scripts = map[string]string{"place": "Tresorraum 3, Zürich, Straße 5", "authorised": "Αίθουσα 3, Αθήνα",
 	"bags": "Işıl Çağrı, İstanbul", "evidence": "映像十七、東京"}
+
+// deviated is what bob says at the end.
+const deviated = "Kapı açıktı, bobs Tür"
 
 // speak puts them into the file of answers.
 func (s scene) speak() {
@@ -71,7 +76,9 @@ func (s scene) heard() {
 	bundle := bundlesOf(s.t, s.Parts)[0]
 	html := must(s.t, "transcript", "render", "--format", "html", bundle)
 	story := strings.Join(strings.Fields(must(s.t, "transcript", "show", bundle)), " ")
-	for name, answer := range scripts {
+	all := maps.Clone(scripts)
+	all["words.bob"] = deviated
+	for name, answer := range all {
 		if !strings.Contains(html, answer) || !strings.Contains(story, answer) {
 			s.t.Errorf("%s: %s is not in the page, or not in the story:\n%s", name, answer, story)
 		}
@@ -115,6 +122,13 @@ func told(t *testing.T, bundle string) string {
 		}
 		fmt.Fprintf(&b, "%s %s %s\n", e.Kind, e.Step, facts)
 	}
+	for _, name := range []string{"alice", "bob"} {
+		text, err := os.ReadFile(filepath.Join(bundle, "final."+name+".txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(text)
+	}
 	return chance.ReplaceAllString(strings.ReplaceAll(b.String(), `\n`, "\n"), "~")
 }
 
@@ -151,6 +165,12 @@ func installByLine(s scene) {
 	said := reply(tty, func(asked string) string {
 		if strings.Contains(asked, "Press Enter to continue") && !strings.Contains(asked, "type followed") {
 			return ""
+		}
+		if strings.Contains(asked, "bob: what deviated") {
+			return deviated
+		}
+		if strings.Contains(asked, "bob: type followed") {
+			return "deviations"
 		}
 		if m := regexp.MustCompile(`\w+: type (\w+).* to sign`).FindStringSubmatch(asked); m != nil {
 			return m[1]
@@ -209,7 +229,10 @@ func installByWizard(s scene) {
 	p.enter("Where else", "")
 	p.enter("Planned end", "")
 	p.fill("leaving")
-	sign(p, "followed", "alice", "bob")
+	p.enter("alice: type followed", "followed")
+	p.enter("bob: type followed", "deviations")
+	p.enter("bob: what deviated", deviated)
+	p.enter("Signed 2, needed", "")
 	p.enter("enter close", "")
 	p.until("EXIT 0")
 }

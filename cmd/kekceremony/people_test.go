@@ -144,6 +144,9 @@ func (p people) all(w *pane, purpose, word1, word2, pattern string) {
 func (p people) second(w *pane, shows, word string) {
 	p.t.Helper()
 	w.enter("op2: type "+shows, word)
+	if word == "deviations" {
+		w.enter("op2: what deviated from the steps?", "the witness left early")
+	}
 	w.until("op2: ssh-keygen asks for")
 	w.enter("Enter passphrase", passphrase)
 }
@@ -206,7 +209,7 @@ func TestPeople(t *testing.T) {
 	w.enter("Where else", "none")
 	w.enter("Planned end", "2028-12-31")
 	p.fill(w, "leaving")
-	p.all(w, "final", "followed", "deviations", "final.op3.txt")
+	p.all(w, "final", "followed", "deviations", "final.op3.followed.txt")
 	end := w.enter("enter close", "")
 	if !strings.Contains(strings.Join(strings.Fields(end), " "), "op1 (followed), op2 (deviations), op3 (followed)") {
 		t.Errorf("the last page:\n%s", end)
@@ -253,7 +256,7 @@ func TestPeople(t *testing.T) {
 	if !strings.Contains(said, "finals: 2 of 3 have signed") {
 		t.Errorf("said:\n%s", said)
 	}
-	p.signElsewhere("final", "final.op3.txt")
+	p.signElsewhere("final", "final.op3.followed.txt")
 	if code, _, errs := run(t, unattended...); code != 0 {
 		t.Errorf("with nobody in the room again: exit %d\n%s", code, errs)
 	}

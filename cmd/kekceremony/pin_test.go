@@ -119,14 +119,15 @@ func TestOwnCount(t *testing.T) {
 	p.typeAs(rehearsal.PIN)
 	p.goOn(parts, regexp.MustCompile(`alice: type followed`))
 	if s := p.screen(); !strings.Contains(s, "Version 1 was generated and is active") ||
-		!strings.Contains(s, "No deviations are recorded. If you saw one, write it on the paper script.") {
+		!strings.Contains(s, "No deviations are recorded. If you saw one, type deviations and say which.") {
 		t.Errorf("those who sign the end do not see what was done:\n%s", s)
 	}
 	for _, name := range rehearsal.Operators {
 		p.enter(name+": type followed", "deviations")
+		p.enter(name+": what deviated from the steps?", "two PINs were wrong")
 	}
 	p.enter("Signed 3, needed", "")
-	p.until("No deviation is recorded, but alice, bob, carol signed that")
+	p.until("carol signed deviations: two PINs were wrong.")
 	p.goOn(parts, regexp.MustCompile(`EXIT 0`))
 	left, _ := filepath.Glob(filepath.Join(parts.Bundles(), ".attempts-*")) // the pattern is right
 	if info, err := os.Stat(left[0]); err != nil || info.Size() != 0 {

@@ -28,6 +28,7 @@ type finding struct {
 	Lines        int                           `json:"lines,omitempty"`
 	Final        string                        `json:"final,omitempty"`
 	Finals       map[string]transcript.Verdict `json:"finals,omitempty"`
+	Words        map[string]string             `json:"words,omitempty"` // beside a verdict
 	WithoutFinal []string                      `json:"attended_without_final,omitempty"`
 	Quorum       int                           `json:"quorum,omitempty"`
 	GivenUpBy    string                        `json:"given_up_by,omitempty"` // of a void one
@@ -42,8 +43,14 @@ func findingOf(r transcript.Report, err error) finding {
 	f := finding{Bundle: r.Bundle.Name, Standing: transcript.StandingOf(err), Format: opened[transcript.FactFormat],
 		Chain: opened[transcript.FactChain], Ceremony: opened[transcript.FactCeremony],
 		Kind: opened[transcript.FactKind], Mode: opened[transcript.FactMode], Outcome: r.Outcome,
-		Lines: len(r.Events), Final: r.FinalSum, Finals: r.Finals, WithoutFinal: r.WithoutFinal(),
-		Quorum: r.Roster.M, Rules: r.Judgements}
+		Lines: len(r.Events), Final: r.FinalSum, WithoutFinal: r.WithoutFinal(),
+		Quorum: r.Roster.M, Rules: r.Judgements, Finals: map[string]transcript.Verdict{}, Words: map[string]string{}}
+	for name, final := range r.Finals {
+		f.Finals[name] = final.Verdict
+		if final.Words != "" {
+			f.Words[name] = final.Words
+		}
+	}
 	if r.Void() {
 		f.GivenUpBy, f.GivenUpWhy = r.Facts[transcript.FactOperator], r.Facts[transcript.FactReason]
 	}
@@ -84,6 +91,9 @@ func printFindings(w io.Writer, all []finding) error {
 		default:
 			fmt.Fprintf(&b, "%s: %s\n", f.Standing, printable.Text(f.Bundle))
 			printRules(&b, f.Rules)
+		}
+		for _, name := range slices.Sorted(maps.Keys(f.Words)) {
+			fmt.Fprintf(&b, "  words   %s: %s\n", name, printable.Shown(f.Words[name]))
 		}
 		if len(f.WithoutFinal) > 0 {
 			fmt.Fprintf(&b, "  no final of %s, who attended\n", strings.Join(f.WithoutFinal, ", "))

@@ -16,7 +16,7 @@ func (e *engine) close(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f := &finals{engine: e, core: core, stated: map[string][]byte{}}
+	f := &finals{engine: e, core: core, stated: map[string][]byte{}, said: map[string]transcript.Final{}}
 	e.show(func(v *View) {
 		v.Finals(e.log.State.Outcome != transcript.OutcomeDone)
 		v.N, v.Of = len(e.steps)+1, len(e.steps)+1
@@ -26,8 +26,10 @@ func (e *engine) close(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_ = e.clearSigning() // what people carried away is theirs
-	e.show(func(v *View) { v.Step, v.Title, v.Why, v.Ending = "", "", "", e.ending(core, c) })
+	if !c.Undecided() {
+		_ = e.clearSigning() // what people carried away is theirs
+	}
+	e.show(func(v *View) { v.Step, v.Title, v.Why, v.Ending = "", "", "", e.ending(f, c) })
 	if err := f.agreed(c); err != nil && !e.log.State.Void() { // which nobody's verdict makes undone
 		return err
 	}

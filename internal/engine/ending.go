@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/signing"
@@ -12,13 +11,13 @@ import (
 )
 
 // ending is the last page.
-func (e *engine) ending(core []byte, c *signing.Collector) *Ending {
+func (e *engine) ending(f *finals, c *signing.Collector) *Ending {
 	dir := e.log.Dir
 	if e.log.State.Void() {
 		dir = transcript.VoidName(dir)
 	}
-	end := &Ending{Bundle: dir, Digest: transcript.Digest(core), Space: e.site.Mode.Namespace(c.Request.Purpose),
-		Summary: append(e.summary(), counted(len(e.log.State.Deviations), saying(c.Signed, transcript.Deviations)))}
+	end := &Ending{Bundle: dir, Digest: transcript.Digest(f.core), Space: e.site.Mode.Namespace(c.Request.Purpose),
+		Summary: append(e.summary(), Said(len(e.log.State.Deviations), f.said)...)}
 	for _, name := range c.Names() {
 		end.Signed = append(end.Signed, fmt.Sprintf("%s (%s)", name, c.Signed[name]))
 		if end.Signer == "" {
@@ -49,7 +48,7 @@ func (e *engine) summary() []string {
 // Deviated lists the deviations, for those who sign the end: the log is closed by then.
 func Deviated(all []transcript.Event) []string {
 	if len(all) == 0 {
-		return []string{"No deviations are recorded. If you saw one, write it on the paper script."}
+		return []string{"No deviations are recorded. If you saw one, type deviations and say which."}
 	}
 	lines := []string{fmt.Sprintf("Deviations recorded: %d.", len(all))}
 	for _, d := range all {
@@ -60,27 +59,27 @@ func Deviated(all []transcript.Event) []string {
 	return lines
 }
 
-// counted says how many deviations are recorded, and who signed that there were some.
-func counted(n int, said []string) string {
-	who := strings.Join(said, ", ")
+// Said says how many deviations are recorded, and what people said beside their verdicts, by name.
+func Said(n int, finals map[string]transcript.Final) (lines []string) {
+	deviate := false
+	for _, name := range slices.Sorted(maps.Keys(finals)) {
+		switch f := finals[name]; {
+		case f.Verdict == transcript.Followed:
+			continue
+		case f.Words != "":
+			lines = append(lines, fmt.Sprintf("%s signed %s.", name, f.Shown()))
+		case f.Verdict == transcript.Deviations:
+			lines = append(lines, name+" signed that there were deviations, and not which: write them on the paper script.")
+		}
+		deviate = deviate || finals[name].Verdict == transcript.Deviations
+	}
 	switch {
 	case n > 0:
-		return fmt.Sprintf("Deviations: %d, each in the transcript.", n)
-	case who == "":
-		return "No deviations."
+		return append([]string{fmt.Sprintf("Deviations: %d, each in the transcript.", n)}, lines...)
+	case deviate:
+		return append([]string{"No deviation was recorded before the end."}, lines...)
 	}
-	return fmt.Sprintf("No deviation is recorded, but %s signed that there were some: write them on the paper script.",
-		who)
-}
-
-// saying are the people who signed a verdict, by name.
-func saying(signed map[string]string, v transcript.Verdict) (names []string) {
-	for _, name := range slices.Sorted(maps.Keys(signed)) {
-		if signed[name] == string(v) {
-			names = append(names, name)
-		}
-	}
-	return names
+	return append([]string{"No deviations."}, lines...)
 }
 
 func voidSummary(s transcript.State) []string {

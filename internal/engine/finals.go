@@ -1,11 +1,9 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/quorum"
@@ -18,6 +16,7 @@ type finals struct {
 	*engine
 	core   []byte            // final.txt
 	stated map[string][]byte // statements in the store, by name: they stand
+	said   map[string]transcript.Final
 }
 
 var _ signing.Paper = (*finals)(nil)
@@ -61,19 +60,18 @@ func (f *finals) kept(ctx context.Context, c *signing.Collector) error {
 	if err != nil {
 		return err
 	}
-	verdicts, err := f.log.State.Finals(files)
-	if err != nil {
+	if f.said, err = f.log.State.Finals(files); err != nil {
 		return fmt.Errorf("%w: %w", history.ErrHistory, err)
 	}
-	for name, verdict := range verdicts {
-		c.Signed[name] = string(verdict)
+	for name, final := range f.said {
+		c.Signed[name] = string(final.Verdict)
 	}
 	for _, m := range f.site.Roster.Members {
 		text := files[transcript.FinalFile(m.Name)]
 		if text == nil {
 			continue
 		}
-		if _, err := transcript.VerdictOf(f.core, m, text); err != nil {
+		if _, err := transcript.FinalOf(f.core, m, text); err != nil {
 			return fmt.Errorf("%w: %w", history.ErrHistory, err)
 		}
 		f.stated[m.Name] = text
@@ -90,28 +88,6 @@ func (f *finals) shown() Request {
 // File implements signing.Paper.
 func (f *finals) File(name string) string { return transcript.FinalFile(name) }
 
-// Words implements signing.Paper: the verdicts. One that was written down before an
-// interruption, and not signed, stands; else the one that a file of answers has of a person comes
-// first: it is the one of a statement that nobody has typed a word for.
-func (f *finals) Words(m quorum.Member) (words []string) {
-	there := f.stated[m.Name]
-	for _, v := range transcript.Verdicts {
-		if there == nil || bytes.Equal(there, transcript.FinalStatement(f.core, m, v)) {
-			words = append(words, string(v))
-		}
-	}
-	given := f.room.Given(AnswerVerdict + m.Name)
-	if i := slices.Index(words, given); i > 0 {
-		words = slices.Insert(slices.Delete(words, i, i+1), 0, given)
-	}
-	return words
-}
-
-// Statement implements signing.Paper.
-func (f *finals) Statement(m quorum.Member, word string) []byte {
-	return transcript.FinalStatement(f.core, m, transcript.Verdict(word))
-}
-
 // May implements signing.Paper.
 func (f *finals) May(m quorum.Member) bool {
 	return m.May(f.site.Mode.Namespace(quorum.Final)) && f.log.State.Attends(m.Name)
@@ -122,7 +98,7 @@ func (f *finals) Counts(m quorum.Member) bool { return m.May(f.site.Mode.Namespa
 
 // Keep implements signing.Paper: a final is in the bundle and the store.
 func (f *finals) Keep(ctx context.Context, p quorum.Proof, s quorum.Signed) (string, error) {
-	verdict, err := transcript.VerdictOf(f.core, p.Member, s.Statement)
+	final, err := transcript.FinalOf(f.core, p.Member, s.Statement)
 	if err != nil {
 		return "", err
 	}
@@ -137,5 +113,6 @@ func (f *finals) Keep(ctx context.Context, p quorum.Proof, s quorum.Signed) (str
 	if err := f.log.Final(ctx, name, s.Statement); err != nil {
 		return "", err
 	}
-	return string(verdict), f.log.Final(ctx, name+".sig", s.Signature)
+	f.said[p.Name] = final
+	return string(final.Verdict), f.log.Final(ctx, name+".sig", s.Signature)
 }

@@ -56,7 +56,7 @@ func (e *engine) gather(ctx context.Context, s Step) error {
 func (e *engine) collector(p signing.Paper, shown Request, roster quorum.Roster) *signing.Collector {
 	return &signing.Collector{Paper: p, Room: careful{e.room, e}, Request: shown,
 		Mode: e.site.Mode, Roster: roster, Keys: e.site.Keys,
-		Dir: e.signingDir(), Revoked: e.site.Revoked, Counters: e.counters, Signed: map[string]string{}}
+		Dir: e.signingDir(), Guide: guide, Revoked: e.site.Revoked, Counters: e.counters, Signed: map[string]string{}}
 }
 
 // counters are the last ones of authenticators, in this ceremony or one before.
@@ -169,7 +169,20 @@ func (g *gathering) Words(m quorum.Member) []string {
 }
 
 // Statement implements signing.Paper: it is the same whatever the word.
-func (g *gathering) Statement(m quorum.Member, _ string) []byte { return g.req.Statement(m) }
+func (g *gathering) Statement(_ context.Context, m quorum.Member, _ string) ([]byte, error) {
+	return g.req.Statement(m), nil
+}
+
+// Lies implements signing.Paper.
+func (g *gathering) Lies(name, _ string) string { return g.File(name) }
+
+// Laid implements signing.Paper.
+func (g *gathering) Laid(m quorum.Member, _ string, _ []byte) []byte { return g.req.Statement(m) }
+
+// Brought implements signing.Paper: it is ours, not what lies there.
+func (g *gathering) Brought(m quorum.Member, _ string, _ []byte) [][]byte {
+	return [][]byte{g.req.Statement(m)}
+}
 
 // May implements signing.Paper. Who did not attend cannot approve, and only who is new
 // proves a key.

@@ -78,6 +78,9 @@ func (n *Unattended) Consent(ctx context.Context, r Request) (Consent, error) {
 		n.told = true
 		n.Report("answered in an earlier run: " + sentence(r.Earlier))
 	}
+	if len(r.Undecided) > 0 {
+		return Consent{}, ErrLater
+	}
 	if r.Purpose == quorum.Approve && r.Have() >= r.Need {
 		return Consent{}, ErrEnough
 	}
@@ -109,9 +112,6 @@ func (n *Unattended) Hold(context.Context) error { return nil }
 
 // AnswerDeviation and what deviates is the answer with the reason to continue with it.
 const AnswerDeviation = "deviation."
-
-// AnswerVerdict and a person's name is the answer with the verdict that the person will sign.
-const AnswerVerdict = "verdict."
 
 // Choose implements Room: nobody decides to try again. To continue with a deviation was
 // decided by the person who wrote its reason among the answers.

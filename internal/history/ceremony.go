@@ -81,7 +81,7 @@ func Finished(ctx context.Context, log store.Log, c store.Ceremony) (bool, error
 	}
 	n := 0
 	for _, m := range state.Roster.Who(state.Mode().Namespace(quorum.Approve)) {
-		if signed[m.Name] != "" {
+		if signed[m.Name].Verdict != "" {
 			n++
 		}
 	}

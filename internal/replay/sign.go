@@ -107,7 +107,7 @@ func (s *stage) finals() {
 	s.signing()
 	for _, m := range s.r.Roster.Members {
 		if said, ok := s.r.Finals[m.Name]; ok {
-			s.mark(m.Name, string(said))
+			s.mark(m.Name, string(said.Verdict))
 		}
 	}
 }
@@ -127,10 +127,10 @@ func (s *stage) summary() []string {
 func (s *stage) ending() {
 	end := &engine.Ending{Bundle: printable.Line(s.r.Bundle.Name), Digest: s.r.FinalSum,
 		Space: s.r.Mode().Namespace(quorum.Final)}
-	end.Summary = append(s.summary(), fmt.Sprintf("Deviations: %d.", len(s.r.Deviations)))
+	end.Summary = append(s.summary(), engine.Said(len(s.r.Deviations), s.r.Finals)...)
 	for _, m := range s.r.Roster.Members {
 		if said, ok := s.r.Finals[m.Name]; ok {
-			end.Signed = append(end.Signed, fmt.Sprintf("%s (%s)", m.Name, said))
+			end.Signed = append(end.Signed, fmt.Sprintf("%s (%s)", m.Name, said.Verdict))
 			end.Signer = cmp.Or(end.Signer, m.Name)
 		}
 	}

@@ -24,15 +24,18 @@ type Collector struct {
 	Closed  time.Time     // of a final: the time of the last line; else zero
 	Keys    []quorum.Key  // files; an agent's are looked up at each request
 	Dir     string        // of what is signed offline
+	Guide   string        // what a file in Dir says of the others
 	Revoked string        // file of revoked keys; empty: none
 	// Counters are the last ones of authenticators.
 	Counters func() quorum.Counters
 
 	Signed map[string]string // a mark by name
 
-	offline map[string]string // by name, the path of the statement that was written
-	seen    map[string][]byte // signatures brought that were refused, by name
-	note    string            // why the last word or signature was not taken
+	offline   map[string][]string // by name, the paths of the statements that were written
+	seen      map[string][]byte   // signatures that were brought, by path, as they were at the last look
+	refused   map[string][]byte   // those of them that were refused
+	undecided []string            // people of whom two signed statements lie there
+	note      string              // why the last word or signature was not taken
 }
 
 func (c *Collector) namespace() string { return c.Mode.Namespace(c.Request.Purpose) }
@@ -40,7 +43,7 @@ func (c *Collector) namespace() string { return c.Mode.Namespace(c.Request.Purpo
 // Collect asks until the room says that enough have signed. It returns ErrLater
 // when nobody here can sign.
 func (c *Collector) Collect(ctx context.Context) error {
-	c.offline, c.seen = map[string]string{}, map[string][]byte{}
+	c.offline, c.seen, c.refused = map[string][]string{}, map[string][]byte{}, map[string][]byte{}
 	for !c.vain() {
 		if err := c.takeOffline(ctx); err != nil {
 			return err
@@ -83,6 +86,9 @@ func (c *Collector) Have() (n int) {
 	return n
 }
 
+// Undecided reports whether two signed statements of one person lie there, of which none was taken.
+func (c *Collector) Undecided() bool { return len(c.undecided) > 0 }
+
 // Missing are those who may sign and have not.
 func (c *Collector) Missing() (members []quorum.Member) {
 	for _, m := range c.Roster.Members {
@@ -105,7 +111,7 @@ func (c *Collector) Names() (names []string) {
 
 func (c *Collector) request(ctx context.Context) Request {
 	r := c.Request
-	r.Note, r.Dir, r.Signers = c.note, c.Dir, nil
+	r.Note, r.Dir, r.Signers, r.Undecided = c.note, c.Dir, nil, c.undecided
 	keys := c.keys(ctx)
 	for _, m := range c.Roster.Members {
 		s := Signer{Name: m.Name, Fingerprint: m.Fingerprint(), Words: c.Words(m), Signed: c.Signed[m.Name] != "",
@@ -135,10 +141,13 @@ func (c *Collector) answer(ctx context.Context, consent Consent) error {
 		c.note = fmt.Sprintf("not the word; %s types: %s", m.Name, oneOf(words))
 		return nil
 	}
-	text := c.Statement(m, word)
+	text, err := c.Statement(ctx, m, word)
+	if err != nil || text == nil {
+		return err
+	}
 	if consent.Offline {
 		c.note = ""
-		if err := c.write(m, text); err != nil {
+		if err := c.chosen(m, word, text); err != nil {
 			c.note = err.Error()
 		}
 		return nil

@@ -3,129 +3,123 @@ package signing
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
-// errArrived ends a wait for people because a signature made offline is there.
-var errArrived = errors.New("a signature has arrived")
+// guideFile says what the other files in Dir are.
+const guideFile = "README"
 
-// takeOffline takes the signatures that were made offline and lie beside their
-// statements. What is refused is refused aloud, once.
-func (c *Collector) takeOffline(ctx context.Context) error {
-	var refused []string
-	defer func() {
-		if len(refused) > 0 {
-			c.note = strings.Join(refused, "; ")
-		}
-	}()
-	for _, m := range c.Roster.Members {
-		if c.Signed[m.Name] != "" {
-			continue
-		}
-		sig, err := readFile(c.path(m.Name) + ".sig")
-		if err != nil {
-			refused = append(refused, err.Error())
-			continue
-		}
-		if sig == nil || bytes.Equal(sig, c.seen[m.Name]) {
-			continue
-		}
-		c.seen[m.Name] = sig
-		if err := c.check(ctx, m, c.signedText(m, sig), sig); err != nil {
-			return err
-		}
-		if c.Signed[m.Name] == "" {
-			refused = append(refused, c.note)
-		}
-	}
-	return nil
-}
-
-// signedText is the statement that a signature made offline is over: ours, with the word
-// that was signed, not what lies beside it.
-func (c *Collector) signedText(m quorum.Member, sig []byte) []byte {
-	for _, word := range c.Words(m) {
-		text := c.Statement(m, word)
-		signed := quorum.Signed{Name: m.Name, Statement: text, Signature: sig, At: c.at()}
-		if _, err := c.Roster.Check(c.namespace(), signed); err == nil {
-			return text
-		}
-	}
-	return c.Statement(m, c.Words(m)[0])
-}
-
-// Later writes a statement for each missing person and returns the *WaitingError that
-// lists the lines which sign them.
+// Later writes statements for each missing person and returns the *WaitingError that lists the lines
+// which sign them: one of each word, where nobody has chosen one, of which the person signs one.
 func (c *Collector) Later(step string) error {
 	w := &WaitingError{Step: step, Have: c.Have(), Need: c.Request.Need}
 	for _, m := range c.Missing() {
-		if c.offline[m.Name] == "" {
-			if err := c.writeOnce(m); err != nil {
-				return err
-			}
+		label, err := c.layOut(m)
+		if err != nil {
+			return err
 		}
-		w.Sign = append(w.Sign, m.Name+": "+quorum.SignLine(c.namespace(), c.offline[m.Name]))
+		for i, path := range c.offline[m.Name] {
+			w.Sign = append(w.Sign, m.Name+label[i]+": "+quorum.SignLine(c.namespace(), path))
+		}
 	}
 	return w
 }
 
-// writeOnce writes a person's statement, unless one lies there that the person may sign:
-// a verdict that was chosen stands.
-func (c *Collector) writeOnce(m quorum.Member) error {
-	if there, err := readFile(c.path(m.Name)); err == nil && there != nil {
-		for _, word := range c.Words(m) {
-			if bytes.Equal(c.Statement(m, word), there) {
-				c.offline[m.Name] = c.path(m.Name)
-				return nil
-			}
-		}
+// layOut writes the statements that a person may sign, unless the person has chosen one in this run, and
+// says which word each has, where there are several.
+func (c *Collector) layOut(m quorum.Member) (labels []string, err error) {
+	if len(c.offline[m.Name]) > 0 {
+		return make([]string, len(c.offline[m.Name])), nil
 	}
-	return c.write(m, c.Statement(m, c.Words(m)[0]))
+	for _, word := range c.Words(m) {
+		there, err := c.lying(m, word)
+		if err != nil {
+			return nil, err
+		}
+		if there == nil {
+			continue
+		}
+		if err := c.write(c.path(m, word), there); err != nil {
+			return nil, fmt.Errorf("statement of %s: %w", m.Name, err)
+		}
+		c.offline[m.Name] = append(c.offline[m.Name], c.path(m, word))
+		labels = append(labels, " ("+word+")")
+	}
+	if len(labels) == 1 {
+		labels[0] = ""
+	}
+	return labels, nil
 }
 
-// write writes a person's statement for signing, over any that lies there.
-func (c *Collector) write(m quorum.Member, text []byte) error {
-	if err := writeFile(c.path(m.Name), text); err != nil {
-		return fmt.Errorf("write the statement of %s: %w", m.Name, err)
+// lying is the statement with a word that is to lie there; one that was signed stays as it is.
+func (c *Collector) lying(m quorum.Member, word string) ([]byte, error) {
+	there, err := readFile(c.path(m, word))
+	if err != nil {
+		return nil, err
 	}
-	if err := c.writeScript(c.path(m.Name)); err != nil {
-		return fmt.Errorf("write the command of %s: %w", m.Name, err)
+	if b, err := c.signature(m, word); err != nil || b.text != nil {
+		return b.text, err
 	}
-	c.offline[m.Name] = c.path(m.Name)
+	return c.Laid(m, word, there), nil
+}
+
+// chosen writes the statement that a person chose to sign.
+func (c *Collector) chosen(m quorum.Member, word string, text []byte) error {
+	if err := c.write(c.path(m, word), text); err != nil {
+		return fmt.Errorf("statement of %s: %w", m.Name, err)
+	}
+	c.offline[m.Name] = []string{c.path(m, word)}
 	return nil
 }
 
-func (c *Collector) path(name string) string { return filepath.Join(c.Dir, c.File(name)) }
+// write writes a statement for signing, over any that lies there, and what signs it.
+func (c *Collector) write(path string, text []byte) error {
+	if err := writeFile(path, text); err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(c.Dir, guideFile), []byte(c.Guide)); err != nil {
+		return err
+	}
+	return c.writeScript(path)
+}
 
-// signLine signs the statement that was written for a person; empty: none was.
+func (c *Collector) path(m quorum.Member, word string) string {
+	return filepath.Join(c.Dir, c.Lies(m.Name, word))
+}
+
+// signLine signs the statement that was written for a person; empty: none was, or several.
 func (c *Collector) signLine(name string) string {
-	if c.offline[name] == "" {
+	if len(c.offline[name]) != 1 {
 		return ""
 	}
-	return quorum.SignLine(c.namespace(), filepath.Base(c.offline[name]))
+	return quorum.SignLine(c.namespace(), filepath.Base(c.offline[name][0]))
 }
 
 // script is the name of the file that does the same.
 func (c *Collector) script(name string) string {
-	if c.offline[name] == "" {
+	if len(c.offline[name]) != 1 {
 		return ""
 	}
-	return filepath.Base(scriptOf(c.offline[name]))
+	return filepath.Base(scriptOf(c.offline[name][0]))
 }
 
-// watch returns a context that ends when a signature that is awaited arrives, or another
-// than the one that was refused.
+// watch returns a context that ends when a signature that is awaited arrives, or is another one, or none
+// any more, since it was looked at.
 func (c *Collector) watch(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	awaited := map[string][]byte{}
-	for name, path := range c.offline {
-		awaited[path+".sig"] = c.seen[name]
+	for _, m := range c.Missing() {
+		if len(c.offline[m.Name]) > 0 || slices.Contains(c.undecided, m.Name) {
+			for _, word := range c.words(m) {
+				path := c.path(m, word)
+				awaited[path] = c.seen[path]
+			}
+		}
 	}
 	if len(awaited) > 0 {
 		go func() {
@@ -138,7 +132,7 @@ func (c *Collector) watch(ctx context.Context) (context.Context, func()) {
 				case <-tick.C:
 				}
 				for path, seen := range awaited {
-					if sig, err := readFile(path); err == nil && sig != nil && !bytes.Equal(sig, seen) {
+					if sig, err := readFile(path + ".sig"); err == nil && !bytes.Equal(sig, seen) {
 						cancel(errArrived)
 					}
 				}
@@ -148,8 +142,8 @@ func (c *Collector) watch(ctx context.Context) (context.Context, func()) {
 	return ctx, func() { cancel(context.Canceled) }
 }
 
-// WaitingError is returned when people are missing: each line of Sign makes one
-// missing signature, and then the same command continues.
+// WaitingError is returned when people are missing: each line of Sign makes one missing signature, or
+// one of those of which a person makes one, and then the same command continues.
 type WaitingError struct {
 	Step       string
 	Have, Need int

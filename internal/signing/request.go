@@ -20,6 +20,8 @@ type Request struct {
 	Earlier []Said   // what was answered in earlier runs of the ceremony, for those who sign its end
 	Note    string   // why the last word was not taken
 	Dir     string   // of the statements that are signed offline
+	// Undecided are people of whom two signed statements lie in Dir: meanwhile nothing is taken from there.
+	Undecided []string
 }
 
 // Said is an answer, by its question.

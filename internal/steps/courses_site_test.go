@@ -408,6 +408,9 @@ type crowd struct {
 func (c *course) room(tr *trouble, of ceremony, console int) *crowd {
 	r := &crowd{Unattended: nobody(c.parts), c: c, tr: tr, of: of, console: console, absent: map[string]bool{}}
 	r.Answers["next_roster"] = of.next
+	for _, name := range []string{"alice", "bob", "carol", "dora", "erin"} {
+		r.Answers[engine.AnswerWords+name] = "the clock stood still, Zürich"
+	}
 	r.Answers[engine.AnswerDeviation+"fell_silent"] = "the host lost its power; bob went to look"
 	if c.one(3) {
 		r.Answers["differed"] = "three operators / two came / continued with two / alice and bob"

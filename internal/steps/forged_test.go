@@ -196,7 +196,7 @@ func TestForgedHistory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	final := transcript.FinalStatement(core, r.Members[0], transcript.Followed)
+	final := transcript.FinalStatement(core, r.Members[0], transcript.Final{Verdict: transcript.Followed})
 	for name, data := range map[string][]byte{
 		"final.txt":             core,
 		"final.mallory.txt":     final,
@@ -280,7 +280,7 @@ func TestHalfFinals(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := rosterOf(t, parts)
-			text := transcript.FinalStatement(core, r.Members[2], transcript.Followed)
+			text := transcript.FinalStatement(core, r.Members[2], transcript.Final{Verdict: transcript.Followed})
 			entry := store.Entry{Ceremony: 1, Name: "final.carol.txt", Data: text}
 			if err := site(t, parts).Store.AppendEntry(t.Context(), entry); err != nil {
 				t.Fatal(err)

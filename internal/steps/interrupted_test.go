@@ -263,8 +263,9 @@ func TestFinalsAreChecked(t *testing.T) {
 	}
 	r := rosterOf(t, parts)
 	last := r.Members[len(r.Members)-1]
+	followed := transcript.Final{Verdict: transcript.Followed}
 	for name, data := range map[string][]byte{
-		transcript.FinalFile(last.Name):          transcript.FinalStatement(core, last, transcript.Followed),
+		transcript.FinalFile(last.Name):          transcript.FinalStatement(core, last, followed),
 		transcript.FinalFile(last.Name) + ".sig": []byte("rubbish\n"),
 	} {
 		if err := s.Store.AppendEntry(ctx, store.Entry{Ceremony: 1, Name: name, Data: data}); err != nil {

@@ -369,7 +369,7 @@ func repeatKey(d *draft) {
 // putFinal has somebody sign the end, whatever the roster says.
 func putFinal(d *draft, p transcripttest.Person, v transcript.Verdict) {
 	m := quorum.Member{Name: p.Name, Key: p.Signer.PublicKey()}
-	text := transcript.FinalStatement(d.Files[transcript.CoreFile], m, v)
+	text := transcript.FinalStatement(d.Files[transcript.CoreFile], m, transcript.Final{Verdict: v})
 	d.Files[transcript.FinalFile(p.Name)] = text
 	d.Files[transcript.FinalFile(p.Name)+".sig"] = p.Sign(d.T, d.Mode.Namespace(quorum.Final), text)
 }
@@ -555,7 +555,8 @@ func addFinal(d *draft, name string) {
 		d.T.Fatal(err)
 	}
 	m, _ := r.Member(name)
-	text := transcript.FinalStatement(d.Files[transcript.CoreFile], m, transcript.Followed)
+	text := transcript.FinalStatement(d.Files[transcript.CoreFile], m,
+		transcript.Final{Verdict: transcript.Followed})
 	d.Files[transcript.FinalFile(name)] = text
 	d.Files[transcript.FinalFile(name)+".sig"] = d.Person(name).Sign(d.T, d.Mode.Namespace(quorum.Final), text)
 }

@@ -144,7 +144,7 @@ func (r Report) late(next Facts) error {
 	agree := 0
 	for _, m := range r.Roster.Who(r.Mode().Namespace(quorum.Approve)) {
 		file := FinalFile(m.Name)
-		if next["previous."+file] != "" && next["previous."+file+".sig"] != "" && r.Finals[m.Name] != Disagree {
+		if next["previous."+file] != "" && next["previous."+file+".sig"] != "" && r.Finals[m.Name].Verdict != Disagree {
 			agree++
 		}
 	}

@@ -38,19 +38,19 @@ func (s State) Core() ([]byte, error) {
 }
 
 // Finals checks what each person signed over final.txt, of the bundle's files by name, and
-// returns the verdicts by signer, as far as they were checked. A statement that nobody
+// returns what they say by signer, as far as they were checked. A statement that nobody
 // signed was written before an interruption: it says nothing.
-func (s State) Finals(files map[string][]byte) (map[string]Verdict, error) {
+func (s State) Finals(files map[string][]byte) (map[string]Final, error) {
 	after := s.clone()
 	return after.takeFinals(files)
 }
 
 // takeFinals is Finals, after which the counters of authenticators have moved.
-func (s *State) takeFinals(files map[string][]byte) (map[string]Verdict, error) {
-	verdicts := map[string]Verdict{}
+func (s *State) takeFinals(files map[string][]byte) (map[string]Final, error) {
+	finals := map[string]Final{}
 	core, err := s.Core()
 	if err != nil {
-		return verdicts, err
+		return finals, err
 	}
 	var missing error // that a statement is must not hide what is wrong elsewhere
 	for _, m := range s.Roster.Members {
@@ -63,19 +63,19 @@ func (s *State) takeFinals(files map[string][]byte) (map[string]Verdict, error) 
 		if !stated {
 			continue
 		}
-		verdict, err := VerdictOf(core, m, statement)
+		final, err := FinalOf(core, m, statement)
 		if err != nil {
-			return verdicts, &RuleError{RuleFinals, err}
+			return finals, &RuleError{RuleFinals, err}
 		}
 		if !signed {
 			continue
 		}
 		if err := s.takeFinal(m, statement, sig); err != nil {
-			return verdicts, broken(RuleFinals, "%s.sig: %w", name, err)
+			return finals, broken(RuleFinals, "%s.sig: %w", name, err)
 		}
-		verdicts[m.Name] = verdict
+		finals[m.Name] = final
 	}
-	return verdicts, missing
+	return finals, missing
 }
 
 // takeFinal checks a person's signature of the end.

@@ -238,7 +238,9 @@ func (m *mutator) change(d *draft) string {
 		name := pick(m.Rand, names)
 		d.Verdicts[name] = pick(m.Rand, []transcript.Verdict{transcript.Followed, transcript.Deviations,
 			transcript.Disagree, "no"})
-		return fmt.Sprintf("%s: %s", name, d.Verdicts[name])
+		d.Words = map[string]string{name: pick(m.Rand, []string{"", "", "the clock", " the clock", "a\nb", "\x1b[2J",
+			`\u{1b}`, `\u`, strings.Repeat("w", 241)})}
+		return fmt.Sprintf("%s: %s, words %q", name, d.Verdicts[name], d.Words[name])
 	}
 	return m.files()
 }

@@ -83,7 +83,8 @@ func TestPythonSpecimens(t *testing.T) {
 	}
 	var bundles, wants []string
 	chains := []string{filepath.Join(specimens, "good"), filepath.Join(specimens, "good-v2"),
-		filepath.Join(specimens, "good-life"), filepath.Join(specimens, "good-exposed")}
+		filepath.Join(specimens, "good-life"), filepath.Join(specimens, "good-exposed"),
+		filepath.Join(specimens, "good-words")}
 	sound := len(chains)
 	for row := range strings.Lines(string(table)) {
 		f := strings.Fields(row)

@@ -9,9 +9,9 @@ type Report struct {
 	State      // that the log comes to
 	Bundle     Bundle
 	Events     Events
-	Finals     map[string]Verdict // by signer
-	FinalSum   string             // SHA-256 of final.txt
-	Judgements []Judgement        // one for each rule
+	Finals     map[string]Final // by signer
+	FinalSum   string           // SHA-256 of final.txt
+	Judgements []Judgement      // one for each rule
 }
 
 // Opened are the facts of the first line, also of a log that breaks a rule; or none.
@@ -66,7 +66,7 @@ func (r Report) Signatures() (all []Signature) {
 // quorum.
 func (r Report) finalsOf(is func(Verdict) bool) (n int) {
 	for _, m := range r.Roster.Who(r.Mode().Namespace(quorum.Approve)) {
-		if verdict, ok := r.Finals[m.Name]; ok && is(verdict) {
+		if final, ok := r.Finals[m.Name]; ok && is(final.Verdict) {
 			n++
 		}
 	}

@@ -270,8 +270,8 @@ func (w *Writer) signs(name string, alone map[string][]byte) bool {
 	if pair[final] == nil || pair[final+".sig"] == nil {
 		return false
 	}
-	verdicts, err := w.State.Finals(pair)
-	return err == nil && len(verdicts) == 1
+	finals, err := w.State.Finals(pair)
+	return err == nil && len(finals) == 1
 }
 
 // cutTorn reads the lines of the disk, and truncates what follows the last line feed.

@@ -27,7 +27,7 @@ type specimen struct {
 	draft *draft
 }
 
-// TestSpecimens: the bad specimens, and the void ones, are what is made here, byte for byte, and
+// TestSpecimens: the bad specimens, the void ones and good-words are what is made here, byte for byte, and
 // the table has of each exit code, rule, and what to expect.
 func TestSpecimens(t *testing.T) {
 	bad := filepath.Join(specimens, "bad")
@@ -48,6 +48,7 @@ func TestSpecimens(t *testing.T) {
 			all = append(all, specimen{fmt.Sprintf("chains/%s/%d", slug(c.name), i+1), d})
 		}
 	}
+	all = append(all, specimen{"../good-words/0001-rotate", inOwnWords(t)})
 	for name, d := range givenUp(t) {
 		all = append(all, specimen{"../void/" + name, d})
 	}
@@ -73,7 +74,7 @@ func TestSpecimens(t *testing.T) {
 
 func write(t *testing.T, bad, table string, all []specimen) {
 	t.Helper()
-	for _, dir := range []string{bad, filepath.Join(specimens, "void")} {
+	for _, dir := range []string{bad, filepath.Join(specimens, "void"), filepath.Join(specimens, "good-words")} {
 		if err := os.RemoveAll(dir); err != nil {
 			t.Fatal(err)
 		}

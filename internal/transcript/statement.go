@@ -87,38 +87,3 @@ func (r Request) Statement(m quorum.Member) []byte {
 		"statement", "I have read the plan of this digest and approve that exactly it is done.",
 		"plan", r.Event.Facts[FactSHA256]), tail...)...)
 }
-
-// Verdict is what a person says of the whole ceremony at its end.
-type Verdict string
-
-// The verdicts.
-const (
-	Followed   Verdict = "followed"
-	Deviations Verdict = "deviations"
-	Disagree   Verdict = "disagree"
-)
-
-// Verdicts are the words a person may type at the end.
-var Verdicts = []Verdict{Followed, Deviations, Disagree}
-
-// CoreFile is the name of the common core in the bundle.
-const CoreFile = "final.txt"
-
-// FinalFile is the name of a person's final statement.
-func FinalFile(name string) string { return "final." + name + ".txt" }
-
-// FinalStatement is what m signs at the end.
-func FinalStatement(core []byte, m quorum.Member, v Verdict) []byte {
-	return append(append([]byte{}, core...),
-		lines("", "final", Digest(core), "signer", m.Name, "key", m.Fingerprint(), "verdict", string(v))[1:]...)
-}
-
-// VerdictOf finds the verdict with which a person's final was made.
-func VerdictOf(core []byte, m quorum.Member, statement []byte) (Verdict, error) {
-	for _, v := range Verdicts {
-		if string(FinalStatement(core, m, v)) == string(statement) {
-			return v, nil
-		}
-	}
-	return "", fmt.Errorf("%s: not the final of %s over this %s", FinalFile(m.Name), m.Name, CoreFile)
-}

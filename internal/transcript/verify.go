@@ -25,7 +25,7 @@ func Verify(dir string) (Report, error) {
 // signatures, quorum before every act, finals. A good one of an install that was given up is
 // ErrVoid.
 func (b Bundle) Verify() (Report, error) {
-	v := &verifier{Report: Report{Bundle: b, Finals: map[string]Verdict{}}, used: map[string]bool{logFile: true},
+	v := &verifier{Report: Report{Bundle: b, Finals: map[string]Final{}}, used: map[string]bool{logFile: true},
 		kept: map[Rule]bool{}}
 	err := v.verify()
 	v.Judgements = judgements(v.kept, err)

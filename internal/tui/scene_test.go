@@ -63,7 +63,8 @@ type sceneFleet struct {
 
 // sceneQuestion is a field of the step, by name. In the refusal of its value ${check} stands
 // for what the field's check says, and ${example} for its example.
-type sceneQuestion struct{ Name, Value, Refused string }
+// At the end, a person who signs a verdict is asked for words.
+type sceneQuestion struct{ Name, Value, Refused, Verdict string }
 
 // sceneFailure has an error's text, in which ${ErrUndone} stands for the text of that one, or
 // a deviation.
@@ -128,7 +129,7 @@ func (s scene) shown() (engine.View, error) {
 		}
 		v.Step, v.Title, v.Why = all[at].Name, all[at].Title, all[at].Why
 	}
-	if s.Sign != nil && s.Sign.Purpose == engine.Final {
+	if s.Sign != nil && s.Sign.Purpose == engine.Final || s.Ask != nil && s.Ask.Verdict != "" {
 		v.Finals(s.Abort)
 	}
 	v.Kind, v.N, v.Of, v.Started = s.Ceremony, at+1, len(all)+1, sceneTime.Add(-754*time.Second)
@@ -179,6 +180,9 @@ func scenePeople(attended bool) (all []engine.Person) {
 }
 
 func (s scene) field() (engine.Field, error) {
+	if s.Ask.Verdict != "" {
+		return engine.FinalWords(s.Ask.Name, transcript.Verdict(s.Ask.Verdict)), nil
+	}
 	all, err := s.ceremony()
 	if err != nil {
 		return engine.Field{}, err

@@ -94,10 +94,26 @@ func deviations(r transcript.Report) Section {
 			printable.Shown(f[transcript.FactExpected]), printable.Shown(f[transcript.FactSeen]),
 			printable.Shown(f[transcript.FactDecided]), printable.Shown(f[transcript.FactBy])})
 	}
-	if len(s.Rows) == 0 {
+	said := otherVerdicts(r)
+	switch {
+	case len(s.Rows) == 0 && len(said) > 0:
+		s.Text = append([]string{"None was written down before the end."}, said...)
+	case len(s.Rows) == 0:
 		s.Text = []string{"None was written down."}
+	default:
+		s.Text = said
 	}
 	return s
+}
+
+// otherVerdicts are those who signed another verdict than followed, each with what the person said.
+func otherVerdicts(r transcript.Report) (lines []string) {
+	for _, m := range r.Roster.Members {
+		if f, ok := r.Finals[m.Name]; ok && f.Verdict != transcript.Followed {
+			lines = append(lines, m.Name+" signed the end: "+f.Shown())
+		}
+	}
+	return lines
 }
 
 func participants(r transcript.Report) Section {
@@ -126,7 +142,7 @@ func participants(r transcript.Report) Section {
 		}
 		s.Rows = append(s.Rows, []string{
 			m.Name, m.Fingerprint(), may,
-			or(attended, "no"), or(approved, "no"), or(string(r.Finals[m.Name]), "not signed"),
+			or(attended, "no"), or(approved, "no"), or(r.Finals[m.Name].Shown(), "not signed"),
 		})
 	}
 	return s

@@ -74,6 +74,9 @@ func inOwnWords(t *testing.T) *transcripttest.Draft {
 	} {
 		place[name] = printable.Text(text)
 	}
+	d.Verdicts["bob"], d.Verdicts["dora"] = transcript.Deviations, transcript.Disagree
+	d.Words = map[string]string{"bob": printable.Text("die Uhr in Zürich stand"),
+		"dora": printable.Text(hostile[0] + "\x1b[2J \u202eevil")}
 	d.Events[0].Facts[transcript.FactFrom], d.Events[0].Facts[transcript.FactTo] = "1", "2"
 	at := time.Date(2026, 11, 24, 8, 55, 0, 0, time.UTC)
 	for i := range d.Events {

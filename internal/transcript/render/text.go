@@ -46,7 +46,7 @@ func Text(r transcript.Report, err error) string {
 func peopleOf(r transcript.Report) (all []Pair) {
 	for _, m := range r.Roster.Members {
 		if said, ok := r.Finals[m.Name]; ok {
-			all = append(all, Pair{m.Name, "signed the end: " + string(said)})
+			all = append(all, Pair{m.Name, "signed the end: " + said.Shown()})
 		} else if r.Attends(m.Name) {
 			all = append(all, Pair{m.Name, "attended, and did not sign the end"})
 		}
@@ -54,6 +54,9 @@ func peopleOf(r transcript.Report) (all []Pair) {
 	n := fmt.Sprint(len(r.Deviations))
 	if n == "0" {
 		n = "none"
+		if len(otherVerdicts(r)) > 0 {
+			n = "none was written down before the end"
+		}
 	}
 	return append(all, Pair{"deviations", n})
 }

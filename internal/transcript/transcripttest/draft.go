@@ -27,6 +27,7 @@ type Draft struct {
 	Prev     string
 	Events   transcript.Events
 	Verdicts map[string]transcript.Verdict // default: followed
+	Words    map[string]string             // beside them, by name
 	Files    map[string][]byte
 	Refused  bool // ParseRoster may refuse the roster; people sign all the same
 }
@@ -272,7 +273,7 @@ func (d *Draft) Finals(core []byte) {
 		if v, ok := d.Verdicts[name]; ok {
 			verdict = v
 		}
-		text := transcript.FinalStatement(core, m, verdict)
+		text := transcript.FinalStatement(core, m, transcript.Final{Verdict: verdict, Words: d.Words[name]})
 		d.Files[transcript.FinalFile(name)] = text
 		d.Files[transcript.FinalFile(name)+".sig"] = d.Person(name).Sign(d.T, d.Mode.Namespace(quorum.Final), text)
 	}
