@@ -79,7 +79,7 @@ bench-growth: deps
 	$(GO) run ./internal/bench -growth -out docs/growth.md -most 10000000
 
 bench-peers: deps
-	$(GO) run $(if $(shell pkg-config --exists libmongocrypt && echo yes),-tags cse) ./internal/bench -peers -out docs/peers.md -keys $(KEYS)
+	$(GO) run $(if $(shell pkg-config --atleast-version 1.15 libmongocrypt && echo yes),-tags cse) ./internal/bench -peers -out docs/peers.md -keys $(KEYS)
 
 fuzz:
 	for t in FuzzArmor FuzzBlob FuzzRoster; do $(GO) test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./internal/quorum || exit 1; done

@@ -68,8 +68,8 @@ func (l lab) besideTransit(ctx context.Context, w io.Writer, t *transit) error {
 	fmt.Fprintf(w, `
 ## OpenBao
 
-%s, `+"`bao server -dev`"+`: in memory, unsealed, without an audit device and without TLS, on the
-loopback interface, and so faster than a server in use. Its transit engine rewraps %d data keys
+%s, with its storage in memory, without an audit device and without TLS, on the loopback
+interface, and so faster than a server in use. Its transit engine rewraps %d data keys
 of 32 bytes under AES-256-GCM, by `+"`transit/rewrap`"+`, for one client and for four at once. It has
 no store: whoever uses it reads and writes the records. Beside it, in turn, a whole rotation of
 as many envelopes with the provider env on SQLite: the time of its re-wrap step, in which each
