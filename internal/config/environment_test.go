@@ -27,7 +27,8 @@ var scalars = map[string]string{
 	"POLICY_MAX_AGE":                "9000h", "POLICY_WARNING": "100h", "POLICY_BACKUP_RETENTION": "2160h",
 	"POLICY_DESTROY_WAIT":           "9h",
 	"ENCRYPTION_PKCS11_TOKEN_LABEL": "007", "ENCRYPTION_PKCS11_TOKEN_SERIAL": "true",
-	"ENCRYPTION_PKCS11_USE_GCM_IV_FROM_HSM": "true", "ENCRYPTION_PKCS11_SESSIONS": "3",
+	"ENCRYPTION_PKCS11_USE_GCM_IV_FROM_HSM": "true", "ENCRYPTION_PKCS11_USE_MESSAGES": "true",
+	"ENCRYPTION_PKCS11_SESSIONS":  "3",
 	"ENCRYPTION_PKCS11_PROCESSES": "2",
 	"ENCRYPTION_PKCS11_IDENTITY":  "id", "ENCRYPTION_PKCS11_IDENTITY_PUBLIC": "/id.pem",
 	"ENCRYPTION_PKCS11_LOAD_BY_PATH": "true", "ENCRYPTION_PKCS11_INIT_ARGS": "configdir='x' flags=",
@@ -47,7 +48,7 @@ func TestEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	yes := true
-	want := pkcs11.Config{ModulePath: "/b.so", TokenLabel: "007", TokenSerial: "true", IVFromHSM: &yes,
+	want := pkcs11.Config{ModulePath: "/b.so", TokenLabel: "007", TokenSerial: "true", IVFromHSM: &yes, UseMessages: &yes,
 		Sessions: 3, Keepers: 2,
 		Identity: pkcs11.Identity{Label: "id", Public: "/id.pem"}, LoadByPath: true, InitArgs: "configdir='x' flags=",
 		Deadline: 3 * time.Minute, User: "0x80000001"}

@@ -128,7 +128,7 @@ func TestKeeper(t *testing.T) {
 		}
 	})
 	const want = "mechanism ok, key ok, IV ok, round trip ok, tamper ok, identity ok, size query ok, " +
-		"key wrap ok, throughput ok"
+		"key wrap ok, messages ok, throughput ok"
 	if got := strings.Join(lines, ", "); err != nil || got != want {
 		t.Fatalf("%v, %s", err, got)
 	}

@@ -29,6 +29,10 @@ func named(err error) error {
 // such an answer is read.
 var errTooLong = errors.New("impossible answer of the module: more than there was room for")
 
+// errChanged is for a message call that changed what it was given: the place or the length of its
+// IV or its tag, or what stands after the tag.
+var errChanged = errors.New("impossible answer of the module: it changed what it was given")
+
 // Error is a return value of the module.
 type Error struct {
 	Code uint

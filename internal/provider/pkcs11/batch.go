@@ -67,38 +67,59 @@ func (s *session) again(why error, keys *keyring) error {
 	return err
 }
 
-// once does the items at some places in one call. It returns the places of those that
-// are worth another try, and provider.ErrBusy, or ErrGone when one of them lost the session.
+// once does the items at some places in one call, by messages where the token has them. What a
+// message did not do is done by two calls for each operation, and what came of that counts. It
+// returns the places of those that are worth another try, and provider.ErrBusy, or ErrGone when
+// one of them lost the session.
 func (s *session) once(
 	items []provider.Item, places []int, keys *keyring, out []provider.Rewrapped,
 ) (left []int, why, err error) {
+	places, failed, cause := s.byMessages(items, places, keys, out)
+	if len(places) == 0 {
+		return nil, nil, nil
+	}
+	var t tries
+	if err := s.attempt(nil, items, places, keys, out, t.judge); err != nil {
+		return nil, nil, err
+	}
+	if cause != nil && out[failed].Err == nil {
+		s.p.messages.failed(cause)
+	}
+	return t.left, t.why, nil
+}
+
+// attempt does the items at some places in one call, by messages if there are lanes, and has each
+// one's end judged. An error of judge's ends it.
+func (s *session) attempt(
+	by *lanes, items []provider.Item, places []int, keys *keyring, out []provider.Rewrapped,
+	judge func(i int, err error) error,
+) error {
 	size := s.p.iv.size()
 	ivs := make([]byte, size*len(places))
 	if s.p.iv == ivHost {
 		if _, err := rand.Read(ivs); err != nil {
-			return nil, nil, err
+			return err
 		}
 	}
 	iv := func(n int) []byte { return ivs[n*size : (n+1)*size] }
 	chunk, at := make([]item, 0, len(places)), make([]int, 0, len(places))
-	var t tries
 	for n, i := range places {
 		made, err := s.lay(items[i], keys, iv(n))
 		if out[i].Err = err; err == nil {
 			chunk, at = append(chunk, made), append(at, n)
-		} else if err := t.judge(i, err); err != nil {
-			return nil, nil, err
+		} else if err := judge(i, err); err != nil {
+			return err
 		}
 	}
-	s.p.call.rewrap(s.h, keys.to.key, chunk, s.scratch.Room())
+	s.p.call.rewrap(s.h, by, keys.to.key, chunk, s.scratch.Room())
 	for c, n := range at {
 		i := places[n]
 		out[i].New, out[i].Err = result(&chunk[c], iv(n), s.p.iv)
-		if err := t.judge(i, out[i].Err); err != nil {
-			return nil, nil, err
+		if err := judge(i, out[i].Err); err != nil {
+			return err
 		}
 	}
-	return t.left, t.why, nil
+	return nil
 }
 
 // tries are the items of a call that are worth another try, and why.

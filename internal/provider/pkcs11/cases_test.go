@@ -307,6 +307,7 @@ func TestRewrapCompared(t *testing.T) {
 	for _, c := range []struct{ modes, says string }{
 		{"corrupt", "unwrap what was just wrapped: "},
 		{"corrupt,ignore-tag", "what was just wrapped unwraps to another value"},
+		{"Decrypt+1:unwritten", "it unwraps to something that is no DEK"},
 	} {
 		modes, says := c.modes, c.says
 		fault.Set(strings.Split(modes, ",")...)
@@ -326,6 +327,29 @@ func TestRewrapCompared(t *testing.T) {
 		t.Fatal(err)
 	}
 	right(t, p, all, answers)
+}
+
+// TestRewrapUnwritten: a token that answers that it unwrapped, and wrote nothing. What stood there
+// before is no DEK, and is not compared with itself.
+func TestRewrapUnwritten(t *testing.T) {
+	p, fault := faulty(t)
+	all, two := items(t, p, 1), kek.NameOf(chain, 2)
+	if _, err := p.Rewrap(t.Context(), all, two); err != nil {
+		t.Fatal(err)
+	}
+	for call, says := range map[string]string{
+		"Decrypt=1:unwritten": "it unwraps to something that is no DEK",
+		"Decrypt=2:unwritten": "what was just wrapped unwraps to another value",
+	} {
+		fault.Set(call)
+		answers, err := p.Rewrap(t.Context(), all, two)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := answers[0]; a.Err == nil || a.New != nil || !strings.Contains(a.Err.Error(), says) {
+			t.Errorf("%s: %x, %v", call, a.New, a.Err)
+		}
+	}
 }
 
 // TestP11: a wrapped DEK with any bit changed, cut short or empty opens to nothing.

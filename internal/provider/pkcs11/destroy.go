@@ -40,8 +40,7 @@ func (p *Provider) Destroy(_ context.Context, n kek.Name) error {
 	if err != nil {
 		return err
 	}
-	delete(p.handles, n.Version)
-	delete(p.sources, n.Version)
+	p.forget(n.Version)
 	err = p.ctx.DestroyObject(p.h, h)
 	switch {
 	case err == nil:

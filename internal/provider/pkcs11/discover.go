@@ -2,6 +2,7 @@ package pkcs11
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
 
 	"github.com/miekg/pkcs11"
@@ -10,14 +11,30 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider/gcm"
 )
 
-// findIVMode runs the experiment on a temporary key of its own.
-func (p *Provider) findIVMode() error {
+// onTemporaryKey runs an experiment of the probe on a key of its own, and on a sample of the size of
+// a DEK.
+func (p *Provider) onTemporaryKey(experiment func(key pkcs11.ObjectHandle, sample []byte) error) error {
 	h, err := p.generate(false, "kekceremony-probe", []byte("kekceremony-probe"))
 	if err != nil {
 		return err
 	}
 	defer p.ctx.DestroyObject(p.h, h)
-	return p.discoverIV(h, make([]byte, kek.Size))
+	sample := make([]byte, kek.Size)
+	if _, err := rand.Read(sample); err != nil {
+		return err
+	}
+	return experiment(h, sample)
+}
+
+// findForms finds what a re-wrap needs to know: who makes the IV, and whether messages are used.
+func (p *Provider) findForms(key pkcs11.ObjectHandle, sample []byte) error {
+	if p.iv == "" {
+		if err := p.discoverIV(key, sample); err != nil {
+			return err
+		}
+	}
+	_, err := p.findMessages(key, sample)
+	return err
 }
 
 // discoverIV offers a buffer of zeros: a token that makes its own IV writes it

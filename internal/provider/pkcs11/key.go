@@ -63,8 +63,7 @@ func (p *Provider) Generate(_ context.Context, n kek.Name) error {
 // Find implements provider.Provider. Label and CKA_ID must lead to one and the
 // same key: a second one under either is somebody else's work.
 func (p *Provider) Find(_ context.Context, n kek.Name) (provider.Key, error) {
-	delete(p.handles, n.Version)
-	delete(p.sources, n.Version) // its reference stays
+	p.forget(n.Version)
 	key, err := p.only(n)
 	if err != nil {
 		return provider.Key{}, err
@@ -80,6 +79,13 @@ func (p *Provider) Find(_ context.Context, n kek.Name) (provider.Key, error) {
 		}
 	}
 	return provider.Key{Name: n, Attributes: attributes, Doubt: born(n.Label, attributes)}, nil
+}
+
+// forget drops what goes by a key's handle: another key may have it next. The key's reference stays.
+func (p *Provider) forget(v kek.Version) {
+	delete(p.handles, v)
+	delete(p.sources, v)
+	p.dropLanes()
 }
 
 // only is the one key of a name.

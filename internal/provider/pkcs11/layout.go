@@ -15,11 +15,13 @@ import (
 // holds. Asking C_GetFunctionList again would be another instance on p11-kit.
 type functions struct{ list *C.struct_ck_function_list }
 
-// The fields that lead from a Ctx to its function list. They are private to miekg,
-// so nothing is assumed of them: checkLayout looks for them by name.
+// The fields that lead from a Ctx to its function list, and to the module as the loader
+// knows it. They are private to miekg, so nothing is assumed of them: checkLayout looks
+// for them by name.
 const (
-	fieldCtx  = "ctx"
-	fieldList = "sym"
+	fieldCtx    = "ctx"
+	fieldList   = "sym"
+	fieldModule = "handle"
 )
 
 var errLayout = errors.New("this program was built with a github.com/miekg/pkcs11 that it does not know; " +
@@ -32,11 +34,13 @@ func CheckBuild() error { return checkLayout(reflect.TypeFor[pkcs11.Ctx]()) }
 // checkLayout refuses a Ctx that does not lead to a function list, or to one that is
 // not the standard's at the places that are called here. It needs no module.
 func checkLayout(ctx reflect.Type) error {
-	list, ok := pointee(ctx, fieldCtx)
-	if ok {
-		list, ok = pointee(list, fieldList)
-	}
+	inner, ok := pointee(ctx, fieldCtx)
 	if !ok {
+		return errLayout
+	}
+	list, ok := pointee(inner, fieldList)
+	module, found := inner.FieldByName(fieldModule)
+	if !ok || !found || module.Type.Kind() != reflect.UnsafePointer {
 		return errLayout
 	}
 	const size = unsafe.Sizeof(uintptr(0))
@@ -63,8 +67,14 @@ func pointee(t reflect.Type, field string) (reflect.Type, bool) {
 	return f.Type.Elem(), true
 }
 
-// functionsOf is for a Ctx of which checkLayout was asked.
+// functionsOf is for a Ctx of which checkLayout was asked, and so is moduleOf.
 func functionsOf(ctx *pkcs11.Ctx) functions {
-	list := reflect.ValueOf(ctx).Elem().FieldByName(fieldCtx).Elem().FieldByName(fieldList)
-	return functions{(*C.struct_ck_function_list)(list.UnsafePointer())}
+	return functions{(*C.struct_ck_function_list)(inside(ctx, fieldList))}
+}
+
+// moduleOf is what dlopen answered.
+func moduleOf(ctx *pkcs11.Ctx) unsafe.Pointer { return inside(ctx, fieldModule) }
+
+func inside(ctx *pkcs11.Ctx, field string) unsafe.Pointer {
+	return reflect.ValueOf(ctx).Elem().FieldByName(fieldCtx).Elem().FieldByName(field).UnsafePointer()
 }

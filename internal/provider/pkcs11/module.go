@@ -110,12 +110,14 @@ func (p *Provider) release() {
 // mostSessions is what the token takes (CK_TOKEN_INFO.ulMaxRwSessionCount; 0 is
 // no limit, all bits set is unknown), less the first.
 func (p *Provider) mostSessions() int {
-	const unknown = ^uint(0)
-	if n := p.info.MaxRwSessionCount; n > 1 && n != unknown && n <= maxSessions {
+	if n := p.info.MaxRwSessionCount; bounded(n) && n > 1 && n <= maxSessions {
 		return int(n) - 1
 	}
 	return maxSessions
 }
+
+// bounded reports whether a token says how many sessions it takes.
+func bounded(sessions uint) bool { return sessions != 0 && sessions != ^uint(0) }
 
 // Describe implements provider.Provider.
 func (p *Provider) Describe(context.Context) (map[string]string, error) {
@@ -158,6 +160,7 @@ func (p *Provider) Describe(context.Context) (map[string]string, error) {
 // threads it started may still run.
 func (p *Provider) Close() error {
 	p.entered.Wipe()
+	p.dropLanes()
 	for _, s := range p.workers {
 		close(s.jobs)
 		s.scratch.Wipe()

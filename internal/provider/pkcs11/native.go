@@ -5,6 +5,7 @@ package pkcs11
 #include <string.h>
 
 #include "cryptoki.h"
+#include "message.h"
 #include "rewrap.h"
 
 static ck_ulong login(struct ck_function_list *f, ck_ulong session, ck_ulong user, ck_byte *pin, ck_ulong len) {
@@ -34,6 +35,20 @@ static ck_ulong sign(struct ck_function_list *f, ck_ulong session, ck_ulong mech
 	return within(((ck_crypt)f->place[PLACE_C_SIGN])(session, in, in_len, out, out_len), out_len, room);
 }
 
+// How items are re-wrapped: by messages, where there are lanes, else by two calls for each operation.
+struct way {
+	struct ck_function_list *f;
+	ck_ulong session;
+	struct lanes *m;
+};
+
+static ck_ulong crypt(const struct way *w, struct lane *l, int encrypt, ck_ulong key, ck_byte *iv, ck_ulong iv_len,
+		ck_byte *aad, ck_ulong aad_len, ck_byte *in, ck_ulong in_len, ck_byte *out, ck_ulong *out_len) {
+	if (w->m)
+		return gcm_message(w->m, l, key, iv, iv_len, aad, aad_len, in, in_len, out, out_len);
+	return gcm(w->f, w->session, key, encrypt, iv, iv_len, aad, aad_len, in, in_len, out, out_len);
+}
+
 // Re-wraps items one after the other: unwrap, wrap, unwrap again, compare. Many
 // in one call from Go, since a call that takes long costs the Go scheduler more
 // than the token. DEKs are in the scratch memory alone, which is wiped.
@@ -43,34 +58,40 @@ static void wipe(ck_byte *b, ck_ulong n) {
 		*v++ = 0;
 }
 
-static void rewrap_one(struct ck_function_list *f, ck_ulong session, ck_ulong to, struct rewrap_item *it,
-                       ck_byte *scratch) {
+// What stands where a DEK will: one that the token did not write is told by it.
+static const ck_byte unwritten[REWRAP_DEK] = "this is what no token has writt";
+
+static void rewrap_one(const struct way *w, ck_ulong to, struct rewrap_item *it, ck_byte *scratch) {
 	ck_byte *dek = scratch + REWRAP_ROOM, iv[REWRAP_IV_MAX], differ = 0;
 	ck_ulong n = REWRAP_ROOM;
 	memcpy(iv, it->in, it->iv_len);
+	memcpy(scratch, unwritten, REWRAP_DEK);
 	it->step = REWRAP_UNWRAP;
-	it->rv = gcm(f, session, it->from, 0, iv, it->iv_len, it->aad, it->from_aad,
-	             it->in + it->iv_len, it->in_len - it->iv_len, scratch, &n);
+	it->rv = crypt(w, w->m ? &w->m->unwrap : NULL, 0, it->from, iv, it->iv_len, it->aad, it->from_aad,
+	               it->in + it->iv_len, it->in_len - it->iv_len, scratch, &n);
 	if (it->rv != CKR_OK)
 		return;
-	if (n != REWRAP_DEK) {
+	if (n != REWRAP_DEK || memcmp(scratch, unwritten, REWRAP_DEK) == 0) {
 		it->step = REWRAP_LENGTH;
 		return;
 	}
 	memcpy(dek, scratch, REWRAP_DEK);
 	it->step = REWRAP_WRAP;
 	it->out_len = REWRAP_ROOM;
-	it->rv = gcm(f, session, to, 1, it->iv, it->new_len, it->aad, it->to_aad, dek, REWRAP_DEK, it->out, &it->out_len);
+	it->rv = crypt(w, w->m ? &w->m->wrap : NULL, 1, to, it->iv, it->new_len, it->aad, it->to_aad,
+	               dek, REWRAP_DEK, it->out, &it->out_len);
 	if (it->rv != CKR_OK)
 		return;
 	it->step = REWRAP_AGAIN;
-	if (it->appended && it->out_len > it->new_len) {
+	if (it->appended && !w->m && it->out_len > it->new_len) {
 		it->out_len -= it->new_len;
 		memcpy(it->iv, it->out + it->out_len, it->new_len);
 	}
 	memcpy(iv, it->iv, it->new_len);
+	memcpy(scratch, unwritten, REWRAP_DEK);
 	n = REWRAP_ROOM;
-	it->rv = gcm(f, session, to, 0, iv, it->new_len, it->aad, it->to_aad, it->out, it->out_len, scratch, &n);
+	it->rv = crypt(w, w->m ? &w->m->check : NULL, 0, to, iv, it->new_len, it->aad, it->to_aad,
+	               it->out, it->out_len, scratch, &n);
 	if (it->rv != CKR_OK)
 		return;
 	for (ck_ulong i = 0; i < REWRAP_DEK; i++)
@@ -78,10 +99,12 @@ static void rewrap_one(struct ck_function_list *f, ck_ulong session, ck_ulong to
 	it->step = n != REWRAP_DEK || differ ? REWRAP_DIFFERS : REWRAP_DONE;
 }
 
-static void rewrap(struct ck_function_list *f, ck_ulong session, ck_ulong to, struct rewrap_item *items, ck_ulong n,
-                   ck_byte *scratch) {
-	for (ck_ulong i = 0; i < n; i++) {
-		rewrap_one(f, session, to, items + i, scratch);
+// By messages it stops at the first item that is not done: the rest stays untried.
+static void rewrap(struct ck_function_list *f, ck_ulong session, struct lanes *m, ck_ulong to,
+                   struct rewrap_item *items, ck_ulong n, ck_byte *scratch) {
+	struct way w = { f, session, m };
+	for (ck_ulong i = 0; i < n && (!m || i == 0 || items[i - 1].step == REWRAP_DONE); i++) {
+		rewrap_one(&w, to, items + i, scratch);
 		wipe(scratch, REWRAP_ROOM + REWRAP_DEK);
 	}
 }
@@ -169,10 +192,10 @@ func (f functions) size(s pkcs11.SessionHandle, key pkcs11.ObjectHandle, iv, in,
 // item is one envelope of a chunk.
 type item = C.struct_rewrap_item
 
-// rewrap does a chunk of items in one call; each tells by itself what came of
-// it. scratch is locked memory of scratchSize bytes.
-func (f functions) rewrap(s pkcs11.SessionHandle, to pkcs11.ObjectHandle, items []item, scratch []byte) {
-	C.rewrap(f.list, C.ck_ulong(s), C.ck_ulong(to), unsafe.SliceData(items), C.ck_ulong(len(items)),
+// rewrap does a chunk of items in one call, by messages if there are lanes; each tells by itself
+// what came of it. scratch is locked memory of scratchSize bytes.
+func (f functions) rewrap(s pkcs11.SessionHandle, m *lanes, to pkcs11.ObjectHandle, items []item, scratch []byte) {
+	C.rewrap(f.list, C.ck_ulong(s), m, C.ck_ulong(to), unsafe.SliceData(items), C.ck_ulong(len(items)),
 		pointer(scratch[:scratchSize]))
 }
 
@@ -211,6 +234,8 @@ func bytesOf(b []C.ck_byte) []byte {
 func result(it *item, given []byte, mode ivMode) ([]byte, error) {
 	fail := named(asError(it.rv))
 	switch it.step {
+	case C.REWRAP_UNTRIED:
+		return nil, errUntried
 	case C.REWRAP_UNWRAP, C.REWRAP_WRAP:
 		return nil, fail
 	case C.REWRAP_LENGTH:
@@ -218,7 +243,7 @@ func result(it *item, given []byte, mode ivMode) ([]byte, error) {
 	case C.REWRAP_AGAIN:
 		return nil, fmt.Errorf("unwrap what was just wrapped: %w", fail)
 	case C.REWRAP_DIFFERS:
-		return nil, errors.New("what was just wrapped unwraps to another value")
+		return nil, errDiffers
 	}
 	iv, sealed := bytesOf(it.iv[:])[:it.new_len], bytesOf(it.out[:])[:it.out_len]
 	if err := checkAnswer(mode, given, iv, len(sealed)); err != nil {
@@ -226,6 +251,11 @@ func result(it *item, given []byte, mode ivMode) ([]byte, error) {
 	}
 	return slices.Concat(iv, sealed), nil
 }
+
+var (
+	errUntried = errors.New("it was not tried: a message before it failed")
+	errDiffers = errors.New("what was just wrapped unwraps to another value")
+)
 
 // initOptions are for C_Initialize. The text stays allocated: the module may keep
 // the pointer.
@@ -249,6 +279,8 @@ func asError(rv C.ck_ulong) error {
 		return nil
 	case C.ANSWER_TOO_LONG:
 		return errTooLong
+	case C.ANSWER_CHANGED:
+		return errChanged
 	}
 	return pkcs11.Error(rv)
 }

@@ -119,7 +119,8 @@ func TestProbeOnSoftHSM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "mechanism ok, key ok, IV ok, round trip ok, tamper ok, identity ok, size query ok, key wrap ok, throughput ok"
+	want := "mechanism ok, key ok, IV ok, round trip ok, tamper ok, identity ok, size query ok, key wrap ok, " +
+		"messages ok, throughput ok"
 	if got := strings.Join(lines, ", "); got != want {
 		t.Errorf("got %s", got)
 	}

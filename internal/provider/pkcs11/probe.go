@@ -14,6 +14,7 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/gcm"
 )
@@ -45,11 +46,13 @@ func (p *Provider) Probe(ctx context.Context, report func(provider.Verdict)) err
 		{Line: "identity", Try: pr.identity},
 		{Line: "size query", Try: pr.sizeQuery},
 		{Line: "key wrap", Try: pr.keyWrap},
+		{Line: "messages", Try: pr.tryMessages},
 		{Line: "throughput", Try: pr.throughput},
 	}, report)
 }
 
 func (p *probe) destroy() {
+	p.dropLanes() // they are of its key
 	if p.key != 0 {
 		_ = p.ctx.DestroyObject(p.h, p.key) // a session key: it goes with the session anyway
 	}
@@ -131,19 +134,8 @@ func (p *probe) tamper() (string, error) {
 	if err != nil {
 		return "", named(err)
 	}
-	for _, c := range []struct {
-		name string
-		at   int // of the byte to alter in IV || ciphertext || tag; -1: the AAD
-	}{
-		{"tag", len(b) - 1}, {"first byte of the tag", len(b) - gcm.TagSize}, {"IV", 0},
-		{"ciphertext", p.iv.size()}, {"AAD", -1},
-	} {
-		bad, badAAD := bytes.Clone(b), bytes.Clone(aad)
-		if c.at >= 0 {
-			bad[c.at] ^= 1
-		} else {
-			badAAD[0] ^= 1
-		}
+	for _, c := range alterations(p.iv, len(b)) {
+		bad, badAAD := c.alter(b, aad)
 		if _, err := p.open(bad, badAAD); err == nil {
 			return "", fmt.Errorf("an altered %s was accepted", c.name)
 		} else if isGone(err) || isLost(err) {
@@ -154,6 +146,29 @@ func (p *probe) tamper() (string, error) {
 		return "", fmt.Errorf("after all of them, the unaltered one: %w", named(err))
 	}
 	return "altered tag, IV, ciphertext and AAD: each refused", nil
+}
+
+// alteration is one bit of a wrapped DEK, or of its AAD.
+type alteration struct {
+	name string
+	at   int // of the byte in IV || ciphertext || tag; -1: the AAD
+}
+
+func alterations(mode ivMode, size int) []alteration {
+	return []alteration{
+		{"tag", size - 1}, {"first byte of the tag", size - gcm.TagSize}, {"IV", 0},
+		{"ciphertext", mode.size()}, {"AAD", -1},
+	}
+}
+
+func (a alteration) alter(b, aad []byte) (bad, badAAD []byte) {
+	bad, badAAD = bytes.Clone(b), bytes.Clone(aad)
+	if a.at >= 0 {
+		bad[a.at] ^= 1
+	} else {
+		badAAD[0] ^= 1
+	}
+	return bad, badAAD
 }
 
 func (p *probe) ivs() (string, error) {
@@ -241,6 +256,23 @@ func (p *probe) keyWrap() (string, error) {
 		return "C_WrapKey and C_UnwrapKey take CKM_AES_GCM; not used", nil
 	}
 	return "C_WrapKey and C_UnwrapKey do not take CKM_AES_GCM; not needed", nil
+}
+
+// tryMessages says whether the re-wrap uses messages (PKCS#11 3.0), one call for each operation. Without
+// them it makes two.
+func (p *probe) tryMessages() (string, error) {
+	why, err := p.findMessages(p.key, p.sample)
+	switch {
+	case err != nil:
+		return "", err
+	case why == nil && p.iv == ivHost:
+		return "PKCS#11 3.0: one call for each operation, not two; IV made by the host", nil
+	case why == nil:
+		return "PKCS#11 3.0: one call for each operation, not two; IV made by the token", nil
+	case errors.Is(why, errTwoCalls):
+		return "none: the module has no C_GetInterface (PKCS#11 3.0); not needed", nil
+	}
+	return "note: not used: " + printable.Text(why.Error()), nil
 }
 
 // throughput times re-wraps with 1, 2, 4 ... sessions, as long as that pays. The best

@@ -23,10 +23,13 @@ type Config struct {
 	User        string `yaml:"user"`         // whom processes of the fleet log in as; empty: as people do
 	// IVFromHSM is what the operators expect of the IV. nil: no expectation.
 	// The mode in use is always the one found by experiment.
-	IVFromHSM *bool    `yaml:"use_gcm_iv_from_hsm"`
-	Sessions  int      `yaml:"sessions"`  // that re-wrap at once; 0: as many as are fastest
-	Keepers   int      `yaml:"processes"` // that re-wrap at once; 0: one or several, as is fastest
-	Identity  Identity `yaml:",inline"`   // empty: none
+	IVFromHSM *bool `yaml:"use_gcm_iv_from_hsm"`
+	// UseMessages is nil where the messages of PKCS#11 3.0 are used if they work, and false where
+	// they never are: for a module that crashes or hangs on them.
+	UseMessages *bool    `yaml:"use_messages"`
+	Sessions    int      `yaml:"sessions"`  // that re-wrap at once; 0: as many as are fastest
+	Keepers     int      `yaml:"processes"` // that re-wrap at once; 0: one or several, as is fastest
+	Identity    Identity `yaml:",inline"`   // empty: none
 	// LoadByPath loads the module by its path, for those that look for their own files
 	// beside it. Else it is loaded from the descriptor that it was hashed through.
 	LoadByPath bool `yaml:"load_by_path"`
@@ -59,6 +62,7 @@ type Provider struct {
 	*session            // the first: logs in, finds, makes, probes
 	workers  []*session // beside the first
 	tune     *tuner
+	messages *messages // nil: not looked for yet
 	entered  provider.Entered
 	loggedIn bool
 	compared bool // the last login had the token compare the PIN
@@ -78,8 +82,10 @@ type session struct {
 	p       *Provider
 	h       pkcs11.SessionHandle
 	scratch *secret.Buffer
-	lost    bool                // and its keys were not found again yet
-	jobs    chan func(*session) // nil for the provider's first session
+	lanes   *lanes                       // nil: none are open
+	proven  map[pkcs11.ObjectHandle]bool // keys with which the lanes were tried
+	lost    bool                         // and its keys were not found again yet
+	jobs    chan func(*session)          // nil for the provider's first session
 }
 
 // scratchSize is the memory of a session in bytes: room for an answer, and a DEK.

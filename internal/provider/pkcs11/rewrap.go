@@ -28,8 +28,8 @@ func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 
 // rewrap does some items with one number of sessions.
 func (p *Provider) rewrap(ctx context.Context, items []provider.Item, to kek.Name, out []provider.Rewrapped) error {
-	if p.iv == "" {
-		if err := p.findIVMode(); err != nil {
+	if p.iv == "" || p.messages == nil {
+		if err := p.onTemporaryKey(p.findForms); err != nil {
 			return err
 		}
 	}
@@ -64,6 +64,7 @@ func (p *Provider) rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 	if p.sessionLost.Swap(false) {
 		clear(p.handles)
 		clear(p.sources)
+		p.dropLanes()
 	}
 	switch err := failed.Load(); {
 	case err != nil:
@@ -92,6 +93,10 @@ const maxChunk = 256
 func (p *Provider) workersFor(n int) int {
 	for len(p.workers) < n && n > 1 {
 		s, err := p.openSession()
+		if err != nil && p.messages.giveUp(err) { // a session that works is worth more
+			p.dropLanes()
+			continue
+		}
 		if err != nil {
 			p.tune.limit(len(p.workers))
 			return max(1, len(p.workers))
@@ -122,7 +127,7 @@ func (p *Provider) share(n int, job func(*session)) {
 }
 
 // Workers implements provider.Parallel.
-func (p *Provider) Workers() string { return p.tune.String() }
+func (p *Provider) Workers() string { return p.tune.String() + p.messages.String() }
 
 // Steady implements provider.Parallel.
 func (p *Provider) Steady(on bool) { p.tune.steady(on) }

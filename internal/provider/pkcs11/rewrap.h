@@ -12,6 +12,7 @@
 
 /* Where an item stands. */
 enum rewrap_step {
+	REWRAP_UNTRIED, /* by messages, of which one before it failed */
 	REWRAP_UNWRAP,  /* unwrapping it failed */
 	REWRAP_LENGTH,  /* it unwrapped to something that is no DEK */
 	REWRAP_WRAP,    /* wrapping failed */

@@ -14,8 +14,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 )
 
-// items makes two versions of a KEK and n DEKs wrapped by the first: DEK i is
-// filled with byte i.
+// items makes two versions of a KEK and n DEKs wrapped by the first.
 func items(t testing.TB, p *pkcs11.Provider, n int) []provider.Item {
 	t.Helper()
 	for v := range kek.Version(2) {
@@ -23,6 +22,12 @@ func items(t testing.TB, p *pkcs11.Provider, n int) []provider.Item {
 			t.Fatal(err)
 		}
 	}
+	return wrapped(t, p, n)
+}
+
+// wrapped are n DEKs wrapped by the first version: DEK i is filled with byte i.
+func wrapped(t testing.TB, p *pkcs11.Provider, n int) []provider.Item {
+	t.Helper()
 	all := make([]provider.Item, n)
 	for i := range all {
 		w, err := p.Wrap(t.Context(), kek.NameOf(chain, 1), dek(i))

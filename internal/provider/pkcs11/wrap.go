@@ -20,7 +20,7 @@ func (p *Provider) Wrap(ctx context.Context, by kek.Name, dek []byte) ([]byte, e
 		return nil, fmt.Errorf("wrap with %s: DEK of %d bytes, want %d", by.Label, len(dek), kek.Size)
 	}
 	if p.iv == "" {
-		if err := p.findIVMode(); err != nil {
+		if err := p.onTemporaryKey(p.discoverIV); err != nil {
 			return nil, err
 		}
 	}

@@ -22,6 +22,7 @@
  *   slow         each wrap takes 2 ms longer, a key on the token three seconds
  *   latency      each call of a cipher takes 1 ms longer, on every session by
  *                itself, as on a network
+ *   tell         each call of a cipher adds a line to the log, "cipher"
  *   busy         a cipher refuses a fourth call at one time (CKR_FUNCTION_FAILED)
  *   gcm-fails    CKM_AES_GCM is listed, and C_EncryptInit refuses it
  *   written-iv   only 12 zeros are taken for an IV, and the token's own written
@@ -46,6 +47,23 @@
  *                call that takes the slot answers CKR_TOKEN_NOT_PRESENT, one on a
  *                session that was opened on it CKR_DEVICE_REMOVED. Several may be
  *                hidden. Shown again, its sessions are as they were
+ *   messages     there is an interface of PKCS#11 3.0 with messages: those of the real
+ *                module, or else each done by two calls of it. What follows is of
+ *                these alone, and wants this mode as well
+ *   no-interface, no-list, strange-list: C_GetInterface answers CKR_OK with no
+ *                interface, with one without a list, with one whose list is nowhere
+ *   unlisted     the mechanism's flags say nothing of messages
+ *   old-list     its list is of 2.40
+ *   short-list   its list says 3.0, has the length of 2.40, and no memory follows
+ *   null-message, data-message: C_DecryptMessage is NULL there, or no code
+ *   message-zero-iv  messages take every IV as zeros, whatever is passed
+ *   message-iv-changed  C_EncryptMessage changes the IV that it is given
+ *   message-iv-again  an IV of the token's own counts from zero in each operation, as
+ *                NSS softokn does it by CKG_GENERATE
+ *   message-lax  C_DecryptMessage never looks at the tag
+ *   corrupt-message  a bit of every answer of C_EncryptMessage is wrong
+ *   short-tag, long-tag: C_EncryptMessage writes 12 bytes of a tag, or 32
+ *   tag-bits     messages change the length of the tag to 96 bits
  *   endless      C_FindObjects always has as many more as it is asked for
  *   zero-label, zero-serial: a zero byte and more stand where spaces should, after a token's
  *                label, after its serial
@@ -56,6 +74,8 @@
  *   FUNCTION+N:WHAT  so does every one after it. WHAT is
  *     RV         answer this value (hex), and do nothing
  *     lost       do what was asked, and answer CKR_DEVICE_ERROR
+ *     unwritten  do what was asked, and write nothing of what comes of it: of C_Decrypt
+ *                and C_DecryptMessage
  *     moreN      do what was asked, and say that it is N more (hex) than there was
  *                room for: objects, slots, mechanisms, or bytes. A call that only
  *                asks for the size gets it right
@@ -90,10 +110,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../cryptoki.h"
+#include "../../message.h"
 
 /* Every function in the order of the function list: its number is its place. */
 #define EACH_FUNCTION(X) \
@@ -109,13 +131,18 @@
 	X(DecryptVerifyUpdate) X(GenerateKey) X(GenerateKeyPair) X(WrapKey) X(UnwrapKey) X(DeriveKey) \
 	X(SeedRandom) X(GenerateRandom) X(GetFunctionStatus) X(CancelFunction) X(WaitForSlotEvent)
 
+/* What 3.0 has beside them, as far as it is used. */
+#define EACH_OF_3(X) \
+	X(GetInterface) X(MessageEncryptInit) X(EncryptMessage) X(MessageEncryptFinal) X(MessageDecryptInit) \
+	X(DecryptMessage) X(MessageDecryptFinal)
+
 #define NUMBER(f) AT_##f,
 #define NAME(f) #f,
 
-enum { EACH_FUNCTION(NUMBER) FUNCTIONS };
-static const char *const functions[] = { EACH_FUNCTION(NAME) };
+enum { EACH_FUNCTION(NUMBER) EACH_OF_3(NUMBER) FUNCTIONS };
+static const char *const functions[] = { EACH_FUNCTION(NAME) EACH_OF_3(NAME) };
 
-_Static_assert((int)FUNCTIONS == (int)PLACE_COUNT && (int)AT_Login == (int)PLACE_C_LOGIN && (int)AT_Sign == (int)PLACE_C_SIGN,
+_Static_assert((int)AT_GetInterface == (int)PLACE_COUNT && (int)AT_Login == (int)PLACE_C_LOGIN && (int)AT_Sign == (int)PLACE_C_SIGN,
 	"the list above is that of cryptoki.h");
 
 #define EACH_MODE(X) \
@@ -126,7 +153,11 @@ _Static_assert((int)FUNCTIONS == (int)PLACE_COUNT && (int)AT_Login == (int)PLACE
 	X(CORRUPT, "corrupt") X(OTHER_KEY, "other-key") X(MUTE, "mute") X(PIN_LOW, "pin-low") \
 	X(PIN_FINAL, "pin-final") X(PIN_LOCKED, "pin-locked") X(PIN_TURNS, "pin-turns") X(PIN_PATH, "pin-path") \
 	X(LOST_REPLY, "lost-reply") X(AFTER_KEY, "after-key") X(ENDLESS, "endless") X(ZERO_LABEL, "zero-label") \
-	X(ZERO_SERIAL, "zero-serial") X(LIMITED, "limited") X(LIMITED_LAX, "limited-lax")
+	X(ZERO_SERIAL, "zero-serial") X(LIMITED, "limited") X(LIMITED_LAX, "limited-lax") \
+	X(MESSAGES, "messages") X(NO_INTERFACE, "no-interface") X(NO_LIST, "no-list") X(STRANGE_LIST, "strange-list") \
+	X(OLD_LIST, "old-list") X(SHORT_LIST, "short-list") X(NULL_MESSAGE, "null-message") X(DATA_MESSAGE, "data-message") \
+	X(MESSAGE_ZERO_IV, "message-zero-iv") X(MESSAGE_IV_CHANGED, "message-iv-changed") X(MESSAGE_IV_AGAIN, "message-iv-again") \
+	X(MESSAGE_LAX, "message-lax") X(SHORT_TAG, "short-tag") X(LONG_TAG, "long-tag") X(TAG_BITS, "tag-bits") X(UNLISTED, "unlisted") X(TELL, "tell") X(CORRUPT_MESSAGE, "corrupt-message")
 
 #define MODE(m, word) m,
 #define WORD(m, word) word,
@@ -178,17 +209,12 @@ struct token_info {
 	ck_byte versions[4], time[16];
 };
 
-struct mechanism_info {
-	ck_ulong min, max, flags;
-};
-
 struct session_info {
 	ck_ulong slot, state, flags, error;
 };
 
 typedef ck_ulong (*get_list)(ck_ulong, ck_ulong *, ck_ulong *);
 typedef ck_ulong (*token_info)(ck_ulong, struct token_info *);
-typedef ck_ulong (*mechanism_info)(ck_ulong, ck_ulong, struct mechanism_info *);
 typedef ck_ulong (*session_info)(ck_ulong, struct session_info *);
 typedef ck_ulong (*open_session)(ck_ulong, ck_ulong, void *, void *, ck_ulong *);
 typedef ck_ulong (*slot_event)(ck_ulong, ck_ulong *, void *);
@@ -230,13 +256,13 @@ static void note(const char *what, const char *more) {
 
 /* ---- the configuration ---- */
 
-enum what { ANSWER, LOST, MORE, UNAVAILABLE, HANG, WAIT, SLEEP, SEGV, ABORT, EXIT, KILL, NOISE, SIGNALS, THREADS, FORK, STOP, CLOSE, SCRIBBLE };
+enum what { ANSWER, LOST, UNWRITTEN, MORE, UNAVAILABLE, HANG, WAIT, SLEEP, SEGV, ABORT, EXIT, KILL, NOISE, SIGNALS, THREADS, FORK, STOP, CLOSE, SCRIBBLE };
 
 static const struct {
 	const char *word;
 	enum what what;
 } whats[] = {
-	{ "lost", LOST }, { "unavailable", UNAVAILABLE }, { "hang", HANG }, { "wait", WAIT }, { "segv", SEGV }, { "abort", ABORT }, { "exit", EXIT }, { "kill", KILL },
+	{ "lost", LOST }, { "unwritten", UNWRITTEN }, { "unavailable", UNAVAILABLE }, { "hang", HANG }, { "wait", WAIT }, { "segv", SEGV }, { "abort", ABORT }, { "exit", EXIT }, { "kill", KILL },
 	{ "noise", NOISE }, { "signals", SIGNALS }, { "threads", THREADS }, { "fork", FORK },
 	{ "stop", STOP }, { "close", CLOSE }, { "scribble", SCRIBBLE },
 };
@@ -411,7 +437,7 @@ struct call {
 	const struct config *conf;
 	ck_ulong n;  /* of this function, from 1 */
 	ck_ulong rv; /* unless CKR_OK, the answer instead of what was asked */
-	int lost, unavailable;
+	int lost, unavailable, unwritten;
 	ck_ulong more;
 };
 
@@ -468,6 +494,9 @@ static void misbehave(struct call *c, const struct fault *f) {
 		break;
 	case LOST:
 		c->lost = 1;
+		break;
+	case UNWRITTEN:
+		c->unwritten = 1;
 		break;
 	case MORE:
 		c->more = f->value;
@@ -535,7 +564,7 @@ static int begin(struct call *c, int place) {
 	if (!has(c->conf, AFTER_KEY) || atomic_load(&key_made))
 		c->n = atomic_fetch_add(&c->conf->calls[place], 1) + 1;
 	c->rv = c->conf->bad ? CKR_ARGUMENTS_BAD : CKR_OK;
-	c->lost = c->unavailable = 0;
+	c->lost = c->unavailable = c->unwritten = 0;
 	c->more = 0;
 	for (int i = 0; i < c->conf->faults_n; i++) {
 		const struct fault *f = &c->conf->faults[i];
@@ -616,6 +645,9 @@ struct seat {
 	struct ck_gcm_params later;
 	ck_ulong later_key;
 	ck_byte later_aad[256];
+	ck_ulong message_key; /* 0: in no operation of messages */
+	int message_place;    /* how it began */
+	unsigned messages;    /* in this operation */
 };
 
 #define SEATS 1024 /* a provider opens some 65 sessions */
@@ -641,6 +673,7 @@ static int sit(ck_ulong session, ck_ulong slot) {
 			continue;
 		s->slot = slot;
 		s->encrypting = s->decrypting = PLAIN;
+		s->message_key = 0;
 		serial_of(slot, s->serial);
 		atomic_store(&s->session, session);
 		found = 1;
@@ -826,18 +859,25 @@ static ck_ulong on_GetMechanismList(ck_ulong slot, ck_ulong *out, ck_ulong *out_
 	return end_claiming(&c, list_mechanisms(c.conf, slot, out, out_n), room, out_n);
 }
 
-static ck_ulong about_mechanism(const struct config *conf, ck_ulong slot, ck_ulong type, struct mechanism_info *out) {
+static ck_ulong about_mechanism(const struct config *conf, ck_ulong slot, ck_ulong type, struct ck_mechanism_info *out) {
 	if (type == CKM_AES_GCM && (has(conf, HIDE_GCM) || has(conf, VENDOR_GCM)))
 		return CKR_MECHANISM_INVALID;
-	if (type != CKM_CLOUDHSM_AES_GCM || !has(conf, VENDOR_GCM))
-		return REAL(mechanism_info, GetMechanismInfo)(slot, type, out);
-	ck_ulong rv = REAL(mechanism_info, GetMechanismInfo)(slot, CKM_AES_GCM, out);
+	ck_ulong rv;
+	if (type != CKM_CLOUDHSM_AES_GCM || !has(conf, VENDOR_GCM)) {
+		rv = REAL(ck_get_mechanism_info, GetMechanismInfo)(slot, type, out);
+		if (rv == CKR_OK && type == CKM_AES_GCM && has(conf, MESSAGES))
+			out->flags |= CKF_MESSAGES;
+		if (rv == CKR_OK && has(conf, UNLISTED))
+			out->flags &= ~CKF_MESSAGES;
+		return rv;
+	}
+	rv = REAL(ck_get_mechanism_info, GetMechanismInfo)(slot, CKM_AES_GCM, out);
 	if (rv == CKR_OK)
 		out->flags = CKF_ENCRYPT | CKF_DECRYPT;
 	return rv;
 }
 
-static ck_ulong on_GetMechanismInfo(ck_ulong slot, ck_ulong type, struct mechanism_info *out) {
+static ck_ulong on_GetMechanismInfo(ck_ulong slot, ck_ulong type, struct ck_mechanism_info *out) {
 	struct call c;
 	if (begin_slot(&c, AT_GetMechanismInfo, &slot))
 		return end(&c, c.rv);
@@ -999,6 +1039,8 @@ static atomic_int at_once;
 
 static ck_ulong arrive(const struct config *conf) {
 	int n = atomic_fetch_add(&at_once, 1);
+	if (has(conf, TELL))
+		note("cipher", "");
 	if (has(conf, LATENCY) || has(conf, BUSY))
 		usleep(1000);
 	if (has(conf, GONE))
@@ -1187,7 +1229,10 @@ static ck_ulong on_Decrypt(ck_ulong session, ck_byte *in, ck_ulong n, ck_byte *o
 	if (begin_session(&c, AT_Decrypt, session))
 		return end(&c, c.rv);
 	struct seat *seat = seat_of(session);
+	ck_byte nowhere[1024];
 	ck_ulong room = out ? *out_n : 0, rv = arrive(c.conf);
+	if (c.unwritten)
+		out = nowhere;
 	if (rv == CKR_OK && seat && seat->decrypting != PLAIN)
 		rv = decrypt_small(seat, session, in, n, out, out_n);
 	else if (rv == CKR_OK)
@@ -1240,6 +1285,10 @@ static ck_ulong on_Sign(ck_ulong session, ck_byte *in, ck_ulong n, ck_byte *out,
 	return end_claiming(&c, REAL(ck_crypt, Sign)(session, in, n, out, out_n), room, out_n);
 }
 
+/* ---- messages ---- */
+
+#include "messages.h"
+
 /* ---- the function list ---- */
 
 ck_ulong C_GetFunctionList(struct ck_function_list **list);
@@ -1259,6 +1308,7 @@ static ck_ulong join(const char *path) {
 	ck_ulong rv = get ? get(&real) : CKR_GENERAL_ERROR;
 	if (rv != CKR_OK)
 		return rv;
+	join_3(handle);
 	fake.version = real->version;
 	memcpy(fake.place, all, sizeof all);
 	return CKR_OK;
