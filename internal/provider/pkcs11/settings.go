@@ -1,6 +1,7 @@
 package pkcs11
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -78,6 +79,18 @@ func (c Config) Check() error {
 		return fmt.Errorf(section+"user: %w", err)
 	}
 	return c.checkAdopted()
+}
+
+// GobEncode and GobDecode carry the settings to the keeper. Gob by itself leaves out a false that a
+// pointer leads to, and with it what somebody wrote.
+func (c Config) GobEncode() ([]byte, error) {
+	type plain Config
+	return json.Marshal(plain(c))
+}
+
+func (c *Config) GobDecode(data []byte) error {
+	type plain Config
+	return json.Unmarshal(data, (*plain)(c))
 }
 
 func (c Config) Open() (provider.Provider, error) { return Open(c) }
