@@ -9,7 +9,8 @@
 # for a minute, the module ended in every way in every place, the second verifier on every
 # specimen, every interrupted ceremony finished, a rotation stopped on every page, 200 sequences
 # of random keys, each refusal of an adoption taken away, the versions of adopted databases
-# destroyed under their applications; about an hour. With BRIEF=1 less of it, which is what .ci/run does.
+# destroyed under their applications, one command of each kind swallowed by the network of the
+# store; about an hour. With BRIEF=1 less of it, which is what .ci/run does.
 # Also the tests of provider/pkcs11 under the address sanitizer, with BRIEF=1 those with a
 # hostile module. It does not look for leaks: modules stay loaded.
 # make interrupted OLD=PROGRAM: interrupts the ceremonies of an older program again, for
@@ -61,7 +62,7 @@ torture: testdeps
 	$(TEST) -run TestPython ./internal/transcript -args -mutations $(if $(BRIEF),200,500)
 	ASAN_OPTIONS=detect_leaks=0 $(TEST) -asan $(if $(BRIEF),-run TestHostile) ./internal/provider/pkcs11
 	$(TEST) -timeout 3h -parallel $(PARALLEL) -run 'TestAnyInterruptions|TestReconcileDying|TestDisableDying|TestHonestCourses' ./internal/steps -args $(if $(BRIEF),-seeds 25 -courses 20,-seeds 500 -courses 100)
-	$(TEST) -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestElections|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation$(if $(BRIEF),,|TestAdopted$$|TestAdoptedLife|TestRosterGrammar)' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
+	$(TEST) -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestElections|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation$(if $(BRIEF),,|TestAdopted$$|TestAdoptedLife|TestRosterGrammar|TestSwallowed$$)' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
 
 interrupted: testdeps
 	$(TEST) -timeout 30m -run 'TestInterrupted$$' -v ./cmd/kekceremony $(if $(OLD),-old $(OLD)) $(if $(LATER),-later $(LATER))

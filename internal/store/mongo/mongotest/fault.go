@@ -20,7 +20,7 @@ type fault struct {
 func (p *Proxy) Cut(command string, n int) { p.order(command, fault{left: n, done: true}) }
 
 // Swallow has the network swallow the nth of the next commands of a name, or its answer if it is done. Other
-// connections stay good.
+// connections stay good. The name may have a collection's after it, with a space.
 func (p *Proxy) Swallow(command string, nth int, done bool) {
 	p.order(command, fault{after: nth - 1, left: 1, done: done, silent: true})
 }
@@ -75,19 +75,23 @@ func (p *Proxy) Ordered(command string) int {
 	return p.faults[command].left
 }
 
-// next takes what was ordered for a command.
-func (p *Proxy) next(name string) fault {
+// next takes what was ordered for a command, of its collection or of any.
+func (p *Proxy) next(name, collection string) fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f := p.faults[name]
+	order := name + " " + collection
+	if p.faults[order].left == 0 {
+		order = name
+	}
+	f := p.faults[order]
 	switch {
 	case f.after > 0:
 		f.after--
-		p.faults[name] = f
+		p.faults[order] = f
 		return fault{}
 	case f.left > 0:
 		f.left--
-		p.faults[name] = f
+		p.faults[order] = f
 		f.left++
 	case p.readOnly && slices.Contains(writes, name):
 		return fault{left: 1, answer: func(bson.Raw) []bson.E { return refusal }}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -29,8 +30,9 @@ type Proxy struct {
 	rate     int  // bytes a second to clients; 0: no limit
 	hole     bool // nothing is answered, and no connection ends
 	seen     map[string]int
-	nth      int // command that meets an election; 0: none
-	since    int // commands, since that was ordered
+	of       map[string]int // commands, by their names and their collections'
+	nth      int            // command that meets an election; 0: none
+	since    int            // commands, since that was ordered
 }
 
 // startProxy listens at a loopback address that nobody else has: while it is down no
@@ -40,7 +42,8 @@ func startProxy(t testing.TB, server string, serial bool) *Proxy {
 	host := []byte{127, 0, 0, 2}
 	rand.Read(host[1:3])
 	p := &Proxy{server: server, serial: serial, address: net.JoinHostPort(net.IP(host).String(), "0"),
-		open: map[net.Conn]bool{}, faults: map[string]fault{}, before: map[string]func(){}, seen: map[string]int{}}
+		open: map[net.Conn]bool{}, faults: map[string]fault{}, before: map[string]func(){}, seen: map[string]int{},
+		of: map[string]int{}}
 	p.Up(t)
 	p.address = p.listener.Addr().String()
 	t.Cleanup(p.Down)
@@ -73,6 +76,13 @@ func (p *Proxy) Seen(command string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.seen[command]
+}
+
+// Kinds counts the commands of collections, by the names of both with a space between.
+func (p *Proxy) Kinds() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.of)
 }
 
 func (p *Proxy) set(change func()) {
@@ -138,11 +148,11 @@ func (p *Proxy) pass(client, server net.Conn) error {
 	if p.swallows() {
 		return swallowed(client)
 	}
-	name := commandOf(request)
-	if do := p.happens(name); do != nil {
+	name, collection := commandOf(request), collectionOf(request)
+	if do := p.happens(name, collection); do != nil {
 		do()
 	}
-	f := p.next(name)
+	f := p.next(name, collection)
 	var answer []byte
 	if f.left == 0 || f.done {
 		if answer, err = p.ask(server, request); err != nil {
@@ -186,10 +196,11 @@ func (p *Proxy) send(client net.Conn, answer []byte) error {
 }
 
 // happens counts a command, and takes what happens before it.
-func (p *Proxy) happens(name string) func() {
+func (p *Proxy) happens(name, collection string) func() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen[name]++
+	p.of[name+" "+collection]++
 	do := p.before[name]
 	delete(p.before, name)
 	return do

@@ -74,6 +74,19 @@ func commandOf(request []byte) string {
 	return elements[0].Key()
 }
 
+// collectionOf is the name of the collection of a command; empty: it has none.
+func collectionOf(request []byte) string {
+	elements, err := body(request).Elements()
+	if err != nil || len(elements) == 0 {
+		return ""
+	}
+	if name, ok := elements[0].Value().StringValueOK(); ok {
+		return name
+	}
+	name, _ := body(request).Lookup("collection").StringValueOK() // of getMore
+	return name
+}
+
 // reply is an answer to a request.
 func reply(request []byte, answer bson.D) []byte {
 	doc, err := bson.Marshal(answer)
