@@ -19,11 +19,14 @@ func main() {
 	most := flag.Int("most", 1_000_000, "envelopes of the largest rotation")
 	peers := flag.Bool("peers", false, "measure what others do for the same purpose, where they are installed")
 	growth := flag.Bool("growth", false, "measure how a rotation grows with the store")
+	slow := flag.Bool("slow", false, "measure the sweep on a slow token, and nothing else")
 	flag.Parse()
 	measure := func(ctx context.Context, l lab, w io.Writer) error { return l.report(ctx, w, *most) }
 	switch {
 	case *peers:
 		measure = func(ctx context.Context, l lab, w io.Writer) error { return l.peers(ctx, w) }
+	case *slow:
+		measure = func(ctx context.Context, l lab, w io.Writer) error { return l.slow(ctx, w) }
 	case *growth:
 		measure = func(ctx context.Context, l lab, w io.Writer) error { return l.growth(ctx, w, *most) }
 	}

@@ -159,24 +159,28 @@ func (l lab) slow(ctx context.Context, w io.Writer) error {
 	fmt.Fprint(w, `## A token that takes 1 ms a call
 
 (d) is the pipeline through a module that makes every cipher call take 1 ms longer, on
-each session independently: six calls per re-wrap.
+each session independently: six calls per re-wrap, or three by the messages of PKCS#11 3.0.
+These are the module's own: it does each by two calls of SoftHSM2, which has none, and
+takes 1 ms for both.
 
-| sessions | envelopes/s |
-|---|---:|
+| sessions | envelopes/s by two calls | by messages | ratio |
+|---|---:|---:|---:|
 `)
-	best := 0.0
+	best := swept{}
 	for _, s := range all {
 		name := fmt.Sprint(s.sessions)
 		if s.sessions == 0 {
-			name = "adaptive, with the time it took to find them: " + s.workers
+			name = fmt.Sprintf("adaptive, with the time it took to find them: %s; %s", s.two.workers, s.messages.workers)
 		} else {
-			best = max(best, s.rate)
+			best.two.rate = max(best.two.rate, s.two.rate)
+			best.messages.rate = max(best.messages.rate, s.messages.rate)
 		}
-		fmt.Fprintf(w, "| %s | %.0f |\n", name, s.rate)
+		fmt.Fprintf(w, "| %s | %.0f | %.0f | %.2f |\n", name, s.two.rate, s.messages.rate, s.messages.rate/s.two.rate)
 	}
-	adaptive := all[len(all)-1].rate
-	fmt.Fprintf(w, "\nTarget: at least 0.95 of the best fixed count: %.2f, %s.\n",
-		adaptive/best, met(adaptive >= 0.95*best))
+	adaptive := all[len(all)-1]
+	two, messages := adaptive.two.rate/best.two.rate, adaptive.messages.rate/best.messages.rate
+	fmt.Fprintf(w, "\nTarget: at least 0.95 of the best fixed count: %.2f, %s; by messages %.2f, %s.\n",
+		two, met(two >= 0.95), messages, met(messages >= 0.95))
 	return nil
 }
 

@@ -15,11 +15,16 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
-// swept is the rate with a number of sessions on a token that takes 1 ms a call.
+// swept is the rate with a number of sessions on a token that takes 1 ms a call: by two calls for
+// each operation, and by messages, which are one.
 type swept struct {
-	sessions int // 0: adaptive
-	rate     float64
-	workers  string // what it ended with
+	sessions      int // 0: adaptive
+	two, messages measured
+}
+
+type measured struct {
+	rate    float64
+	workers string // what it ended with
 }
 
 // How long each count is measured. The adaptive one has to find its count first,
@@ -30,17 +35,14 @@ const (
 )
 
 // sweep re-wraps one store, by the pipeline, with one number of sessions after
-// the other and last with as many as the tuner finds.
+// the other and last with as many as the tuner finds. With each number it takes both forms in turn.
 func (l lab) sweep(ctx context.Context) (all []swept, err error) {
-	const records = 500_000 // more than all of it gets through
+	const records = 1_000_000 // more than all of it gets through
 	parts, err := l.installed(ctx, "pkcs11", "sweep")
 	if err != nil {
 		return nil, err
 	}
 	if err := write(ctx, parts, "pkcs11", records); err != nil {
-		return nil, err
-	}
-	if err := pkcs11test.Configure(l.proxy, "latency"); err != nil {
 		return nil, err
 	}
 	db, err := sqlite.Open(ctx, parts.Store())
@@ -49,8 +51,11 @@ func (l lab) sweep(ctx context.Context) (all []swept, err error) {
 	}
 	defer db.Close()
 	for _, n := range []int{1, 2, 4, 8, 16, 32, 64, 0} {
-		s, err := l.timed(ctx, parts, db, n)
-		if err != nil {
+		s := swept{sessions: n}
+		if s.two, err = l.timed(ctx, parts, db, n, "latency"); err != nil {
+			return nil, err
+		}
+		if s.messages, err = l.timed(ctx, parts, db, n, "latency", "messages"); err != nil {
 			return nil, err
 		}
 		all = append(all, s)
@@ -58,9 +63,13 @@ func (l lab) sweep(ctx context.Context) (all []swept, err error) {
 	return all, nil
 }
 
-// timed re-wraps for some time with a number of sessions.
-func (l lab) timed(ctx context.Context, parts rehearsal.Parts, db *sqlite.Store, sessions int) (swept, error) {
-	s := swept{sessions: sessions}
+// timed re-wraps for some time with a number of sessions and a module of some modes.
+func (l lab) timed(
+	ctx context.Context, parts rehearsal.Parts, db *sqlite.Store, sessions int, modes ...string,
+) (s measured, err error) {
+	if err := pkcs11test.Configure(l.proxy, modes...); err != nil {
+		return s, err
+	}
 	p, err := opened(ctx, parts, pkcs11.Config{ModulePath: l.proxy, TokenLabel: rehearsal.TokenLabel, Sessions: sessions})
 	if err != nil {
 		return s, err
