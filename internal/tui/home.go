@@ -69,7 +69,9 @@ func (h *home) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			h.width, h.height = msg.Width, msg.Height
 		}
 	case tea.KeyMsg:
-		return h, h.key(msg.String())
+		if msg, ok := readable(msg); ok {
+			return h, h.key(msg.String())
+		}
 	}
 	return h, nil
 }

@@ -134,6 +134,20 @@ func TestPasted(t *testing.T) {
 	came(p, answers, "Zürich[2J東京\u3000Α", nil)
 }
 
+// TestNamesOfKeys: on a slow console a word comes in one read. One that is the name of a key is text: it
+// moves no cursor, answers nothing, and goes nowhere.
+func TestNamesOfKeys(t *testing.T) {
+	p := newPage(t)
+	answers := p.asked(bags)
+	p.rest()
+	for _, word := range []string{"left", "enter", "esc", "home", "tab", "pgup", "ctrl+c"} {
+		p.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(word)})
+		p.stillOpen()
+	}
+	p.press("enter")
+	came(p, answers, "leftentereschometabpgupctrl+c", nil)
+}
+
 // TestAlt: esc before a letter comes as alt and the letter. Behind a blank, alt+d ended the program.
 func TestAlt(t *testing.T) {
 	p := newPage(t)

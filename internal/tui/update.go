@@ -58,7 +58,8 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 // readable is a key, of a paste what a person can read: nothing that moves, hides or reorders what is
-// on the screen, and no end of a line. ok is false where nothing is left. With alt it is no key: a field
+// on the screen, and no end of a line. ok is false where nothing is left. Several letters that were read
+// at once are text, as of a paste: as keys, "left" would be that of this name. With alt it is no key: a field
 // of bubbles v1.0.0 panics at alt+d behind a blank, and nothing is known by such a key.
 func readable(key tea.KeyMsg) (left tea.KeyMsg, ok bool) {
 	if key.Alt {
@@ -68,6 +69,7 @@ func readable(key tea.KeyMsg) (left tea.KeyMsg, ok bool) {
 		return key, true
 	}
 	key.Runes = slices.DeleteFunc(slices.Clone(key.Runes), func(r rune) bool { return !unicode.IsGraphic(r) })
+	key.Paste = key.Paste || len(key.Runes) > 1
 	return key, len(key.Runes) > 0
 }
 
