@@ -131,10 +131,13 @@ func (p people) all(w *pane, purpose, word1, word2, pattern string) {
 	w.enter("op1: type "+word1, word1)
 	p.second(w, map[bool]string{true: "followed", false: word2}[purpose == "final"], word2)
 	w.until("op3: ")
-	if purpose == "final" { // the verdict is in what is signed
-		w.tmux("send-keys", "-l", word1)
+	if purpose != "final" {
+		w.tmux("send-keys", "C-e")
+	} else { // the verdict and the words are in what is signed
+		w.tmux("send-keys", "-l", "deviations")
+		w.tmux("send-keys", "C-e")
+		w.enter("op3: what deviated from the steps?", "the video failed")
 	}
-	w.tmux("send-keys", "C-e")
 	w.until("op3: sh ")
 	p.signElsewhere(purpose, pattern)
 	w.enter("Signed 3, needed 3", "")
@@ -209,9 +212,9 @@ func TestPeople(t *testing.T) {
 	w.enter("Where else", "none")
 	w.enter("Planned end", "2028-12-31")
 	p.fill(w, "leaving")
-	p.all(w, "final", "followed", "deviations", "final.op3.followed.txt")
+	p.all(w, "final", "followed", "deviations", "final.op3.deviations.txt")
 	end := w.enter("enter close", "")
-	if !strings.Contains(strings.Join(strings.Fields(end), " "), "op1 (followed), op2 (deviations), op3 (followed)") {
+	if !strings.Contains(strings.Join(strings.Fields(end), " "), "op1 (followed), op2 (deviations), op3 (deviations)") {
 		t.Errorf("the last page:\n%s", end)
 	}
 	w.until("EXIT 0")
@@ -261,7 +264,10 @@ func TestPeople(t *testing.T) {
 		t.Errorf("with nobody in the room again: exit %d\n%s", code, errs)
 	}
 	bundles, _ := filepath.Glob(p.path("tr/*Z-*"))
-	must(t, append([]string{"transcript", "verify"}, bundles...)...)
+	said = must(t, append([]string{"transcript", "verify"}, bundles...)...)
+	if !strings.Contains(said, "words   op2: the witness left early\n  words   op3: the video failed\n") {
+		t.Errorf("what deviated:\n%s", said)
+	}
 	if left, _ := filepath.Glob(p.path("stick/*")); len(left) > 0 || len(bundles) != 2 {
 		t.Errorf("left on the stick: %v; bundles %v", left, bundles)
 	}

@@ -32,7 +32,8 @@ func (c Ceremony) Script(tool string, opened Facts) render.Document {
 	}
 	rows = append(rows, []string{
 		fmt.Sprint(len(all) + 1),
-		"Sign the end\nState whether the ceremony followed its script, and write down the final digest.",
+		"Sign the end\nState whether the ceremony followed its script, and if not, what deviated. " +
+			"Write down the final digest.",
 		"everybody who attends signs", fmt.Sprint(finalMinutes), "",
 	})
 	d.Sections = append(d.Sections, render.Section{
