@@ -28,8 +28,8 @@ func (n newcomer) answer(questions ...question) {
 		n.until(q.asks)
 		n.tmux("send-keys", "C-u")
 		n.enter(q.asks, "")
-		n.enter("refused: "+q.name+": an answer is needed; example: ", rehearsal.PIN) // the PIN, too early
-		refused := n.until("refused: " + q.name + ": this may be a PIN, and was discarded")
+		n.enter("refused: an answer is needed; example: ", rehearsal.PIN) // the PIN, too early
+		refused := n.until("refused: this may be a PIN, and was discarded")
 		if strings.Contains(refused, rehearsal.PIN) {
 			n.t.Errorf("the PIN is still on the screen:\n%s", refused)
 		}

@@ -162,7 +162,7 @@ func (p people) fill(w *pane, page string) {
 		w.enter("bags closed", "100201, the token")
 		w.enter("Time on the wall clock now", "n/a: no clock on the wall")
 		w.enter("Deviations from the script", "nothing")
-		w.correct("refused: differed: want", "none")
+		w.correct("refused: want", "none")
 		return
 	}
 	if page == "place again" {
@@ -173,10 +173,10 @@ func (p people) fill(w *pane, page string) {
 	}
 	w.enter("Who authorized", "the security officer, ticket 4711")
 	w.enter("Who is who", "op9: Example Ltd, operator")
-	w.correct("refused: people: use names of the roster: op1, op2, op3;",
+	w.correct("refused: use names of the roster: op1, op2, op3;",
 		"op1: Example Ltd, operator; op2: Example Ltd, operator; op3: Other Ltd, operator")
 	w.enter("Time on the wall clock", "2001-01-01 00:00, op1")
-	w.correct("refused: clock: the wall clock is ", time.Now().UTC().Add(5*time.Minute).Format("2006-01-02 15:04")+", op1")
+	w.correct("refused: the wall clock is ", time.Now().UTC().Add(5*time.Minute).Format("2006-01-02 15:04")+", op1")
 	w.correct("min ahead of the console's clock", time.Now().UTC().Add(5*time.Minute).Format("2006-01-02 15:04")+
 		", op1, differs: nobody may set it")
 	w.enter("bags opened", "100200, op2")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
@@ -109,7 +108,7 @@ func (e *engine) hold(ctx context.Context, s Step) error {
 // details lists facts by name.
 func details(f Facts) (all []Detail) {
 	for _, name := range slices.Sorted(maps.Keys(f)) {
-		all = append(all, Detail{strings.ReplaceAll(name, "_", " "), f[name]})
+		all = append(all, Detail{name, f[name]})
 	}
 	return all
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
@@ -160,7 +159,7 @@ func (s *stage) details(e transcript.Event, names ...string) {
 	for _, name := range names {
 		if v := e.Facts[name]; v != "" {
 			s.view.Details = append(slices.Clip(s.view.Details),
-				engine.Detail{Name: strings.ReplaceAll(printable.Line(name), "_", " "), Value: grouped(v)})
+				engine.Detail{Name: printable.Line(name), Value: v})
 		}
 	}
 }
@@ -203,16 +202,4 @@ func (s *stage) noted(e transcript.Event) {
 	default:
 		s.details(e)
 	}
-}
-
-// grouped parts a digest, so that it breaks between its groups.
-func grouped(v string) string {
-	if len(v) != 64 || strings.Trim(v, "0123456789abcdef") != "" {
-		return v
-	}
-	var b strings.Builder
-	for part := range slices.Chunk([]byte(v), 8) {
-		b.WriteString(string(part) + " ")
-	}
-	return strings.TrimSpace(b.String())
 }

@@ -69,9 +69,9 @@ func (m *meter) eta(left, total int) ETA {
 	long, short := per(m.done, m.ran), m.rate()
 	switch {
 	case m.ran < etaTime:
-		return ETA{Why: "known after the first 10 s"}
+		return ETA{Why: "after the first 10 s"}
 	case float64(m.done) < etaShare*float64(total):
-		return ETA{Why: "known after the first 0.5 %"}
+		return ETA{Why: "after the first 0.5 %"}
 	case short == 0 || long == 0:
 		return ETA{Why: "unknown: no progress"}
 	}

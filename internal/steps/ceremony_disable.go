@@ -22,7 +22,8 @@ func Disable(v kek.Version) Ceremony {
 			v := f[transcript.FactVersion]
 			return []string{
 				"Version " + v + " is disabled: no process opens an envelope with it. Its key is still there.",
-				"It may be destroyed " + f[transcript.FactWait] + " after this ceremony was closed, unless it is needed before.",
+				"It may be destroyed " + transcript.Said(transcript.FactWait, f[transcript.FactWait]) +
+					" after this ceremony is closed, unless it is needed before.",
 				"To undo this: kekceremony enable --version " + v + ".",
 			}
 		},

@@ -12,10 +12,10 @@ import (
 func copies() Step {
 	return Step{
 		Name: "copies", Title: "Copies of the key",
-		Why: "A key without a copy is lost if its device fails.",
+		Why: "A key that exists once is lost with its device or its file.",
 		Ask: &Form{Fields: []Field{{
 			Name: "copies", Question: "Where else does the key exist?",
-			Help:    "device serial, who, when; or: none",
+			Help:    "for each copy: device or file, who made it, when; or: none",
 			Example: "HSM 5b1f in safe B, bob, 2026-11-23",
 			Check: func(_ *Site, answer string) (Facts, error) {
 				return Facts{"copies": printable.Text(answer)}, nil

@@ -66,8 +66,12 @@ func fenceSummary(f Facts) []string {
 	if !f.Fences() {
 		return nil
 	}
-	versions := strings.ReplaceAll(f[transcript.FactFenced], " ", ", ")
-	lines := []string{"The database refuses to write with: " + versions + "."}
+	versions := strings.Fields(f[transcript.FactFenced])
+	word := "version"
+	if len(versions) > 1 {
+		word = "versions"
+	}
+	lines := []string{"The database refuses to write with " + word + " " + strings.Join(versions, ", ") + "."}
 	if absent := f[factNotThere]; absent != "" {
 		lines = append(lines, "No fence: "+absent+". Run kekceremony status once it is there.")
 	}

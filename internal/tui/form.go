@@ -12,6 +12,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/tui/room"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // formPrompt is a huh form of one field. Enter, back and ctrl+c are the host's.
@@ -93,10 +94,10 @@ func (p *formPrompt) body(v engine.View, b box) []string { return b.details(v) }
 
 func (p *formPrompt) act(b box) []string {
 	var lines []string
-	if err := p.q.Q.Refused; err != nil && p.edited {
-		lines = append(lines, past.Render(" before: "+err.Error()))
-	} else if err != nil {
-		lines = append(lines, alarm.Render(" refused: "+err.Error()))
+	if refused := p.q.Q.Refused != nil; refused && p.edited {
+		lines = append(lines, past.Render(" before: "+text.Refused(p.q.Q)))
+	} else if refused {
+		lines = append(lines, alarm.Render(" refused: "+text.Refused(p.q.Q)))
 	}
 	// A form looks how high it must be only when a window is resized, else it cuts
 	// off its input where its help takes another line.

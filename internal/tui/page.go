@@ -73,7 +73,14 @@ func (m *model) stack(body, act []string, room int, filled bool) []string {
 		lines = append(lines, "")
 	}
 	lines = append(lines, act...)
-	for filled && len(lines) < room {
+	fill := 0
+	switch {
+	case filled:
+		fill = room
+	case m.box.wide(): // the lists beside the page keep their rows
+		fill = min(room, len(m.view.Steps)+1)
+	}
+	for len(lines) < fill {
 		lines = append(lines, "")
 	}
 	return lines

@@ -149,7 +149,7 @@ func TestEarlyKeys(t *testing.T) {
 	q := bags
 	q.Value, q.Refused = "gone", errors.New("bags: say more")
 	answers = p.asked(q)
-	p.shows("refused: bags: say more", true)
+	p.shows("refused: say more", true)
 	p.press("backspace", "enter")
 	came(p, answers, "gon", nil)
 
@@ -301,10 +301,10 @@ func TestBackKeepsWords(t *testing.T) {
 	q := bags
 	q.Value, q.Refused = "gone", errors.New("bags: say more")
 	answers = p.asked(q)
-	p.shows(" refused: bags: say more", true)
+	p.shows(" refused: say more", true)
 	p.press("x")
-	p.shows(" refused: bags: say more", false)
-	p.shows(" before: bags: say more", true)
+	p.shows(" refused: say more", false)
+	p.shows(" before: say more", true)
 	p.press("enter")
 	came(p, answers, "gonex", nil)
 }

@@ -2,11 +2,9 @@ package render
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -27,7 +25,7 @@ func pairs(facts transcript.Facts, without ...string) (all []Pair) {
 	})
 	for _, name := range names {
 		if v := facts[name]; v != "" && !slices.Contains(without, name) {
-			all = append(all, Pair{label(name), value(name, v)})
+			all = append(all, Pair{transcript.Label(name), value(name, v)})
 		}
 	}
 	return all
@@ -53,25 +51,8 @@ var counts = []string{"due", "scanned", transcript.FactRewraps, "current", "conf
 
 // value is a fact's value for people: a digest in groups, a number with its thousands apart, a time in words.
 func value(fact, v string) string {
-	switch {
-	case len(v) == 64 && strings.Trim(v, "0123456789abcdef") == "":
-		return groups(v)
-	case slices.Contains(counts, fact):
+	if slices.Contains(counts, fact) {
 		return printable.Shown(printable.Counted(v))
-	case fact == "key_history" && v == "unknown":
-		return "unknown: the provider cannot show where the key was made"
-	case fact == "took" || fact == "census_apart":
-		if d, err := time.ParseDuration(v); err == nil {
-			return brief(d)
-		}
 	}
-	return printable.Shown(v)
-}
-
-// brief is a length of time in words; of a short one also the tenths of a second.
-func brief(d time.Duration) string {
-	if d > 0 && d < 10*time.Second && d%time.Second != 0 {
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	}
-	return span(d)
+	return transcript.Said(fact, v)
 }

@@ -2,7 +2,6 @@ package render
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +51,7 @@ func lead(r transcript.Report, err error) []Pair {
 		}
 	}
 	from, to := r.Events[0].Clock(), r.Events.End()
-	duration := span(max(0, to.Sub(from)))
+	duration := printable.Span(max(0, to.Sub(from)))
 	if runs > 1 {
 		duration += fmt.Sprintf(", in %d runs", runs)
 	}
@@ -178,11 +177,7 @@ func groups(digest string) string {
 	if digest == "" {
 		return "none"
 	}
-	var parts []string
-	for part := range slices.Chunk([]byte(digest), 8) {
-		parts = append(parts, string(part))
-	}
-	return strings.Join(parts, " ")
+	return transcript.Groups(digest)
 }
 
 func judged(r transcript.Report) Section {

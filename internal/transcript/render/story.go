@@ -126,7 +126,7 @@ func (t *teller) opened(e transcript.Event) Passage {
 	p := Passage{Text: "The ceremony began: " + purpose(e.Facts) + "."}
 	for _, name := range []string{transcript.FactPointer, transcript.FactRebuild, transcript.FactExclude} {
 		if v := e.Facts[name]; v != "" {
-			p.Facts = append(p.Facts, Pair{label(name), printable.Shown(v)})
+			p.Facts = append(p.Facts, Pair{transcript.Label(name), printable.Shown(v)})
 		}
 	}
 	return p
@@ -139,8 +139,8 @@ func (t *teller) resumed(e transcript.Event) Passage {
 	}
 	p.Text += "."
 	for _, f := range pairs(e.Facts, transcript.FactTool+"_sha256_from") {
-		name := map[string]string{label(transcript.FactTool): transcript.FactTool,
-			label(transcript.FactTool + "_sha256"): transcript.FactTool + "_sha256"}[f.Name]
+		name := map[string]string{transcript.Label(transcript.FactTool): transcript.FactTool,
+			transcript.Label(transcript.FactTool + "_sha256"): transcript.FactTool + "_sha256"}[f.Name]
 		if name == "" || e.Facts[name] != t.r.Opened()[name] { // the same program is nothing new
 			p.Facts = append(p.Facts, f)
 		}

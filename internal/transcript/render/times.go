@@ -1,26 +1,10 @@
 package render
 
 import (
-	"fmt"
 	"time"
-)
 
-// span is a length of time in words.
-func span(d time.Duration) string {
-	d = d.Round(time.Second)
-	h, m, s := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
-	switch {
-	case h >= 48:
-		return fmt.Sprintf("%d days %d h", h/24, h%24)
-	case h > 0:
-		return fmt.Sprintf("%d h %d min", h, m)
-	case m > 0 && s > 0:
-		return fmt.Sprintf("%d min %d s", m, s)
-	case m > 0:
-		return fmt.Sprintf("%d min", m)
-	}
-	return fmt.Sprintf("%d s", s)
-}
+	"github.com/certautopilot/kekceremony/internal/printable"
+)
 
 // after is a time between two runs.
 func after(d time.Duration) string {
@@ -30,7 +14,7 @@ func after(d time.Duration) string {
 	case d < time.Second:
 		return "at once"
 	}
-	return span(d) + " later"
+	return printable.Span(d) + " later"
 }
 
 // dates says when something began and ended, in UTC.

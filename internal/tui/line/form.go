@@ -7,6 +7,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/tui/room"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // form is one question of the engine's.
@@ -17,7 +18,7 @@ type form struct {
 
 func (f *form) page() []string {
 	q := f.q.Q.Field
-	lines := []string{"", fmt.Sprintf("Question %d, %s: %s", f.n, q.Name, q.Question)}
+	lines := []string{"", fmt.Sprintf("Question %d: %s", f.n, q.Question)}
 	if q.Help != "" {
 		lines = append(lines, "  Form: "+q.Help)
 	}
@@ -26,8 +27,8 @@ func (f *form) page() []string {
 
 func (f *form) again() []string {
 	var lines []string
-	if err := f.q.Q.Refused; err != nil {
-		lines = append(lines, "Refused: "+err.Error())
+	if f.q.Q.Refused != nil {
+		lines = append(lines, "Refused: "+text.Refused(f.q.Q))
 	}
 	return append(append(lines, f.q.Q.Field.Question), f.proposed()...)
 }

@@ -22,7 +22,7 @@ func TestWords(t *testing.T) {
 		Quorum: "2 of 3", Attended: "alice, bob", Log: []string{"14:00:00 opened"}})
 	answers := asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, bags) })
 	c.until("== kekceremony rotate 1 -> 2, step 2 of 3: Place and people ==\nRecord it.\n")
-	c.until("Question 1, bags: Bags?\n  Form: numbers, name\n  Enter alone answers: none\n")
+	c.until("Question 1: Bags?\n  Form: numbers, name\n  Enter alone answers: none\n")
 	c.types("help")
 	c.until("back       go to the question before")
 	c.until("stop       stop here")
@@ -52,7 +52,7 @@ func TestWords(t *testing.T) {
 	q := bags
 	q.Value, q.Refused = "gone\x1b[2J", errors.New("bags: say more")
 	answers = asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, q) })
-	c.until("Refused: bags: say more\nBags?\n  Enter alone answers: gone")
+	c.until("Refused: say more\nBags?\n  Enter alone answers: gone")
 	c.types("more than that")
 	came(c, answers, "more than that", nil)
 	c.key("alice\n")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // Next is the person who is asked after the one at who: first those whose key is here, then
@@ -171,18 +172,23 @@ func Offline(r engine.Request) (before string, commands [][2]string) {
 
 // Detail is a name and a value, for lists.
 func Detail(name, value string) (head, text string) {
-	return fmt.Sprintf("%-14s ", name), printable.Shown(value)
+	return fmt.Sprintf("%-14s ", transcript.Label(name)), transcript.Said(name, value)
 }
 
 // DetailOf is one of some details, whose values stand below each other.
 func DetailOf(all []engine.Detail, d engine.Detail) (head, text string) {
 	head, text = Detail(d.Name, d.Value)
 	for _, other := range all {
-		if long := len(other.Name) + 1; long > len(head) {
+		if long := len(transcript.Label(other.Name)) + 1; long > len(head) {
 			head += strings.Repeat(" ", long-len(head))
 		}
 	}
 	return head, text
+}
+
+// Refused says why an answer was not taken. The question stands beside it, and is not named again.
+func Refused(q engine.Question) string {
+	return strings.TrimPrefix(q.Refused.Error(), q.Field.Name+": ")
 }
 
 // Command breaks a line for a shell between words, so that all of it can be copied.

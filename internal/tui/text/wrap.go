@@ -27,6 +27,9 @@ func wrapRow(row string, width int) (out []string) {
 		return []string{row}
 	}
 	indent := indentOf(row)
+	if word := strings.TrimLeft(ansi.Strip(row), " "); !strings.Contains(word, " ") && ansi.StringWidth(word) <= width {
+		return []string{strings.Replace(row, indent, indent[:width-ansi.StringWidth(word)], 1)} // a path is copied whole
+	}
 	if len(indent) > width/2 {
 		indent = ""
 	}
