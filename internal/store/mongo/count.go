@@ -53,13 +53,15 @@ func (s *Store) countOnServer(ctx context.Context, p envelope.Place, any bson.A)
 	if pace.reach == 0 { // it was one, of all
 		return c, nil
 	}
-	rest := bson.E{Key: "_id", Value: bson.D{{Key: "$not", Value: isOf(aliases()).Value}}}
-	var groups []group
-	err = s.within(ctx, s.testOnlyLongest, func(ctx context.Context, _ bool) (err error) {
-		groups, err = s.group(ctx, p, bson.D{rest, {Key: "$or", Value: any}})
+	err = s.unplaced(func(where bson.E) error {
+		var groups []group
+		err := s.within(ctx, s.testOnlyLongest, func(ctx context.Context, _ bool) (err error) {
+			groups, err = s.group(ctx, p, bson.D{where, {Key: "$or", Value: any}})
+			return s.taken(err)
+		})
+		c.addAll(p, groups)
 		return err
 	})
-	c.addAll(p, groups)
 	return c, err
 }
 

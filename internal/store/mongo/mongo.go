@@ -7,6 +7,7 @@ package mongo
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -51,7 +52,8 @@ type Store struct {
 	sharded bool // behind it is a cluster of shards
 	bulk    int  // updates of a command
 
-	paces paces
+	paces   paces
+	noTypes atomic.Bool // the server does not know every type of BSON
 
 	testOnlyPatience, testOnlyPause, testOnlyAttempt, testOnlyLongest time.Duration
 	testOnlyReach, testOnlyPageSize                                   int

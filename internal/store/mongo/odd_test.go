@@ -142,3 +142,33 @@ func TestOddVersions(t *testing.T) {
 		t.Errorf("counts %v, %v", counts, err)
 	}
 }
+
+// TestOddID: a record whose id is of no kind that pages have is found by a query that an index answers, and
+// by another one where the server does not know every type of BSON.
+func TestOddID(t *testing.T) {
+	t.Parallel()
+	server, uri, s := faulty(t)
+	server.Replace(t, uri, "applications", bson.D{{Key: "_id", Value: "a"}})
+	odd := sealed("", "old")
+	odd[0].Value = bson.MinKey{}
+	refused := mongotest.Failure(2, "BadValue", "Unknown type name alias")
+	for _, all := range [][]bson.D{{answers(odd)}, {refused, answers(odd)}} {
+		var next func(i int)
+		next = func(i int) {
+			server.Before("find", func() {
+				if i >= 0 { // after the records that have a place
+					server.Answer("find", 1, all[i])
+				}
+				if i+1 < len(all) {
+					next(i + 1)
+				}
+			})
+		}
+		next(-1)
+		before := server.Seen("find")
+		places, err := s.Strangers(t.Context(), nil)
+		if n := server.Seen("find") - before; err != nil || len(places) != 1 || n != 1+len(all) {
+			t.Errorf("%v, %v, by %d queries", places, err, n)
+		}
+	}
+}

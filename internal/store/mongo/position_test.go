@@ -26,3 +26,16 @@ func TestBeyondNaN(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryType: a type of BSON is that of a kind of _id, or one of the odd types, and never both.
+func TestEveryType(t *testing.T) {
+	all := []bson.Type{bson.TypeMinKey, bson.TypeMaxKey}
+	for b := bson.TypeDouble; b <= bson.TypeDecimal128; b++ {
+		all = append(all, b)
+	}
+	for _, b := range all {
+		if _, odd := oddTypes[b]; odd == (placeOf(b) >= 0) && b != bson.TypeSymbol { // sorted as text, named by itself
+			t.Errorf("%s: odd %v, kind %d", b, odd, placeOf(b))
+		}
+	}
+}

@@ -39,8 +39,9 @@ func (s *Store) walk(ctx context.Context, q query, visit func(bson.Raw) error) e
 		}
 		more = p.more
 	}
-	rest := bson.D{{Key: "_id", Value: bson.D{{Key: "$not", Value: isOf(aliases()).Value}}}}
-	return s.whole(ctx, query{q.collection, append(rest, q.filter...), q.fields}, visit)
+	return s.unplaced(func(where bson.E) error {
+		return s.whole(ctx, query{q.collection, append(bson.D{where}, q.filter...), q.fields}, visit)
+	})
 }
 
 // portion is what comes next of a query.
@@ -141,10 +142,11 @@ func (s *Store) twins(ctx context.Context, q query, docs []bson.Raw) (all []bson
 func (s *Store) whole(ctx context.Context, q query, visit func(bson.Raw) error) error {
 	var stop error
 	err := s.within(ctx, eachBatch, func(ctx context.Context, _ bool) error {
-		return s.batches(ctx, q, func(raw bson.Raw) bool {
+		err := s.batches(ctx, q, func(raw bson.Raw) bool {
 			stop = visit(slices.Clone(raw))
 			return stop == nil
 		})
+		return s.taken(err)
 	})
 	return cmp.Or(err, stop)
 }
