@@ -143,6 +143,7 @@ func (c *Collector) answer(ctx context.Context, consent Consent) error {
 	}
 	text, err := c.Statement(ctx, m, word)
 	if err != nil || text == nil {
+		c.note = ""
 		return err
 	}
 	if consent.Offline {
