@@ -68,13 +68,15 @@ func (s *session) closeLanes() {
 	s.lanes, s.proven = nil, nil
 }
 
-// dropLanes closes those of every session. No job is in work.
-func (p *Provider) dropLanes() {
+// dropLanes closes those of every session, and reports whether there were any. No job is in work.
+func (p *Provider) dropLanes() (were bool) {
 	for _, s := range append([]*session{p.session}, p.workers...) {
 		if s != nil {
+			were = were || s.lanes != nil
 			s.closeLanes()
 		}
 	}
+	return were
 }
 
 // message is one AES-GCM operation with a 128-bit tag into out, and returns how much of out was

@@ -60,15 +60,13 @@ func (m *messages) failed(err error) {
 	}
 }
 
-// giveUp has the re-wrap go on with two calls for each operation. It reports whether it was not so before.
-func (m *messages) giveUp(why error) bool {
-	if !m.used() {
-		return false
-	}
+// giveUp has the re-wrap go on with two calls for each operation.
+func (m *messages) giveUp(why error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.on, m.gaveUp = false, why.Error()
-	return true
+	if m.on {
+		m.on, m.gaveUp = false, why.Error()
+	}
 }
 
 // String is empty where there is nothing to say.

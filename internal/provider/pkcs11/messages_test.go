@@ -339,6 +339,18 @@ func TestMessagesFewSessions(t *testing.T) {
 	}
 }
 
+// TestMessagesMakeRoom: sessions that messages took are given back, also when messages were given up
+// before, and the token is asked again.
+func TestMessagesMakeRoom(t *testing.T) {
+	p, fault := set(t, pkcs11.Config{Sessions: 2}, "messages")
+	all := items(t, p, 100)
+	rewrapped(t, p, all[:1]) // the first session has lanes, and does nothing from now on
+	fault.Set("messages", "OpenSession=2:b1")
+	if by := rewrapped(t, p, all); !strings.HasPrefix(by, "2, ") || !strings.Contains(by, byTwoCalls) || p.Lanes() != 0 {
+		t.Errorf("workers: %s; %d with lanes", by, p.Lanes())
+	}
+}
+
 // TestLanesAreDropped: before the handle of a key can name another one.
 func TestLanesAreDropped(t *testing.T) {
 	p, _ := faulty(t, "messages")

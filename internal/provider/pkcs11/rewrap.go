@@ -93,8 +93,8 @@ const maxChunk = 256
 func (p *Provider) workersFor(n int) int {
 	for len(p.workers) < n && n > 1 {
 		s, err := p.openSession()
-		if err != nil && p.messages.giveUp(err) { // a session that works is worth more
-			p.dropLanes()
+		if err != nil && p.dropLanes() { // a session that works is worth more
+			p.messages.giveUp(err)
 			continue
 		}
 		if err != nil {

@@ -46,7 +46,11 @@ func (t trial) run() error {
 // ivs looks for an IV, or an answer, that comes again: in one operation, or in one that is begun anew.
 // However slow the token is, it looks at eight in two operations.
 func (t trial) ivs() error {
-	const most, each, first, least, bound = 256, 64, 4, 8, 2 * time.Second
+	const each, first, least, bound = 256, 4, 8, 2 * time.Second
+	most := 16 // whether it takes the host's shows at once
+	if t.p.iv != ivHost {
+		most = 4096
+	}
 	seen, size, began := map[string]bool{}, t.p.iv.size(), time.Now()
 	for i := 0; i < most && (i < least || time.Since(began) < bound); i++ {
 		if i == first || i%each == 0 {
