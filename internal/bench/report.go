@@ -161,7 +161,7 @@ func (l lab) slow(ctx context.Context, w io.Writer) error {
 (d) is the pipeline through a module that makes every cipher call take 1 ms longer, on
 each session independently: six calls per re-wrap, or three by the messages of PKCS#11 3.0.
 These are the module's own: it does each by two calls of SoftHSM2, which has none, and
-takes 1 ms for both.
+takes 1 ms for both. The forms take turns; the median of three counts.
 
 | sessions | envelopes/s by two calls | by messages | ratio |
 |---|---:|---:|---:|

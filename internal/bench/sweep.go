@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
@@ -27,10 +29,11 @@ type measured struct {
 	workers string // what it ended with
 }
 
-// How long each count is measured. The adaptive one has to find its count first,
-// and that time counts.
+// How often and how long each count is measured: the median counts. The adaptive one has to find its
+// count first, once, and that time counts.
 const (
-	fixedTime    = 8 * time.Second
+	fixedRounds  = 3
+	fixedTime    = 3 * time.Second
 	adaptiveTime = 30 * time.Second
 )
 
@@ -51,16 +54,39 @@ func (l lab) sweep(ctx context.Context) (all []swept, err error) {
 	}
 	defer db.Close()
 	for _, n := range []int{1, 2, 4, 8, 16, 32, 64, 0} {
-		s := swept{sessions: n}
-		if s.two, err = l.timed(ctx, parts, db, n, "latency"); err != nil {
-			return nil, err
-		}
-		if s.messages, err = l.timed(ctx, parts, db, n, "latency", "messages"); err != nil {
+		s, err := l.both(ctx, parts, db, n)
+		if err != nil {
 			return nil, err
 		}
 		all = append(all, s)
 	}
 	return all, nil
+}
+
+// both takes the two forms in turn.
+func (l lab) both(ctx context.Context, parts rehearsal.Parts, db *sqlite.Store, sessions int) (s swept, err error) {
+	rounds := fixedRounds
+	if sessions == 0 {
+		rounds = 1
+	}
+	var two, messages []measured
+	for range rounds {
+		a, err := l.timed(ctx, parts, db, sessions, "latency")
+		if err != nil {
+			return s, err
+		}
+		b, err := l.timed(ctx, parts, db, sessions, "latency", "messages")
+		if err != nil {
+			return s, err
+		}
+		two, messages = append(two, a), append(messages, b)
+	}
+	return swept{sessions, middle(two), middle(messages)}, nil
+}
+
+func middle(all []measured) measured {
+	slices.SortFunc(all, func(a, b measured) int { return cmp.Compare(a.rate, b.rate) })
+	return all[len(all)/2]
 }
 
 // timed re-wraps for some time with a number of sessions and a module of some modes.
