@@ -26,17 +26,21 @@ var sequences = flag.Int("keys", 5, "how many sequences of random keys")
 // keysOfEach is how many keys a sequence has.
 const keysOfEach = 300
 
-// TestKeys has somebody lean on the keyboard of an install: letters, arrows, esc, ctrl, pastes, and a
-// window of changing size, with words among them that sign. Nothing ends the program but a confirmed
-// stop, nothing is signed without its word, and the terminal is as it was.
+// TestKeys has somebody lean on the keyboard of an install, and each fifth time of a rotation: letters,
+// arrows, esc, ctrl, pastes, and a window of changing size, with words among them that sign. Nothing ends
+// the program but a confirmed stop, nothing is signed without its word, and the terminal is as it was.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	needHostName(t)
 	for seed := range *sequences {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			h := newHands(t, uint64(seed))
-			h.goes([]int{1, 4, 12, 20}[seed%4])
+			h := newHands(t, uint64(seed), seed%5 == 4)
+			if seed%5 == 4 {
+				h.goes([]int{15, 18, 9, 2}[seed/5%4])
+			} else {
+				h.goes([]int{1, 4, 12, 20}[(seed+seed/5)%4])
+			}
 			for range keysOfEach {
 				h.any()
 			}
@@ -52,6 +56,8 @@ type leaning struct {
 	tty, own *os.File // the keyboard's side, and the program's, held open to look at its state
 	found    unix.Termios
 	random   *rand.Rand
+	pages    []page         // that the ceremony asks first
+	version  string         // the word that approves
 	typed    map[string]int // how often each word was typed
 	ended    chan error
 	over     bool // the ceremony came to its end
@@ -60,11 +66,20 @@ type leaning struct {
 	seen     int // of it, by until
 }
 
-func newHands(t *testing.T, seed uint64) *leaning {
+func newHands(t *testing.T, seed uint64, rotates bool) *leaning {
 	t.Helper()
 	h := &leaning{scene: newScene(t, t.TempDir(), binary, quorum.Rehearsal), typed: map[string]int{},
-		random: rand.New(rand.NewPCG(seed, 0)), ended: make(chan error, 1)}
+		random: rand.New(rand.NewPCG(seed, 0)), ended: make(chan error, 1), pages: route, version: "1"}
 	h.emptyStore()
+	command := []string{"install"}
+	if rotates {
+		h.pages, h.version, command = rotation, "2", []string{"rotate", "--to-version", "2"}
+		h.run("install")
+		h.agent()
+		if err := h.application().Write(t.Context(), sceneRecords); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var err error
 	if h.tty, h.own, err = pty.Open(); err != nil {
 		t.Fatal(err)
@@ -72,7 +87,7 @@ func newHands(t *testing.T, seed uint64) *leaning {
 	t.Cleanup(func() { h.tty.Close(); h.own.Close() })
 	h.resize(80, 24)
 	h.found = h.state()
-	cmd := h.console(t.Context(), "tui", "install")
+	cmd := h.console(t.Context(), "tui", command...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = h.own, h.own, h.own
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -83,8 +98,19 @@ func newHands(t *testing.T, seed uint64) *leaning {
 	return h
 }
 
-// route is what an install asks, and what is typed: a word, or Enter for what is proposed.
-var route = []struct{ asks, types string }{
+// page is what a ceremony asks, and what is typed: a word, or Enter for what is proposed.
+type page struct{ asks, types string }
+
+// rotation are the pages of a rotation.
+var rotation = []page{
+	{"alice: type alice", "alice"}, {"bob: type bob", "bob"}, {"Press Enter to continue", ""}, {"Where does this", ""},
+	{"Who authorized", ""}, {"Who is who", ""}, {"Time on the wall", ""}, {"bags opened", ""}, {"Independent witness", ""},
+	{text.Read, ""}, {"alice: type 2", "2"}, {"bob: type 2", "2"}, {"Press Enter to continue", ""}, {text.Read, ""},
+	{"Where else", ""}, {"Planned end", ""}, {text.Read, ""}, {"alice: type 2", "2"},
+}
+
+// route are those of an install.
+var route = []page{
 	{"Path of the roster", here + "/roster"}, {"alice: type alice", "alice"}, {"bob: type bob", "bob"},
 	{"Press Enter to continue", ""}, {"Where does this", ""}, {"Who authorized", ""}, {"Who is who", ""},
 	{"Time on the wall", ""}, {"bags opened", ""}, {"Independent witness", ""}, {"Provider to lock", ""},
@@ -95,7 +121,7 @@ var route = []struct{ asks, types string }{
 // goes answers the first pages, so that what follows is typed into those that come later.
 func (h *leaning) goes(pages int) {
 	h.t.Helper()
-	for _, page := range route[:pages] {
+	for _, page := range h.pages[:pages] {
 		h.until(page.asks)
 		h.send(page.types, page.types+"\r")
 	}
@@ -177,7 +203,7 @@ func (h *leaning) resize(columns, rows int) {
 }
 
 // words are those that sign; no other key types one, or a digit.
-var words = []string{"alice", "bob", "erin", "1", "followed", "deviations", "disagree"}
+var words = []string{"alice", "bob", "erin", "followed", "deviations", "disagree"}
 
 // unconfirmed follows a key that asks for a stop.
 var unconfirmed = []string{"n", "q", "\x1b[A", "\r", " "}
@@ -194,7 +220,7 @@ func (h *leaning) any() {
 	case n < 27:
 		h.send("", "\r")
 	case n < 45:
-		word := of(words...)
+		word := of(append(words, h.version)...)
 		h.send(word, of("", "\x15", "\x15")+word+of("", "\r", "\r"))
 	case n < 65:
 		h.send("", of("a", "d", "f", "g", "r", "s", "x", "y", "z", "?", "/", "-", " ", "ß", "東"))
@@ -207,7 +233,7 @@ func (h *leaning) any() {
 		h.send("", of("\x01", "\x02", "\x04", "\x05", "\x06", "\x07", "\x0b", "\x0c", "\x0f", "\x10", "\x11", "\x12",
 			"\x13", "\x14", "\x15", "\x16", "\x17", "\x18", "\x19", "\x1a", "\x1c"))
 	case n < 94:
-		word := of(words...)
+		word := of(append(words, h.version)...)
 		h.send(word, "\x1b[200~"+of("", "\u202e", "\x03y", "y\n")+word+of("\n", "\r", "\n\n")+"\x1b[201~")
 	case n < 97:
 		h.send("", of("\x03", "\x0e")+of(unconfirmed...))
@@ -267,7 +293,8 @@ var signedLine = regexp.MustCompile(`"kind":"signed","step":"([a-z-]+)"`)
 // signedOnlyTyped compares the log with what was typed.
 func (h *leaning) signedOnlyTyped() {
 	h.t.Helper()
-	dir := bundlesOf(h.t, h.Parts)[0]
+	all := bundlesOf(h.t, h.Parts)
+	dir := all[len(all)-1]
 	if code, out, _ := run(h.t, "transcript", "verify", dir); code != 0 && code != 5 {
 		h.t.Errorf("verify: exit %d\n%s", code, out)
 	}
@@ -287,7 +314,7 @@ func (h *leaning) signedOnlyTyped() {
 				}
 			}
 		default:
-			signed["1"]++
+			signed[h.version]++
 		}
 	}
 	for word, n := range signed {
