@@ -174,6 +174,8 @@ func (t *teller) look(es transcript.Events) Passage {
 		return Passage{Text: text, Facts: pairs(last.Facts, "by", "control")}
 	case last.Facts[transcript.FactCompared] != "":
 		return compared(last.Facts)
+	case last.Facts[transcript.FactAttempt] != "":
+		text = "The destruction of a key was about to be tried."
 	case last.Facts[transcript.FactInterrupted] != "":
 		return Passage{Mark: Fails, Text: "The run was interrupted: " +
 			printable.Shown(last.Facts[transcript.FactInterrupted])}
