@@ -67,7 +67,7 @@ func TestWizardDeviation(t *testing.T) {
 	w.fill("leaving")
 	w.enter("alice: type followed", "deviations")
 	w.enter("alice: what deviated from the steps?", "")
-	w.correct("refused: words.alice: an answer is needed", "no third person came")
+	w.correct("refused: an answer is needed", "no third person came")
 	w.enter("bob: type followed", "deviations")
 	w.enter("bob: what deviated from the steps?", "η πόρτα was open")
 	w.enter("Signed 2, needed 2", "")
