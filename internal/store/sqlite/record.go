@@ -171,11 +171,27 @@ func valuesIn(object envelope.Tree, names []string) []any {
 }
 
 // same demands that the bytes to be replaced are those that were read (promise 3).
-func (p part) same(old store.Document) error {
+func (p *part) same(old *store.Document) error {
+	if b, ok := p.only(); ok {
+		if !old.Has(store.Held{Path: p.Path, Version: p.version, WrappedDEK: b}) {
+			return p.others(p.Path)
+		}
+		return nil
+	}
 	for _, h := range p.held() {
 		if !old.Has(h) {
-			return fmt.Errorf("%s: the bytes to replace are not those that were read", h.Path)
+			return p.others(h.Path)
 		}
 	}
 	return nil
+}
+
+func (p *part) others(path string) error {
+	return fmt.Errorf("%s: the bytes to replace are not those that were read", path)
+}
+
+// only is a wrapped DEK that is all of one column, as it was read.
+func (p *part) only() ([]byte, bool) {
+	b, ok := p.read[0].([]byte)
+	return b, ok && p.json == "" && len(p.read) == 1 && p.Bytes == envelope.Binary
 }

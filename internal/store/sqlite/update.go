@@ -1,12 +1,15 @@
 package sqlite
 
 import (
+	"database/sql/driver"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
@@ -17,7 +20,7 @@ type update struct {
 	outer, outerVersion string // empty where there is no outer version
 
 	query []byte
-	args  []any
+	args  []driver.NamedValue // in the order of the query, for SQLite's driver itself
 
 	set, where       []byte
 	setTo, whereArgs []any
@@ -47,6 +50,16 @@ func (u *update) demand(what, is string, values ...any) {
 	u.where, u.whereArgs = also(u.where, " AND ", what, is), append(u.whereArgs, values...)
 }
 
+// assignVersion and demandVersion spell the version itself: records of a collection have few different ones,
+// and each value that is bound costs a call of SQLite.
+func (u *update) assignVersion(column string, v kek.Version) {
+	u.set = strconv.AppendInt(also(u.set, ", ", column, " = "), int64(v), 10)
+}
+
+func (u *update) demandVersion(what string, v kek.Version) {
+	u.where = strconv.AppendInt(also(u.where, " AND ", what, " = "), int64(v), 10)
+}
+
 // also adds a clause to those that a list has.
 func also(list []byte, by string, clause ...string) []byte {
 	if len(list) > 0 {
@@ -60,18 +73,18 @@ func also(list []byte, by string, clause ...string) []byte {
 
 // spell makes query and args the compare-and-swap of design section 4. Every column that was read must
 // still be what it was; a column of JSON as a whole.
-func (u *update) spell(sw store.Swap) error {
+func (u *update) spell(sw *store.Swap) error {
 	u.set, u.where, u.setTo, u.whereArgs = u.set[:0], u.where[:0], u.setTo[:0], u.whereArgs[:0]
 	clear(u.json)
 	u.demand("id", " = ?", sw.Old.ID)
 	if u.outer != "" {
-		u.assign(u.outer, " = ?", int(sw.To))
-		u.demand(u.outerVersion, " = ?", int(sw.Old.Version))
+		u.assignVersion(u.outer, sw.To)
+		u.demandVersion(u.outerVersion, sw.Old.Version)
 	}
 	parts := sw.Old.Read.([]part)
 	for i := range parts {
 		p := &parts[i]
-		if err := p.same(sw.Old); err != nil {
+		if err := p.same(&sw.Old); err != nil {
 			return fmt.Errorf("record %v: %w", sw.Old.ID, err)
 		}
 		p.unchanged(u)
@@ -87,12 +100,20 @@ func (u *update) spell(sw store.Swap) error {
 	u.assignJSON()
 	u.query = append(append(u.query[:0], u.table...), u.set...)
 	u.query = append(append(u.query, " WHERE "...), u.where...)
-	u.args = append(append(u.args[:0], u.setTo...), u.whereArgs...)
+	u.args = u.args[:0]
+	for _, values := range [][]any{u.setTo, u.whereArgs} {
+		for _, v := range values {
+			u.args = append(u.args, driver.NamedValue{Ordinal: 1 + len(u.args), Value: v})
+		}
+	}
 	return nil
 }
 
 // assignJSON sets each column of JSON once, with all that changes in it.
 func (u *update) assignJSON() {
+	if len(u.json) == 0 {
+		return
+	}
 	for _, column := range slices.Sorted(maps.Keys(u.json)) {
 		c := u.json[column]
 		to := "json_set(" + quote(column) + c.sets + ")"
@@ -109,7 +130,7 @@ func (p *part) unchanged(u *update) {
 		u.demand(column, " COLLATE BINARY IS ?", p.read[i])
 	}
 	if p.json == "" && p.read[0] != nil {
-		u.demand(p.names.version, " = ?", int(p.version))
+		u.demandVersion(p.names.version, p.version)
 	}
 }
 
@@ -127,7 +148,7 @@ func (p *part) renew(u *update, n store.Held) error {
 			}
 			u.assign(p.names.read[i], " = ?", v)
 		}
-		u.assign(p.names.kekVersion, " = ?", int(n.Version))
+		u.assignVersion(p.names.kekVersion, n.Version)
 		return nil
 	}
 	c := u.json[p.json]
@@ -137,7 +158,7 @@ func (p *part) renew(u *update, n store.Held) error {
 		u.json[p.json] = c
 	}
 	names := append(p.Wrapped(), p.Parts.KEKVersion)
-	for i, v := range append(values, int(n.Version)) {
+	for i, v := range append(values, int64(n.Version)) {
 		c.sets += ", '$" + strings.TrimPrefix(n.Path, p.json) + "." + names[i] + "', ?"
 		c.values = append(c.values, v)
 	}
