@@ -31,8 +31,10 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 	b := batch{of: c, last: docs[len(docs)-1].ID}
 	items := make([]provider.Item, 0, len(docs))
 	places := make([]place, 0, len(docs))
-	for i, d := range docs {
-		for j, h := range d.Envelopes {
+	for i := range docs {
+		d := &docs[i]
+		for j := range d.Envelopes {
+			h := &d.Envelopes[j]
 			if h.Version == r.To {
 				b.current++
 				continue
@@ -48,7 +50,7 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 	if err := inOrder(items, answers); err != nil {
 		return b, err
 	}
-	renewed := make([][]store.Held, len(docs))
+	renewed, room := make([][]store.Held, len(docs)), make([]store.Held, 0, len(items))
 	for n, at := range places {
 		d := &docs[at.doc]
 		h := &d.Envelopes[at.envelope]
@@ -62,8 +64,10 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 				b.undecryptable = append(b.undecryptable, name)
 			}
 		} else {
-			h.WrappedDEK = a.Old // the old bytes come from the answer (promise 3)
-			renewed[at.doc] = append(renewed[at.doc], store.Held{Path: h.Path, Version: r.To, WrappedDEK: a.New})
+			h.WrappedDEK = a.Old                                                            // the old bytes come from the answer (promise 3)
+			room = append(room, store.Held{Path: h.Path, Version: r.To, WrappedDEK: a.New}) // in the order of docs
+			first := len(room) - 1 - len(renewed[at.doc])
+			renewed[at.doc] = room[first:len(room):len(room)]
 		}
 	}
 	b.swaps = make([]store.Swap, 0, len(docs))

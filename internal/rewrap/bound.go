@@ -31,11 +31,11 @@ func boundTo(chain kek.Chain, c envelope.Collection, d store.Document, h store.H
 // item is what the provider gets of an envelope. Before its DEK is bound for the first time, it must
 // open the payload: one that was exchanged for another earlier is found, and not sealed in. Where the
 // application has additional authenticated data of its own, nobody here can open it.
-func (r *run) item(c envelope.Collection, d store.Document, h store.Held) provider.Item {
+func (r *run) item(c envelope.Collection, d *store.Document, h *store.Held) provider.Item {
 	from, to := r.name(h.Version), r.name(r.To)
 	it := provider.Item{From: from, Wrapped: h.WrappedDEK}
 	if from.Bound || to.Bound {
-		it.Binding = boundTo(r.Chain, c, d, h)
+		it.Binding = boundTo(r.Chain, c, *d, *h)
 	}
 	if to.Bound && !from.Bound {
 		if place, _ := c.Place(h.Path); !place.PayloadAAD {

@@ -84,7 +84,7 @@ func (s *Store) Every(ctx context.Context, c envelope.Collection, visit func(sto
 		return err
 	}
 	for i := range places {
-		places[i].payloads = c.Payloads
+		places[i] = places[i].withPayloads(c.Payloads)
 	}
 	if err := s.every(ctx, c.Name, c.Outer, places, visit); err != nil {
 		return fmt.Errorf("read %s: %w", c.Name, err)
@@ -100,20 +100,6 @@ func (s *Store) every(
 	for i, l := range places {
 		there[i] = l.there()
 	}
-	rows, err := s.db.DB.QueryContext(ctx, fmt.Sprintf(`SELECT %s FROM %s WHERE %s`, selected(outer, places),
+	return s.read(ctx, places, visit, fmt.Sprintf(`SELECT %s FROM %s WHERE %s`, selected(outer, places),
 		quote(table), strings.Join(there, " OR ")))
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		r, err := scanRecord(rows, places)
-		if err == nil {
-			err = visit(r.document())
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }

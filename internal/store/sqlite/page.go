@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 
@@ -22,33 +21,38 @@ func (s *Store) Page(
 		return nil, err
 	}
 	for i := range places {
-		places[i].payloads = c.Payloads
+		places[i] = places[i].withPayloads(c.Payloads)
 		if places[i].json != "" { // all of the column is read, whatever is in it
 			limit = min(limit, store.Candidates)
 		}
 	}
 	for n := limit; len(docs) < limit; n = min(2*n, max(limit, store.Candidates)) {
-		read, err := s.records(ctx, c, places, to, after, n)
+		read := 0
+		err := s.candidates(ctx, c, places, to, after, n, func(d store.Document) error {
+			read, after = read+1, d.ID
+			if d.Due(c, to) && len(docs) < limit {
+				if docs == nil {
+					docs = make([]store.Document, 0, limit)
+				}
+				docs = append(docs, d)
+			}
+			return nil
+		})
 		if err != nil {
 			return nil, fmt.Errorf("read a page of %s: %w", c.Name, err)
 		}
-		for _, r := range read {
-			if d := r.document(); d.Due(c, to) && len(docs) < limit {
-				docs = append(docs, d)
-			}
-		}
-		if len(read) < n {
+		if read < n {
 			break
 		}
-		after = read[len(read)-1].id
 	}
 	return docs, nil
 }
 
-// records reads at most limit rows after an id that may have something due.
-func (s *Store) records(
+// candidates visits at most limit records after an id that may have something due.
+func (s *Store) candidates(
 	ctx context.Context, c envelope.Collection, places []located, to kek.Version, after any, limit int,
-) ([]record, error) {
+	visit func(store.Document) error,
+) error {
 	var old []string
 	for _, l := range places {
 		condition := l.there()
@@ -61,12 +65,12 @@ func (s *Store) records(
 		}
 		old = append(old, condition)
 	}
-	from, args := "", []any{int(to), limit}
+	from, args := "", []any{int64(to), int64(limit)}
 	if after != nil { // not "?3 IS NULL OR ...": that would read the index from its start
 		from, args = "id > ?3 AND", append(args, after)
 	}
 	// A NULL id is in no page: nothing can be swapped by it, and the census counts it.
-	return collect(ctx, s.db.DB, func(r *sql.Rows) (record, error) { return scanRecord(r, places) },
+	return s.read(ctx, places, visit,
 		fmt.Sprintf(`SELECT %s FROM %s WHERE %s (%s) AND id IS NOT NULL AND ?1 = ?1 ORDER BY id LIMIT ?2`,
 			selected(c.Outer, places), quote(c.Name), from, strings.Join(old, " OR ")), args...)
 }

@@ -24,6 +24,7 @@ type located struct {
 // names are those of a place's columns in a statement. They are spelled once, not for each record.
 type names struct {
 	read       []string // the columns that a swap compares
+	payload    int      // columns of the payload that are read
 	kekVersion string   // of a place with columns of its own
 	version    string   // what that says of the version
 }
@@ -33,6 +34,13 @@ func (l located) spelled() located {
 	if l.json == "" {
 		l.names.kekVersion, l.names.version = l.column(l.Parts.KEKVersion), l.version()
 	}
+	return l
+}
+
+// withPayloads is the place with the columns of its payload, or without them.
+func (l located) withPayloads(read bool) located {
+	l.payloads = read
+	l.names.payload = len(l.payload())
 	return l
 }
 

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"bytes"
-	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,7 +27,7 @@ type part struct {
 	payload []any       // those of the payload, if they are read
 }
 
-// selected are the columns of a record, for scanRecord. A + takes the declared type off a column,
+// selected are the columns of a record, for a reader. A + takes the declared type off a column,
 // which the driver would convert a value to.
 func selected(outerPath string, places []located) string {
 	columns := []string{"+id", outer(outerPath)}
@@ -43,50 +42,34 @@ func selected(outerPath string, places []located) string {
 	return strings.Join(columns, ", ")
 }
 
-func scanRecord(r *sql.Rows, places []located) (record, error) {
-	rec := record{places: make([]part, len(places))}
-	into := []any{&rec.id, &rec.version}
-	for i := range places {
-		p, l := &rec.places[i], &places[i]
-		p.located = l
-		if l.json == "" {
-			into = append(into, &p.version)
-		}
-		p.read, p.payload = make([]any, len(l.names.read)), make([]any, len(l.payload()))
-		for j := range p.read {
-			into = append(into, &p.read[j])
-		}
-		for j := range p.payload {
-			into = append(into, &p.payload[j])
-		}
-	}
-	return rec, r.Scan(into...)
-}
-
-// document is a record as the re-wrap sees it.
-func (r record) document() store.Document {
-	d := store.Document{ID: r.id, Read: r.places, Version: r.version}
+// document is a record as the re-wrap sees it. Its envelopes are put into room.
+func (r record) document(room []store.Held) store.Document {
+	d := store.Document{ID: r.id, Read: r.places, Version: r.version, Envelopes: room}
 	d.Bound, _ = binding.IDOf(r.id) // none of a number that is not whole
-	for _, p := range r.places {
-		d.Envelopes = append(d.Envelopes, p.held()...)
+	for i := range r.places {
+		d.Envelopes = r.places[i].held(d.Envelopes)
 	}
 	return d
 }
 
-// held are the envelopes at one place of a record.
-func (p part) held() []store.Held {
+// held adds the envelopes at one place of a record.
+func (p *part) held(to []store.Held) []store.Held {
 	if p.read[0] == nil {
-		return nil
+		return to
 	}
 	if p.json != "" {
-		return p.inJSON()
+		return append(to, p.inJSON()...)
 	}
-	wrapped, _ := p.Read(p.values(p.read))
-	h := store.Held{Path: p.Path, Version: p.version, WrappedDEK: wrapped}
+	h := store.Held{Path: p.Path, Version: p.version}
+	if b, ok := p.only(); ok {
+		h.WrappedDEK = b[:len(b):len(b)]
+	} else {
+		h.WrappedDEK, _ = p.Read(p.values(p.read))
+	}
 	if p.payloads {
 		p.readPayload(p.values(p.payload), &h)
 	}
-	return []store.Held{h}
+	return append(to, h)
 }
 
 // values are those of columns with bytes: bytes and text are the same in a column.
@@ -178,7 +161,7 @@ func (p *part) same(old *store.Document) error {
 		}
 		return nil
 	}
-	for _, h := range p.held() {
+	for _, h := range p.held(nil) {
 		if !old.Has(h) {
 			return p.others(h.Path)
 		}

@@ -15,16 +15,14 @@ import (
 // Swap implements store.Envelopes.
 func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.Swap) ([]bool, error) {
 	done := make([]bool, len(swaps))
-	err := s.inConn(ctx, func(conn *sql.Conn, tx *sql.Tx) error {
-		err := conn.Raw(func(c2 any) error {
-			w := writer{conn: c2.(*sqlite3.SQLiteConn), statements: map[string]*sqlite3.SQLiteStmt{}, u: updateOf(c)}
+	err := s.inConn(ctx, func(conn *sql.Conn, _ *sql.Tx) error {
+		return conn.Raw(func(driver any) error {
+			w := writer{
+				conn: driver.(*sqlite3.SQLiteConn), c: c, u: updateOf(c), statements: map[string]*sqlite3.SQLiteStmt{},
+			}
 			defer w.close()
 			return w.swapAll(ctx, swaps, done)
 		})
-		if err != nil {
-			return err
-		}
-		return kept(ctx, tx, c, swaps, done)
 	})
 	if err != nil && ctx.Err() != nil { // the transaction was ended between two statements
 		err = ctx.Err()
@@ -40,6 +38,7 @@ func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.S
 // SQLite does for a record.
 type writer struct {
 	conn       *sqlite3.SQLiteConn
+	c          envelope.Collection
 	statements map[string]*sqlite3.SQLiteStmt // by their text
 	u          update
 }
@@ -71,6 +70,9 @@ func (w *writer) swap(ctx context.Context, sw *store.Swap) (bool, error) {
 		return false, err
 	}
 	n, err := res.RowsAffected()
+	if err == nil && n == 1 && writesText(sw) {
+		err = w.kept(ctx, sw)
+	}
 	return n == 1, err
 }
 
@@ -94,76 +96,42 @@ func (w *writer) close() {
 }
 
 // writesText reports whether a swap writes anything but bytes, which a column keeps whatever its type.
-func writesText(sw store.Swap) bool {
+func writesText(sw *store.Swap) bool {
 	return slices.ContainsFunc(sw.Old.Read.([]part), func(p part) bool { return p.Bytes != envelope.Binary })
 }
 
-// kept demands that the records have what was written: the type of a column makes a number of text
+// kept demands that a record has what was written: the type of a column makes a number of text
 // that looks like one.
-func kept(ctx context.Context, tx *sql.Tx, c envelope.Collection, swaps []store.Swap, done []bool) error {
-	statements := map[string]*sql.Stmt{}
-	defer func() {
-		for _, stmt := range statements {
-			stmt.Close()
-		}
-	}()
-	steady := context.WithoutCancel(ctx)
-	for i, sw := range swaps {
-		if !done[i] || !writesText(sw) {
-			continue
-		}
-		err := ctx.Err()
-		if err == nil {
-			err = keptOne(steady, tx, c, sw, statements)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func keptOne(
-	ctx context.Context, tx *sql.Tx, c envelope.Collection, sw store.Swap, statements map[string]*sql.Stmt,
-) error {
+func (w *writer) kept(ctx context.Context, sw *store.Swap) error {
 	var places []located
 	for _, read := range sw.Old.Read.([]part) {
 		places = append(places, *read.located)
 	}
-	query := fmt.Sprintf("SELECT %s FROM %s WHERE id = ?", selected(c.Outer, places), quote(c.Name))
-	stmt, ok := statements[query]
-	if !ok {
-		var err error
-		if stmt, err = tx.PrepareContext(ctx, query); err != nil {
-			return err
-		}
-		statements[query] = stmt
-	}
-	rows, err := stmt.QueryContext(ctx, sw.Old.ID)
+	stmt, err := w.prepare(fmt.Appendf(nil, "SELECT %s FROM %s WHERE id = ?", selected(w.c.Outer, places),
+		quote(w.c.Name)))
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		r, err := scanRecord(rows, places)
-		if err != nil {
-			return err
-		}
-		d := r.document()
+	rows, err := stmt.QueryContext(ctx, named(nil, []any{sw.Old.ID}))
+	if err != nil {
+		return err
+	}
+	return visitAll(rows, places, func(d store.Document) error {
 		lacks := func(n store.Held) bool { return !d.Has(n) }
-		if c.Outer != "" && d.Version != sw.To || slices.ContainsFunc(sw.New, lacks) {
+		if w.c.Outer != "" && d.Version != sw.To || slices.ContainsFunc(sw.New, lacks) {
 			return fmt.Errorf("record %v: the table does not keep what is written: a column's type changes it",
 				sw.Old.ID)
 		}
-	}
-	return rows.Err()
+		return nil
+	})
 }
 
+// inTx does something in a transaction.
 func (s *Store) inTx(ctx context.Context, do func(*sql.Tx) error) error {
 	return s.inConn(ctx, func(_ *sql.Conn, tx *sql.Tx) error { return do(tx) })
 }
 
-// inConn is inTx with the connection that the transaction is on.
+// inConn is inTx, with the connection that the transaction is on.
 func (s *Store) inConn(ctx context.Context, do func(*sql.Conn, *sql.Tx) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()

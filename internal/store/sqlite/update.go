@@ -100,12 +100,7 @@ func (u *update) spell(sw *store.Swap) error {
 	u.assignJSON()
 	u.query = append(append(u.query[:0], u.table...), u.set...)
 	u.query = append(append(u.query, " WHERE "...), u.where...)
-	u.args = u.args[:0]
-	for _, values := range [][]any{u.setTo, u.whereArgs} {
-		for _, v := range values {
-			u.args = append(u.args, driver.NamedValue{Ordinal: 1 + len(u.args), Value: v})
-		}
-	}
+	u.args = named(named(u.args[:0], u.setTo), u.whereArgs)
 	return nil
 }
 
