@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -37,29 +38,48 @@ func (s *Store) Census(ctx context.Context, cat envelope.Catalogue) ([]store.Cou
 }
 
 // count counts the envelopes of a place version by version, each in one reading:
-// grouping them would sort them all, in memory that grows with the store.
+// grouping them would sort them all, in memory that grows with the store. Most stores have one version, which is
+// found with its number. An outer version that is another one than the envelope's counts beside it.
 func (s *Store) count(ctx context.Context, l located) (map[kek.Version]int, error) {
-	query := fmt.Sprintf(`SELECT %s v FROM %s WHERE %s`, l.version(), quote(l.Collection), l.there())
-	if l.Outer != "" {
-		query += fmt.Sprintf(` UNION ALL SELECT %[4]s FROM %[2]s WHERE %[3]s AND %[4]s <> %[1]s`,
-			l.version(), quote(l.Collection), l.there(), outer(l.Outer))
-	}
-	query = `SELECT count(*) FILTER (WHERE v = ?1), min(v) FILTER (WHERE v > ?1) FROM (` + query + `)`
 	counts := map[kek.Version]int{}
-	for at := int64(-1); ; {
-		var n int
-		var next sql.NullInt64
-		if err := s.db.DB.QueryRowContext(ctx, query, at).Scan(&n, &next); err != nil {
+	rows := fmt.Sprintf(`(SELECT %s v, %s o FROM %s WHERE %s LIMIT -1)`, // LIMIT: what v and o are is found once for a row
+		l.version(), cmp.Or(outerOf(l), "NULL"), quote(l.Collection), l.there())
+	var n, others int
+	var next, last sql.NullInt64
+	err := s.db.DB.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE o <> v), min(min(v, ifnull(o, v))),
+		max(max(v, ifnull(o, v))) FROM `+rows).Scan(&n, &others, &next, &last)
+	if err != nil || !next.Valid {
+		return counts, err
+	}
+	if others == 0 && next == last {
+		counts[kek.Version(next.Int64)] = n
+		return counts, nil
+	}
+	query := `SELECT count(*) FILTER (WHERE v = ?1) + count(*) FILTER (WHERE o = ?1 AND o <> v),
+		min(min(v, ifnull(o, v))) FILTER (WHERE min(v, ifnull(o, v)) > ?1), min(max(v, ifnull(o, v)))
+		FILTER (WHERE max(v, ifnull(o, v)) > ?1) FROM ` + rows
+	for next.Valid {
+		at := next.Int64
+		var another sql.NullInt64
+		if err := s.db.DB.QueryRowContext(ctx, query, at).Scan(&n, &next, &another); err != nil {
 			return nil, err
 		}
 		if n > 0 {
 			counts[kek.Version(at)] = n
 		}
-		if !next.Valid {
-			return counts, nil
+		if another.Valid && (!next.Valid || another.Int64 < next.Int64) {
+			next = another
 		}
-		at = next.Int64
 	}
+	return counts, nil
+}
+
+// outerOf is what a record's outer version says; empty: there is none.
+func outerOf(l located) string {
+	if l.Outer == "" {
+		return ""
+	}
+	return outer(l.Outer)
 }
 
 // countInJSON reads the column of every record.
