@@ -64,8 +64,10 @@ func (r *run) batch(ctx context.Context, c envelope.Collection, docs []store.Doc
 				b.undecryptable = append(b.undecryptable, name)
 			}
 		} else {
-			h.WrappedDEK = a.Old                                                            // the old bytes come from the answer (promise 3)
-			room = append(room, store.Held{Path: h.Path, Version: r.To, WrappedDEK: a.New}) // in the order of docs
+			h.WrappedDEK = a.Old // the old bytes come from the answer (promise 3)
+
+			// Those of a record stand together: items are in the order of records.
+			room = append(room, store.Held{Path: h.Path, Version: r.To, WrappedDEK: a.New})
 			first := len(room) - 1 - len(renewed[at.doc])
 			renewed[at.doc] = room[first:len(room):len(room)]
 		}
