@@ -18,6 +18,7 @@ func main() {
 	out := flag.String("out", "docs/performance.md", "file to write")
 	most := flag.Int("most", 1_000_000, "envelopes of the largest rotation")
 	peers := flag.Bool("peers", false, "measure what others do for the same purpose, where they are installed")
+	drawing := flag.Bool("drawing", false, "measure what the wizard costs, and nothing else")
 	growth := flag.Bool("growth", false, "measure how a rotation grows with the store")
 	slow := flag.Bool("slow", false, "measure the sweep on a slow token, and nothing else")
 	flag.Parse()
@@ -27,6 +28,8 @@ func main() {
 		measure = func(ctx context.Context, l lab, w io.Writer) error { return l.peers(ctx, w) }
 	case *slow:
 		measure = func(ctx context.Context, l lab, w io.Writer) error { return l.slow(ctx, w) }
+	case *drawing:
+		measure = func(ctx context.Context, l lab, w io.Writer) error { return l.drawing(ctx, w) }
 	case *growth:
 		measure = func(ctx context.Context, l lab, w io.Writer) error { return l.growth(ctx, w, *most) }
 	}

@@ -123,6 +123,11 @@ func (l lab) rotate(ctx context.Context, parts rehearsal.Parts, r *rotated, to i
 	if err := l.run(ctx, parts, r, "rotate", "--to-version", strconv.Itoa(to)); err != nil {
 		return 0, err
 	}
+	return rewrapped(parts, r)
+}
+
+// rewrapped is how long the re-wrap of the last rotation took.
+func rewrapped(parts rehearsal.Parts, r *rotated) (time.Duration, error) {
 	logs, err := filepath.Glob(filepath.Join(parts.Bundles(), "*-rotate", "events.jsonl"))
 	if err != nil || len(logs) == 0 {
 		return 0, fmt.Errorf("logs %v: %w", logs, err)

@@ -65,7 +65,7 @@ at the fewest and at the most envelopes differs by at most 10 %%: %.1f %%, %s.
 		met(apart(first["pkcs11"].withKeeper(), token.withKeeper()) < 0.10))
 	for _, part := range []func(context.Context, io.Writer) error{
 		func(ctx context.Context, w io.Writer) error { return l.bound(ctx, w, token) },
-		l.heartbeats, l.isolation, l.slow, l.keyring,
+		l.heartbeats, l.drawing, l.isolation, l.slow, l.keyring,
 	} {
 		if err := part(ctx, w); err != nil {
 			return err

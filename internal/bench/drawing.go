@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/creack/pty"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+)
+
+// drawn is how often a rotation with the wizard and one without take turns.
+const drawn = 9
+
+// drawing reports what it costs a rotation that the wizard draws it.
+func (l lab) drawing(ctx context.Context, w io.Writer) error {
+	const n = 200_000
+	parts, err := l.installed(ctx, "env", "drawing")
+	if err != nil {
+		return err
+	}
+	if err := write(ctx, parts, "env", n); err != nil {
+		return err
+	}
+	stop, err := l.agent(ctx, parts)
+	if err != nil {
+		return err
+	}
+	var shares []float64
+	for i := range drawn {
+		var took [2]time.Duration // without the wizard, with it
+		for turn := range took {
+			with := (turn + i) % 2 // each begins as often
+			rotate := l.rotate
+			if with == 1 {
+				rotate = l.rotateDrawn
+			}
+			var r rotated
+			if took[with], err = rotate(ctx, parts, &r, 2+2*i+turn); err != nil {
+				return errors.Join(err, stop())
+			}
+		}
+		fmt.Fprintf(os.Stderr, "drawing: without %s, with %s\n", took[0], took[1])
+		shares = append(shares, took[0].Seconds()/took[1].Seconds())
+	}
+	share := median(shares)
+	_, err = fmt.Fprintf(w, `
+## What drawing costs
+
+A rotation of %s envelopes with provider env, unattended and with the wizard on a terminal of
+80x24, in turn, %d times. With the wizard the re-wrap reaches %.2f of the rate without it (median;
+the pairs reach from %.2f to %.2f). Target: at least 0.95, %s.
+`, printable.Count(n), drawn, share, shares[0], shares[len(shares)-1], met(share >= 0.95))
+	return errors.Join(err, stop())
+}
+
+// rotateDrawn is rotate with the wizard.
+func (l lab) rotateDrawn(ctx context.Context, parts rehearsal.Parts, r *rotated, to int) (time.Duration, error) {
+	cmd := exec.CommandContext(ctx, l.binary, "rotate", "--to-version", strconv.Itoa(to), "--ui", "tui",
+		"--config", parts.Config())
+	cmd.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=1", "LC_ALL=C.UTF-8")
+	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: 80, Rows: 24})
+	if err != nil {
+		return 0, err
+	}
+	defer tty.Close()
+	s := &watched{tty: tty, news: make(chan struct{}, 1)}
+	go s.read()
+	for _, page := range asked(to) {
+		if err := s.answer(ctx, page[0], page[1]); err != nil {
+			_ = cmd.Process.Kill()
+			return 0, errors.Join(err, cmd.Wait())
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		return 0, fmt.Errorf("rotate %d with the wizard: %w", to, err)
+	}
+	return rewrapped(parts, r)
+}
+
+// read is what a page waits for that people have read, or signed.
+const read = "Press Enter to continue"
+
+// asked is what a rotation asks, each with what is typed: two people sign.
+func asked(to int) (all [][2]string) {
+	sign := func(words ...string) {
+		for i, word := range words {
+			all = append(all, [2]string{rehearsal.Operators[i] + ": type ", word})
+		}
+		all = append(all, [2]string{read, ""})
+	}
+	accept := func(questions ...string) {
+		for _, q := range questions {
+			all = append(all, [2]string{q, ""})
+		}
+	}
+	version := strconv.Itoa(to)
+	sign(rehearsal.Operators[0], rehearsal.Operators[1])
+	accept("Where does this", "Who authorized", "Who is who", "Time on the wall", "bags opened", "Independent witness",
+		read)
+	sign(version, version)
+	accept(read, "Where else", "Planned end", read)
+	sign(version, version)
+	accept("bags closed", "Time on the wall", "Deviations from the script")
+	sign("followed", "followed")
+	accept("enter close")
+	return all
+}
+
+// watched is the terminal of a wizard.
+type watched struct {
+	tty  *os.File
+	news chan struct{}
+
+	mu    sync.Mutex
+	said  []byte
+	ended error
+}
+
+func (s *watched) read() {
+	part := make([]byte, 1<<14)
+	for {
+		n, err := s.tty.Read(part)
+		s.mu.Lock()
+		s.said, s.ended = append(s.said, part[:n]...), err
+		s.mu.Unlock()
+		select {
+		case s.news <- struct{}{}:
+		default:
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// answer waits until the wizard has written a text, and types a line.
+func (s *watched) answer(ctx context.Context, asks, line string) error {
+	for {
+		s.mu.Lock()
+		at := bytes.Index(s.said, []byte(asks))
+		if at >= 0 {
+			s.said = s.said[at+len(asks):]
+		}
+		said, ended := s.said, s.ended
+		s.mu.Unlock()
+		if at >= 0 {
+			_, err := io.WriteString(s.tty, line+"\r")
+			return err
+		}
+		if ended != nil {
+			return fmt.Errorf("the wizard never asked %q: %w\n%q", asks, ended, said)
+		}
+		select {
+		case <-s.news:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
