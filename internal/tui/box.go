@@ -14,6 +14,7 @@ const (
 	framedWidth  = 60
 	framedHeight = 18
 	wideWidth    = 100
+	widest       = 160
 )
 
 // box is how a page is drawn: three parts, one, or on a small screen lines without a frame.
@@ -32,6 +33,9 @@ func boxOf(g glyphs, columns, rows int, open bool) box {
 	b.framed = columns >= framedWidth && rows >= framedHeight
 	if b.framed && !open && columns >= wideWidth {
 		b.left, b.right = min(max(columns/4-7, 20), 33), min(max(columns/5, 20), 34)
+		if columns >= widest {
+			b.left = 37 // the longest title of a step, and its time
+		}
 	}
 	return b
 }

@@ -273,9 +273,9 @@ func TestOfflineTakenBack(t *testing.T) {
 	r := rotation("")
 	r.Signers[0].Offline = "ssh-keygen -Y sign"
 	words = p.consents(r)
-	p.shows("bob: type 2 to sign", true)
+	p.shows("bob: type 2, the version, to sign", true)
 	p.press("tab", "tab")
-	p.shows("alice: type 2 to sign here after all", true)
+	p.shows("alice: type 2, the version, to sign here after all", true)
 	p.press("2", "enter")
 	came(p, words, engine.Consent{Signer: "alice", Word: "2"}, nil)
 
@@ -284,7 +284,7 @@ func TestOfflineTakenBack(t *testing.T) {
 	}
 	words = p.consents(r)
 	p.press("tab")
-	p.shows("bob: type 2 to sign here after all", true)
+	p.shows("bob: type 2, the version, to sign here after all", true)
 	p.press("2", "enter")
 	came(p, words, engine.Consent{Signer: "bob", Word: "2"}, nil)
 }

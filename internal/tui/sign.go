@@ -143,7 +143,7 @@ func (p *signPrompt) act(b box) []string {
 	lines := append(elsewhere(r, b.page()-1), p.standing())
 	if p.note != "" {
 		lines = append(lines, alarm.Render(" refused: "+p.note))
-		if p.who >= 0 && text.Other(r.Signers, p.who) != p.who {
+		if strings.HasPrefix(p.note, "not the word") && text.Other(r.Signers, p.who) != p.who {
 			lines = append(lines, " To let somebody else sign first, press tab.")
 		}
 	}

@@ -2,6 +2,7 @@ package text
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
@@ -64,11 +65,15 @@ func Standing(r engine.Request) string {
 // Wanted says what a person is to do now. A face says how to sign offline, and how with a
 // verdict, for which %s stands.
 func Wanted(r engine.Request, s engine.Signer, offline, verdict string) string {
+	word := s.Word()
+	if _, err := strconv.Atoi(word); err == nil {
+		word += ", the version,"
+	}
 	switch {
 	case s.Key != "" && s.Offline != "":
-		return fmt.Sprintf("%s: type %s to sign here after all", s.Name, s.Word())
+		return fmt.Sprintf("%s: type %s to sign here after all", s.Name, word)
 	case s.Key != "":
-		return fmt.Sprintf("%s: type %s to sign", s.Name, s.Word())
+		return fmt.Sprintf("%s: type %s to sign", s.Name, word)
 	case r.Purpose == engine.Final:
 		return s.Name + ": no key on this console; " + fmt.Sprintf(verdict, s.Word())
 	}
