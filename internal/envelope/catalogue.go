@@ -100,8 +100,11 @@ func (c Catalogue) Strange(collection string, record Tree, found func(path strin
 	}
 	Objects(record, func(path string, object Tree) {
 		known := func(p Place) bool {
+			if p.Collection != collection || p.Path != path {
+				return false
+			}
 			_, dek := object.Field(p.Parts.WrappedDEK)
-			return dek && p.Collection == collection && p.Path == path
+			return dek
 		}
 		if c.shape(object) && !slices.ContainsFunc(c, known) {
 			found(path)
@@ -112,6 +115,19 @@ func (c Catalogue) Strange(collection string, record Tree, found func(path strin
 // shape reports whether an object looks like an envelope of any form that c knows.
 func (c Catalogue) shape(object Tree) bool {
 	has := func(name string) bool { _, ok := object.Field(name); return ok }
-	return has(Standard().Parts.WrappedDEK) ||
-		slices.ContainsFunc(c, func(p Place) bool { return has(p.Parts.WrappedDEK) && has(p.Parts.KEKVersion) })
+	standard := Standard().Parts.WrappedDEK
+	return has(standard) || slices.ContainsFunc(c, func(p Place) bool {
+		return p.Parts.WrappedDEK != standard && has(p.Parts.WrappedDEK) && has(p.Parts.KEKVersion)
+	})
+}
+
+// Shapes are the names of a wrapped DEK of which every envelope that Strange finds has one.
+func (c Catalogue) Shapes() []string {
+	names := []string{Standard().Parts.WrappedDEK}
+	for _, p := range c {
+		if !slices.Contains(names, p.Parts.WrappedDEK) {
+			names = append(names, p.Parts.WrappedDEK)
+		}
+	}
+	return names
 }

@@ -140,25 +140,43 @@ func (f Form) holds(v Tree) bool {
 }
 
 // Objects calls found with every object in a record, at the path that a place would have.
-func Objects(record Tree, found func(path string, object Tree)) { objects(record, "", found) }
+func Objects(record Tree, found func(path string, object Tree)) {
+	if fields, ok := record.Fields(); ok {
+		inObject(fields, "", found)
+	}
+}
 
-func objects(v Tree, path string, found func(path string, object Tree)) {
-	if elements, ok := v.Elements(); ok {
-		for _, e := range elements {
-			objects(e, path+"[]", found)
+// inObject looks at the fields of an object at a path.
+func inObject(fields iter.Seq2[string, Tree], path string, found func(path string, object Tree)) {
+	for name, v := range fields {
+		elements, isArray := v.Elements()
+		fields, isObject := v.Fields()
+		if !isArray && !isObject {
+			continue
 		}
-	}
-	fields, ok := v.Fields()
-	if !ok {
-		return
-	}
-	if path != "" {
-		found(path, v)
-	}
-	for name, value := range fields {
-		if strings.ContainsAny(name, ".[") { // that of no place: it would look like the path of one
+		if name == "" || strings.ContainsAny(name, ".[") { // that of no place: it would look like the path of one
 			name = strconv.Quote(name)
 		}
-		objects(value, join(path, name), found)
+		at := join(path, name)
+		if isArray {
+			inArray(elements, at+"[]", found)
+		}
+		if isObject {
+			found(at, v)
+			inObject(fields, at, found)
+		}
+	}
+}
+
+// inArray looks at the elements of an array, at the path of each.
+func inArray(elements []Tree, path string, found func(path string, object Tree)) {
+	for _, v := range elements {
+		if elements, ok := v.Elements(); ok {
+			inArray(elements, path+"[]", found)
+		}
+		if fields, ok := v.Fields(); ok {
+			found(path, v)
+			inObject(fields, path, found)
+		}
 	}
 }

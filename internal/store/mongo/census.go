@@ -64,8 +64,9 @@ func (s *Store) Strangers(ctx context.Context, cat envelope.Catalogue) ([]envelo
 		return nil, err
 	}
 	places := map[envelope.Place]bool{}
+	search := searchFor(cat)
 	err := s.Scan(ctx, func(collection string, record envelope.Tree) error {
-		cat.Strange(collection, record, func(path string) { places[envelope.At(collection, path)] = true })
+		search.look(collection, record.(tree), func(path string) { places[envelope.At(collection, path)] = true })
 		return nil
 	})
 	if err != nil {

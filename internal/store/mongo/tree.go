@@ -16,6 +16,9 @@ type tree struct{ raw bson.RawValue }
 // Fields implements envelope.Tree.
 func (t tree) Fields() (iter.Seq2[string, envelope.Tree], bool) {
 	document, ok := t.raw.DocumentOK()
+	if !ok {
+		return nil, false
+	}
 	elements, err := document.Elements()
 	return func(yield func(string, envelope.Tree) bool) {
 		for _, e := range elements {
@@ -23,7 +26,7 @@ func (t tree) Fields() (iter.Seq2[string, envelope.Tree], bool) {
 				return
 			}
 		}
-	}, ok && err == nil
+	}, err == nil
 }
 
 // Field implements envelope.Tree.
