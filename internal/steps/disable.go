@@ -19,8 +19,8 @@ func disable() Step {
 			Plan: func(s *Site, f Facts) []Effect {
 				v := f.Version(transcript.FactVersion)
 				return append(unfenced(f, "what a late writer brings is only counted"), Effect{Verb: "disable", Undo: "enable it",
-					Object: fmt.Sprintf("version %d, which was %s: no process reads with it, also not what is in backups", v,
-						s.History.Versions().Before(v))})
+					Object: fmt.Sprintf("version %d, which was %s: processes no longer open envelopes at it, including those in "+
+						"backups", v, s.History.Versions().Before(v))})
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 				return stateMoved(ctx, s, f, store.Disabled)
