@@ -3,6 +3,7 @@ package envelope
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -93,23 +94,48 @@ func (c Catalogue) String() string {
 // Strange calls found with the path of every envelope in a record at a place that c does not
 // have: an object with a part wrapped_dek, or with those names for a wrapped DEK and its version
 // that a place of c uses. The record itself may be one, whose path is empty, and so may an object
-// at a place of another form.
+// at a place of another form, or one behind a name that its object has twice, of which a place has the
+// first.
 func (c Catalogue) Strange(collection string, record Tree, found func(path string)) {
 	if c.shape(record) {
 		found("")
 	}
+	at := map[int]int{} // envelopes, by place
 	Objects(record, func(path string, object Tree) {
 		known := func(p Place) bool {
-			if p.Collection != collection || p.Path != path {
-				return false
-			}
-			_, dek := object.Field(p.Parts.WrappedDEK)
-			return dek
+			return p.Collection == collection && p.Path == path && p.names(object)
 		}
-		if c.shape(object) && !slices.ContainsFunc(c, known) {
+		if !c.shape(object) {
+			return
+		}
+		if i := slices.IndexFunc(c, known); i >= 0 {
+			at[i]++
+		} else {
 			found(path)
 		}
 	})
+	for i, n := range at {
+		if n > c[i].reached(record) {
+			found(strconv.Quote(c[i].Path))
+		}
+	}
+}
+
+// names reports whether an object has the name of a wrapped DEK.
+func (p Place) names(object Tree) bool {
+	_, dek := object.Field(p.Parts.WrappedDEK)
+	return dek
+}
+
+// reached is how many envelopes of a record a re-wrap comes to.
+func (p Place) reached(record Tree) (n int) {
+	spots, _ := p.Spots(record)
+	for _, s := range spots {
+		if s.Value != nil && !s.List && p.names(s.Value) {
+			n++
+		}
+	}
+	return n
 }
 
 // shape reports whether an object looks like an envelope of any form that c knows.
