@@ -119,6 +119,8 @@ func (m *model) standing(p engine.Person) (mark, lipgloss.Style, string) {
 // toAct says who must act.
 func (m *model) toAct() string {
 	switch {
+	case m.lent != nil:
+		return accent.Render("answer the prompt below")
 	case m.reading:
 		return accent.Render(m.read.due())
 	case m.ask != nil && !m.view.Replay:

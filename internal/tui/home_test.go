@@ -92,6 +92,9 @@ func TestHomePages(t *testing.T) {
 	add("80x24 last", newHome(80, 24, unicodeGlyphs, tea.KeyDown, tea.KeyDown, tea.KeyDown, tea.KeyDown, tea.KeyDown))
 	add("80x24 help", newHome(80, 24, unicodeGlyphs, tea.KeyCtrlG))
 	add("80x24 ascii", newHome(80, 24, asciiGlyphs))
+	now.Files = append(now.Files, txtar.File{Name: "80x24 colors", Data: []byte(colored(func() string {
+		return newHome(80, 24, unicodeGlyphs).View()
+	}))})
 	add("40x24", newHome(40, 24, unicodeGlyphs))
 	add("40x24 last", newHome(40, 24, unicodeGlyphs, tea.KeyDown, tea.KeyDown, tea.KeyDown, tea.KeyDown, tea.KeyDown))
 	add("120x40", newHome(120, 40, unicodeGlyphs))
@@ -113,7 +116,8 @@ func TestHomePages(t *testing.T) {
 				t.Errorf("choice %d at %v:\n%s", at, size, h.View())
 			}
 			for _, line := range lines {
-				if ansi.StringWidth(line) >= size[0] || strings.ContainsFunc(line, func(r rune) bool { return r >= 0x80 }) {
+				beyond := func(r rune) bool { return r >= 0x80 || r < ' ' } // no SGR either
+				if ansi.StringWidth(line) >= size[0] || strings.ContainsFunc(line, beyond) {
 					t.Errorf("at %v: %q", size, line)
 				}
 			}

@@ -67,6 +67,8 @@ const stopQuestion = "Stop here? Rerun the command to continue.  y stop   any ot
 func (m *model) keyRows(b box) []string {
 	width := b.width - 4
 	switch {
+	case m.lent != nil:
+		return []string{past.Render(" The keyboard belongs to the prompt below.")}
 	case m.stopping:
 		return text.Wrap([]string{" " + alarm.Render(stopQuestion)}, width)
 	case m.stopped:

@@ -104,12 +104,17 @@ func (s scene) form(t *testing.T, form string, width, height int) string {
 	case " ascii":
 		return screen(s.draw(t, asciiGlyphs, width, height))
 	case " colors":
-		before := lipgloss.ColorProfile()
-		lipgloss.SetColorProfile(termenv.ANSI)
-		defer lipgloss.SetColorProfile(before)
-		return attributeList(s.draw(t, unicodeGlyphs, width, height))
+		return colored(func() string { return s.draw(t, unicodeGlyphs, width, height) })
 	}
 	return screen(s.draw(t, unicodeGlyphs, width, height))
+}
+
+// colored lists what is colored of what is drawn.
+func colored(draw func() string) string {
+	before := lipgloss.ColorProfile()
+	lipgloss.SetColorProfile(termenv.ANSI)
+	defer lipgloss.SetColorProfile(before)
+	return attributeList(draw())
 }
 
 // sceneIn reads the scene, which is a file's first section.
