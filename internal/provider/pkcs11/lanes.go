@@ -160,6 +160,9 @@ func (s *session) proveTo(key pkcs11.ObjectHandle) error {
 	if err != nil {
 		return err
 	}
+	if err := s.p.messages.begins(w.IV); err != nil {
+		return err
+	}
 	if err := s.unwrap(key, w, nil, back); err != nil || !bytes.Equal(back, value) {
 		return fmt.Errorf("what a message wrapped does not unwrap by two calls: %w", cmp.Or(named(err), errOther))
 	}

@@ -20,8 +20,9 @@ type messages struct {
 	functions lanes // with no session
 	mu        sync.Mutex
 	on        bool
-	failures  int    // in a row, of what two calls then did
-	gaveUp    string // why
+	failures  int             // in a row, of what two calls then did
+	first     map[string]bool // the first IV of each operation that was begun
+	gaveUp    string          // why
 }
 
 // maxFailures is how often in a row messages may fail at what two calls then do.
@@ -60,6 +61,18 @@ func (m *messages) failed(err error) {
 	}
 }
 
+// begins refuses an operation that begins with the IV that another began with: its token counts, and
+// would make all of them again.
+func (m *messages) begins(iv []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.first[string(iv)] {
+		return errors.New("two operations began with the same IV")
+	}
+	m.first[string(iv)] = true
+	return nil
+}
+
 // giveUp has the re-wrap go on with two calls for each operation.
 func (m *messages) giveUp(why error) {
 	m.mu.Lock()
@@ -89,7 +102,7 @@ func (m *messages) String() string {
 // not there is an error of its own.
 func (p *Provider) findMessages(key pkcs11.ObjectHandle, sample []byte) (why, err error) {
 	p.dropLanes()
-	p.messages = &messages{}
+	p.messages = &messages{first: map[string]bool{}}
 	if why := p.offered(); why != nil {
 		return why, nil
 	}

@@ -217,7 +217,8 @@ func TestHostileMessages(t *testing.T) {
 		{"tag-bits", "impossible answer of the module: it changed what it was given"},
 		{"message-iv-changed", "the token changed the IV it was given"},
 		{"message-zero-iv", "what a message wrapped does not unwrap by two calls: CKR_GENERAL_ERROR"},
-		{"written-iv,message-iv-again", "an IV was used twice in 5 messages"},
+		{"written-iv,message-iv-again", "two operations began with the same IV"},
+		{"written-iv,message-iv-few", "an IV was used twice in 4 messages"},
 		{"message-lax", "an altered tag was accepted in a message"},
 		{"OpenSession+1:b1", "open a session for messages: CKR_SESSION_COUNT"},
 	} {
@@ -348,6 +349,36 @@ func TestMessagesMakeRoom(t *testing.T) {
 	fault.Set("messages", "OpenSession=2:b1")
 	if by := rewrapped(t, p, all); !strings.HasPrefix(by, "2, ") || !strings.Contains(by, byTwoCalls) || p.Lanes() != 0 {
 		t.Errorf("workers: %s; %d with lanes", by, p.Lanes())
+	}
+}
+
+// TestMessagesCount: a token that begins to count its IVs from zero in each operation, after it was
+// tried. The second operation that begins so is the last.
+func TestMessagesCount(t *testing.T) {
+	p, fault := set(t, pkcs11.Config{Sessions: 2}, "messages", "written-iv")
+	all := items(t, p, 100)
+	rewrapped(t, p, all[:1])
+	fault.Set("messages", "written-iv", "message-iv-again")
+	if _, err := p.Find(t.Context(), kek.NameOf(chain, 2)); err != nil { // the lanes are opened again
+		t.Fatal(err)
+	}
+	for range 3 {
+		answers, err := p.Rewrap(t.Context(), all, kek.NameOf(chain, 2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		right(t, p, all, answers)
+		seen := map[string]bool{}
+		for _, a := range answers {
+			if iv := string(a.New[:12]); seen[iv] {
+				t.Fatal("an IV was used twice")
+			} else {
+				seen[iv] = true
+			}
+		}
+	}
+	if by := p.Workers(); !strings.HasSuffix(by, "two operations began with the same IV") {
+		t.Errorf("workers: %s", by)
 	}
 }
 

@@ -74,6 +74,13 @@ static ck_ulong message_iv(const struct config *conf, struct seat *seat, struct 
 		memset(p->iv, 7, p->iv_len);
 		memcpy(p->iv, &seat->messages, sizeof seat->messages);
 	}
+	if (own && has(conf, MESSAGE_IV_FEW)) {
+		unsigned few = seat->messages % 3;
+		ck_ulong session = atomic_load(&seat->session);
+		memset(p->iv, 7, p->iv_len);
+		memcpy(p->iv, &few, sizeof few);
+		memcpy(p->iv + sizeof few, &session, sizeof session);
+	}
 	if (!own && has(conf, MESSAGE_IV_CHANGED))
 		p->iv[0] ^= 1;
 	seat->messages++;

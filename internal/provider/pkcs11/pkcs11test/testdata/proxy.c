@@ -60,6 +60,7 @@
  *   message-iv-changed  C_EncryptMessage changes the IV that it is given
  *   message-iv-again  an IV of the token's own counts from zero in each operation, as
  *                NSS softokn does it by CKG_GENERATE
+ *   message-iv-few  an IV of the token's own comes again after three in an operation
  *   message-lax  C_DecryptMessage never looks at the tag
  *   corrupt-message  a bit of every answer of C_EncryptMessage is wrong
  *   short-tag, long-tag: C_EncryptMessage writes 12 bytes of a tag, or 32
@@ -157,7 +158,7 @@ _Static_assert((int)AT_GetInterface == (int)PLACE_COUNT && (int)AT_Login == (int
 	X(MESSAGES, "messages") X(NO_INTERFACE, "no-interface") X(NO_LIST, "no-list") X(STRANGE_LIST, "strange-list") \
 	X(OLD_LIST, "old-list") X(SHORT_LIST, "short-list") X(NULL_MESSAGE, "null-message") X(DATA_MESSAGE, "data-message") \
 	X(MESSAGE_ZERO_IV, "message-zero-iv") X(MESSAGE_IV_CHANGED, "message-iv-changed") X(MESSAGE_IV_AGAIN, "message-iv-again") \
-	X(MESSAGE_LAX, "message-lax") X(SHORT_TAG, "short-tag") X(LONG_TAG, "long-tag") X(TAG_BITS, "tag-bits") X(UNLISTED, "unlisted") X(TELL, "tell") X(CORRUPT_MESSAGE, "corrupt-message")
+	X(MESSAGE_LAX, "message-lax") X(SHORT_TAG, "short-tag") X(LONG_TAG, "long-tag") X(TAG_BITS, "tag-bits") X(UNLISTED, "unlisted") X(TELL, "tell") X(MESSAGE_IV_FEW, "message-iv-few") X(CORRUPT_MESSAGE, "corrupt-message")
 
 #define MODE(m, word) m,
 #define WORD(m, word) word,
