@@ -155,7 +155,7 @@ func (t *teller) act(es transcript.Events) Passage {
 	name := printable.Line(last.Step)
 	switch {
 	case last.Kind == transcript.Begun:
-		return Passage{Text: "Begun: " + name + "."}
+		return Passage{Text: "The program began to " + or(inWords(beginnings[last.Step], t.r.Opened()), name) + "."}
 	case last.Step == transcript.ActDestroy && t.r.Facts[transcript.FactGone] == "yes":
 		what = inWords(recordedOnly, t.r.Opened())
 	case what == "":

@@ -142,7 +142,7 @@ func TestStoryOfTheUnknown(t *testing.T) {
 	text := render.Text(r, nil)
 	for _, want := range []string{
 		"Run the ceremony melt of version 7", "People answered: why.", "new fact: because", "Found: heat.",
-		"degrees: 1500", "Begun: melt.", "! 05:35:43  Failed: melt: it is cold", "Done: melt.", "melted: yes",
+		"degrees: 1500", "The program began to melt.", "! 05:35:43  Failed: melt: it is cold", "Done: melt.", "melted: yes",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q:\n%s", want, text)

@@ -77,6 +77,26 @@ var acts = map[string]string{
 	transcript.ActCompromise: "Version VERSION was marked as compromised: readable, never written.",
 }
 
+// beginnings say what an act that is only begun is to do.
+var beginnings = map[string]string{
+	transcript.ActAdopt:    "adopt the keys of the database",
+	transcript.ActGenerate: "make the key of version TO",
+	transcript.ActCanary:   "make a canary of version TO",
+	transcript.ActLock:     "lock the store to its provider",
+	transcript.ActSwitch:   "switch the writers to version TO",
+	transcript.ActRewrap:   "re-wrap every DEK to version TO",
+	transcript.ActRetire:   "retire every version but TO",
+	transcript.ActChange:   "change the roster",
+	transcript.ActRebuild:  "write again what the store lacked",
+	transcript.ActTakeOver: "take over how the store stands",
+
+	transcript.ActFence:      "fence the store",
+	transcript.ActDisable:    "disable version VERSION",
+	transcript.ActEnable:     "enable version VERSION",
+	transcript.ActDestroy:    "destroy the key of version VERSION",
+	transcript.ActCompromise: "mark version VERSION as compromised",
+}
+
 // looks say what a step found.
 var looks = map[string]string{
 	"pin":               "The provider was opened.",
