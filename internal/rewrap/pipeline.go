@@ -17,7 +17,7 @@ import (
 // large, memory bounds it.
 const (
 	minPage     = 32 // the first one
-	maxPage     = 2048
+	maxPage     = 1024
 	maxPayloads = 512
 	pageTime    = 250 * time.Millisecond
 )

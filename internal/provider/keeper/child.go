@@ -131,7 +131,9 @@ func closeOnExec() error {
 
 // environment is what the child gets of ours. A goroutine that is preempted by a signal
 // leaves its vector registers, which may still hold a DEK, in memory that nobody wipes:
-// the child turns that off (package runtime, Environment Variables: asyncpreemptoff).
+// the child turns that off (package runtime, Environment Variables: asyncpreemptoff). What it has in memory beside
+// one page is small and lives long, so that collecting it at half the usual growth costs little, and each keeper
+// takes less memory.
 func environment(settings provider.Settings, all []string) []string {
 	var out []string
 	for _, line := range all {
@@ -140,7 +142,7 @@ func environment(settings provider.Settings, all []string) []string {
 			out = append(out, line)
 		}
 	}
-	return append(out, "GOTRACEBACK=none", "GODEBUG=asyncpreemptoff=1") // the last of a name counts
+	return append(out, "GOTRACEBACK=none", "GODEBUG=asyncpreemptoff=1", "GOGC=50") // the last of a name counts
 }
 
 // deadline is how long a call into the provider may take.

@@ -23,8 +23,11 @@ type division struct {
 // part of a division: the places from one to before another.
 type part struct{ from, end int }
 
-// fewestAtOnce are the items of a part.
-const fewestAtOnce = 8
+// A part has at least so many items, and a share of all: each is a call.
+const (
+	fewestAtOnce = 8
+	fewestShare  = 1. / 32
+)
 
 // take is the next part: they become smaller, so that no process waits long for the last.
 func (d *division) take() part {
@@ -32,7 +35,8 @@ func (d *division) take() part {
 	defer d.mu.Unlock()
 	from := d.taken
 	left := len(d.items) - from
-	d.taken += min(left, max(fewestAtOnce, left/(2*d.processes)))
+	fewest := max(fewestAtOnce, int(fewestShare*float64(len(d.items))))
+	d.taken += min(left, max(fewest, left/(2*d.processes)))
 	return part{from, d.taken}
 }
 

@@ -56,7 +56,7 @@ const (
 	fewItems      = 8 // for each process; the first does fewer alone
 	// A machine that is busy shows no gain, and what is ended is not there when it is so no more.
 	trials     = 3
-	trialPause = 10 * time.Second // between two
+	trialPause = 5 * time.Second // between two
 )
 
 // further is how many processes a provider may get beside the first.

@@ -137,7 +137,7 @@ func (p *Provider) Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte
 
 // perCall is how many items are re-wrapped in one call: all of them have one deadline. It is a page of the largest
 // size, which no token gets that takes a second for it. Between two calls each process waits for a processor.
-const perCall = 2048
+const perCall = 1024
 
 // Rewrap implements provider.Provider: no DEK passes through this process.
 func (p *Provider) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
