@@ -140,7 +140,8 @@ func TestNoPrimary(t *testing.T) {
 		{Key: "hosts", Value: bson.A{address}}}
 	server.Beside("handshake", always, says)
 	server.Beside("hello", always, says)
-	s, err := mongo.Open(t.Context(), mongotest.With(uri, "replicaSet=rs0&directConnection=false"))
+	uri = strings.Replace(uri, "directConnection=true", "directConnection=false", 1)
+	s, err := mongo.Open(t.Context(), mongotest.With(uri, "replicaSet=rs0"))
 	if err == nil {
 		s.Close()
 	}

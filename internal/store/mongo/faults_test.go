@@ -3,7 +3,6 @@ package mongo_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net/http/httptest"
@@ -135,9 +134,8 @@ func TestHalfASwap(t *testing.T) {
 	server, uri, s := faulty(t)
 	things := envelope.Catalogue{envelope.At("things", "f")}.Collections()[0]
 	const n = 100
-	for i := range n {
-		server.Replace(t, uri, "things", sealed(fmt.Sprintf("%03d", i), "old"))
-	}
+	s.Bulk(n / 2)
+	fill(t, server, uri, "things", n, 0)
 	docs, err := s.Page(t.Context(), things, 2, nil, n)
 	if err != nil || len(docs) != n {
 		t.Fatal(err, len(docs))
@@ -273,6 +271,9 @@ func TestBulks(t *testing.T) {
 	server, uri, _ := faulty(t)
 	const n = 70 // FerretDB 1 takes less than a hundred
 	for version, want := range map[string]int{"": 2, "7.0.0": 1} {
+		if version == "" && mongotest.Named() {
+			continue // a server of another kind
+		}
 		server.Instead("buildInfo", 0, nil)
 		if version != "" {
 			server.Instead("buildInfo", always, bson.D{{Key: "ok", Value: 1.0}, {Key: "version", Value: version}})

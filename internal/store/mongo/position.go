@@ -50,7 +50,7 @@ func isOf(kinds bson.A) bson.E {
 // which sorts before all other numbers.
 func beyond(id bson.RawValue) bson.E {
 	after := bson.D{{Key: "$gt", Value: id}}
-	if n, ok := (tree{id}).Value().(float64); ok && math.IsNaN(n) {
+	if isNaN(id) {
 		after = bson.D{{Key: "$gte", Value: math.Inf(-1)}}
 	}
 	return bson.E{Key: "_id", Value: after}
@@ -88,11 +88,26 @@ func (p *position) upTo(id bson.RawValue) bson.E {
 	}
 	to := bson.E{Key: "$lte", Value: id}
 	if p.last.IsZero() {
-		return bson.E{Key: "_id", Value: bson.D{to}}
+		return fromFirst(id)
 	}
 	where := beyond(p.last)
 	where.Value = append(where.Value.(bson.D), to)
 	return where
+}
+
+func isNaN(id bson.RawValue) bool {
+	n, ok := (tree{id}).Value().(float64)
+	return ok && math.IsNaN(n)
+}
+
+// fromFirst is the condition that an _id is of the kind of another one and does not come after it. NaN sorts
+// before all other numbers and is not less than any of them.
+func fromFirst(id bson.RawValue) bson.E {
+	if kind := idTypes[placeOf(id.Type)]; kind.alias == "number" && !isNaN(id) {
+		return bson.E{Key: "_id", Value: bson.D{{Key: "$type", Value: kind.alias},
+			{Key: "$not", Value: bson.D{{Key: "$gt", Value: id}}}}}
+	}
+	return bson.E{Key: "_id", Value: bson.D{{Key: "$lte", Value: id}}}
 }
 
 // passed moves on after all up to an id was read, or all that was asked for, and reports if anything is left.

@@ -7,22 +7,30 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// TestBeyondNaN: NaN is an _id that sorts before all numbers, and nothing is greater. FerretDB has none.
-func TestBeyondNaN(t *testing.T) {
-	for value, want := range map[any]string{
-		math.NaN(): `{"_id": {"$gte": {"$numberDouble":"-Infinity"}}}`,
-		int32(1):   `{"_id": {"$gt": {"$numberInt":"1"}}}`,
+// TestNaN: NaN is an _id that sorts before all numbers, nothing is greater, and it is not less than any. A
+// server that takes it as one shows the rest: TestEveryKindOfID.
+func TestNaN(t *testing.T) {
+	for _, c := range []struct {
+		condition func(bson.RawValue) bson.E
+		of        any
+		want      string
+	}{
+		{beyond, math.NaN(), `{"_id": {"$gte": {"$numberDouble":"-Infinity"}}}`},
+		{beyond, int32(1), `{"_id": {"$gt": {"$numberInt":"1"}}}`},
+		{fromFirst, int32(1), `{"_id": {"$type": "number","$not": {"$gt": {"$numberInt":"1"}}}}`},
+		{fromFirst, math.NaN(), `{"_id": {"$lte": {"$numberDouble":"NaN"}}}`},
+		{fromFirst, "a", `{"_id": {"$lte": "a"}}`},
 	} {
-		kind, data, err := bson.MarshalValue(value)
+		kind, data, err := bson.MarshalValue(c.of)
 		if err != nil {
 			t.Fatal(err)
 		}
-		raw, err := bson.Marshal(bson.D{beyond(bson.RawValue{Type: kind, Value: data})})
+		raw, err := bson.Marshal(bson.D{c.condition(bson.RawValue{Type: kind, Value: data})})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := bson.Raw(raw).String(); got != want {
-			t.Errorf("after %v: %s, want %s", value, got, want)
+		if got := bson.Raw(raw).String(); got != c.want {
+			t.Errorf("%v: %s, want %s", c.of, got, c.want)
 		}
 	}
 }
