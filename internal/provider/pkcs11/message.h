@@ -4,11 +4,14 @@
 #ifndef KEKCEREMONY_MESSAGE_H
 #define KEKCEREMONY_MESSAGE_H
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cryptoki.h"
 
 #define GCM_TAG_BYTES 16
+#define CKR_ARGUMENTS_BAD 0x07UL
+#define CKR_MECHANISM_PARAM_INVALID 0x71UL
 
 /* Who makes the IV. CKG_GENERATE and the counters are never asked for: NSS softokn counts
  * from zero anew in each operation, so two sessions would make the same IVs. */
@@ -67,11 +70,18 @@ struct direction {
 	ck_message_final final;
 };
 
+/* Parameters with which an operation was begun. They are never freed: the module may keep the pointers. */
+struct kept {
+	struct ck_gcm_message_params params;
+	ck_byte iv[64], tag[64];
+};
+
 /* What a session of its own does by messages, all with one key. */
 struct lane {
 	ck_ulong session;
 	ck_ulong key;
 	int begun; /* an operation with the key */
+	struct kept *kept;
 };
 
 /* What one session re-wraps by: a lane for each of the three operations. */
@@ -91,12 +101,23 @@ static inline void lane_end(const struct lanes *m, struct lane *l) {
 	l->begun = 0;
 }
 
-static inline ck_ulong lane_begin(const struct lanes *m, struct lane *l, ck_ulong key) {
+static inline ck_ulong lane_begin(const struct lanes *m, struct lane *l, ck_ulong key, ck_ulong iv_len) {
 	struct ck_mechanism gcm = { CKM_AES_GCM, NULL, 0 };
 	if (l->begun && l->key == key)
 		return CKR_OK;
 	lane_end(m, l);
 	ck_ulong rv = direction_of(m, l)->init(l->session, &gcm, key);
+	if (rv == CKR_MECHANISM_PARAM_INVALID || rv == CKR_ARGUMENTS_BAD) { /* some want parameters here as well */
+		struct kept *k = l->kept = l->kept ? l->kept : calloc(1, sizeof *k);
+		if (!k)
+			return rv;
+		k->params = (struct ck_gcm_message_params){
+			k->iv, iv_len, 0, l == &m->wrap ? m->generator : CKG_NO_GENERATE, k->tag, 8 * GCM_TAG_BYTES
+		};
+		gcm.parameter = &k->params;
+		gcm.parameter_len = sizeof k->params;
+		rv = direction_of(m, l)->init(l->session, &gcm, key);
+	}
 	l->begun = rv == CKR_OK;
 	l->key = key;
 	return rv;
@@ -121,7 +142,7 @@ static inline ck_ulong gcm_message(const struct lanes *m, struct lane *l, ck_ulo
 		in_len -= GCM_TAG_BYTES;
 		memcpy(tag, in + in_len, GCM_TAG_BYTES);
 	}
-	rv = lane_begin(m, l, key);
+	rv = lane_begin(m, l, key, iv_len);
 	if (rv != CKR_OK)
 		return rv;
 	*out_len = room;

@@ -69,6 +69,7 @@ func TestMessages(t *testing.T) {
 	}{
 		{"", "host", "note: not used: its interface 3.0: CKR_FUNCTION_NOT_SUPPORTED", 6, 60},
 		{"messages", "host", oneCall + "host", 3, 60},
+		{"messages,message-params", "host", oneCall + "host", 3, 60},
 		{"messages,written-iv", "written", oneCall + "token", 3, 60},
 		{"messages,appended-iv", "appended", oneCall + "token", 3, 64},
 	} {
@@ -316,6 +317,28 @@ func TestMessagesCompared(t *testing.T) {
 	fault.Set("messages", "gone")
 	if _, err := p.Rewrap(t.Context(), all, kek.NameOf(chain, 2)); !errors.Is(err, provider.ErrGone) {
 		t.Errorf("gone: %v", err)
+	}
+}
+
+// TestMessagesMixed: envelopes of several versions by turns. The operation that unwraps is begun anew for
+// each key.
+func TestMessagesMixed(t *testing.T) {
+	p, fault := faulty(t, "messages")
+	all, two := items(t, p, 60), kek.NameOf(chain, 2)
+	answers, err := p.Rewrap(t.Context(), all, two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range all {
+		if i%2 == 0 {
+			all[i] = provider.Item{From: two, Wrapped: answers[i].New}
+		}
+	}
+	for _, mode := range []string{"", "message-params"} {
+		fault.Set("messages", mode)
+		if by := rewrapped(t, p, all); !strings.HasSuffix(by, byMessages) {
+			t.Errorf("workers: %s", by)
+		}
 	}
 }
 

@@ -22,6 +22,8 @@ static ck_ulong on_MessageInit(int place, ck_ulong session, struct ck_mechanism 
 	}
 	if (!seat || m->mechanism != CKM_AES_GCM)
 		return end(&c, CKR_MECHANISM_INVALID);
+	if (has(c.conf, MESSAGE_PARAMS) && m->parameter_len != sizeof(struct ck_gcm_message_params))
+		return end(&c, CKR_MECHANISM_PARAM_INVALID);
 	if (seat->message_key) /* of either direction, as NSS softokn has it */
 		return end(&c, CKR_OPERATION_ACTIVE);
 	if (has(c.conf, OTHER_KEY))

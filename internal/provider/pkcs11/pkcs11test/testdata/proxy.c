@@ -61,6 +61,7 @@
  *   message-iv-again  an IV of the token's own counts from zero in each operation, as
  *                NSS softokn does it by CKG_GENERATE
  *   message-iv-few  an IV of the token's own comes again after three in an operation
+ *   message-params  messages want their parameters when they begin, too
  *   message-lax  C_DecryptMessage never looks at the tag
  *   corrupt-message  a bit of every answer of C_EncryptMessage is wrong
  *   short-tag, long-tag: C_EncryptMessage writes 12 bytes of a tag, or 32
@@ -158,7 +159,7 @@ _Static_assert((int)AT_GetInterface == (int)PLACE_COUNT && (int)AT_Login == (int
 	X(MESSAGES, "messages") X(NO_INTERFACE, "no-interface") X(NO_LIST, "no-list") X(STRANGE_LIST, "strange-list") \
 	X(OLD_LIST, "old-list") X(SHORT_LIST, "short-list") X(NULL_MESSAGE, "null-message") X(DATA_MESSAGE, "data-message") \
 	X(MESSAGE_ZERO_IV, "message-zero-iv") X(MESSAGE_IV_CHANGED, "message-iv-changed") X(MESSAGE_IV_AGAIN, "message-iv-again") \
-	X(MESSAGE_LAX, "message-lax") X(SHORT_TAG, "short-tag") X(LONG_TAG, "long-tag") X(TAG_BITS, "tag-bits") X(UNLISTED, "unlisted") X(TELL, "tell") X(MESSAGE_IV_FEW, "message-iv-few") X(CORRUPT_MESSAGE, "corrupt-message")
+	X(MESSAGE_LAX, "message-lax") X(SHORT_TAG, "short-tag") X(LONG_TAG, "long-tag") X(TAG_BITS, "tag-bits") X(UNLISTED, "unlisted") X(TELL, "tell") X(MESSAGE_PARAMS, "message-params") X(MESSAGE_IV_FEW, "message-iv-few") X(CORRUPT_MESSAGE, "corrupt-message")
 
 #define MODE(m, word) m,
 #define WORD(m, word) word,
@@ -186,14 +187,12 @@ static const char *const modes[] = { EACH_MODE(WORD) };
 #define CKM_CLOUDHSM_AES_GCM 0x80001087UL
 #define CKR_GENERAL_ERROR 0x05UL
 #define CKR_FUNCTION_FAILED 0x06UL
-#define CKR_ARGUMENTS_BAD 0x07UL
 #define CKR_ATTRIBUTE_TYPE_INVALID 0x12UL
 #define CKR_ACTION_PROHIBITED 0x1bUL
 #define CKR_DEVICE_ERROR 0x30UL
 #define CKR_DEVICE_REMOVED 0x32UL
 #define CKR_ENCRYPTED_DATA_LEN_RANGE 0x41UL
 #define CKR_MECHANISM_INVALID 0x70UL
-#define CKR_MECHANISM_PARAM_INVALID 0x71UL
 #define CKR_PIN_LEN_RANGE 0xa2UL
 #define CKR_SESSION_COUNT 0xb1UL
 #define CKR_TOKEN_NOT_PRESENT 0xe0UL
