@@ -10,6 +10,7 @@ import (
 	"runtime/pprof"
 	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/rewrap"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
@@ -37,7 +38,7 @@ func (l lab) profile(ctx context.Context, kind string) (string, error) {
 	if err := pprof.StartCPUProfile(&samples); err != nil {
 		return "", err
 	}
-	_, err = pipeline(ctx, db, p)
+	_, err = pipeline(ctx, db, p, func(rewrap.Progress) {})
 	pprof.StopCPUProfile()
 	if err != nil {
 		return "", err

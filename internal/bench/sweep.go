@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
@@ -101,23 +102,57 @@ func (l lab) timed(
 		return s, err
 	}
 	defer p.Close()
-	bound := fixedTime
+	w := window{bound: fixedTime}
 	if sessions == 0 {
-		bound = adaptiveTime
+		w.bound = adaptiveTime
 	}
-	timed, cancel := context.WithTimeout(ctx, bound)
-	defer cancel()
-	began := time.Now()
-	counts, err := pipeline(timed, db, p)
-	s.rate, s.workers = float64(counts.Rewrapped)/time.Since(began).Seconds(), provider.Workers(p)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+	timed, stop := context.WithCancel(ctx)
+	defer stop()
+	w.stop = stop
+	_, err = pipeline(timed, db, p, w.see)
+	s.rate, s.workers = w.rate(), provider.Workers(p)
+	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
 		err = nil
 	}
 	return s, err
 }
 
+// window is the time that is measured. It begins with the first page that is written: before that
+// the pipeline counts what there is.
+type window struct {
+	bound time.Duration
+	stop  func()
+
+	mu          sync.Mutex
+	began, last time.Time
+	first, done int
+}
+
+func (w *window) see(p rewrap.Progress) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	switch {
+	case p.Rewrapped == w.done:
+	case w.began.IsZero():
+		w.began, w.first = now, p.Rewrapped
+		time.AfterFunc(w.bound, w.stop)
+		fallthrough
+	default:
+		w.last, w.done = now, p.Rewrapped
+	}
+}
+
+func (w *window) rate() float64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return float64(w.done-w.first) / w.last.Sub(w.began).Seconds()
+}
+
 // pipeline is the rotation's re-wrap to version 2, without the fleet.
-func pipeline(ctx context.Context, db *sqlite.Store, p provider.Provider) (rewrap.Counts, error) {
+func pipeline(
+	ctx context.Context, db *sqlite.Store, p provider.Provider, report func(rewrap.Progress),
+) (rewrap.Counts, error) {
 	lock, err := db.Lock(ctx)
 	if err != nil {
 		return rewrap.Counts{}, err
@@ -138,6 +173,6 @@ func pipeline(ctx context.Context, db *sqlite.Store, p provider.Provider) (rewra
 		Reserve:   func(ctx context.Context, n int) error { _, err := db.ReserveWraps(ctx, 2, n); return err },
 		Gate:      func(context.Context) (string, error) { return "", nil },
 		Canary:    func(context.Context, kek.Version) error { return nil },
-		Report:    func(rewrap.Progress) {},
+		Report:    report,
 	})
 }
