@@ -44,14 +44,14 @@ func (s *Store) count(ctx context.Context, l located) (map[kek.Version]int, erro
 	counts := map[kek.Version]int{}
 	rows := fmt.Sprintf(`(SELECT %s v, %s o FROM %s WHERE %s LIMIT -1)`, // LIMIT: what v and o are is found once for a row
 		l.version(), cmp.Or(outerOf(l), "NULL"), quote(l.Collection), l.there())
-	var n, others int
+	var n int
 	var next, last sql.NullInt64
-	err := s.db.DB.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE o <> v), min(min(v, ifnull(o, v))),
-		max(max(v, ifnull(o, v))) FROM `+rows).Scan(&n, &others, &next, &last)
+	err := s.db.DB.QueryRowContext(ctx, `SELECT count(*), min(min(v, ifnull(o, v))), max(max(v, ifnull(o, v))) FROM `+
+		rows).Scan(&n, &next, &last)
 	if err != nil || !next.Valid {
 		return counts, err
 	}
-	if others == 0 && next == last {
+	if next == last {
 		counts[kek.Version(next.Int64)] = n
 		return counts, nil
 	}
