@@ -17,6 +17,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -81,7 +82,7 @@ func TestWizard(t *testing.T) {
 	onScreen(t, end, sum(t, filepath.Join(bundles[1], "final.txt")))
 	onScreen(t, plan, event(t, bundles[1], "plan", "approve")["sha256"])
 	if n := event(t, bundles[1], "done", "re-wrap")["rewrapped"]; n != "10000" ||
-		!strings.Contains(end, n+" envelopes re-wrapped") {
+		!strings.Contains(end, printable.Counted(n)+" envelopes re-wrapped") {
 		t.Errorf("re-wrapped %s:\n%s", n, end)
 	}
 	if asked := event(t, bundles[1], "noted", "re-wrap"); asked["control"] != "resume" || asked["by"] != "bob" ||
