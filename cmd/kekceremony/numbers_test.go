@@ -41,7 +41,7 @@ func (p *pane) record() (stop func() []string) {
 var (
 	// live matches what moves by itself: it is on the screen and in no event.
 	live = regexp.MustCompile(`[\d:]+ of about \d+ min|elapsed [\d:]+|ETA .*|rate +[\d,]+/s|[\d.]+ %|` +
-		`\d+ s ago|pass \d+|rehearsal: \d+|near [\d:]+|[\d.]+ times; to be tried again|-\d+$`)
+		`\d+ s ago|pass \d+|rehearsal: \d+|near [\d:]+|[\d.]+ times; to|-\d+$`)
 	// counted matches the counts of the re-wrap, which have a check of their own.
 	counted  = regexp.MustCompile(`done +([\d,]+) +left +([\d,]+) +of ([\d,]+)`)
 	trouble  = regexp.MustCompile(`conflicts +([\d,]+) +undecryptable +([\d,]+)`)

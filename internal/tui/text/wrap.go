@@ -27,8 +27,13 @@ func wrapRow(row string, width int) (out []string) {
 		return []string{row}
 	}
 	indent := indentOf(row)
-	if word := strings.TrimLeft(ansi.Strip(row), " "); !strings.Contains(word, " ") && ansi.StringWidth(word) <= width {
-		return []string{strings.Replace(row, indent, indent[:width-ansi.StringWidth(word)], 1)} // a path is copied whole
+	word := strings.TrimLeft(ansi.Strip(row), " ")
+	switch room := width - ansi.StringWidth(word); {
+	case strings.Contains(word, " "):
+	case room >= 0:
+		return []string{strings.Replace(row, indent, indent[:room], 1)} // a path is copied whole
+	default:
+		return strings.Split(ansi.Hardwrap(strings.Replace(row, indent, "", 1), width, true), "\n")
 	}
 	if len(indent) > width/2 {
 		indent = ""
