@@ -29,7 +29,7 @@ func Create(ctx context.Context, uri string) (*Store, error) {
 	if err := s.create(ctx, s.own(heartbeats)); err != nil {
 		return nil, errors.Join(fmt.Errorf("create store %s: %w", s.about, err), s.Close())
 	}
-	s.opening, s.bulk = false, s.bulkSizeOf(ctx)
+	s.opening, s.bulks = false, s.bulksOf(ctx)
 	return s, nil
 }
 

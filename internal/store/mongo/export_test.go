@@ -28,8 +28,8 @@ func OpenSoon(ctx context.Context, uri string, attempt time.Duration) (*Store, e
 // Reach is how many records a server looks at for one answer, where it looks at many.
 func (s *Store) Reach(n int) { s.testOnlyReach = n }
 
-// Bulk is how many records are written in one command.
-func (s *Store) Bulk(n int) { s.bulk = n }
+// Bulks is how many records are written in one command, and in how many at once.
+func (s *Store) Bulks(size, atOnce int) { s.bulks = bulks{size, atOnce} }
 
 // PageSize is how many bytes a page has.
 func (s *Store) PageSize(n int) { s.testOnlyPageSize = n }

@@ -134,7 +134,7 @@ func TestHalfASwap(t *testing.T) {
 	server, uri, s := faulty(t)
 	things := envelope.Catalogue{envelope.At("things", "f")}.Collections()[0]
 	const n = 100
-	s.Bulk(n / 2)
+	s.Bulks(n/2, 1)
 	fill(t, server, uri, "things", n, 0)
 	docs, err := s.Page(t.Context(), things, 2, nil, n)
 	if err != nil || len(docs) != n {

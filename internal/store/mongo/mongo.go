@@ -50,7 +50,7 @@ type Store struct {
 
 	opening bool
 	sharded bool // behind it is a cluster of shards
-	bulk    int  // updates of a command
+	bulks   bulks
 
 	paces   paces
 	noTypes atomic.Bool // the server does not know every type of BSON

@@ -93,7 +93,7 @@ func (s *Store) look(ctx context.Context) error {
 	default:
 		s.about += ", standalone: it survives what this one server survives"
 	}
-	s.bulk = s.bulkSizeOf(ctx)
+	s.bulks = s.bulksOf(ctx)
 	all, err := s.collections(ctx)
 	if err == nil && len(all) == 0 {
 		err = store.ErrNoDatabase

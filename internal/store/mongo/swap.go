@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -15,15 +16,8 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store"
 )
 
-// How many updates are one command. FerretDB 1 has a hundred connections to its SQLite files and keeps one
-// for each update of a command until the command ends: a hundred updates wait for each other forever.
-const (
-	bulkSize         = 256
-	bulkSizeFerretDB = 64 // and where a server does not say what it is
-)
-
-// bulkSizeOf is what a server takes, by its version.
-func (s *Store) bulkSizeOf(ctx context.Context) int {
+// bulksOf is what a server takes, by its version.
+func (s *Store) bulksOf(ctx context.Context) bulks {
 	var info struct {
 		Version  string
 		FerretDB string `bson:"ferretdbVersion"`
@@ -32,22 +26,39 @@ func (s *Store) bulkSizeOf(ctx context.Context) int {
 		return s.db.RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&info)
 	})
 	if err != nil || info.Version == "" || strings.HasPrefix(info.FerretDB, "v1.") || info.FerretDB == "unknown" {
-		return bulkSizeFerretDB
+		return oneByOne
 	}
-	return bulkSize
+	return manyBulks
 }
 
-// Swap implements store.Envelopes by unordered bulks of updates, each a
-// compare-and-swap of one record.
+// Swap implements store.Envelopes by unordered bulks of updates, each a compare-and-swap of one record. After
+// an error in one of them no further one is begun, and those under way are waited for.
 func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.Swap) (took []bool, err error) {
-	for some := range slices.Chunk(swaps, s.bulk) {
-		t, err := s.oneBulk(ctx, c, some)
-		if err != nil {
-			return took, err
+	var each []bulk
+	for some := range slices.Chunk(swaps, s.bulks.size) {
+		each = append(each, bulk{swaps: some})
+	}
+	for some := range slices.Chunk(each, s.bulks.atOnce) {
+		var all sync.WaitGroup
+		for i := range some {
+			all.Go(func() { some[i].took, some[i].err = s.oneBulk(ctx, c, some[i].swaps) })
 		}
-		took = append(took, t...)
+		all.Wait()
+		for _, b := range some {
+			if b.err != nil {
+				return took, b.err
+			}
+			took = append(took, b.took...)
+		}
 	}
 	return took, nil
+}
+
+// bulk is one command, and its answer.
+type bulk struct {
+	swaps []store.Swap
+	took  []bool
+	err   error
 }
 
 // oneBulk does one bulk. One whose answer was lost is done again: what took effect
