@@ -6,12 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/login"
@@ -68,40 +69,42 @@ func (l lab) run(ctx context.Context, parts rehearsal.Parts, r *rotated, args ..
 		return err
 	}
 	ended := make(chan struct{})
-	keepers := make(chan []int)
-	go func() { keepers <- peaksOf(cmd.Process.Pid, ended) }()
+	peaks := make(chan map[int]int)
+	go func() { peaks <- peaksOf(cmd.Process.Pid, ended) }()
 	err := cmd.Wait()
 	close(ended)
-	peaks := <-keepers
+	seen := <-peaks
 	if err != nil {
 		return fmt.Errorf("%v: %w\n%s", args, err, said.String())
 	}
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && r != nil {
-		r.peak, r.keepers = int(usage.Maxrss), peaks
+	if r != nil {
+		r.peak = seen[cmd.Process.Pid]
+		delete(seen, cmd.Process.Pid)
+		r.keepers = slices.Collect(maps.Values(seen))
 	}
 	return nil
 }
 
-// peaksOf are the peaks of a process's children, in KiB and in the order of their numbers, as the kernel counts
-// them while they run. Only root reads those of keepers.
-func peaksOf(pid int, ended <-chan struct{}) (all []int) {
-	seen := map[string]int{}
+// peaksOf are the peaks of a process and its children, in KiB, as the kernel counts them while they run. What it
+// says at the end of a process begins with the peak of its parent. Only root reads those of keepers.
+func peaksOf(pid int, ended <-chan struct{}) map[int]int {
+	seen := map[int]int{}
 	for {
 		select {
 		case <-ended:
-			for _, kib := range seen {
-				all = append(all, kib)
-			}
-			return all
-		case <-time.After(100 * time.Millisecond):
+			return seen
+		case <-time.After(20 * time.Millisecond):
 		}
 		children, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+		all := []string{strconv.Itoa(pid)}
 		for _, list := range children {
 			text, _ := os.ReadFile(list) // a thread may have ended
-			for _, child := range strings.Fields(string(text)) {
-				if kib := peakOf(child); kib > 0 {
-					seen[child] = kib
-				}
+			all = append(all, strings.Fields(string(text))...)
+		}
+		for _, one := range all {
+			if kib := peakOf(one); kib > 0 {
+				n, _ := strconv.Atoi(one) // the kernel prints numbers
+				seen[n] = kib
 			}
 		}
 	}

@@ -25,9 +25,9 @@ func Destroy(v kek.Version) Ceremony {
 func summarizeDestroy(f Facts) []string {
 	lines := []string{fmt.Sprintf("The key of version %s was looked for here; times found: %s.", f[transcript.FactVersion],
 		f[factSearched])}
-	if open := openOf(f[transcript.FactCopies]); len(open) > 0 {
-		return append(lines, fmt.Sprintf("Version %s: %s here, %d copies open: %s.", f[transcript.FactVersion],
-			destroyedWord(f), len(open), f[transcript.FactCopies]),
+	if len(openOf(f[transcript.FactCopies])) > 0 {
+		return append(lines, fmt.Sprintf("Version %s is %s here, and copies of its key are open: %s.",
+			f[transcript.FactVersion], destroyedWord(f), f[transcript.FactCopies]),
 			"Next: close them, then run kekceremony destroy --version "+f[transcript.FactVersion]+" again.")
 	}
 	return append(lines, fmt.Sprintf("Version %s is %s: no copy is known.", f[transcript.FactVersion], destroyedWord(f)))
