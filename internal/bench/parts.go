@@ -18,6 +18,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/env"
+	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -85,7 +86,13 @@ func (l lab) run(ctx context.Context, parts rehearsal.Parts, r *rotated, args ..
 	return nil
 }
 
-// peaksOf are the peaks of a process and its children, in KiB, as the kernel counts them while they run. What it
+// isNoKeeper reports that a process is another child than a keeper, or not yet one.
+func isNoKeeper(pid string) bool {
+	line, _ := os.ReadFile("/proc/" + pid + "/cmdline")
+	return string(line) != "kekceremony\x00"+keeper.Command+"\x00"
+}
+
+// peaksOf are the peaks of a process and its keepers, in KiB, as the kernel counts them while they run. What it
 // says at the end of a process begins with the peak of its parent. Only root reads those of keepers.
 func peaksOf(pid int, ended <-chan struct{}) map[int]int {
 	seen := map[int]int{}
@@ -99,7 +106,7 @@ func peaksOf(pid int, ended <-chan struct{}) map[int]int {
 		all := []string{strconv.Itoa(pid)}
 		for _, list := range children {
 			text, _ := os.ReadFile(list) // a thread may have ended
-			all = append(all, strings.Fields(string(text))...)
+			all = append(all, slices.DeleteFunc(strings.Fields(string(text)), isNoKeeper)...)
 		}
 		for _, one := range all {
 			if kib := peakOf(one); kib > 0 {
