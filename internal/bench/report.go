@@ -31,8 +31,8 @@ per transaction, as durably as the store does. (c) is the re-wrap step of a whol
 `+"`kekceremony rotate --ui none`"+`, while one process of the fleet sends heartbeats, its
 signs of life. (a), (c) and (b) take turns, %d times; each figure is a median. The share is
 that of the pairs: (c) divided by the slower of (a) and (b). Peak memory is that of the
-process that reads and writes, and of each keeper, a child process with the PKCS#11 module;
-that with the provider env has the keys alone.
+process that reads and writes, and of the largest of its keepers, child processes with the
+PKCS#11 module; with the provider env there is one, which has the keys alone.
 
 | provider | envelopes | (a) re-wraps/s | (a) with an idle thread | (b) updates/s | (c) envelopes/s `+
 		`| share | peak memory | sessions and processes |
@@ -57,10 +57,11 @@ that with the provider env has the keys alone.
 	token, env := last["pkcs11"], last["env"]
 	fmt.Fprintf(w, `
 Targets at the most envelopes: a share of at least 1.0 with pkcs11: %.2f, %s; of at least
-0.7 with env: %.2f, %s. The wizard and one keeper together below 72 MiB: %s. Their peak
+0.7 with env: %.2f, %s. The wizard and one keeper together below 72 MiB: %.1f, %s. Their peak
 at the fewest and at the most envelopes differs by at most 10 %%: %.1f %%, %s.
 
-`, token.share, met(token.share >= 1), env.share, met(env.share >= 0.7), met(token.withKeeper() < 72<<10),
+`, token.share, met(token.share >= 1), env.share, met(env.share >= 0.7),
+		float64(token.withKeeper())/1024, met(token.withKeeper() < 72<<10),
 		100*apart(first["pkcs11"].withKeeper(), token.withKeeper()),
 		met(apart(first["pkcs11"].withKeeper(), token.withKeeper()) < 0.10))
 	for _, part := range []func(context.Context, io.Writer) error{
@@ -82,10 +83,7 @@ func (r rotated) line() string {
 		}
 		return fmt.Sprintf("%.0f", f)
 	}
-	peak := fmt.Sprintf("%.1f MiB", float64(r.peak)/1024)
-	for _, k := range r.keepers {
-		peak += fmt.Sprintf(" + %.1f", float64(k)/1024)
-	}
+	peak := fmt.Sprintf("%.1f MiB + %.1f", float64(r.peak)/1024, float64(r.withKeeper()-r.peak)/1024)
 	workers := r.workers
 	if workers == "" {
 		workers = "1"
