@@ -69,7 +69,9 @@ func (t *transit) table(ctx context.Context, db *sql.DB, p envelope.Place, versi
 	n, wrote := 0, error(nil)
 	for some := range done {
 		if wrote == nil {
-			wrote = written(ctx, db, query, version, some)
+			wrote = update(ctx, db, query, len(some), func(i int) []any {
+				return []any{version, []byte(some[i].item.Ciphertext), version, some[i].id, version}
+			})
 		}
 		n += len(some)
 	}
@@ -120,23 +122,4 @@ func pageAfter(ctx context.Context, db *sql.DB, p envelope.Place, operation, las
 		some = append(some, r)
 	}
 	return some, rows.Err()
-}
-
-func written(ctx context.Context, db *sql.DB, query string, version int, some []record) error {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	stmt, err := tx.PrepareContext(ctx, query)
-	if err != nil {
-		return err
-	}
-	defer stmt.Close()
-	for _, r := range some {
-		if _, err := stmt.ExecContext(ctx, version, []byte(r.item.Ciphertext), version, r.id, version); err != nil {
-			return err
-		}
-	}
-	return tx.Commit()
 }

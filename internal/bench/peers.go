@@ -71,7 +71,7 @@ func (l lab) besideTransit(ctx context.Context, w io.Writer, t *transit) error {
 %s, with its storage in memory, without an audit device and without TLS, on the loopback
 interface, and so faster than a server in use. Its transit engine rewraps %d data keys
 of 32 bytes under AES-256-GCM, by `+"`transit/rewrap`"+`, for one client and for four at once. It has
-no store: whoever uses it reads and writes the records. Beside it, in turn, a whole rotation of
+no store: a program that uses it reads and writes the records. Beside it, in turn, a whole rotation of
 as many envelopes with the provider env on SQLite: the time of its re-wrap step, in which each
 envelope is read, checked, re-wrapped, opened again, compared and written durably. %d pairs
 each; figures and ratios are medians.

@@ -39,7 +39,7 @@ func rawUpdates(ctx context.Context, store string, n, version int) (float64, err
 		for len(ids) > 0 {
 			some := ids[:min(1000, len(ids))]
 			ids = ids[len(some):]
-			if err := update(ctx, db, query, wrapped, some); err != nil {
+			if err := update(ctx, db, query, len(some), func(i int) []any { return []any{wrapped, some[i]} }); err != nil {
 				return 0, err
 			}
 		}
@@ -80,7 +80,8 @@ func idsOf(ctx context.Context, db *sql.DB, table string) (ids []string, err err
 	return ids, rows.Err()
 }
 
-func update(ctx context.Context, db *sql.DB, query string, wrapped []byte, ids []string) error {
+// update has a statement done once for each of n, in one transaction.
+func update(ctx context.Context, db *sql.DB, query string, n int, args func(i int) []any) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -91,8 +92,8 @@ func update(ctx context.Context, db *sql.DB, query string, wrapped []byte, ids [
 		return err
 	}
 	defer stmt.Close()
-	for _, id := range ids {
-		if _, err := stmt.ExecContext(ctx, wrapped, id); err != nil {
+	for i := range n {
+		if _, err := stmt.ExecContext(ctx, args(i)...); err != nil {
 			return err
 		}
 	}

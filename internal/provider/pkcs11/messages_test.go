@@ -320,7 +320,7 @@ func TestMessagesCompared(t *testing.T) {
 	}
 }
 
-// TestMessagesMixed: envelopes of several versions by turns. The operation that unwraps is begun anew for
+// TestMessagesMixed: envelopes of several versions by turns. The operation that unwraps is begun again for
 // each key.
 func TestMessagesMixed(t *testing.T) {
 	p, fault := faulty(t, "messages")

@@ -43,7 +43,7 @@ func (t trial) run() error {
 	return t.tamper(aad)
 }
 
-// ivs looks for an IV, or an answer, that comes again: in one operation, or in one that is begun anew.
+// ivs looks for an IV, or an answer, that comes again: in one operation, or in one that is begun again.
 // However slow the token is, it looks at eight in two operations.
 func (t trial) ivs() error {
 	const each, first, least, bound = 256, 4, 8, 2 * time.Second
