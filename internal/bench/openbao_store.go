@@ -20,16 +20,12 @@ type record struct {
 // withStore does with transit what a rotation does on SQLite: it rewraps the data key of each record of a copy of the
 // store, which is given the engine's ciphertexts first. It returns envelopes per second.
 func (t *transit) withStore(ctx context.Context, store string) (float64, error) {
-	path, err := copyOf(ctx, store)
+	ctx = context.WithoutCancel(ctx) // as in rawUpdates
+	db, closeCopy, err := copied(ctx, store)
 	if err != nil {
 		return 0, err
 	}
-	defer removeStore(path)
-	db, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate")
-	if err != nil {
-		return 0, err
-	}
-	defer db.Close()
+	defer closeCopy()
 	all := envelope.DefaultCatalogue()
 	for _, p := range all {
 		if _, err := t.table(ctx, db, p, 1001, "encrypt"); err != nil {

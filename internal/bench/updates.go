@@ -16,18 +16,13 @@ import (
 // writes a wrapped DEK and the two versions of each record, which are at a version, a thousand to a
 // transaction, durable as ours. It does so in a copy of the file, and returns updates per second.
 func rawUpdates(ctx context.Context, store string, n, version int) (float64, error) {
-	path, err := copyOf(ctx, store)
+	ctx = context.WithoutCancel(ctx) // for one that can end, the driver starts a goroutine for each row and statement
+	db, closeCopy, err := copied(ctx, store)
 	if err != nil {
 		return 0, err
 	}
-	defer removeStore(path)
-	db, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate")
-	if err != nil {
-		return 0, err
-	}
-	defer db.Close()
+	defer closeCopy()
 	wrapped := make([]byte, 60)
-	ctx = context.WithoutCancel(ctx) // for one that can end, the driver starts a goroutine for each statement
 	began := time.Now()
 	for _, p := range envelope.DefaultCatalogue() {
 		ids, err := idsOf(ctx, db, p.Collection)
@@ -45,6 +40,20 @@ func rawUpdates(ctx context.Context, store string, n, version int) (float64, err
 		}
 	}
 	return float64(n) / time.Since(began).Seconds(), nil
+}
+
+// copied is a copy of a store's file, opened to be as durable as ours; the function deletes it.
+func copied(ctx context.Context, store string) (*sql.DB, func(), error) {
+	path, err := copyOf(ctx, store)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate")
+	if err != nil {
+		removeStore(path)
+		return nil, nil, err
+	}
+	return db, func() { db.Close(); removeStore(path) }, nil
 }
 
 func copyOf(ctx context.Context, store string) (string, error) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Enough are the items of a turn: whoever does more at once divides it, while a trial is on.
+// Enough are the items of a turn: a caller that does more at once divides it, while a trial is on.
 const Enough = 512
 
 // What makes a trial, and what it must gain. A turn is over after a time, or with fewer work in it once enough

@@ -61,7 +61,7 @@ func rewrapped(t *testing.T, p *pkcs11.Provider, all []provider.Item) string {
 }
 
 // TestMessages: a re-wrap is three calls where the token has messages, and six where it has
-// none. The IV is made by whoever makes it without them.
+// none. The IV has the origin that it has without them.
 func TestMessages(t *testing.T) {
 	for _, c := range []struct {
 		modes, iv, line string

@@ -14,8 +14,8 @@ import (
 )
 
 // reader makes records of rows with the columns of selected. It makes room for many at once, and gets the values
-// from SQLite's driver itself: package database/sql copies each. This driver makes each value anew for a row, so that
-// they may be kept (another driver need not: database/sql/driver, Rows).
+// from SQLite's driver itself: package database/sql copies each. This driver makes new values for each row, so
+// that they may be kept (another driver need not: database/sql/driver, Rows).
 type reader struct {
 	places []located
 	values int // of a record, beside its id and versions
