@@ -12,8 +12,9 @@ import (
 // pin opens the provider and logs in. Only here does a token get touched first.
 func pin() Step {
 	return Step{
-		Name: "pin", Title: "PIN", Who: "the PIN's custodian must type it", EveryRun: true, Reach: true,
-		Why: "The PIN goes straight from the keyboard to the token, and is wiped. No log contains it.",
+		Name: "pin", Title: "Open the provider", Who: "the program; a PIN's custodian types it", EveryRun: true, Reach: true,
+		Why: "A token's PIN goes straight from the keyboard to the token, and is wiped. No log contains it. Keys in " +
+			"environment variables have none.",
 		Look: func(ctx context.Context, s *Site, _ Facts, d Desk) (Facts, error) {
 			if s.Provider == nil {
 				p, err := s.OpenProvider(ctx, func(about map[string]string) error { return knows(s, about) })

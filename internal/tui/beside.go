@@ -19,9 +19,9 @@ func (m *model) beside(b box, rows int) (left, right []string) {
 	if !b.wide() {
 		return left, right
 	}
-	steps := b.steps(m.view, b.left)
+	steps, here := b.steps(m.view, b.left)
 	from := 0
-	if here := m.view.N; len(steps) > rows-1 { // what is now stays in sight
+	if len(steps) > rows-1 { // what is now stays in sight
 		from = min(max(0, here-rows/2), len(steps)-(rows-1))
 	}
 	copy(left, append([]string{" " + strong.Render("STEPS")}, steps[from:]...))
@@ -32,30 +32,33 @@ func (m *model) beside(b box, rows int) (left, right []string) {
 // timed is the narrowest list of steps that has times.
 const timed = 26
 
-// steps are all steps with their state: when each ended, or how many minutes are planned for it.
-func (b box) steps(v engine.View, width int) (lines []string) {
+// steps are all steps with their state: when each ended, or how many minutes are planned for it. A title
+// that is too long is broken between words. here is the line of the step that is now.
+func (b box) steps(v engine.View, width int) (lines []string, here int) {
 	for i, s := range v.Steps {
 		m, style, note := markTodo, past, ""
 		switch {
 		case i+1 < v.N || v.Ending != nil:
 			m, style, note = markDone, plain, s.At[:min(len(s.At), len("14:05"))]
 		case i+1 == v.N:
-			m, style, note = markNow, accent, "now"
+			m, style, note, here = markNow, accent, "now", len(lines)
 		case s.Minutes > 0:
 			note = fmt.Sprintf("%d min", s.Minutes)
 		}
 		if width < timed {
 			note = ""
 		}
-		line := " " + b.of(m) + " "
+		head := " " + b.of(m) + " "
 		if note != "" {
 			note = " " + note
 		}
-		room := width - ansi.StringWidth(line) - len(note) - 1
-		title := ansi.Truncate(s.Title, room, b.more)
-		lines = append(lines, line+style.Render(pad(title, room))+past.Render(note))
+		room := width - ansi.StringWidth(head) - len(note) - 1
+		for _, row := range text.Rows(s.Title, room) {
+			lines = append(lines, head+style.Render(pad(row, room))+past.Render(note))
+			head, note = strings.Repeat(" ", ansi.StringWidth(head)), ""
+		}
 	}
-	return lines
+	return lines, here
 }
 
 // room is who is here, who must act, and who signed what; the fleet; the deviations.

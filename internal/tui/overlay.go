@@ -52,7 +52,8 @@ func (m *model) overlay() []string {
 		return m.box.log(m.view)
 	case overSteps:
 		lines := []string{strong.Render(" Steps of this ceremony, times in UTC"), ""}
-		return append(lines, m.box.steps(m.view, min(m.box.page(), listWidth))...)
+		steps, _ := m.box.steps(m.view, min(m.box.page(), listWidth))
+		return append(lines, steps...)
 	}
 	return append([]string{strong.Render(" The room"), ""}, m.box.room(m, m.box.page())...)
 }

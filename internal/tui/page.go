@@ -78,7 +78,8 @@ func (m *model) stack(body, act []string, room int, filled bool) []string {
 	case filled:
 		fill = room
 	case m.box.wide(): // the lists beside the page keep their rows
-		fill = min(room, len(m.view.Steps)+1)
+		steps, _ := m.box.steps(m.view, m.box.left)
+		fill = min(room, len(steps)+1)
 	}
 	for len(lines) < fill {
 		lines = append(lines, "")
