@@ -14,9 +14,6 @@ import (
 // said in an earlier one is in the log: those people may not be here any more, and it must be possible
 // to go on, or to abort, without them.
 func (e *engine) disputing(digest string) (names []string) {
-	if digest == "" { // nothing is compared
-		return nil
-	}
 	if digest == "" { // there is none to compare
 		return nil
 	}

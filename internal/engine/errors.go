@@ -27,7 +27,7 @@ const copiedLines = "lines of this log were not written by this console; read th
 
 // ErrDisagreed is returned when a ceremony ran to its end and too few say
 // that it went as its steps say.
-var ErrDisagreed = errors.New("too few agree that the script was followed")
+var ErrDisagreed = errors.New("too few agree that the ceremony went as its steps say")
 
 // ErrAnswer is returned for an answer that its question does not take, given by
 // a room that has no other.

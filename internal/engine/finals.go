@@ -40,7 +40,7 @@ func (f *finals) gather(ctx context.Context) (*signing.Collector, error) {
 	return c, err
 }
 
-// agreed demands that M people say the script was followed, if with deviations.
+// agreed demands that M people say the ceremony went as its steps say, if with deviations.
 func (f *finals) agreed(c *signing.Collector) error {
 	n := 0
 	for _, m := range f.site.Roster.Members {

@@ -23,8 +23,16 @@ func (e *engine) show(change func(*View)) {
 	e.view.Attended, e.view.Earlier = e.attendance()
 	e.view.Quorum, e.view.Everybody, e.view.Aborts = e.quorum(), e.needsEverybody(), e.aborts
 	e.view.People = People(e.site.Roster, e.site.Mode, e.log.Events, e.present)
-	e.view.Reported = len(e.log.State.Deviations)
+	e.view.Reported, e.view.Command = len(e.log.State.Deviations), e.continuing()
 	e.room.Show(e.view)
+}
+
+// continuing is the command that continues the ceremony after this run.
+func (e *engine) continuing() string {
+	if e.aborts {
+		return "kekceremony abort"
+	}
+	return e.Command(e.log.State.Opened())
 }
 
 // attendance is who attends, and whether that is from an earlier run.

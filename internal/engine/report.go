@@ -9,7 +9,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// Report is a deviation from the script that people report, at any time: what they expected, what
+// Report is a deviation from the steps that people report, at any time: what they expected, what
 // they saw, what was decided, and by whom.
 type Report struct{ Expected, Seen, Decided, By string }
 

@@ -25,6 +25,7 @@ type View struct {
 	Quorum    string   // "2 of 3"
 	Everybody bool     // attendance needs the whole roster
 	Aborts    bool     // the ceremony is being ended before it is done
+	Command   string   // that continues the ceremony, after this run; empty: nobody knows
 	Details   []Detail
 	Probe     []Verdict
 	Fleet     *Fleet
@@ -40,7 +41,7 @@ type View struct {
 type Stage struct {
 	Title   string
 	At      string // when it ended, as 14:05:01 UTC; empty: it did not
-	Minutes int    // that the script plans for it
+	Minutes int    // planned for it
 }
 
 // Person is one of the roster's.
@@ -62,10 +63,10 @@ func (v *View) clear() {
 // Finals makes it the page on which people sign the end, or the abort.
 func (v *View) Finals(aborted bool) {
 	v.Step, v.Title = "finals", "Sign the end"
-	v.Why = "Did it follow its script? Disagree if this page is not what you saw."
+	v.Why = "Did the ceremony go as its steps say? Each of you answers with one word:"
 	if aborted {
-		v.Title, v.Why = "Sign the abort", "The ceremony ends here, and what it did stays done. State in one word whether "+
-			"it ends as this page says."
+		v.Title, v.Why = "Sign the abort", "The ceremony ends here, and what it did stays done. Does it end as this page "+
+			"says? Each of you answers with one word:"
 	}
 }
 

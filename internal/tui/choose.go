@@ -54,7 +54,7 @@ func (p *choosePrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 func (p *choosePrompt) reasoning(msg tea.Msg, key string) (tea.Cmd, bool) {
 	switch key {
 	case "esc":
-		p.typed = false
+		p.typed, p.q.Q.Refused = false, nil
 		return nil, false
 	case "ctrl+v":
 		return nil, false

@@ -21,7 +21,7 @@ func (m *model) always() []key {
 		return letter
 	}
 	keys := []key{
-		{name("ctrl+x", "x"), "deviation", "report a deviation from the script: it is recorded at once"},
+		{name("ctrl+x", "x"), "deviation", "report what differs from the steps: it is recorded at once"},
 		{name("ctrl+t", "t"), "steps", "list the steps: done, now, to come"},
 		{name("ctrl+r", "w"), "room", "list who is here, who must act, who signed what"},
 		{name("ctrl+o", "l"), "log", "read the log so far, newest first"},
@@ -79,7 +79,7 @@ func (m *model) keyRows(b box) []string {
 		return []string{" " + key{"ctrl+c", "stop", ""}.short()}
 	}
 	if s, ok := m.ask.(*signPrompt); ok && s.later && m.over == overNothing {
-		return text.Wrap([]string{" " + alarm.Render(laterQuestion)}, width)
+		return []string{" y end, sign later   any other key: stay"}
 	}
 	line, help := "", m.helpKey().short()
 	for _, k := range append(m.own(), m.always()...) {
@@ -97,7 +97,7 @@ func (m *model) keyRows(b box) []string {
 	return []string{line}
 }
 
-// elapsed is the time since this run began, and what the script plans.
+// elapsed is the time since this run began, and what is planned.
 func (m *model) elapsed() string {
 	if m.view.Started.IsZero() {
 		return ""

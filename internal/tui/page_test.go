@@ -248,12 +248,18 @@ func TestApprovalEnds(t *testing.T) {
 // TestLaterAsks: ctrl+n ends the run only when somebody means it.
 func TestLaterAsks(t *testing.T) {
 	p := newPage(t)
+	p.room.Show(engine.View{Step: "approve", Command: "kekceremony rotate --to-version 2"})
+	p.mailed()
 	words := p.consents(rotation("", "alice"))
 	p.rest()
+	p.shows("^n end, sign later", true)
 	p.press("ctrl+n")
-	p.shows("Sign later? Rerun the command to continue.", true)
+	for _, says := range []string{"End this run, and sign later?", "1 of the 2 signatures needed are kept",
+		"  kekceremony rotate --to-version 2", "Press y to end this run, any other key to stay."} {
+		p.shows(says, true)
+	}
 	p.press("n")
-	p.shows("Sign later?", false)
+	p.shows("End this run", false)
 	p.stillOpen()
 	p.press("ctrl+n", "y")
 	came(p, words, engine.Consent{}, engine.ErrLater)
@@ -261,6 +267,38 @@ func TestLaterAsks(t *testing.T) {
 	words = p.consents(rotation("", "alice", "bob")) // Enter does it
 	p.press("ctrl+n", "enter")
 	came(p, words, engine.Consent{}, engine.ErrEnough)
+}
+
+// TestRefusalGoes: a refusal is not in sight any more once it is not about what is asked now.
+func TestRefusalGoes(t *testing.T) {
+	p := newPage(t)
+	p.room.Remarks(func(engine.Remark) error { return nil })
+	words := p.consents(rotation("not the word; alice types: 2"))
+	p.rest()
+	p.shows("refused: not the word", true)
+	p.press("tab") // another person is asked
+	p.shows("refused", false)
+	p.press("2", "enter")
+	came(p, words, engine.Consent{Signer: "bob", Word: "2"}, nil)
+
+	words = p.consents(rotation("bob said that the digest does not match", "bob"))
+	p.shows("refused: bob said", true)
+	p.press("ctrl+y")
+	p.rest()
+	p.press("y", "y", "y", "enter")
+	p.rest()
+	p.shows("refused", false)
+	p.press("2", "enter")
+	came(p, words, engine.Consent{Signer: "alice", Word: "2"}, nil)
+
+	f := engine.Failure{Err: errors.New("other module"), Deviation: &engine.DeviationError{},
+		Refused: errors.New("it may be a PIN")}
+	chosen := asking(p, func(ctx context.Context) (engine.Choice, error) { return p.room.Choose(ctx, f) })
+	p.shows("refused: reason: it may be a PIN", true)
+	p.press("esc")
+	p.shows("refused: reason", false)
+	p.press("r")
+	came(p, chosen, engine.Choice{Retry: true}, nil)
 }
 
 // TestOfflineTakenBack: who chose to sign offline may sign here after all.

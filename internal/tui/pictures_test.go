@@ -47,7 +47,7 @@ func shown(p replay.Page) bool {
 		return p.Sign != nil && (p.Sign.Have() == 0 || p.Sign.Have() == 2)
 	case "probe":
 		return len(v.Probe)%3 == 0 && v.Details == nil
-	case "generate", "switch", "fleet", "retire":
+	case "generate", "switch", "fleet":
 		return len(v.Details) > 0
 	case "re-wrap":
 		return true

@@ -26,7 +26,7 @@ func (r *reporting) to(at int) {
 }
 
 func (r *reporting) body(v engine.View) []string {
-	why := " What differs from the script is recorded at once, in step " + v.Step + ". Those who sign the end sign it too."
+	why := " What differs from the steps is recorded at once, in step " + v.Step + ". Those who sign the end sign it too."
 	lines := []string{" " + strong.Render("Report a deviation"), past.Render(why), ""}
 	for i := range r.fields[:r.at] {
 		head, value := text.Detail(text.ReportNames[i], r.fields[i].Value())

@@ -144,6 +144,8 @@ func (s scene) shown() (engine.View, error) {
 		v.To = 1
 	}
 	v.Aborts = s.Abort
+	c, _ := steps.Named(s.Ceremony)
+	v.Command = c.Command(engine.Facts{transcript.FactTo: "2", transcript.FactVersion: "1"})
 	v.Everybody = slices.ContainsFunc(all, func(s engine.Step) bool { return s.Gather != nil && s.Gather.All })
 	if at > 0 { // the first step is the roster, the second attendance
 		v.Quorum = cmp.Or(v.Quorum, "2 of 3")

@@ -63,6 +63,7 @@ func (p *signPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 		}
 		switch key.String() {
 		case "tab":
+			p.note = "" // it was of the other person's word
 			p.who = text.Other(p.q.Q.Signers, p.who)
 			p.input.Reset()
 			return nil, false
@@ -122,8 +123,18 @@ func (p *signPrompt) copied() bool {
 	return len(commands) > 0
 }
 
-func (p *signPrompt) body(_ engine.View, b box) (lines []string) {
+func (p *signPrompt) body(v engine.View, b box) (lines []string) {
 	r := p.q.Q
+	if p.later {
+		lines = append(lines, " "+strong.Render("End this run, and sign later?"), "")
+		for _, line := range text.Later(v, r) {
+			lines = append(lines, para(plain, " ", line, b.page()-1)...)
+		}
+		return lines
+	}
+	for _, v := range text.Verdicts(r) {
+		lines = append(lines, para(plain, "   "+v[0], v[1], b.page()-1)...)
+	}
 	if r.Warning != "" {
 		lines = append(para(alarm, " Note   ", r.Warning, b.page()-1), "")
 	}
@@ -140,6 +151,9 @@ func (p *signPrompt) body(_ engine.View, b box) (lines []string) {
 
 func (p *signPrompt) act(b box) []string {
 	r := p.q.Q
+	if p.later {
+		return []string{" " + b.of(markNow) + alarm.Render(" "+laterQuestion)}
+	}
 	lines := append(elsewhere(r, b.page()-1), p.standing())
 	if p.note != "" {
 		lines = append(lines, alarm.Render(" refused: "+p.note))
@@ -203,7 +217,7 @@ func elsewhere(r engine.Request, width int) []string {
 }
 
 // laterQuestion is asked after ctrl+n.
-const laterQuestion = "Sign later? Rerun the command to continue.  y end   any other key: stay"
+const laterQuestion = "Press y to end this run, any other key to stay."
 
 func (p *signPrompt) keys() (all []key) {
 	if p.who >= 0 && !p.enough() {
@@ -216,7 +230,7 @@ func (p *signPrompt) keys() (all []key) {
 		all = append(all, key{"tab", "sign here after all", "ask somebody here whose statement waits elsewhere"})
 	}
 	if _, digest := text.Digest(p.q.Q); digest != "" {
-		all = append(all, key{aloudKey, "read aloud", "read the digest aloud, in words, and compare it"})
+		all = append(all, key{aloudKey, "aloud", "read the digest aloud, in words, and compare it"})
 	}
 	if p.enough() {
 		enter := key{"enter", "continue", "continue: enough have signed"}
@@ -225,7 +239,7 @@ func (p *signPrompt) keys() (all []key) {
 		}
 		return append([]key{enter}, all...)
 	}
-	return append(all, key{"ctrl+n", "not now", "sign later: the run ends, the same command continues"})
+	return append(all, key{"ctrl+n", "end, sign later", "end this run, after a question; sign later"})
 }
 
 func (p *signPrompt) dismiss(err error) { p.q.Answer(engine.Consent{}, err) }

@@ -58,7 +58,7 @@ func (b box) digest(r engine.Request) (lines []string) {
 		lines = append(lines, label+strong.Render(g))
 		label = strings.Repeat(" ", len(label))
 	}
-	return append(lines, "")
+	return lines
 }
 
 // did is what the ceremony did.

@@ -35,6 +35,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.recorded(msg)
 	case compared:
 		m.read.took(msg.Comparison, msg.err)
+		if s, ok := m.ask.(*signPrompt); ok && msg.Matches && len(m.read.disputing()) == 0 {
+			s.note = "" // what was refused meanwhile may be signed now
+		}
 		return m, nil
 	case returned:
 		m.lent = nil

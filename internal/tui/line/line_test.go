@@ -169,7 +169,7 @@ func TestSigning(t *testing.T) {
 	c.types("next")
 	c.until("carol: type 2, the version, to sign")
 	c.types("next", "later")
-	c.until("Sign later?")
+	c.until("End this run, and sign later?")
 	c.types("no", "3")
 	came(c, words, engine.Consent{Signer: "bob", Word: "3"}, nil)
 	words = consents(rotation("not the word", "alice"))

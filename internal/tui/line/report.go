@@ -7,7 +7,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
-// deviation begins a report of what differs from the script.
+// deviation begins a report of what differs from the steps.
 func (f *face) deviation() {
 	if f.page.view.Replay {
 		f.say("This is a replay: nothing is recorded.")

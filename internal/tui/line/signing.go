@@ -34,6 +34,9 @@ func (s *signing) page() []string {
 	if r.Warning != "" {
 		lines = append(lines, "Note: "+r.Warning)
 	}
+	for _, v := range text.Verdicts(r) {
+		lines = append(lines, "  "+v[0]+v[1])
+	}
 	lines = append(lines, r.Done...)
 	if len(r.Earlier) > 0 {
 		lines = append(lines, text.Earlier)
@@ -55,6 +58,7 @@ func (s *signing) page() []string {
 func (s *signing) again() (lines []string) {
 	if s.q.Q.Note != "" {
 		lines = append(lines, "Refused: "+s.q.Q.Note)
+		s.q.Q.Note = "" // it is said once
 	}
 	for i, p := range s.q.Q.Signers {
 		if s.old != nil && (p.Signed != s.old.r.Signers[i].Signed) {
@@ -114,8 +118,9 @@ func (s *signing) words() []word {
 		}},
 		{"compare", "read the digest aloud, in words, and say whether it matches", func(f *face) { f.compare(s.q.Q) }},
 		{"offline", "write the person's statement, for signing offline", func(f *face) { f.take(offline) }},
-		{"later", "sign later: the run ends, the same command continues", func(f *face) {
-			f.confirm("Sign later? The run ends; rerun the same command.", func() { f.answered(s.later) })
+		{"later", "end this run, after a question; sign later", func(f *face) {
+			f.say(text.Later(f.page.view, s.q.Q)...)
+			f.confirm("End this run, and sign later?", func() { f.answered(s.later) })
 		}},
 	}
 }

@@ -21,7 +21,7 @@ func everywhere() []word {
 		{"who", "say who is here, who must sign and who has", (*face).who},
 		{"steps", "list the steps of this ceremony", (*face).steps},
 		{"log", "say the last lines of the log, newest first", (*face).log},
-		{"deviation", "report a deviation from the script; it is recorded at once", (*face).deviation},
+		{"deviation", "report what differs from the steps; it is recorded at once", (*face).deviation},
 		{"abort", "stop here, and say how to end the ceremony for good", (*face).stop},
 		{"stop", "stop here; the same command continues", (*face).stop},
 		{"quit", "the same as stop", (*face).stop},

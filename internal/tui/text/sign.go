@@ -80,6 +80,37 @@ func Wanted(r engine.Request, s engine.Signer, offline, verdict string) string {
 	return s.Name + ": no key on this console; " + offline
 }
 
+// verdicts say what each verdict means. A final is of the words alone, so their meanings stand in one place.
+var verdicts = map[transcript.Verdict]string{
+	transcript.Followed:   "yes, and this page is what I saw",
+	transcript.Deviations: "yes, except for what I then describe",
+	transcript.Disagree:   "no, or this page is not what I saw; I then say why",
+}
+
+// Verdicts are the words of a final, each with what it means; none where people sign something else.
+func Verdicts(r engine.Request) (lines [][2]string) {
+	if r.Purpose != engine.Final {
+		return nil
+	}
+	for _, v := range transcript.Verdicts {
+		lines = append(lines, [2]string{fmt.Sprintf("%-11s ", v), verdicts[v]})
+	}
+	return lines
+}
+
+// Later says what happens when people end the run now and sign later, and how they go on.
+func Later(v engine.View, r engine.Request) []string {
+	lines := []string{
+		fmt.Sprintf("Nothing that was signed is lost: %d of the %d signatures needed are kept. The ceremony stays open.",
+			r.Have(), r.Need),
+		"As the run ends, it writes the missing statements, and prints for each person the line that signs one offline.",
+	}
+	if v.Command == "" || v.Rehearsal {
+		return append(lines, "To go on, run the command that began this run once more.")
+	}
+	return append(lines, "To go on, run this again, with the flags of this run:", "  "+v.Command)
+}
+
 // Plan is the effects of a plan, two lines each.
 func Plan(r engine.Request) (lines [][2]string) {
 	for i, e := range r.Plan {
