@@ -253,7 +253,7 @@ func TestPeople(t *testing.T) {
 	p.second(w, "followed", "followed")
 	w.until("op3: ")
 	w.tmux("send-keys", "C-n")
-	w.until("Sign later?")
+	w.until("and sign later?")
 	w.tmux("send-keys", "y")
 	said := w.until("EXIT 75")
 	if !strings.Contains(said, "finals: 2 of 3 have signed") {
