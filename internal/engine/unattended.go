@@ -78,6 +78,9 @@ func (n *Unattended) Consent(ctx context.Context, r Request) (Consent, error) {
 		n.told = true
 		n.Report("answered in an earlier run: " + sentence(r.Earlier))
 	}
+	for _, u := range r.Undecided {
+		n.Report(u.String())
+	}
 	if len(r.Undecided) > 0 {
 		return Consent{}, ErrLater
 	}

@@ -17,8 +17,8 @@ import (
 var errArrived = errors.New("a signature has arrived")
 
 // takeOffline takes the signatures that were made offline and lie beside their statements. What is
-// refused is refused aloud, once. While there are two of one person, which is said at each look, nothing
-// is taken: M of the others would end the ceremony, and that person's word would be lost.
+// refused is refused aloud, once. While there are two of one person, nothing is taken: M of the others would
+// end the ceremony, and that person's word would be lost.
 func (c *Collector) takeOffline(ctx context.Context) error {
 	var refused []string
 	defer func() {
@@ -34,8 +34,7 @@ func (c *Collector) takeOffline(ctx context.Context) error {
 		}
 		all, why := c.look(m)
 		if found[m.Name] = all; twice(all) {
-			c.undecided = append(c.undecided, m.Name)
-			why = append(why, choose(m, all))
+			c.undecided = append(c.undecided, undecided(m, all))
 		}
 		refused = append(refused, why...)
 	}
@@ -62,6 +61,9 @@ type brought struct {
 func (c *Collector) look(m quorum.Member) (all []brought, refused []string) {
 	for _, word := range c.words(m) {
 		b, err := c.signature(m, word)
+		if !bytes.Equal(c.seen[b.path], b.sig) {
+			c.note = "" // which was perhaps of what lay there before
+		}
 		if c.seen[b.path] = b.sig; err != nil {
 			refused = append(refused, err.Error())
 		} else if b.sig != nil {
@@ -79,16 +81,15 @@ func twice(all []brought) bool {
 	return slices.ContainsFunc(all, func(b brought) bool { return b.text != nil && !bytes.Equal(b.text, all[0].text) })
 }
 
-// choose says which statements somebody signed.
-func choose(m quorum.Member, all []brought) string {
-	var names []string
+// undecided are the statements that somebody signed.
+func undecided(m quorum.Member, all []brought) Undecided {
+	u := Undecided{Name: m.Name}
 	for _, b := range all {
 		if b.text != nil {
-			names = append(names, filepath.Base(b.path))
+			u.Words, u.Files = append(u.Words, b.word), append(u.Files, filepath.Base(b.path))
 		}
 	}
-	return fmt.Sprintf("%s signed %s: none is taken; remove the signature (.sig) that %s does not mean",
-		m.Name, strings.Join(names, " and "), m.Name)
+	return u
 }
 
 // take keeps what one person brought, and says what of it is refused.

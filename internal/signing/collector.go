@@ -34,7 +34,7 @@ type Collector struct {
 	offline   map[string][]string // by name, the paths of the statements that were written
 	seen      map[string][]byte   // signatures that were brought, by path, as they were at the last look
 	refused   map[string][]byte   // those of them that were refused
-	undecided []string            // people of whom two signed statements lie there
+	undecided []Undecided         // people of whom two signed statements lie there
 	note      string              // why the last word or signature was not taken
 }
 
@@ -57,8 +57,10 @@ func (c *Collector) Collect(ctx context.Context) error {
 			return ctx.Err()
 		case context.Cause(watched) == errArrived && err != nil:
 			continue
-		case errors.Is(err, ErrEnough) && r.Have() >= r.Need:
+		case errors.Is(err, ErrEnough) && r.Enough():
 			return nil
+		case errors.Is(err, ErrEnough) && r.Have() >= r.Need: // and somebody is undecided: nothing is cleared away
+			return ErrLater
 		case err != nil:
 			return err
 		}
@@ -88,6 +90,11 @@ func (c *Collector) Have() (n int) {
 
 // Undecided reports whether two signed statements of one person lie there, of which none was taken.
 func (c *Collector) Undecided() bool { return len(c.undecided) > 0 }
+
+// undecides reports whether they are this person's.
+func (c *Collector) undecides(m quorum.Member) bool {
+	return slices.ContainsFunc(c.undecided, func(u Undecided) bool { return u.Name == m.Name })
+}
 
 // Missing are those who may sign and have not.
 func (c *Collector) Missing() (members []quorum.Member) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
@@ -18,7 +17,13 @@ const guideFile = "README"
 // which sign them: one of each word, where nobody has chosen one, of which the person signs one.
 func (c *Collector) Later(step string) error {
 	w := &WaitingError{Step: step, Have: c.Have(), Need: c.Request.Need}
+	for _, u := range c.undecided {
+		w.Sign = append(w.Sign, u.String())
+	}
 	for _, m := range c.Missing() {
+		if c.undecides(m) {
+			continue
+		}
 		label, err := c.layOut(m)
 		if err != nil {
 			return err
@@ -114,7 +119,7 @@ func (c *Collector) watch(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	awaited := map[string][]byte{}
 	for _, m := range c.Missing() {
-		if len(c.offline[m.Name]) > 0 || slices.Contains(c.undecided, m.Name) {
+		if len(c.offline[m.Name]) > 0 || c.undecides(m) {
 			for _, word := range c.words(m) {
 				path := c.path(m, word)
 				awaited[path] = c.seen[path]

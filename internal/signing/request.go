@@ -1,6 +1,8 @@
 package signing
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
@@ -20,9 +22,31 @@ type Request struct {
 	Earlier []Said   // what was answered in earlier runs of the ceremony, for those who sign its end
 	Note    string   // why the last word was not taken
 	Dir     string   // of the statements that are signed offline
-	// Undecided are people of whom two signed statements lie in Dir: meanwhile nothing is taken from there.
-	Undecided []string
+	// Undecided are people of whom several signed statements lie in Dir. Meanwhile nothing is taken from
+	// there, and what is signed does not end: the word of these people would be lost.
+	Undecided []Undecided
 }
+
+// Undecided is a person who signed several statements of which one counts: the word of each, and the name
+// of its file in Dir.
+type Undecided struct {
+	Name         string
+	Words, Files []string
+}
+
+// String says whose statements these are, and what people do.
+func (u Undecided) String() string {
+	return fmt.Sprintf("%s signed %s: none is taken; remove the signature (.sig) that %s does not mean",
+		u.Name, strings.Join(u.Files, " and "), u.Name)
+}
+
+// Undecides reports whether somebody is undecided.
+func (r Request) Undecides(name string) bool {
+	return slices.ContainsFunc(r.Undecided, func(u Undecided) bool { return u.Name == name })
+}
+
+// Enough reports whether the quorum has signed, and nobody is undecided.
+func (r Request) Enough() bool { return r.Have() >= r.Need && len(r.Undecided) == 0 }
 
 // Said is an answer, by its question.
 type Said struct{ Name, Value string }

@@ -79,7 +79,7 @@ func (m *model) keyRows(b box) []string {
 		return []string{" " + key{"ctrl+c", "stop", ""}.short()}
 	}
 	if s, ok := m.ask.(*signPrompt); ok && s.later && m.over == overNothing {
-		return []string{" y end, sign later   any other key: stay"}
+		return []string{" y end   any other key: stay"}
 	}
 	line, help := "", m.helpKey().short()
 	for _, k := range append(m.own(), m.always()...) {

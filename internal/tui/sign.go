@@ -54,7 +54,7 @@ func (p *signPrompt) adopt(old *signPrompt) {
 // word is what was typed.
 func (p *signPrompt) word() string { return strings.TrimSpace(p.input.Value()) }
 
-func (p *signPrompt) enough() bool { return text.Enough(p.q.Q) }
+func (p *signPrompt) enough() bool { return p.q.Q.Enough() }
 
 func (p *signPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 	if key, ok := msg.(tea.KeyMsg); ok {
@@ -120,17 +120,28 @@ func (p *signPrompt) typing() bool { return true }
 // copied reports whether a line of the page is to be copied to a shell.
 func (p *signPrompt) copied() bool {
 	_, commands := text.Offline(p.q.Q)
-	return len(commands) > 0
+	return len(commands)+len(p.q.Q.Undecided) > 0
 }
 
 func (p *signPrompt) body(v engine.View, b box) (lines []string) {
 	r := p.q.Q
 	if p.later {
-		lines = append(lines, " "+strong.Render("End this run, and sign later?"), "")
-		for _, line := range text.Later(v, r) {
+		question, says := text.Later(v, r)
+		lines = append(lines, " "+strong.Render(question), "")
+		for _, line := range says {
 			lines = append(lines, para(plain, " ", line, b.page()-1)...)
 		}
 		return lines
+	}
+	for _, line := range text.Decide(r) {
+		if shell := strings.HasPrefix(line, "  "); shell {
+			lines = append(lines, " "+accent.Render(line))
+		} else {
+			lines = append(lines, para(alarm, " ", line, b.page()-1)...)
+		}
+	}
+	if len(lines) > 0 {
+		lines = append(lines, "")
 	}
 	for _, v := range text.Verdicts(r) {
 		lines = append(lines, para(plain, "   "+v[0], v[1], b.page()-1)...)
@@ -172,6 +183,8 @@ func (p *signPrompt) due() string {
 	switch {
 	case p.enough():
 		return "press Enter to continue"
+	case len(p.q.Q.Undecided) > 0:
+		return text.Undecided(p.q.Q) + ": decide which word holds"
 	case p.who < 0:
 		return fmt.Sprintf("%d signatures from elsewhere", p.q.Q.Need-p.q.Q.Have())
 	}

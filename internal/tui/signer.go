@@ -96,7 +96,7 @@ func standingOf(r engine.Request, s engine.Signer, now bool) (mark, lipgloss.Sty
 		return markNone, past, "is not asked"
 	case s.Offline != "":
 		return markTodo, pending, "signs offline"
-	case now && text.Enough(r):
+	case now && r.Enough():
 		return markNow, plain, "may sign too"
 	case now:
 		return markNow, accent, "must sign"

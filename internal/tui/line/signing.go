@@ -71,9 +71,9 @@ func (s *signing) again() (lines []string) {
 // standing is what the next person is to type.
 func (s *signing) standing() []string {
 	r := s.q.Q
-	lines := s.elsewhere()
+	lines := append(text.Decide(r), s.elsewhere()...)
 	switch line := text.Standing(r); {
-	case !text.Enough(r):
+	case !r.Enough():
 		lines = append(lines, line)
 	case s.who < 0:
 		lines = append(lines, line+" Press Enter to continue.")
@@ -119,8 +119,9 @@ func (s *signing) words() []word {
 		{"compare", "read the digest aloud, in words, and say whether it matches", func(f *face) { f.compare(s.q.Q) }},
 		{"offline", "write the person's statement, for signing offline", func(f *face) { f.take(offline) }},
 		{"later", "end this run, after a question; sign later", func(f *face) {
-			f.say(text.Later(f.page.view, s.q.Q)...)
-			f.confirm("End this run, and sign later?", func() { f.answered(s.later) })
+			question, says := text.Later(f.page.view, s.q.Q)
+			f.say(says...)
+			f.confirm(question, func() { f.answered(s.later) })
 		}},
 	}
 }
@@ -130,9 +131,9 @@ func (s *signing) later() { s.q.Answer(engine.Consent{}, engine.ErrLater) }
 func (s *signing) take(line string) ([]string, bool) {
 	word, elsewhere := strings.CutPrefix(line, offline)
 	switch {
-	case s.who < 0 && (elsewhere || !text.Enough(s.q.Q)):
+	case s.who < 0 && (elsewhere || !s.q.Q.Enough()):
 		return []string{"Refused: nobody is asked on this console"}, false
-	case line == "" && text.Enough(s.q.Q), s.who < 0:
+	case line == "" && s.q.Q.Enough(), s.who < 0:
 		s.q.Answer(engine.Consent{}, engine.ErrEnough)
 		return nil, true
 	case line == "":

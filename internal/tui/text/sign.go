@@ -1,7 +1,9 @@
 package text
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,9 +41,6 @@ func Other(signers []engine.Signer, who int) int {
 	return who
 }
 
-// Enough reports whether no more signatures are needed.
-func Enough(r engine.Request) bool { return r.Have() >= r.Need }
-
 // Same reports whether two requests are for the same signatures.
 func Same(a, b engine.Request) bool { return a.Purpose == b.Purpose && a.Digest == b.Digest }
 
@@ -56,10 +55,43 @@ func Signed(r engine.Request) string {
 // Standing says how many have signed and what is still needed, and why.
 func Standing(r engine.Request) string {
 	signed := fmt.Sprintf("Signed %d, needed %d", r.Have(), r.Need)
-	if !Enough(r) {
-		return fmt.Sprintf("%s (%s). %d more must sign.", signed, r.Rule, r.Need-r.Have())
+	switch {
+	case r.Enough():
+		return signed + "."
+	case r.Have() >= r.Need:
+		return signed + ". " + Undecided(r) + " must decide first: see above."
 	}
-	return signed + "."
+	return fmt.Sprintf("%s (%s). %d more must sign.", signed, r.Rule, r.Need-r.Have())
+}
+
+// Undecided are the people who signed several words of which one counts.
+func Undecided(r engine.Request) string {
+	var names []string
+	for _, u := range r.Undecided {
+		names = append(names, u.Name)
+	}
+	return strings.Join(names, " and ")
+}
+
+// Decide says what people do about each who is undecided. What is for a shell begins with two blanks.
+func Decide(r engine.Request) (lines []string) {
+	for _, u := range r.Undecided {
+		words := slices.Clone(u.Words)
+		for i, word := range words {
+			words[i] = cmp.Or(word, u.Files[i])
+		}
+		lines = append(lines, fmt.Sprintf("%s signed %s, and one word counts. None is taken, and the end waits.", u.Name,
+			strings.Join(words, " and ")),
+			"Ask "+u.Name+" which one holds. Then delete the signature of every other, in a shell, in this directory:",
+			"  "+r.Dir)
+		for i, word := range words {
+			others := slices.Delete(slices.Clone(u.Files), i, i+1)
+			lines = append(lines, "  "+word+" holds: rm "+strings.Join(others, ".sig ")+".sig")
+		}
+		lines = append(lines, "This page then continues by itself. If "+u.Name+" cannot be asked, move these .sig files "+
+			"away, and keep them: the end then has no word of "+u.Name+"'s.")
+	}
+	return lines
 }
 
 // Wanted says what a person is to do now. A face says how to sign offline, and how with a
@@ -98,17 +130,24 @@ func Verdicts(r engine.Request) (lines [][2]string) {
 	return lines
 }
 
-// Later says what happens when people end the run now and sign later, and how they go on.
-func Later(v engine.View, r engine.Request) []string {
-	lines := []string{
+// Later asks whether people end the run now, and says what then happens and how they go on.
+func Later(v engine.View, r engine.Request) (question string, lines []string) {
+	if r.Have() >= r.Need {
+		who := Undecided(r)
+		return "End the ceremony without a word of " + who + "'s?", []string{
+			"Enough have signed: the ceremony ends now. A word of " + who + "'s cannot be added later. What " + who +
+				" signed stays in this directory:", "  " + r.Dir}
+	}
+	question = "End this run, and sign later?"
+	lines = []string{
 		fmt.Sprintf("Nothing that was signed is lost: %d of the %d signatures needed are kept. The ceremony stays open.",
 			r.Have(), r.Need),
 		"As the run ends, it writes the missing statements, and prints for each person the line that signs one offline.",
 	}
 	if v.Command == "" || v.Rehearsal {
-		return append(lines, "To go on, run the command that began this run once more.")
+		return question, append(lines, "To go on, run the command that began this run once more.")
 	}
-	return append(lines, "To go on, run this again, with the flags of this run:", "  "+v.Command)
+	return question, append(lines, "To go on, run this again, with the flags of this run:", "  "+v.Command)
 }
 
 // Plan is the effects of a plan, two lines each.
@@ -182,7 +221,7 @@ func Mark(r engine.Request, s engine.Signer, now bool) string {
 		return "[   -  ]"
 	case s.Offline != "":
 		return "[>>    ]"
-	case now && Enough(r):
+	case now && r.Enough():
 		return "[may   ]"
 	case now:
 		return "[needed]"
@@ -197,6 +236,7 @@ func Mark(r engine.Request, s engine.Signer, now bool) string {
 func Offline(r engine.Request) (before string, commands [][2]string) {
 	for _, s := range r.Signers {
 		switch {
+		case r.Undecides(s.Name): // Decide
 		case s.Script != "":
 			commands = append(commands, [2]string{s.Name, "sh " + s.Script + " KEY"})
 		case s.Offline != "":
