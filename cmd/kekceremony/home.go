@@ -17,6 +17,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/status"
 	"github.com/certautopilot/kekceremony/internal/term"
 	"github.com/certautopilot/kekceremony/internal/tui"
@@ -116,9 +117,27 @@ func (o *options) given() (args []string) {
 	return args
 }
 
+// typing is how people type a command that acts on the same parts as this run: with its flags, and in a rehearsal
+// with the variable that names its token.
+func (o *options) typing(c config.Config) func(command string) string {
+	token := ""
+	if path := (rehearsal.Parts{Dir: filepath.Dir(o.configPath())}).Token(); c.Rehearsal != nil &&
+		os.Getenv(rehearsal.Variable) == path {
+		token = rehearsal.Variable + "=" + typed([]string{path})
+	}
+	return func(command string) string {
+		return strings.TrimSpace(strings.Join([]string{token, command, typed(o.given())}, " "))
+	}
+}
+
 // shown is a command as people would type it.
 func shown(args []string) string {
-	words := []string{"kekceremony"}
+	return strings.TrimSpace("kekceremony " + typed(args))
+}
+
+// typed are words of a command as people would type them.
+func typed(args []string) string {
+	var words []string
 	for _, arg := range args {
 		if !plainWord.MatchString(arg) {
 			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"

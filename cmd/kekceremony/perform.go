@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/steps"
@@ -38,7 +39,7 @@ func perform(ctx context.Context, o *options, c ceremony) error {
 		return err
 	}
 	defer s.Store.Close()
-	s.Bind = o.bind
+	s.Bind, s.Typed = o.bind, o.typing(cfg)
 	if !cfg.Encryption.Settings.OnToken() { // no token is touched: a wrong key is refused before anything begins
 		if s.OpenedProvider, err = s.OpenProvider(ctx, nil); err != nil {
 			return err
@@ -52,7 +53,7 @@ func perform(ctx context.Context, o *options, c ceremony) error {
 			face = line.Run
 		}
 		return face(ctx, terminal, s.Control, func(ctx context.Context, room engine.Room) error {
-			return c.run(ctx, s, hinting{room})
+			return c.run(ctx, s, hinting{room, o})
 		})
 	}
 	s.PIN.File = cfg.Encryption.PINFile
@@ -60,11 +61,16 @@ func perform(ctx context.Context, o *options, c ceremony) error {
 }
 
 // hinting is a room whose people see what to do about a failed step.
-type hinting struct{ engine.Room }
+type hinting struct {
+	engine.Room
+	options *options
+}
 
 // Choose implements engine.Room.
 func (r hinting) Choose(ctx context.Context, f engine.Failure) (engine.Choice, error) {
-	_, f.Hint = judge(f.Err)
+	if _, f.Hint = judge(f.Err); strings.Contains(f.Hint, "kekceremony ") && len(r.options.given()) > 0 {
+		f.Hint += "; add to each command: " + typed(r.options.given())
+	}
 	return r.Room.Choose(ctx, f)
 }
 

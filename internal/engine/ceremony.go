@@ -25,6 +25,8 @@ type Ceremony struct {
 	Binds func(ctx context.Context, s *Site, f Facts, acts []string) ([]Detail, error)
 	// Summary says what a ceremony that is done has done.
 	Summary func(Facts) []string
+	// Next are the commands that people may run after one that is done; nil: none.
+	Next func(Facts) []Next
 	// Command continues one.
 	Command func(opened Facts) string
 	// Keep are the steps by which an abort shows that nothing was done of a Fresh act that was begun: the log is Kept

@@ -17,7 +17,7 @@ func (e *engine) ending(f *finals, c *signing.Collector) *Ending {
 		dir = transcript.VoidName(dir)
 	}
 	end := &Ending{Bundle: dir, Digest: transcript.Digest(f.core), Space: e.site.Mode.Namespace(c.Request.Purpose),
-		Summary: append(e.summary(), Said(len(e.log.State.Deviations), f.said)...)}
+		Summary: append(e.summary(), Said(len(e.log.State.Deviations), f.said)...), Next: e.next(e.log.State)}
 	for _, name := range c.Names() {
 		end.Signed = append(end.Signed, fmt.Sprintf("%s (%s)", name, c.Signed[name]))
 		if end.Signer == "" {
@@ -39,10 +39,27 @@ func (e *engine) summary() []string {
 		}
 		return append(kept,
 			"Aborted. Done before: "+closed[transcript.FactDone]+". Begun and not done: "+
-				closed[transcript.FactHalfDone]+".",
-			"Next: run kekceremony status.")
+				closed[transcript.FactHalfDone]+".")
 	}
 	return e.Summary(e.facts())
+}
+
+// next are the commands that people may run after the ceremony, as they are typed.
+func (e *engine) next(s transcript.State) (all []Next) {
+	switch {
+	case s.Void():
+		all = []Next{{"Next", "kekceremony " + s.Opened()[transcript.FactKind]}}
+	case s.Aborted():
+		all = []Next{{"Next", "kekceremony status"}}
+	case e.Next != nil:
+		all = e.Next(e.facts())
+	}
+	for i := range all {
+		if e.site.Typed != nil {
+			all[i].Command = e.site.Typed(all[i].Command)
+		}
+	}
+	return all
 }
 
 // Deviated lists the deviations, for those who sign the end: the log is closed by then.
@@ -86,6 +103,5 @@ func voidSummary(s transcript.State) []string {
 	return []string{
 		fmt.Sprintf("Given up by %s: %s.", s.Facts[transcript.FactOperator], s.Facts[transcript.FactReason]),
 		"It is archived as void, outside every chain. The store is not installed.",
-		"Next: run kekceremony " + s.Opened()[transcript.FactKind] + ".",
 	}
 }

@@ -47,7 +47,9 @@ type Parts struct {
 	Policy  Policy
 	// Reread reads the configuration again before a step is tried again. It returns the parts as they
 	// are then, and whether the provider is configured otherwise. nil: there is nothing to read.
-	Reread  func(Parts) (parts Parts, reopen bool, err error)
+	Reread func(Parts) (parts Parts, reopen bool, err error)
+	// Typed is a command of this program as people type it to act on the same parts. nil: as it is.
+	Typed   func(command string) string
 	Control *rewrap.Control
 }
 

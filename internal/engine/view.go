@@ -78,10 +78,14 @@ type Ending struct {
 	Bundle  string
 	Digest  string // of final.txt; empty: nobody signed
 	Summary []string
+	Next    []Next   // each in full
 	Signed  []string // who signed the end, with verdict
 	Signer  string   // one of them, for the command line
 	Space   string   // namespace of the finals
 }
+
+// Next is a command that people may run after a ceremony. Label says what for.
+type Next struct{ Label, Command string }
 
 // Lines are the final digest, if people signed one, and the path of the bundle. They stay on the
 // terminal when the wizard's screen is gone, and end the standard output of an unattended run.

@@ -37,6 +37,9 @@ const Role = "app"
 // TokenLabel is the temporary token's label.
 const TokenLabel = "kek-rehearsal"
 
+// Variable names the temporary token to its module.
+const Variable = "SOFTHSM2_CONF"
+
 // Parts is the directory of one rehearsal.
 type Parts struct{ Dir string }
 
@@ -182,12 +185,12 @@ func (p Parts) makeToken(ctx context.Context) error {
 	// This PIN guards nothing: it is in the configuration as well.
 	cmd := exec.CommandContext(ctx, "softhsm2-util", "--init-token", "--free", "--label", TokenLabel, "--pin", PIN,
 		"--so-pin", PIN+PIN)
-	cmd.Env = append(os.Environ(), "SOFTHSM2_CONF="+p.Token())
+	cmd.Env = append(os.Environ(), Variable+"="+p.Token())
 	return run(cmd)
 }
 
 // Use points this process and its children at the temporary token.
-func (p Parts) Use() { os.Setenv("SOFTHSM2_CONF", p.Token()) }
+func (p Parts) Use() { os.Setenv(Variable, p.Token()) }
 
 func (p Parts) writeConfig(provider, store string) error {
 	if err := write(p.pinFile(), PIN+"\n"); err != nil {
@@ -204,8 +207,8 @@ func (p Parts) writeConfig(provider, store string) error {
 			return err
 		}
 		fmt.Fprintf(&b,
-			"  pin_file: %s\n  pkcs11:\n    module_path: %s\n    token_label: %s\n    environment: [SOFTHSM2_CONF]\n",
-			p.pinFile(), module, TokenLabel)
+			"  pin_file: %s\n  pkcs11:\n    module_path: %s\n    token_label: %s\n    environment: [%s]\n",
+			p.pinFile(), module, TokenLabel, Variable)
 	} else {
 		fmt.Fprintf(&b, "  env:\n    secrets_file: %s\n", filepath.Join(p.Dir, "secrets.env"))
 	}

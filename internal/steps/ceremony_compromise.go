@@ -20,6 +20,7 @@ func Compromise(v kek.Version) Ceremony {
 		Kind: transcript.KindCompromise, Open: openCompromise(v), Matches: names(v), Steps: compromiseSteps,
 		Binds: bindVersion, Command: onVersion("compromise"),
 		Summary: summarizeCompromise,
+		Next:    func(Facts) []engine.Next { return []engine.Next{{Label: "Status", Command: "kekceremony status"}} },
 	}
 }
 
@@ -32,7 +33,7 @@ func summarizeCompromise(f Facts) []string {
 		"Version " + v + " is compromised: " + is + ".",
 		printable.Counted(f[transcript.FactExposed]) + " envelopes have data keys that it wrapped, or may have wrapped. " +
 			"Their list is beside the bundle.",
-		"Next: " + next + "have the application reseal them. kekceremony status counts what is left.",
+		"Next: " + next + "have the application reseal them. The status counts what is left.",
 	}
 }
 

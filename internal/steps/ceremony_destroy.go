@@ -19,6 +19,12 @@ func Destroy(v kek.Version) Ceremony {
 	return Ceremony{
 		Kind: transcript.KindDestroy, Open: openDestroy(v), Steps: destroySteps, Binds: bindDestroy,
 		Keep: keeping, Intact: stillWhole, Matches: names(v), Command: onVersion("destroy"), Summary: summarizeDestroy,
+		Next: func(f Facts) []engine.Next {
+			if len(openOf(f[transcript.FactCopies])) == 0 {
+				return nil
+			}
+			return []engine.Next{{Label: "Next", Command: onVersion("destroy")(f)}}
+		},
 	}
 }
 
@@ -28,7 +34,7 @@ func summarizeDestroy(f Facts) []string {
 	if len(openOf(f[transcript.FactCopies])) > 0 {
 		return append(lines, fmt.Sprintf("Version %s is %s here, and copies of its key are open: %s.",
 			f[transcript.FactVersion], destroyedWord(f), f[transcript.FactCopies]),
-			"Next: close them, then run kekceremony destroy --version "+f[transcript.FactVersion]+" again.")
+			"Next: close them, then destroy the version again.")
 	}
 	return append(lines, fmt.Sprintf("Version %s is %s: no copy is known.", f[transcript.FactVersion], destroyedWord(f)))
 }

@@ -23,17 +23,12 @@ func Disable(v kek.Version) Ceremony {
 			return []string{
 				"Version " + v + " is disabled: no process opens an envelope with it. Its key is still there.",
 				"It may be destroyed " + transcript.Said(transcript.FactWait, f[transcript.FactWait]) +
-					" after this ceremony is closed, unless it is needed before.",
-				"To undo this: kekceremony enable --version " + v + ".",
+					" after this ceremony, unless it is enabled.",
 			}
 		},
-	}
-}
-
-// onVersion is the command that continues a ceremony on one version.
-func onVersion(command string) func(Facts) string {
-	return func(opened Facts) string {
-		return "kekceremony " + command + " --version " + opened.Version(transcript.FactVersion).String()
+		Next: func(f Facts) []engine.Next {
+			return []engine.Next{{Label: "To undo it", Command: onVersion("enable")(f)}}
+		},
 	}
 }
 

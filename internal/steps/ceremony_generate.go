@@ -31,8 +31,11 @@ func Generate(v kek.Version) Ceremony {
 			return []string{
 				"Version " + to + " was generated: " + f[transcript.FactLabel] + ". Nothing uses it yet: version " +
 					f[transcript.FactActive] + " is active.",
-				"Next: load it on every host of the fleet, then run kekceremony rotate --to-version " + to + ".",
+				"Next: load it on every host of the fleet, then rotate to it.",
 			}
+		},
+		Next: func(f Facts) []engine.Next {
+			return []engine.Next{{Label: "Next", Command: rotateTo(f[transcript.FactTo])}}
 		},
 	}
 }

@@ -29,10 +29,15 @@ func Reconcile() Ceremony {
 				printable.Counted(f[factDue]) + " envelopes are at another version.",
 			}
 			if was := f[factWasActive]; was != active {
-				lines = append(lines, "Version "+was+" was active before the store went back.",
-					"Next: run kekceremony rotate --to-version "+was+".")
+				lines = append(lines, "Version "+was+" was active before the store went back. Next: rotate to it.")
 			}
 			return lines
+		},
+		Next: func(f Facts) []engine.Next {
+			if was := f[factWasActive]; was != f[transcript.FactActive] {
+				return []engine.Next{{Label: "Next", Command: rotateTo(was)}}
+			}
+			return nil
 		},
 	}
 }

@@ -26,7 +26,7 @@ func Rotate(r Rotation) Ceremony {
 	return Ceremony{
 		Kind: transcript.KindRotate, Open: r.open, Matches: r.matches, Steps: rotateSteps, Binds: bind,
 		Command: func(opened Facts) string {
-			return "kekceremony rotate --to-version " + opened.Version(transcript.FactTo).String()
+			return rotateTo(opened.Version(transcript.FactTo).String())
 		},
 		Summary: func(f Facts) []string {
 			return append([]string{
@@ -34,6 +34,12 @@ func Rotate(r Rotation) Ceremony {
 				printable.Counted(f[transcript.FactRewraps]) + " envelopes re-wrapped, each checked before it was written. " +
 					"0 are at another version.",
 			}, fenceSummary(f)...)
+		},
+		Next: func(f Facts) []engine.Next {
+			if f[factNotThere] == "" {
+				return nil
+			}
+			return []engine.Next{{Label: "Status", Command: "kekceremony status"}}
 		},
 	}
 }

@@ -73,7 +73,7 @@ func fenceSummary(f Facts) []string {
 	}
 	lines := []string{"The database refuses to write with " + word + " " + strings.Join(versions, ", ") + "."}
 	if absent := f[factNotThere]; absent != "" {
-		lines = append(lines, "No fence: "+absent+". Run kekceremony status once it is there.")
+		lines = append(lines, "No fence: "+absent+". Once it is there, the status says what to run.")
 	}
 	return lines
 }

@@ -18,13 +18,22 @@ func Says(e *engine.Ending) []string {
 // WriteDown is asked for under a final digest.
 const WriteDown = "Write it down now, each on your own paper."
 
-// Commands check a bundle, each by copying one line.
-func Commands(e *engine.Ending) []string {
-	check := []string{"Check it      kekceremony transcript verify \\", "                " + e.Bundle}
-	if e.Digest == "" { // nobody signed
-		return check
+// commandWidth is how wide a command is at most beside what it is for, if its words allow it.
+const commandWidth = 59
+
+// Commands are what people may do next, and what checks a bundle, each by copying it.
+func Commands(e *engine.Ending) (lines []string) {
+	for _, n := range e.Next {
+		head := fmt.Sprintf("%-14s", n.Label)
+		for _, part := range Command(n.Command, commandWidth) {
+			lines, head = append(lines, head+part), strings.Repeat(" ", len(head))
+		}
 	}
-	return append(check,
+	lines = append(lines, "Check it      kekceremony transcript verify \\", "                "+e.Bundle)
+	if e.Digest == "" { // nobody signed
+		return lines
+	}
+	return append(lines,
 		"Stock tools   cd "+e.Bundle,
 		fmt.Sprintf("              ssh-keygen -Y verify -f roster -I %s \\", e.Signer),
 		fmt.Sprintf("                -n %s \\", e.Space),

@@ -270,7 +270,7 @@ func Refused(q engine.Question) string {
 // Command breaks a line for a shell between words, so that all of it can be copied.
 func Command(command string, width int) (lines []string) {
 	const more = ` \`
-	words := strings.Split(command, " ")
+	words := shellWords(command)
 	line := words[0]
 	for i, word := range words[1:] {
 		whole := len(line) + len(strings.Join(words[i:], " ")) - len(words[i])
@@ -281,4 +281,18 @@ func Command(command string, width int) (lines []string) {
 		line += " " + word
 	}
 	return append(lines, line)
+}
+
+// shellWords splits a line for a shell at the spaces outside of quotes.
+func shellWords(command string) (words []string) {
+	quoted, from := false, 0
+	for i, c := range command {
+		switch {
+		case c == '\'':
+			quoted = !quoted
+		case c == ' ' && !quoted:
+			words, from = append(words, command[from:i]), i+1
+		}
+	}
+	return append(words, command[from:])
 }

@@ -9,7 +9,7 @@ import (
 // TestCommandIsCopied: a shell gets the same words at any width, and no line is wider
 // than the screen unless one word is.
 func TestCommandIsCopied(t *testing.T) {
-	const command = "printf %s-- ssh-keygen -Y sign -n approve-v1@kekceremony -f KEY 0037-approve.bob.txt"
+	const command = "printf %s-- ssh-keygen -Y sign -n approve-v1@kekceremony -f 'a KEY' 0037-approve.bob.txt"
 	want, err := exec.Command("sh", "-c", command).Output()
 	if err != nil {
 		t.Fatal(err)
