@@ -108,7 +108,7 @@ func (p *choosePrompt) keys() []key {
 	}
 	all := []key{{"r", "try again", "try the step again"}}
 	if p.q.Q.Deviation != nil {
-		all = append(all, key{"d", "deviation", "continue with a deviation: its reason is recorded, and signed"})
+		all = append(all, key{"d", "continue", "continue with a deviation: its reason is recorded, and signed"})
 	}
 	return append(all, key{"s", "stop", "stop: the same command continues later"})
 }

@@ -12,15 +12,9 @@ type compared struct {
 	err error
 }
 
-// aloudKey is the key that has a digest read aloud; aloudLetter where no letter is typed into a field.
-const (
-	aloudKey    = "ctrl+y"
-	aloudLetter = "a"
-)
-
 // reads opens the page on which a digest is read aloud, if the key asks for it.
 func (m *model) reads(k tea.KeyMsg) (cmd tea.Cmd, ok bool) {
-	if name := k.String(); name != aloudKey && (name != aloudLetter || m.typing()) || m.view.Replay {
+	if !m.pressed(aloudCommand, k) || m.view.Replay {
 		return nil, false
 	}
 	a := aloudOf(m.view, m.ask)

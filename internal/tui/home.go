@@ -82,7 +82,7 @@ func (h *home) key(name string) tea.Cmd {
 		return tea.Quit
 	case "ctrl+l":
 		return tea.Batch(tea.ClearScreen, tea.WindowSize())
-	case "?", "ctrl+g":
+	case "?", helpCommand.letter, helpCommand.ctrl():
 		h.help = !h.help
 		return nil
 	case "esc":
@@ -247,7 +247,7 @@ func (h *home) keys(b box) string {
 	if b.width < framedWidth {
 		gap = "  "
 	}
-	keys := []string{arrows + " choose", "enter open", "q quit", "? help"}
+	keys := []string{arrows + " choose", "enter open", "q quit", helpCommand.alone().short()}
 	if h.help {
 		keys = []string{"esc close", "u ASCII on or off", "q quit"}
 	}

@@ -12,32 +12,15 @@ import (
 // finalStep is the step on which people sign the end.
 const finalStep = "finals"
 
-// always are the keys of every page, with a letter alone where none is typed into a field.
-func (m *model) always() []key {
-	name := func(ctrl, letter string) string {
-		if m.typing() {
-			return ctrl
-		}
-		return letter
-	}
-	keys := []key{
-		{name("ctrl+x", "x"), "deviation", "report what differs from the steps: it is recorded at once"},
-		{name("ctrl+t", "t"), "steps", "list the steps: done, now, to come"},
-		{name("ctrl+r", "w"), "room", "list who is here, who must act, who signed what"},
-		{name("ctrl+o", "l"), "log", "read the log so far, newest first"},
-		{"ctrl+c", "stop", "stop here, after a question; the same command continues"},
-	}
-	if m.view.Replay || m.reporting() || m.view.Step == finalStep || m.view.Ending != nil { // the log is closed
-		return keys[1:]
-	}
-	return keys
-}
+// stopKey works on every page.
+var stopKey = key{"ctrl+c", "stop", "stop here, after a question; the same command continues"}
 
-func (m *model) helpKey() key {
-	if m.typing() {
-		return key{"ctrl+g", "help", "this page"}
+// always are the keys of every page.
+func (m *model) always() (all []key) {
+	for _, c := range m.commands() {
+		all = append(all, m.listed(c))
 	}
-	return key{"?", "help", "this page"}
+	return append(all, stopKey)
 }
 
 // own are the keys of what is on the page.
@@ -76,12 +59,12 @@ func (m *model) keyRows(b box) []string {
 	case m.steering != nil && m.view.Progress != nil:
 		return text.Wrap([]string{accent.Render(m.steering.line(m.people()))}, width)
 	case m.gate.shut:
-		return []string{" " + key{"ctrl+c", "stop", ""}.short()}
+		return []string{" " + stopKey.short()}
 	}
 	if s, ok := m.ask.(*signPrompt); ok && s.later && m.over == overNothing {
 		return []string{" y end   any other key: stay"}
 	}
-	line, help := "", m.helpKey().short()
+	line, help := "", m.listed(helpCommand).short()
 	for _, k := range append(m.own(), m.always()...) {
 		if next := line + k.short() + "  "; ansi.StringWidth(next+help) <= width {
 			line = next

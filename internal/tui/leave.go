@@ -28,7 +28,7 @@ func (p *leavePrompt) act(box) []string { return nil }
 
 func (p *leavePrompt) keys() []key {
 	return []key{{"enter", "close", "close this page: the ceremony is over"},
-		{aloudLetter, "read aloud", "read the digest aloud, in words, and compare it"}}
+		aloudCommand.alone()}
 }
 
 func (p *leavePrompt) dismiss(err error) { p.q.Answer(struct{}{}, err) }

@@ -8,15 +8,26 @@ import (
 	"github.com/certautopilot/kekceremony/internal/engine"
 )
 
-// covers are the keys that cover a page: everywhere, and where no letter is typed into a field.
-var covers = map[string]over{"ctrl+g": overHelp, "ctrl+o": overLog, "ctrl+t": overSteps, "ctrl+r": overRoom,
-	"?": overHelp, "l": overLog, "t": overSteps, "w": overRoom}
+// covers are the commands that cover a page.
+var covers = map[command]over{helpCommand: overHelp, logCommand: overLog, stepsCommand: overSteps,
+	roomCommand: overRoom}
+
+// covering is what a key covers the page with.
+func (m *model) covering(k tea.KeyMsg) (to over, ok bool) {
+	if k.String() == "?" && !m.typing() {
+		return overHelp, true
+	}
+	for c, to := range covers {
+		if m.pressed(c, k) {
+			return to, true
+		}
+	}
+	return overNothing, false
+}
 
 // cover takes a key that covers a page, or uncovers it.
 func (m *model) cover(k tea.KeyMsg) (cmd tea.Cmd, taken bool) {
-	name := k.String()
-	to, ok := covers[name]
-	if ok && (k.Type != tea.KeyRunes || !m.typing()) {
+	if to, ok := m.covering(k); ok {
 		if m.over == to {
 			to = overNothing
 		}
@@ -26,7 +37,7 @@ func (m *model) cover(k tea.KeyMsg) (cmd tea.Cmd, taken bool) {
 	if m.over == overNothing {
 		return nil, false
 	}
-	switch name {
+	switch name := k.String(); name {
 	case "esc", "q":
 		m.over, m.scroll = overNothing, 0
 		return m.gate.shutFor(), true // the page below takes no key of somebody who types on
@@ -62,7 +73,11 @@ func (m *model) overlay() []string {
 func (m *model) help() []string {
 	over := m.over
 	m.over = overNothing // the keys of the page that is covered
-	own, always, typing := m.own(), append(m.always(), m.helpKey()), m.typing()
+	own, typing := m.own(), m.typing()
+	var always []key
+	for _, c := range append(m.commands(), helpCommand) {
+		always = append(always, c.both())
+	}
 	m.over = over
 	lines := []string{strong.Render(" Keys of this page"), ""}
 	add := func(keys []key) {
@@ -72,14 +87,15 @@ func (m *model) help() []string {
 	}
 	add(own)
 	lines = append(lines, "", strong.Render(" Keys of every page"), "")
-	add(always)
+	add(append(always, stopKey))
 	add([]key{{"pgup, pgdn", "", "scroll a page that is longer than the screen"},
 		{"ctrl+l", "", "draw the screen again"}, {"u", "", "on this page: draw with ASCII characters alone, or not"}})
 	if typing {
 		lines = append(lines, "", strong.Render(" In a field"), "")
 		add([]key{{"ctrl+u", "", "clear it"}, {"arrows", "", "move in it; home and end too"}})
 	}
-	return append(lines, "", past.Render(" ^e in the line of keys is ctrl+e: hold ctrl, and press e."))
+	return append(lines, "", past.Render(" ^e in the line of keys is ctrl+e: hold ctrl, and press e. A letter in brackets works alone,"),
+		past.Render(" where nothing is typed into a field and the page has no other key with it."))
 }
 
 // logHead is the width of a line's number and time in the log.

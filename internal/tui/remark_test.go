@@ -87,15 +87,15 @@ func TestLetters(t *testing.T) {
 	p := newPage(t)
 	answers := p.asked(bags)
 	p.rest()
-	p.press("?ltwx")
-	p.shows("> ?ltwx", true)
+	p.press("?gortx")
+	p.shows("> ?gortx", true)
 	p.press("enter")
-	came(p, answers, "?ltwx", nil)
+	came(p, answers, "?gortx", nil)
 	p.room.Show(engine.View{Step: "re-wrap", Attended: "alice, bob", Progress: &rewrap.Progress{}})
 	p.mailed()
 	p.rest()
-	for key, shows := range map[string]string{"?": "Keys of this page", "l": "The log so far",
-		"t": "Steps of this ceremony", "w": "The room", "x": "Report a deviation"} {
+	for key, shows := range map[string]string{"?": "Keys of this page", "g": "Keys of this page", "o": "The log so far",
+		"t": "Steps of this ceremony", "ctrl+r": "The room", "x": "Report a deviation"} {
 		p.press(key)
 		p.shows(shows, true)
 		p.press("esc")

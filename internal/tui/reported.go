@@ -12,7 +12,7 @@ type recorded struct{ err error }
 
 // begins opens a report if the key asks for one.
 func (m *model) begins(k tea.KeyMsg) bool {
-	if name := k.String(); name != "ctrl+x" && (name != "x" || m.typing()) || m.view.Replay {
+	if !m.pressed(reportCommand, k) || m.view.Replay {
 		return false
 	}
 	r := &reporting{}

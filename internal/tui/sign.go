@@ -67,13 +67,13 @@ func (p *signPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 			p.who = text.Other(p.q.Q.Signers, p.who)
 			p.input.Reset()
 			return nil, false
-		case "ctrl+e":
+		case offlineCommand.ctrl():
 			if p.who < 0 {
 				return nil, false
 			}
 			p.q.Answer(engine.Consent{Signer: p.q.Q.Signers[p.who].Name, Word: p.word(), Offline: true}, nil)
 			return nil, true
-		case "ctrl+n":
+		case laterCommand.ctrl():
 			p.later = !p.enough()
 			return nil, false
 		case "ctrl+v":
@@ -94,7 +94,7 @@ func (p *signPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 // leave ends the run when somebody pressed ctrl+n and means it.
 func (p *signPrompt) leave(key string) bool {
 	p.later = false
-	if key != "y" && key != "ctrl+n" {
+	if key != "y" && key != laterCommand.ctrl() {
 		return false
 	}
 	p.q.Answer(engine.Consent{}, engine.ErrLater)
@@ -194,7 +194,7 @@ func (p *signPrompt) due() string {
 
 // wanted says what a person is to do now.
 func wanted(r engine.Request, s engine.Signer) string {
-	return " " + text.Wanted(r, s, "ctrl+e to sign offline", "type %s, then ctrl+e") + " "
+	return " " + text.Wanted(r, s, offlineCommand.ctrl()+" to sign offline", "type %s, then "+offlineCommand.ctrl()) + " "
 }
 
 // standing says how many have signed and what is still needed, or how the page ends.
@@ -238,12 +238,12 @@ func (p *signPrompt) keys() (all []key) {
 	}
 	if p.who >= 0 {
 		all = append(all, key{"tab", "next", "ask the next person"},
-			key{"ctrl+e", "offline", "write the person's statement, to sign it on another machine"})
+			offlineCommand.key())
 	} else if !p.enough() {
 		all = append(all, key{"tab", "sign here after all", "ask somebody here whose statement waits elsewhere"})
 	}
 	if _, digest := text.Digest(p.q.Q); digest != "" {
-		all = append(all, key{aloudKey, "aloud", "read the digest aloud, in words, and compare it"})
+		all = append(all, aloudCommand.key())
 	}
 	if p.enough() {
 		enter := key{"enter", "continue", "continue: enough have signed"}
@@ -252,7 +252,7 @@ func (p *signPrompt) keys() (all []key) {
 		}
 		return append([]key{enter}, all...)
 	}
-	return append(all, key{"ctrl+n", "end, sign later", "end this run, after a question; sign later"})
+	return append(all, laterCommand.key())
 }
 
 func (p *signPrompt) dismiss(err error) { p.q.Answer(engine.Consent{}, err) }

@@ -143,7 +143,7 @@ func TestReservedKeys(t *testing.T) {
 	p := newPage(t)
 	p.consents(rotation(""))
 	p.rest()
-	for _, k := range append(append(p.own(), p.always()...), p.helpKey()) {
+	for _, k := range append(append(p.own(), p.always()...), p.listed(helpCommand)) {
 		if slices.Contains([]string{"ctrl+s", "ctrl+q", "ctrl+w", "ctrl+u", "ctrl+d", "ctrl+z"}, k.name) {
 			t.Errorf("%s: %s", k.name, k.help)
 		}
