@@ -38,7 +38,7 @@ func TestWizardDeviation(t *testing.T) {
 	w.tmux("send-keys", "Escape")
 	w.enter("Press Enter to continue", "")
 	w.fill("place")
-	refused := w.until("d deviation")
+	refused := w.until("d  continue with a deviation")
 	if !strings.Contains(refused, "Refused: module_sha256: was") ||
 		!strings.Contains(refused, "your reason is recorded") {
 		t.Errorf("the page of the deviation:\n%s", refused)
