@@ -94,8 +94,9 @@ func (m *model) help() []string {
 		lines = append(lines, "", strong.Render(" In a field"), "")
 		add([]key{{"ctrl+u", "", "clear it"}, {"arrows", "", "move in it; home and end too"}})
 	}
-	return append(lines, "", past.Render(" ^e in the line of keys is ctrl+e: hold ctrl, and press e. A letter in brackets works alone,"),
-		past.Render(" where nothing is typed into a field and the page has no other key with it."))
+	return append(lines, "",
+		past.Render(" ^e in the line of keys is ctrl+e: hold ctrl, and press e. A letter in brackets works"),
+		past.Render(" alone where nothing is typed into a field and the page has no other key with it."))
 }
 
 // logHead is the width of a line's number and time in the log.
