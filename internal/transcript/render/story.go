@@ -104,7 +104,7 @@ func (t *teller) passage(es transcript.Events) Passage {
 	case transcript.NextRoster:
 		return Passage{Text: "The next roster was read: " + people(t.r.Next)}
 	case transcript.Answered:
-		return Passage{Text: or(asks[e.Step], "People answered: "+step+"."), Facts: t.fresh(e)}
+		return t.answered(e)
 	case transcript.Deviation:
 		return deviated(e)
 	case transcript.Failed:
@@ -116,8 +116,9 @@ func (t *teller) passage(es transcript.Events) Passage {
 	case transcript.Resumed:
 		return t.resumed(e)
 	case transcript.Closed:
-		return Passage{Text: "The log was closed: " + printable.Line(e.Facts[transcript.FactOutcome]) + ".",
-			Facts: pairs(e.Facts, transcript.FactOutcome)}
+		outcome := strings.Replace(printable.Line(e.Facts[transcript.FactOutcome]), transcript.OutcomeVoid, "given up", 1)
+		return Passage{Text: "The ceremony was recorded as " + outcome + ". The log ends here; only signatures of the end " +
+			"follow.", Facts: pairs(e.Facts, transcript.FactOutcome)}
 	}
 	return Passage{Text: string(e.Kind) + " " + step, Facts: t.fresh(e)}
 }

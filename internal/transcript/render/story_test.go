@@ -150,6 +150,28 @@ func TestStoryOfTheUnknown(t *testing.T) {
 	}
 }
 
+// TestAnsweredAgain: answers that replace others say so, in the story and on the console's log, and so do
+// answers that were given again. Of the end it is said that signatures still follow.
+func TestAnsweredAgain(t *testing.T) {
+	place := func(seq int, where string) transcript.Event {
+		return transcript.Event{Seq: seq, Time: "2026-11-26T05:35:43Z", Kind: transcript.Answered, Step: "place",
+			Facts: transcript.Facts{"place": where}}
+	}
+	r := transcript.Report{Events: transcript.Events{place(0, "Vault 3"), place(1, "Vault 4"), place(2, "Vault 4"),
+		{Seq: 3, Kind: transcript.Closed, Facts: transcript.Facts{transcript.FactOutcome: transcript.OutcomeDone}}}}
+	story := render.Story(r)
+	for i, want := range []string{
+		"People recorded place and people.",
+		"Again: people recorded place and people. These answers replace those of line 0.",
+		"Again, with the same answers as in line 1: people recorded place and people.",
+		"The ceremony was recorded as done. The log ends here; only signatures of the end follow.",
+	} {
+		if got := render.Sentence(r, i); got != want || story[i].Text != want {
+			t.Errorf("line %d: %q and %q, want %q", i, got, story[i].Text, want)
+		}
+	}
+}
+
 // TestKnownWords: each ceremony and act that a transcript may have has words of its own.
 func TestKnownWords(t *testing.T) {
 	for _, kind := range []string{transcript.KindInstall, transcript.KindAdopt, transcript.KindRotate,
