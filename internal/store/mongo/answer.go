@@ -100,21 +100,6 @@ func (s *Store) find(ctx context.Context, collection string, id, into any) error
 	})
 }
 
-// list decodes all documents that match, by _id.
-func list[T any](
-	ctx context.Context, s *Store, collection string, filter bson.D, more ...options.Lister[options.FindOptions],
-) (all []T, err error) {
-	err = s.again(ctx, func(ctx context.Context, _ bool) error {
-		byID := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}})
-		cursor, err := s.db.Collection(collection).Find(ctx, filter, append(more, byID)...)
-		if err != nil {
-			return err
-		}
-		return cursor.All(ctx, &all)
-	})
-	return all, err
-}
-
 // collections are those of the database, views among them.
 func (s *Store) collections(ctx context.Context) (all []driver.CollectionSpecification, err error) {
 	err = s.again(ctx, func(ctx context.Context, _ bool) (err error) {

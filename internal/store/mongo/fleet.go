@@ -70,11 +70,15 @@ func (s *Store) Heartbeats(ctx context.Context, since time.Time) ([]store.Heartb
 
 // Silent implements store.Fleet. A document that says nothing of a time is of a silent one.
 func (s *Store) Silent(ctx context.Context, since time.Time, after string, limit int) ([]store.Heartbeat, error) {
-	docs, err := list[heartbeatDoc](ctx, s, s.own(heartbeats), bson.D{
-		{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}},
+	kind, name, err := bson.MarshalValue(after)
+	if err != nil {
+		return nil, err
+	}
+	silent := query{collection: s.own(heartbeats), filter: bson.D{
 		{Key: "seen", Value: notSince(since)},
 		{Key: "stopped", Value: bson.D{{Key: "$ne", Value: true}}},
-	}, options.Find().SetLimit(int64(limit)))
+	}}
+	docs, err := listFrom[heartbeatDoc](ctx, s, silent, amongThoseAfter(bson.RawValue{Type: kind, Value: name}), limit)
 	if err != nil {
 		return nil, fmt.Errorf("read process_heartbeats: %w", err)
 	}

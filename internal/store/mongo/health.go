@@ -68,7 +68,7 @@ func (h *health) cause(a asked, err error) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.writable || !driver.IsTimeout(err) {
-		return fmt.Errorf("%w: %s", a.unreached(err, h.writable), printable.Text(err.Error()))
+		return fmt.Errorf("%w: %s", a.unreached(err, len(h.met) > 0), printable.Text(err.Error()))
 	}
 	if h.failure == nil {
 		if err := a.unfit(slices.Collect(maps.Values(h.met))); err != nil {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	driver "go.mongodb.org/mongo-driver/v2/mongo"
 )
 
 // How much a reading asks for at once.
@@ -14,18 +13,18 @@ const (
 	maxPortion   = 10_000  // records
 	portionSize  = 4 << 20 // bytes, of a search
 	pageSize     = 2 << 20 // bytes, of a page, of which five are in memory
-	portionTime  = time.Second
 	reach        = 100_000 // records that a server looks at for one answer, where it looks at many
 )
 
-// pace is how much a reading asks for at once, and how long it waits for the answer. After silence it asks
-// for less, and waits longer: of the link, as one record may have 16 MB, and of the server, which may look
-// at many records to find one. So an answer comes, or it is not the size that keeps it away.
+// pace is how much a reading asks for at once, and how long it waits for the answer. After silence, or where
+// the connection broke, it asks for less, and waits longer: of the link, as one record may have 16 MB, and of
+// the server, which may look at many records to find one. So an answer comes, or it is not the size that keeps
+// it away.
 type pace struct {
-	n    int           // records of an answer
-	most int           // that n may become
-	size int           // bytes that n follows
-	time time.Duration // that n follows; 0: none
+	n     int  // records of an answer
+	most  int  // that n may become
+	size  int  // bytes that n follows
+	timed bool // n follows the time that an answer takes
 
 	reach, farthest int // records that the server looks at for an answer; reach 0: all that are left
 
@@ -42,7 +41,7 @@ func (p *pace) after(docs []bson.Raw, d time.Duration, err error) {
 	switch {
 	case err == nil:
 		p.took(docs, d)
-	case driver.IsTimeout(err):
+	case silent(err):
 		p.slower()
 	}
 }
@@ -61,12 +60,17 @@ func (p *pace) took(docs []bson.Raw, d time.Duration) {
 	if p.reach > 0 && d < p.least/8 {
 		p.reach = min(4*p.reach, p.farthest)
 	}
-	p.n = min(4*p.n, p.most)
+	switch {
+	case !p.timed || d < p.least/15:
+		p.n *= 4
+	case d < p.least/4: // what an answer takes whatever it has may be most of it
+		p.n *= 2
+	case d > p.least/2:
+		p.n /= 2
+	}
+	p.n = max(1, min(p.n, p.most))
 	if n := len(docs); n > 0 {
 		p.n = min(p.n, max(1, p.size*n/sizeOf(docs)))
-		if p.time > 0 {
-			p.n = min(p.n, max(1, int(p.time*time.Duration(n)/(d+1))))
-		}
 	}
 }
 

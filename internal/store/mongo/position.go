@@ -72,6 +72,17 @@ func startingAfter(id bson.RawValue) position {
 	return p
 }
 
+// amongThoseAfter is the position of a reading of the ids of one kind alone, after one of them.
+func amongThoseAfter(id bson.RawValue) position {
+	p := position{last: id}
+	for kind := range idTypes {
+		if kind != placeOf(id.Type) {
+			p.done = append(p.done, kind)
+		}
+	}
+	return p
+}
+
 // where is the condition of what to ask for next.
 func (p *position) where() bson.E {
 	if p.last.IsZero() {
@@ -93,6 +104,14 @@ func (p *position) upTo(id bson.RawValue) bson.E {
 	where := beyond(p.last)
 	where.Value = append(where.Value.(bson.D), to)
 	return where
+}
+
+// narrowed is a filter with one more condition, also where it has one of that name: a server may refuse two.
+func narrowed(filter bson.D, by bson.E) bson.D {
+	if slices.ContainsFunc(filter, func(e bson.E) bool { return e.Key == by.Key }) {
+		return bson.D{{Key: "$and", Value: bson.A{bson.D{by}, filter}}}
+	}
+	return append(bson.D{by}, filter...)
 }
 
 func isNaN(id bson.RawValue) bool {

@@ -18,12 +18,22 @@ type query struct {
 	filter, fields bson.D
 }
 
-// walk reads the records of a query. Each portion is a query of its own, and tried as any other operation:
-// after a failure the walk goes on where it was. visit is called once for each record, and never again
-// after an error of its own.
+// walk reads the records of a query.
 func (s *Store) walk(ctx context.Context, q query, visit func(bson.Raw) error) error {
-	at, pace := position{}, s.pace(firstPortion, maxPortion, portionSize)
-	pace.time = portionTime
+	err := s.onward(ctx, q, position{}, s.pace(firstPortion, maxPortion, portionSize), visit)
+	if err != nil {
+		return err
+	}
+	return s.unplaced(func(where bson.E) error {
+		return s.whole(ctx, query{q.collection, narrowed(q.filter, where), q.fields}, visit)
+	})
+}
+
+// onward reads the records of a query whose ids have a place, from a position on. Each portion is a query of
+// its own, and tried as any other operation: after a failure the reading goes on where it was. visit is called
+// once for each record, and never again after an error of its own.
+func (s *Store) onward(ctx context.Context, q query, at position, pace pace, visit func(bson.Raw) error) error {
+	pace.timed = true
 	for more := true; more; {
 		p, err := s.portion(ctx, q, &at, &pace)
 		if err == nil && p.full {
@@ -39,9 +49,7 @@ func (s *Store) walk(ctx context.Context, q query, visit func(bson.Raw) error) e
 		}
 		more = p.more
 	}
-	return s.unplaced(func(where bson.E) error {
-		return s.whole(ctx, query{q.collection, append(bson.D{where}, q.filter...), q.fields}, visit)
-	})
+	return nil
 }
 
 // portion is what comes next of a query.
@@ -60,7 +68,7 @@ func (s *Store) portion(ctx context.Context, q query, at *position, pace *pace) 
 		defer cancel()
 		began := time.Now()
 		if to, err = s.reached(once, q.collection, at, pace.reach); err == nil {
-			p, err = s.read(once, query{q.collection, append(bson.D{at.upTo(to)}, q.filter...), q.fields}, pace)
+			p, err = s.read(once, query{q.collection, narrowed(q.filter, at.upTo(to)), q.fields}, pace)
 		}
 		pace.after(p.docs, time.Since(began), err)
 		return err
@@ -126,7 +134,7 @@ func (s *Store) twins(ctx context.Context, q query, docs []bson.Raw) (all []bson
 		id := raw.Lookup("_id")
 		return id.Type == last.Type && bytes.Equal(id.Value, last.Value)
 	})
-	same := append(bson.D{{Key: "_id", Value: bson.D{{Key: "$eq", Value: last}}}}, q.filter...)
+	same := narrowed(q.filter, was("_id", last))
 	err = s.within(ctx, eachBatch, func(ctx context.Context, _ bool) error {
 		all = slices.Clone(docs[:n])
 		return s.batches(ctx, query{q.collection, same, q.fields}, func(raw bson.Raw) bool {

@@ -66,7 +66,7 @@ func TestSlowLink(t *testing.T) {
 	fill(t, server, uri, "large", n, 16<<10)
 	server.Replace(t, uri, "large", bson.D{{Key: "_id", Value: "9999"}, {Key: "more", Value: make([]byte, 2<<20)}})
 	s.Hasten(10 * time.Second)
-	s.Attempt(200*time.Millisecond, time.Minute)
+	s.Attempt(400*time.Millisecond, time.Minute)
 	server.Slow(4 << 20)
 	once(t, scanned(t, s, "large", func() {}), n+1)
 	server.Slow(400 << 10)

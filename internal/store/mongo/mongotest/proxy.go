@@ -28,6 +28,7 @@ type Proxy struct {
 	before   map[string]func() // what happens before the next such command
 	readOnly bool
 	rate     int  // bytes a second to clients; 0: no limit
+	longest  int  // bytes of an answer, after which the connection breaks; 0: no limit
 	hole     bool // nothing is answered, and no connection ends
 	seen     map[string]int
 	of       map[string]int // commands, by their names and their collections'
@@ -61,6 +62,9 @@ func (p *Proxy) ReadOnly(yes bool) { p.set(func() { p.readOnly = yes }) }
 
 // Slow limits the link to each client, in bytes a second.
 func (p *Proxy) Slow(rate int) { p.set(func() { p.rate = rate }) }
+
+// Fragile has the connection break in the middle of any answer of more bytes; 0: of none.
+func (p *Proxy) Fragile(longest int) { p.set(func() { p.longest = longest }) }
 
 // Hole has everything swallowed, as by a network that lost its way back.
 func (p *Proxy) Hole(yes bool) { p.set(func() { p.hole = yes }) }
@@ -180,8 +184,12 @@ func swallowed(client net.Conn) error {
 // send gives an answer to a client, as fast as the link is.
 func (p *Proxy) send(client net.Conn, answer []byte) error {
 	p.mu.Lock()
-	rate := p.rate
+	rate, longest := p.rate, p.longest
 	p.mu.Unlock()
+	if longest > 0 && len(answer) > longest {
+		_, _ = client.Write(answer[:longest])
+		return errCut
+	}
 	if rate == 0 {
 		_, err := client.Write(answer)
 		return err
