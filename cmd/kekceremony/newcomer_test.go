@@ -91,7 +91,7 @@ var (
 	copiesQuestions  = []question{{"copies", "Where else", "none"}, {"planned_end", "Planned end", notSeen}}
 	leavingQuestions = []question{
 		{"bags_out", "bags closed", notSeen}, {"clock_out", "Time on the wall clock now", notSeen},
-		{"differed", "Deviations from the script", "none"},
+		{"differed", "Deviations from the steps", "none"},
 	}
 	lockQuestion = question{"provider", "Provider to lock", "pkcs11"}
 )

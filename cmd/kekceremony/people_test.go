@@ -161,7 +161,7 @@ func (p people) fill(w *pane, page string) {
 	if page == "leaving" {
 		w.enter("bags closed", "100201, the token")
 		w.enter("Time on the wall clock now", "n/a: no clock on the wall")
-		w.enter("Deviations from the script", "nothing")
+		w.enter("Deviations from the steps", "nothing")
 		w.correct("refused: want", "none")
 		return
 	}

@@ -80,7 +80,7 @@ func TestStopOnEveryPage(t *testing.T) {
 		{"approval", `of 13  approve(?s:.*)bob: type 1`, stop},
 		{"key generation", `of 13  generate`, stop},
 		{"copies", `Where else`, stop},
-		{"leaving", `Deviations from the script`, stop},
+		{"leaving", `Deviations from the steps`, stop},
 		{"finals", `of 13  finals(?s:.*)bob: type`, stop},
 	})
 }

@@ -102,7 +102,7 @@ var prompts = []struct {
 // questions are all that a rehearsal may ask, each with its field.
 var questions = regexp.MustCompile(`(Path of the roster|Provider to lock|Where does this|Who authorized|Who is who|` +
 	`Time on the wall clock,|bags opened|Independent witness|Where else|Planned end|bags closed|` +
-	`Time on the wall clock now|Deviations from the script)(?s:.*)\n[│|] +> `)
+	`Time on the wall clock now|Deviations from the steps)(?s:.*)\n[│|] +> `)
 
 // fill passes the questions of the first or the last such page.
 func (p *pane) fill(page string) {
@@ -110,7 +110,7 @@ func (p *pane) fill(page string) {
 	for _, question := range map[string][]string{
 		"place": {"Where does this", "Who authorized", "Who is who", "Time on the wall clock", "bags opened",
 			"Independent witness"},
-		"leaving": {"bags closed", "Time on the wall clock now", "Deviations from the script"},
+		"leaving": {"bags closed", "Time on the wall clock now", "Deviations from the steps"},
 	}[page] {
 		p.enter(question, "")
 	}

@@ -110,7 +110,7 @@ func asked(to int) (all [][2]string) {
 	sign(version, version)
 	accept(read, "Where else", "Planned end", read)
 	sign(version, version)
-	accept("bags closed", "Time on the wall", "Deviations from the script")
+	accept("bags closed", "Time on the wall", "Deviations from the steps")
 	sign("followed", "followed")
 	accept("enter close")
 	return all

@@ -13,12 +13,12 @@ import (
 func leaving() Step {
 	return Step{
 		Name: "leaving", Title: "Before you sign the end",
-		Why: "Report deviations from the script now. This is the last chance.",
+		Why: "Report now what differed from the steps. This is the last chance.",
 		Ask: &Form{Fields: []Field{
 			textField("bags_out", "Tamper-evident bags closed again, and their contents", "numbers, content",
 				"100201, the token"),
 			wallClock("clock_out", "Time on the wall clock now, and who read it"),
-			{Name: transcript.FactDiffered, Question: "Deviations from the script",
+			{Name: transcript.FactDiffered, Question: "Deviations from the steps",
 				Help:    "none, or: EXPECTED / SEEN / DECIDED / BY WHOM",
 				Example: "three operators / two came / continued with two / alice and bob",
 				Check:   checkDiffered, Propose: rehearsed(transcript.NothingDiffered)},

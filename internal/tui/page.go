@@ -30,7 +30,7 @@ func (m *model) page(height int, filled bool) []string {
 	}
 	act := b.wrapped(m.act())
 	foot := m.present(b)
-	body := b.wrapped(m.body())
+	body := roomy(b.wrapped(m.body()), room-len(act)-len(foot))
 	if rest := room - len(act) - len(body); rest < len(foot) && (rest >= 0 || room-len(act)-len(foot) < 6) {
 		foot = nil // the page needs its rows
 	}
@@ -56,6 +56,24 @@ func (m *model) page(height int, filled bool) []string {
 	}
 	page = append(page, bottom...)
 	return page[:min(len(page), b.height)]
+}
+
+// spare is a blank line that a body has only where there is room for it.
+const spare = "\x00"
+
+// roomy is a body with as many of its spare lines as so many rows have room for.
+func roomy(body []string, rows int) (lines []string) {
+	over := len(body) - rows
+	for _, line := range body {
+		if line == spare {
+			if over--; over >= 0 {
+				continue
+			}
+			line = ""
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // stack is the part of the body in sight, and what a person must do below it.

@@ -2,8 +2,10 @@ package tui
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 )
@@ -13,11 +15,11 @@ func (b box) probe(v engine.View) (lines []string) {
 	for _, p := range v.Probe {
 		k := map[engine.Outcome]mark{engine.Trying: markNow, engine.Passed: markDone, engine.Failed: markBad}[p.Outcome]
 		style := map[engine.Outcome]lipgloss.Style{engine.Trying: accent, engine.Failed: alarm}[p.Outcome]
-		rows := para(style, fmt.Sprintf("%-13s", p.Line), p.Detail, b.page()-5-len(b.todo))
+		head := " " + b.of(k) + "  "
+		rows := para(style, fmt.Sprintf("%-13s", p.Line), p.Detail, b.page()-1-ansi.StringWidth(head))
 		for i, row := range rows {
-			head := " " + b.of(k) + "  "
 			if i > 0 {
-				head = fmt.Sprintf("%*s", len(" "+b.todo+"  "), "")
+				head = strings.Repeat(" ", ansi.StringWidth(head))
 			}
 			lines = append(lines, head+row)
 		}

@@ -143,11 +143,15 @@ func (p *signPrompt) body(v engine.View, b box) (lines []string) {
 	if len(lines) > 0 {
 		lines = append(lines, "")
 	}
-	for _, v := range text.Verdicts(r) {
+	verdicts := text.Verdicts(r)
+	for _, v := range verdicts {
 		lines = append(lines, para(plain, "   "+v[0], v[1], b.page()-1)...)
 	}
+	if len(verdicts) > 0 {
+		lines = append(lines, spare)
+	}
 	if r.Warning != "" {
-		lines = append(para(alarm, " Note   ", r.Warning, b.page()-1), "")
+		lines = append(append(lines, para(alarm, " Note   ", r.Warning, b.page()-1)...), "")
 	}
 	lines = append(lines, b.did(r)...)
 	lines = append(lines, b.earlier(r)...)

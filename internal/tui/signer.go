@@ -53,12 +53,12 @@ func (b box) digest(r engine.Request) (lines []string) {
 	if label == "" {
 		return nil
 	}
-	label = fmt.Sprintf(" %-6s ", label)
+	label = fmt.Sprintf(" %-12s  ", label+" digest")
 	for _, g := range text.Groups(digest, b.page()) {
 		lines = append(lines, label+strong.Render(g))
 		label = strings.Repeat(" ", len(label))
 	}
-	return lines
+	return append(lines, spare)
 }
 
 // did is what the ceremony did.

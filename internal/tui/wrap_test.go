@@ -45,3 +45,23 @@ func TestWrapCountsRows(t *testing.T) {
 		t.Errorf("of nothing: %q", got)
 	}
 }
+
+// TestWrapKeepsStyle: each row of a text that is broken has its style, and nothing beside it has.
+func TestWrapKeepsStyle(t *testing.T) {
+	const on, off = "\x1b[1;36m", "\x1b[0m"
+	want := []string{" " + on + "answer:" + off, on + " where does it" + off, on + " take place?" + off, " plain"}
+	got := text.Wrap([]string{" " + on + "answer: where does it take place?" + off, " plain"}, 15)
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestSpareLines: what a page has no room for first is the blank lines that it does not need.
+func TestSpareLines(t *testing.T) {
+	body := []string{"a", spare, "b", spare, "c"}
+	for rows, want := range map[int]string{9: "a--b--c", 5: "a--b--c", 4: "a-b--c", 3: "a-b-c", 2: "a-b-c"} {
+		if got := strings.Join(roomy(body, rows), "-"); got != want {
+			t.Errorf("%d rows: %s, want %s", rows, got, want)
+		}
+	}
+}

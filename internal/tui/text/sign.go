@@ -255,7 +255,7 @@ func Detail(name, value string) (head, text string) {
 func DetailOf(all []engine.Detail, d engine.Detail) (head, text string) {
 	head, text = Detail(d.Name, d.Value)
 	for _, other := range all {
-		if long := len(transcript.Label(other.Name)) + 1; long > len(head) {
+		if long := len(transcript.Label(other.Name)) + 2; long > len(head) {
 			head += strings.Repeat(" ", long-len(head))
 		}
 	}

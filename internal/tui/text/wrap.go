@@ -1,6 +1,7 @@
 package text
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -16,10 +17,30 @@ func Wrap(lines []string, width int) []string {
 			if i > 0 {
 				row = indentOf(line) + row
 			}
-			out = append(out, wrapRow(row, width)...)
+			out = append(out, styled(wrapRow(row, width))...)
 		}
 	}
 	return out
+}
+
+// sgr sets the style of what follows it.
+var sgr = regexp.MustCompile("\x1b\\[([0-9;]*)m")
+
+// styled has each row of a text set its own style: beside it stands what has another.
+func styled(rows []string) []string {
+	style := ""
+	for i, row := range rows {
+		rows[i] = style + row
+		for _, set := range sgr.FindAllStringSubmatch(row, -1) {
+			if style += set[0]; set[1] == "" || set[1] == "0" {
+				style = ""
+			}
+		}
+		if style != "" {
+			rows[i] += "\x1b[0m"
+		}
+	}
+	return rows
 }
 
 func wrapRow(row string, width int) (out []string) {
