@@ -150,3 +150,21 @@ func (b box) heading(title, note string) string {
 
 // wrapped breaks lines at the width of the page.
 func (b box) wrapped(lines []string) []string { return text.Wrap(lines, b.page()-1) }
+
+// spare is a blank line that a body has only where there is room for it.
+const spare = "\x00"
+
+// roomy is a body with as many of its spare lines as so many rows have room for.
+func roomy(body []string, rows int) (lines []string) {
+	over := len(body) - rows
+	for _, line := range body {
+		if line == spare {
+			if over--; over >= 0 {
+				continue
+			}
+			line = ""
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}

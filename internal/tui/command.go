@@ -1,11 +1,5 @@
 package tui
 
-import (
-	"slices"
-
-	tea "github.com/charmbracelet/bubbletea"
-)
-
 // command is what one letter does on many pages: with ctrl on each of them, and alone where no letter is
 // typed into a field and the page has no key of its own with it. Never s, q, w, u or d, which consoles and
 // shells own with ctrl.
@@ -34,31 +28,3 @@ func (c command) alone() key { return key{c.letter, c.does, c.help} }
 
 // both is the command as the help lists it.
 func (c command) both() key { return key{c.ctrl() + " (" + c.letter + ")", c.does, c.help} }
-
-// single reports whether the letter of a command works alone on the page.
-func (m *model) single(c command) bool {
-	return !m.typing() && !slices.ContainsFunc(m.own(), func(k key) bool { return k.name == c.letter && k != c.alone() })
-}
-
-// listed is the shortest key of a command on the page.
-func (m *model) listed(c command) key {
-	if m.single(c) {
-		return c.alone()
-	}
-	return c.key()
-}
-
-// pressed reports whether a key is the command's.
-func (m *model) pressed(c command, k tea.KeyMsg) bool {
-	name := k.String()
-	return name == c.ctrl() || name == c.letter && m.single(c)
-}
-
-// commands are those of every page.
-func (m *model) commands() []command {
-	all := []command{reportCommand, stepsCommand, roomCommand, logCommand}
-	if m.view.Replay || m.reporting() || m.view.Step == finalStep || m.view.Ending != nil { // the log is closed
-		return all[1:]
-	}
-	return all
-}

@@ -2,8 +2,10 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/certautopilot/kekceremony/internal/tui/text"
@@ -11,6 +13,34 @@ import (
 
 // finalStep is the step on which people sign the end.
 const finalStep = "finals"
+
+// single reports whether the letter of a command works alone on the page.
+func (m *model) single(c command) bool {
+	return !m.typing() && !slices.ContainsFunc(m.own(), func(k key) bool { return k.name == c.letter && k != c.alone() })
+}
+
+// listed is the shortest key of a command on the page.
+func (m *model) listed(c command) key {
+	if m.single(c) {
+		return c.alone()
+	}
+	return c.key()
+}
+
+// pressed reports whether a key is the command's.
+func (m *model) pressed(c command, k tea.KeyMsg) bool {
+	name := k.String()
+	return name == c.ctrl() || name == c.letter && m.single(c)
+}
+
+// commands are those of every page.
+func (m *model) commands() []command {
+	all := []command{reportCommand, stepsCommand, roomCommand, logCommand}
+	if m.view.Replay || m.reporting() || m.view.Step == finalStep || m.view.Ending != nil { // the log is closed
+		return all[1:]
+	}
+	return all
+}
 
 // stopKey works on every page.
 var stopKey = key{"ctrl+c", "stop", "stop here, after a question; the same command continues"}

@@ -58,24 +58,6 @@ func (m *model) page(height int, filled bool) []string {
 	return page[:min(len(page), b.height)]
 }
 
-// spare is a blank line that a body has only where there is room for it.
-const spare = "\x00"
-
-// roomy is a body with as many of its spare lines as so many rows have room for.
-func roomy(body []string, rows int) (lines []string) {
-	over := len(body) - rows
-	for _, line := range body {
-		if line == spare {
-			if over--; over >= 0 {
-				continue
-			}
-			line = ""
-		}
-		lines = append(lines, line)
-	}
-	return lines
-}
-
 // stack is the part of the body in sight, and what a person must do below it.
 func (m *model) stack(body, act []string, room int, filled bool) []string {
 	for len(body) > 0 && strings.TrimSpace(ansi.Strip(body[len(body)-1])) == "" {
