@@ -99,11 +99,11 @@ func second(err, again, want error) error {
 }
 
 var operations = []operation{
-	{"append an entry", []string{"insert"}, func(r *room) error {
+	{"append an entry", []string{"insert", "find"}, func(r *room) error {
 		e := store.Entry{Ceremony: 2, Name: fmt.Sprint(r.n), Data: []byte("x\n")}
 		return second(r.s.AppendEntry(r.ctx, e), r.s.AppendEntry(r.ctx, e), store.ErrExists)
 	}},
-	{"open and close a ceremony", []string{"insert", "update"}, func(r *room) error {
+	{"open and close a ceremony", []string{"insert", "find", "createIndexes", "update"}, func(r *room) error {
 		c := store.Ceremony{Seq: r.n, Outcome: "done"}
 		err := r.s.OpenCeremony(r.ctx, c)
 		err = second(err, r.s.OpenCeremony(r.ctx, c), store.ErrExists)
@@ -125,7 +125,7 @@ var operations = []operation{
 		all, err2 := r.s.Wraps(r.ctx)
 		return want(errors.Join(err, err2), n >= 10 && all[kek.Version(r.n)] == n, true)
 	}},
-	{"give an install up", []string{"insert", "find", "delete"}, func(r *room) error {
+	{"give an install up", []string{"insert", "createIndexes", "find", "delete"}, func(r *room) error {
 		v := store.Void{Chain: kek.Chain(fmt.Sprint(r.n)), Ceremony: store.Ceremony{Seq: r.n}}
 		err := errors.Join(r.s.OpenCeremony(r.ctx, v.Ceremony), r.s.InsertVoid(r.ctx, v), r.s.DeleteVoid(r.ctx, v.Chain))
 		return errors.Join(err, r.s.OpenCeremony(r.ctx, v.Ceremony))
@@ -149,7 +149,7 @@ var operations = []operation{
 		_, err3 := r.s.Forget(r.ctx, time.Time{}, nil)
 		return errors.Join(err, err2, err3)
 	}},
-	{"count envelopes", []string{"count", "aggregate", "find"}, func(r *room) error {
+	{"count envelopes", []string{"listCollections", "count", "aggregate", "find"}, func(r *room) error {
 		counts, err := r.s.Census(r.ctx, flat.With(inArray...))
 		n := 0
 		for _, c := range counts {
@@ -223,7 +223,7 @@ var operations = []operation{
 		e, err2 := r.s.Get(r.ctx, place, id)
 		return want(errors.Join(err, err2), e.KEKVersion, 3)
 	}},
-	{"open the store", []string{"listCollections"}, func(r *room) error {
+	{"open the store", []string{"hello", "buildInfo", "listCollections"}, func(r *room) error {
 		s, err := mongo.Open(r.ctx, r.uri)
 		if err == nil {
 			err = s.Close()

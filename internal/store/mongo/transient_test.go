@@ -18,6 +18,9 @@ import (
 // asked for too much.
 var codes = []int32{43, 237, 175, 136, 10107, 11602, 11600, 91, 189, 133, 134, 262, 6, 202, 16500, 50}
 
+// labels say the same of an error of any code.
+var labels = []string{"RetryableWriteError", "TransientTransactionError", "RetryableError", "SystemOverloadedError"}
+
 // form is a way in which a server says that it cannot now.
 type form struct {
 	name  string
@@ -40,7 +43,7 @@ var forms = []form{
 	}},
 	{"by its label", false, func(p *mongotest.Proxy, command string, code int32) {
 		p.Answer(command, 1, append(mongotest.Failure(8, "UnknownError", text(code)),
-			bson.E{Key: "errorLabels", Value: bson.A{"RetryableWriteError"}}))
+			bson.E{Key: "errorLabels", Value: bson.A{labels[slices.Index(codes, code)%len(labels)]}}))
 	}},
 	{"an item", true, func(p *mongotest.Proxy, command string, code int32) {
 		p.Answer(command, 1, bson.D{{Key: "n", Value: int32(0)}, {Key: "writeErrors", Value: bson.A{part(code)}},
@@ -49,6 +52,38 @@ var forms = []form{
 	{"the write concern", true, func(p *mongotest.Proxy, command string, code int32) {
 		p.Beside(command, 1, bson.D{{Key: "writeConcernError", Value: part(code)[1:]}})
 	}},
+}
+
+// TestCommands: operations list all the commands that they consist of, so that the faults below meet each.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t)
+	drivers := []string{"handshake", "hello", "endSessions"} // which it may send at any time
+	for _, o := range operations {
+		r.n++
+		before := r.server.Kinds()
+		if err := o.do(r); err != nil {
+			t.Errorf("%s: %v", o.name, err)
+		}
+		sent := map[string]bool{}
+		for kind, n := range r.server.Kinds() {
+			if name, _, _ := strings.Cut(kind, " "); n > before[kind] {
+				sent[name] = true
+			}
+		}
+		for _, name := range o.commands {
+			if !sent[name] {
+				t.Errorf("%s sends no %s", o.name, name)
+			}
+			delete(sent, name)
+		}
+		for name := range sent {
+			if slices.Contains(drivers, name) {
+				continue
+			}
+			t.Errorf("%s sends %s, which it does not list", o.name, name)
+		}
+	}
 }
 
 // TestTransient has the server answer each command of each operation in every way, with every code, that
