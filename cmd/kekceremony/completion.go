@@ -43,6 +43,8 @@ opens no token.
 func completed(root *cobra.Command) *cobra.Command {
 	_ = root.RegisterFlagCompletionFunc("ui", cobra.FixedCompletions([]string{"auto", "tui", "line", "none"},
 		cobra.ShellCompDirectiveNoFileComp))
+	_ = root.RegisterFlagCompletionFunc("size", cobra.FixedCompletions([]string{"80x24", "100x30", "132x43"},
+		cobra.ShellCompDirectiveNoFileComp))
 	for _, path := range [][]string{{"transcript", "show"}, {"transcript", "render"}, {"transcript", "replay"},
 		{"transcript", "verify"}} {
 		if cmd, _, err := root.Find(path); err == nil {

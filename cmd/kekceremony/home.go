@@ -58,7 +58,7 @@ func atHome(cmd *cobra.Command, o *options, terminal *term.Terminal, begin func(
 		}
 		fmt.Fprintln(terminal.Out, "$ "+shown(args))
 		chosen, environment := begin(), os.Environ()
-		chosen.SetArgs(append(args, "--ui", o.ui))
+		chosen.SetArgs(append(args, o.screen()...))
 		err = execute(cmd.Context(), chosen)
 		setEnvironment(environment)
 		if cmd.Context().Err() != nil {

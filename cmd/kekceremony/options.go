@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
+	"strconv"
 
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -15,6 +17,8 @@ type options struct {
 	config  string
 	store   string
 	ui      string
+	size    string // of the terminal; empty: as it says itself
+	ascii   bool
 	answers string
 	keys    []string
 	json    bool
@@ -87,15 +91,50 @@ func (o *options) terminal() (*term.Terminal, error) {
 	case "none":
 		return nil, nil
 	case "tui", "line":
-		return term.Open()
+		return o.opened()
 	case "auto":
-		t, err := term.Open()
+		t, err := o.opened()
 		if errors.Is(err, term.ErrNone) {
 			return nil, nil
 		}
 		return t, err
 	}
 	return nil, &usageError{fmt.Errorf("--ui %q: want auto, tui, line or none", o.ui)}
+}
+
+// opened is the terminal, as the flags say it is.
+func (o *options) opened() (*term.Terminal, error) {
+	t, err := term.Open()
+	if err != nil {
+		return nil, err
+	}
+	t.ASCII = o.ascii
+	if o.size == "" {
+		return t, nil
+	}
+	m := sizes.FindStringSubmatch(o.size)
+	if m == nil {
+		return nil, &usageError{fmt.Errorf("--size %q: want COLSxROWS, from 20x8 to 999x999", o.size)}
+	}
+	columns, _ := strconv.Atoi(m[1]) // digits only
+	rows, _ := strconv.Atoi(m[2])
+	t.Resize(columns, rows)
+	return t, nil
+}
+
+// sizes are those of a terminal: columns, at least 20, and rows, at least 8.
+var sizes = regexp.MustCompile(`^([2-9][0-9]|[1-9][0-9]{2})x([89]|[1-9][0-9]{1,2})$`)
+
+// screen are the flags that say how a command of this program shows itself that this one runs.
+func (o *options) screen() []string {
+	flags := []string{"--ui", o.ui}
+	if o.size != "" {
+		flags = append(flags, "--size", o.size)
+	}
+	if o.ascii {
+		flags = append(flags, "--ascii")
+	}
+	return flags
 }
 
 // plain reports whether the people at a terminal get line mode: who asks for it, and where the

@@ -156,7 +156,7 @@ func command(ctx context.Context, args ...string) *exec.Cmd {
 // child runs one of this program's own commands on the same terminal, as a real
 // run does.
 func (r *rehearsed) child(ctx context.Context, args ...string) error {
-	cmd := command(ctx, append(args, "--config", r.parts.Config(), "--ui", r.ui)...)
+	cmd := command(ctx, append(append(args, "--config", r.parts.Config()), r.screen()...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := cmd.Run()
 	var exit *exec.ExitError

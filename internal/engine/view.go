@@ -65,8 +65,8 @@ func (v *View) Finals(aborted bool) {
 	v.Step, v.Title = "finals", "Sign the end"
 	v.Why = "Did the ceremony go as its steps say? Each of you answers with one word:"
 	if aborted {
-		v.Title, v.Why = "Sign the abort", "The ceremony ends here, and what it did stays done. Does it end as this page "+
-			"says? Each of you answers with one word:"
+		v.Title, v.Why = "Sign the abort", "The ceremony ends here, and what it did stays done. Each of you says in one "+
+			"word whether it ends as this page says:"
 	}
 }
 

@@ -14,8 +14,11 @@ import (
 // maxLine is the longest line that a terminal gives, in bytes.
 const maxLine = 4096
 
-// Sized reports whether the terminal says how large it is: a serial line does not.
+// Sized reports whether it is known how large the terminal is: a serial line does not say.
 func (t *Terminal) Sized() bool {
+	if _, _, ok := t.Said(); ok {
+		return true
+	}
 	columns, rows, err := xterm.GetSize(int(t.Out.Fd()))
 	return err == nil && columns > 0 && rows > 0
 }

@@ -25,7 +25,9 @@ var (
 // Terminal is the controlling terminal, with the state it had.
 type Terminal struct {
 	In, Out *os.File
+	ASCII   bool // it shows no other characters, whatever it says of itself
 	found   *unix.Termios
+	said    [2]int // columns and rows that people say it has; 0: none
 }
 
 // Open takes standard input and output, both of which must be a terminal.
@@ -65,14 +67,25 @@ func (t *Terminal) Flush() error {
 	return nil
 }
 
-// Size is the terminal's size in columns and rows. A serial line that says
-// 0x0 is taken as 80x24.
+// Resize takes the terminal for one of so many columns and rows, whatever it says of itself.
+func (t *Terminal) Resize(columns, rows int) { t.said = [2]int{columns, rows} }
+
+// Size is the terminal's size in columns and rows, as people say it, or as it says itself. A serial line
+// that says 0x0 is taken as 80x24.
 func (t *Terminal) Size() (columns, rows int) {
+	if columns, rows, ok := t.Said(); ok {
+		return columns, rows
+	}
 	columns, rows, err := xterm.GetSize(int(t.Out.Fd()))
 	if err != nil || columns == 0 || rows == 0 {
 		return 80, 24
 	}
 	return columns, rows
+}
+
+// Said is the size that people say the terminal has, if they do.
+func (t *Terminal) Said() (columns, rows int, ok bool) {
+	return t.said[0], t.said[1], t.said != [2]int{}
 }
 
 // Prompt is a secret that is asked for on a terminal: a provider.Source.

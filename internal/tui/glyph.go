@@ -1,10 +1,13 @@
 package tui
 
 import (
+	"os"
 	"strings"
 
 	"github.com/charmbracelet/lipgloss"
-	"github.com/charmbracelet/x/ansi"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // glyphs are the characters of a page that are no text.
@@ -50,6 +53,14 @@ func glyphsOf(env func(string) string) glyphs {
 	return unicodeGlyphs
 }
 
+// glyphsFor are those of a terminal: ASCII where people say so.
+func glyphsFor(t *engine.Terminal) glyphs {
+	if t.ASCII {
+		return asciiGlyphs
+	}
+	return glyphsOf(os.Getenv)
+}
+
 // ascii reports whether they are ASCII alone.
 func (g glyphs) ascii() bool { return g.to == asciiGlyphs.to }
 
@@ -67,15 +78,7 @@ func (g glyphs) safe(page string) string {
 	if !g.ascii() {
 		return page
 	}
-	var b strings.Builder
-	for _, r := range page {
-		if r < 0x80 {
-			b.WriteRune(r)
-		} else {
-			b.WriteString(strings.Repeat("?", ansi.StringWidth(string(r))))
-		}
-	}
-	return b.String()
+	return text.ASCII(page)
 }
 
 // mark is where a person, a step, a process or a test stands.

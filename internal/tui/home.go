@@ -23,12 +23,12 @@ func Home(
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	lipgloss.SetHasDarkBackground(dark(os.Getenv("COLORFGBG")))
-	h := &home{glyphs: glyphsOf(os.Getenv), load: func() tea.Msg {
+	h := &home{glyphs: glyphsFor(t), load: func() tea.Msg {
 		f, err := load(ctx)
 		return loaded{f, err}
 	}}
 	h.width, h.height = t.Size()
-	p := tea.NewProgram(h, append(options(), tea.WithContext(ctx))...)
+	p := tea.NewProgram(h, append(options(t), tea.WithContext(ctx))...)
 	if _, err := p.Run(); err != nil && !errors.Is(err, tea.ErrProgramKilled) {
 		return nil, err
 	}

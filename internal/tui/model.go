@@ -56,7 +56,7 @@ type prompt interface {
 
 func newModel(r *room.Room, c *engine.Control, t *engine.Terminal, cancel context.CancelCauseFunc) *model {
 	m := &model{room: r, control: c, terminal: t, cancel: cancel, now: time.Now,
-		glyphs: glyphsOf(os.Getenv)}
+		glyphs: glyphsFor(t)}
 	if bare(os.Getenv("TERM")) {
 		m.pace = slowPace
 	}

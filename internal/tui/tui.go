@@ -30,7 +30,7 @@ func Run(ctx context.Context, t *engine.Terminal, control *engine.Control,
 	go func() { ended <- r.Run(ctx, run) }()
 	lipgloss.SetHasDarkBackground(dark(os.Getenv("COLORFGBG")))
 	m := newModel(r, control, t, cancel)
-	p := tea.NewProgram(m, options()...)
+	p := tea.NewProgram(m, options(t)...)
 	_, err = p.Run()
 	cancel(err)
 	m.dismiss()
@@ -57,11 +57,24 @@ func RunReplay(ctx context.Context, t *engine.Terminal, play func(context.Contex
 
 // options fits the program to the terminal: the Linux console and serial
 // terminals know no alternate screen, and a slow line no sixty frames.
-func options() []tea.ProgramOption {
+func options(t *engine.Terminal) []tea.ProgramOption {
+	all := []tea.ProgramOption{tea.WithoutSignalHandler(), tea.WithFilter(sized(t))}
 	if bare(os.Getenv("TERM")) {
-		return []tea.ProgramOption{tea.WithoutSignalHandler(), tea.WithFPS(5)}
+		return append(all, tea.WithFPS(5))
 	}
-	return []tea.ProgramOption{tea.WithoutSignalHandler(), tea.WithFPS(10), tea.WithAltScreen()}
+	return append(all, tea.WithFPS(10), tea.WithAltScreen())
+}
+
+// sized has what a terminal says of its size give way to what people say.
+func sized(t *engine.Terminal) func(tea.Model, tea.Msg) tea.Msg {
+	return func(_ tea.Model, msg tea.Msg) tea.Msg {
+		if _, ok := msg.(tea.WindowSizeMsg); ok {
+			if columns, rows, ok := t.Said(); ok {
+				return tea.WindowSizeMsg{Width: columns, Height: rows}
+			}
+		}
+		return msg
+	}
 }
 
 // bare reports whether a kind of terminal has one screen alone.

@@ -42,7 +42,7 @@ type prompt interface {
 
 func newFace(t *engine.Terminal, control *engine.Control, cancel context.CancelCauseFunc) *face {
 	columns, _ := t.Size()
-	return &face{printer: printer{out: t.Out, width: min(maxWidth, columns-1)}, room: room.New(),
+	return &face{printer: printer{out: t.Out, width: min(maxWidth, columns-1), ascii: t.ASCII}, room: room.New(),
 		keys: &keyboard{terminal: t, typed: make(chan typed)}, control: control, cancel: cancel, now: time.Now}
 }
 

@@ -16,6 +16,7 @@ const maxWidth = 79
 type printer struct {
 	out   io.Writer
 	width int
+	ascii bool // else what people typed is shown in their script
 	waits bool // the cursor is behind the sign that waits for a line
 	err   error
 }
@@ -27,7 +28,10 @@ func (p *printer) say(lines ...string) {
 	}
 	p.fresh()
 	for _, line := range text.Wrap(lines, p.width) {
-		p.write(strings.TrimRight(plain(line), " ") + "\n")
+		if line = plain(line); p.ascii {
+			line = text.ASCII(line)
+		}
+		p.write(strings.TrimRight(line, " ") + "\n")
 	}
 }
 

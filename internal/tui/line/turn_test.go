@@ -2,6 +2,7 @@ package line
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
@@ -32,4 +33,14 @@ func TestReplayTakesNoWord(t *testing.T) {
 	c.until("This is a replay: nothing is answered or signed. Enter turns the page.")
 	c.types("")
 	came(c, words, engine.Consent{}, context.Canceled)
+}
+
+// TestASCII: where people say that a terminal shows ASCII alone, nothing else is written.
+func TestASCII(t *testing.T) {
+	var b strings.Builder
+	p := printer{out: &b, width: maxWidth, ascii: true}
+	p.say("Tresorraum 3, Zürich", "東京")
+	if got := b.String(); got != "Tresorraum 3, Z?rich\n????\n" {
+		t.Errorf("%q", got)
+	}
 }

@@ -76,6 +76,19 @@ func Rows(text string, width int) []string {
 	return strings.Split(strings.ReplaceAll(whole, unbroken, hyphen), "\n")
 }
 
+// ASCII has a question mark for each column of a character that is not ASCII.
+func ASCII(page string) string {
+	var b strings.Builder
+	for _, r := range page {
+		if r < 0x80 {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Repeat("?", ansi.StringWidth(string(r))))
+		}
+	}
+	return b.String()
+}
+
 // indentOf is the blanks that a line begins with.
 func indentOf(line string) string {
 	plain := ansi.Strip(line)
