@@ -29,6 +29,7 @@ type many struct {
 	fixed   bool       // as many as configured: there is no trial
 
 	more   []withPIN
+	probed bool                         // each of more was
 	canary map[kek.Version]openedCanary // the last that the first opened
 	proven map[kek.Version]bool         // each of more opened it
 

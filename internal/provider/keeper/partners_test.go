@@ -83,11 +83,9 @@ func (p *partner) Enter(ctx context.Context, from provider.Source) error {
 
 func (p *partner) Login(context.Context, bool) error {
 	defer p.entered.Wipe()
-	tried, err := os.CreateTemp(p.dir, "login-")
-	if err != nil {
+	if err := p.note("login"); err != nil {
 		return err
 	}
-	tried.Close()
 	if p.flaw == noLogin || string(p.entered.Bytes()) != "1234567" {
 		return provider.ErrPINRefused
 	}
@@ -95,6 +93,9 @@ func (p *partner) Login(context.Context, bool) error {
 }
 
 func (p *partner) Probe(ctx context.Context, report func(provider.Verdict)) error {
+	if err := p.note("probe"); err != nil {
+		return err
+	}
 	if p.flaw == noProbe {
 		return errors.New("the probe failed")
 	}
@@ -121,9 +122,19 @@ func (p *partner) Rewrap(ctx context.Context, items []provider.Item, to kek.Name
 	return p.Provider.Rewrap(ctx, items, to)
 }
 
-// logins is how often a PIN was tried.
-func (s partners) logins(t *testing.T) int {
-	all, err := filepath.Glob(filepath.Join(s.Dir, "login-*"))
+// note counts something that one of the processes does.
+func (p *partner) note(what string) error {
+	f, err := os.CreateTemp(p.dir, what+"-")
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// noted is how often all did something, such as a login.
+func (s partners) noted(t *testing.T, what string) int {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(s.Dir, what+"-*"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +173,7 @@ func partnersOf(t *testing.T, n int, flaw string, envelopes int) (
 	if err = enter(t, p, "123", "4567"); err != nil {
 		return p, nil, nil, err
 	}
-	if logins := s.logins(t); logins != n {
+	if logins := s.noted(t, "login"); logins != n {
 		t.Errorf("%d logins of %d processes", logins, n)
 	}
 	deks, items = keys(t, p, envelopes)
@@ -235,6 +246,47 @@ func TestPartners(t *testing.T) {
 	}
 }
 
+// TestPartnersProbed: every process is probed before it re-wraps anything, and none once more in the re-wrap if it
+// was with the first.
+func TestPartnersProbed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		before         bool // that the re-wrap begins
+		flaw           string
+		probed, probes int // before the re-wrap, and after it
+		says           string
+	}{
+		{false, noFlaw, 0, 2, "in 3 processes"}, // the first was not asked to
+		{true, noFlaw, 3, 3, "in 3 processes"},
+		{true, noProbe, 2, 2, "in 1 process: the probe failed"},
+	} {
+		s := partners{Dir: t.TempDir(), N: 3, Flaw: c.flaw}
+		p := open(t, s)
+		if err := enter(t, p, "1234567"); err != nil {
+			t.Fatal(err)
+		}
+		deks, items := keys(t, p, 100)
+		canary(t, p, kek.NameOf(chain, 2))
+		if c.before {
+			if err := p.Probe(t.Context(), func(provider.Verdict) {}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		probed := s.noted(t, "probe")
+		answers, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		opens(t, p, answers, deks)
+		if probes := s.noted(t, "probe"); probed != c.probed || probes != c.probes {
+			t.Errorf("%v %s: %d probes before and %d after", c.before, c.flaw, probed, probes)
+		}
+		if got := provider.Workers(p); !strings.Contains(got, c.says) {
+			t.Errorf("%v %s: %s", c.before, c.flaw, got)
+		}
+	}
+}
+
 // TestPartnersBound: the canary of a bound version is bound, too.
 func TestPartnersBound(t *testing.T) {
 	t.Parallel()
@@ -292,11 +344,11 @@ func TestPartnersPIN(t *testing.T) {
 	t.Parallel()
 	s := partners{Dir: t.TempDir(), N: 3}
 	p := open(t, s)
-	if err := enter(t, p, "wrong"); !errors.Is(err, provider.ErrPINRefused) || s.logins(t) != 1 {
-		t.Fatalf("%v, %d logins", err, s.logins(t))
+	if err := enter(t, p, "wrong"); !errors.Is(err, provider.ErrPINRefused) || s.noted(t, "login") != 1 {
+		t.Fatalf("%v, %d logins", err, s.noted(t, "login"))
 	}
-	if err := enter(t, p, "1234567"); err != nil || s.logins(t) != 4 {
-		t.Fatalf("%v, %d logins", err, s.logins(t))
+	if err := enter(t, p, "1234567"); err != nil || s.noted(t, "login") != 4 {
+		t.Fatalf("%v, %d logins", err, s.noted(t, "login"))
 	}
 	if got := provider.Workers(p); !strings.Contains(got, "in 3 processes") {
 		t.Error(got)

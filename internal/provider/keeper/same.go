@@ -101,7 +101,7 @@ func same(ctx context.Context, p withPIN, about map[string]string) error {
 }
 
 // prove demands that each process has the very key of the target that the first has: nothing that they unwrap
-// shows that. Before, each is probed once, as the first was. One that fails the probe is ended, and no error.
+// shows that. Before, each is probed, if it was not with the first.
 func (m *many) prove(ctx context.Context, to kek.Name) error {
 	if m.proven[to.Version] {
 		return nil
@@ -111,11 +111,10 @@ func (m *many) prove(ctx context.Context, to kek.Name) error {
 		m.drop(errors.New("the target's canary was not opened"))
 		return nil
 	}
-	if m.proven == nil {
+	if !m.probed {
 		if err := m.probe(ctx); err != nil || len(m.more) == 0 {
 			return err
 		}
-		m.proven = map[kek.Version]bool{}
 	}
 	value, err := secret.New(kek.Size)
 	if err != nil {
@@ -137,12 +136,28 @@ func (m *many) prove(ctx context.Context, to kek.Name) error {
 			return err
 		}
 	}
+	if m.proven == nil {
+		m.proven = map[kek.Version]bool{}
+	}
 	m.proven[to.Version] = true
 	return nil
 }
 
-// probe probes each process: a module may keep the rules in one only.
+// Probe implements provider.Provider. The other processes are probed when the first was, so that a re-wrap does
+// not wait for it. What is reported is the first one's.
+func (m *many) Probe(ctx context.Context, report func(provider.Verdict)) error {
+	if err := m.withPIN.Probe(ctx, report); err != nil {
+		return err
+	}
+	return m.probe(ctx)
+}
+
+// probe probes each further process: a module may keep the rules in one only. One that fails is ended, and no
+// error; one that has another token is.
 func (m *many) probe(ctx context.Context) error {
+	if len(m.more) == 0 {
+		return nil
+	}
 	about, err := m.Describe(ctx)
 	for _, p := range m.more {
 		if err == nil {
@@ -155,7 +170,7 @@ func (m *many) probe(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err != nil {
+	if m.probed = err == nil; err != nil {
 		m.drop(err)
 	}
 	if errors.Is(err, provider.ErrSplit) {
