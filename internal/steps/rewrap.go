@@ -54,6 +54,8 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 		return nil, err
 	}
 	defer w.close()
+	next := ahead{look: w.look}
+	defer next.end()
 	late := lateOnes(s, f)
 	began := time.Now()
 	counts, err := rewrap.Run(ctx, rewrap.Job{
@@ -68,7 +70,7 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			if err := controlled(ctx, s.Control, d); err != nil {
 				return "", err
 			}
-			t, err := w.look(ctx)
+			t, err := next.fleet(ctx)
 			if err != nil {
 				return "", err
 			}

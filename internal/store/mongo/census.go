@@ -18,26 +18,38 @@ func (s *Store) Census(ctx context.Context, cat envelope.Catalogue) ([]store.Cou
 	if err := s.readable(ctx, cat); err != nil {
 		return nil, err
 	}
+	places := make([]counted, len(cat))
+	err := s.bulks.allAtOnce(len(cat), func(i int) (err error) {
+		places[i], err = s.countAt(ctx, cat[i])
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	var out []store.Count
-	for _, p := range cat {
-		count := s.countOnServer
-		if p.HasArrays() {
-			count = s.countInArrays
-		}
-		counts, err := count(ctx, p, bson.A{there(p), covered(p)})
-		if err == nil && counts.odd {
-			if err = s.uncovered(ctx, p); err == nil {
-				counts, err = count(ctx, p, bson.A{there(p)})
-			}
-		}
-		if err != nil {
-			return nil, fmt.Errorf("count %s: %w", p, err)
-		}
-		for _, v := range slices.Sorted(maps.Keys(counts.n)) {
-			out = append(out, store.Count{Place: p, Version: v, N: counts.n[v]})
+	for i, p := range cat {
+		for _, v := range slices.Sorted(maps.Keys(places[i].n)) {
+			out = append(out, store.Count{Place: p, Version: v, N: places[i].n[v]})
 		}
 	}
 	return out, nil
+}
+
+func (s *Store) countAt(ctx context.Context, p envelope.Place) (counted, error) {
+	count := s.countOnServer
+	if p.HasArrays() {
+		count = s.countInArrays
+	}
+	counts, err := count(ctx, p, bson.A{there(p), covered(p)})
+	if err == nil && counts.odd {
+		if err = s.uncovered(ctx, p); err == nil {
+			counts, err = count(ctx, p, bson.A{there(p)})
+		}
+	}
+	if err != nil {
+		return counts, fmt.Errorf("count %s: %w", p, err)
+	}
+	return counts, nil
 }
 
 // Every implements store.Envelopes.

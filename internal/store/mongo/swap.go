@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -34,31 +33,19 @@ func (s *Store) bulksOf(ctx context.Context) bulks {
 // Swap implements store.Envelopes by unordered bulks of updates, each a compare-and-swap of one record. After
 // an error in one of them no further one is begun, and those under way are waited for.
 func (s *Store) Swap(ctx context.Context, c envelope.Collection, swaps []store.Swap) (took []bool, err error) {
-	var each []bulk
-	for some := range slices.Chunk(swaps, s.bulks.size) {
-		each = append(each, bulk{swaps: some})
-	}
-	for some := range slices.Chunk(each, s.bulks.atOnce) {
-		var all sync.WaitGroup
-		for i := range some {
-			all.Go(func() { some[i].took, some[i].err = s.oneBulk(ctx, c, some[i].swaps) })
+	each := slices.Collect(slices.Chunk(swaps, s.bulks.size))
+	answers := make([][]bool, len(each))
+	err = s.bulks.allAtOnce(len(each), func(i int) (err error) {
+		answers[i], err = s.oneBulk(ctx, c, each[i])
+		return err
+	})
+	for _, answer := range answers {
+		if answer == nil { // an error's; a swap is told by its place
+			break
 		}
-		all.Wait()
-		for _, b := range some {
-			if b.err != nil {
-				return took, b.err
-			}
-			took = append(took, b.took...)
-		}
+		took = append(took, answer...)
 	}
-	return took, nil
-}
-
-// bulk is one command, and its answer.
-type bulk struct {
-	swaps []store.Swap
-	took  []bool
-	err   error
+	return took, err
 }
 
 // oneBulk does one bulk. One whose answer was lost is done again: what took effect
