@@ -6,7 +6,7 @@ import "github.com/certautopilot/kekceremony/internal/quorum"
 func approve(name string, acts ...string) Step {
 	title := "Approve the plan"
 	if name == "approve-key" { // a rotation has both
-		title = "Approve the new key"
+		title = "Approve the key"
 	}
 	return Step{
 		Name: name, Title: title,

@@ -72,12 +72,14 @@ func (b box) room(m *model, width int) (lines []string) {
 	}
 	for _, p := range v.People {
 		k, style, state := m.standing(p)
-		lines = append(lines, " "+b.of(k)+" "+style.Render(p.Name+"  "+state))
+		lines = append(lines, para(style, " "+b.of(k)+" ", p.Name+"  "+state, width)...)
 		lines = append(lines, b.signatures(p, width)...)
 	}
-	lines = append(lines, "", " "+strong.Render("TO ACT"), " "+m.toAct())
+	style, says := m.toAct()
+	lines = append(lines, "", " "+strong.Render("TO ACT"))
+	lines = append(lines, para(style, " ", says, width)...)
 	if v.Fleet != nil {
-		lines = append(append(lines, "", " "+strong.Render("FLEET")), b.fleetBrief(v)...)
+		lines = append(append(lines, "", " "+strong.Render("FLEET")), b.fleetBrief(v, width)...)
 	}
 	lines = append(lines, "", " "+strong.Render("DEVIATIONS"))
 	if v.Reported == 0 {
@@ -119,23 +121,23 @@ func (m *model) standing(p engine.Person) (mark, lipgloss.Style, string) {
 	return markTodo, past, "not here"
 }
 
-// toAct says who must act.
-func (m *model) toAct() string {
+// toAct says who must act, and how much that stands out.
+func (m *model) toAct() (lipgloss.Style, string) {
 	switch {
 	case m.lent != nil:
-		return accent.Render("answer the prompt below")
+		return accent, "answer the prompt below"
 	case m.reading:
-		return accent.Render(m.read.due())
+		return accent, m.read.due()
 	case m.ask != nil && !m.view.Replay:
-		return accent.Render(m.ask.due())
+		return accent, m.ask.due()
 	case m.view.Waiting != "":
-		return pending.Render("the program waits: " + m.view.Waiting)
+		return pending, "the program waits: " + m.view.Waiting
 	}
-	return past.Render("nobody: the program works")
+	return past, "nobody: the program works"
 }
 
 // fleetBrief is the fleet beside a page.
-func (b box) fleetBrief(v engine.View) []string {
+func (b box) fleetBrief(v engine.View, width int) []string {
 	const most = 8
 	t := *v.Fleet
 	live := t.Live()
@@ -148,7 +150,12 @@ func (b box) fleetBrief(v engine.View) []string {
 	lines := []string{fmt.Sprintf(" %d of %d write %s", writes, len(live), t.Target)}
 	for _, p := range t.Processes[:min(most, len(t.Processes))] {
 		word, _ := text.Process(p, v)
-		lines = append(lines, " "+b.of(processMark(word))+" "+path.Dir(p.Name)+"  "+text.Ago(p.Age))
+		head, name := " "+b.of(processMark(word))+" ", path.Dir(p.Name)
+		says := name + "  " + text.Ago(p.Age)
+		if ansi.StringWidth(head+says) >= width {
+			says = name + "\n" + text.Ago(p.Age)
+		}
+		lines = append(lines, para(plain, head, says, width)...)
 	}
 	if more := len(t.Processes) - most; more > 0 || t.More {
 		lines = append(lines, past.Render(" and more"))

@@ -32,7 +32,7 @@ func boxOf(g glyphs, columns, rows int, open bool) box {
 	b := box{glyphs: g, width: max(1, columns-1), height: max(1, rows), open: open}
 	b.framed = columns >= framedWidth && rows >= framedHeight
 	if b.framed && !open && columns >= wideWidth {
-		b.left, b.right = min(max(columns/4-7, 20), 33), min(max(columns/5, 20), 34)
+		b.left, b.right = min(max(columns/4-7, 22), 33), min(max(columns/5, 20), 34)
 		if columns >= widest {
 			b.left = 37 // the longest title of a step, and its time
 		}

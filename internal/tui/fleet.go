@@ -47,10 +47,14 @@ func processMark(word string) mark {
 func (b box) process(p engine.Process, v engine.View) []string {
 	word, says := text.Process(p, v)
 	style := map[string]lipgloss.Style{text.Needed: alarm, text.Silent: pending}[word]
-	line := fmt.Sprintf(" %s %-34s %s, %s", b.of(processMark(word)), p.Name, style.Render(says), text.Ago(p.Age))
-	if p.Trouble == "" {
-		return []string{line}
+	head, says := " "+b.of(processMark(word))+" ", style.Render(says)+", "+text.Ago(p.Age)
+	indent := strings.Repeat(" ", 2+ansi.StringWidth(head))
+	lines := []string{fmt.Sprintf("%s%-34s %s", head, p.Name, says)}
+	if ansi.StringWidth(lines[0]) > b.page()-1 {
+		lines = []string{head + p.Name, indent + says}
 	}
-	indent := strings.Repeat(" ", 4+ansi.StringWidth(b.of(processMark(word))))
-	return append([]string{line}, para(pending, indent, p.Trouble, b.page()-1)...)
+	if p.Trouble == "" {
+		return lines
+	}
+	return append(lines, para(pending, indent, p.Trouble, b.page()-1)...)
 }

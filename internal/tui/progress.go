@@ -11,6 +11,9 @@ import (
 	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
+// wideNumbers is the narrowest page on which the numbers of a re-wrap stand in columns.
+const wideNumbers = 68
+
 // rewrap is how far a re-wrap is.
 func (b box) rewrap(v engine.View, now time.Time) []string {
 	p := v.Progress
@@ -34,15 +37,25 @@ func (b box) rewrap(v engine.View, now time.Time) []string {
 	if p.State != engine.Running {
 		state = pending.Render(p.State)
 	}
-	lines := []string{
-		fmt.Sprintf("   %s  %5.1f %%", b.bar(share, min(60, b.page()-16)), 100*share),
-		"",
+	lines := []string{fmt.Sprintf("   %s  %5.1f %%", b.bar(share, min(60, b.page()-16)), 100*share), ""}
+	numbers := []string{
 		fmt.Sprintf("   done       %-10s left       %-10s of %s", printable.Count(done), printable.Count(p.Left),
 			printable.Count(p.Total)),
 		fmt.Sprintf("   rate       %-10s limit      %-10s ETA  %s", rate, limit, text.ETA(p.ETA, now)),
 		fmt.Sprintf("   conflicts  %-10s undecryptable %-7s pass %d", printable.Count(p.Conflicts),
 			printable.Count(p.Undecryptable), p.Passes),
 	}
+	if b.page() < wideNumbers {
+		numbers = []string{
+			fmt.Sprintf("   done       %s of %s, left %s", printable.Count(done), printable.Count(p.Total),
+				printable.Count(p.Left)),
+			fmt.Sprintf("   rate       %s, limit %s", rate, limit),
+			"   ETA        " + text.ETA(p.ETA, now),
+			fmt.Sprintf("   conflicts  %s, undecryptable %s, pass %d", printable.Count(p.Conflicts),
+				printable.Count(p.Undecryptable), p.Passes),
+		}
+	}
+	lines = append(lines, numbers...)
 	name := "   workers    "
 	for _, row := range text.Rows(p.Workers, b.page()-2-len(name)) {
 		lines = append(lines, name+row)
