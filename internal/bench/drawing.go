@@ -24,17 +24,11 @@ const drawn = 9
 // drawing reports what it costs a rotation that the wizard draws it.
 func (l lab) drawing(ctx context.Context, w io.Writer) error {
 	const n = 200_000
-	parts, err := l.installed(ctx, "env", "drawing")
+	r, err := l.rotating(ctx, "env", "drawing", n)
 	if err != nil {
 		return err
 	}
-	if err := write(ctx, parts, "env", n); err != nil {
-		return err
-	}
-	stop, err := l.agent(ctx, parts)
-	if err != nil {
-		return err
-	}
+	defer r.stop()
 	var shares []float64
 	for i := range drawn {
 		var took [2]time.Duration // without the wizard, with it
@@ -44,9 +38,8 @@ func (l lab) drawing(ctx context.Context, w io.Writer) error {
 			if with == 1 {
 				rotate = l.rotateDrawn
 			}
-			var r rotated
-			if took[with], err = rotate(ctx, parts, &r, 2+2*i+turn); err != nil {
-				return errors.Join(err, stop())
+			if took[with], err = r.once(ctx, rotate); err != nil {
+				return err
 			}
 		}
 		fmt.Fprintf(os.Stderr, "drawing: without %s, with %s\n", took[0], took[1])
@@ -60,7 +53,7 @@ A rotation of %s envelopes with provider env, unattended and with the wizard on 
 80x24, in turn, %d times. With the wizard the re-wrap reaches %.2f of the rate without it (median;
 the pairs reach from %.2f to %.2f). Target: at least 0.95, %s.
 `, printable.Count(n), drawn, share, shares[0], shares[len(shares)-1], met(share >= 0.95))
-	return errors.Join(err, stop())
+	return err
 }
 
 // rotateDrawn is rotate with the wizard.

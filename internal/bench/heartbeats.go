@@ -3,59 +3,60 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // stopped is how many processes once sent heartbeats.
 const stopped = 10_000
 
+// heartbeatPairs is how often a rotation beside their rows and one without them take turns.
+const heartbeatPairs = 5
+
 // heartbeats reports what the rows of stopped processes cost a rotation.
 func (l lab) heartbeats(ctx context.Context, w io.Writer) error {
-	const n = 100_000
-	parts, err := l.installed(ctx, "env", "heartbeats")
+	const n = 200_000
+	r, err := l.rotating(ctx, "env", "heartbeats", n)
 	if err != nil {
 		return err
 	}
-	if err := write(ctx, parts, "env", n); err != nil {
-		return err
-	}
-	stop, err := l.agent(ctx, parts)
-	if err != nil {
+	defer r.stop()
+	// A store's first rotation meets no fence; all that are measured write through one.
+	if _, err := r.once(ctx, l.rotate); err != nil {
 		return err
 	}
 	var shares []float64
-	for i := range pairs {
-		var r rotated
-		without, err := l.rotate(ctx, parts, &r, 2+2*i)
-		if err == nil {
-			err = inStore(ctx, parts.Store(), fmt.Sprintf(`WITH RECURSIVE k(i) AS
-				(SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < %d)
-				INSERT INTO process_heartbeats SELECT 'stopped-' || i, '2020-01-01T00:00:00.000Z', beat
-				FROM k, (SELECT beat FROM process_heartbeats LIMIT 1)`, stopped))
+	for i := range heartbeatPairs {
+		var took [2]time.Duration // without the rows, with them
+		for turn := range took {
+			with := (turn + i) % 2 // each begins as often
+			statement := `DELETE FROM process_heartbeats WHERE id LIKE 'stopped-%'`
+			if with == 1 {
+				statement = fmt.Sprintf(`WITH RECURSIVE k(i) AS
+					(SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < %d)
+					INSERT INTO process_heartbeats SELECT 'stopped-' || i, '2020-01-01T00:00:00.000Z', beat
+					FROM k, (SELECT beat FROM process_heartbeats LIMIT 1)`, stopped)
+			}
+			err := inStore(ctx, r.parts.Store(), statement)
+			if err == nil {
+				took[with], err = r.once(ctx, l.rotate)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		with := without
-		if err == nil {
-			with, err = l.rotate(ctx, parts, &r, 3+2*i)
-		}
-		if err == nil {
-			err = inStore(ctx, parts.Store(), `DELETE FROM process_heartbeats WHERE id LIKE 'stopped-%'`)
-		}
-		if err != nil {
-			return errors.Join(err, stop())
-		}
-		shares = append(shares, without.Seconds()/with.Seconds())
+		shares = append(shares, took[0].Seconds()/took[1].Seconds())
 	}
 	share := median(shares)
 	_, err = fmt.Fprintf(w, `
 ## Rows of stopped processes
 
 A rotation of %d envelopes with provider env, in a store without rows of stopped processes
-and with %d, in turn, %d times: the second reaches %.2f of the rate of the first (median).
-Target: at least 0.90, %s.
-`, n, stopped, pairs, share, met(share >= 0.9))
-	return errors.Join(err, stop())
+and with %d, in turn, %d times: the second reaches %.2f of the rate of the first (median; the
+pairs reach from %.2f to %.2f). Target: at least 0.90, %s.
+`, n, stopped, heartbeatPairs, share, shares[0], shares[len(shares)-1], met(share >= 0.9))
+	return err
 }
 
 func inStore(ctx context.Context, path, statement string) error {

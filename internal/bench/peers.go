@@ -9,8 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-
-	"github.com/certautopilot/kekceremony/internal/rehearsal"
 )
 
 // peersOf is how many envelopes a rotation has beside its peers.
@@ -101,27 +99,6 @@ read, and each batch is written in a transaction as durable as ours, by record a
 	return err
 }
 
-// rotating is a store that is rotated again and again, beside a peer.
-type rotating struct {
-	lab   lab
-	parts rehearsal.Parts
-	n, to int
-	stop  func() error
-}
-
-// rotating makes a store with n envelopes and the process that its rotations wait for.
-func (l lab) rotating(ctx context.Context, provider, name string, n int) (*rotating, error) {
-	parts, err := l.installed(ctx, provider, name)
-	if err != nil {
-		return nil, err
-	}
-	if err := write(ctx, parts, provider, n); err != nil {
-		return nil, err
-	}
-	stop, err := l.agent(ctx, parts)
-	return &rotating{lab: l, parts: parts, n: n, to: 1, stop: stop}, err
-}
-
 // versus are medians of pairs, per second, and the median of their ratios.
 type versus struct{ peer, ours, ratio float64 }
 
@@ -133,8 +110,7 @@ func (r *rotating) beside(ctx context.Context, peer func() (float64, error)) (ve
 		if err != nil {
 			return versus{}, err
 		}
-		r.to++
-		took, err := r.lab.rotate(ctx, r.parts, &rotated{}, r.to)
+		took, err := r.once(ctx, r.lab.rotate)
 		if err != nil {
 			return versus{}, err
 		}

@@ -7,8 +7,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/fleet"
 )
 
-// freshFor is how long after it began a reading of the fleet allows a page to be written. A page takes a
-// fraction of it.
+// freshFor is how long a reading of the fleet allows a page to be written. A page takes a fraction of it.
 const freshFor = time.Second
 
 // ahead reads the fleet for each page of a re-wrap while the page before is written. It is of one goroutine.
