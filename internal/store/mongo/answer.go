@@ -41,7 +41,7 @@ func (s *Store) safe(err error) error {
 
 // named are the store's own errors, which name what happened.
 var named = []error{store.ErrExists, store.ErrConflict, store.ErrNotFound, store.ErrNoDatabase, store.ErrServer,
-	store.ErrNoFence, store.ErrSecondary, store.ErrCosmos, errRefused}
+	store.ErrNoFence, store.ErrSecondary, store.ErrCosmos, errRefused, errTooMuch}
 
 // insert inserts a document under an id that nobody may have. An insert whose
 // answer was lost is done again; what is then there is ours if it carries the

@@ -14,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/store/mongo"
 	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
@@ -116,12 +117,14 @@ func TestLostSwap(t *testing.T) {
 	}
 }
 
-func renewals(docs []store.Document) (swaps []store.Swap) {
+func renewals(docs []store.Document) []store.Swap { return renewalsTo(docs, 2) }
+
+func renewalsTo(docs []store.Document, to kek.Version) (swaps []store.Swap) {
 	for _, d := range docs {
 		swaps = append(swaps, store.Swap{
 			Old: d,
-			To:  2,
-			New: []store.Held{{Path: "f", Version: 2, WrappedDEK: append([]byte("new "), d.Envelopes[0].WrappedDEK...)}},
+			To:  to,
+			New: []store.Held{{Path: "f", Version: to, WrappedDEK: append([]byte("new "), d.Envelopes[0].WrappedDEK...)}},
 		})
 	}
 	return swaps

@@ -51,6 +51,7 @@ type Store struct {
 	opening bool
 	sharded bool // behind it is a cluster of shards
 	bulks   bulks
+	fewer   atomic.Int64 // updates of a bulk, after silence; 0: as many as may be
 
 	paces   paces
 	noTypes atomic.Bool // the server does not know every type of BSON

@@ -3,9 +3,11 @@ package mongo_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/store/mongo"
 )
@@ -91,5 +93,36 @@ func TestSwallowedOnce(t *testing.T) {
 				t.Errorf("%s again: %v", c.command, err)
 			}
 		}
+	}
+}
+
+// TestSlowUpdates: a server is too slow for many updates in one command, and does them late. A page is written in
+// parts, and the next one in small bulks from the beginning.
+func TestSlowUpdates(t *testing.T) {
+	t.Parallel()
+	for _, first := range []bool{false, true} {
+		t.Run(fmt.Sprint(first), func(t *testing.T) {
+			t.Parallel()
+			server, uri, s := faulty(t)
+			const n = 64
+			fill(t, server, uri, "things", n, 0)
+			s.Attempt(time.Second, time.Minute)
+			var large []int
+			for to := kek.Version(2); to <= 3; to++ {
+				server.Busy("update", 100*time.Millisecond, first)
+				docs, err := s.Page(t.Context(), flat.Collections()[0], to, nil, n)
+				if err != nil || len(docs) != n {
+					t.Fatal(len(docs), err)
+				}
+				took, err := s.Swap(t.Context(), flat.Collections()[0], renewalsTo(docs, to))
+				if err != nil || len(took) != n || slices.Contains(took, false) {
+					t.Errorf("took %v, %v", took, err)
+				}
+				large = append(large, server.Largest())
+			}
+			if large[1] > large[0]/2 {
+				t.Errorf("updates of %v bytes", large)
+			}
+		})
 	}
 }

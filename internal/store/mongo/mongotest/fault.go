@@ -2,6 +2,7 @@ package mongotest
 
 import (
 	"slices"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
@@ -23,6 +24,42 @@ func (p *Proxy) Cut(command string, n int) { p.order(command, fault{left: n, don
 // connections stay good. The name may have a collection's after it, with a space.
 func (p *Proxy) Swallow(command string, nth int, done bool) {
 	p.order(command, fault{after: nth - 1, left: 1, done: done, silent: true})
+}
+
+// busy is how long a server takes for commands of a name.
+type busy struct {
+	command string
+	each    time.Duration // for a KB of the command
+	first   bool          // it is done at the beginning of that
+	largest int           // bytes of a command so far
+}
+
+// Busy has a server take that long for each KB of the commands of a name, also when nobody waits any more. What
+// they do is done first or last.
+func (p *Proxy) Busy(command string, each time.Duration, first bool) {
+	p.set(func() { p.busy = busy{command: command, each: each, first: first} })
+}
+
+// Largest is how many bytes the largest such command had, since Busy was called.
+func (p *Proxy) Largest() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.busy.largest
+}
+
+// labor is how long a command takes before and after it is done.
+func (p *Proxy) labor(name string, size int) (before, after time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if name != p.busy.command {
+		return 0, 0
+	}
+	p.busy.largest = max(p.busy.largest, size)
+	long := p.busy.each * time.Duration(size) / 1024
+	if p.busy.first {
+		return 0, long
+	}
+	return long, 0
 }
 
 // Answer answers the next n commands of a name in the server's place, which never sees them.

@@ -27,8 +27,9 @@ type Proxy struct {
 	faults   map[string]fault  // of the next commands of a name
 	before   map[string]func() // what happens before the next such command
 	readOnly bool
-	rate     int  // bytes a second to clients; 0: no limit
-	longest  int  // bytes of an answer, after which the connection breaks; 0: no limit
+	rate     int // bytes a second to clients; 0: no limit
+	longest  int // bytes of an answer, after which the connection breaks; 0: no limit
+	busy     busy
 	hole     bool // nothing is answered, and no connection ends
 	seen     map[string]int
 	of       map[string]int // commands, by their names and their collections'
@@ -159,9 +160,12 @@ func (p *Proxy) pass(client, server net.Conn) error {
 	f := p.next(name, collection)
 	var answer []byte
 	if f.left == 0 || f.done {
+		before, after := p.labor(name, len(request))
+		time.Sleep(before)
 		if answer, err = p.ask(server, request); err != nil {
 			return err
 		}
+		time.Sleep(after)
 	}
 	switch {
 	case f.left == 0:
