@@ -21,10 +21,11 @@ const fenceMark = "kekceremony fence"
 // codeNamespaceNotFound is of MongoDB's error_codes.yml.
 const codeNamespaceNotFound = 26
 
-// CanFence implements store.Fence. It asks for a change of a collection that is not there: a server
-// that could do it says that. Of each collection of the catalogue it asks for a change of nothing.
+// CanFence implements store.Fence. It asks for a validator of a collection that is not there: a server
+// that could set it says that. Of each collection of the catalogue it asks for a change of nothing.
 func (s *Store) CanFence(ctx context.Context, cat envelope.Catalogue) error {
-	if err := s.mod(ctx, bson.D{{Key: "collMod", Value: s.own("kek_fence")}}); err != nil {
+	nothing := bson.D{{Key: "collMod", Value: s.own("kek_fence")}, {Key: "validator", Value: bson.D{}}}
+	if err := s.mod(ctx, nothing); err != nil {
 		return fmt.Errorf("fence: %w", err)
 	}
 	all, err := s.validators(ctx)

@@ -13,8 +13,11 @@ type fault struct {
 	left   int
 	done   bool                    // the server carries the command out
 	silent bool                    // nothing is answered, and the connection stays
-	answer func(bson.Raw) []bson.E // in place of what the server said; nil: none, and the connection breaks
+	answer answerOf // in place of what the server said; nil: none, and the connection breaks
 }
+
+// answerOf makes an answer of a request, and of what the server said, if it was asked.
+type answerOf func(request, real bson.Raw) []bson.E
 
 // Cut loses the answers of the next n commands of a name: the server carries
 // each out, and the connection breaks.
@@ -64,17 +67,17 @@ func (p *Proxy) labor(name string, size int) (before, after time.Duration) {
 
 // Answer answers the next n commands of a name in the server's place, which never sees them.
 func (p *Proxy) Answer(command string, n int, answer bson.D) {
-	p.order(command, fault{left: n, answer: func(bson.Raw) []bson.E { return answer }})
+	p.order(command, fault{left: n, answer: func(bson.Raw, bson.Raw) []bson.E { return answer }})
 }
 
 // Instead has the server carry out the next n commands of a name, and answers something else.
 func (p *Proxy) Instead(command string, n int, answer bson.D) {
-	p.order(command, fault{left: n, done: true, answer: func(bson.Raw) []bson.E { return answer }})
+	p.order(command, fault{left: n, done: true, answer: func(bson.Raw, bson.Raw) []bson.E { return answer }})
 }
 
 // Beside has the server carry out the next n commands of a name, and answers something more.
 func (p *Proxy) Beside(command string, n int, more bson.D) {
-	p.order(command, fault{left: n, done: true, answer: func(real bson.Raw) (all []bson.E) {
+	p.order(command, fault{left: n, done: true, answer: func(_, real bson.Raw) (all []bson.E) {
 		elements, _ := real.Elements()
 		for _, e := range elements {
 			if !slices.ContainsFunc(more, func(m bson.E) bool { return m.Key == e.Key() }) {
@@ -82,6 +85,17 @@ func (p *Proxy) Beside(command string, n int, more bson.D) {
 			}
 		}
 		return append(all, more...)
+	}})
+}
+
+// WithoutValidators has the next n changes of a collection answered as by DocumentDB without validators, which it has
+// if a setting says so: it changes anything else of a collection, and none of them is there.
+func (p *Proxy) WithoutValidators(n int) {
+	p.order("collMod", fault{left: n, answer: func(request, _ bson.Raw) []bson.E {
+		if _, err := request.LookupErr("validator"); err == nil {
+			return Failure(115, "CommandNotSupported", "validator not supported yet")
+		}
+		return Failure(26, "NamespaceNotFound", "ns does not exist")
 	}})
 }
 
@@ -100,7 +114,7 @@ func (p *Proxy) steppedDown(name string) fault {
 	codes := []int32{189, 10107, 11602, 11600, 91}
 	turn := p.since / p.nth
 	answer := Failure(codes[turn%len(codes)], "", "the primary steps down")
-	return fault{left: 1, done: turn%2 == 0, answer: func(bson.Raw) []bson.E { return answer }}
+	return fault{left: 1, done: turn%2 == 0, answer: func(bson.Raw, bson.Raw) []bson.E { return answer }}
 }
 
 func (p *Proxy) order(command string, f fault) { p.set(func() { p.faults[command] = f }) }
@@ -131,7 +145,7 @@ func (p *Proxy) next(name, collection string) fault {
 		p.faults[order] = f
 		f.left++
 	case p.readOnly && slices.Contains(writes, name):
-		return fault{left: 1, answer: func(bson.Raw) []bson.E { return refusal }}
+		return fault{left: 1, answer: func(bson.Raw, bson.Raw) []bson.E { return refusal }}
 	default:
 		return p.steppedDown(name)
 	}

@@ -174,7 +174,7 @@ func (p *Proxy) pass(client, server net.Conn) error {
 	case f.answer == nil:
 		return errCut
 	default:
-		answer = reply(request, f.answer(body(answer)))
+		answer = reply(request, f.answer(body(request), body(answer)))
 	}
 	return p.send(client, answer)
 }
