@@ -29,7 +29,9 @@ type formPrompt struct {
 func newFormPrompt(q room.Form) *formPrompt {
 	p := &formPrompt{q: q, value: q.Q.Value, proposed: q.Q.Value != "" && q.Q.Refused == nil}
 	f := q.Q.Field
-	p.input = huh.NewInput().Title(f.Question).Description(f.Help).Prompt("> ").Value(&p.value)
+	whole := strings.NewReplacer("-", unbroken)
+	p.input = huh.NewInput().Title(whole.Replace(f.Question)).Description(whole.Replace(f.Help))
+	p.input = p.input.Prompt("> ").Value(&p.value)
 	p.form = huh.NewForm(huh.NewGroup(p.input)).WithTheme(plainTheme()).WithShowHelp(false).WithShowErrors(false)
 	return p
 }
@@ -102,7 +104,8 @@ func (p *formPrompt) act(b box) []string {
 	// A form looks how high it must be only when a window is resized, else it cuts
 	// off its input where its help takes another line.
 	_, _ = p.form.WithWidth(min(b.page()-7, maxField)).Update(tea.WindowSizeMsg{Width: b.page(), Height: math.MaxInt})
-	asked := strings.Split(strings.TrimRight(p.form.View(), "\n "), "\n")
+	view := strings.ReplaceAll(p.form.View(), unbroken, "-")
+	asked := strings.Split(strings.TrimRight(view, "\n "), "\n")
 	for i, line := range asked {
 		head := " " + b.of(markNow)
 		if i > 0 {
@@ -116,6 +119,10 @@ func (p *formPrompt) act(b box) []string {
 	}
 	return lines
 }
+
+// unbroken stands for a hyphen while a form is laid out, which would break a line behind one. Nobody can
+// type it: readable.
+const unbroken = "\ue000"
 
 // maxField is the widest a question becomes.
 const maxField = 76

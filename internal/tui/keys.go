@@ -74,7 +74,13 @@ func (m *model) own() []key {
 }
 
 // stopQuestion is asked after ctrl+c.
-const stopQuestion = "Stop here? Rerun the command to continue.  y stop   any other key: stay"
+func (m *model) stopQuestion() string {
+	again := "rerun the command"
+	if c := m.view.Command; c != "" && !m.view.Rehearsal {
+		again = "run " + c
+	}
+	return "Stop here? To continue, " + again + ".  y stop   any other key: stay"
+}
 
 // keyRows is the line of keys, as many as have room, or a question that must be answered first.
 func (m *model) keyRows(b box) []string {
@@ -83,7 +89,7 @@ func (m *model) keyRows(b box) []string {
 	case m.lent != nil:
 		return []string{past.Render(" The keyboard belongs to the prompt below.")}
 	case m.stopping:
-		return text.Wrap([]string{" " + alarm.Render(stopQuestion)}, width)
+		return text.Wrap([]string{" " + alarm.Render(m.stopQuestion())}, width)
 	case m.stopped:
 		return text.Wrap([]string{accent.Render(" stopping: finishing the work in progress")}, width)
 	case m.steering != nil && m.view.Progress != nil:

@@ -78,8 +78,12 @@ func (b box) earlier(r engine.Request) (lines []string) {
 		return nil
 	}
 	lines = append(lines, " "+text.Earlier)
-	for _, s := range r.Earlier {
-		head, value := text.Detail(s.Name, s.Value)
+	all := make([]engine.Detail, len(r.Earlier))
+	for i, s := range r.Earlier {
+		all[i] = engine.Detail(s)
+	}
+	for _, d := range all {
+		head, value := text.DetailOf(all, d)
 		lines = append(lines, para(past, " "+head, value, b.page()-1)...)
 	}
 	return append(lines, "")
