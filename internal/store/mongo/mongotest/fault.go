@@ -11,8 +11,8 @@ import (
 type fault struct {
 	after  int // commands that it leaves alone
 	left   int
-	done   bool                    // the server carries the command out
-	silent bool                    // nothing is answered, and the connection stays
+	done   bool     // the server carries the command out
+	silent bool     // nothing is answered, and the connection stays
 	answer answerOf // in place of what the server said; nil: none, and the connection breaks
 }
 
