@@ -29,7 +29,10 @@ func OpenSoon(ctx context.Context, uri string, attempt time.Duration) (*Store, e
 func (s *Store) Reach(n int) { s.testOnlyReach = n }
 
 // Bulks is how many records are written in one command, and in how many at once.
-func (s *Store) Bulks(size, atOnce int) { s.bulks = bulks{size, atOnce} }
+func (s *Store) Bulks(size, atOnce int) {
+	s.bulks = bulks{size, atOnce}
+	s.fewer.Store(0)
+}
 
 // PageSize is how many bytes a page has.
 func (s *Store) PageSize(n int) { s.testOnlyPageSize = n }
