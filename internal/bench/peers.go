@@ -12,7 +12,7 @@ import (
 )
 
 // peersOf is how many envelopes a rotation has beside its peers.
-const peersOf = 100_000
+const peersOf = 200_000
 
 // mongoKeys is how many data keys a peer and a rotation re-wrap on the server of KEKCEREMONY_TEST_MONGO_URI.
 var mongoKeys = flag.Int("keys", 10_000, "data keys on a server, with -peers")

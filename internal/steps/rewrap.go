@@ -91,7 +91,7 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 		"skipped":               strconv.Itoa(counts.Skipped),
 		"passes":                strconv.Itoa(counts.Passes),
 		"workers":               provider.Workers(s.Provider),
-		"took":                  time.Since(began).Round(100 * time.Millisecond).String(),
+		"took":                  time.Since(began).Round(10 * time.Millisecond).String(),
 	}
 	if err != nil { // what was written until then is in the store
 		return nil, errors.Join(err, d.Note(ctx, facts))
