@@ -43,9 +43,10 @@ var (
 
 // What a room is asked to sign.
 type (
-	Request = signing.Request
-	Signer  = signing.Signer
-	Consent = signing.Consent
+	Request   = signing.Request
+	Signer    = signing.Signer
+	Undecided = signing.Undecided
+	Consent   = signing.Consent
 )
 
 // Question is one field that the room is asked.

@@ -188,6 +188,25 @@ func TestSigning(t *testing.T) {
 	came(c, words, engine.Consent{}, engine.ErrEnough)
 }
 
+// TestUndecided: two signed words of one person hold up the end, and the page says what people do.
+func TestUndecided(t *testing.T) {
+	c := newConsole(t)
+	r := <-c.rooms
+	q := rotation("", "alice", "bob")
+	q.Dir, q.Undecided = "/srv/stick", []engine.Undecided{{Name: "carol", Words: []string{"followed", "disagree"},
+		Files: []string{"final.carol.followed.txt", "final.carol.disagree.txt"}}}
+	words := asks(c, func(ctx context.Context) (engine.Consent, error) { return r.Consent(ctx, q) })
+	c.until("  /srv/stick\n  followed holds: rm final.carol.disagree.txt.sig\n")
+	c.until("Signed 2, needed 2. carol must decide first: see above.\n")
+	c.types("")
+	c.until("Refused: Enter alone does not sign")
+	c.types("later")
+	c.until("A word of carol's cannot be added\nlater.")
+	c.until("End the ceremony without a word of carol's?")
+	c.types("yes")
+	came(c, words, engine.Consent{}, engine.ErrLater)
+}
+
 // TestChoice: a step that failed is tried again, given up, or continued for a reason.
 func TestChoice(t *testing.T) {
 	c := newConsole(t)
