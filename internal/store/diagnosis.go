@@ -4,7 +4,7 @@ import "errors"
 
 // Why a server cannot be used as it is configured. Each has a hint of its own.
 var (
-	ErrOption      = errors.New("the store's URI has an option that cannot be")
+	ErrOption      = errors.New("the store's URI has an option that is not valid")
 	ErrInsecure    = errors.New("the store's URI asks for a connection that anyone can listen to")
 	ErrFile        = errors.New("a file that the store's URI names cannot be used")
 	ErrNoHost      = errors.New("no such host")

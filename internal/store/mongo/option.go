@@ -66,7 +66,7 @@ func (o option) check() error {
 	case slices.ContainsFunc(uriOptions, is), slices.ContainsFunc(ownOptions, is):
 		return nil
 	}
-	return fmt.Errorf("%w: %s: there is none of this name%s", store.ErrOption, printable.Text(o.name), meant(o.name))
+	return fmt.Errorf("%w: %s: there is no such option%s", store.ErrOption, printable.Text(o.name), meant(o.name))
 }
 
 // unread is what is wrong with a URI that the driver does not read, if that is one of its options.
@@ -82,16 +82,16 @@ func unread(uri string) error {
 		}
 		alone := "mongodb://localhost/db?" + o.name + "=" + o.value
 		if !strings.HasPrefix(strings.ToLower(o.name), "srv") && len(options.Client().ApplyURI(alone).Hosts) == 0 {
-			return fmt.Errorf("%w: %s: this is no value of it", store.ErrOption, printable.Text(o.name))
+			return fmt.Errorf("%w: %s: this is not a value for it", store.ErrOption, printable.Text(o.name))
 		}
 	}
-	return fmt.Errorf("%w: they do not fit together", store.ErrOption)
+	return fmt.Errorf("%w: the options do not go together", store.ErrOption)
 }
 
 // meant is a hint at the option that was meant.
 func meant(name string) string {
 	if known := nearest.To(name, slices.Concat(uriOptions, ownOptions)); known != "" {
-		return ", there is " + known
+		return ", did you mean " + known + "?"
 	}
 	return ""
 }

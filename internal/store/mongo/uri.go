@@ -25,16 +25,15 @@ func target(uri string) (*options.ClientOptions, string, error) {
 		if err := unread(uri); err != nil {
 			return nil, "", err
 		}
-		return nil, "", fmt.Errorf("not a MongoDB URI, mongodb://HOST/DATABASE: %w", store.ErrName)
+		return nil, "", fmt.Errorf("not a MongoDB URI, mongodb://HOST/DATABASE%s: %w", escaping(uri), store.ErrName)
 	}
 	database := databaseOf(uri)
 	if database == "" {
 		return nil, "", fmt.Errorf("the MongoDB URI names no database, want mongodb://HOST/DATABASE: %w", store.ErrName)
 	}
 	// A password that is not escaped reads as hosts and a database: neither is shown.
-	if strings.ContainsAny(database, "/\\. \"$*<>:|?@") {
-		return nil, "", fmt.Errorf("the MongoDB URI names a database that none can be named; escape the password: %w",
-			store.ErrName)
+	if hint := escaping(uri); strings.ContainsAny(database, "/\\. \"$*<>:|?@") {
+		return nil, "", fmt.Errorf("the MongoDB URI names a database that cannot have this name%s: %w", hint, store.ErrName)
 	}
 	for _, option := range optionsOf(uri) {
 		if err := option.check(); err != nil {
@@ -50,6 +49,14 @@ func target(uri string) (*options.ClientOptions, string, error) {
 		return nil, "", unusable(err)
 	}
 	return o, database, serverOf(o.Hosts)
+}
+
+// escaping is what may be wrong with a URI that has a password and cannot be read.
+func escaping(uri string) string {
+	if !strings.Contains(uri, "@") {
+		return ""
+	}
+	return " (in a user's name or password, write % and any of : / ? # [ ] @ escaped: %40 for @)"
 }
 
 // unusable names what is wrong with the options of a URI that was read: a file, or that they do not fit

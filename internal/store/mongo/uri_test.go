@@ -39,22 +39,24 @@ func TestTarget(t *testing.T) {
 func TestTargetRefuses(t *testing.T) {
 	t.Parallel()
 	const (
-		notURI   = "not a MongoDB URI, mongodb://HOST/DATABASE: not the name of a store"
+		plainURI = "not a MongoDB URI, mongodb://HOST/DATABASE: not the name of a store"
+		escape   = " (in a user's name or password, write % and any of : / ? # [ ] @ escaped: %40 for @)"
+		notURI   = "not a MongoDB URI, mongodb://HOST/DATABASE" + escape + ": not the name of a store"
 		noName   = "the MongoDB URI names no database, want mongodb://HOST/DATABASE: not the name of a store"
-		badName  = "the MongoDB URI names a database that none can be named; escape the password: not the name of a store"
+		badName  = "the MongoDB URI names a database that cannot have this name" + escape + ": not the name of a store"
 		noHost   = "no such host: lookup "
 		noFile   = "a file that the store's URI names cannot be used: "
-		noOption = "the store's URI has an option that cannot be: "
+		noOption = "the store's URI has an option that is not valid: "
 	)
 	for _, c := range []struct{ name, uri, want string }{
-		{"empty", "", notURI},
+		{"empty", "", plainURI},
 		{"another scheme", "http://user:hunter2@a/db", notURI},
 		{"no host", "mongodb://user:hunter2@/db", notURI},
 		{"no slash before the options", "mongodb://user:hunter2@a?tls=true", notURI},
 		{"port", "mongodb://user:hunter2@a:b/db", notURI},
 		{"escape in the password", "mongodb://user:hunter2%zz@a/db", notURI},
 		{"escape in an option", "mongodb://user:hunter2@a/db?appName=hunter2%zz",
-			noOption + "appName: this is no value of it"},
+			noOption + "appName: this is not a value for it"},
 		{"slash in the password", "mongodb://user:hunter2/2@a/db", notURI},
 		{"two passwords", "mongodb://user:hunter2@hunter2@a/db", notURI},
 		{"at sign and slash in the password", "mongodb://user:hunter2@hunter2/hunter2@a/db", badName},
@@ -68,12 +70,12 @@ func TestTargetRefuses(t *testing.T) {
 		{"authority that is none", "mongodb://user:hunter2@a/db?tls=true&tlsCAFile=/dev/null",
 			noFile + "the specified CA file does not contain any valid certificates"},
 		{"misspelled option", "mongodb://user:hunter2@a/db?replicaSe=rs",
-			noOption + "replicaSe: there is none of this name, there is replicaSet"},
+			noOption + "replicaSe: there is no such option, did you mean replicaSet?"},
 		{"unknown option", "mongodb://user:hunter2@a/db?proxyHost=b",
-			noOption + "proxyHost: there is none of this name"},
-		{"value of an option", "mongodb://user:hunter2@a/db?tls=maybe", noOption + "tls: this is no value of it"},
+			noOption + "proxyHost: there is no such option"},
+		{"value of an option", "mongodb://user:hunter2@a/db?tls=maybe", noOption + "tls: this is not a value for it"},
 		{"options that do not fit", "mongodb://user:hunter2@a,b/db?directConnection=true",
-			noOption + "they do not fit together"},
+			noOption + "the options do not go together"},
 		{"password that reads as an option",
 			"mongodb://user:1/db?hunter2=1@a/db", notURI},
 		{"unknown mechanism", "mongodb://user:hunter2@a/db?authMechanism=SCRAM-SHA-512",
