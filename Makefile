@@ -58,7 +58,7 @@ torture: testdeps
 	$(if $(BRIEF),,$(TEST) -timeout 1h -parallel 12 -run 'TestKeys$$' ./cmd/kekceremony -args -keys 200)
 	$(TEST) -run TestDifferential ./internal/quorum -args -signatures $(if $(BRIEF),1000,20000)
 	$(TEST) -tags torture -run TestLayoutMoved ./internal/provider/pkcs11
-	$(if $(BRIEF),,$(TEST) -tags torture -run 'TestTransient|TestSwallowed|TestListGoesOn' ./internal/store/mongo)
+	$(if $(BRIEF),,$(TEST) -tags torture -run 'TestTransient|TestSwallowed|TestListGoesOn|TestSlowLinkLong' ./internal/store/mongo)
 	$(TEST) -run TestPython ./internal/transcript -args -mutations $(if $(BRIEF),200,500)
 	ASAN_OPTIONS=detect_leaks=0 $(TEST) -asan $(if $(BRIEF),-run TestHostile) ./internal/provider/pkcs11
 	$(TEST) -timeout 3h -parallel $(PARALLEL) -run 'TestAnyInterruptions|TestReconcileDying|TestDisableDying|TestHonestCourses' ./internal/steps -args $(if $(BRIEF),-seeds 25 -courses 20,-seeds 500 -courses 100)

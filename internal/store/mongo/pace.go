@@ -22,6 +22,7 @@ const (
 // it away.
 type pace struct {
 	n     int  // records of an answer
+	first int  // n at first: the time of answers does not bring it below that, silence does
 	most  int  // that n may become
 	size  int  // bytes that n follows
 	timed bool // n follows the time that an answer takes
@@ -32,7 +33,7 @@ type pace struct {
 }
 
 func (s *Store) pace(n, most, size int) pace {
-	return pace{n: n, most: most, size: size, farthest: s.testOnlyReach,
+	return pace{n: n, first: n, most: most, size: size, farthest: s.testOnlyReach,
 		bound: s.testOnlyAttempt, least: s.testOnlyAttempt, longest: s.testOnlyLongest}
 }
 
@@ -66,7 +67,7 @@ func (p *pace) took(docs []bson.Raw, d time.Duration) {
 	case d < p.least/4: // what an answer takes whatever it has may be most of it
 		p.n *= 2
 	case d > p.least/2:
-		p.n /= 2
+		p.n = max(min(p.n, p.first), p.n/2)
 	}
 	p.n = max(1, min(p.n, p.most))
 	if n := len(docs); n > 0 {

@@ -21,7 +21,8 @@ func TestPace(t *testing.T) {
 		{"900 KB/s", 10 * time.Millisecond, 18 * time.Millisecond, 16 << 10, 200, 256},
 		{"20 KB/s", 10 * time.Millisecond, 800 * time.Millisecond, 16 << 10, 4, 10},
 		{"two seconds for any answer", 2 * time.Second, 10 * time.Microsecond, 100, maxPortion, maxPortion},
-		{"a record that takes ten seconds", 0, 10 * time.Second, 1 << 20, 1, 1},
+		{"ten seconds for any answer", 10 * time.Second, 10 * time.Microsecond, 100, firstPortion, firstPortion},
+		{"a record that takes ten seconds", 0, 10 * time.Second, 1 << 20, 1, 2},
 	} {
 		s := &Store{testOnlyAttempt: attempt, testOnlyLongest: longest, testOnlyReach: reach}
 		p := s.pace(firstPortion, maxPortion, portionSize)
