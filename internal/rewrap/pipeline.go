@@ -30,15 +30,15 @@ type page struct {
 
 // pipeline goes through all collections in four stages at once: a page is read while the wraps of the one
 // before are counted, the one before that is re-wrapped, and one more is written. A store that writes one thing
-// at a time has the second stage wait for the last, and not the provider for both. At most five pages are in
-// memory. What a stage has done when the one before it fails is written and counted. It reports whether a
-// checkpoint let it skip records.
+// at a time has the second stage wait for the last, and not the provider for both: a page stands ready for it, and
+// another for the last stage. At most six pages are in memory. What a stage has done when the one before it fails is
+// written and counted. It reports whether a checkpoint let it skip records.
 func (r *run) pipeline(ctx context.Context, from map[string]reached) (skipped bool, err error) {
 	upstream, stop := context.WithCancel(ctx)
 	defer stop()
 	reader, end := context.WithCancel(upstream)
 	defer end()
-	pages, reserved, batches := make(chan page), make(chan page), make(chan batch, 1)
+	pages, reserved, batches := make(chan page), make(chan page, 1), make(chan batch, 1)
 	var stages sync.WaitGroup
 	var reading, reserving, rewrapping error
 	stages.Go(func() {
