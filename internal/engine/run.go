@@ -97,7 +97,9 @@ func (e *engine) run(ctx context.Context) error {
 func (e *engine) hold(ctx context.Context, s Step) error {
 	if s.Act != nil {
 		done := e.log.State.Last().Facts
-		e.show(func(v *View) { v.Details = details(done) })
+		e.show(func(v *View) {
+			v.Details, v.Waiting, v.Remedy = append(slices.Clip(v.Details), details(done)...), "", ""
+		})
 	}
 	if err := e.room.Hold(ctx); err != nil {
 		return e.interrupted(ctx, s)

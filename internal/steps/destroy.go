@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
-	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -17,14 +17,11 @@ import (
 // ErrStillThere: the provider said that it destroyed a key, and finds it.
 var ErrStillThere = errors.New("the key is still there")
 
-// ErrStillHeld: people must take a key out of the configuration of more hosts. The same command continues.
-var ErrStillHeld = errors.New("processes still have the key")
-
 // destroy destroys the key. The version's row says so first: from then on the version is never enabled
 // again, and a run that continues only completes.
 func destroy() Step {
 	return Step{
-		Name: transcript.ActDestroy, Title: "Destroy the key",
+		Name: transcript.ActDestroy, Title: "Destroy the key", Holds: true,
 		Why: "The key is destroyed, and then looked for in each way in which it could be found.",
 		Act: &Act{
 			Fresh: true,
@@ -159,10 +156,25 @@ func destroyHere(ctx context.Context, s *Site, f Facts, d Desk) error {
 	if err == nil && !gone {
 		err = fmt.Errorf("version %d: %w", v, ErrStillThere)
 	}
-	if err != nil || s.Kind.OnToken() {
+	if err != nil {
 		return err
 	}
+	d.Show(func(v *View) { v.Details = destroyedDetails(s, f, time.Now()) })
+	if s.Kind.OnToken() {
+		return nil
+	}
 	return noneHasIt(ctx, s, v, d)
+}
+
+// destroyedDetails say on the page which key is gone, and what was found directly before.
+func destroyedDetails(s *Site, f Facts, at time.Time) []Detail {
+	n := s.Name(f.Version(transcript.FactVersion))
+	all := []Detail{{Name: "key", Value: fmt.Sprintf("%s: not here any more, seen at %s", n.Label,
+		at.UTC().Format("15:04:05 UTC"))}}
+	if before := f[factUnusedStill]; before != "" {
+		all = append(all, Detail{Name: "before it", Value: "envelopes: " + before + "; no process had the key"})
+	}
+	return all
 }
 
 // kept is what comes of an error of the provider. Where it refuses, and nothing was destroyed before, the version is
@@ -183,17 +195,4 @@ func kept(ctx context.Context, s *Site, f Facts, d Desk, err error) error {
 		return errors.Join(err, moveErr)
 	}
 	return errors.Join(err, d.Note(ctx, Facts{transcript.FactKept: printable.Text(err.Error())}))
-}
-
-// noneHasIt waits until each live process has looked for the key again, and names those that have it.
-func noneHasIt(ctx context.Context, s *Site, v kek.Version, d Desk) error {
-	d.Show(func(v *View) { v.Waiting = fmt.Sprintf("every process to report, within %g s", s.Fleet.Live.Seconds()) })
-	if err := wait(ctx, s.Fleet.Live); err != nil {
-		return err
-	}
-	names, err := holders(ctx, s, v)
-	if err == nil && len(names) > 0 {
-		err = fmt.Errorf("version %d: %s: %w", v, names.Text(), ErrStillHeld)
-	}
-	return err
 }

@@ -11,11 +11,14 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
+// factFoundBefore is how often the key was found before people decided.
+const factFoundBefore = "found_before"
+
 // doomed looks at the very key before people decide: that its canary opens with it, that the provider would
 // destroy it, and what it says of it. It says what becomes unreadable.
 func doomed() Step {
 	return Step{
-		Name: "key", Title: "The key to be destroyed", EveryRun: true,
+		Name: "key", Title: "The key to be destroyed", EveryRun: true, Holds: true,
 		Why: "Nobody gets a destroyed key back. Whatever is still wrapped by it, in any backup, is lost with it.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			v := f.Version(transcript.FactVersion)
@@ -26,7 +29,7 @@ func doomed() Step {
 			if err != nil {
 				return nil, err
 			}
-			facts := Facts{"found_before": provider.Evidence(all), transcript.FactGone: "no"}
+			facts := Facts{factFoundBefore: provider.Evidence(all), transcript.FactGone: "no"}
 			if !provider.Left(all) && decidedGone(s, v, nil) == nil {
 				facts[transcript.FactGone] = "yes"
 			}
@@ -42,7 +45,8 @@ func doomed() Step {
 				return nil, err
 			}
 			d.Show(func(view *View) {
-				view.Details = []Detail{{Name: "key", Value: s.Name(v).Label}, {Name: "found", Value: facts["found_before"]},
+				view.Details = []Detail{{Name: "key", Value: s.Name(v).Label},
+					{Name: "found", Value: transcript.Said(factFoundBefore, facts[factFoundBefore])},
 					{Name: "lost with it", Value: unreadable(f)}}
 			})
 			return facts, nil

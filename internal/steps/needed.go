@@ -43,17 +43,25 @@ func needed(ctx context.Context, s *Site, v kek.Version) error {
 // unneeded counts before people approve.
 func unneeded() Step {
 	return Step{
-		Name: "unneeded", Title: "Look for envelopes of the version", EveryRun: true,
+		Name: "unneeded", Title: "Look for envelopes of the version", EveryRun: true, Holds: true,
 		Why: "No envelope may be at this version, in any place: processes could not open it any more.",
-		Look: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
+		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			v := f.Version(transcript.FactVersion)
 			if err := checkTheirs(ctx, s, f); err != nil {
 				return nil, err
 			}
+			show := func(found string) {
+				d.Show(func(v *View) { v.Details = []Detail{{Name: "envelopes", Value: found}} })
+			}
 			if f[transcript.FactBegun+transcript.ActDisable] != "" { // the recount says what came since
+				show("an earlier run began to disable the version; they are counted again after that")
 				return Facts{}, nil
 			}
-			return Facts{"envelopes": "0 at version " + strconv.Itoa(int(v))}, needed(ctx, s, v)
+			if err := needed(ctx, s, v); err != nil {
+				return nil, err
+			}
+			show(fmt.Sprintf("none at version %d, in %d fields of the catalogue", v, len(s.Catalogue)))
+			return Facts{"envelopes": "0 at version " + strconv.Itoa(int(v))}, nil
 		},
 	}
 }

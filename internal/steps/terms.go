@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -31,7 +32,7 @@ const leastWait = 30 * 24 * time.Hour
 // nobody counts. Later configurations change neither.
 func terms() Step {
 	return Step{
-		Name: "terms", Title: "Waiting period, and who is not counted",
+		Name: "terms", Title: "Waiting period, and who is not counted", Holds: true,
 		Why: "The plan says how long the version stays disabled before it may be destroyed, " +
 			"and which processes prove nothing.",
 		Look: func(_ context.Context, s *Site, _ Facts, d Desk) (Facts, error) {
@@ -40,10 +41,18 @@ func terms() Step {
 				return nil, err
 			}
 			facts := Facts{transcript.FactWait: wait.String()}
+			if err := counted(s); err != nil {
+				return nil, err
+			}
 			d.Show(func(v *View) {
-				v.Details = []Detail{{Name: "waiting period", Value: wait.String()}}
+				v.Details = []Detail{
+					{Name: "waiting period", Value: transcript.Said(transcript.FactWait, wait.String()) +
+						" from the end of this ceremony; the key is not destroyed before"},
+					{Name: "not counted", Value: cmp.Or(strings.Join(s.Fleet.Uncounted, ", "),
+						"none: every role of the fleet reports what it has")},
+				}
 			})
-			return facts, counted(s)
+			return facts, nil
 		},
 	}
 }

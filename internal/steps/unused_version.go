@@ -118,15 +118,31 @@ func holders(ctx context.Context, s *Site, v kek.Version) (names printable.List,
 	return names, err
 }
 
+// factUnusedStill is what the look directly before the destruction found.
+const factUnusedStill = "envelopes_unused_still"
+
+// unneededDetails are what a look for what needs the version found, for the page: nothing, or what came once the key
+// was gone.
+func unneededDetails(counted string) []Detail {
+	if !strings.HasPrefix(counted, "none ") {
+		return []Detail{{Name: "envelopes", Value: counted}}
+	}
+	return []Detail{{Name: "envelopes", Value: counted}, {Name: "processes", Value: "none has the key"},
+		{Name: "refused uses", Value: "none that people did not explain"}}
+}
+
 // unusedVersion looks again for what needs the version. after says that people have approved. Once the key is gone,
 // what is found cannot be helped any more, and stands in the transcript.
 func unusedVersion(name string, after bool) Step {
+	title := "Nothing needs the version"
 	why := "Nothing may need the version: no envelope, no process, no refused use since it was disabled."
-	if after {
-		why = "It is looked for again after the last signature, directly before the key is destroyed."
+	if after { // it holds no page: nothing may come between it and the act
+		title = "Nothing needs the version still"
+		why = "It is looked for again after the last signature, directly before the key is destroyed. The next page says " +
+			"what was found."
 	}
 	return Step{
-		Name: name, Title: "Nothing needs the version", EveryRun: true, Why: why,
+		Name: name, Title: title, EveryRun: true, Holds: !after, Why: why,
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			v := f.Version(transcript.FactVersion)
 			counted := "none at version " + v.String() + " at " + time.Now().UTC().Format(timeForm)
@@ -144,7 +160,7 @@ func unusedVersion(name string, after bool) Step {
 				}
 				counted = "the key is gone; " + printable.Text(err.Error())
 			}
-			d.Show(func(v *View) { v.Details = []Detail{{Name: "envelopes", Value: counted}} })
+			d.Show(func(v *View) { v.Details = unneededDetails(counted) })
 			return Facts{"envelopes_" + strings.ReplaceAll(name, "-", "_"): counted}, nil
 		},
 	}

@@ -1,7 +1,9 @@
 package transcript
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,12 +28,40 @@ func Said(fact, value string) string {
 		if value == "unknown" {
 			return "unknown: the provider cannot show where the key was made"
 		}
+	case "searched", "found_before":
+		return found(value)
 	case "took", "census_apart", FactWait:
 		if d, err := time.ParseDuration(value); err == nil {
 			return printable.Span(d)
 		}
 	}
 	return printable.Shown(value)
+}
+
+// found is what a search for a key found, each place with how often: provider.Evidence in words.
+func found(value string) string {
+	var places, words []string
+	n := 0
+	for entry := range strings.SplitSeq(value, "; ") {
+		at := strings.LastIndex(entry, ": ")
+		if at < 0 {
+			return printable.Shown(value)
+		}
+		often, err := strconv.Atoi(entry[at+2:])
+		if err != nil {
+			return printable.Shown(value)
+		}
+		word := map[int]string{0: "not found", 1: "found once"}[often]
+		if word == "" {
+			word = fmt.Sprintf("found %d times", often)
+		}
+		n += often
+		places, words = append(places, entry[:at]), append(words, entry[:at]+" ("+word+")")
+	}
+	if n == 0 {
+		return printable.Shown("not found: " + strings.Join(places, "; "))
+	}
+	return printable.Shown(strings.Join(words, "; "))
 }
 
 // Groups parts a digest for people who compare it.
@@ -54,9 +84,9 @@ var labels = map[string]string{
 	"evidence":           "witness or recording",
 	FactDiffered:         "deviations reported",
 	FactEnd:              "planned end of use",
-	"found_before":       "found before it, how often",
+	"found_before":       "found before it",
 	"gone_before":        "the key was gone before",
-	"searched":           "looked for after it, found how often",
+	"searched":           "looked for after it",
 	"verdicts":           "copies, and what became of them",
 	"hosts":              "removed from hosts by",
 	"copies":             "copies of the key",

@@ -176,7 +176,11 @@ func (t *teller) look(es transcript.Events) Passage {
 	case last.Facts[transcript.FactCompared] != "":
 		return compared(last.Facts)
 	case last.Facts[transcript.FactAttempt] != "":
-		text = "The destruction of a key was about to be tried."
+		text = "From here on the key may be destroyed: the program set out to do it."
+	case last.Facts[transcript.FactWait] != "":
+		text = "The key may be destroyed " + transcript.Said(transcript.FactWait, last.Facts[transcript.FactWait]) +
+			" after the end of this ceremony, not before."
+		return Passage{Text: text, Facts: pairs(last.Facts, transcript.FactWait)}
 	case last.Facts[transcript.FactInterrupted] != "":
 		return Passage{Mark: Fails, Text: "The run was interrupted: " +
 			printable.Shown(last.Facts[transcript.FactInterrupted])}

@@ -2,6 +2,7 @@ package text
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,17 @@ const (
 	Waits  = "[>>]" // the page waits for it
 	OK     = "[ok]"
 )
+
+// Waiting is what a page waits for. Processes that the page lists are not named again.
+func Waiting(v engine.View) string {
+	before, names, ok := strings.Cut(v.Waiting, ": ")
+	if ok && v.Fleet != nil && slices.ContainsFunc(v.Fleet.Processes, func(p engine.Process) bool {
+		return strings.Contains(names, p.Name)
+	}) {
+		return before
+	}
+	return v.Waiting
+}
 
 // Process is where a process stands, and what that means.
 func Process(p engine.Process, v engine.View) (mark, says string) {
