@@ -50,6 +50,8 @@ func (s Step) ends() transcript.Kind {
 // Form is a run of questions.
 type Form struct {
 	Fields []Field
+	// Shows is what people must know to answer; nil: nothing that is not on the page.
+	Shows func(*Site) []Detail
 	// Reports finds a deviation among the answers: it becomes a line before them.
 	Reports func(Facts) (deviation Facts, ok bool)
 }

@@ -31,6 +31,9 @@ func Destroy(v kek.Version) Ceremony {
 func summarizeDestroy(f Facts) []string {
 	lines := []string{fmt.Sprintf("The key of version %s was looked for here after that: %s.", f[transcript.FactVersion],
 		transcript.Said(factSearched, f[factSearched]))}
+	if hosts := f["hosts"]; hosts != "" {
+		lines = append(lines, "Removed from the other hosts, as people said: "+hosts+".")
+	}
 	if len(openOf(f[transcript.FactCopies])) > 0 {
 		return append(lines, fmt.Sprintf("Version %s is %s here, and copies of its key are open: %s.",
 			f[transcript.FactVersion], destroyedWord(f), f[transcript.FactCopies]),

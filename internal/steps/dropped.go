@@ -15,12 +15,11 @@ func without() Step {
 	return s
 }
 
-// dropped waits until every live process says that it has read the new state, and proves the version no
-// more.
+// dropped waits until every live process says that it has read the new state, and has dropped the version's key.
 func dropped() Step {
 	return Step{
 		Name: "dropped", Title: "Wait until every process has dropped the key", EveryRun: true,
-		Why: "Each live process acknowledges the new state: it drops the version's key, and proves it no more.",
+		Why: "Each live process acknowledges the new state: it drops the version's key, and says that it has.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			w, err := watchFleet(ctx, s, f.Version(transcript.FactActive))
 			if err != nil {

@@ -35,11 +35,13 @@ func fence() Step {
 		Why: "From now on, the database refuses a write with any of them, also by a writer that slept until now.",
 		Act: &Act{
 			Plan: func(_ *Site, f Facts) []Effect {
-				which := "every version that is neither live nor active"
+				which, undo := "every version but the active one, and those that are live",
+					"enable the version: a rotation to it lifts the fence"
 				if to := f[transcript.FactTo]; to != "" {
-					which = "every version but " + to
+					which, undo = "every version but "+to, "rotate back"
 				}
-				return []Effect{{Verb: "fence", Object: which + ": the server refuses to write with it", Undo: "rotate back"}}
+				return []Effect{{Verb: "fence", Object: which + ": the server refuses to write with it",
+					Undo: undo}}
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 				versions := fencedOff(s, f)

@@ -280,8 +280,8 @@ func TestFenceLeavesActive(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.refuses(1)
-	if plan := r.planOf(transcript.KindDisable); !strings.Contains(plan, " fence: every version that is neither live nor "+
-		"active: the server refuses to write with it") {
+	if plan := r.planOf(transcript.KindDisable); !strings.Contains(plan, " fence: every version but the active one, and "+
+		"those that are live: the server refuses to write with it") {
 		t.Errorf("plan %s", plan)
 	}
 }

@@ -3,6 +3,7 @@ package steps
 import (
 	"errors"
 	"strings"
+	"time"
 )
 
 // askHosts has the custodian of each host say that the key left that host's configuration: no program
@@ -12,14 +13,15 @@ func askHosts() Step {
 		Name: "hosts", Title: "The other hosts",
 		Why: "The key left the secrets file of this console. The custodian of each other host must remove theirs.",
 		Ask: &Form{Fields: []Field{{
-			Name: "hosts", Question: "Who removed the key from each host?", Help: "HOST: NAME, DATE; HOST: NAME, DATE",
-			Example: "app-1: bob, 2027-02-01",
+			Name: "hosts", Question: "Who removed the key from each host?",
+			Help:    "HOST: NAME, DATE; HOST: NAME, DATE; with dates as YYYY-MM-DD",
+			Example: "app-1: bob, 2026-02-01",
 			Check:   orNot("hosts", checkHosts), Propose: rehearsed(notSeen),
 		}}},
 	}
 }
 
-// checkHosts wants a name of the roster for each host.
+// checkHosts wants a name of the roster for each host, and a day that has begun where people may be.
 func checkHosts(s *Site, answer string) error {
 	for _, part := range openOf(answer) {
 		host, who, ok := strings.Cut(part, ": ")
@@ -29,6 +31,9 @@ func checkHosts(s *Site, answer string) error {
 		}
 		if err := known(s, name); err != nil {
 			return err
+		}
+		if day, err := time.Parse(time.DateOnly, when); err != nil || time.Until(day) > 14*time.Hour {
+			return errors.New("want the day on which it was removed, as YYYY-MM-DD, which has been")
 		}
 	}
 	return nil

@@ -30,15 +30,20 @@ const (
 
 // askVerdicts has people say of each copy what became of it.
 func askVerdicts(f Facts) Step {
+	which, name, example := "Each copy that was recorded, and each other token of the ceremonies, needs a verdict by "+
+		"its serial.", "SERIAL", "5b1f"
+	if f[transcript.FactOnToken] == "no" {
+		which, name, example = "Each copy that was recorded needs a verdict. The hosts of the fleet are asked for "+
+			"after the key is removed here.", "COPY", "paper in safe B"
+	}
 	return Step{
 		Name: "verdicts", Title: "Copies of the key",
-		Why: "Each copy that was recorded, and each other token of the ceremonies, needs a verdict by its serial. One " +
-			"that is not destroyed stays open, and the version is not called destroyed.",
-		Ask: &Form{Fields: []Field{{
+		Why: which + " One that is not destroyed stays open, and the version is not called destroyed.",
+		Ask: &Form{Shows: func(s *Site) []Detail { return recordedDetails(copiesOf(s, f)) }, Fields: []Field{{
 			Name: factVerdicts, Question: "What became of each copy?",
-			Help: "SERIAL: destroyed and searched for, WHO, DATE; SERIAL: unreachable; " +
-				"SERIAL: vendor's backup until DATE; or: none",
-			Example: "5b1f: destroyed and searched for, bob, 2027-02-01",
+			Help: strings.ReplaceAll("COPY: destroyed and searched for, WHO, DATE; COPY: unreachable; "+
+				"COPY: vendor's backup until DATE; or: none", "COPY", name),
+			Example: example + ": destroyed and searched for, bob, 2026-02-01",
 			Check:   func(s *Site, answer string) (Facts, error) { return checkVerdicts(s, f, answer) },
 			Propose: func(s *Site) string {
 				if len(copiesOf(s, f)) > 0 {
@@ -48,6 +53,17 @@ func askVerdicts(f Facts) Step {
 			},
 		}}},
 	}
+}
+
+// recordedDetails are the copies that are recorded, for the page.
+func recordedDetails(recorded []string) (all []Detail) {
+	for i, r := range recorded {
+		all = append(all, Detail{Name: fmt.Sprintf("copy %d", i+1), Value: printable.Text(r)})
+	}
+	if all == nil {
+		all = []Detail{{Name: "copies", Value: "none is recorded"}}
+	}
+	return all
 }
 
 // checkVerdicts demands a verdict on each copy that is recorded, and takes those that are not. The token that is here

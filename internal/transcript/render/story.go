@@ -176,7 +176,7 @@ func (t *teller) look(es transcript.Events) Passage {
 	case last.Facts[transcript.FactCompared] != "":
 		return compared(last.Facts)
 	case last.Facts[transcript.FactAttempt] != "":
-		text = "From here on the key may be destroyed: the program set out to do it."
+		text = "The program began to destroy the key: from here on it may be gone."
 	case last.Facts[transcript.FactWait] != "":
 		text = "The key may be destroyed " + transcript.Said(transcript.FactWait, last.Facts[transcript.FactWait]) +
 			" after the end of this ceremony, not before."
