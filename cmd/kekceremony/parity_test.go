@@ -141,10 +141,13 @@ func (s scene) console(ctx context.Context, face string, args ...string) *exec.C
 }
 
 // wizard is a ceremony in a pane.
-func (s scene) wizard(args ...string) *pane {
+func (s scene) wizard(args ...string) *pane { return s.wizardOn("screen", args...) }
+
+// wizardOn is one on a terminal of a type.
+func (s scene) wizardOn(terminal string, args ...string) *pane {
 	s.t.Helper()
 	cmd := s.console(s.t.Context(), "tui", args...)
-	words := append(append([]string{"env", "-i"}, cmd.Env...), cmd.Args...)
+	words := append(append(append([]string{"env", "-i"}, cmd.Env...), "TERM="+terminal), cmd.Args...)
 	for i, word := range words {
 		words[i] = "'" + word + "'" // none has a quote in it
 	}
