@@ -36,10 +36,13 @@ func (s *Store) Heartbeat(ctx context.Context, b store.Heartbeat) error {
 	return nil
 }
 
+// liveHeartbeats reads the index of seen. Without the plus sign SQLite reads every row that was ever written, in the
+// order of the ids.
+const liveHeartbeats = `SELECT seen, beat FROM process_heartbeats WHERE seen >= ? ORDER BY +id`
+
 // Heartbeats implements store.Fleet.
 func (s *Store) Heartbeats(ctx context.Context, since time.Time) ([]store.Heartbeat, error) {
-	all, err := collect(ctx, s.db, heartbeat, `SELECT seen, beat FROM process_heartbeats WHERE seen >= ? ORDER BY id`,
-		stamp(since))
+	all, err := collect(ctx, s.db, heartbeat, liveHeartbeats, stamp(since))
 	if err != nil {
 		return nil, fmt.Errorf("read process_heartbeats: %w", err)
 	}
