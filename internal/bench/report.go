@@ -142,7 +142,8 @@ does not need. The raw loop itself then reaches %.2f of its rate. Two processes 
 than one, on two processors.
 
 With env, the store: what is read and written, with the checks of each record, and SQLite's
-part of both.
+part of both. The raw loop does the writing alone, on one processor; a rotation also reads, and has each data key
+unwrapped, wrapped, and unwrapped again in another process, on two processors for all of it.
 
 `+"```\n%s\n```\n", token, last.rawIdle/last.rawToken, env)
 	return err
