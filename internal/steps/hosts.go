@@ -32,9 +32,17 @@ func checkHosts(s *Site, answer string) error {
 		if err := known(s, name); err != nil {
 			return err
 		}
-		if day, err := time.Parse(time.DateOnly, when); err != nil || time.Until(day) > 14*time.Hour {
-			return errors.New("want the day on which it was removed, as YYYY-MM-DD, which has been")
+		if err := hasBegun(when); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// hasBegun demands a day that has begun in some time zone: the first one is 14 hours ahead of UTC.
+func hasBegun(day string) error {
+	if d, err := time.Parse(time.DateOnly, day); err != nil || time.Until(d) > 14*time.Hour {
+		return errors.New("want the day on which it was removed, as YYYY-MM-DD, and not one that is to come")
 	}
 	return nil
 }

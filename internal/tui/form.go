@@ -120,8 +120,8 @@ func (p *formPrompt) act(b box) []string {
 	return lines
 }
 
-// unbroken stands for a hyphen while a form is laid out, which would break a line behind one. Nobody can
-// type it: readable.
+// unbroken stands for a hyphen while a form is laid out, which would break a line behind one. readable
+// takes it out of whatever people type.
 const unbroken = "\ue000"
 
 // maxField is the widest a question becomes.
