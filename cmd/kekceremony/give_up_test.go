@@ -35,7 +35,7 @@ func TestGiveUpWizard(t *testing.T) {
 
 	p = wizardOf(t, parts, "install")
 	p.until("Nothing is written yet. To begin again with what is there now")
-	p.tmux("send-keys", "s")
+	p.givesUp()
 	restored(t, p, 3)
 
 	p = wizardOf(t, parts, "install")

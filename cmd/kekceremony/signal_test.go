@@ -23,6 +23,14 @@ func stop(p *pane, _ rehearsal.Parts) {
 	p.tmux("send-keys", "y")
 }
 
+// givesUp stops at a step that failed.
+func (p *pane) givesUp() {
+	p.t.Helper()
+	p.tmux("send-keys", "s")
+	p.until("Stop here?")
+	p.tmux("send-keys", "y")
+}
+
 // stopPIN: at the PIN the terminal is in other hands, and ctrl+c first gives it back.
 func stopPIN(p *pane, parts rehearsal.Parts) {
 	p.tmux("send-keys", "C-c")

@@ -39,8 +39,8 @@ func (p *choosePrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 		return nil, false
 	}
 	switch key.String() {
-	case "r", "s":
-		p.q.Answer(engine.Choice{Retry: key.String() == "r"}, nil)
+	case "r":
+		p.q.Answer(engine.Choice{Retry: true}, nil)
 		return nil, true
 	case "d":
 		if p.q.Q.Deviation != nil {
@@ -49,6 +49,19 @@ func (p *choosePrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 		}
 	}
 	return nil, false
+}
+
+// givesUp asks whether the ceremony is to stop at a step that failed, if the key is for that.
+func (m *model) givesUp(key tea.KeyMsg) bool {
+	p, ok := m.ask.(*choosePrompt)
+	if !ok || p.typed || key.String() != "s" {
+		return false
+	}
+	m.stopping = func() {
+		p.q.Answer(engine.Choice{}, nil)
+		m.ask = nil
+	}
+	return true
 }
 
 func (p *choosePrompt) reasoning(msg tea.Msg, key string) (tea.Cmd, bool) {

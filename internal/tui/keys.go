@@ -73,7 +73,7 @@ func (m *model) own() []key {
 	return nil
 }
 
-// stopQuestion is asked after ctrl+c.
+// stopQuestion is asked before a stop.
 func (m *model) stopQuestion() string {
 	again := "rerun the command"
 	if c := m.view.Command; c != "" && !m.view.Rehearsal {
@@ -88,7 +88,7 @@ func (m *model) keyRows(b box) []string {
 	switch {
 	case m.lent != nil:
 		return []string{past.Render(" The keyboard belongs to the prompt below.")}
-	case m.stopping:
+	case m.stopping != nil:
 		return text.Wrap([]string{" " + alarm.Render(m.stopQuestion())}, width)
 	case m.stopped:
 		return text.Wrap([]string{accent.Render(" stopping: finishing the work in progress")}, width)

@@ -27,7 +27,7 @@ type model struct {
 	typed         *signPrompt // one that was taken away before it was answered: its successor keeps what was typed
 	gate          gate        // a new page takes no key at first
 	steering      *steering   // somebody wants to throttle the re-wrap
-	stopping      bool        // ctrl+c was pressed: really?
+	stopping      func()      // what is done if somebody means to stop; nil: nobody was asked
 	stopped       bool
 	over          over       // what covers the page
 	report        *reporting // somebody reports a deviation

@@ -301,6 +301,28 @@ func TestRefusalGoes(t *testing.T) {
 	came(p, chosen, engine.Choice{Retry: true}, nil)
 }
 
+// TestGiveUpAsks: at a step that failed, s ends the run only when somebody means it.
+func TestGiveUpAsks(t *testing.T) {
+	p := newPage(t)
+	p.room.Show(engine.View{Step: "probe", Command: "kekceremony rotate --to-version 2"})
+	p.mailed()
+	f := engine.Failure{Err: errors.New("other module"), Deviation: &engine.DeviationError{}}
+	chosen := asking(p, func(ctx context.Context) (engine.Choice, error) { return p.room.Choose(ctx, f) })
+	p.rest()
+	for _, stay := range []string{"s", "n", "r", "?", "enter"} {
+		p.press("s")
+		p.shows("Stop here? To continue, run kekceremony rotate --to-version 2.  y stop", true)
+		p.press(stay)
+		p.shows("Stop here?", false)
+		p.shows("Decide together", true)
+		p.stillOpen()
+	}
+	p.press("d", "say so", "esc") // of a reason, s is a letter
+	p.stillOpen()
+	p.press("s", "y")
+	came(p, chosen, engine.Choice{}, nil)
+}
+
 // TestOfflineTakenBack: who chose to sign offline may sign here after all.
 func TestOfflineTakenBack(t *testing.T) {
 	p := newPage(t)

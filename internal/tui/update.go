@@ -162,20 +162,19 @@ func (m *model) rested(r rested) tea.Cmd {
 
 func (m *model) key(key tea.KeyMsg) tea.Cmd {
 	if key.Alt { // ctrl+c after esc: it asks, and confirms nothing
-		m.stopping = !m.stopped
+		m.asksStop()
 		return nil
 	}
-	if m.stopping {
-		m.stopping = false
+	if stop := m.stopping; stop != nil {
+		m.stopping = nil
 		if s := key.String(); s == "y" || s == "ctrl+c" {
-			m.stopped = true
-			m.cancel(errStopped)
+			stop()
 		}
 		return nil
 	}
 	switch key.String() {
 	case "ctrl+c":
-		m.stopping = !m.stopped
+		m.asksStop()
 		return nil
 	case "ctrl+l":
 		return tea.Batch(tea.ClearScreen, tea.WindowSize())
@@ -206,11 +205,23 @@ func (m *model) key(key tea.KeyMsg) tea.Cmd {
 		if cmd, ok := m.reads(key); ok {
 			return cmd
 		}
-		return m.toPrompt(key)
+		if !m.givesUp(key) {
+			return m.toPrompt(key)
+		}
 	default:
 		m.steer(key.String())
 	}
 	return nil
+}
+
+// asksStop asks whether the ceremony is to stop here, unless it stops already.
+func (m *model) asksStop() {
+	if !m.stopped {
+		m.stopping = func() {
+			m.stopped = true
+			m.cancel(errStopped)
+		}
+	}
 }
 
 // errStopped is why a ceremony ends that somebody stopped at the console.

@@ -9,10 +9,10 @@ import (
 	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
-// choice is a step that failed. Of a deviation the reason to continue is typed.
+// choice is a step that failed. Of a deviation the reason to continue is typed, and a stop is confirmed.
 type choice struct {
-	q      room.Choose
-	typing bool
+	q                room.Choose
+	typing, stopping bool
 }
 
 // The choices, in the order of their numbers.
@@ -27,6 +27,9 @@ func (c *choice) page() []string {
 }
 
 func (c *choice) again() (lines []string) {
+	if c.stopping {
+		return []string{stopQuestion, yesOrNo}
+	}
 	if err := c.q.Q.Refused; err != nil && !c.typing {
 		lines = append(lines, "Refused: reason: "+err.Error())
 	}
@@ -41,6 +44,9 @@ func (c *choice) again() (lines []string) {
 }
 
 func (c *choice) answers(line string) bool {
+	if c.stopping {
+		return true
+	}
 	if c.typing {
 		return line != "back"
 	}
@@ -59,6 +65,12 @@ func (c *choice) words() []word {
 
 func (c *choice) take(line string) ([]string, bool) {
 	switch {
+	case c.stopping:
+		if c.stopping = false; !yes(line) {
+			return append([]string{notStopped}, c.again()...), false
+		}
+		c.q.Answer(engine.Choice{}, nil)
+		return nil, true
 	case c.typing && line == "":
 		return c.again(), false
 	case c.typing:
@@ -68,8 +80,8 @@ func (c *choice) take(line string) ([]string, bool) {
 		c.q.Answer(engine.Choice{Retry: true}, nil)
 		return nil, true
 	case line == "2" || line == "stop":
-		c.q.Answer(engine.Choice{}, nil)
-		return nil, true
+		c.stopping = true
+		return c.again(), false
 	case c.q.Q.Deviation != nil && (line == "3" || line == "deviation"):
 		c.typing = true
 		return c.again(), false

@@ -136,6 +136,9 @@ func (f *face) confirm(question string, do func()) {
 		return
 	}
 	f.really = do
-	f.say(question, "yes or no:")
+	f.say(question, yesOrNo)
 	f.prompt()
 }
+
+// yesOrNo is how a question is answered whose answer does something.
+const yesOrNo = "yes or no:"

@@ -223,7 +223,11 @@ func TestChoice(t *testing.T) {
 	c.types("3", "back", "deviation", "", "the vendor's update, ticket 7")
 	came(c, chosen, engine.Choice{Decided: "the vendor's update, ticket 7"}, nil)
 	chosen = choose()
-	c.types("2")
+	c.types("2", "no")
+	c.until("Not stopped.")
+	c.types("stop")
+	c.until("Stop here?")
+	c.types("", "2", "yes")
 	came(c, chosen, engine.Choice{}, nil)
 }
 

@@ -49,7 +49,7 @@ func (f *face) line(l typed) {
 		f.cancel(l.err)
 	case f.stopped:
 	case f.really != nil:
-		f.answersReally(strings.ToLower(text))
+		f.answersReally(text)
 	case f.report != nil:
 		f.part(text)
 	case f.aloud != nil:
@@ -143,17 +143,29 @@ func (f *face) log() {
 }
 
 func (f *face) stop() {
-	f.confirm("Stop here? Rerun the command to continue. To end this ceremony for good, run kekceremony abort then.",
+	f.confirm(stopQuestion+" To end this ceremony for good, run kekceremony abort then.",
 		func() { f.cancel(errStopped) })
+}
+
+// What is said before a stop, and when there is none.
+const (
+	stopQuestion = "Stop here? Rerun the command to continue."
+	notStopped   = "Not stopped."
+)
+
+// yes reports whether a line says it.
+func yes(line string) bool {
+	line = strings.ToLower(line)
+	return line == "yes" || line == "y"
 }
 
 func (f *face) answersReally(line string) {
 	do := f.really
 	f.really = nil
-	if line == "yes" || line == "y" {
+	if yes(line) {
 		do()
 		return
 	}
-	f.say("Not stopped.")
+	f.say(notStopped)
 	f.again()
 }
