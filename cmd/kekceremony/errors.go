@@ -38,6 +38,20 @@ var errDue = errors.New("something is due")
 // errLacking is what catalogue suggest ends with.
 var errLacking = errors.New("the catalogue lacks them")
 
+// Errors of a command that ctrl+c or a signal stopped.
+var (
+	errNotBegun = errors.New("stopped before the ceremony began")
+	errStopped  = errors.New("stopped before its end")
+)
+
+// notBegun is the error of a ceremony's start.
+func notBegun(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errNotBegun
+	}
+	return err
+}
+
 // childError is a command run by rehearse that ended with a code; it has said why.
 type childError struct{ code int }
 

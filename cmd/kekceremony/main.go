@@ -19,16 +19,15 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 // run is the whole program but its exit.
 func run(args []string) int {
+	// First and to the last: by itself, SIGQUIT writes the stacks of all goroutines to the terminal.
+	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	keeper.Register(providers...)
 	if err := errors.Join(pkcs11.CheckBuild(), secret.Harden()); err != nil {
 		return report(os.Stderr, err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM,
-		syscall.SIGHUP, syscall.SIGQUIT)
-	defer stop()
 	cmd := root()
 	cmd.SetArgs(args)
-	return report(os.Stderr, execute(ctx, cmd))
+	return report(os.Stderr, stopped(ctx, execute(ctx, cmd)))
 }
 
 func root() *cobra.Command {

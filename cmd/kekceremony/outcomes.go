@@ -59,6 +59,8 @@ var outcomes = []outcome{
 	{store.ErrPlace, exitUsage, "kekceremony catalogue suggest prints the entries that this store needs"},
 	{engine.ErrDisagreed, exitIncomplete,
 		"the acts are done, and each verdict is in the transcript; more signatures do not change it"},
+	{errNotBegun, exitAgain, "this run changed nothing; run the same command again"},
+	{errStopped, exitAgain, "run the same command again"},
 	{engine.ErrInterrupted, exitAgain, "everything up to here is in the transcript; the same command continues"},
 	{transcript.ErrFenced, exitAgain,
 		"this console has stopped; end the other console, then run the same command"},

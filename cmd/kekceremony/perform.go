@@ -36,13 +36,13 @@ func perform(ctx context.Context, o *options, c ceremony) error {
 	}
 	s, err := parts(ctx, cfg, terminal, c.rate)
 	if err != nil {
-		return err
+		return notBegun(ctx, err)
 	}
 	defer s.Store.Close()
 	s.Bind, s.Typed = o.bind, o.typing(cfg)
 	if !cfg.Encryption.Settings.OnToken() { // no token is touched: a wrong key is refused before anything begins
 		if s.OpenedProvider, err = s.OpenProvider(ctx, nil); err != nil {
-			return err
+			return notBegun(ctx, err)
 		}
 		defer s.OpenedProvider.Close() // the engine has closed it, unless it was never asked
 	}

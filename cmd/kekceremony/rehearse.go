@@ -160,7 +160,7 @@ func (r *rehearsed) child(ctx context.Context, args ...string) error {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := cmd.Run()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if errors.As(err, &exit) && (ctx.Err() == nil || exit.Exited()) {
 		return fmt.Errorf("%s in %s: %w", args[0], r.dir, &childError{max(exit.ExitCode(), exitFailed)})
 	}
 	return err

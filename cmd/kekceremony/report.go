@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -41,6 +42,21 @@ func report(w io.Writer, err error) int {
 		fmt.Fprintf(w, "kekceremony: hint: %s\n", hint)
 	}
 	return code
+}
+
+// stopped says of a command that it was stopped, and not what else it says: that may be of what was stopped with it,
+// such as ssh-keygen. A ceremony and a command of its own know it themselves.
+func stopped(ctx context.Context, err error) error {
+	var bundle *engine.BundleError
+	var child *childError
+	var before *reportedError
+	if ctx.Err() == nil || errors.As(err, &bundle) || errors.As(err, &child) || errors.As(err, &before) {
+		return err
+	}
+	if code, _ := judge(err); code == exitDone || code == exitAgain {
+		return err
+	}
+	return errStopped
 }
 
 func judge(err error) (code int, hint string) {

@@ -199,7 +199,11 @@ func (a *verification) together(ctx context.Context, reports []transcript.Report
 		f.judge(transcript.RuleExpect, err)
 	}
 	if a.stock || a.revoked != "" {
-		f.judge(transcript.RuleStock, stock(ctx, reports, a.revoked))
+		err := stock(ctx, reports, a.revoked)
+		if ctx.Err() != nil { // it says nothing of the signatures
+			return f, ctx.Err()
+		}
+		f.judge(transcript.RuleStock, err)
 	}
 	if a.store != "" {
 		err := a.besideStore(ctx, reports, void)

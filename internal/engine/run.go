@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -28,6 +29,9 @@ func (e *engine) whole(ctx context.Context) error {
 		}
 	}()
 	if err := e.open(ctx); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("open the ceremony: %w", ErrInterrupted)
+		}
 		return err
 	}
 	if err := e.toTheEnd(ctx); err != nil {

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -57,7 +58,10 @@ func OpenKeyFile(ctx context.Context, path string) (Key, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return k, fmt.Errorf("open key file %s: mode %04o, want 0600", printable.Text(path), info.Mode().Perm())
 	}
-	out, err := exec.CommandContext(ctx, "ssh-keygen", "-y", "-P", "", "-f", path).Output()
+	out, err := quiet(ctx, "ssh-keygen", "-y", "-P", "", "-f", path).Output()
+	if ctx.Err() != nil {
+		return k, fmt.Errorf("open key file %s: %w", printable.Text(path), ctx.Err())
+	}
 	if err != nil {
 		k.Asks = true
 		if out, err = file.Read(path+".pub", file.Rules{Max: maxKey, Follow: true}); err != nil {
@@ -69,6 +73,14 @@ func OpenKeyFile(ctx context.Context, path string) (Key, error) {
 	}
 	k.Asks = k.Asks || isHardware(k.Public)
 	return k, nil
+}
+
+// quiet is a run of a program of OpenSSH that asks nobody. It ends with ctx: the keys of a terminal that send a signal
+// do not reach it, so nothing that they ended is taken for its answer.
+func quiet(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
 }
 
 // isHardware reports whether the key is on a FIDO authenticator: it blinks for a
@@ -86,7 +98,7 @@ func AgentKeys(ctx context.Context) []Key {
 	}
 	ctx, cancel := context.WithTimeout(ctx, agentTime)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "ssh-add", "-L").Output()
+	out, err := quiet(ctx, "ssh-add", "-L").Output()
 	if err != nil {
 		return nil
 	}
@@ -131,12 +143,13 @@ func (k Key) Sign(ctx context.Context, namespace, path string, tty *os.File) (_ 
 			return nil, err
 		}
 	}
-	cmd := exec.CommandContext(ctx, "ssh-keygen", "-Y", "sign", "-n", namespace, "-f", key, path)
+	cmd := quiet(ctx, "ssh-keygen", "-Y", "sign", "-n", namespace, "-f", key, path)
 	cmd.Env = append(os.Environ(), "SSH_ASKPASS_REQUIRE=never")
 	cmd.WaitDelay = time.Second // a helper of ssh-keygen that waits for a touch holds its output
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	if tty != nil {
+		cmd.SysProcAttr = nil
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, io.MultiWriter(tty, &said)
 	}
 	if err := cmd.Run(); err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -40,9 +39,12 @@ func (r Roster) Stock(ctx context.Context, namespace string, s Signed, revoked s
 	if revoked != "" {
 		args = append(args, "-r", revoked)
 	}
-	cmd := exec.CommandContext(ctx, "ssh-keygen", args...)
+	cmd := quiet(ctx, "ssh-keygen", args...)
 	cmd.Stdin = bytes.NewReader(s.Statement)
 	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err != nil && revoked != "" && r.Stock(ctx, namespace, s, "") == nil {
 		return fmt.Errorf("its key is revoked, or %s cannot be read", printable.Text(revoked))
 	}

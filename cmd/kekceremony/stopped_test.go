@@ -1,0 +1,134 @@
+package main_test
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+
+	"github.com/certautopilot/kekceremony/internal/quorum"
+)
+
+// TestStoppedByKey: ctrl+c and ctrl+\ reach all programs of a terminal. While ssh-keygen reads a file, they stop the
+// command: it says so, and neither that a file is missing, nor that a signature is bad, nor what its goroutines do.
+func TestStoppedByKey(t *testing.T) {
+	t.Parallel()
+	needHostName(t)
+	s := newScene(t, t.TempDir(), binary, quorum.Rehearsal)
+	s.emptyStore()
+	signed := s.moved()
+	signed.run("install")
+	verify := []string{binary, "transcript", "verify", "--revoked", here + "/slow", bundlesOf(t, signed.Parts)[0]}
+	install := func(face string) []string {
+		return []string{binary, "install", "--ui", face, "--config", here + "/config.yaml", "--key", here + "/slow"}
+	}
+	const notBegun = "error: stopped before the ceremony began\r\nkekceremony: hint: this run changed nothing;"
+	for _, c := range []struct {
+		name  string
+		in    scene
+		args  []string
+		key   string
+		wants string
+	}{
+		{"wizard, ctrl+c", s, install("tui"), "\x03", notBegun},
+		{"wizard, ctrl+backslash", s, install("tui"), "\x1c", notBegun},
+		{"line mode, ctrl+c", s, install("line"), "\x03", notBegun},
+		{"line mode, ctrl+backslash", s, install("line"), "\x1c", notBegun},
+		{"verification", signed, verify, "\x03", "error: context canceled\r\nkekceremony: hint: it was interrupted;"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := c.in.moved()
+			in.t = t
+			code, said := in.stopsBy(c.key, c.args...)
+			if code != 75 || !strings.Contains(said, c.wants) || strings.Contains(said, "goroutine ") {
+				t.Errorf("exit %d\n%s", code, said)
+			}
+			if n := len(bundlesOf(t, in.Parts)); n != len(bundlesOf(t, c.in.Parts)) {
+				t.Errorf("there are %d bundles", n)
+			}
+		})
+	}
+}
+
+// stopsBy runs a program on a terminal of its own, presses a key when something reads the pipe called slow, and
+// returns how it ended.
+func (s scene) stopsBy(key string, args ...string) (code int, said string) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	slow := filepath.Join(s.Dir, "slow")
+	if err := syscall.Mkfifo(slow, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := s.command(ctx, "console1", args...)
+	cmd.Env = append(cmd.Env, "TERM=screen", "LANG=C.UTF-8")
+	tty, err := pty.Start(cmd)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer tty.Close()
+	writer, err := os.OpenFile(slow, os.O_WRONLY, 0) // it waits for the reader
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer writer.Close()
+	if _, err := io.WriteString(tty, key); err != nil {
+		s.t.Fatal(err)
+	}
+	text, _ := io.ReadAll(tty) // it ends with an error, as the program does
+	_ = cmd.Wait()
+	return cmd.ProcessState.ExitCode(), string(text)
+}
+
+// TestQuitInLineMode: SIGQUIT stops a ceremony as the end of input does, and says how to continue. Its key is none in
+// line mode.
+func TestQuitInLineMode(t *testing.T) {
+	t.Parallel()
+	needHostName(t)
+	s := newScene(t, t.TempDir(), binary, quorum.Rehearsal)
+	s.emptyStore()
+	cmd := s.console(t.Context(), "line", "install")
+	tty, err := pty.Start(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tty.Close()
+	pressed := 0
+	said := string(reply(tty, func(asked string) string {
+		switch {
+		case strings.Contains(asked, "Path of the roster"):
+			return here + "/roster"
+		case pressed == 0:
+			pressed++
+			return "\x1c"
+		}
+		if err := syscall.Kill(cmd.Process.Pid, syscall.SIGQUIT); err != nil {
+			t.Error(err)
+		}
+		return ""
+	}))
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 75 || strings.Contains(said, "goroutine ") ||
+		!strings.Contains(said, "Stopping: finishing the work in progress.") ||
+		!strings.Contains(said, "error: step attend: interrupted") || !strings.Contains(said, "the same command continues") {
+		t.Errorf("exit %d\n%s", code, said)
+	}
+}
+
+// moved is a copy of a scene, in a directory of its own.
+func (s scene) moved() scene {
+	s.t.Helper()
+	dir := s.t.TempDir()
+	if out, err := exec.Command("cp", "-a", s.Dir+"/.", dir).CombinedOutput(); err != nil {
+		s.t.Fatalf("cp: %v\n%s", err, out)
+	}
+	s.Dir = dir
+	return s
+}
