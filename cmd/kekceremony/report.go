@@ -50,7 +50,7 @@ func stopped(ctx context.Context, err error) error {
 	var bundle *engine.BundleError
 	var child *childError
 	var before *reportedError
-	if ctx.Err() == nil || errors.As(err, &bundle) || errors.As(err, &child) || errors.As(err, &before) {
+	if err == nil || ctx.Err() == nil || errors.As(err, &bundle) || errors.As(err, &child) || errors.As(err, &before) {
 		return err
 	}
 	if code, _ := judge(err); code == exitDone || code == exitAgain {

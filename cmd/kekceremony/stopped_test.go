@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -131,4 +132,19 @@ func (s scene) moved() scene {
 	}
 	s.Dir = dir
 	return s
+}
+
+// TestAgentStops: an agent that a signal ends has done its work.
+func TestAgentStops(t *testing.T) {
+	t.Parallel()
+	needHostName(t)
+	s := newScene(t, t.TempDir(), binary, quorum.Rehearsal)
+	s.emptyStore()
+	s.run("install")
+	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+		agent := s.agent()
+		if err := errors.Join(agent.Process.Signal(signal), agent.Wait()); err != nil {
+			t.Errorf("%v: %v", signal, err)
+		}
+	}
 }
