@@ -5,7 +5,7 @@
 # make test: every test, of what is long a short form; some minutes on two cores. What tests
 # write is in memory where there is room; with TMPDIR set it is there.
 # make torture: the slow form of what make test has a short one of: 200 rotations killed at
-# random, with old versions disabled, enabled and destroyed in between, token and store gone
+# random (100 on MongoDB), with old versions disabled, enabled and destroyed in between, token and store gone
 # for a minute, the module ended in every way in every place, the second verifier on every
 # specimen, every interrupted ceremony finished, a rotation stopped on every page, 200 sequences
 # of random keys, each refusal of an adoption taken away, the versions of adopted databases
@@ -62,7 +62,7 @@ torture: testdeps
 	$(TEST) -run TestPython ./internal/transcript -args -mutations $(if $(BRIEF),200,500)
 	ASAN_OPTIONS=detect_leaks=0 $(TEST) -asan $(if $(BRIEF),-run TestHostile) ./internal/provider/pkcs11
 	$(TEST) -timeout 3h -parallel $(PARALLEL) -run 'TestAnyInterruptions|TestReconcileDying|TestDisableDying|TestHonestCourses' ./internal/steps -args $(if $(BRIEF),-seeds 25 -courses 20,-seeds 500 -courses 100)
-	$(TEST) -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTortureLong|TestElections|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation$(if $(BRIEF),,|TestAdopted$$|TestAdoptedLife|TestRosterGrammar|TestSwallowed$$)' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
+	$(TEST) -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTorture(Mongo)?Long|TestElections|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation$(if $(BRIEF),,|TestAdopted$$|TestAdoptedLife|TestRosterGrammar|TestSwallowed$$)' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
 
 interrupted: testdeps
 	$(TEST) -timeout 30m -run 'TestInterrupted$$' -v ./cmd/kekceremony $(if $(OLD),-old $(OLD)) $(if $(LATER),-later $(LATER))

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -22,6 +23,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/store/mongo"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
@@ -155,15 +157,29 @@ func zeroAt(t *testing.T, parts rehearsal.Parts, v kek.Version) {
 	}
 }
 
-func openStore(t *testing.T, parts rehearsal.Parts) *sqlite.Store {
+// database is a store with an application's records.
+type database interface {
+	store.Store
+	rehearsal.Records
+}
+
+// openStore opens the store that a rehearsal's configuration names.
+func openStore(t *testing.T, parts rehearsal.Parts) (db database) {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), parts.Store())
+	config, err := os.ReadFile(parts.Config())
+	if uri := mongoStore.FindSubmatch(config); uri != nil {
+		db, err = mongo.Open(t.Context(), string(uri[1]))
+	} else if err == nil || errors.Is(err, fs.ErrNotExist) { // a rehearsal that is being made has none yet
+		db, err = sqlite.Open(t.Context(), parts.Store())
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
 	return db
 }
+
+var mongoStore = regexp.MustCompile(`(?m)^store: (mongodb:.*)$`)
 
 // flipBytes changes one byte of each file, at the start, the end and somewhere
 // between: each must be found, and named.

@@ -11,6 +11,8 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/store/mongo"
+	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
@@ -27,6 +29,22 @@ func swift(t *testing.T, n int) (rehearsal.Parts, rehearsal.Application) {
 func swiftWith(t *testing.T, dir, module string, n int) (rehearsal.Parts, rehearsal.Application) {
 	t.Helper()
 	parts := partsWith(t, dir, module)
+	return parts, begun(t, parts, n)
+}
+
+// swiftOn is swift on MongoDB, in a database that is not there yet.
+func swiftOn(t *testing.T, server *mongotest.Server, n int) (rehearsal.Parts, rehearsal.Application) {
+	t.Helper()
+	uri := server.Absent(t)
+	parts := hastened(t, rehearsalOn(t, t.TempDir(), uri, func(ctx context.Context, _ rehearsal.Parts) (database, error) {
+		return mongo.Create(ctx, uri)
+	}), pkcs11test.Module(t))
+	return parts, begun(t, parts, n)
+}
+
+// begun installs, writes n records and starts the fleet.
+func begun(t *testing.T, parts rehearsal.Parts, n int) rehearsal.Application {
+	t.Helper()
 	must(t, unattended(parts, "install")...)
 	a := application(t, parts)
 	a.Active = 1
@@ -34,7 +52,7 @@ func swiftWith(t *testing.T, dir, module string, n int) (rehearsal.Parts, rehear
 		t.Fatal(err)
 	}
 	fleet(t, parts)
-	return parts, a
+	return a
 }
 
 // fleet starts the one process that the parts expect, and waits until it reports:
@@ -53,15 +71,26 @@ func fleet(t *testing.T, parts rehearsal.Parts) {
 // rehearsalWith makes a rehearsal's parts below a directory.
 func rehearsalWith(t *testing.T, dir string) rehearsal.Parts {
 	t.Helper()
+	return rehearsalOn(t, dir, "", func(ctx context.Context, parts rehearsal.Parts) (database, error) {
+		return sqlite.Create(ctx, parts.Store())
+	})
+}
+
+// rehearsalOn is rehearsalWith on a store; without a name it is the parts' own.
+func rehearsalOn(t *testing.T, dir, name string,
+	create func(context.Context, rehearsal.Parts) (database, error)) rehearsal.Parts {
+	t.Helper()
 	parts := rehearsal.Parts{Dir: filepath.Join(dir, "r")}
-	parts, err := rehearsal.Make(t.Context(), parts.Dir, "pkcs11", "sqlite:"+parts.Store(),
-		func(ctx context.Context) error {
-			db, err := sqlite.Create(ctx, parts.Store())
-			if err != nil {
-				return err
-			}
-			return db.Close()
-		})
+	if name == "" {
+		name = "sqlite:" + parts.Store()
+	}
+	parts, err := rehearsal.Make(t.Context(), parts.Dir, "pkcs11", name, func(ctx context.Context) error {
+		db, err := create(ctx, parts)
+		if err != nil {
+			return err
+		}
+		return db.Close()
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +101,12 @@ func rehearsalWith(t *testing.T, dir string) rehearsal.Parts {
 // partsWith is the parts of swiftWith, before anything is run with them.
 func partsWith(t *testing.T, dir, module string) rehearsal.Parts {
 	t.Helper()
-	parts := rehearsalWith(t, dir)
+	return hastened(t, rehearsalWith(t, dir), module)
+}
+
+// hastened has a fleet of one process that reports four times a second, and a module on the console.
+func hastened(t *testing.T, parts rehearsal.Parts, module string) rehearsal.Parts {
+	t.Helper()
 	config, err := os.ReadFile(parts.Config())
 	if err != nil {
 		t.Fatal(err)

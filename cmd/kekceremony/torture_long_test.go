@@ -6,6 +6,8 @@ import (
 	"flag"
 	"testing"
 	"time"
+
+	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
 )
 
 var brief = flag.Bool("brief", false, "the short form of make torture")
@@ -29,9 +31,23 @@ func thorough() {
 // TestTortureLong is TestTorture at its full length, and old versions are ended meanwhile; make torture runs it.
 func TestTortureLong(t *testing.T) {
 	t.Parallel()
-	ends := 4
+	const records = 5000
+	parts, a := swift(t, records)
+	torture(t, parts, a, records, rotations, endsAfter())
+}
+
+// TestTortureMongoLong is TestTortureLong on MongoDB. FerretDB 1 takes long for each record: it has fewer.
+func TestTortureMongoLong(t *testing.T) {
+	t.Parallel()
+	const records = 600
+	parts, a := swiftOn(t, mongotest.Start(t), records)
+	torture(t, parts, a, records, rotations/2, endsAfter())
+}
+
+// endsAfter is after how many rotations old versions are ended.
+func endsAfter() int {
 	if *brief {
-		ends = 5
+		return 5
 	}
-	torture(t, rotations, 5000, ends)
+	return 4
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11/pkcs11test"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/secret"
-	"github.com/certautopilot/kekceremony/internal/store/sqlite"
+	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
 )
 
 // TestTorture rotates again and again, and each rotation is killed with -9 at a
@@ -30,12 +30,22 @@ import (
 // a record unreadable, and no write is lost.
 func TestTorture(t *testing.T) {
 	t.Parallel()
-	torture(t, 3, 600, 0)
+	const records = 600
+	parts, a := swift(t, records)
+	torture(t, parts, a, records, 3, 0)
+}
+
+// TestTortureMongo is TestTorture on MongoDB.
+func TestTortureMongo(t *testing.T) {
+	t.Parallel()
+	const records = 150
+	parts, a := swiftOn(t, mongotest.Start(t), records)
+	torture(t, parts, a, records, 1, 0)
 }
 
 // torture rotates so often. After every so many rotations old versions are disabled, enabled and destroyed; 0: none.
-func torture(t *testing.T, rotations, records, ends int) {
-	parts, a := swift(t, records)
+func torture(t *testing.T, parts rehearsal.Parts, a rehearsal.Application, records, rotations, ends int) {
+	t.Helper()
 	u := newUsers(t, parts, a, records)
 	v := newVersions(t, parts, a.Chain)
 	began := time.Now()
@@ -114,7 +124,7 @@ var pace = 4 * time.Millisecond
 // users are the applications: they read and write while the ceremonies continue.
 type users struct {
 	t       *testing.T
-	db      *sqlite.Store
+	db      database
 	chain   kek.Chain
 	cancel  context.CancelFunc
 	running sync.WaitGroup
