@@ -97,11 +97,11 @@ func TestElections(t *testing.T) {
 	server := mongotest.Start(t)
 	server.NeedProxy(t)
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
-	server.Elect(20)
+	server.Elect(mongotest.Every(20))
 	args := []string{"rehearse", "--only", "install,rotate", "--ui", "none", "--dir", parts.Dir,
 		"--provider", "pkcs11", "--records", "150", "--store", server.Absent(t)}
 	must(t, args...)
-	server.Elect(0)
+	server.Elect(nil)
 	rotatedOnce(t, parts)
 }
 

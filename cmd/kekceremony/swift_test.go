@@ -29,23 +29,30 @@ func swift(t *testing.T, n int) (rehearsal.Parts, rehearsal.Application) {
 func swiftWith(t *testing.T, dir, module string, n int) (rehearsal.Parts, rehearsal.Application) {
 	t.Helper()
 	parts := partsWith(t, dir, module)
+	must(t, unattended(parts, "install")...)
 	return parts, begun(t, parts, n)
 }
 
-// swiftOn is swift on MongoDB, in a database that is not there yet.
+// swiftOn is swift on MongoDB.
 func swiftOn(t *testing.T, server *mongotest.Server, n int) (rehearsal.Parts, rehearsal.Application) {
 	t.Helper()
-	uri := server.Absent(t)
-	parts := hastened(t, rehearsalOn(t, t.TempDir(), uri, func(ctx context.Context, _ rehearsal.Parts) (database, error) {
-		return mongo.Create(ctx, uri)
-	}), pkcs11test.Module(t))
+	parts := hastened(t, mongoRehearsal(t, server), pkcs11test.Module(t))
+	must(t, unattended(parts, "install")...)
 	return parts, begun(t, parts, n)
 }
 
-// begun installs, writes n records and starts the fleet.
+// mongoRehearsal makes a rehearsal's parts, with a database of MongoDB that was not there.
+func mongoRehearsal(t *testing.T, server *mongotest.Server) rehearsal.Parts {
+	t.Helper()
+	uri := server.Absent(t)
+	return rehearsalOn(t, t.TempDir(), uri, func(ctx context.Context, _ rehearsal.Parts) (database, error) {
+		return mongo.Create(ctx, uri)
+	})
+}
+
+// begun writes n records and starts the fleet of what was installed.
 func begun(t *testing.T, parts rehearsal.Parts, n int) rehearsal.Application {
 	t.Helper()
-	must(t, unattended(parts, "install")...)
 	a := application(t, parts)
 	a.Active = 1
 	if err := a.Write(t.Context(), n); err != nil {

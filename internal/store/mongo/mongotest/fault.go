@@ -76,8 +76,10 @@ func (p *Proxy) Instead(command string, n int, answer bson.D) {
 }
 
 // Beside has the server carry out the next n commands of a name, and answers something more.
-func (p *Proxy) Beside(command string, n int, more bson.D) {
-	p.order(command, fault{left: n, done: true, answer: func(_, real bson.Raw) (all []bson.E) {
+func (p *Proxy) Beside(command string, n int, more bson.D) { p.order(command, besides(more, n)) }
+
+func besides(more bson.D, n int) fault {
+	return fault{left: n, done: true, answer: func(_, real bson.Raw) (all []bson.E) {
 		elements, _ := real.Elements()
 		for _, e := range elements {
 			if !slices.ContainsFunc(more, func(m bson.E) bool { return m.Key == e.Key() }) {
@@ -85,7 +87,7 @@ func (p *Proxy) Beside(command string, n int, more bson.D) {
 			}
 		}
 		return append(all, more...)
-	}})
+	}}
 }
 
 // WithoutValidators has the next n changes of a collection answered as by DocumentDB without validators, which it has
@@ -97,24 +99,6 @@ func (p *Proxy) WithoutValidators(n int) {
 		}
 		return Failure(26, "NamespaceNotFound", "ns does not exist")
 	}})
-}
-
-// Elect has every nth command that reads or writes answered as by a primary that steps down or shuts down:
-// by turns instead of carrying it out, and after it. 0: none any more.
-func (p *Proxy) Elect(nth int) { p.set(func() { p.nth, p.since = nth, 0 }) }
-
-// steppedDown is what happens to the next command; a fault with nothing left is none.
-func (p *Proxy) steppedDown(name string) fault {
-	if p.nth == 0 || !slices.Contains(slices.Concat(writes, reads), name) {
-		return fault{}
-	}
-	if p.since++; p.since%p.nth != 0 {
-		return fault{}
-	}
-	codes := []int32{189, 10107, 11602, 11600, 91}
-	turn := p.since / p.nth
-	answer := Failure(codes[turn%len(codes)], "", "the primary steps down")
-	return fault{left: 1, done: turn%2 == 0, answer: func(bson.Raw, bson.Raw) []bson.E { return answer }}
 }
 
 func (p *Proxy) order(command string, f fault) { p.set(func() { p.faults[command] = f }) }
@@ -147,13 +131,13 @@ func (p *Proxy) next(name, collection string) fault {
 	case p.readOnly && slices.Contains(writes, name):
 		return fault{left: 1, answer: func(bson.Raw, bson.Raw) []bson.E { return refusal }}
 	default:
-		return p.steppedDown(name)
+		return p.steppedDown(name, collection)
 	}
 	return f
 }
 
 var (
-	writes = []string{"insert", "update", "delete", "create", "createIndexes", "findAndModify"}
+	writes = []string{"insert", "update", "delete", "create", "createIndexes", "collMod", "findAndModify"}
 	reads  = []string{"find", "getMore", "aggregate", "count", "listCollections"}
 )
 

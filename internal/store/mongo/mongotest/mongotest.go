@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -34,10 +35,10 @@ func Start(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{uri: os.Getenv(uriVariable)}
 	if s.uri == "" {
-		s.Proxy = startProxy(t, startFerretDB(t), true)
+		s.Proxy = startProxy(t, startFerretDB(t), new(sync.Mutex))
 		s.uri = "mongodb://" + s.Proxy.address + "/"
 	} else if address, uri, ok := reached(t, s.uri); ok {
-		s.Proxy = startProxy(t, address, false)
+		s.Proxy = startProxy(t, address, nil)
 		s.uri = strings.Replace(uri, address, s.Proxy.address, 1)
 	}
 	client, err := driver.Connect(options.Client().ApplyURI(s.uri))

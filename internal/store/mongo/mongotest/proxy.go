@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,8 +19,7 @@ type Proxy struct {
 	address string
 	server  string
 
-	serial bool       // the server's updates are not atomic
-	one    sync.Mutex // held while a command runs, if so
+	one *sync.Mutex // held while a command runs, if the server's updates are not atomic; else nil
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -30,20 +30,21 @@ type Proxy struct {
 	rate     int // bytes a second to clients; 0: no limit
 	longest  int // bytes of an answer, after which the connection breaks; 0: no limit
 	busy     busy
-	hole     bool // nothing is answered, and no connection ends
+	hole     hole
 	seen     map[string]int
 	of       map[string]int // commands, by their names and their collections'
-	nth      int            // command that meets an election; 0: none
-	since    int            // commands, since that was ordered
+
+	elects    Meets
+	elections int
 }
 
 // startProxy listens at a loopback address that nobody else has: while it is down no
 // other server, and no connection of somebody's, takes the port.
-func startProxy(t testing.TB, server string, serial bool) *Proxy {
+func startProxy(t testing.TB, server string, one *sync.Mutex) *Proxy {
 	t.Helper()
 	host := []byte{127, 0, 0, 2}
 	rand.Read(host[1:3])
-	p := &Proxy{server: server, serial: serial, address: net.JoinHostPort(net.IP(host).String(), "0"),
+	p := &Proxy{server: server, one: one, address: net.JoinHostPort(net.IP(host).String(), "0"),
 		open: map[net.Conn]bool{}, faults: map[string]fault{}, before: map[string]func(){}, seen: map[string]int{},
 		of: map[string]int{}}
 	p.Up(t)
@@ -54,6 +55,14 @@ func startProxy(t testing.TB, server string, serial bool) *Proxy {
 
 // Address is where the proxy is.
 func (p *Proxy) Address() string { return p.address }
+
+// Door is another proxy before the same server: who comes through it may meet what others do not.
+func (p *Proxy) Door(t testing.TB) *Proxy { return startProxy(t, p.server, p.one) }
+
+// Through is a URI of one proxy through another.
+func (p *Proxy) Through(door *Proxy, uri string) string {
+	return strings.Replace(uri, p.address, door.address, 1)
+}
 
 // Before has something happen just before the next command of a name.
 func (p *Proxy) Before(command string, do func()) { p.set(func() { p.before[command] = do }) }
@@ -66,15 +75,6 @@ func (p *Proxy) Slow(rate int) { p.set(func() { p.rate = rate }) }
 
 // Fragile has the connection break in the middle of any answer of more bytes; 0: of none.
 func (p *Proxy) Fragile(longest int) { p.set(func() { p.longest = longest }) }
-
-// Hole has everything swallowed, as by a network that lost its way back.
-func (p *Proxy) Hole(yes bool) { p.set(func() { p.hole = yes }) }
-
-func (p *Proxy) swallows() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.hole
-}
 
 // Seen counts the commands of a name.
 func (p *Proxy) Seen(command string) int {
@@ -150,10 +150,10 @@ func (p *Proxy) pass(client, server net.Conn) error {
 	if err != nil {
 		return err
 	}
-	if p.swallows() {
+	name, collection := commandOf(request), collectionOf(request)
+	if p.swallows(name, collection) {
 		return swallowed(client)
 	}
-	name, collection := commandOf(request), collectionOf(request)
 	if do := p.happens(name, collection); do != nil {
 		do()
 	}
@@ -220,7 +220,7 @@ func (p *Proxy) happens(name, collection string) func() {
 
 // ask has the server carry out a command.
 func (p *Proxy) ask(server net.Conn, request []byte) ([]byte, error) {
-	if p.serial {
+	if p.one != nil {
 		p.one.Lock()
 		defer p.one.Unlock()
 	}

@@ -1,0 +1,73 @@
+package main_test
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
+)
+
+// apart has the console of a rehearsal come through a door of its own, where the driver soon hears that the network
+// is gone; the fleet keeps the other.
+func apart(t *testing.T, server *mongotest.Server, parts rehearsal.Parts) *mongotest.Proxy {
+	t.Helper()
+	server.NeedProxy(t)
+	door := server.Door(t)
+	config, err := os.ReadFile(parts.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	uri := string(mongoStore.FindSubmatch(config)[1])
+	own := mongotest.With(server.Through(door, uri), "connectTimeoutMS=1000&heartbeatFrequencyMS=500")
+	config = bytes.Replace(config, []byte(uri), []byte(own), 1)
+	if err := os.WriteFile(parts.Config(), config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return door
+}
+
+// TestElectionInEachStep: in each step of a rotation, a command of the console is answered as by a primary that steps
+// down, before it or after it carried the command out. The rotation continues by itself, and does everything once.
+func TestElectionInEachStep(t *testing.T) {
+	t.Parallel()
+	const records = 60
+	server := mongotest.Start(t)
+	parts, a := swiftOn(t, server, records)
+	door := apart(t, server, parts)
+	s := newStages(parts)
+	door.Elect(s.meets)
+	steps := s.through(t, "no reason", rotateTo(parts, 2))
+	t.Log(door.Elections(), "elections in", steps)
+	door.Elect(nil)
+	demand(t, steps, "probe", "generate", "canary", "fleet", "scan", "approve", "switch", "re-wrap", "census", "retire")
+	whole(t, parts, a, records)
+}
+
+// demand demands that all are there.
+func demand(t *testing.T, have []string, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if !slices.Contains(have, w) {
+			t.Errorf("nothing met in %s; only %v", w, have)
+		}
+	}
+}
+
+// TestHoleInSteps has the network swallow everything from the first command of an act, until the console tries a new
+// connection. The rotation continues by itself.
+func TestHoleInSteps(t *testing.T) {
+	t.Parallel()
+	const records = 60
+	server := mongotest.Start(t)
+	parts, a := swiftOn(t, server, records)
+	door := apart(t, server, parts)
+	s := newStages(parts)
+	s.only = func(at stage) bool { return at.kind == "begun" && (at.step == "switch" || at.step == "re-wrap") }
+	door.HoleFrom(s.meets, 1)
+	demand(t, s.through(t, "no reason", rotateTo(parts, 2)), "switch", "re-wrap")
+	door.Hole(false)
+	whole(t, parts, a, records)
+}
