@@ -58,7 +58,7 @@ func at(all []string, n int) string {
 // it made up, and what it measured.
 var idsAndTimes = []*regexp.Regexp{
 	regexp.MustCompile(`\d+ heartbeats not seen`), // of processes that were slow
-	regexp.MustCompile(`about \d+ re-wraps/s, best with \d+`),
+	regexp.MustCompile(`about [\d,]+ re-wraps/s, best with \d+`),
 	regexp.MustCompile(`(sqlite|mongodb):.*`),
 	regexp.MustCompile(`/\S+`),
 	regexp.MustCompile(`[0-9a-f]{8,}`),

@@ -325,5 +325,6 @@ func (p *probe) throughput() (string, error) {
 		best, rate = n, now
 	}
 	p.tune.begin(best)
-	return fmt.Sprintf("about %.0f re-wraps/s, best with %d of at most %d sessions", rate, best, p.mostSessions()), nil
+	return fmt.Sprintf("about %s re-wraps/s, best with %d of at most %d sessions", printable.Count(int(rate)), best,
+		p.mostSessions()), nil
 }

@@ -2,63 +2,86 @@ package line
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
-// aloud is a digest that people read aloud and compare, and how far they are.
+// aloud is a digest that people read aloud and compare, and how far they are. The request for their
+// signatures stays open below it.
 type aloud struct {
-	digest string
-	people []string
-	at     int
-	no     []string // for whom it does not match
-	came   <-chan error
-	said   engine.Comparison // that is being recorded
+	label, digest string
+	people        []string
+	at            int
+	no            []string // for whom it does not match
+	remark        func(engine.Remark) <-chan error
+	came          <-chan error
+	said          engine.Comparison // that is being recorded
 }
 
-// compare begins to compare the digest of a page of signatures.
-func (f *face) compare(r engine.Request) {
-	label, digest := text.Digest(r)
-	a := &aloud{digest: digest}
+// aloudOf is the digest of a request with those who compare it; nil: there is nothing to compare.
+func aloudOf(r engine.Request) *aloud {
+	a := &aloud{}
+	a.label, a.digest = text.Digest(r)
 	for _, one := range r.Signers {
 		if one.Asked {
 			a.people = append(a.people, one.Name)
 		}
 	}
-	if digest == "" || len(a.people) == 0 {
+	if a.digest == "" || len(a.people) == 0 {
+		return nil
+	}
+	return a
+}
+
+// compare begins to compare the digest of a page of signatures.
+func (f *face) compare(r engine.Request) {
+	a := aloudOf(r)
+	if a == nil {
 		f.say("There is nothing to compare on this page.")
 		f.again()
 		return
 	}
-	f.aloud = a
-	f.say(label+" digest. "+text.ReadAloud, "")
-	for i, line := range text.Aloud(digest, 4) {
-		f.say(fmt.Sprintf("  %2d  %s   %s", i+1, line[0], line[1]))
-	}
-	f.asksMatch()
-}
-
-func (f *face) asksMatch() {
-	f.say(f.aloud.people[f.aloud.at]+": does all of it match? Type yes or no.",
-		"  (skip: the next person; back: stop comparing)")
+	f.aloud, a.remark = a, f.room.Remark
+	f.say(a.page()...)
 	f.prompt()
 }
 
-// matches takes what a person says of the digest.
-func (f *face) matches(line string) {
-	a := f.aloud
-	switch line {
-	case "yes", "no":
-		a.said = engine.Comparison{Digest: a.digest, By: a.people[a.at], Matches: line == "yes"}
-		a.came = f.room.Remark(a.said)
-	case "skip":
-		f.nextMatch()
-	case "back":
-		f.endMatch()
-	default:
-		f.asksMatch()
+func (a *aloud) page() []string {
+	lines := []string{a.label + " digest. " + text.ReadAloud, ""}
+	for i, line := range text.Aloud(a.digest, 4) {
+		lines = append(lines, fmt.Sprintf("  %2d  %s   %s", i+1, line[0], line[1]))
 	}
+	return append(lines, a.again()...)
+}
+
+func (a *aloud) again() []string {
+	return []string{a.people[a.at] + ": does all of it match? Type yes or no.",
+		"  (skip: the next person; back: stop comparing)"}
+}
+
+func (a *aloud) words() []word {
+	return []word{
+		{"skip", "ask the next person", (*face).nextMatch},
+		{"back", "stop comparing", (*face).endMatch},
+	}
+}
+
+func (a *aloud) answers(string) bool { return a.came != nil }
+
+// take takes what a person says of the digest.
+func (a *aloud) take(line string) (says []string, done bool) {
+	line = strings.ToLower(line)
+	switch {
+	case a.came != nil: // what was said is being recorded
+	case line == "yes" || line == "no":
+		a.said = engine.Comparison{Digest: a.digest, By: a.people[a.at], Matches: line == "yes"}
+		a.came = a.remark(a.said)
+	default:
+		return a.again(), false
+	}
+	return nil, true
 }
 
 // matched goes on when what a person said is recorded.
@@ -67,7 +90,7 @@ func (f *face) matched(err error) {
 	a.came = nil
 	if err != nil {
 		f.say("Refused: " + err.Error())
-		f.asksMatch()
+		f.again()
 		return
 	}
 	if !a.said.Matches {
@@ -78,7 +101,7 @@ func (f *face) matched(err error) {
 
 func (f *face) nextMatch() {
 	if f.aloud.at++; f.aloud.at < len(f.aloud.people) {
-		f.asksMatch()
+		f.again()
 		return
 	}
 	f.endMatch()

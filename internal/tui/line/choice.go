@@ -48,7 +48,7 @@ func (c *choice) answers(line string) bool {
 		return true
 	}
 	if c.typing {
-		return line != "back"
+		return strings.HasPrefix(line, literal)
 	}
 	return slices.Contains(choices, line)
 }
@@ -74,7 +74,7 @@ func (c *choice) take(line string) ([]string, bool) {
 	case c.typing && line == "":
 		return c.again(), false
 	case c.typing:
-		c.q.Answer(engine.Choice{Decided: line}, nil)
+		c.q.Answer(engine.Choice{Decided: strings.TrimPrefix(line, literal)}, nil)
 		return nil, true
 	case line == "1" || line == "again":
 		c.q.Answer(engine.Choice{Retry: true}, nil)

@@ -18,12 +18,13 @@ type face struct {
 	cancel   context.CancelCauseFunc
 	now      func() time.Time
 	page     page
-	ask      prompt    // what waits for a person; nil when nobody need act
+	ask      prompt    // the engine's question; nil when it asks nothing
 	signed   *sitting  // what was last signed on this page
-	steering *steering // somebody wants to throttle the re-wrap
-	report   []string  // the parts so far of a deviation that somebody reports; nil: nobody does
+	steering *steering // somebody wants to throttle the re-wrap; nil: nobody does
+	report   *report   // a deviation that somebody reports; nil: nobody does
+	draft    [4]string // the parts of one that was dropped
 	recorded <-chan error
-	aloud    *aloud // a digest is being compared
+	aloud    *aloud // a digest is being compared; nil: none is
 	really   func() // what is done after a yes; nil: nothing is asked for it
 	stopped  bool
 	failed   error // of the terminal, or ctrl+c where no line was read
@@ -46,17 +47,10 @@ func newFace(t *engine.Terminal, control *engine.Control, cancel context.CancelC
 		keys: &keyboard{terminal: t, typed: make(chan typed)}, control: control, cancel: cancel, now: time.Now}
 }
 
-// word is what can be typed instead of an answer.
+// word is what can be typed instead of an answer. One that does nothing there has no text, and is not listed.
 type word struct {
 	name, does string
 	do         func(*face)
-}
-
-// steering is what somebody asks of the re-wrap: it is done when they have said who asks,
-// since it becomes an event of the transcript.
-type steering struct {
-	action engine.Action
-	rate   int
 }
 
 // sitting is a request for signatures, and whose word was awaited.
@@ -68,7 +62,7 @@ type sitting struct {
 // signers is the people of a request and where each stands.
 func signers(r engine.Request, who int) (lines []string) {
 	for i, p := range r.Signers {
-		lines = append(lines, "  "+text.Mark(r, p, i == who)+" "+text.Signer(r, p))
+		lines = append(lines, item(text.Mark(r, p, i == who)+" ", text.Signer(r, p)))
 	}
 	return lines
 }
@@ -82,15 +76,29 @@ func (f *face) open(ctx context.Context, p prompt, fresh bool) {
 		f.say(p.page()...)
 		f.rest(ctx)
 	}
-	switch { // the question waits until that is done
-	case f.report != nil:
-		f.asksPart()
-		return
-	case f.aloud != nil:
+	f.unsteered()
+	if f.aloud != nil {
 		f.aloud = nil
 		f.say("The comparison ended: the page is another one.")
 	}
+	if f.report != nil { // the question waits until that is done
+		f.say(f.report.again()...)
+	}
 	f.prompt()
+}
+
+// asked is the question that takes the next line: what somebody began on the page comes before what the
+// engine asks. It is nil when nothing is asked.
+func (f *face) asked() prompt {
+	switch {
+	case f.steering != nil:
+		return f.steering
+	case f.report != nil:
+		return f.report
+	case f.aloud != nil:
+		return f.aloud
+	}
+	return f.ask
 }
 
 // rest discards what is typed until the keyboard rests.
@@ -105,27 +113,36 @@ func (f *face) rest(ctx context.Context) {
 	}
 }
 
-// take gives the open question a line.
-func (f *face) take(line string) {
-	says, done := f.ask.take(line)
+// take gives the question that is asked a line.
+func (f *face) take(p prompt, line string) {
+	says, done := p.take(line)
 	f.say(says...)
-	if done {
-		f.ask = nil
+	if !done {
+		f.prompt()
 		return
 	}
-	f.prompt()
+	switch p.(type) {
+	case *steering:
+		f.steering = nil
+		f.again()
+	case *report:
+		f.report = nil
+	case *aloud: // it goes on when what was said is recorded
+	default:
+		f.ask = nil
+	}
 }
 
-// answered closes the open question.
+// answered closes the engine's question.
 func (f *face) answered(answer func()) {
 	answer()
 	f.ask = nil
 }
 
-// again asks once more what is open.
+// again asks once more what is asked.
 func (f *face) again() {
-	if f.ask != nil {
-		f.say(f.ask.again()...)
+	if p := f.asked(); p != nil {
+		f.say(p.again()...)
 		f.prompt()
 	}
 }

@@ -33,11 +33,14 @@ func (f *form) again() []string {
 	return append(append(lines, f.q.Q.Field.Question), f.proposed()...)
 }
 
+// enterAlone stands before what is answered by an empty line.
+const enterAlone = "  Enter alone answers: "
+
 func (f *form) proposed() []string {
 	if f.q.Q.Value == "" {
 		return nil
 	}
-	return []string{"  Enter alone answers: " + printable.Typed(f.q.Q.Value)}
+	return []string{enterAlone + printable.Typed(f.q.Q.Value)}
 }
 
 func (f *form) answers(line string) bool { return strings.HasPrefix(line, literal) }

@@ -37,6 +37,7 @@ func (f *face) serve(ctx context.Context) {
 		select {
 		case <-f.room.Ring():
 			if f.mail(ctx, f.room.Mail()) {
+				f.unreported()
 				return
 			}
 		case line := <-f.keys.typed:
@@ -65,6 +66,7 @@ func (f *face) mail(ctx context.Context, m room.Mail) (ended bool) {
 	if m.Taken {
 		f.ask = nil
 	}
+	f.unsteered()
 	if p := replayed(m.Ask); p != nil && f.page.view.Replay {
 		f.open(ctx, p, true)
 		return m.Ended
@@ -110,4 +112,7 @@ func (f *face) lend(ctx context.Context, q room.Lend) {
 	}
 	f.failed = f.keys.listen()
 	q.Answer(struct{}{}, err)
+	if f.report != nil { // it was asked before the terminal was lent
+		f.again()
+	}
 }

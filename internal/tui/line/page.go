@@ -2,6 +2,7 @@ package line
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -95,7 +96,7 @@ func (p *page) details(v engine.View) (lines []string) {
 	for _, d := range v.Details {
 		if !slices.Contains(p.asked, d.Name) {
 			head, value := text.DetailOf(v.Details, d)
-			lines = append(lines, "  "+head+value)
+			lines = append(lines, item(head, value))
 		}
 	}
 	return lines
@@ -105,7 +106,7 @@ func (p *page) details(v engine.View) (lines []string) {
 func probe(v engine.View) (lines []string) {
 	for _, p := range v.Probe {
 		if p.Outcome != engine.Trying {
-			lines = append(lines, fmt.Sprintf("  %s %-12s %s", text.Marks[p.Outcome], p.Line, p.Detail))
+			lines = append(lines, item(fmt.Sprintf("%s %-12s ", text.Marks[p.Outcome], p.Line), p.Detail))
 		}
 	}
 	return lines
@@ -118,7 +119,7 @@ func fleet(v engine.View) (lines []string) {
 	}
 	for _, p := range v.Fleet.Processes {
 		mark, says := text.Process(p, v)
-		line := fmt.Sprintf("  %s %s: %s", mark, p.Name, says)
+		line := item(mark+" ", p.Name+": "+says)
 		if p.Trouble != "" {
 			line += "; " + p.Trouble
 		}
@@ -160,7 +161,7 @@ func amount(w *engine.Progress) string {
 	line := fmt.Sprintf("%s: %s of %s done, %s left", w.State, printable.Count(done), printable.Count(w.Total),
 		printable.Count(w.Left))
 	if w.Rate > 0 {
-		line += fmt.Sprintf(", %.0f/s", w.Rate)
+		line += fmt.Sprintf(", %s/s", printable.Count(int(math.Round(w.Rate))))
 	}
 	if w.Limit > 0 {
 		line += fmt.Sprintf(", limit %s/s", printable.Count(w.Limit))

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
@@ -27,12 +29,38 @@ func (p *printer) say(lines ...string) {
 		return
 	}
 	p.fresh()
-	for _, line := range text.Wrap(lines, p.width) {
-		if line = plain(line); p.ascii {
-			line = text.ASCII(line)
+	for _, line := range lines {
+		for _, row := range rows(line, p.width) {
+			if row = plain(row); p.ascii {
+				row = text.ASCII(row)
+			}
+			p.write(strings.TrimRight(row, " ") + "\n")
 		}
-		p.write(strings.TrimRight(line, " ") + "\n")
 	}
+}
+
+// hangs stands between a name and its value in a line: where the value is broken, it goes on below itself.
+const hangs = "\x00"
+
+// item is a name and its value.
+func item(head, value string) string { return "  " + head + hangs + value }
+
+// rows breaks a line. A value of one word that has no room beside its name, such as a path, has a row of its
+// own, so that it is copied whole.
+func rows(line string, width int) (all []string) {
+	head, value, hanging := strings.Cut(line, hangs)
+	room := width - ansi.StringWidth(head)
+	switch {
+	case !hanging || room < width/3:
+		return text.Wrap([]string{head + value}, width)
+	case !strings.Contains(value, " ") && ansi.StringWidth(value) > room:
+		return text.Wrap([]string{head, "  " + value}, width)
+	}
+	for _, row := range text.Rows(value, room) {
+		all = append(all, head+row)
+		head = strings.Repeat(" ", ansi.StringWidth(head))
+	}
+	return all
 }
 
 // sign waits for a line. It stands at the beginning of one, whatever was typed and echoed there

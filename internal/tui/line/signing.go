@@ -35,7 +35,7 @@ func (s *signing) page() []string {
 		lines = append(lines, "Note: "+r.Warning)
 	}
 	for _, v := range text.Verdicts(r) {
-		lines = append(lines, "  "+v[0]+v[1])
+		lines = append(lines, item(v[0], v[1]))
 	}
 	lines = append(lines, r.Done...)
 	if len(r.Earlier) > 0 {
@@ -43,7 +43,7 @@ func (s *signing) page() []string {
 	}
 	for _, e := range r.Earlier {
 		head, value := text.Detail(e.Name, e.Value)
-		lines = append(lines, "  "+head+value)
+		lines = append(lines, item(head, value))
 	}
 	for _, e := range text.Plan(r) {
 		lines = append(lines, "  "+e[0], "               "+e[1])
@@ -62,7 +62,7 @@ func (s *signing) again() (lines []string) {
 	}
 	for i, p := range s.q.Q.Signers {
 		if s.old != nil && (p.Signed != s.old.r.Signers[i].Signed) {
-			lines = append(lines, "  "+text.Mark(s.q.Q, p, false)+" "+text.Signer(s.q.Q, p))
+			lines = append(lines, item(text.Mark(s.q.Q, p, false)+" ", text.Signer(s.q.Q, p)))
 		}
 	}
 	return append(lines, s.standing()...)
@@ -111,13 +111,17 @@ func (s *signing) answers(line string) bool {
 const offline = "offline "
 
 func (s *signing) words() []word {
+	compare := "read the digest aloud, in words, and say whether it matches"
+	if aloudOf(s.q.Q) == nil {
+		compare = ""
+	}
 	return []word{
 		{"next", "ask the next person", func(f *face) {
 			s.who = text.Other(s.q.Q.Signers, s.who)
 			f.again()
 		}},
-		{"compare", "read the digest aloud, in words, and say whether it matches", func(f *face) { f.compare(s.q.Q) }},
-		{"offline", "write the person's statement, for signing offline", func(f *face) { f.take(offline) }},
+		{"compare", compare, func(f *face) { f.compare(s.q.Q) }},
+		{"offline", "write the person's statement, for signing offline", func(f *face) { f.take(s, offline) }},
 		{"later", "end this run, after a question; sign later", func(f *face) {
 			question, says := text.Later(f.page.view, s.q.Q)
 			f.say(says...)

@@ -33,7 +33,7 @@ func replayed(ask any) *turn {
 		return &turn{next: func() { q.Answer(struct{}{}, nil) }}
 	case room.Form:
 		f := q.Q.Field
-		return &turn{[]string{"", "Question " + f.Name + ": " + f.Question, "  Answered: " + q.Q.Value},
+		return &turn{[]string{"", "Question " + f.Name + ": " + f.Question, item("Answered: ", q.Q.Value)},
 			func() { q.Answer("", context.Canceled) }}
 	case room.Consent:
 		s := newSigning(q, nil)

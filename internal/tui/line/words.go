@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
@@ -38,6 +39,7 @@ var (
 func (f *face) line(l typed) {
 	f.waits = false // the terminal has echoed the end of the line
 	text := strings.TrimSpace(l.text)
+	asked := f.asked()
 	switch {
 	case errors.Is(l.err, io.EOF):
 		f.say("", "End of input. Nothing was answered; the ceremony stays unfinished.")
@@ -50,15 +52,11 @@ func (f *face) line(l typed) {
 	case f.stopped:
 	case f.really != nil:
 		f.answersReally(text)
-	case f.report != nil:
-		f.part(text)
-	case f.aloud != nil:
-		f.matches(strings.ToLower(text))
-	case f.ask != nil && f.ask.answers(text):
-		f.take(text)
+	case asked != nil && asked.answers(text):
+		f.take(asked, text)
 	case f.command(strings.ToLower(text)):
-	case f.ask != nil:
-		f.take(text)
+	case asked != nil:
+		f.take(asked, text)
 	case text != "":
 		f.say("Nothing is asked now; this was ignored. Type help for the words.")
 	}
@@ -75,19 +73,27 @@ func (f *face) command(line string) bool {
 	return f.steer(line)
 }
 
-// words are those of the question, if there is one, and those of every page.
-func (f *face) words() []word {
-	if f.ask == nil {
-		return everywhere()
+// words are those of what is asked, and those of every page that it has no own one for.
+func (f *face) words() (all []word) {
+	if p := f.asked(); p != nil {
+		all = p.words()
 	}
-	return append(f.ask.words(), everywhere()...)
+	own := len(all)
+	for _, w := range everywhere() {
+		if !slices.ContainsFunc(all[:own], func(o word) bool { return o.name == w.name }) {
+			all = append(all, w)
+		}
+	}
+	return all
 }
 
 func (f *face) help() {
 	for _, w := range f.words() {
-		f.say(fmt.Sprintf("  %-10s %s", w.name, w.does))
+		if w.does != "" {
+			f.say(fmt.Sprintf("  %-10s %s", w.name, w.does))
+		}
 	}
-	if f.page.view.Progress != nil {
+	if f.steers() {
 		f.say(steeringHelp...)
 	}
 	f.say("To answer with one of these words, type " + literal + " before it. The end of input stops.")
@@ -100,6 +106,11 @@ func (f *face) repeat() {
 	f.say(f.page.said...)
 	if f.ask != nil {
 		f.say(f.ask.page()...)
+	}
+	if p := f.asked(); p != nil && p != f.ask {
+		f.say(p.page()...)
+	}
+	if f.asked() != nil {
 		f.prompt()
 	}
 }
@@ -119,17 +130,27 @@ func (f *face) who() {
 	f.again()
 }
 
+// steps lists the steps: when each ended, or how many minutes are planned for it.
 func (f *face) steps() {
 	v := f.page.view
+	planned := 0
 	for i, stage := range v.Steps {
-		state := "to come"
+		planned += stage.Minutes
+		state, note := "to come", ""
+		if stage.Minutes > 0 {
+			note = fmt.Sprintf("%d min", stage.Minutes)
+		}
 		switch {
-		case i+1 < v.N:
-			state = "done"
+		case i+1 < v.N || v.Ending != nil:
+			state, note = "done", stage.At[:min(len(stage.At), len("14:05"))]
 		case i+1 == v.N:
 			state = "now"
 		}
-		f.say(fmt.Sprintf("  %2d %-8s %s", i+1, state, stage.Title))
+		f.say(item(fmt.Sprintf("%2d %-8s %-7s ", i+1, state, note), stage.Title))
+	}
+	if planned > 0 && !v.Started.IsZero() && !v.Replay && v.Ending == nil {
+		span := text.Span(f.now().Sub(v.Started))
+		f.say(fmt.Sprintf("This run has taken %s of about %d min. Times are UTC.", span, planned))
 	}
 	f.again()
 }
