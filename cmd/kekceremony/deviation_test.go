@@ -64,7 +64,7 @@ func TestWizardDeviation(t *testing.T) {
 	w.read()
 	w.enter("Where else", "")
 	w.enter("Planned end", "")
-	w.fill("leaving")
+	w.fillReported()
 	w.enter("alice: type followed", "deviations")
 	w.enter("alice: what deviated from the steps?", "")
 	w.correct("refused: an answer is needed", "no third person came")

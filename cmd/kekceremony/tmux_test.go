@@ -116,6 +116,17 @@ func (p *pane) fill(page string) {
 	}
 }
 
+// fillReported answers what is asked at the end of a ceremony of which a deviation is recorded: the page has it, and
+// proposes nothing.
+func (p *pane) fillReported() {
+	p.t.Helper()
+	p.enter("bags closed", "")
+	p.enter("Time on the wall clock now", "")
+	p.until("deviation 1  ")
+	p.enter("Deviations from the steps that are not recorded yet", "")
+	p.correct("refused: an answer is needed", "none")
+}
+
 var place = regexp.MustCompile(`kekceremony .*`)
 
 // goOn types what is asked, page after page, until the screen shows a page.

@@ -68,7 +68,7 @@ func TestWizard(t *testing.T) {
 	p.until("count 1")
 	reader.more(500)
 	versions := reader.stop()
-	p.fill("leaving")
+	p.fillReported()
 	sign(p, "followed", "alice", "bob")
 	end := p.enter("enter close", "")
 	p.until("EXIT 0")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -16,12 +15,15 @@ import (
 // to the step before.
 func (e *engine) ask(ctx context.Context, s Step) error {
 	given := make([]Facts, len(s.Ask.Fields))
-	var shown []Detail
-	if s.Ask.Shows != nil {
-		shown = s.Ask.Shows(e.site)
-	}
+	defer func() { e.asking = nil }()
 	for i := 0; i < len(given); i++ {
-		e.show(func(v *View) { v.Details = append(slices.Clip(shown), answered(s.Ask.Fields[:i], given)...) })
+		e.asking = func(v *View) {
+			v.Details = answered(s.Ask.Fields[:i], given)
+			if s.Ask.Shows != nil {
+				v.Details = append(s.Ask.Shows(e.site), v.Details...)
+			}
+		}
+		e.show(e.asking)
 		facts, err := e.question(ctx, s, s.Ask.Fields[i])
 		if errors.Is(err, ErrBack) && i > 0 {
 			i -= 2

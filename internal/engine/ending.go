@@ -69,11 +69,15 @@ func Deviated(all []transcript.Event) []string {
 	}
 	lines := []string{fmt.Sprintf("Deviations recorded: %d.", len(all))}
 	for _, d := range all {
-		lines = append(lines, printable.Shown(fmt.Sprintf("%s: expected %s, seen %s, decided: %s, by %s",
-			d.Facts[transcript.FactWhat], d.Facts[transcript.FactExpected], d.Facts[transcript.FactSeen],
-			d.Facts[transcript.FactDecided], d.Facts[transcript.FactBy])))
+		lines = append(lines, printable.Shown(Deviation(d.Facts)))
 	}
 	return lines
+}
+
+// Deviation is one that the log has, in a sentence that is still as the log has it.
+func Deviation(f Facts) string {
+	return fmt.Sprintf("%s: expected %s, seen %s, decided: %s, by %s", f[transcript.FactWhat],
+		f[transcript.FactExpected], f[transcript.FactSeen], f[transcript.FactDecided], f[transcript.FactBy])
 }
 
 // Said says how many deviations are recorded, and what people said beside their verdicts, by name.

@@ -26,7 +26,8 @@ type engine struct {
 	answers map[string]string // of this run, by question: what was typed and taken
 	// comparisons are those that were made when the log was closed.
 	comparisons []Comparison
-	asks        []int // the run of questions answered in this run, by step
+	asks        []int       // the run of questions answered in this run, by step
+	asking      func(*View) // fills the page of the question that is open; nil: none is
 }
 
 func (e *engine) step(name string) Step {

@@ -41,8 +41,9 @@ func Recent(state transcript.State, all transcript.Events) (lines []string) {
 // follow takes over from the log what steps know of a site.
 func (e *engine) follow() {
 	s := e.log.State
-	e.site.Roster, e.site.Next, e.site.Deviations = s.Roster, s.Next, nil
+	e.site.Roster, e.site.Next, e.site.Deviations, e.site.Recorded = s.Roster, s.Next, nil, nil
 	for _, d := range s.Deviations {
+		e.site.Recorded = append(e.site.Recorded, d.Facts)
 		if s.Outcome == "" && e.log.Copied && d.Seq < e.found { // nobody knows who decided on it
 			continue
 		}

@@ -30,7 +30,11 @@ func (e *engine) reported(ctx context.Context, r Report) error {
 	case e.site.reported(facts):
 		return nil
 	}
-	return e.deviate(ctx, e.view.Step, facts)
+	if err := e.deviate(ctx, e.view.Step, facts); err != nil || e.asking == nil {
+		return err
+	}
+	e.show(e.asking) // the page may list what is recorded
+	return nil
 }
 
 // compared writes down what a person says of a digest. When the log is closed this run alone knows it.

@@ -90,6 +90,7 @@ const (
 	FactChanged    = "changed"     // of the act by which the next roster takes effect
 	FactPurpose    = "purpose"     // of an asked line: empty, or that of a proof
 	FactDiffered   = "differed"    // of an answered line: what people report, or NothingDiffered
+	FactOthers     = "others"      // of an answered line, in place of FactDiffered: none beside those that are recorded
 	FactCompared   = "compared"    // noted: the digest that a person compared
 	FactMatches    = "matches"     // noted: yes or no
 	FactEnd        = "planned_end" // of an answered line: planned end of use of a key, or a reason why there is none

@@ -83,6 +83,7 @@ var labels = map[string]string{
 	"bags_out":           "bags closed",
 	"evidence":           "witness or recording",
 	FactDiffered:         "deviations reported",
+	FactOthers:           "other deviations",
 	FactEnd:              "planned end of use",
 	"found_before":       "found before it",
 	"gone_before":        "the key was gone before",

@@ -34,8 +34,9 @@ func pairs(facts transcript.Facts, without ...string) (all []Pair) {
 // ordered are the facts whose order people know: that of the questions, or of the work. All others stand
 // below them, by name.
 var ordered = []string{"place", "authorised", "people", "clock", "bags", "evidence", "bags_out", "clock_out",
-	transcript.FactDiffered, transcript.FactLabel, "key_id", "due", "places", "scanned", transcript.FactRewraps,
-	"current", "conflicts", "poison", transcript.FactExcluded, "skipped", "left", "passes", "took"}
+	transcript.FactDiffered, transcript.FactOthers, transcript.FactLabel, "key_id", "due", "places", "scanned",
+	transcript.FactRewraps, "current", "conflicts", "poison", transcript.FactExcluded, "skipped", "left", "passes",
+	"took"}
 
 // orderOf is where a fact stands in the order.
 func orderOf(fact string) int {
