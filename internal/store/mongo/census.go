@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -61,7 +62,8 @@ func (s *Store) Every(ctx context.Context, c envelope.Collection, visit func(sto
 	for _, p := range c.Places {
 		any = append(any, there(p))
 	}
-	err := s.walk(ctx, query{c.Name, bson.D{{Key: "$or", Value: any}}, projection(c)}, func(raw bson.Raw) error {
+	q := query{collection: c.Name, filter: bson.D{{Key: "$or", Value: any}}, fields: projection(c)}
+	err := s.walk(ctx, q, func(raw bson.Raw) error {
 		return visit(document(raw, c))
 	})
 	if err != nil {
@@ -97,11 +99,11 @@ func (s *Store) Scan(ctx context.Context, record func(collection string, record 
 		if c.Type == "view" || s.ours(c.Name) { // a view shows what another collection holds
 			continue
 		}
-		read := s.walk
-		if c.Type == "timeseries" { // no index on _id, which need not be unique
-			read = s.whole
+		read := s.regular
+		if c.Type == "timeseries" {
+			read = s.series
 		}
-		err := read(ctx, query{collection: c.Name}, func(raw bson.Raw) error {
+		err := read(ctx, c, func(raw bson.Raw) error {
 			return record(c.Name, tree{bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: raw}})
 		})
 		if err != nil {
@@ -109,6 +111,11 @@ func (s *Store) Scan(ctx context.Context, record func(collection string, record 
 		}
 	}
 	return nil
+}
+
+// regular reads the records of a collection that is no time series.
+func (s *Store) regular(ctx context.Context, c driver.CollectionSpecification, visit func(bson.Raw) error) error {
+	return s.walk(ctx, query{collection: c.Name}, visit)
 }
 
 // ours are the collections in which no application keeps records.

@@ -126,7 +126,8 @@ func (s *Store) group(ctx context.Context, p envelope.Place, where bson.D) (grou
 func (s *Store) countInArrays(ctx context.Context, p envelope.Place, any bson.A) (counted, error) {
 	of := envelope.Collection{Name: p.Collection, Outer: p.Outer, Places: []envelope.Place{p}}
 	c := counted{n: map[kek.Version]int{}}
-	err := s.walk(ctx, query{of.Name, bson.D{{Key: "$or", Value: any}}, projection(of)}, func(raw bson.Raw) error {
+	q := query{collection: of.Name, filter: bson.D{{Key: "$or", Value: any}}, fields: projection(of)}
+	err := s.walk(ctx, q, func(raw bson.Raw) error {
 		d := document(raw, of)
 		c.odd = c.odd || len(d.Envelopes) == 0
 		for _, h := range d.Envelopes {

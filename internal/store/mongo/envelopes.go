@@ -32,7 +32,7 @@ func (s *Store) Page(
 		at = startingAfter(r.id)
 	}
 	pace.n, pace.most = min(pace.n, limit), max(limit, store.Candidates)
-	due := query{c.Name, bson.D{{Key: "$or", Value: due(c, to)}}, projection(c)}
+	due := query{collection: c.Name, filter: bson.D{{Key: "$or", Value: due(c, to)}}, fields: projection(c)}
 	size := 0
 	for more := true; more && len(docs) < limit && size < pace.size; {
 		p, err := s.portion(ctx, due, &at, &pace)

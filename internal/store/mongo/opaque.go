@@ -70,7 +70,8 @@ func covered(p envelope.Place) bson.D {
 // uncovered refuses a place where some record has what a client encrypted: a count would not have it.
 func (s *Store) uncovered(ctx context.Context, p envelope.Place) error {
 	names := strings.Split(dotted(p.Path), ".")
-	return s.walk(ctx, query{p.Collection, covered(p), bson.D{{Key: names[0], Value: 1}}}, func(raw bson.Raw) error {
+	q := query{collection: p.Collection, filter: covered(p), fields: bson.D{{Key: names[0], Value: 1}}}
+	return s.walk(ctx, q, func(raw bson.Raw) error {
 		if encrypted(bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: raw}, names) {
 			return fmt.Errorf("record %s: %w", ref{raw.Lookup("_id")}, store.ErrOpaque)
 		}

@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -56,12 +57,19 @@ func beyond(id bson.RawValue) bson.E {
 	return bson.E{Key: "_id", Value: after}
 }
 
-// position is where a reading by _id is. It relies on the order of ids within a kind alone, not on that of
-// kinds, in which servers may differ: a kind that was not read whole is asked for again.
+// position is where a reading by _id is, or by another field. It relies on the order of values within a kind
+// alone, not on that of kinds, in which servers may differ: a kind that was not read whole is asked for again.
 type position struct {
+	by   string        // the field; empty: _id
 	done []int         // kinds that were read whole
 	last bson.RawValue // the id that was read last, if its kind was not; zero: none
 }
+
+// key is the name of the field.
+func (p *position) key() string { return cmp.Or(p.by, "_id") }
+
+// of is a condition of that field.
+func (p *position) of(e bson.E) bson.E { return bson.E{Key: p.key(), Value: e.Value} }
 
 // startingAfter is the position of a page after an id. Of what comes before it, nothing is asked.
 func startingAfter(id bson.RawValue) position {
@@ -74,9 +82,15 @@ func startingAfter(id bson.RawValue) position {
 
 // amongThoseAfter is the position of a reading of the ids of one kind alone, after one of them.
 func amongThoseAfter(id bson.RawValue) position {
-	p := position{last: id}
+	p := ofKind(id.Type)
+	p.last = id
+	return p
+}
+
+// ofKind is the position before all values of a kind, of those alone.
+func ofKind(t bson.Type) (p position) {
 	for kind := range idTypes {
-		if kind != placeOf(id.Type) {
+		if kind != placeOf(t) {
 			p.done = append(p.done, kind)
 		}
 	}
@@ -86,9 +100,9 @@ func amongThoseAfter(id bson.RawValue) position {
 // where is the condition of what to ask for next.
 func (p *position) where() bson.E {
 	if p.last.IsZero() {
-		return isOf(aliases(p.done...))
+		return p.of(isOf(aliases(p.done...)))
 	}
-	return beyond(p.last)
+	return p.of(beyond(p.last))
 }
 
 // upTo is the condition of what to ask for next, and not of what comes after an id, if there is one: all of
@@ -99,9 +113,9 @@ func (p *position) upTo(id bson.RawValue) bson.E {
 	}
 	to := bson.E{Key: "$lte", Value: id}
 	if p.last.IsZero() {
-		return fromFirst(id)
+		return p.of(fromFirst(id))
 	}
-	where := beyond(p.last)
+	where := p.of(beyond(p.last))
 	where.Value = append(where.Value.(bson.D), to)
 	return where
 }
@@ -140,9 +154,9 @@ func (p *position) passed(id bson.RawValue) bool {
 
 // full moves on after an answer that had as many records as were asked for. Those of a kind stand together.
 func (p *position) full(docs []bson.Raw) {
-	p.last = docs[len(docs)-1].Lookup("_id")
+	p.last = docs[len(docs)-1].Lookup(p.key())
 	for _, raw := range docs {
-		if kind := placeOf(raw.Lookup("_id").Type); kind != placeOf(p.last.Type) && !slices.Contains(p.done, kind) {
+		if kind := placeOf(raw.Lookup(p.key()).Type); kind != placeOf(p.last.Type) && !slices.Contains(p.done, kind) {
 			p.done = append(p.done, kind)
 		}
 	}

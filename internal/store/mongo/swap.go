@@ -215,7 +215,8 @@ func (s *Store) took(ctx context.Context, c envelope.Collection, swaps []store.S
 	}
 	c.Payloads = false
 	now := map[string][]store.Document{} // in a sharded cluster, two may have one id
-	of := query{c.Name, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, projection(c)}
+	of := query{collection: c.Name, filter: bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}},
+		fields: projection(c)}
 	err := s.whole(ctx, of, func(raw bson.Raw) error {
 		d := document(raw, c)
 		now[key(d)] = append(now[key(d)], d)

@@ -16,6 +16,13 @@ import (
 type query struct {
 	collection     string
 	filter, fields bson.D
+	twins          bool // several records may have one _id
+}
+
+// narrowed is the query with one more condition.
+func (q query) narrowed(by bson.E) query {
+	q.filter = narrowed(q.filter, by)
+	return q
 }
 
 // walk reads the records of a query.
@@ -25,7 +32,7 @@ func (s *Store) walk(ctx context.Context, q query, visit func(bson.Raw) error) e
 		return err
 	}
 	return s.unplaced(func(where bson.E) error {
-		return s.whole(ctx, query{q.collection, narrowed(q.filter, where), q.fields}, visit)
+		return s.whole(ctx, q.narrowed(where), visit)
 	})
 }
 
@@ -68,7 +75,7 @@ func (s *Store) portion(ctx context.Context, q query, at *position, pace *pace) 
 		defer cancel()
 		began := time.Now()
 		if to, err = s.reached(once, q.collection, at, pace.reach); err == nil {
-			p, err = s.read(once, query{q.collection, narrowed(q.filter, at.upTo(to)), q.fields}, pace)
+			p, err = s.read(once, q.narrowed(at.upTo(to)), at.key(), pace)
 		}
 		pace.after(p.docs, time.Since(began), err)
 		return err
@@ -85,12 +92,12 @@ func (s *Store) portion(ctx context.Context, q query, at *position, pace *pace) 
 	return p, nil
 }
 
-// reached is the id of the last record that the server looks at next; zero: it looks at all that are left.
+// reached is where the last record stands that the server looks at next; zero: it looks at all that are left.
 func (s *Store) reached(ctx context.Context, collection string, at *position, reach int) (id bson.RawValue, err error) {
 	if reach == 0 {
 		return id, nil
 	}
-	only := bson.D{{Key: "_id", Value: 1}}
+	only := bson.D{{Key: at.key(), Value: 1}}
 	cursor, err := s.db.Collection(collection).Find(ctx, bson.D{at.where()},
 		options.Find().SetSort(only).SetProjection(only).SetSkip(int64(reach)-1).SetLimit(1))
 	if err != nil {
@@ -98,14 +105,14 @@ func (s *Store) reached(ctx context.Context, collection string, at *position, re
 	}
 	var found []bson.Raw
 	if err = cursor.All(ctx, &found); err == nil && len(found) > 0 {
-		id = found[0].Lookup("_id")
+		id = found[0].Lookup(at.key())
 	}
 	return id, err
 }
 
-// read is one query by _id. It ends with the batch with which it is as large as it should be.
-func (s *Store) read(ctx context.Context, q query, pace *pace) (p portion, err error) {
-	find := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(pace.n)).
+// read is one query, in the order of a field. It ends with the batch with which it is as large as it should be.
+func (s *Store) read(ctx context.Context, q query, by string, pace *pace) (p portion, err error) {
+	find := options.Find().SetSort(bson.D{{Key: by, Value: 1}}).SetLimit(int64(pace.n)).
 		SetBatchSize(int32(pace.n) + 1) // with room for one more, no cursor outlives it
 	if q.fields != nil {
 		find.SetProjection(q.fields)
@@ -123,26 +130,31 @@ func (s *Store) read(ctx context.Context, q query, pace *pace) (p portion, err e
 	return p, cursor.Err()
 }
 
-// twins has records of the last id that stand on other shards, where the answer ended with one of them.
-// Only in a sharded cluster may two records have one id, if the collection is not sharded by it.
+// twins has all records of the last id, where the answer ended with one of them. In a sharded cluster two may
+// have one id, if the collection is not sharded by it; elsewhere only in a time series.
 func (s *Store) twins(ctx context.Context, q query, docs []bson.Raw) (all []bson.Raw, err error) {
-	if !s.sharded {
+	if !s.sharded && !q.twins {
 		return docs, nil
 	}
-	last := docs[len(docs)-1].Lookup("_id")
-	n := slices.IndexFunc(docs, func(raw bson.Raw) bool {
-		id := raw.Lookup("_id")
-		return id.Type == last.Type && bytes.Equal(id.Value, last.Value)
-	})
-	same := narrowed(q.filter, was("_id", last))
+	before, last := withoutLast(docs, "_id")
 	err = s.within(ctx, eachBatch, func(ctx context.Context, _ bool) error {
-		all = slices.Clone(docs[:n])
-		return s.batches(ctx, query{q.collection, same, q.fields}, func(raw bson.Raw) bool {
+		all = slices.Clone(before)
+		return s.batches(ctx, q.narrowed(was("_id", last)), func(raw bson.Raw) bool {
 			all = append(all, slices.Clone(raw))
 			return true
 		})
 	})
 	return all, err
+}
+
+// withoutLast is the value of a field in the last record, and the records before those that have the same.
+func withoutLast(docs []bson.Raw, field string) (before []bson.Raw, last bson.RawValue) {
+	last = docs[len(docs)-1].Lookup(field)
+	n := slices.IndexFunc(docs, func(raw bson.Raw) bool {
+		v := raw.Lookup(field)
+		return v.Type == last.Type && bytes.Equal(v.Value, last.Value)
+	})
+	return docs[:n], last
 }
 
 // whole reads the records of a query at once, in no order: those that have no place in a walk, which are
