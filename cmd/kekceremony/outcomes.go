@@ -261,6 +261,11 @@ var outcomes = []outcome{
 	{store.ErrCertificate, exitUsage,
 		"name the file with the authority's certificate: tlsCAFile; use the host's name as the certificate has it; if the " +
 			"server wants one of this host: tlsCertificateKeyFile"},
+	{store.ErrTLS, exitUsage,
+		"have the server speak TLS 1.2 or 1.3; it may also refuse this host, as by an access list"},
+	{store.ErrEnds, exitUsage,
+		"if the server wants a certificate of this host, name the file: tlsCertificateKeyFile; else correct the port: it " +
+			"may be no MongoDB"},
 	{store.ErrNoTLS, exitUsage, "correct the port, or have the server use TLS; without it, leave tls out of the URI"},
 	{store.ErrWantsTLS, exitUsage, "if it uses TLS, add tls=true to the URI; else correct the port: it may be no MongoDB"},
 	{store.ErrLogin, exitUsage,

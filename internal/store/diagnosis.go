@@ -10,6 +10,8 @@ var (
 	ErrNoHost      = errors.New("no such host")
 	ErrCertificate = errors.New("the store's server and this program do not trust each other's certificate")
 	ErrNoTLS       = errors.New("the store's server does not speak TLS there")
+	ErrTLS         = errors.New("the store's server and this program do not agree on TLS")
+	ErrEnds        = errors.New("the store's server ends a connection with TLS before it says what it is")
 	ErrWantsTLS    = errors.New("the store's server ends the connection before it says what it is")
 	ErrLogin       = errors.New("the store's server does not let this user in")
 	ErrMechanism   = errors.New("the store's server and this program share no way to log in")

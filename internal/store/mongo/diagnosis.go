@@ -2,7 +2,6 @@ package mongo
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -39,32 +38,33 @@ func asks(o *options.ClientOptions) asked {
 func (a asked) serviceOf(err error) error {
 	is := func(name error) bool { return errors.Is(err, name) }
 	if a.documentDB && slices.ContainsFunc([]error{store.ErrSilent, store.ErrWantsTLS, store.ErrNoTLS,
-		store.ErrCertificate, store.ErrReplicaSet, store.ErrServer}, is) {
+		store.ErrTLS, store.ErrEnds, store.ErrCertificate, store.ErrReplicaSet, store.ErrServer}, is) {
 		return fmt.Errorf("%w: %w", store.ErrDocumentDB, err)
 	}
 	return err
 }
 
-// unreached names why no server could be asked: what the monitor saw when it connected.
-func (a asked) unreached(failure error, met bool) error {
+// unreached names why no server could be asked, by what came of a connection; nil: it says nothing of that.
+// met: some server has answered before. trusted: a certificate of one was taken.
+func (a asked) unreached(failure error, met, trusted bool) error {
 	var dns *net.DNSError
-	var verify *tls.CertificateVerificationError
-	var alert tls.AlertError
 	var record tls.RecordHeaderError
-	var authority x509.UnknownAuthorityError
+	tlsError := untrusted(failure, trusted)
 	closed := errors.Is(failure, io.EOF) || errors.Is(failure, io.ErrUnexpectedEOF) ||
 		errors.Is(failure, syscall.ECONNRESET) || errors.Is(failure, syscall.EPIPE)
 	switch {
 	case errors.As(failure, &dns) && dns.IsNotFound:
 		return store.ErrNoHost
-	case errors.As(failure, &verify), errors.As(failure, &authority), errors.As(failure, &alert):
-		return store.ErrCertificate
+	case tlsError != nil:
+		return tlsError
+	case trusted && !met && (closed || isNoise(failure)):
+		return store.ErrEnds
 	case errors.As(failure, &record), a.tls && !met && closed:
 		return store.ErrNoTLS
 	case !a.tls && !met && (closed || isNoise(failure)):
 		return store.ErrWantsTLS
 	}
-	return store.ErrSilent
+	return nil
 }
 
 // isNoise reports that something answered in another protocol.

@@ -1,7 +1,9 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,6 +24,7 @@ type health struct {
 	writable bool                               // some server can be written to
 	failure  error                              // the last one of any server since then
 	met      map[string]event.ServerDescription // the last answer of each server that gave one, by its address
+	trusted  bool                               // a certificate of some server was taken
 }
 
 // monitor keeps the health up to date. The driver's goroutines call it.
@@ -49,6 +52,19 @@ func (h *health) monitor() *event.ServerMonitor {
 	}
 }
 
+// trusts has a configuration of TLS report that a server's certificate was taken.
+func (h *health) trusts(c *tls.Config) {
+	if c == nil {
+		return
+	}
+	c.VerifyConnection = func(tls.ConnectionState) error {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.trusted = true
+		return nil
+	}
+}
+
 // takesWrites reports whether some server can be written to, as far as the monitor knows.
 func (h *health) takesWrites() bool {
 	h.mu.Lock()
@@ -67,14 +83,15 @@ func writable(s event.ServerDescription) bool {
 func (h *health) cause(a asked, err error) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.writable || !driver.IsTimeout(err) {
-		return fmt.Errorf("%w: %s", a.unreached(err, len(h.met) > 0), printable.Text(err.Error()))
-	}
-	if h.failure == nil {
-		if err := a.unfit(slices.Collect(maps.Values(h.met))); err != nil {
-			return err
+	if !h.writable && driver.IsTimeout(err) {
+		if h.failure == nil {
+			if err := a.unfit(slices.Collect(maps.Values(h.met))); err != nil {
+				return err
+			}
+			return fmt.Errorf("%w: no server that can be written to was found", store.ErrSilent)
 		}
-		return fmt.Errorf("%w: no server that can be written to was found", store.ErrSilent)
+		err = h.failure
 	}
-	return fmt.Errorf("%w: %s", a.unreached(h.failure, len(h.met) > 0), printable.Text(h.failure.Error()))
+	name := a.unreached(err, len(h.met) > 0, h.trusted)
+	return fmt.Errorf("%w: %s", cmp.Or(name, store.ErrSilent), printable.Text(err.Error()))
 }

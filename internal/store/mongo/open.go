@@ -55,6 +55,7 @@ func connect(uri string) (*Store, error) {
 		paces:            paces{last: map[string]pace{}},
 		testOnlyPatience: patience, testOnlyPause: pause, testOnlyAttempt: attempt, testOnlyLongest: longest,
 		testOnlyReach: reach, testOnlyPageSize: pageSize}
+	s.health.trusts(o.TLSConfig)
 	s.client, err = driver.Connect(o.SetAppName("kekceremony").
 		SetReadConcern(readconcern.Majority()).SetWriteConcern(majority).SetReadPreference(readpref.Primary()).
 		SetServerSelectionTimeout(selection).SetServerMonitor(s.health.monitor()).

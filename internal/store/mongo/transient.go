@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"errors"
+	"net"
 	"slices"
 
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -66,9 +67,13 @@ var errDemoted = errors.New("the server is no primary any more")
 func open(err error) bool { return putOff(err) || silent(err) }
 
 // silent reports that no server answered: the connection broke (this operation's, or another one's
-// that cleared the pool), or time ran out.
+// that cleared the pool), none came about, or time ran out.
 func silent(err error) bool {
 	if driver.IsNetworkError(err) || driver.IsTimeout(err) {
+		return true
+	}
+	var network net.Error // which the driver does not count as such: of DNS, and an alert of TLS
+	if errors.As(err, &network) || untrusted(err, true) != nil {
 		return true
 	}
 	var cleared interface{ Retryable() bool }

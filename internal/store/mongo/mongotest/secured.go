@@ -31,7 +31,9 @@ func StartSecured(t testing.TB) Secured {
 	dir := t.TempDir()
 	s := Secured{User: "user", Password: "hunter2", Set: "rs0", CA: filepath.Join(dir, "cert.pem")}
 	key := filepath.Join(dir, "key.pem")
-	certificate(t, s.CA, key)
+	cert, secret := certificate(t, time.Now().Add(time.Hour))
+	write(t, s.CA, cert)
+	write(t, key, secret)
 	data := filepath.Join(dir, "data")
 	if err := os.Mkdir(data, 0o700); err != nil {
 		t.Fatal(err)
@@ -81,27 +83,33 @@ func buildSecured(source, path string) error {
 	return goes(tree, "build", "-tags", "ferretdb", "-o", path, "./cmd/secured")
 }
 
-// certificate writes a certificate of 127.0.0.1 that is its own authority.
-func certificate(t testing.TB, certFile, keyFile string) {
+// certificate makes a certificate of 127.0.0.1 that is its own authority, and its key.
+func certificate(t testing.TB, until time.Time) (cert, key *pem.Block) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	form := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
+	form := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: until,
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
-	cert, err := x509.CreateCertificate(rand.Reader, form, form, key.Public(), key)
+	signed, err := x509.CreateCertificate(rand.Reader, form, form, pair.Public(), pair)
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	secret, err := x509.MarshalPKCS8PrivateKey(pair)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: cert},
-		keyFile: {Type: "PRIVATE KEY", Bytes: secret}} {
-		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	return &pem.Block{Type: "CERTIFICATE", Bytes: signed}, &pem.Block{Type: "PRIVATE KEY", Bytes: secret}
+}
+
+func write(t testing.TB, file string, blocks ...*pem.Block) {
+	t.Helper()
+	var text []byte
+	for _, b := range blocks {
+		text = append(text, pem.EncodeToMemory(b)...)
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
