@@ -40,9 +40,9 @@ func TestTimeSeries(t *testing.T) {
 	server.Insert(t, uri, "meter", records)
 	series(server, "meter", "at")
 	s.Hasten(5 * time.Second)
-	server.Elect(3)
+	server.Elect(mongotest.Every(3))
 	once(t, scanned(t, s, "meter", func() {}), n)
-	server.Elect(0)
+	server.Elect(nil)
 	places, err := s.Strangers(t.Context(), flat)
 	if err != nil || len(places) != 1 || places[0].String() != "meter.f" {
 		t.Errorf("%v, %v", places, err)
