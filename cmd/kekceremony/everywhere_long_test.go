@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"fmt"
 	"hash/fnv"
 	"slices"
 	"strings"
@@ -83,7 +84,7 @@ func TestHoleOutlasts(t *testing.T) {
 	t.Parallel()
 	const rooms, records = 4, 60 // side by side, as each waits
 	for room := range uint32(rooms) {
-		t.Run("", func(t *testing.T) {
+		t.Run(fmt.Sprint(room), func(t *testing.T) {
 			t.Parallel()
 			server := mongotest.Start(t)
 			parts, a := swiftOn(t, server, records)
@@ -98,6 +99,18 @@ func TestHoleOutlasts(t *testing.T) {
 			t.Log(s.through(t, "the store does not answer", rotateTo(parts, 2)))
 			door.Hole(false)
 			whole(t, parts, a, records)
+		})
+	}
+}
+
+// TestSlowRotationLong is TestSlowRotation with hundreds of records, also over a link on which what they take, asked
+// for at once, takes longer than a command may.
+func TestSlowRotationLong(t *testing.T) {
+	t.Parallel()
+	for _, rate := range []int{900 << 10, 150 << 10} {
+		t.Run(fmt.Sprint(rate), func(t *testing.T) {
+			t.Parallel()
+			slowRotation(t, 300, 400, rate)
 		})
 	}
 }

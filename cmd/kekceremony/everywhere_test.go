@@ -5,7 +5,11 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
 )
@@ -20,7 +24,7 @@ func apart(t *testing.T, server *mongotest.Server, parts rehearsal.Parts) *mongo
 	if err != nil {
 		t.Fatal(err)
 	}
-	uri := string(mongoStore.FindSubmatch(config)[1])
+	uri := mongoURI(t, parts)
 	own := mongotest.With(server.Through(door, uri), "connectTimeoutMS=1000&heartbeatFrequencyMS=500")
 	config = bytes.Replace(config, []byte(uri), []byte(own), 1)
 	if err := os.WriteFile(parts.Config(), config, 0o600); err != nil {
@@ -69,5 +73,34 @@ func TestHoleInSteps(t *testing.T) {
 	door.HoleFrom(s.meets, 1)
 	demand(t, s.through(t, "no reason", rotateTo(parts, 2)), "switch", "re-wrap")
 	door.Hole(false)
+	whole(t, parts, a, records)
+}
+
+// TestSlowRotation rotates over a link of 900 KB/s.
+func TestSlowRotation(t *testing.T) {
+	t.Parallel()
+	slowRotation(t, 60, 0, 900<<10)
+}
+
+// slowRotation rotates over a link of so many bytes a second: records with envelopes, and others of one collection,
+// each of 16 KB.
+func slowRotation(t *testing.T, records, others, rate int) {
+	t.Helper()
+	const size = 16 << 10
+	server := mongotest.Start(t)
+	parts, a := swiftOn(t, server, records)
+	uri := mongoURI(t, parts)
+	for _, c := range envelope.DefaultCatalogue().Collections() {
+		server.Enlarge(t, uri, c.Name, size)
+	}
+	for i := range others {
+		server.Insert(t, uri, "others", []any{bson.D{{Key: "_id", Value: i}, {Key: "more", Value: make([]byte, size)}}})
+	}
+	door := apart(t, server, parts)
+	door.Slow(rate)
+	began := time.Now()
+	must(t, rotateTo(parts, 2)...)
+	t.Log(time.Since(began).Round(time.Second), event(t, bundlesOf(t, parts)[1], "found", "scan"))
+	door.Slow(0)
 	whole(t, parts, a, records)
 }

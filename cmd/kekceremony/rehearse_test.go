@@ -163,13 +163,13 @@ type database interface {
 	rehearsal.Records
 }
 
-// openStore opens the store that a rehearsal's configuration names.
+// openStore opens a rehearsal's store.
 func openStore(t *testing.T, parts rehearsal.Parts) (db database) {
 	t.Helper()
-	config, err := os.ReadFile(parts.Config())
-	if uri := mongoStore.FindSubmatch(config); uri != nil {
-		db, err = mongo.Open(t.Context(), string(uri[1]))
-	} else if err == nil || errors.Is(err, fs.ErrNotExist) { // a rehearsal that is being made has none yet
+	var err error
+	if uri := mongoURI(t, parts); uri != "" {
+		db, err = mongo.Open(t.Context(), uri)
+	} else {
 		db, err = sqlite.Open(t.Context(), parts.Store())
 	}
 	if err != nil {
@@ -180,6 +180,20 @@ func openStore(t *testing.T, parts rehearsal.Parts) (db database) {
 }
 
 var mongoStore = regexp.MustCompile(`(?m)^store: (mongodb:.*)$`)
+
+// mongoURI is the store that a rehearsal's configuration names; empty: it is in SQLite.
+func mongoURI(t *testing.T, parts rehearsal.Parts) string {
+	t.Helper()
+	config, err := os.ReadFile(parts.Config())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a rehearsal that is being made has none yet
+		t.Fatal(err)
+	}
+	found := mongoStore.FindSubmatch(config)
+	if found == nil {
+		return ""
+	}
+	return string(found[1])
+}
 
 // flipBytes changes one byte of each file, at the start, the end and somewhere
 // between: each must be found, and named.

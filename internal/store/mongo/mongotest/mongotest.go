@@ -165,6 +165,15 @@ func (s *Server) Insert(t testing.TB, uri, collection string, records []any) {
 	}
 }
 
+// Enlarge adds so many bytes to each record of a collection.
+func (s *Server) Enlarge(t testing.TB, uri, collection string, size int) {
+	t.Helper()
+	more := bson.D{{Key: "$set", Value: bson.D{{Key: "more", Value: make([]byte, size)}}}}
+	if _, err := s.collection(uri, collection).UpdateMany(context.Background(), bson.D{}, more); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // ReplaceEnvelope writes a record with an envelope at version 1 in a field.
 func (s *Server) ReplaceEnvelope(t testing.TB, uri, collection, field string) {
 	t.Helper()
