@@ -23,8 +23,8 @@ type Ceremony struct {
 	// Binds is what a plan binds beside the ceremony and the effects of its acts. The
 	// same world gives the same lines.
 	Binds func(ctx context.Context, s *Site, f Facts, acts []string) ([]Detail, error)
-	// Summary says what a ceremony that is done has done.
-	Summary func(Facts) []string
+	// Summary says what a ceremony that is done has done, by its log.
+	Summary func(Facts, transcript.Events) []string
 	// Next are the commands that people may run after one that is done; nil: none.
 	Next func(Facts) []Next
 	// Command continues one.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/quorum"
@@ -15,6 +16,7 @@ func (e *engine) desk(s Step) Desk {
 			_, err := e.append(ctx, transcript.Noted, s.Name, facts)
 			return err
 		},
+		Log:  slices.Clip(e.log.Events),
 		Lend: e.room.Lend,
 		Approve: func(ctx context.Context, step string, effects ...Effect) error {
 			return e.gather(ctx, Step{Name: step, Gather: &Gather{Purpose: quorum.Approve, Effects: effects}})
@@ -28,6 +30,7 @@ func (e *engine) closedDesk() Desk {
 	return Desk{
 		Show:    e.show,
 		Note:    func(context.Context, Facts) error { return nil },
+		Log:     slices.Clip(e.log.Events),
 		Lend:    e.room.Lend,
 		Approve: func(context.Context, string, ...Effect) error { return provider.ErrFinalTry },
 	}

@@ -41,7 +41,7 @@ func (e *engine) summary() []string {
 			"Aborted. Done before: "+closed[transcript.FactDone]+". Begun and not done: "+
 				closed[transcript.FactHalfDone]+".")
 	}
-	return e.Summary(e.facts())
+	return e.Summary(e.facts(), e.log.Events)
 }
 
 // next are the commands that people may run after the ceremony, as they are typed.

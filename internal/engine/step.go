@@ -105,6 +105,7 @@ type Effect = signing.Effect
 type Desk struct {
 	Show func(func(*View))
 	Note func(context.Context, Facts) error // an event that changes no fact
+	Log  transcript.Events                  // the lines that were there when the step began
 	Lend func(context.Context, func(*term.Terminal) error) error
 	// Approve has M sign effects that are no act's, under a step's name.
 	Approve func(ctx context.Context, step string, effects ...Effect) error

@@ -118,7 +118,7 @@ func (s *stage) summary() []string {
 	case s.r.Outcome == "":
 		return []string{"The log is not closed: the ceremony is unfinished."}
 	case s.r.Outcome == transcript.OutcomeDone && s.c.Summary != nil:
-		return slices.Clip(s.c.Summary(s.r.Facts))
+		return slices.Clip(s.c.Summary(s.r.Facts, s.r.Events))
 	}
 	return []string{"The ceremony ended as " + printable.Line(s.r.Outcome) + "."}
 }

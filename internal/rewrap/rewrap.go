@@ -46,6 +46,7 @@ type Job struct {
 	// Canary proves that a version's key works: an envelope that fails while
 	// its key works is undecryptable, otherwise the provider is at fault.
 	Canary     func(context.Context, kek.Version) error
+	Before     int // what earlier runs re-wrapped, for Progress
 	Control    *Control
 	Report     func(Progress)
 	Checkpoint *Checkpoint // nil: none is kept
@@ -68,6 +69,7 @@ type Counts struct {
 // Progress is what people see.
 type Progress struct {
 	Counts
+	Before     int // re-wrapped by earlier runs of the same job, as far as they said
 	Total      int // envelopes not at the target when the job began
 	Left       int
 	Collection string // in work
@@ -125,7 +127,7 @@ type run struct {
 func Run(ctx context.Context, job Job) (Counts, error) {
 	r := &run{
 		Job:           job,
-		p:             Progress{State: Running},
+		p:             Progress{State: Running, Before: job.Before},
 		next:          time.Now(),
 		excluded:      setOf(job.Excluded),
 		names:         map[kek.Version]kek.Name{},

@@ -21,7 +21,7 @@ func Adopt(sample int) Ceremony {
 		Kind: transcript.KindAdopt, Open: openAdopt, Steps: adoptSteps(sample), Binds: bindAdopted,
 		Void: &engine.Void{Steps: giveUp, Made: madeByInstall}, Changed: changedInstall,
 		Command: func(Facts) string { return "kekceremony adopt" },
-		Summary: func(f Facts) []string {
+		Summary: func(f Facts, _ transcript.Events) []string {
 			lines := []string{"The store is locked to provider " + f[transcript.FactProvider] + "."}
 			adopted := f.Adopted()
 			for _, v := range slices.Sorted(maps.Keys(adopted)) {

@@ -24,7 +24,7 @@ func Compromise(v kek.Version) Ceremony {
 	}
 }
 
-func summarizeCompromise(f Facts) []string {
+func summarizeCompromise(f Facts, _ transcript.Events) []string {
 	v, is, next := f[transcript.FactVersion], "readable, never written again", "rotate to another version, then "
 	if stays := f[transcript.FactStays]; stays != "" {
 		is, next = "it stays "+stays, ""

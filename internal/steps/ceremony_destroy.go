@@ -28,7 +28,7 @@ func Destroy(v kek.Version) Ceremony {
 	}
 }
 
-func summarizeDestroy(f Facts) []string {
+func summarizeDestroy(f Facts, log transcript.Events) []string {
 	lines := []string{fmt.Sprintf("The key of version %s was looked for here after that: %s.", f[transcript.FactVersion],
 		transcript.Said(factSearched, f[factSearched]))}
 	if hosts := f["hosts"]; hosts != "" {

@@ -18,7 +18,7 @@ func Disable(v kek.Version) Ceremony {
 	return Ceremony{
 		Kind: transcript.KindDisable, Open: openDisable(v), Matches: names(v), Steps: disableSteps, Binds: bindVersion,
 		Command: onVersion("disable"),
-		Summary: func(f Facts) []string {
+		Summary: func(f Facts, _ transcript.Events) []string {
 			v := f[transcript.FactVersion]
 			return []string{
 				"Version " + v + " is disabled: no process opens an envelope with it. Its key is still there.",

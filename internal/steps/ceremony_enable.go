@@ -16,7 +16,7 @@ func Enable(v kek.Version) Ceremony {
 	return Ceremony{
 		Kind: transcript.KindEnable, Open: openEnable(v), Matches: names(v), Steps: enableSteps, Binds: bindVersion,
 		Command: onVersion("enable"),
-		Summary: func(f Facts) []string {
+		Summary: func(f Facts, _ transcript.Events) []string {
 			return []string{"Version " + f[transcript.FactVersion] + " may be read again. " +
 				"Each process loads it at its next heartbeat."}
 		},

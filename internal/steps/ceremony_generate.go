@@ -26,7 +26,7 @@ func Generate(v kek.Version) Ceremony {
 		Command: func(opened Facts) string {
 			return "kekceremony generate --version " + opened.Version(transcript.FactTo).String()
 		},
-		Summary: func(f Facts) []string {
+		Summary: func(f Facts, _ transcript.Events) []string {
 			to := f[transcript.FactTo]
 			return []string{
 				"Version " + to + " was generated: " + f[transcript.FactLabel] + ". Nothing uses it yet: version " +

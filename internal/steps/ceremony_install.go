@@ -18,7 +18,7 @@ func Install() Ceremony {
 		Kind: transcript.KindInstall, Open: openInstall, Steps: installSteps, Binds: bind,
 		Void: &engine.Void{Steps: giveUp, Made: madeByInstall}, Changed: changedInstall,
 		Command: func(Facts) string { return "kekceremony install" },
-		Summary: func(f Facts) []string {
+		Summary: func(f Facts, _ transcript.Events) []string {
 			return []string{
 				"Version " + f[transcript.FactTo] + " was generated and is active: " + f[transcript.FactLabel] + ".",
 				"The store is locked to provider " + f[transcript.FactProvider] + ".",

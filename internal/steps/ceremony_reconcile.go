@@ -22,7 +22,7 @@ func Reconcile() Ceremony {
 	return Ceremony{
 		Kind: transcript.KindReconcile, Open: openReconcile, Steps: reconcileSteps, Binds: bind,
 		Command: func(Facts) string { return "kekceremony reconcile" },
-		Summary: func(f Facts) []string {
+		Summary: func(f Facts, _ transcript.Events) []string {
 			active := f[transcript.FactActive]
 			lines := []string{
 				"The store has every ceremony that the bundles have. Version " + active + " is active.",

@@ -13,7 +13,7 @@ func ChangeRoster() Ceremony {
 	return Ceremony{
 		Kind: transcript.KindRoster, Open: openRoster, Steps: rosterSteps, Binds: bind,
 		Command: func(Facts) string { return "kekceremony roster" },
-		Summary: func(f Facts) []string {
+		Summary: func(f Facts, _ transcript.Events) []string {
 			return []string{"The next ceremony uses the roster " + f[transcript.FactChanged] + "."}
 		},
 	}

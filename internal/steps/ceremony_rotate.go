@@ -9,7 +9,6 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/kek"
-	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -28,11 +27,10 @@ func Rotate(r Rotation) Ceremony {
 		Command: func(opened Facts) string {
 			return rotateTo(opened.Version(transcript.FactTo).String())
 		},
-		Summary: func(f Facts) []string {
+		Summary: func(f Facts, log transcript.Events) []string {
 			return append([]string{
 				"Version " + f[transcript.FactTo] + " is active. Every other version is retired: readable, not used to write.",
-				printable.Counted(f[transcript.FactRewraps]) + " envelopes re-wrapped, each checked before it was written. " +
-					"0 are at another version.",
+				rewrappedBy(log).String() + " 0 are at another version.",
 			}, fenceSummary(f)...)
 		},
 		Next: func(f Facts) []engine.Next {

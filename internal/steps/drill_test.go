@@ -24,7 +24,7 @@ func Drill(covered ...string) Ceremony {
 			return []Step{chainRoster(), attend(false), askExit(), approve("approve", covered...), ring(), leaving()}
 		},
 		Command: func(Facts) string { return "kekceremony drill" },
-		Summary: func(f Facts) []string { return []string{"The alarm rang at " + f["exit"] + "."} },
+		Summary: func(f Facts, _ transcript.Events) []string { return []string{"The alarm rang at " + f["exit"] + "."} },
 	}
 }
 

@@ -61,6 +61,7 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 	counts, err := rewrap.Run(ctx, rewrap.Job{
 		Store: s.Store, Provider: s.Provider, Chain: s.Chain, To: to, Catalogue: s.Catalogue, Control: s.Control,
 		Excluded:   f.Excluded(),
+		Before:     rewrappedBy(d.Log).before,
 		Name:       s.Name,
 		First:      bindsFirst(s, to),
 		Checkpoint: rewrap.OpenCheckpoint(checkpointOf(s), to),

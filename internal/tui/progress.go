@@ -55,6 +55,9 @@ func (b box) rewrap(v engine.View, now time.Time) []string {
 				printable.Count(p.Undecryptable), p.Passes),
 		}
 	}
+	if p.Before > 0 {
+		lines = append(lines, "   before     "+printable.Count(p.Before)+" by earlier runs")
+	}
 	lines = append(lines, numbers...)
 	name := "   workers    "
 	for _, row := range text.Rows(p.Workers, b.page()-2-len(name)) {

@@ -160,6 +160,9 @@ func amount(w *engine.Progress) string {
 	done := w.Total - w.Left
 	line := fmt.Sprintf("%s: %s of %s done, %s left", w.State, printable.Count(done), printable.Count(w.Total),
 		printable.Count(w.Left))
+	if w.Before > 0 {
+		line += fmt.Sprintf(", %s done before", printable.Count(w.Before))
+	}
 	if w.Rate > 0 {
 		line += fmt.Sprintf(", %s/s", printable.Count(int(math.Round(w.Rate))))
 	}
