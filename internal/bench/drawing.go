@@ -30,6 +30,7 @@ func (l lab) drawing(ctx context.Context, w io.Writer) error {
 	}
 	defer r.stop()
 	var shares []float64
+	peak := 0
 	for i := range drawn {
 		var took [2]time.Duration // without the wizard, with it
 		for turn := range took {
@@ -38,8 +39,12 @@ func (l lab) drawing(ctx context.Context, w io.Writer) error {
 			if with == 1 {
 				rotate = l.rotateDrawn
 			}
-			if took[with], err = r.once(ctx, rotate); err != nil {
+			var one rotated
+			if took[with], err = r.once(ctx, rotate, &one); err != nil {
 				return err
+			}
+			if with == 1 {
+				peak = max(peak, one.peak)
 			}
 		}
 		fmt.Fprintf(os.Stderr, "drawing: without %s, with %s\n", took[0], took[1])
@@ -52,7 +57,8 @@ func (l lab) drawing(ctx context.Context, w io.Writer) error {
 A rotation of %s envelopes with provider env, unattended and with the wizard on a terminal of
 80x24, in turn, %d times. With the wizard the re-wrap reaches %.2f of the rate without it (median;
 the pairs reach from %.2f to %.2f). Target: at least 0.95, %s.
-`, printable.Count(n), drawn, share, shares[0], shares[len(shares)-1], met(share >= 0.95))
+The process has at most %.1f MiB of memory with the wizard.
+`, printable.Count(n), drawn, share, shares[0], shares[len(shares)-1], met(share >= 0.95), float64(peak)/1024)
 	return err
 }
 
@@ -66,6 +72,7 @@ func (l lab) rotateDrawn(ctx context.Context, parts rehearsal.Parts, r *rotated,
 		return 0, err
 	}
 	defer tty.Close()
+	r.usage = watch(cmd.Process.Pid)
 	s := &watched{tty: tty, news: make(chan struct{}, 1)}
 	go s.read()
 	for _, page := range asked(to) {
@@ -74,7 +81,9 @@ func (l lab) rotateDrawn(ctx context.Context, parts rehearsal.Parts, r *rotated,
 			return 0, errors.Join(err, cmd.Wait())
 		}
 	}
-	if err := cmd.Wait(); err != nil {
+	err = cmd.Wait()
+	r.usage.end()
+	if err != nil {
 		return 0, fmt.Errorf("rotate %d with the wizard: %w", to, err)
 	}
 	return rewrapped(parts, r)

@@ -23,7 +23,7 @@ func (l lab) heartbeats(ctx context.Context, w io.Writer) error {
 	}
 	defer r.stop()
 	// A store's first rotation meets no fence; all that are measured write through one.
-	if _, err := r.once(ctx, l.rotate); err != nil {
+	if _, err := r.once(ctx, l.rotate, &rotated{}); err != nil {
 		return err
 	}
 	var shares []float64
@@ -40,7 +40,7 @@ func (l lab) heartbeats(ctx context.Context, w io.Writer) error {
 			}
 			err := inStore(ctx, r.parts.Store(), statement)
 			if err == nil {
-				took[with], err = r.once(ctx, l.rotate)
+				took[with], err = r.once(ctx, l.rotate, &rotated{})
 			}
 			if err != nil {
 				return err

@@ -6,11 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +16,6 @@ import (
 	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/provider/env"
-	"github.com/certautopilot/kekceremony/internal/provider/keeper"
 	"github.com/certautopilot/kekceremony/internal/provider/pkcs11"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/store"
@@ -60,7 +57,7 @@ func edit(path, old, text string) error {
 	return os.WriteFile(path, []byte(strings.Replace(string(data), old, text, 1)), 0o600)
 }
 
-// run runs a ceremony unattended; r gets its peak memory, and that of its keepers.
+// run runs a ceremony unattended; r gets what it used.
 func (l lab) run(ctx context.Context, parts rehearsal.Parts, r *rotated, args ...string) error {
 	cmd := exec.CommandContext(ctx, l.binary,
 		append(args, "--ui", "none", "--config", parts.Config(), "--answers", parts.Answers(args[0]))...)
@@ -69,63 +66,16 @@ func (l lab) run(ctx context.Context, parts rehearsal.Parts, r *rotated, args ..
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	ended := make(chan struct{})
-	peaks := make(chan map[int]int)
-	go func() { peaks <- peaksOf(cmd.Process.Pid, ended) }()
+	u := watch(cmd.Process.Pid)
 	err := cmd.Wait()
-	close(ended)
-	seen := <-peaks
+	u.end()
 	if err != nil {
 		return fmt.Errorf("%v: %w\n%s", args, err, said.String())
 	}
 	if r != nil {
-		r.peak = seen[cmd.Process.Pid]
-		delete(seen, cmd.Process.Pid)
-		r.keepers = slices.Collect(maps.Values(seen))
+		r.usage = u
 	}
 	return nil
-}
-
-// isNoKeeper reports that a process is another child than a keeper, or not yet one.
-func isNoKeeper(pid string) bool {
-	line, _ := os.ReadFile("/proc/" + pid + "/cmdline")
-	return string(line) != "kekceremony\x00"+keeper.Command+"\x00"
-}
-
-// peaksOf are the peaks of a process and its keepers, in KiB, as the kernel counts them while they run. What it
-// says at the end of a process begins with the peak of its parent. Only root reads those of keepers.
-func peaksOf(pid int, ended <-chan struct{}) map[int]int {
-	seen := map[int]int{}
-	for {
-		select {
-		case <-ended:
-			return seen
-		case <-time.After(20 * time.Millisecond):
-		}
-		children, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-		all := []string{strconv.Itoa(pid)}
-		for _, list := range children {
-			text, _ := os.ReadFile(list) // a thread may have ended
-			all = append(all, slices.DeleteFunc(strings.Fields(string(text)), isNoKeeper)...)
-		}
-		for _, one := range all {
-			if kib := peakOf(one); kib > 0 {
-				n, _ := strconv.Atoi(one) // the kernel prints numbers
-				seen[n] = kib
-			}
-		}
-	}
-}
-
-// peakOf is 0 of what cannot be read.
-func peakOf(pid string) int {
-	status, _ := os.ReadFile("/proc/" + pid + "/status")
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	if f := strings.Fields(rest); len(f) > 0 {
-		n, _ := strconv.Atoi(f[0]) // the kernel prints numbers
-		return n
-	}
-	return 0
 }
 
 // rotate returns how long the re-wrap step took.
@@ -136,7 +86,7 @@ func (l lab) rotate(ctx context.Context, parts rehearsal.Parts, r *rotated, to i
 	return rewrapped(parts, r)
 }
 
-// rewrapped is how long the re-wrap of the last rotation took.
+// rewrapped is how long the re-wrap of the last rotation took; r gets what was used.
 func rewrapped(parts rehearsal.Parts, r *rotated) (time.Duration, error) {
 	logs, err := filepath.Glob(filepath.Join(parts.Bundles(), "*-rotate", "events.jsonl"))
 	if err != nil || len(logs) == 0 {
@@ -149,14 +99,17 @@ func rewrapped(parts rehearsal.Parts, r *rotated) (time.Duration, error) {
 	for line := range bytes.Lines(data) {
 		var e struct {
 			Kind, Step string
+			Time       time.Time
 			Facts      map[string]string
 		}
 		if err := json.Unmarshal(line, &e); err != nil {
 			return 0, err
 		}
 		if e.Kind == "done" && e.Step == "re-wrap" {
+			took, err := time.ParseDuration(e.Facts["took"])
 			r.workers = e.Facts["workers"]
-			return time.ParseDuration(e.Facts["took"])
+			r.used(e.Time, took)
+			return took, err
 		}
 	}
 	return 0, errors.New("the log has no re-wrap")

@@ -110,7 +110,7 @@ func (r *rotating) beside(ctx context.Context, peer func() (float64, error)) (ve
 		if err != nil {
 			return versus{}, err
 		}
-		took, err := r.once(ctx, r.lab.rotate)
+		took, err := r.once(ctx, r.lab.rotate, &rotated{})
 		if err != nil {
 			return versus{}, err
 		}

@@ -29,9 +29,11 @@ func (l lab) rotating(ctx context.Context, provider, name string, n int) (*rotat
 }
 
 // once rotates to the next version, in one of the ways, and returns how long the re-wrap step took.
+// used gets what it used.
 func (r *rotating) once(
 	ctx context.Context, rotate func(context.Context, rehearsal.Parts, *rotated, int) (time.Duration, error),
+	used *rotated,
 ) (time.Duration, error) {
 	r.to++
-	return rotate(ctx, r.parts, &rotated{}, r.to)
+	return rotate(ctx, r.parts, used, r.to)
 }

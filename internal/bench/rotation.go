@@ -28,6 +28,10 @@ type rotated struct {
 	share    float64 // of the rate by the slower raw loop's
 	peak     int     // resident memory of the process, in KiB
 	keepers  []int   // that of each keeper
+	own      int     // the most that a keeper shares with nobody
+	main     float64 // processors that were busy with the process while it re-wrapped
+	kept     float64 // and with its keepers
+	usage    *usage
 	workers  string
 }
 
@@ -62,8 +66,10 @@ func (l lab) rotation(ctx context.Context, provider string, n int) (rotated, err
 	r.rawToken = over(func(o rotated) float64 { return o.rawToken })
 	r.rawIdle = over(func(o rotated) float64 { return o.rawIdle })
 	r.rawStore = over(func(o rotated) float64 { return o.rawStore })
+	r.main, r.kept = over(func(o rotated) float64 { return o.main }), over(func(o rotated) float64 { return o.kept })
 	for _, one := range all {
 		r.peak, r.workers, r.keepers = max(r.peak, one.peak), one.workers, larger(r.keepers, one.keepers)
+		r.own = max(r.own, one.own)
 	}
 	return r, stop()
 }

@@ -18,71 +18,88 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 )
 
-// swept is the rate with a number of sessions on a token that takes 1 ms a call: by two calls for
-// each operation, and by messages, which are one.
-type swept struct {
-	sessions      int // 0: adaptive
-	two, messages measured
+// sweep is the rate on a token that takes 1 ms a call, in one of its forms: with each number of sessions, and with as
+// many as are found.
+type sweep struct {
+	modes   []string
+	fixed   []measured
+	best    float64 // the rate with the best number, measured again beside what is adaptive
+	adapted measured
 }
 
 type measured struct {
-	rate    float64
-	workers string // what it ended with
+	sessions int // 0: adaptive
+	rate     float64
+	workers  string // what it ended with
 }
 
-// How often and how long each count is measured: the median counts. The adaptive one has to find its
-// count first, once, and that time counts.
+// How often and how long each number is measured: the median counts. What is adaptive has to find its number first,
+// and that time counts; it takes turns with the best number, and the slower turn counts.
 const (
-	fixedRounds  = 3
-	fixedTime    = 3 * time.Second
-	adaptiveTime = 30 * time.Second
+	fixedRounds    = 3
+	fixedTime      = 3 * time.Second
+	adaptiveRounds = 2
+	adaptiveTime   = 30 * time.Second
+	besideTime     = 6 * time.Second
 )
 
-// sweep re-wraps one store, by the pipeline, with one number of sessions after
-// the other and last with as many as the tuner finds. With each number it takes both forms in turn.
-func (l lab) sweep(ctx context.Context) (all []swept, err error) {
-	const records = 1_000_000 // more than all of it gets through
+// sweeps re-wraps one store, by the pipeline, with one number of sessions after
+// the other and last with as many as the tuner finds. With each number it takes both forms in turn: two calls for
+// each operation, and messages, which are one.
+func (l lab) sweeps(ctx context.Context) (two, messages sweep, err error) {
+	const records = 2_000_000 // more than all of it gets through
+	two.modes, messages.modes = []string{"latency"}, []string{"latency", "messages"}
 	parts, err := l.installed(ctx, "pkcs11", "sweep")
 	if err != nil {
-		return nil, err
+		return two, messages, err
 	}
 	if err := write(ctx, parts, "pkcs11", records); err != nil {
-		return nil, err
+		return two, messages, err
 	}
 	db, err := sqlite.Open(ctx, parts.Store())
 	if err != nil {
-		return nil, err
+		return two, messages, err
 	}
 	defer db.Close()
-	for _, n := range []int{1, 2, 4, 8, 16, 32, 64, 0} {
-		s, err := l.both(ctx, parts, db, n)
-		if err != nil {
-			return nil, err
+	for n := 1; n <= 64; n *= 2 {
+		var all [2][]measured
+		for range fixedRounds {
+			for form, s := range []*sweep{&two, &messages} {
+				m, err := l.timed(ctx, parts, db, n, fixedTime, s.modes)
+				if err != nil {
+					return two, messages, err
+				}
+				all[form] = append(all[form], m)
+			}
 		}
-		all = append(all, s)
+		two.fixed, messages.fixed = append(two.fixed, middle(all[0])), append(messages.fixed, middle(all[1]))
 	}
-	return all, nil
+	for _, s := range []*sweep{&two, &messages} {
+		if err := l.adaptive(ctx, parts, db, s); err != nil {
+			return two, messages, err
+		}
+	}
+	return two, messages, nil
 }
 
-// both takes the two forms in turn.
-func (l lab) both(ctx context.Context, parts rehearsal.Parts, db *sqlite.Store, sessions int) (s swept, err error) {
-	rounds := fixedRounds
-	if sessions == 0 {
-		rounds = 1
-	}
-	var two, messages []measured
-	for range rounds {
-		a, err := l.timed(ctx, parts, db, sessions, "latency")
-		if err != nil {
-			return s, err
+// adaptive measures what is adaptive, and the best number before and after it.
+func (l lab) adaptive(ctx context.Context, parts rehearsal.Parts, db *sqlite.Store, s *sweep) error {
+	best := slices.MaxFunc(s.fixed, func(a, b measured) int { return cmp.Compare(a.rate, b.rate) })
+	var beside, adapted []measured
+	for i := range 2*adaptiveRounds + 1 {
+		sessions, took, into := best.sessions, besideTime, &beside
+		if i%2 == 1 {
+			sessions, took, into = 0, adaptiveTime, &adapted
 		}
-		b, err := l.timed(ctx, parts, db, sessions, "latency", "messages")
+		m, err := l.timed(ctx, parts, db, sessions, took, s.modes)
 		if err != nil {
-			return s, err
+			return err
 		}
-		two, messages = append(two, a), append(messages, b)
+		*into = append(*into, m)
 	}
-	return swept{sessions, middle(two), middle(messages)}, nil
+	s.best = middle(beside).rate
+	s.adapted = slices.MinFunc(adapted, func(a, b measured) int { return cmp.Compare(a.rate, b.rate) })
+	return nil
 }
 
 func middle(all []measured) measured {
@@ -92,7 +109,7 @@ func middle(all []measured) measured {
 
 // timed re-wraps for some time with a number of sessions and a module of some modes.
 func (l lab) timed(
-	ctx context.Context, parts rehearsal.Parts, db *sqlite.Store, sessions int, modes ...string,
+	ctx context.Context, parts rehearsal.Parts, db *sqlite.Store, sessions int, took time.Duration, modes []string,
 ) (s measured, err error) {
 	if err := pkcs11test.Configure(l.proxy, modes...); err != nil {
 		return s, err
@@ -102,15 +119,12 @@ func (l lab) timed(
 		return s, err
 	}
 	defer p.Close()
-	w := window{bound: fixedTime}
-	if sessions == 0 {
-		w.bound = adaptiveTime
-	}
+	w := window{bound: took}
 	timed, stop := context.WithCancel(ctx)
 	defer stop()
 	w.stop = stop
 	_, err = pipeline(timed, db, p, w.see)
-	s.rate, s.workers = w.rate(), provider.Workers(p)
+	s = measured{sessions, w.rate(), provider.Workers(p)}
 	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
 		err = nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -56,6 +57,8 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 	defer w.close()
 	next := ahead{look: w.look}
 	defer next.end()
+	// What is garbage is collected sooner: pages are most of the memory, and live for a moment.
+	defer debug.SetGCPercent(debug.SetGCPercent(75))
 	late := lateOnes(s, f)
 	began := time.Now()
 	counts, err := rewrap.Run(ctx, rewrap.Job{
