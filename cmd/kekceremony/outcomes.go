@@ -271,6 +271,8 @@ var outcomes = []outcome{
 	{store.ErrLogin, exitUsage,
 		"correct the user and the password in the URI, or authSource: the database that has the user"},
 	{store.ErrMechanism, exitUsage, "set authMechanism in the URI to one that the server has, or leave it out"},
+	{store.ErrNoToken, exitUsage,
+		"run it on a host that the identity provider of authMechanismProperties knows, or log in another way: authMechanism"},
 	{store.ErrReplicaSet, exitUsage, "correct replicaSet in the URI"},
 	{store.ErrSecondary, exitUsage,
 		"leave directConnection out of the URI, and name the replica set: replicaSet=NAME; nothing was changed"},

@@ -15,6 +15,7 @@ var (
 	ErrWantsTLS    = errors.New("the store's server ends the connection before it says what it is")
 	ErrLogin       = errors.New("the store's server does not let this user in")
 	ErrMechanism   = errors.New("the store's server and this program share no way to log in")
+	ErrNoToken     = errors.New("this host gets nothing to log in to the store with")
 	ErrReplicaSet  = errors.New("the store's server is of another replica set")
 	ErrSecondary   = errors.New("the store's server is a secondary, which shows what may be old")
 	ErrCosmos      = errors.New("Azure Cosmos DB with request units does not give what a ceremony relies on")

@@ -21,6 +21,7 @@ import (
 // asked is what a URI asks for, by which silence is explained.
 type asked struct {
 	tls, user, direct bool
+	token             bool   // to log in, this host gets something from a service
 	set               string // replica set
 	documentDB        bool
 }
@@ -28,6 +29,9 @@ type asked struct {
 func asks(o *options.ClientOptions) asked {
 	a := asked{tls: o.TLSConfig != nil, user: o.Auth != nil, direct: o.Direct != nil && *o.Direct,
 		documentDB: namedAs(o.Hosts, ".docdb.amazonaws.com", ".docdb-elastic.amazonaws.com")}
+	if o.Auth != nil {
+		a.token = slices.Contains([]string{"MONGODB-AWS", "MONGODB-OIDC"}, o.Auth.AuthMechanism)
+	}
 	if o.ReplicaSet != nil {
 		a.set = *o.ReplicaSet
 	}
@@ -98,6 +102,7 @@ const (
 	codeBadValue             = 2
 	codeUnauthorized         = 13
 	codeAuthenticationFailed = 18
+	codeCommandNotFound      = 59
 	codeMechanismUnavailable = 334
 	codeAtlas                = 8000
 )
@@ -106,18 +111,32 @@ const (
 func (a asked) refused(err error) error {
 	var server driver.ServerError
 	if !errors.As(err, &server) {
-		return nil
+		return a.refusedHere(err)
 	}
 	says := func(words ...string) bool { return slices.ContainsFunc(words, server.HasErrorMessage) }
 	login := server.HasErrorCode(codeAuthenticationFailed) || server.HasErrorCode(codeAtlas) && says("auth")
 	switch {
 	case server.HasErrorCode(codeMechanismUnavailable),
+		server.HasErrorCode(codeCommandNotFound) && says("'authenticate'"), // of MONGODB-X509
 		(login || server.HasErrorCode(codeBadValue)) && says("nsupported authentication mechanism", "for mechanism"):
 		return store.ErrMechanism
 	case login, server.HasErrorCode(codeUnauthorized) && !a.user && says("requires authentication"):
 		return store.ErrLogin
 	case server.HasErrorCode(codeUnauthorized), server.HasErrorCode(codeAtlas):
 		return store.ErrDenied
+	}
+	return nil
+}
+
+// refusedHere names why this side does not go on with a connection on which the server answers; nil: it does.
+func (a asked) refusedHere(err error) error {
+	switch text := err.Error(); {
+	case driver.IsNetworkError(err), driver.IsTimeout(err):
+		return nil
+	case a.token && strings.Contains(text, "auth error: "):
+		return store.ErrNoToken
+	case strings.Contains(text, "load balancing mode"):
+		return store.ErrOption
 	}
 	return nil
 }

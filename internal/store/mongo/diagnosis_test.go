@@ -37,6 +37,11 @@ func TestDiagnoses(t *testing.T) {
 		{"no user", s.Plain + "/admin", "requires authentication", store.ErrLogin},
 		{"a mechanism that the server lacks", who + s.Plain + "/admin?authMechanism=PLAIN",
 			"Unsupported authentication mechanism", store.ErrMechanism},
+		{"a mechanism in small letters", who + s.Plain + "/admin?authMechanism=scram-sha-256", "", nil},
+		{"certificates to log in with", s.Plain + "/admin?authMechanism=MONGODB-X509", "no such command", store.ErrMechanism},
+		{"no token", s.Plain + "/admin?authMechanism=MONGODB-OIDC&authMechanismProperties=ENVIRONMENT:test",
+			"not supported", store.ErrNoToken},
+		{"no load balancer", who + s.Plain + "/admin?loadBalanced=true", "does not support this mode", store.ErrOption},
 		{"unknown authority", who + s.TLS + "/admin?tls=true", "x509: certificate signed by unknown authority",
 			store.ErrCertificate},
 		{"another name than the certificate's", who + strings.Replace(s.TLS, "127.0.0.1", "localhost", 1) + ca,
@@ -141,6 +146,14 @@ func TestNoPrimary(t *testing.T) {
 	if !errors.Is(err, store.ErrNotReady) || !strings.Contains(err.Error(), "its replica set has no primary") {
 		t.Error(err)
 	}
+}
+
+// TestEndingServer: a server that answers every connection that it shuts down does answer.
+func TestEndingServer(t *testing.T) {
+	t.Parallel()
+	server, uri, _ := faulty(t)
+	server.Answer("handshake", always, mongotest.Failure(11600, "InterruptedAtShutdown", text(11600)))
+	refused(t, "shutdown", uri, text(11600), store.ErrNotReady)
 }
 
 // TestNoRecords: a place of the catalogue whose envelopes could not be counted, or not written, is named

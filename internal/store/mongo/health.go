@@ -92,6 +92,9 @@ func (h *health) cause(a asked, err error) error {
 		}
 		err = h.failure
 	}
+	if answers(err) {
+		return fmt.Errorf("%w: %s", store.ErrNotReady, printable.Text(err.Error()))
+	}
 	name := a.unreached(err, len(h.met) > 0, h.trusted)
 	return fmt.Errorf("%w: %s", cmp.Or(name, store.ErrSilent), printable.Text(err.Error()))
 }

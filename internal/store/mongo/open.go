@@ -61,7 +61,7 @@ func connect(uri string) (*Store, error) {
 		SetServerSelectionTimeout(selection).SetServerMonitor(s.health.monitor()).
 		SetRetryReads(false).SetRetryWrites(false))
 	if err != nil {
-		return nil, errors.New(printable.Text(err.Error()))
+		return nil, fmt.Errorf("%w: %s", store.ErrOption, printable.Text(err.Error()))
 	}
 	s.db = s.client.Database(database)
 	return s, nil

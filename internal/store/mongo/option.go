@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -33,11 +34,11 @@ var ownOptions = strings.Fields(`
 var insecureOptions = strings.Fields(`
 	sslInsecure tlsAllowInvalidCertificates tlsAllowInvalidHostnames tlsInsecure`)
 
-// mechanisms are the ways to log in that the driver has.
-var mechanisms = strings.Fields("GSSAPI MONGODB-AWS MONGODB-OIDC MONGODB-X509 PLAIN SCRAM-SHA-1 SCRAM-SHA-256")
-
 // option is one of a URI.
-type option struct{ name, value string }
+type option struct {
+	name, value string
+	written     string // as the URI has it, escaped
+}
 
 // optionsOf are the options of a URI whose hosts the driver could read.
 func optionsOf(uri string) (all []option) {
@@ -46,9 +47,17 @@ func optionsOf(uri string) (all []option) {
 	_, query, _ := strings.Cut(path, "?")
 	for _, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, value, _ := strings.Cut(pair, "=")
-		all = append(all, option{name, value})
+		all = append(all, option{unescaped(name), unescaped(value), pair})
 	}
 	return all
+}
+
+// unescaped is a text as the driver reads it; one that it cannot read, as it stands.
+func unescaped(text string) string {
+	if plain, err := url.QueryUnescape(text); err == nil {
+		return plain
+	}
+	return text
 }
 
 // check refuses an option that does nothing, or too much.
@@ -60,11 +69,8 @@ func (o option) check() error {
 			return nil
 		}
 		return fmt.Errorf("%w: %s", store.ErrInsecure, printable.Text(o.name))
-	case is("authMechanism") && !slices.Contains(mechanisms, strings.ToUpper(o.value)):
-		return fmt.Errorf("%w: %s is none of %s", store.ErrMechanism, printable.Text(o.value),
-			strings.Join(mechanisms, ", "))
 	case slices.ContainsFunc(uriOptions, is), slices.ContainsFunc(ownOptions, is):
-		return nil
+		return o.checkValue()
 	}
 	return fmt.Errorf("%w: %s: there is no such option%s", store.ErrOption, printable.Text(o.name), meant(o.name))
 }
@@ -80,7 +86,7 @@ func unread(uri string) error {
 		if err := o.check(); err != nil {
 			return err
 		}
-		alone := "mongodb://localhost/db?" + o.name + "=" + o.value
+		alone := "mongodb://localhost/db?" + o.written
 		if !strings.HasPrefix(strings.ToLower(o.name), "srv") && len(options.Client().ApplyURI(alone).Hosts) == 0 {
 			return fmt.Errorf("%w: %s: this is not a value for it", store.ErrOption, printable.Text(o.name))
 		}

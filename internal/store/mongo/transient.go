@@ -72,12 +72,23 @@ func silent(err error) bool {
 	if driver.IsNetworkError(err) || driver.IsTimeout(err) {
 		return true
 	}
-	var network net.Error // which the driver does not count as such: of DNS, and an alert of TLS
-	if errors.As(err, &network) || untrusted(err, true) != nil {
+	var dns *net.DNSError // which the driver does not count as one of the network
+	if errors.As(err, &dns) || untrusted(err, true) != nil {
 		return true
 	}
 	var cleared interface{ Retryable() bool }
 	return errors.As(err, &cleared) && cleared.Retryable()
+}
+
+// answers reports that a server answered the monitor, with an error: the driver's inner type has no name of its
+// own in the driver's package.
+func answers(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if said, ok := err.(interface{ NetworkError() bool }); ok && !said.NetworkError() {
+			return true
+		}
+	}
+	return false
 }
 
 // putOff reports that a server answered, and that the answer may be another one soon: by a code or a

@@ -48,6 +48,9 @@ func target(uri string) (*options.ClientOptions, string, error) {
 	case err != nil:
 		return nil, "", unusable(err)
 	}
+	if o.Auth != nil {
+		o.Auth.AuthMechanism = strings.ToUpper(o.Auth.AuthMechanism) // the driver takes it in any case, and then does not
+	}
 	return o, database, serverOf(o.Hosts)
 }
 
@@ -59,11 +62,15 @@ func escaping(uri string) string {
 	return " (in a user's name or password, write % and any of : / ? # [ ] @ escaped: %40 for @)"
 }
 
+// ofFiles are words of the driver, and of what reads certificates and keys for it, about what is in a file.
+var ofFiles = []string{"CA file", "find CERTIFICATE", "find PRIVATE KEY", "rivate key", "tls: ", "x509", "asn1", "pkcs8"}
+
 // unusable names what is wrong with the options of a URI that was read: a file, or that they do not fit
 // together.
 func unusable(err error) error {
 	kind := store.ErrOption
-	if path := (*fs.PathError)(nil); errors.As(err, &path) || strings.Contains(err.Error(), "ertificate") {
+	says := func(words string) bool { return strings.Contains(err.Error(), words) }
+	if path := (*fs.PathError)(nil); errors.As(err, &path) || slices.ContainsFunc(ofFiles, says) {
 		kind = store.ErrFile
 	}
 	return fmt.Errorf("%w: %s", kind, printable.Text(err.Error()))

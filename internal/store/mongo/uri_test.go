@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/store/mongo"
+	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
 )
 
 func TestTarget(t *testing.T) {
@@ -26,6 +28,10 @@ func TestTarget(t *testing.T) {
 		{"IPv6", "mongodb://[::1]:1,[fe80::1]/db", "[::1]:1 [fe80::1]", "db"},
 		{"socket", "mongodb://%2Ftmp%2Fmongodb-27017.sock/db", "/tmp/mongodb-27017.sock", "db"},
 		{"options that the store sets", "mongodb://a/db?w=1&readPreference=nearest&tlsInsecure=false", "a", "db"},
+		{"values", "mongodb://a/db?compressors=zstd,snappy&readConcernLevel=local&w=Datacenters&w=2&wtimeoutMS=5" +
+			"&uuidRepresentation=standard", "a", "db"},
+		{"escaped mechanism", "mongodb://user:hunter2@a/db?authMechanism=SCRAM%2DSHA%2D256", "a", "db"},
+		{"escaped option", "mongodb://a/db?%77=1", "a", "db"},
 		{"users of another database", "mongodb://user:hunter2@a/db?authSource=admin", "a", "db"},
 	} {
 		hosts, database, err := mongo.Target(c.uri)
@@ -38,6 +44,7 @@ func TestTarget(t *testing.T) {
 // TestTargetRefuses: what is wrong is told, and no part of what may be the password.
 func TestTargetRefuses(t *testing.T) {
 	t.Parallel()
+	certificate, _ := mongotest.Certificate(t, time.Now().Add(time.Hour))
 	const (
 		plainURI = "not a MongoDB URI, mongodb://HOST/DATABASE: not the name of a store"
 		escape   = " (in a user's name or password, write % and any of : / ? # [ ] @ escaped: %40 for @)"
@@ -46,6 +53,8 @@ func TestTargetRefuses(t *testing.T) {
 		badName  = "the MongoDB URI names a database that cannot have this name" + escape + ": not the name of a store"
 		noHost   = "no such host: lookup "
 		noFile   = "a file that the store's URI names cannot be used: "
+		noWay    = "the store's server and this program share no way to log in: "
+		ways     = "MONGODB-AWS, MONGODB-OIDC, MONGODB-X509, PLAIN, SCRAM-SHA-1, SCRAM-SHA-256"
 		noOption = "the store's URI has an option that is not valid: "
 	)
 	for _, c := range []struct{ name, uri, want string }{
@@ -79,8 +88,26 @@ func TestTargetRefuses(t *testing.T) {
 		{"password that reads as an option",
 			"mongodb://user:1/db?hunter2=1@a/db", notURI},
 		{"unknown mechanism", "mongodb://user:hunter2@a/db?authMechanism=SCRAM-SHA-512",
-			"the store's server and this program share no way to log in: SCRAM-SHA-512 is none of GSSAPI, MONGODB-AWS, " +
-				"MONGODB-OIDC, MONGODB-X509, PLAIN, SCRAM-SHA-1, SCRAM-SHA-256"},
+			noWay + "SCRAM-SHA-512 is none of " + ways},
+		{"mechanism that is not built in", "mongodb://user:hunter2@a/db?authMechanism=GSSAPI&authSource=$external",
+			noWay + "GSSAPI is none of " + ways},
+		{"compressor", "mongodb://user:hunter2@a/db?compressors=zstd,gzip",
+			noOption + "compressors: this is not a value for it, want snappy, zlib, zstd"},
+		{"write concern", "mongodb://user:hunter2@a/db?w=majorty",
+			noOption + "w: this is not a value for it, did you mean majority?"},
+		{"read concern", "mongodb://user:hunter2@a/db?readConcernLevel=majorty",
+			noOption + "readConcernLevel: this is not a value for it, want available, linearizable, local, majority, snapshot"},
+		{"UUIDs", "mongodb://user:hunter2@a/db?uuidRepresentation=foo",
+			noOption + "uuidRepresentation: this is not a value for it, want csharpLegacy, javaLegacy, pythonLegacy, standard, " +
+				"unspecified"},
+		{"number of another driver", "mongodb://user:hunter2@a/db?waitQueueTimeoutMS=1s",
+			noOption + "waitQueueTimeoutMS: this is not a value for it, want a whole number"},
+		{"certificate without a key", "mongodb://user:hunter2@a/db?tls=true&tlsCertificateKeyFile=" + certificate,
+			noFile + "failed to find PRIVATE KEY"},
+		{"key that is none", "mongodb://user:hunter2@a/db?tls=true&tlsCertificateFile=" + certificate +
+			"&tlsPrivateKeyFile=/dev/null", noFile + "failed to find PRIVATE KEY"},
+		{"options of revocation", "mongodb://user:hunter2@a/db?tls=true&tlsDisableOCSPEndpointCheck=true" +
+			"&tlsDisableCertificateRevocationCheck=true", noOption + "the options do not go together"},
 		{"any certificate", "mongodb://user:hunter2@a/db?tls=true&tlsInsecure=true",
 			"the store's URI asks for a connection that anyone can listen to: tlsInsecure"},
 		{"any name in a certificate", "mongodb://user:hunter2@a/db?tls=true&tlsAllowInvalidHostnames=true",
