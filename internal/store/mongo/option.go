@@ -70,7 +70,7 @@ func (o option) check() error {
 		}
 		return fmt.Errorf("%w: %s", store.ErrInsecure, printable.Text(o.name))
 	case slices.ContainsFunc(uriOptions, is), slices.ContainsFunc(ownOptions, is):
-		return o.checkValue()
+		return checkValue(o.name, o.value)
 	}
 	return fmt.Errorf("%w: %s: there is no such option%s", store.ErrOption, printable.Text(o.name), meant(o.name))
 }

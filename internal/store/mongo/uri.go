@@ -63,7 +63,8 @@ func escaping(uri string) string {
 }
 
 // ofFiles are words of the driver, and of what reads certificates and keys for it, about what is in a file.
-var ofFiles = []string{"CA file", "find CERTIFICATE", "find PRIVATE KEY", "rivate key", "tls: ", "x509", "asn1", "pkcs8"}
+var ofFiles = []string{"CA file", "find CERTIFICATE", "find PRIVATE KEY", "rivate key", "tls: ", "x509", "asn1",
+	"pkcs8"}
 
 // unusable names what is wrong with the options of a URI that was read: a file, or that they do not fit
 // together.

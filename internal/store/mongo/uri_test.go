@@ -98,8 +98,8 @@ func TestTargetRefuses(t *testing.T) {
 		{"read concern", "mongodb://user:hunter2@a/db?readConcernLevel=majorty",
 			noOption + "readConcernLevel: this is not a value for it, want available, linearizable, local, majority, snapshot"},
 		{"UUIDs", "mongodb://user:hunter2@a/db?uuidRepresentation=foo",
-			noOption + "uuidRepresentation: this is not a value for it, want csharpLegacy, javaLegacy, pythonLegacy, standard, " +
-				"unspecified"},
+			noOption + "uuidRepresentation: this is not a value for it, want csharpLegacy, javaLegacy, pythonLegacy, " +
+				"standard, unspecified"},
 		{"number of another driver", "mongodb://user:hunter2@a/db?waitQueueTimeoutMS=1s",
 			noOption + "waitQueueTimeoutMS: this is not a value for it, want a whole number"},
 		{"certificate without a key", "mongodb://user:hunter2@a/db?tls=true&tlsCertificateKeyFile=" + certificate,

@@ -27,28 +27,28 @@ var values = map[string][]string{
 var numbers = []string{"waitQueueTimeoutMS", "wtimeoutMS"}
 
 // checkValue refuses a value that an option cannot have, if the driver does not.
-func (o option) checkValue() error {
-	is := func(name string) bool { return strings.EqualFold(o.name, name) }
-	if is("authMechanism") && !slices.Contains(mechanisms, strings.ToUpper(o.value)) {
-		return fmt.Errorf("%w: %s is none of %s", store.ErrMechanism, printable.Text(o.value),
+func checkValue(name, value string) error {
+	is := func(other string) bool { return strings.EqualFold(name, other) }
+	if is("authMechanism") && !slices.Contains(mechanisms, strings.ToUpper(value)) {
+		return fmt.Errorf("%w: %s is none of %s", store.ErrMechanism, printable.Text(value),
 			strings.Join(mechanisms, ", "))
 	}
-	for name, known := range values {
+	for other, known := range values {
 		unknown := func(v string) bool { return !slices.Contains(known, v) }
-		if is(name) && slices.ContainsFunc(strings.Split(o.value, ","), unknown) {
-			return o.refused("want " + strings.Join(known, ", "))
+		if is(other) && slices.ContainsFunc(strings.Split(value, ","), unknown) {
+			return noValue(name, "want " + strings.Join(known, ", "))
 		}
 	}
-	if _, err := strconv.ParseUint(o.value, 10, 31); err != nil && slices.ContainsFunc(numbers, is) {
-		return o.refused("want a whole number")
+	if _, err := strconv.ParseUint(value, 10, 31); err != nil && slices.ContainsFunc(numbers, is) {
+		return noValue(name, "want a whole number")
 	}
 	// An administrator may name other write concerns.
-	if is("w") && o.value != "majority" && nearest.To(o.value, []string{"majority"}) != "" {
-		return o.refused("did you mean majority?")
+	if is("w") && value != "majority" && nearest.To(value, []string{"majority"}) != "" {
+		return noValue(name, "did you mean majority?")
 	}
 	return nil
 }
 
-func (o option) refused(want string) error {
-	return fmt.Errorf("%w: %s: this is not a value for it, %s", store.ErrOption, printable.Text(o.name), want)
+func noValue(name, want string) error {
+	return fmt.Errorf("%w: %s: this is not a value for it, %s", store.ErrOption, printable.Text(name), want)
 }
