@@ -10,6 +10,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
 )
@@ -24,9 +25,14 @@ var labels = []string{"RetryableWriteError", "TransientTransactionError", "Retry
 // form is a way in which a server says that it cannot now.
 type form struct {
 	name  string
-	write bool // only of a command that writes documents
+	of    []string // commands; none: of all
 	order func(p *mongotest.Proxy, command string, code int32)
 }
+
+var (
+	items  = []string{"insert", "update", "delete"} // commands with several documents
+	writes = append([]string{"findAndModify", "create", "createIndexes", "collMod"}, items...)
+)
 
 func text(code int32) string { return fmt.Sprintf("the test's %d", code) }
 
@@ -35,21 +41,21 @@ func part(code int32) bson.D {
 }
 
 var forms = []form{
-	{"refused", false, func(p *mongotest.Proxy, command string, code int32) {
+	{"refused", nil, func(p *mongotest.Proxy, command string, code int32) {
 		p.Answer(command, 1, mongotest.Failure(code, "", text(code)))
 	}},
-	{"done, and refused", false, func(p *mongotest.Proxy, command string, code int32) {
+	{"done, and refused", nil, func(p *mongotest.Proxy, command string, code int32) {
 		p.Instead(command, 1, mongotest.Failure(code, "", text(code)))
 	}},
-	{"by its label", false, func(p *mongotest.Proxy, command string, code int32) {
+	{"by its label", nil, func(p *mongotest.Proxy, command string, code int32) {
 		p.Answer(command, 1, append(mongotest.Failure(8, "UnknownError", text(code)),
 			bson.E{Key: "errorLabels", Value: bson.A{labels[slices.Index(codes, code)%len(labels)]}}))
 	}},
-	{"an item", true, func(p *mongotest.Proxy, command string, code int32) {
+	{"an item", items, func(p *mongotest.Proxy, command string, code int32) {
 		p.Answer(command, 1, bson.D{{Key: "n", Value: int32(0)}, {Key: "writeErrors", Value: bson.A{part(code)}},
 			{Key: "ok", Value: 1.0}})
 	}},
-	{"the write concern", true, func(p *mongotest.Proxy, command string, code int32) {
+	{"the write concern", writes, func(p *mongotest.Proxy, command string, code int32) {
 		p.Beside(command, 1, bson.D{{Key: "writeConcernError", Value: part(code)[1:]}})
 	}},
 }
@@ -107,9 +113,8 @@ func TestTransient(t *testing.T) {
 // transient does an operation with each fault.
 func transient(t *testing.T, r *room, seed int, o operation) {
 	for _, command := range o.commands {
-		writes := slices.Contains([]string{"insert", "update", "delete"}, command)
 		for k, f := range forms {
-			if f.write && !writes {
+			if f.of != nil && !slices.Contains(f.of, command) {
 				continue
 			}
 			for l, code := range codes {
@@ -126,6 +131,27 @@ func transient(t *testing.T, r *room, seed int, o operation) {
 					t.Errorf("%s: %s %s with %d: %v", o.name, command, f.name, code, err)
 				}
 			}
+		}
+	}
+}
+
+// TestWriteConcern: a change of a collection or its indexes is done and the majority is not known to have it. It is
+// tried again. What becomes of the operation does not show it.
+func TestWriteConcern(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t)
+	for command, do := range map[string]func() error{
+		"create":        func() error { return r.s.CreateCollection(r.ctx, envelope.Collection{Name: "made"}) },
+		"createIndexes": func() error { return r.s.OpenCeremony(r.ctx, store.Ceremony{Seq: 9}) },
+		"collMod":       func() error { return r.s.CanFence(r.ctx, nil) },
+	} {
+		r.server.Instead(command, 1, bson.D{{Key: "ok", Value: 1.0}, {Key: "writeConcernError", Value: part(11602)[1:]}})
+		before := r.server.Seen(command)
+		if err := do(); err != nil && !errors.Is(err, store.ErrNoFence) { // FerretDB
+			t.Errorf("%s: %v", command, err)
+		}
+		if n := r.server.Seen(command) - before; n != 2 {
+			t.Errorf("%s: %d attempts", command, n)
 		}
 	}
 }

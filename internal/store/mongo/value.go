@@ -36,7 +36,7 @@ func checkValue(name, value string) error {
 	for other, known := range values {
 		unknown := func(v string) bool { return !slices.Contains(known, v) }
 		if is(other) && slices.ContainsFunc(strings.Split(value, ","), unknown) {
-			return noValue(name, "want " + strings.Join(known, ", "))
+			return noValue(name, "want "+strings.Join(known, ", "))
 		}
 	}
 	if _, err := strconv.ParseUint(value, 10, 31); err != nil && slices.ContainsFunc(numbers, is) {
