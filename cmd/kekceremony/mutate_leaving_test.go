@@ -39,7 +39,7 @@ var leavings = []refusal{
 	{"internal/steps/disable.go", "if err == nil && state == NotBegun {", "if err == nil && state == Done {",
 		disableRefused},
 	{"internal/steps/dropped.go", "t, err := w.until(ctx, d, fleet.Table.Holding)",
-		`t, err := w.until(ctx, d, func(fleet.Table) string { return "" })`,
+		`t, err := w.until(ctx, d, func(fleet.Table) fleet.Wait { return fleet.Wait{} })`,
 		disableRefused},
 	{"internal/steps/needed.go", "if err := needed(ctx, s, f.Version(transcript.FactVersion)); err != nil {",
 		"if err := error(nil); err != nil {", disableRefused},

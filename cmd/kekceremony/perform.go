@@ -46,6 +46,7 @@ func perform(ctx context.Context, o *options, c ceremony) error {
 		}
 		defer s.OpenedProvider.Close() // the engine has closed it, unless it was never asked
 	}
+	s.ReadExpect = expecting(o, cfg)
 	if terminal != nil {
 		s.Reread = rereading(o, cfg, terminal)
 		face := tui.Run

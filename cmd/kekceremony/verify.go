@@ -94,7 +94,7 @@ func verify(ctx context.Context, w io.Writer, o *options, v kek.Version) error {
 	if err != nil {
 		return err
 	}
-	if why := t.Lacking(); why != "" {
+	if why := t.Lacking().Why; why != "" {
 		return fmt.Errorf("verify version %d: %w: %s", v, steps.ErrNotReady, why)
 	}
 	return found.err()

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -19,6 +20,12 @@ func (e *engine) enter(i int) {
 
 func (e *engine) show(change func(*View)) {
 	change(&e.view)
+	switch {
+	case e.view.Waiting == "":
+		e.view.Since = ""
+	case e.view.Since == "":
+		e.view.Since = time.Now().UTC().Format("15:04:05 UTC")
+	}
 	e.view.Steps = Stages(e.steps, e.log.Events, e.aborts)
 	e.view.Attended, e.view.Earlier = e.attendance()
 	e.view.Quorum, e.view.Everybody, e.view.Aborts = e.quorum(), e.needsEverybody(), e.aborts

@@ -48,6 +48,9 @@ type Parts struct {
 	// Reread reads the configuration again before a step is tried again. It returns the parts as they
 	// are then, and whether the provider is configured otherwise. nil: there is nothing to read.
 	Reread func(Parts) (parts Parts, reopen bool, err error)
+	// ReadExpect reads from the configuration how many processes of each role are expected, for a step that waits
+	// for them. nil: there is nothing to read.
+	ReadExpect func() (map[string]int, error)
 	// Typed is a command of this program as people type it to act on the same parts. nil: as it is.
 	Typed   func(command string) string
 	Control *rewrap.Control

@@ -20,6 +20,9 @@ type (
 	Fleet   = fleet.Table
 	Process = fleet.Process
 
+	Shortage = fleet.Shortage // of processes
+	Wait     = fleet.Wait
+
 	Progress = rewrap.Progress
 	ETA      = rewrap.ETA
 	Control  = rewrap.Control

@@ -134,7 +134,7 @@ func (n *Unattended) Show(v View) {
 		n.Report(fmt.Sprintf("step %d of %d: %s", v.N, v.Of, v.Title))
 	}
 	if v.Waiting != n.waiting && v.Waiting != "" {
-		n.Report("waiting: " + v.Waiting)
+		n.Report(strings.TrimSuffix(fmt.Sprintf("waiting: %s, since %s. %s", v.Waiting, v.Since, v.Remedy), ". "))
 	}
 	n.step, n.waiting = v.Step, v.Waiting
 }

@@ -30,7 +30,8 @@ type View struct {
 	Probe     []Verdict
 	Fleet     *Fleet
 	Progress  *Progress
-	Waiting   string   // why a Look waits
+	Waiting   string   // why a step waits
+	Since     string   // when it began to wait, as 14:05:01 UTC
 	Remedy    string   // what ends the waiting
 	Log       []string // the last events, oldest first
 	Reported  int      // deviations in the log

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -48,7 +47,7 @@ type Table struct {
 	Dropped   kek.Version `json:"dropped,omitempty"` // version whose key processes must drop
 	Unmade    bool        `json:"unmade,omitempty"`  // no ceremony made the target yet
 	Processes []Process   `json:"processes"`
-	Missing   []string    `json:"missing,omitempty"` // roles with fewer live processes than expected
+	Missing   []Shortage  `json:"missing,omitempty"` // roles with fewer live processes than expected
 	More      bool        `json:"more,omitempty"`    // there are more silent processes than these
 	Now       time.Time   `json:"-"`                 // of the store's clock
 }
@@ -81,7 +80,7 @@ func Look(ctx context.Context, s store.Fleet, r Rule) (Table, error) {
 	}
 	for _, role := range slices.Sorted(maps.Keys(r.Expect)) {
 		if want := r.Expect[role]; live[role] < want {
-			t.Missing = append(t.Missing, fmt.Sprintf("%d of %d %s", live[role], want, role))
+			t.Missing = append(t.Missing, Shortage{role, live[role], want})
 		}
 	}
 	return t, nil
@@ -132,65 +131,6 @@ func (r Rule) proved(b store.Heartbeat) bool {
 		return r.Unwrap.proved(r, b)
 	}
 	return same(b.Proofs[r.Target], Proof(r.Canary, r.Chain, r.Target, b))
-}
-
-// Lacking says why the fleet may not continue yet: a live process without the
-// target, a role with too few, or nobody at all. Empty: it may.
-func (t Table) Lacking() string {
-	why := t.among(func(p Process) bool { return p.Has })
-	if len(t.Live()) == 0 {
-		return "no live process"
-	}
-	if len(t.Missing) > 0 {
-		return "only " + strings.Join(t.Missing, ", ")
-	}
-	if why != "" {
-		return fmt.Sprintf("without version %d: %s", t.Target, why)
-	}
-	return ""
-}
-
-// Remedy says what starts the processes that Lacking misses; empty: they are there.
-func (t Table) Remedy() string {
-	if len(t.Live()) > 0 && len(t.Missing) == 0 {
-		return ""
-	}
-	role := "ROLE"
-	if len(t.Missing) > 0 {
-		fields := strings.Fields(t.Missing[0])
-		role = fields[len(fields)-1]
-	}
-	return "start the application on its host, or there: kekceremony agent --role " + role
-}
-
-// Behind names the live processes that do not write the target yet.
-func (t Table) Behind() string {
-	if why := t.Lacking(); why != "" {
-		return why
-	}
-	if why := t.among(func(p Process) bool { return p.Writes }); why != "" {
-		return fmt.Sprintf("not writing version %d: %s", t.Target, why)
-	}
-	return ""
-}
-
-// Writing names the live processes that still write the target.
-func (t Table) Writing() string {
-	if why := t.among(func(p Process) bool { return !p.Writes }); why != "" {
-		return fmt.Sprintf("still writing version %d: %s", t.Target, why)
-	}
-	return ""
-}
-
-// Holding names the live processes that have not acknowledged yet that a version is to be dropped.
-func (t Table) Holding() string {
-	if why := t.Lacking(); why != "" {
-		return why
-	}
-	if why := t.among(func(p Process) bool { return !p.Holds }); why != "" {
-		return fmt.Sprintf("they still have version %d: %s", t.Dropped, why)
-	}
-	return ""
 }
 
 // among names the live processes for which ok does not hold.

@@ -54,12 +54,12 @@ func TestClockBack(t *testing.T) {
 		}
 		return table
 	}
-	if why := look().Lacking(); !strings.Contains(why, "without version 2: host/app/1/1") {
+	if why := look().Lacking().Why; !strings.Contains(why, "without version 2: host/app/1/1") {
 		t.Errorf("before: %s", why)
 	}
 	s.by = -time.Hour
 	table := look()
-	if why := table.Lacking(); why != "only 0 of 1 app" ||
+	if why := table.Lacking().Why; why != "only 0 of 1 app" ||
 		!strings.Contains(table.Processes[0].Trouble, "ahead of the store's clock") || table.Processes[0].Silent {
 		t.Errorf("an hour back: %s, %+v", why, table.Processes[0])
 	}
@@ -74,7 +74,7 @@ func TestClockBack(t *testing.T) {
 	if err := db.Heartbeat(ctx, heartbeat); err != nil {
 		t.Fatal(err)
 	}
-	if why := look().Lacking(); why != "" {
+	if why := look().Lacking().Why; why != "" {
 		t.Errorf("it reported again with a proof: %s", why)
 	}
 }
@@ -98,8 +98,8 @@ func TestLongLease(t *testing.T) {
 			t.Fatal(err)
 		}
 		table, err := fleet.Look(ctx, db, rule)
-		if err != nil || table.Lacking() != want {
-			t.Errorf("lease %s: %q, %v", lease, table.Lacking(), err)
+		if err != nil || table.Lacking().Why != want {
+			t.Errorf("lease %s: %q, %v", lease, table.Lacking().Why, err)
 		}
 	}
 }
@@ -126,8 +126,8 @@ func TestBinds(t *testing.T) {
 			t.Fatal(err)
 		}
 		table, err := fleet.Look(ctx, db, rule)
-		if err != nil || table.Lacking() != c.want {
-			t.Errorf("bound %t, binds %t: %q, %v", c.bound, c.binds, table.Lacking(), err)
+		if err != nil || table.Lacking().Why != c.want {
+			t.Errorf("bound %t, binds %t: %q, %v", c.bound, c.binds, table.Lacking().Why, err)
 			continue
 		}
 		if said := strings.Contains(table.Processes[0].Trouble, "bound to records"); said != (c.want != "") {

@@ -32,7 +32,7 @@ func (a *ahead) fleet(ctx context.Context) (fleet.Table, error) {
 			return r.table, r.err
 		}
 	}
-	if r.table.Behind() == "" {
+	if r.table.Behind().Why == "" {
 		next := make(chan reading, 1)
 		go func() { next <- a.read(ctx) }()
 		a.next = next

@@ -46,10 +46,7 @@ func countTwice(step Step, where string, none func(context.Context, *Site, Facts
 		}
 		for i, count := range []string{"census_1", "census_2"} {
 			if i > 0 {
-				d.Show(func(v *View) {
-					v.Waiting = fmt.Sprintf("the second count, %g s after the first", s.Fleet.Live.Seconds())
-				})
-				if err := wait(ctx, s.Fleet.Live); err != nil {
+				if err := livePeriod(ctx, s, d, "so that a write that is under way now is in the second count"); err != nil {
 					return nil, err
 				}
 			}

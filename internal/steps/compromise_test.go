@@ -308,7 +308,7 @@ func TestCompromiseInterrupted(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	room := watched{nobody(r.parts), func(v engine.View) {
-		if strings.Contains(v.Waiting, "a slow writer") {
+		if strings.Contains(v.Waiting, "so that a write that is under way now is in the list") {
 			stop()
 		}
 	}}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/exposure"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -77,9 +78,21 @@ func settle(ctx context.Context, s *Site, d Desk) error {
 	if err := noStrangers(ctx, s); err != nil {
 		return err
 	}
-	d.Show(func(v *View) { v.Waiting = s.Fleet.Live.String() + ", for what a slow writer still has in hand" })
-	return wait(ctx, s.Fleet.Live)
+	return livePeriod(ctx, s, d, "so that a write that is under way now is in the list")
 }
+
+// livePeriod waits as long as a process may be silent and still count as live. The page says why, and until when.
+func livePeriod(ctx context.Context, s *Site, d Desk, why string) error {
+	d.Show(func(v *View) { v.Waiting = "until " + clockIn(s.Fleet.Live) + ", " + why })
+	if err := wait(ctx, s.Fleet.Live); err != nil {
+		return err
+	}
+	d.Show(func(v *View) { v.Waiting = "" })
+	return nil
+}
+
+// clockIn is what this console's clock shows after d.
+func clockIn(d time.Duration) string { return time.Now().Add(d).UTC().Format("15:04:05 UTC") }
 
 // list lists the envelopes at some versions, beside the bundle. The facts are of a compromised version, as
 // FactsExposed names them. What earlier runs of this ceremony listed, in files with some digests, stays listed.

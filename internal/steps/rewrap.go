@@ -78,8 +78,7 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			if err != nil {
 				return "", err
 			}
-			d.Show(func(v *View) { v.Fleet = &t })
-			return t.Behind(), nil
+			return w.waits(ctx, d, t, t.Behind())
 		},
 		Canary: func(ctx context.Context, v kek.Version) error { return checkCanary(ctx, s, v) },
 		Expose: late.expose(),

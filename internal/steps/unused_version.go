@@ -98,7 +98,7 @@ func noneHolds(ctx context.Context, s *Site, v kek.Version, begun bool) error {
 	}
 	t, err := fleet.Look(ctx, s.Store, ruleOf(s, v))
 	if err == nil && len(t.Missing) > 0 {
-		err = fmt.Errorf("only %s: %w", strings.Join(t.Missing, ", "), ErrAbsent)
+		err = fmt.Errorf("only %s: %w", t.Short(), ErrAbsent)
 	}
 	return err
 }

@@ -3,12 +3,18 @@ package steps
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/secret"
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // watch reads the fleet against a version's canary, which it holds opened.
@@ -44,21 +50,70 @@ func (w *watch) look(ctx context.Context) (fleet.Table, error) {
 }
 
 // until waits, live on the screen, until lacking gives no reason any more.
-func (w *watch) until(ctx context.Context, d Desk, lacking func(fleet.Table) string) (fleet.Table, error) {
+func (w *watch) until(ctx context.Context, d Desk, lacking func(fleet.Table) fleet.Wait) (fleet.Table, error) {
 	for {
 		t, err := w.look(ctx)
 		if err != nil {
 			return t, err
 		}
-		why := lacking(t)
-		d.Show(func(v *View) { v.Fleet, v.Waiting, v.Remedy = &t, why, t.Remedy() })
-		if why == "" {
-			return t, nil
+		why, err := w.waits(ctx, d, t, lacking(t))
+		if err != nil || why == "" {
+			return t, err
 		}
 		if err := wait(ctx, min(w.site.Fleet.Heartbeat, time.Second)); err != nil {
 			return t, err
 		}
 	}
+}
+
+// waits shows the fleet and what the ceremony waits for, and returns why. How many processes are expected is read
+// again while some of them are missing.
+func (w *watch) waits(ctx context.Context, d Desk, t fleet.Table, pending fleet.Wait) (why string, err error) {
+	if len(t.Missing) > 0 && pending.Why != "" {
+		said, err := w.corrected(ctx, d)
+		if err != nil {
+			return "", err
+		}
+		pending.Remedy += said
+	}
+	d.Show(func(v *View) { v.Fleet, v.Waiting, v.Remedy = &t, pending.Why, pending.Remedy })
+	return pending.Why, nil
+}
+
+// corrected takes over how many processes the configuration expects now, and writes it down. It says that people may
+// correct that, or why it was not read.
+func (w *watch) corrected(ctx context.Context, d Desk) (said string, err error) {
+	if w.site.ReadExpect == nil {
+		return "", nil
+	}
+	expect, err := w.site.ReadExpect()
+	if err != nil {
+		return ". The configuration is not read again: " + printable.Text(err.Error()), nil
+	}
+	if !maps.Equal(expect, w.rule.Expect) {
+		now, before := roles(expect), roles(w.rule.Expect)
+		if err := d.Note(ctx, Facts{transcript.FactExpect: now, transcript.FactExpectBefore: before}); err != nil {
+			return "", err
+		}
+		w.site.Fleet.Expect, w.rule.Expect = expect, expect
+		d.Show(func(v *View) {
+			v.Details = append(slices.Clip(v.Details), Detail{Name: transcript.FactExpect, Value: now},
+				Detail{Name: transcript.FactExpectBefore, Value: before})
+		})
+	}
+	return ". If fewer are to run, correct fleet.expect in the configuration: it is read again", nil
+}
+
+// roles lists how many processes of each role are expected.
+func roles(expect map[string]int) string {
+	if len(expect) == 0 {
+		return "none"
+	}
+	all := make([]string, 0, len(expect))
+	for _, role := range slices.Sorted(maps.Keys(expect)) {
+		all = append(all, fmt.Sprintf("%s %d", role, expect[role]))
+	}
+	return printable.Text(strings.Join(all, ", "))
 }
 
 func wait(ctx context.Context, d time.Duration) error {

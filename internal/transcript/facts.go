@@ -83,17 +83,19 @@ const (
 
 // Facts of people.
 const (
-	FactRoster     = "roster"      // of the roster line; with _sha256 its digest
-	FactNextRoster = "next_roster" // of the next-roster line; with _sha256 its digest, also of its act
-	FactAttended   = "attended"    // of a gathered line: names, in the roster's order
-	FactJoined     = "joined"      // of a gathered line: who has proved a new key
-	FactChanged    = "changed"     // of the act by which the next roster takes effect
-	FactPurpose    = "purpose"     // of an asked line: empty, or that of a proof
-	FactDiffered   = "differed"    // of an answered line: what people report, or NothingDiffered
-	FactOthers     = "others"      // of an answered line, in place of FactDiffered: none beside those that are recorded
-	FactCompared   = "compared"    // noted: the digest that a person compared
-	FactMatches    = "matches"     // noted: yes or no
-	FactEnd        = "planned_end" // of an answered line: planned end of use of a key, or a reason why there is none
+	FactRoster       = "roster"        // of the roster line; with _sha256 its digest
+	FactNextRoster   = "next_roster"   // of the next-roster line; with _sha256 its digest, also of its act
+	FactAttended     = "attended"      // of a gathered line: names, in the roster's order
+	FactJoined       = "joined"        // of a gathered line: who has proved a new key
+	FactChanged      = "changed"       // of the act by which the next roster takes effect
+	FactPurpose      = "purpose"       // of an asked line: empty, or that of a proof
+	FactDiffered     = "differed"      // of an answered line: what people report, or NothingDiffered
+	FactOthers       = "others"        // answered, in place of FactDiffered: none beside those that are recorded
+	FactExpect       = "expect"        // noted: the processes expected by role, corrected in a wait
+	FactExpectBefore = "expect_before" // noted: what it expected before
+	FactCompared     = "compared"      // noted: the digest that a person compared
+	FactMatches      = "matches"       // noted: yes or no
+	FactEnd          = "planned_end"   // of an answered line: planned end of use of a key, or a reason why there is none
 )
 
 // Facts of a signed line.

@@ -84,6 +84,8 @@ var labels = map[string]string{
 	"evidence":           "witness or recording",
 	FactDiffered:         "deviations reported",
 	FactOthers:           "other deviations",
+	FactExpect:           "processes expected from here on",
+	FactExpectBefore:     "processes expected before",
 	FactEnd:              "planned end of use",
 	"found_before":       "found before it",
 	"gone_before":        "the key was gone before",

@@ -151,9 +151,10 @@ func (b box) fleetBrief(v engine.View, width int) []string {
 	for _, p := range t.Processes[:min(most, len(t.Processes))] {
 		word, _ := text.Process(p, v)
 		head, name := " "+b.of(processMark(word))+" ", path.Dir(p.Name)
-		says := name + "  " + text.Ago(p.Age)
+		seen := text.Seen(t, p)
+		says := name + "  " + seen
 		if ansi.StringWidth(head+says) >= width {
-			says = name + "\n" + text.Ago(p.Age)
+			says = name + "\n" + seen
 		}
 		lines = append(lines, para(plain, head, says, width)...)
 	}

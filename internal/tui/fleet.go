@@ -17,7 +17,7 @@ func (b box) fleet(v engine.View) []string {
 		return nil
 	}
 	t := v.Fleet
-	lines := []string{" " + text.Fleet(*t)}
+	lines := para(plain, " ", text.Fleet(*t), b.page()-1)
 	if v.Progress != nil {
 		return lines
 	}
@@ -47,7 +47,7 @@ func processMark(word string) mark {
 func (b box) process(p engine.Process, v engine.View) []string {
 	word, says := text.Process(p, v)
 	style := map[string]lipgloss.Style{text.Needed: alarm, text.Silent: pending}[word]
-	head, says := " "+b.of(processMark(word))+" ", style.Render(says)+", "+text.Ago(p.Age)
+	head, says := " "+b.of(processMark(word))+" ", style.Render(says)+", "+"seen "+text.Seen(*v.Fleet, p)
 	indent := strings.Repeat(" ", 2+ansi.StringWidth(head))
 	lines := []string{fmt.Sprintf("%s%-34s %s", head, p.Name, says)}
 	if ansi.StringWidth(lines[0]) > b.page()-1 {

@@ -15,7 +15,7 @@ func (b box) found(v engine.View, now time.Time) (lines []string) {
 		}
 	}
 	if v.Waiting != "" {
-		lines = append(lines, para(pending, " "+b.of(markNow)+" ", "waiting: "+text.Waiting(v), b.page()-1)...)
+		lines = append(lines, para(pending, " "+b.of(markNow)+" ", text.Waiting(v), b.page()-1)...)
 	}
 	if v.Remedy != "" {
 		lines = append(lines, para(plain, " ", v.Remedy, b.page()-1)...)

@@ -33,9 +33,9 @@ func (b box) rewrap(v engine.View, now time.Time) []string {
 	if p.Rate > 0 {
 		rate = printable.Count(int(math.Round(p.Rate))) + "/s"
 	}
-	state := good.Render(p.State)
+	state := good.Render(text.State(v))
 	if p.State != engine.Running {
-		state = pending.Render(p.State)
+		state = pending.Render(text.State(v))
 	}
 	lines := []string{fmt.Sprintf("   %s  %5.1f %%", b.bar(share, min(60, b.page()-16)), 100*share), ""}
 	numbers := []string{

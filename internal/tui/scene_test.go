@@ -56,9 +56,12 @@ type sceneFleet struct {
 		Name, Role, Trouble string
 		Current             kek.Version
 		Has, Writes, Silent bool
+		Holds               bool
 		Age                 time.Duration
 	}
-	Missing []string
+	Missing []engine.Shortage
+	Wait    string // what the page waits for: lacking, behind, holding; empty: nothing, or as the view says
+	Dropped kek.Version
 }
 
 // sceneQuestion is a field of the step, by name. In the refusal of its value ${check} stands
@@ -159,14 +162,30 @@ func (s scene) shown() (engine.View, error) {
 	if v.People == nil && at > 0 {
 		v.People = scenePeople(at > 1)
 	}
-	if s.Fleet != nil {
-		v.Fleet = &engine.Fleet{Target: s.Fleet.Target, Missing: s.Fleet.Missing}
-		for _, p := range s.Fleet.Processes {
-			v.Fleet.Processes = append(v.Fleet.Processes, engine.Process{Name: p.Name, Role: p.Role, Current: p.Current,
-				Has: p.Has, Writes: p.Writes, Silent: p.Silent, Age: p.Age, Trouble: p.Trouble})
-		}
+	s.Fleet.fills(&v)
+	if v.Waiting != "" && !v.Replay {
+		v.Since = "14:16:26 UTC"
 	}
 	return v, nil
+}
+
+// fills puts a fleet into a view, and what the page waits for.
+func (f *sceneFleet) fills(v *engine.View) {
+	if f == nil {
+		return
+	}
+	t := engine.Fleet{Target: f.Target, Missing: f.Missing, Dropped: f.Dropped, Now: sceneTime}
+	for _, p := range f.Processes {
+		t.Processes = append(t.Processes, engine.Process{Name: p.Name, Role: p.Role, Current: p.Current, Has: p.Has,
+			Writes: p.Writes, Silent: p.Silent, Holds: p.Holds, Age: p.Age, Trouble: p.Trouble})
+	}
+	v.Fleet = &t
+	waits := map[string]func(engine.Fleet) engine.Wait{"lacking": engine.Fleet.Lacking, "behind": engine.Fleet.Behind,
+		"holding": engine.Fleet.Holding}
+	if f.Wait != "" {
+		w := waits[f.Wait](t)
+		v.Waiting, v.Remedy = w.Why, w.Remedy+v.Remedy
+	}
 }
 
 // scenePeople are the people of a scene that names none; they attend, or nobody does yet.

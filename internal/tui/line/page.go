@@ -54,7 +54,8 @@ func (p *page) lines(v engine.View, fresh bool, now time.Time) []string {
 	lines = append(lines, p.unsaid(fleet(v))...)
 	lines = append(lines, p.rewrap(v, now)...)
 	if v.Waiting != "" {
-		lines = append(lines, p.unsaid([]string{"Waiting: " + v.Waiting})...)
+		waiting := text.Waiting(v)
+		lines = append(lines, p.unsaid([]string{strings.ToUpper(waiting[:1]) + waiting[1:]})...)
 	}
 	if v.Remedy != "" {
 		lines = append(lines, p.unsaid([]string{"  " + v.Remedy})...)
@@ -138,7 +139,7 @@ func (p *page) rewrap(v engine.View, now time.Time) []string {
 		return nil
 	}
 	p.progress, p.state, p.told = now, w.State, w.Left
-	lines := []string{amount(w) + ", ETA " + text.ETA(w.ETA, now)}
+	lines := []string{amount(v) + ", ETA " + text.ETA(w.ETA, now)}
 	if w.Conflicts > 0 || w.Undecryptable > 0 {
 		lines = append(lines, fmt.Sprintf("conflicts %s, undecryptable %s", printable.Count(w.Conflicts),
 			printable.Count(w.Undecryptable)))
@@ -152,13 +153,14 @@ func (p *page) last() []string {
 	if w == nil || w.Left == p.told {
 		return nil
 	}
-	return []string{amount(w)}
+	return []string{amount(p.view)}
 }
 
 // amount is how far a re-wrap is, and how fast.
-func amount(w *engine.Progress) string {
+func amount(v engine.View) string {
+	w := v.Progress
 	done := w.Total - w.Left
-	line := fmt.Sprintf("%s: %s of %s done, %s left", w.State, printable.Count(done), printable.Count(w.Total),
+	line := fmt.Sprintf("%s: %s of %s done, %s left", text.State(v), printable.Count(done), printable.Count(w.Total),
 		printable.Count(w.Left))
 	if w.Before > 0 {
 		line += fmt.Sprintf(", %s done before", printable.Count(w.Before))

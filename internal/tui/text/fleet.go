@@ -11,16 +11,16 @@ import (
 
 // Fleet is the fleet in one line.
 func Fleet(t engine.Fleet) string {
-	has, writes, newest := 0, 0, time.Duration(-1)
-	for _, p := range t.Live() {
+	has, writes, newest := 0, 0, engine.Process{}
+	for i, p := range t.Live() {
 		if p.Has {
 			has++
 		}
 		if p.Writes {
 			writes++
 		}
-		if newest < 0 || p.Age < newest {
-			newest = p.Age
+		if i == 0 || p.Age < newest.Age {
+			newest = p
 		}
 	}
 	line := fmt.Sprintf("Fleet   %d of %d live processes write %d", writes, len(t.Live()), t.Target)
@@ -28,18 +28,19 @@ func Fleet(t engine.Fleet) string {
 		line = fmt.Sprintf("Fleet   %d of %d live processes have %d, %d write it", has, len(t.Live()), t.Target, writes)
 	}
 	if len(t.Live()) > 0 {
-		line += ", newest heartbeat " + Ago(newest)
+		line += "; newest seen " + Seen(t, newest) + " UTC"
 	}
 	return line
 }
 
-// Ago is how old a heartbeat is. A process whose clock is ahead of the store's has one of
-// the future.
-func Ago(age time.Duration) string {
-	if age < 0 {
-		return fmt.Sprintf("%.0f s ahead", -age.Seconds())
+// Seen is when the last heartbeat of a process came, on the store's clock, UTC. It stays true on a page that is held,
+// which an age does not. One of another day has its date.
+func Seen(t engine.Fleet, p engine.Process) string {
+	now, at := t.Now.UTC(), t.Now.UTC().Add(-p.Age)
+	if now.Format(time.DateOnly) != at.Format(time.DateOnly) {
+		return at.Format("2006-01-02 15:04")
 	}
-	return fmt.Sprintf("%.0f s ago", age.Seconds())
+	return at.Format(time.TimeOnly)
 }
 
 // The marks of processes.
@@ -50,10 +51,18 @@ const (
 	OK     = "[ok]"
 )
 
-// Waiting is what a page waits for. Processes that the page lists are not named again.
+// Waiting is since when and for what a page waits. Processes that the page lists are not named again.
 func Waiting(v engine.View) string {
+	since := "waiting"
+	if v.Since != "" {
+		since += " since " + v.Since
+	}
+	return since + ": " + waitsFor(v)
+}
+
+func waitsFor(v engine.View) string {
 	before, names, ok := strings.Cut(v.Waiting, ": ")
-	if ok && v.Fleet != nil && slices.ContainsFunc(v.Fleet.Processes, func(p engine.Process) bool {
+	if ok && v.Fleet != nil && v.Progress == nil && slices.ContainsFunc(v.Fleet.Processes, func(p engine.Process) bool {
 		return strings.Contains(names, p.Name)
 	}) {
 		return before
@@ -81,3 +90,12 @@ func Process(p engine.Process, v engine.View) (mark, says string) {
 
 // More says that a list of processes is cut.
 const More = "more silent processes"
+
+// State is that of a re-wrap. Where the page says what it waits for, that is not said again.
+func State(v engine.View) string {
+	if v.Waiting == "" {
+		return v.Progress.State
+	}
+	state, _, _ := strings.Cut(v.Progress.State, ": ")
+	return state
+}
