@@ -62,7 +62,7 @@ torture: testdeps
 	$(TEST) -run TestPython ./internal/transcript -args -mutations $(if $(BRIEF),200,500)
 	ASAN_OPTIONS=detect_leaks=0 $(TEST) -asan $(if $(BRIEF),-run TestHostile) ./internal/provider/pkcs11
 	$(TEST) -timeout 3h -parallel $(PARALLEL) -run 'TestAnyInterruptions|TestReconcileDying|TestDisableDying|TestHonestCourses' ./internal/steps -args $(if $(BRIEF),-seeds 25 -courses 20,-seeds 500 -courses 100)
-	$(TEST) -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTorture(Mongo)?Long|TestElection|TestHole|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation$(if $(BRIEF),,|TestAdopted$$|TestAdoptedLife|TestRosterGrammar|TestSwallowed$$)' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
+	$(TEST) -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTorture(Mongo)?Long|TestElections|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation$(if $(BRIEF),,|TestAdopted$$|TestAdoptedLife|TestRosterGrammar|TestSwallowed$$|TestElectionOfEachKind|TestHole|TestMajorityLost|TestSlowRotationLong)' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
 
 interrupted: testdeps
 	$(TEST) -timeout 30m -run 'TestInterrupted$$' -v ./cmd/kekceremony $(if $(OLD),-old $(OLD)) $(if $(LATER),-later $(LATER))

@@ -130,6 +130,8 @@ func (p *Proxy) next(name, collection string) fault {
 		f.left++
 	case p.readOnly && slices.Contains(writes, name):
 		return fault{left: 1, answer: func(bson.Raw, bson.Raw) []bson.E { return refusal }}
+	case p.alone.yes && slices.Contains(writes, name):
+		return besides(unmet, 1)
 	default:
 		return p.steppedDown(name, collection)
 	}

@@ -31,6 +31,7 @@ type Proxy struct {
 	longest  int // bytes of an answer, after which the connection breaks; 0: no limit
 	busy     busy
 	hole     hole
+	alone    alone
 	seen     map[string]int
 	of       map[string]int // commands, by their names and their collections'
 
@@ -153,6 +154,9 @@ func (p *Proxy) pass(client, server net.Conn) error {
 	name, collection := commandOf(request), collectionOf(request)
 	if p.swallows(name, collection) {
 		return swallowed(client)
+	}
+	if answer := p.keep(request); answer != nil {
+		return p.send(client, reply(request, answer))
 	}
 	if do := p.happens(name, collection); do != nil {
 		do()
