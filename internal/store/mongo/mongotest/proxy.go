@@ -37,6 +37,7 @@ type Proxy struct {
 
 	elects    Meets
 	elections int
+	watch     func(Query)
 }
 
 // startProxy listens at a loopback address that nobody else has: while it is down no
@@ -158,6 +159,7 @@ func (p *Proxy) pass(client, server net.Conn) error {
 	if answer := p.keep(request); answer != nil {
 		return p.send(client, reply(request, answer))
 	}
+	p.watched(request)
 	if do := p.happens(name, collection); do != nil {
 		do()
 	}
