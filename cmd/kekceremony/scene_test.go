@@ -33,6 +33,8 @@ type scene struct {
 	binary string
 	mode   quorum.Mode
 	people []transcripttest.Person
+	// variables are those of its commands beside PATH.
+	variables []string
 }
 
 const here = "/proc/self/cwd"
@@ -101,7 +103,7 @@ func (s scene) unattended(command ...string) []string {
 	return args
 }
 
-// command runs a program in the scene, on a host of that name, with PATH as its only variable.
+// command runs a program in the scene, on a host of that name, with PATH and what the scene has as its only variables.
 func (s scene) command(ctx context.Context, host string, args ...string) *exec.Cmd {
 	flags := []string{"--uts"}
 	if os.Geteuid() != 0 {
@@ -109,7 +111,7 @@ func (s scene) command(ctx context.Context, host string, args ...string) *exec.C
 	}
 	cmd := exec.CommandContext(ctx, "unshare", append(flags, "sh", "-c", `hostname "$0" && exec "$@"`, host)...)
 	cmd.Args = append(cmd.Args, args...)
-	cmd.Dir, cmd.Env = s.Dir, []string{"PATH=" + os.Getenv("PATH")}
+	cmd.Dir, cmd.Env = s.Dir, append([]string{"PATH=" + os.Getenv("PATH")}, s.variables...)
 	return cmd
 }
 
@@ -250,4 +252,13 @@ func wizardOf(t *testing.T, parts rehearsal.Parts, args ...string) *pane {
 	t.Helper()
 	return newPane(t, fmt.Sprintf("stty -g; %s %s; echo EXIT $?; stty -g; echo LOOKED; cat",
 		binary, shell(append(args, "--config", parts.Config()))))
+}
+
+// moved is a copy of a scene, in a directory of its own.
+func (s scene) moved() scene {
+	s.t.Helper()
+	dir := s.t.TempDir()
+	pkcs11test.Run(s.t, "cp", "-a", s.Dir+"/.", dir)
+	s.Dir = dir
+	return s
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -121,17 +120,6 @@ func TestQuitInLineMode(t *testing.T) {
 		!strings.Contains(said, "error: step attend: interrupted") || !strings.Contains(said, "the same command continues") {
 		t.Errorf("exit %d\n%s", code, said)
 	}
-}
-
-// moved is a copy of a scene, in a directory of its own.
-func (s scene) moved() scene {
-	s.t.Helper()
-	dir := s.t.TempDir()
-	if out, err := exec.Command("cp", "-a", s.Dir+"/.", dir).CombinedOutput(); err != nil {
-		s.t.Fatalf("cp: %v\n%s", err, out)
-	}
-	s.Dir = dir
-	return s
 }
 
 // TestAgentStops: an agent that a signal ends has done its work.
