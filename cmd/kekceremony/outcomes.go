@@ -58,7 +58,7 @@ var outcomes = []outcome{
 	{store.ErrPointer, exitRefused, "correct adopted.pointer: its filter must fit one record, whose field is the version"},
 	{store.ErrPlace, exitUsage, "kekceremony catalogue suggest prints the entries that this store needs"},
 	{engine.ErrDisagreed, exitIncomplete,
-		"the acts are done, and each verdict is in the transcript; more signatures do not change it"},
+		transcript.DisagreedNext},
 	{errNotBegun, exitAgain, "this run changed nothing; run the same command again"},
 	{errStopped, exitAgain, "run the same command again"},
 	{engine.ErrInterrupted, exitAgain, "everything up to here is in the transcript; the same command continues"},

@@ -135,14 +135,24 @@ func (r *rehearsed) bundles() []string {
 	return dirs
 }
 
-// finished reports whether ceremony n left a good transcript.
+// finished reports whether ceremony n left a good transcript, or one that nobody can make good.
 func (r *rehearsed) finished(n int) bool {
 	all := r.bundles()
 	if len(all) < n {
 		return false
 	}
 	_, err := transcript.Verify(all[n-1])
-	return err == nil
+	return err == nil || errors.Is(err, transcript.ErrDisagreed)
+}
+
+// disagreed is transcript.ErrDisagreed of the first ceremony with whose end too few agree.
+func (r *rehearsed) disagreed() error {
+	for _, dir := range r.bundles() {
+		if _, err := transcript.Verify(dir); errors.Is(err, transcript.ErrDisagreed) {
+			return fmt.Errorf("%s: %w", printable.Text(filepath.Base(dir)), err)
+		}
+	}
+	return nil
 }
 
 // command is this very program.
@@ -219,5 +229,5 @@ func (r *rehearsed) finish(ctx context.Context) error {
 	for _, dir := range r.bundles() {
 		fmt.Printf("%s transcript verify %s\n", printable.Line(os.Args[0]), printable.Line(dir))
 	}
-	return nil
+	return r.disagreed()
 }

@@ -62,6 +62,9 @@ func stopped(ctx context.Context, err error) error {
 func judge(err error) (code int, hint string) {
 	var child *childError
 	if errors.As(err, &child) {
+		if child.code == exitIncomplete { // nothing makes that transcript good
+			return child.code, "run the same rehearse command with --dir for the ceremonies that follow"
+		}
 		return child.code, "run the same rehearse command with --dir to continue"
 	}
 	var waiting *engine.WaitingError

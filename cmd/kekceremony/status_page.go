@@ -51,7 +51,11 @@ func (p *page) standing(st status.Status) {
 	p.ready(st)
 	p.fleet(st)
 	if c := st.Last; c != nil {
-		p.row("ceremony", fmt.Sprintf("%d  %s, %s, bundle %s", c.Seq, c.Kind, cmp.Or(c.Outcome, "open"), c.Bundle))
+		outcome := cmp.Or(c.Outcome, "open")
+		if c.Disagreed {
+			outcome += ", and its transcript is incomplete"
+		}
+		p.row("ceremony", fmt.Sprintf("%d  %s, %s, bundle %s", c.Seq, c.Kind, outcome, c.Bundle))
 	}
 }
 

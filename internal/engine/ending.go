@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/signing"
@@ -18,6 +19,9 @@ func (e *engine) ending(f *finals, c *signing.Collector) *Ending {
 	}
 	end := &Ending{Bundle: dir, Digest: transcript.Digest(f.core), Space: e.site.Mode.Namespace(c.Request.Purpose),
 		Summary: append(e.summary(), Said(len(e.log.State.Deviations), f.said)...), Next: e.next(e.log.State)}
+	if !e.log.State.Void() {
+		end.Summary = append(end.Summary, Unagreed(f.agree(c), c.Request.Need)...)
+	}
 	for _, name := range c.Names() {
 		end.Signed = append(end.Signed, fmt.Sprintf("%s (%s)", name, c.Signed[name]))
 		if end.Signer == "" {
@@ -82,7 +86,7 @@ func Deviation(f Facts) string {
 
 // Said says how many deviations are recorded, and what people said beside their verdicts, by name.
 func Said(n int, finals map[string]transcript.Final) (lines []string) {
-	deviate := false
+	deviate := false // somebody says that not all went as the steps say
 	for _, name := range slices.Sorted(maps.Keys(finals)) {
 		switch f := finals[name]; {
 		case f.Verdict == transcript.Followed:
@@ -92,7 +96,7 @@ func Said(n int, finals map[string]transcript.Final) (lines []string) {
 		case f.Verdict == transcript.Deviations:
 			lines = append(lines, name+" signed that there were deviations, and not which: write them on the paper script.")
 		}
-		deviate = deviate || finals[name].Verdict == transcript.Deviations
+		deviate = true
 	}
 	switch {
 	case n > 0:
@@ -101,6 +105,16 @@ func Said(n int, finals map[string]transcript.Final) (lines []string) {
 		return append([]string{"No deviation was recorded before the end."}, lines...)
 	}
 	return append([]string{"No deviations."}, lines...)
+}
+
+// Unagreed says of an end that enough have signed that too few of them agree; nothing if enough do.
+func Unagreed(agree, need int) []string {
+	if agree >= need {
+		return nil
+	}
+	next := transcript.DisagreedNext
+	return []string{fmt.Sprintf("Only %d of %d agree with this end: the transcript stays incomplete.", agree, need),
+		strings.ToUpper(next[:1]) + next[1:] + "."}
 }
 
 func voidSummary(s transcript.State) []string {

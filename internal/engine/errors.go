@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/signing"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // Refusals: a rule said no and nothing was changed.
@@ -27,7 +28,7 @@ const copiedLines = "lines of this log were not written by this console; read th
 
 // ErrDisagreed is returned when a ceremony ran to its end and too few say
 // that it went as its steps say.
-var ErrDisagreed = errors.New("too few agree that the ceremony went as its steps say")
+var ErrDisagreed = transcript.ErrDisagreed
 
 // ErrAnswer is returned for an answer that its question does not take, given by
 // a room that has no other.

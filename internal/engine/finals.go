@@ -40,15 +40,19 @@ func (f *finals) gather(ctx context.Context) (*signing.Collector, error) {
 	return c, err
 }
 
-// agreed demands that M people say the ceremony went as its steps say, if with deviations.
-func (f *finals) agreed(c *signing.Collector) error {
-	n := 0
+// agree counts those who say that the ceremony went as its steps say, if with deviations.
+func (f *finals) agree(c *signing.Collector) (n int) {
 	for _, m := range f.site.Roster.Members {
 		if verdict := c.Signed[m.Name]; verdict != "" && verdict != string(transcript.Disagree) && f.Counts(m) {
 			n++
 		}
 	}
-	if n < c.Request.Need {
+	return n
+}
+
+// agreed demands that M people do.
+func (f *finals) agreed(c *signing.Collector) error {
+	if n := f.agree(c); n < c.Request.Need {
 		return fmt.Errorf("finals: %d of %d agree: %w", n, c.Request.Need, ErrDisagreed)
 	}
 	return nil
@@ -80,7 +84,11 @@ func (f *finals) kept(ctx context.Context, c *signing.Collector) error {
 }
 
 func (f *finals) shown() Request {
-	return Request{Purpose: quorum.Final, Digest: transcript.Digest(f.core), Need: f.site.Roster.M,
+	agree := f.site.Roster.M
+	if f.log.State.Void() { // which no verdict makes undone
+		agree = 0
+	}
+	return Request{Purpose: quorum.Final, Digest: transcript.Digest(f.core), Need: f.site.Roster.M, Agree: agree,
 		Rule: f.needs("the end"), Warning: f.warning, Done: append(f.summary(), Deviated(f.log.State.Deviations)...),
 		Earlier: f.earlier()}
 }

@@ -34,6 +34,8 @@ type History struct {
 	Counters quorum.Counters // of authenticators
 	// WithoutFinal attended the last ceremony, and no final of theirs is there.
 	WithoutFinal []string
+	// Disagreed is transcript.ErrDisagreed of the last ceremony; nil: enough agree with its end.
+	Disagreed error
 
 	first string // digest of the first roster
 }
@@ -67,7 +69,10 @@ func Read(ctx context.Context, log store.Log, closed []store.Ceremony) (History,
 		}
 		reports = append(reports, r)
 		h.Logs, h.Final, h.Files = append(h.Logs, r.State), c.Final, r.FinalFiles()
-		h.WithoutFinal = r.WithoutFinal()
+		h.WithoutFinal, h.Disagreed = r.WithoutFinal(), nil
+		if errors.Is(err, transcript.ErrDisagreed) {
+			h.Disagreed = err
+		}
 		maps.Copy(h.Counters, r.Counters())
 	}
 	if len(reports) == 0 {

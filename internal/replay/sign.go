@@ -128,6 +128,9 @@ func (s *stage) ending() {
 	end := &engine.Ending{Bundle: printable.Line(s.r.Bundle.Name), Digest: s.r.FinalSum,
 		Space: s.r.Mode().Namespace(quorum.Final)}
 	end.Summary = append(s.summary(), engine.Said(len(s.r.Deviations), s.r.Finals)...)
+	if s.r.Outcome != "" && !s.r.Void() && s.r.Signed() >= s.r.Roster.M {
+		end.Summary = append(end.Summary, engine.Unagreed(s.r.Agree(), s.r.Roster.M)...)
+	}
 	for _, m := range s.r.Roster.Members {
 		if said, ok := s.r.Finals[m.Name]; ok {
 			end.Signed = append(end.Signed, fmt.Sprintf("%s (%s)", m.Name, said.Verdict))

@@ -13,6 +13,7 @@ type Request struct {
 	Purpose quorum.Purpose
 	Signers []Signer
 	Need    int
+	Agree   int    // of an end: so many must agree with it; 0: whatever they say
 	Rule    string // why so many must sign
 	Plan    []Effect
 	Digest  string   // of the plan, or of final.txt

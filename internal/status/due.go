@@ -9,6 +9,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/store"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // The commands that show more of what they are due for.
@@ -35,6 +36,7 @@ func (st *Status) due(s Site) {
 		return
 	}
 	if !st.open {
+		st.disagreedDue()
 		st.leftDue()
 		st.compromisedDue()
 		st.refusedDue()
@@ -44,6 +46,14 @@ func (st *Status) due(s Site) {
 	st.Due = append(st.Due, rosterDue(st.roster, st.now, s.Policy.Warning)...)
 	st.keysDue()
 	st.fleetDue()
+}
+
+// disagreedDue adds that too few agree with the end of the last ceremony, until another one follows it.
+func (st *Status) disagreedDue() {
+	if st.Last.Disagreed {
+		st.add("kekceremony transcript list", "ceremony %d, %s: %s; %s", st.Last.Seq, st.Last.Kind,
+			printable.Text(st.history.Disagreed.Error()), transcript.DisagreedNext)
+	}
 }
 
 // theirs adds that the pointer of an application names another version than ours.

@@ -101,8 +101,8 @@ func (st *Status) ceremony(ctx context.Context, s Site) error {
 		return err
 	}
 	c := all[len(all)-1]
-	st.Last = &CeremonyStatus{c.Seq, printable.Text(c.Kind), printable.Text(c.Outcome), printable.Text(c.Final),
-		printable.Text(c.Bundle)}
+	st.Last = &CeremonyStatus{Seq: c.Seq, Kind: printable.Text(c.Kind), Outcome: printable.Text(c.Outcome),
+		Final: printable.Text(c.Final), Bundle: printable.Text(c.Bundle)}
 	enough, err := history.Finished(ctx, s.Store, c)
 	if st.open = c.Outcome == "" || !enough; st.open && !st.doubt {
 		why := "is not finished"
@@ -162,6 +162,9 @@ func (st *Status) chain(ctx context.Context, s Site) error {
 	st.AtLeast = st.AtLeast || len(outside) > 0 || st.history.Reconciled()
 	if st.open {
 		return nil // it is in the middle of changing what they left
+	}
+	if st.Last != nil {
+		st.Last.Disagreed = st.history.Disagreed != nil
 	}
 	st.behind, err = audit.LeftBehind(ctx, s.Store, s.Catalogue, st.history)
 	st.Excluded = st.behind.Census.Excluded

@@ -102,6 +102,8 @@ type CeremonyStatus struct {
 	Outcome string `json:"outcome"` // empty while it is open
 	Final   string `json:"final,omitempty"`
 	Bundle  string `json:"bundle"`
+
+	Disagreed bool `json:"disagreed,omitempty"` // too few agree with its end: its transcript stays incomplete
 }
 
 // Due is something to be done, and the command that does it.

@@ -328,10 +328,41 @@ func TestDisagreed(t *testing.T) {
 		}
 		return c, err
 	}
-	if err := install(t.Context(), site(t, parts), room); !errors.Is(err, engine.ErrDisagreed) {
+	done := []string(nil)
+	err = install(t.Context(), site(t, parts), seeing{room, func(v engine.View) {
+		if v.Ending != nil {
+			done = v.Ending.Summary
+		}
+	}})
+	if !errors.Is(err, engine.ErrDisagreed) {
 		t.Errorf("got %v", err)
 	}
+	if _, err := transcript.Verify(bundles(t, parts, transcript.KindInstall)[0]); !errors.Is(err, engine.ErrDisagreed) {
+		t.Errorf("the verifier says %v", err)
+	}
+	page := strings.Join(done, "\n")
+	if strings.Contains(page, "No deviations.") || !strings.Contains(page, "Only 1 of 2 agree") {
+		t.Errorf("the last page says\n%s", page)
+	}
+	s := site(t, parts)
+	st, err := status.Look(t.Context(), status.Site{Store: s.Store, Catalogue: s.Catalogue, Resume: steps.Resume})
+	if err != nil || !slices.ContainsFunc(st.Due, func(d status.Due) bool {
+		return strings.Contains(d.Why, transcript.DisagreedNext)
+	}) {
+		t.Errorf("status: %v, %v", st.Due, err)
+	}
+	if err := engine.Run(t.Context(), *s, nobody(parts), steps.Generate(2)); err != nil {
+		t.Errorf("the next ceremony: %v", err)
+	}
 }
+
+// seeing is consenting, where somebody sees each page.
+type seeing struct {
+	consenting
+	see func(engine.View)
+}
+
+func (s seeing) Show(v engine.View) { s.see(v) }
 
 // TestFirstLineNeverWritten: the store has an install's number, and the run ended before
 // the first line. The same command continues, its chain is a chain, and the store can be

@@ -76,6 +76,9 @@ func (r Report) finalsOf(is func(Verdict) bool) (n int) {
 // Signed counts those who have signed the end and could approve, whatever they say.
 func (r Report) Signed() int { return r.finalsOf(func(Verdict) bool { return true }) }
 
+// Agree counts those of them who say that the ceremony went as its steps say, if with deviations.
+func (r Report) Agree() int { return r.finalsOf(func(v Verdict) bool { return v != Disagree }) }
+
 // WithoutFinal names those who attended and signed no end, of a ceremony that is closed: they may
 // have disagreed, and somebody may have taken their finals away.
 func (r Report) WithoutFinal() (names []string) {

@@ -116,6 +116,15 @@ func atLine(e Event, err error) error { return at(fmt.Sprintf("%s line %d", logF
 // finished: not closed, or signed at the end by fewer than M.
 var ErrIncomplete = errors.New("incomplete")
 
+// ErrDisagreed is ErrIncomplete of a bundle whose end M have signed, and fewer than M agree with it. Nobody can
+// add to it.
+var ErrDisagreed = fmt.Errorf("too few agree that the ceremony went as its steps say: "+
+	"its transcript stays %w", ErrIncomplete)
+
+// DisagreedNext says what ErrDisagreed comes to, and what people do about it.
+const DisagreedNext = "what was done stays done, and nobody can sign this end any more; write on the paper script " +
+	"why somebody disagrees, and keep both; the next ceremony can begin"
+
 // ErrVoid is the verdict on a bundle in which nothing is wrong, of an install that was given up.
 // It is neither good nor bad.
 var ErrVoid = errors.New("void: this install was given up, and is outside every chain")

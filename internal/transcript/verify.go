@@ -165,10 +165,14 @@ func (v *verifier) complete() error {
 	if v.FinalSum == "" {
 		return broken(RuleFinals, "%s is missing: %w", CoreFile, ErrIncomplete)
 	}
-	if agree := v.finalsOf(func(verdict Verdict) bool { return verdict != Disagree }); agree < v.Roster.M {
+	switch agree := v.Agree(); {
+	case agree >= v.Roster.M:
+		return nil
+	case v.Signed() >= v.Roster.M:
+		return broken(RuleFinals, "%d of %d agree: %w", agree, v.Roster.M, ErrDisagreed)
+	default:
 		return broken(RuleFinals, "%d of %d agree: %w", agree, v.Roster.M, ErrIncomplete)
 	}
-	return nil
 }
 
 // void judges a bundle whose log is void: the note follows from it, and once anybody attended

@@ -57,11 +57,32 @@ func Standing(r engine.Request) string {
 	signed := fmt.Sprintf("Signed %d, needed %d", r.Have(), r.Need)
 	switch {
 	case r.Enough():
-		return signed + "."
+		return signed + unagreed(r) + "."
 	case r.Have() >= r.Need:
 		return signed + ". " + Undecided(r) + " must decide first: see above."
 	}
 	return fmt.Sprintf("%s (%s). %d more must sign.", signed, r.Rule, r.Need-r.Have())
+}
+
+// unagreed says that an end which enough have signed has too few who agree, and who may still sign it.
+func unagreed(r engine.Request) string {
+	agree, others := 0, []string(nil)
+	for _, s := range r.Signers {
+		if s.Signed && s.Counts && s.At != string(transcript.Disagree) {
+			agree++
+		}
+		if s.Asked && s.Counts && !s.Signed {
+			others = append(others, s.Name)
+		}
+	}
+	if agree >= r.Agree {
+		return ""
+	}
+	says := fmt.Sprintf(", and only %d of %d agree: ended so, the transcript stays incomplete", agree, r.Agree)
+	if len(others) > 0 {
+		says += ". " + strings.Join(others, " and ") + " can still sign"
+	}
+	return says
 }
 
 // Undecided are the people who signed several words of which one counts.
