@@ -178,7 +178,7 @@ func (h *leaning) finished(err error, keys string) {
 	code := h.process.ProcessState.ExitCode()
 	switch {
 	case h.face == homeFace && code >= 0 && code < 128, // nothing runs on it: q and ctrl+c are enough
-		h.face == lineFace && code == 75 && bytes.Contains(h.last(), []byte("End of input.")):
+		h.face == lineFace && code == 75 && (bytes.Contains(h.last(), []byte("End of input.")) || h.confirmed()):
 		h.rest() // the terminal may still have a key for whoever runs on it, and that is a shell at first
 		h.start()
 	case h.isOver():
@@ -186,6 +186,14 @@ func (h *leaning) finished(err error, keys string) {
 	default:
 		h.t.Fatalf("it ended: %v, before %q\n%q", err, keys, h.last())
 	}
+}
+
+// confirmed reports whether the question of line mode's stop was answered with yes, as by the word abort and a line y.
+func (h *leaning) confirmed() bool {
+	last := h.last()
+	after := last[max(0, bytes.LastIndex(last, []byte("Stop here?"))):]
+	return bytes.HasPrefix(after, []byte("Stop here?")) && bytes.Contains(after, []byte("Stopping:")) &&
+		!bytes.Contains(after, []byte("Not stopped."))
 }
 
 // isOver reports whether the program ended since the ceremony had.
