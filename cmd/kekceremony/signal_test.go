@@ -17,6 +17,12 @@ func hangUp(p *pane, parts rehearsal.Parts) {
 	pkcs11test.Run(p.t, "pkill", "-HUP", "-f", "kekceremony (install|rotate) .*"+parts.Dir)
 }
 
+// terminate asks the wizard to end, and again before it has.
+func terminate(p *pane, parts rehearsal.Parts) {
+	pid := strings.TrimSpace(string(pkcs11test.Run(p.t, "pgrep", "-f", "kekceremony (install|rotate) .*"+parts.Dir)))
+	pkcs11test.Run(p.t, "sh", "-c", "kill -TERM $0; kill -TERM $0 || true", pid)
+}
+
 func stop(p *pane, _ rehearsal.Parts) {
 	p.tmux("send-keys", "C-c")
 	p.until("Stop here?")
@@ -79,6 +85,7 @@ func TestStopOnEveryPage(t *testing.T) {
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
 	stopOn(t, parts, fault, []stopPage{
 		{"roster", `Path of the roster`, stop},
+		{"roster, SIGTERM twice", `Path of the roster`, terminate},
 		{"attendance", `of \d+  attend(?s:.*)type bob`, stop},
 		{"place", `Who is who`, stop},
 		{"provider", `Provider to lock`, stop},

@@ -56,7 +56,8 @@ func RunReplay(ctx context.Context, t *engine.Terminal, play func(context.Contex
 }
 
 // options fits the program to the terminal: the Linux console and serial
-// terminals know no alternate screen, and a slow line no sixty frames.
+// terminals know no alternate screen, and a slow line no sixty frames. All are asked to say what is pasted: a
+// terminal that cannot does not heed it, and one behind a serial line may.
 func options(t *engine.Terminal) []tea.ProgramOption {
 	all := []tea.ProgramOption{tea.WithoutSignalHandler(), tea.WithFilter(sized(t))}
 	if bare(os.Getenv("TERM")) {
