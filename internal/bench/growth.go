@@ -32,7 +32,8 @@ SQLite: there the token bounds nothing, and what the tool itself costs shows mos
 %s
 Scan is the pass over every record and field of the store for envelopes that the catalogue
 does not name; census is the count of envelopes by place and version. A rotation does the scan
-once and the census several times. The rate is that of its re-wrap step. The whole rotation
+twice, before people approve it and with the second of its last two counts, and the census
+several times. The rate is that of its re-wrap step. The whole rotation
 also waits, for processes of the fleet and between its last two censuses. Peak memory is that of
 the process that reads and writes and of its keeper.
 

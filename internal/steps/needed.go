@@ -72,7 +72,7 @@ func recount() Step {
 		Name: "recount", Title: "Count again",
 		Why: "Envelopes are counted twice: a write that was under way at the first count is in the second. " +
 			"None may be at the disabled version.",
-	}, "at the disabled version", func(ctx context.Context, s *Site, f Facts) error {
+	}, "at the disabled version", func(ctx context.Context, s *Site, f Facts, _ bool) error {
 		if err := needed(ctx, s, f.Version(transcript.FactVersion)); err != nil {
 			return err
 		}
