@@ -1,12 +1,14 @@
 package mongo_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
 )
 
@@ -46,6 +48,17 @@ func TestTimeSeries(t *testing.T) {
 	places, err := s.Strangers(t.Context(), flat)
 	if err != nil || len(places) != 1 || places[0].String() != "meter.f" {
 		t.Errorf("%v, %v", places, err)
+	}
+}
+
+// TestTimeSeriesWithoutTime: a time series whose field of the time is not known is read by nobody, and that is an
+// error: what was not looked at is not free of envelopes.
+func TestTimeSeriesWithoutTime(t *testing.T) {
+	t.Parallel()
+	server, _, s := faulty(t)
+	server.Instead("listCollections", always, listed("meter", "timeseries", nil))
+	if _, err := s.Strangers(t.Context(), nil); !errors.Is(err, store.ErrServer) {
+		t.Error(err)
 	}
 }
 
