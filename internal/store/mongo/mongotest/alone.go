@@ -3,9 +3,7 @@ package mongotest
 import (
 	"bytes"
 	"encoding/binary"
-	"net"
 	"slices"
-	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
@@ -22,42 +20,12 @@ type alone struct {
 var unmet = bson.D{{Key: "writeConcernError", Value: bson.D{{Key: "code", Value: int32(64)},
 	{Key: "errmsg", Value: "waiting for replication timed out"}}}}
 
-// AloneFrom has the majority be lost when a write meets it.
-func (p *Proxy) AloneFrom(from Meets) { p.set(func() { p.alone = alone{from: from} }) }
-
-// Rejoin has the majority be there again. What was kept is written, or rolled back.
-func (p *Proxy) Rejoin(t testing.TB, rollBack bool) {
-	t.Helper()
-	var kept [][]byte
-	p.set(func() { kept, p.alone = p.alone.kept, alone{} })
-	if len(kept) == 0 || rollBack {
-		return
-	}
-	server, err := net.Dial("tcp", p.server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	for _, request := range kept {
-		answer, err := p.ask(server, request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n, ok := body(answer).Lookup("n").AsInt64OK(); !ok || n == 0 {
-			t.Errorf("%s %s was written late: %v", commandOf(request), collectionOf(request), body(answer))
-		}
-	}
-}
-
 // keep is the answer to a write that the majority does not get; nil: it is none.
-func (p *Proxy) keep(request []byte) bson.D {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (a *alone) keep(request []byte) bson.D {
 	name, collection := commandOf(request), collectionOf(request)
 	if name != "insert" && name != "update" {
 		return nil
 	}
-	a := &p.alone
 	if a.yes = a.yes || a.from != nil && a.from(name, collection); !a.yes {
 		return nil
 	}
@@ -77,15 +45,9 @@ func (p *Proxy) keep(request []byte) bson.D {
 	return answer
 }
 
-// sequence is what follows a request's first document: its kind, size and name, and what an insert or an update writes.
-func sequence(request []byte) []byte { return request[msgDoc+len(body(request)):] }
-
-// statements counts the documents of a sequence.
+// statements counts the documents of a request's sequence.
 func statements(request []byte) (n int32) {
-	rest := sequence(request)
-	rest = rest[1+4:]
-	rest = rest[bytes.IndexByte(rest, 0)+1:]
-	for ; len(rest) > 0; n++ {
+	for rest := sequence(request); len(rest) > 0; n++ {
 		rest = rest[binary.LittleEndian.Uint32(rest):]
 	}
 	return n

@@ -19,26 +19,21 @@ func Every(nth int) Meets {
 	}
 }
 
-// Elect has commands answered as by a primary that steps down or shuts down: by turns instead of carrying it out,
-// after it, and by a write that the majority does not confirm. nil: none any more.
-func (p *Proxy) Elect(meets Meets) { p.set(func() { p.elects, p.elections = meets, 0 }) }
-
-// Elections is how many commands met one.
-func (p *Proxy) Elections() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.elections
+// election is a primary that steps down, again and again.
+type election struct {
+	meets Meets // nil: it does not
+	n     int   // commands that met it
 }
 
-// steppedDown is what happens to the next command; a fault with nothing left is none.
-func (p *Proxy) steppedDown(name, collection string) fault {
-	if p.elects == nil || !slices.Contains(slices.Concat(writes, reads), name) || !p.elects(name, collection) {
+// next is what happens to the next command; a fault with nothing left is none.
+func (e *election) next(name, collection string) fault {
+	if e.meets == nil || !slices.Contains(slices.Concat(writes, reads), name) || !e.meets(name, collection) {
 		return fault{}
 	}
 	codes := []int32{189, 10107, 11602, 11600, 91}
-	code := codes[p.elections%len(codes)]
-	turn := p.elections % 3
-	p.elections++
+	code := codes[e.n%len(codes)]
+	turn := e.n % 3
+	e.n++
 	if turn == 2 && slices.Contains(writes, name) {
 		return besides(bson.D{{Key: "writeConcernError", Value: bson.D{{Key: "code", Value: code},
 			{Key: "errmsg", Value: "the primary steps down"}}}}, 1)

@@ -2,7 +2,6 @@ package mongotest
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,15 +39,9 @@ func (p *Proxy) watched(request []byte) {
 // parts are those of a command that say what it asks for.
 var parts = []string{"find", "filter", "projection", "sort", "skip", "limit", "aggregate", "pipeline", "cursor"}
 
-// updated is the filter of the first update of a command: what it has several of follows the document in the
-// message, after its kind, a size and a name.
+// updated is the filter of the first update of a command.
 func updated(request []byte) bson.Raw {
-	rest := request[msgDoc+len(body(request)):]
-	if len(rest) < 1+4 || rest[0] != 1 {
-		return nil
-	}
-	rest = rest[1+4 : min(len(rest), 1+int(binary.LittleEndian.Uint32(rest[1:])))]
-	update, err := bson.ReadDocument(bytes.NewReader(rest[bytes.IndexByte(rest, 0)+1:]))
+	update, err := bson.ReadDocument(bytes.NewReader(sequence(request)))
 	if err != nil {
 		return nil
 	}

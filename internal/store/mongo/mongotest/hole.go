@@ -10,20 +10,8 @@ type hole struct {
 	left  int   // of those
 }
 
-// Hole has everything swallowed.
-func (p *Proxy) Hole(yes bool) { p.set(func() { p.hole = hole{open: yes} }) }
-
-// HoleFrom has everything swallowed from each command on that meets it, until a client has tried so many new
-// connections; 0: until Hole ends it.
-func (p *Proxy) HoleFrom(from Meets, tries int) {
-	p.set(func() { p.hole = hole{from: from, tries: tries} })
-}
-
 // swallows reports whether a command is swallowed.
-func (p *Proxy) swallows(name, collection string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	h := &p.hole
+func (h *hole) swallows(name, collection string) bool {
 	if h.open {
 		if name == "handshake" && h.tries > 0 {
 			h.left--

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
 // Proxy stands before a server, and makes the faults that a test orders. Before one whose updates are not
@@ -35,9 +37,8 @@ type Proxy struct {
 	seen     map[string]int
 	of       map[string]int // commands, by their names and their collections'
 
-	elects    Meets
-	elections int
-	watch     func(Query)
+	election election
+	watch    func(Query)
 }
 
 // startProxy listens at a loopback address that nobody else has: while it is down no
@@ -65,18 +66,6 @@ func (p *Proxy) Door(t testing.TB) *Proxy { return startProxy(t, p.server, p.one
 func (p *Proxy) Through(door *Proxy, uri string) string {
 	return strings.Replace(uri, p.address, door.address, 1)
 }
-
-// Before has something happen just before the next command of a name.
-func (p *Proxy) Before(command string, do func()) { p.set(func() { p.before[command] = do }) }
-
-// ReadOnly has every write refused, as MongoDB refuses a user who may only read.
-func (p *Proxy) ReadOnly(yes bool) { p.set(func() { p.readOnly = yes }) }
-
-// Slow limits the link to each client, in bytes a second.
-func (p *Proxy) Slow(rate int) { p.set(func() { p.rate = rate }) }
-
-// Fragile has the connection break in the middle of any answer of more bytes; 0: of none.
-func (p *Proxy) Fragile(longest int) { p.set(func() { p.longest = longest }) }
 
 // Seen counts the commands of a name.
 func (p *Proxy) Seen(command string) int {
@@ -156,7 +145,7 @@ func (p *Proxy) pass(client, server net.Conn) error {
 	if p.swallows(name, collection) {
 		return swallowed(client)
 	}
-	if answer := p.keep(request); answer != nil {
+	if answer := p.keeps(request); answer != nil {
 		return p.send(client, reply(request, answer))
 	}
 	p.watched(request)
@@ -211,6 +200,52 @@ func (p *Proxy) send(client net.Conn, answer []byte) error {
 		}
 	}
 	return nil
+}
+
+// next takes what was ordered for a command, of its collection or of any.
+func (p *Proxy) next(name, collection string) fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	order := name + " " + collection
+	if p.faults[order].left == 0 {
+		order = name
+	}
+	f := p.faults[order]
+	switch {
+	case f.after > 0:
+		f.after--
+		p.faults[order] = f
+		return fault{}
+	case f.left > 0:
+		f.left--
+		p.faults[order] = f
+		f.left++
+	case p.readOnly && slices.Contains(writes, name):
+		return fault{left: 1, answer: func(bson.Raw, bson.Raw) []bson.E { return refusal }}
+	case p.alone.yes && slices.Contains(writes, name):
+		return besides(unmet, 1)
+	default:
+		return p.election.next(name, collection)
+	}
+	return f
+}
+
+func (p *Proxy) swallows(name, collection string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hole.swallows(name, collection)
+}
+
+func (p *Proxy) keeps(request []byte) bson.D {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.alone.keep(request)
+}
+
+func (p *Proxy) labor(name string, size int) (before, after time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.busy.labor(name, size)
 }
 
 // happens counts a command, and takes what happens before it.

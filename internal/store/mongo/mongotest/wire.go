@@ -87,6 +87,17 @@ func collectionOf(request []byte) string {
 	return name
 }
 
+// sequence is what a request has several of, one document after another: what it inserts, or its updates. They follow
+// its first document, after their kind, a size and a name.
+func sequence(request []byte) []byte {
+	rest := request[msgDoc+len(body(request)):]
+	if len(rest) < 1+4 || rest[0] != 1 {
+		return nil
+	}
+	rest = rest[1+4 : min(len(rest), 1+int(binary.LittleEndian.Uint32(rest[1:])))]
+	return rest[bytes.IndexByte(rest, 0)+1:]
+}
+
 // reply is an answer to a request.
 func reply(request []byte, answer bson.D) []byte {
 	doc, err := bson.Marshal(answer)
