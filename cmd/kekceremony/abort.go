@@ -27,7 +27,7 @@ It is archived as void, outside every chain: in the store in kek_void, here as
 BUNDLE-void. The store is as it was before, and the next install is ceremony 1 of a
 new chain. After an interruption the same command continues. Unattended, the answers
 have the lines "ceremony: abort", "operator: NAME" and "reason: TEXT".`,
-		Args: cobra.NoArgs,
+		Args: noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			abort := func(ctx context.Context, parts engine.Parts, room engine.Room) error {
 				withBundles(ctx, &parts)

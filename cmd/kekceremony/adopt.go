@@ -20,7 +20,7 @@ nothing. When M operators approve, each version that was found gets a canary, an
 the store a lock, under names of our own beside the application's. These versions
 are marked as made outside a ceremony for good: rotate to a version that a ceremony
 generates. A rotation moves the application's own pointer as well.`,
-		Args: cobra.NoArgs,
+		Args: noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			if sample < 0 {
 				return &usageError{errors.New("--sample: want 1 or more, or 0 for all")}

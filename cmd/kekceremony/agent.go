@@ -22,7 +22,7 @@ func agentCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "agent --role ROLE",
 		Short: "Report that this host holds every key version (the heartbeat of a fleet process)",
-		Args:  cobra.NoArgs,
+		Args:  noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			cfg, err := o.readConfig()
 			if err != nil {

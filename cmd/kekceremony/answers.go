@@ -47,8 +47,7 @@ func readAnswers(path string) (a answers, err error) {
 		return a, fmt.Errorf("read answers %s: %w", a.path, err)
 	}
 	if all := append(kinds(), kindAbort); !slices.Contains(all, a.ceremony) {
-		return a, fmt.Errorf("read answers %s: ceremony: %s: want one of %s", a.path, printable.Quote(a.ceremony),
-			strings.Join(all, ", "))
+		return a, fmt.Errorf("read answers %s: %w", a.path, unknown("ceremony", a.ceremony, all))
 	}
 	return a, nil
 }
@@ -127,7 +126,7 @@ func (o *options) answersFor(kind string) (map[string]string, error) {
 }
 
 func answersCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "answers", Short: "Check a file of answers", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "answers", Short: "Check a file of answers", Args: noArgument}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "check FILE",
 		Short: "List missing answers and unknown names of a file; exit 0 if there are none",
@@ -140,7 +139,7 @@ the person disagrees; without it, nobody is given a statement with deviations. I
 "ceremony: KIND" names the ceremony: install, adopt, rotate, generate, roster,
 reconcile, compromise, disable, enable or destroy; or it is "ceremony: abort", for an
 install that is given up.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument,
 		RunE: ran(func(cmd *cobra.Command, args []string) error { return checkAnswers(cmd.OutOrStdout(), args[0]) }),
 	})
 	return cmd

@@ -27,7 +27,7 @@ func applicationCommand(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:    "application",
 		Hidden: true,
-		Args:   cobra.NoArgs,
+		Args:   noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			cfg, err := o.readConfig()
 			if err != nil {

@@ -17,7 +17,7 @@ func catalogueCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "catalogue",
 		Short: "The places of a database that have envelopes",
-		Args:  cobra.NoArgs,
+		Args:  noArgument,
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "suggest",
@@ -26,7 +26,7 @@ func catalogueCommand(o *options) *cobra.Command {
 as the configuration takes it, with the number of envelopes and the shape of one,
 never its values. What it finds is a guess by length and name: compare it with the
 application. Exit code 6 if the catalogue lacks an entry, or says it otherwise.`,
-		Args: cobra.NoArgs,
+		Args: noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			return suggest(cmd.Context(), cmd.OutOrStdout(), o)
 		}),

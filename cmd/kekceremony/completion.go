@@ -1,12 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
-
-	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
 // shells are those that completions are written for.
@@ -27,12 +24,12 @@ opens no token.
   bash  kekceremony completion bash >/etc/bash_completion.d/kekceremony
   zsh   kekceremony completion zsh >"${fpath[1]}/_kekceremony"
   fish  kekceremony completion fish >~/.config/fish/completions/kekceremony.fish`,
-		Args:      cobra.ExactArgs(1),
+		Args:      oneArgument,
 		ValidArgs: []string{"bash", "zsh", "fish"},
 		RunE: ran(func(cmd *cobra.Command, args []string) error {
 			write, ok := shells[args[0]]
 			if !ok {
-				return &usageError{fmt.Errorf("completion for %s: want bash, zsh or fish", printable.Quote(args[0]))}
+				return unknown("completion for", args[0], cmd.ValidArgs)
 			}
 			return write(cmd.Root(), cmd.OutOrStdout())
 		}),

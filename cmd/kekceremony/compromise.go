@@ -23,7 +23,7 @@ A version that is disabled or destroyed may be compromised as well: it stays wha
 is, and what was re-wrapped from it is listed. Run compromise again after records
 were restored from a backup: it lists every envelope that is now at a version where
 exposed ones may be.`,
-		Args: cobra.NoArgs,
+		Args: noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			v, err := kek.ParseVersion(version)
 			if err != nil {

@@ -19,7 +19,7 @@ func destroyCommand(o *options) *cobra.Command {
 		Long: `destroy destroys the key of a version that was disabled, once the waiting period
 that people signed is over and nothing needs the version. Nobody gets the key
 back. While copies of it are open, the same command closes them.`,
-		Args: cobra.NoArgs,
+		Args: noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			v, err := kek.ParseVersion(version)
 			if err != nil {

@@ -39,7 +39,7 @@ is refused once a destruction of the version was begun.`,
 // versionCommandOf is the command of a ceremony on the one version that --version names.
 func versionCommandOf(o *options, of func(kek.Version) engine.Ceremony, cmd cobra.Command) *cobra.Command {
 	var named string
-	cmd.Args = cobra.NoArgs
+	cmd.Args = noArgument
 	cmd.RunE = ran(func(cmd *cobra.Command, _ []string) error {
 		v, err := kek.ParseVersion(named)
 		if err != nil {

@@ -26,6 +26,12 @@ type usageError struct{ err error }
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
+// configError is a configuration that cannot be used.
+type configError struct{ err error }
+
+func (e *configError) Error() string { return e.err.Error() }
+func (e *configError) Unwrap() error { return e.err }
+
 // badTranscript is a bundle that does not verify.
 type badTranscript struct{ err error }
 
@@ -72,10 +78,10 @@ func reported(code int) error {
 
 // execute runs a command. An error that is cobra's own is of a wrong flag, argument or command.
 func execute(ctx context.Context, cmd *cobra.Command) error {
-	err := cmd.ExecuteContext(ctx)
+	found, err := cmd.ExecuteContextC(ctx)
 	var failed *runError
 	if err != nil && !errors.As(err, &failed) {
-		return &usageError{err}
+		return &runError{&usageError{err}, found.CommandPath()}
 	}
 	return err
 }
@@ -84,13 +90,17 @@ func execute(ctx context.Context, cmd *cobra.Command) error {
 func ran(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := run(cmd, args); err != nil {
-			return &runError{err}
+			return &runError{err, cmd.CommandPath()}
 		}
 		return nil
 	}
 }
 
-type runError struct{ err error }
+// runError is the error of a command, with its words.
+type runError struct {
+	err     error
+	command string
+}
 
 func (e *runError) Error() string { return e.err.Error() }
 

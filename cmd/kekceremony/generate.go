@@ -19,7 +19,7 @@ func generateCommand(o *options) *cobra.Command {
 the fleet can load it in the meantime. Version 1 is made by the install ceremony, so
 "generate --version 1" is "kekceremony install". The procedures of CertAutoPilot call
 this command pkcs11-init.`,
-		Args: cobra.NoArgs,
+		Args: noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			v, err := kek.ParseVersion(made)
 			if err != nil {

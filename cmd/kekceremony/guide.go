@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // guide is what --help and the man page of a command say beside its text.
@@ -95,7 +96,8 @@ func guided(root *cobra.Command) *cobra.Command {
 	cobra.AddTemplateFunc("exitLines", exitLines)
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .HasHelpSubCommands}}",
 		"\n\nExit codes:\n{{exitLines .}}{{if .HasHelpSubCommands}}", 1))
-	root.SetFlagErrorFunc(flagSuggested)
+	root.SetFlagErrorFunc(flagRefused)
+	helped(root)
 	var visit func(*cobra.Command)
 	visit = func(cmd *cobra.Command) {
 		if example := guideOf(cmd).example; example != "" {
@@ -104,10 +106,29 @@ func guided(root *cobra.Command) *cobra.Command {
 		if cmd.HasSubCommands() {
 			grouped(cmd)
 		}
+		complete(cmd)
 		for _, c := range cmd.Commands() {
 			visit(c)
 		}
 	}
 	visit(root)
 	return root
+}
+
+// complete has a command refuse a run without a flag that it needs.
+func complete(cmd *cobra.Command) {
+	check := cmd.Args
+	if check == nil {
+		check = cobra.ArbitraryArgs
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		err := check(cmd, args)
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if err == nil && f.Annotations[cobra.BashCompOneRequiredFlag] != nil && !f.Changed {
+				example, _, _ := strings.Cut(guideOf(cmd).example, "\n")
+				err = fmt.Errorf("--%s is missing; example: %s", f.Name, example)
+			}
+		})
+		return err
+	}
 }

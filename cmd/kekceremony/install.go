@@ -10,7 +10,7 @@ func installCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "install",
 		Short: "Lock the store to a provider and generate version 1",
-		Args:  cobra.NoArgs,
+		Args:  noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			return perform(cmd.Context(), o, running(steps.Install()))
 		}),

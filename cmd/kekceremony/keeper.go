@@ -9,7 +9,7 @@ import (
 // keeperCommand is the process that holds the module; only other commands start it.
 func keeperCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: keeper.Command, Short: "Keep the provider for another command", Hidden: true, Args: cobra.NoArgs,
+		Use: keeper.Command, Short: "Keep the provider for another command", Hidden: true, Args: noArgument,
 		RunE: ran(func(*cobra.Command, []string) error {
 			if err := keeper.Serve(); err != nil {
 				return &usageError{err}

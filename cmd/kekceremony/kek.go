@@ -15,7 +15,7 @@ func kekCommand(o *options) *cobra.Command {
 		Long: `kek runs a command of the same name without "kek", so that the procedures of
 CertAutoPilot run as they are written: "kekceremony kek rotate" is
 "kekceremony rotate".`,
-		Args: cobra.NoArgs,
+		Args: noArgument,
 		RunE: ran(func(*cobra.Command, []string) error { return &usageError{errors.New("kek: no command")} }),
 	}
 	cmd.AddCommand(generateCommand(o), verifyCommand(o), rotateCommand(o), compromiseCommand(o), disableCommand(o),

@@ -17,10 +17,7 @@ func manCommand() *cobra.Command {
 /usr/share/man/man8/kekceremony.8, and "kekceremony man rotate" at
 /usr/share/man/man8/kekceremony-rotate.8.`,
 		RunE: ran(func(cmd *cobra.Command, args []string) error {
-			about, rest, err := cmd.Root().Find(args)
-			if err == nil && len(rest) > 0 {
-				err = fmt.Errorf("unknown command %q for %q", rest[0], about.CommandPath())
-			}
+			about, err := commandNamed(cmd.Root(), args)
 			if err != nil {
 				return &usageError{err}
 			}

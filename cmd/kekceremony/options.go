@@ -40,7 +40,7 @@ func (o *options) configPath() string {
 func (o *options) readConfig() (config.Config, error) {
 	c, err := config.Read(o.configPath(), providers...)
 	if err != nil {
-		return c, &usageError{err}
+		return c, &usageError{&configError{err}}
 	}
 	if o.store != "" {
 		if err := config.CheckStore(o.store); err != nil {
@@ -90,8 +90,6 @@ func (o *options) terminal() (*term.Terminal, error) {
 	switch o.ui {
 	case "none":
 		return nil, nil
-	case "tui", "line":
-		return o.opened()
 	case "auto":
 		t, err := o.opened()
 		if errors.Is(err, term.ErrNone) {
@@ -99,7 +97,7 @@ func (o *options) terminal() (*term.Terminal, error) {
 		}
 		return t, err
 	}
-	return nil, &usageError{fmt.Errorf("--ui %q: want auto, tui, line or none", o.ui)}
+	return o.opened()
 }
 
 // opened is the terminal, as the flags say it is.

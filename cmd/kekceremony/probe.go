@@ -28,7 +28,7 @@ does not count login attempts: a few wrong PINs may lock the token.
 With --application-pin, it also logs in as an application does, and tries what
 that login may do to keys: it must be refused to make one, and to destroy one of
 no value that the console made. Where one user may do everything, that fails.`,
-		Args: cobra.NoArgs,
+		Args: noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			cfg := config.Config{Encryption: config.Encryption{Provider: pkcs11.Name, PINFile: pinFile, Settings: token}}
 			if token.ModulePath == "" {

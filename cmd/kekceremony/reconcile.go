@@ -24,7 +24,7 @@ neither the active version nor an envelope is changed: the count at the end says
 whether a rotation is due. A store that has anything else than the bundles is
 refused. An unfinished ceremony comes first: reconcile continues it, where the
 store can still follow; otherwise run kekceremony abort.`,
-		Args: cobra.NoArgs,
+		Args: noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			return perform(cmd.Context(), o, ceremony{kind: transcript.KindReconcile, run: reconcile})
 		}),

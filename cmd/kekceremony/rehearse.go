@@ -36,10 +36,10 @@ func rehearseCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rehearse",
 		Short: "Rehearse a full key life with a temporary token, store, operators and fleet",
-		Args:  cobra.NoArgs,
+		Args:  noArgument,
 		RunE:  ran(func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) }),
 	}
-	cmd.Flags().StringVar(&r.provider, "provider", "pkcs11", "pkcs11 (SoftHSM2) or env")
+	cmd.Flags().Var(oneOf(&r.provider, "pkcs11", "env"), "provider", "pkcs11 (SoftHSM2) or env")
 	cmd.Flags().IntVar(&r.records, "records", 1000, "records to re-wrap")
 	cmd.Flags().IntVar(&r.rate, "rate", 0, "maximum envelopes per second; 0: no limit")
 	cmd.Flags().StringSliceVar(&r.only, "only", life, "the first ceremonies of the life, up to the one that is wanted")
@@ -86,11 +86,13 @@ func forgetEnvironment() {
 }
 
 func (r *rehearsed) prepare(ctx context.Context) (err error) {
-	if r.provider != "pkcs11" && r.provider != "env" {
-		return &usageError{fmt.Errorf("--provider %q: want pkcs11 or env", r.provider)}
-	}
 	if r.records < 1 || r.rate < 0 {
 		return &usageError{errors.New("--records must be at least 1, --rate at least 0")}
+	}
+	for _, name := range r.only {
+		if !slices.Contains(life, name) {
+			return unknown("--only", name, life)
+		}
 	}
 	if n := len(r.only); n < 1 || n > len(life) || !slices.Equal(r.only, life[:n]) {
 		return &usageError{fmt.Errorf("--only %s: want a beginning of %s", printable.Quote(strings.Join(r.only, ",")),

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/engine"
@@ -89,7 +91,7 @@ func judge(err error) (code int, hint string) {
 	}
 	for _, o := range outcomes {
 		if errors.Is(err, o.err) {
-			return o.code, o.hint
+			return o.code, cmp.Or(o.hint, usageHint(err))
 		}
 	}
 	if transcript.IsBroken(err) { // of a line that was not written
@@ -97,8 +99,26 @@ func judge(err error) (code int, hint string) {
 	}
 	var usage *usageError
 	if errors.As(err, &usage) {
-		return exitUsage, `"kekceremony rehearse" shows everything with temporary parts; ` +
-			`--config FILE names a configuration; --help lists the commands`
+		return exitUsage, usageHint(err)
 	}
 	return exitFailed, ""
+}
+
+// usageHint is what helps with a command that was typed wrongly, or whose configuration cannot be used; empty: the
+// error is neither.
+func usageHint(err error) string {
+	var usage *usageError
+	var configured *configError
+	var run *runError
+	switch {
+	case !errors.As(err, &usage):
+		return ""
+	case errors.As(err, &configured):
+		return `--config FILE names another configuration; docs/config.example.yaml says what one has; ` +
+			`"kekceremony rehearse" needs none`
+	case errors.As(err, &run) && strings.Contains(run.command, " "):
+		return run.command + " --help says what it takes, with an example"
+	}
+	return `"kekceremony rehearse" shows everything with temporary parts; ` +
+		`--config FILE names a configuration; --help lists the commands`
 }

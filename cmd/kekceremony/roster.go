@@ -13,7 +13,7 @@ func rosterCommand(o *options) *cobra.Command {
 		Long: `roster runs the ceremony that replaces the chain's roster. The current quorum
 approves the change, and each new key signs a proof: its line must allow
 roster-v1@kekceremony. No token is used.`,
-		Args: cobra.NoArgs,
+		Args: noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			return perform(cmd.Context(), o, running(steps.ChangeRoster()))
 		}),

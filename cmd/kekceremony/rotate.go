@@ -18,7 +18,7 @@ func rotateCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate [--from-version N] --to-version M",
 		Short: "Generate version M if needed, switch the writers to it, re-wrap every DEK",
-		Args:  cobra.NoArgs,
+		Args:  noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			r := steps.Rotation{Exclude: exclude}
 			var err error

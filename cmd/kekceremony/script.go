@@ -3,11 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 	"github.com/certautopilot/kekceremony/internal/transcript/render"
@@ -24,12 +22,11 @@ what, about how long it takes, what will be asked, and blanks to sign. KIND is
 install, adopt, rotate, generate, roster, reconcile, compromise, disable, enable or
 destroy.
 The SHA-256 of the Markdown is script_sha256 in the first line of the transcript.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument,
 		RunE: ran(func(cmd *cobra.Command, args []string) error {
 			c, ok := steps.Named(args[0])
 			if !ok {
-				return &usageError{fmt.Errorf("script of %s: want one of %s", printable.Quote(args[0]),
-					strings.Join(kinds(), ", "))}
+				return unknown("script of", args[0], kinds())
 			}
 			if (made || adopted || unfenced) && c.Kind != transcript.KindRotate {
 				return &usageError{fmt.Errorf("script of %s: --made, --adopted and --unfenced are for rotate", c.Kind)}
@@ -47,7 +44,7 @@ The SHA-256 of the Markdown is script_sha256 in the first line of the transcript
 			return write(cmd.OutOrStdout(), format, c.Script(version(), opened))
 		}),
 	}
-	cmd.Flags().StringVar(&format, "format", "md", "md or html")
+	cmd.Flags().Var(oneOf(&format, "md", "html"), "format", "md or html")
 	cmd.Flags().BoolVar(&made, "made", false, "for a rotation to a version that already exists")
 	cmd.Flags().BoolVar(&adopted, "adopted", false, "for a rotation of a database that was adopted")
 	cmd.Flags().BoolVar(&unfenced, "unfenced", false, "for a rotation whose store refuses no old version")
@@ -55,10 +52,6 @@ The SHA-256 of the Markdown is script_sha256 in the first line of the transcript
 }
 
 func write(w io.Writer, format string, d render.Document) error {
-	form, ok := render.Formats()[format]
-	if !ok {
-		return &usageError{fmt.Errorf("--format %s: want md or html", printable.Quote(format))}
-	}
-	_, err := w.Write(form(d))
+	_, err := w.Write(render.Formats()[format](d))
 	return err
 }

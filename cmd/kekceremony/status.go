@@ -29,7 +29,7 @@ fell silent, has trouble, or writes another version. With --check the exit
 code is 6 while anything is due. --check also asks the provider for the keys
 of all versions, and for keys of no version, if it needs no PIN or has it in a
 file. docs/status.schema.json describes --json.`,
-		Args: cobra.NoArgs,
+		Args: noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			due, err := showStatus(cmd.Context(), cmd.OutOrStdout(), o, check)
 			if err == nil && check && due > 0 {

@@ -17,10 +17,10 @@ func transcriptCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "transcript",
 		Short: "List, show, replay, verify and render transcripts",
-		Args:  cobra.NoArgs,
+		Args:  noArgument,
 	}
 	cmd.AddCommand(verifyTranscriptCommand(o), renderCommand(), showCommand(), replayCommand(o), &cobra.Command{
-		Use: "list", Short: "List the bundles of the configured directory", Args: cobra.NoArgs,
+		Use: "list", Short: "List the bundles of the configured directory", Args: noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error { return list(cmd.OutOrStdout(), o) }),
 	})
 	return cmd
@@ -37,7 +37,7 @@ func list(w io.Writer, o *options) error {
 	}
 	for _, d := range dirs {
 		path := filepath.Join(cfg.Transcripts, d.Name())
-		if _, err := os.Stat(filepath.Join(path, "events.jsonl")); err != nil {
+		if _, err := os.Stat(filepath.Join(path, logFile)); err != nil {
 			continue
 		}
 		line := printable.Text(path)

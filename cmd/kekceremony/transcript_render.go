@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
-	"github.com/certautopilot/kekceremony/internal/transcript"
 	"github.com/certautopilot/kekceremony/internal/transcript/render"
 )
 
@@ -17,11 +16,11 @@ func renderCommand() *cobra.Command {
 		Short: "Write a bundle as a document to read or to print",
 		Long: `render verifies the bundle first. If the bundle is not good, the document says
 so at the top, and the exit code is that of verify.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument,
 		RunE: ran(func(cmd *cobra.Command, args []string) error {
-			report, bad := transcript.Verify(args[0])
-			if report.Opened() == nil && !transcript.IsBroken(bad) {
-				return &usageError{bad}
+			report, bad, err := verified(args[0])
+			if err != nil {
+				return err
 			}
 			if err := write(cmd.OutOrStdout(), format, render.Report(report, bad)); err != nil {
 				return err
@@ -32,6 +31,6 @@ so at the top, and the exit code is that of verify.`,
 			return nil
 		}),
 	}
-	cmd.Flags().StringVar(&format, "format", "md", "md or html")
+	cmd.Flags().Var(oneOf(&format, "md", "html"), "format", "md or html")
 	return cmd
 }

@@ -30,7 +30,7 @@ are plain lines, as line mode says them.
 
 replay verifies the bundle first, and shows no bad one. A bundle that is incomplete or
 void is shown, and the exit code is that of verify.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument,
 		RunE: ran(func(cmd *cobra.Command, args []string) error { return play(cmd.Context(), o, args[0], speed) }),
 	}
 	cmd.Flags().Float64Var(&speed, "speed", 0, "times as fast as the ceremony went; 0: Enter turns each page")
@@ -41,9 +41,9 @@ func play(ctx context.Context, o *options, dir string, speed float64) error {
 	if speed < 0 {
 		return &usageError{errors.New("--speed: want 0 or more")}
 	}
-	report, verdict := transcript.Verify(dir)
-	if report.Opened() == nil && !transcript.IsBroken(verdict) {
-		return &usageError{verdict}
+	report, verdict, err := verified(dir)
+	if err != nil {
+		return err
 	}
 	if verdict != nil {
 		verdict = fmt.Errorf("replay %s: %w", printable.Text(dir), &badTranscript{verdict})

@@ -26,7 +26,7 @@ log with every fact instead.
 
 show verifies the bundle first. If the bundle is not good, it says so, shows what can
 be read, and ends with the exit code of verify.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument,
 		RunE: ran(func(cmd *cobra.Command, args []string) error { return show(cmd.OutOrStdout(), args[0], raw) }),
 	}
 	cmd.Flags().BoolVar(&raw, "raw", false, "print every line of the log with every fact")
@@ -34,7 +34,10 @@ be read, and ends with the exit code of verify.`,
 }
 
 func show(w io.Writer, dir string, raw bool) error {
-	report, bad := transcript.Verify(dir)
+	report, bad, err := verified(dir)
+	if err != nil {
+		return err
+	}
 	if raw {
 		showLines(w, report)
 	} else if _, err := io.WriteString(w, render.Text(report, bad)); err != nil {
@@ -43,7 +46,7 @@ func show(w io.Writer, dir string, raw bool) error {
 	if bad != nil {
 		return fmt.Errorf("verify %s: %w", printable.Text(dir), &badTranscript{bad})
 	}
-	_, err := fmt.Fprintf(w, "good; final digest %s\n", report.FinalSum)
+	_, err = fmt.Fprintf(w, "good; final digest %s\n", report.FinalSum)
 	return err
 }
 

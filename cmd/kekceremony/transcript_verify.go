@@ -116,7 +116,7 @@ func (a *verification) verify(ctx context.Context, dirs []string, each func(tran
 		}
 		for _, d := range list {
 			path := filepath.Join(a.chain, d.Name())
-			if _, err := os.Lstat(filepath.Join(path, "events.jsonl")); err == nil || history.BundleName.MatchString(d.Name()) {
+			if looksLikeBundle(path) {
 				dirs = append(dirs, path)
 			} else {
 				a.foreign = append(a.foreign, d.Name())
@@ -124,8 +124,8 @@ func (a *verification) verify(ctx context.Context, dirs []string, each func(tran
 		}
 	}
 	for _, dir := range dirs {
-		if _, err := os.Stat(dir); err != nil {
-			return &usageError{err}
+		if err := isBundle(dir); err != nil {
+			return err
 		}
 		each(transcript.Verify(dir))
 	}

@@ -31,7 +31,7 @@ last ceremony left it. 3: a process does not hold it, too few are live, the
 store differs from the last ceremony, or the provider does not have the
 version's key. 6: envelopes are at another version than the active one. 2, 75
 and 1: nothing was verified, as docs/exit-codes.md says.`,
-		Args: cobra.NoArgs,
+		Args: noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			var v kek.Version
 			if cmd.Flags().Changed("target") { // an empty one was meant to be a version

@@ -25,7 +25,7 @@ func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print version and digest of this program",
-		Args:  cobra.NoArgs,
+		Args:  noArgument,
 		RunE:  ran(func(cmd *cobra.Command, _ []string) error { return writeVersion(cmd.OutOrStdout()) }),
 	}
 }

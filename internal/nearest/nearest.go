@@ -3,14 +3,27 @@ package nearest
 
 import "strings"
 
-// Farthest is how many letters may differ.
-const Farthest = 2
+// farthest is how many letters may differ.
+const farthest = 2
 
-// To is the known name that is most like what was typed, whatever the case; empty: none is like it.
+// To is the known name that is most like what was typed, whatever the case, or else the one whose beginning is;
+// empty: none is like it.
 func To(typed string, known []string) (best string) {
-	least := Farthest + 1
+	typed = strings.ToLower(typed)
+	best = closest(typed, known, min(farthest, len(typed)-1), func(name string) string { return name })
+	if best == "" && len(typed) > 1 {
+		best = closest(typed, known, min(farthest, len(typed)/3), func(name string) string {
+			return name[:min(len(name), len(typed))]
+		})
+	}
+	return best
+}
+
+// closest is the first name of which a part differs in the fewest letters, at most so many.
+func closest(typed string, known []string, most int, part func(string) string) (best string) {
+	least := most + 1
 	for _, name := range known {
-		if n := distance(strings.ToLower(typed), strings.ToLower(name)); n < least {
+		if n := distance(typed, strings.ToLower(part(name))); n < least {
 			best, least = name, n
 		}
 	}
