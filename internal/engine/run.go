@@ -58,6 +58,9 @@ func (e *engine) toTheEnd(ctx context.Context) error {
 				return err
 			}
 		}
+		if e.resumed && !e.aborts {
+			e.view.Continues = stopped(e.steps, e.log.Events[:e.found])
+		}
 		if err := e.run(ctx); err != nil {
 			return err
 		}
@@ -71,11 +74,16 @@ func (e *engine) toTheEnd(ctx context.Context) error {
 // run goes through the steps that are left.
 func (e *engine) run(ctx context.Context) error {
 	back := false // a question that somebody went back to is asked, whatever the log says
+	first := true // of the steps that this run does
 	for i := 0; i < len(e.steps); i++ {
 		s := e.steps[i]
 		e.enter(i)
 		skip, err := e.settled(ctx, s)
 		if err == nil && (back || !skip) {
+			if first && e.view.Continues != "" {
+				e.show(func(v *View) { v.Why = v.Continues + " " + v.Why })
+			}
+			first = false
 			err = e.perform(ctx, s)
 		}
 		if back = errors.Is(err, ErrBack); back {

@@ -20,6 +20,7 @@ type View struct {
 	Steps     []Stage // all Of
 	Started   time.Time
 	Attended  string   // who attends
+	Continues string   // where an earlier run stopped; empty: there was none
 	Earlier   bool     // they attended an earlier run: nobody has said yet that they are here
 	People    []Person // of the roster
 	Quorum    string   // "2 of 3"
@@ -42,6 +43,7 @@ type View struct {
 type Stage struct {
 	Title   string
 	At      string // when it ended, as 14:05:01 UTC; empty: it did not
+	Earlier bool   // it ended in an earlier run, and is not done again
 	Minutes int    // planned for it
 }
 

@@ -29,7 +29,7 @@ var ErrClock = errors.New("the store's clock went back since the fleet was verif
 func verifyFleet() Step {
 	return Step{
 		Name: "fleet", Title: "Verify the fleet", EveryRun: true, Holds: true,
-		Why: "Every live process must prove that it holds the target version before anything is written with it.",
+		Why: "Every live process must prove that it holds the target version. Until then the ceremony waits.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			w, err := watchFleet(ctx, s, cmp.Or(f.Version(transcript.FactTo), f.Version(transcript.FactActive)))
 			if err != nil {

@@ -45,10 +45,13 @@ func TestRewrappedInAll(t *testing.T) {
 			if c.killed {
 				cutLine(t, bundles(t, r.parts, transcript.KindRotate)[0], `"rewrapped"`)
 			}
-			before, done := 0, []string(nil)
+			before, done, continues := 0, []string(nil), engine.View{}
 			room := watched{nobody(r.parts), func(v engine.View) {
 				if v.Progress != nil {
 					before = v.Progress.Before
+				}
+				if v.Step == "attend" && strings.Contains(v.Why, "The one before stopped at step 1") {
+					continues = v
 				}
 				if v.Ending != nil {
 					done = v.Ending.Summary
@@ -60,11 +63,27 @@ func TestRewrappedInAll(t *testing.T) {
 			if all := strings.Join(done, "\n"); !strings.Contains(all, c.want) {
 				t.Errorf("the page says\n%s\nwant %s", all, c.want)
 			}
+			const want = "Place and people, Approve the key, Generate the key, Canary, Copies of the key, Approve the plan, " +
+				"Switch the writers"
+			if got := earlier(continues); got != want {
+				t.Errorf("done before: %s", got)
+			}
 			if c.killed != (before == 0) {
 				t.Errorf("the page of the re-wrap says %d before", before)
 			}
 		})
 	}
+}
+
+// earlier are the titles of a page's steps that are still ahead and done.
+func earlier(v engine.View) string {
+	var titles []string
+	for i, s := range v.Steps {
+		if s.Earlier && i+1 > v.N {
+			titles = append(titles, s.Title)
+		}
+	}
+	return strings.Join(titles, ", ")
 }
 
 // cutLine takes the last line from a bundle's log, which has what is given: the disk never got it.

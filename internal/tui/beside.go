@@ -38,7 +38,7 @@ func (b box) steps(v engine.View, width int) (lines []string, here int) {
 	for i, s := range v.Steps {
 		m, style, note := markTodo, past, ""
 		switch {
-		case i+1 < v.N || v.Ending != nil:
+		case i+1 < v.N || v.Ending != nil || s.Earlier && i+1 > v.N:
 			m, style, note = markDone, plain, s.At[:min(len(s.At), len("14:05"))]
 		case i+1 == v.N:
 			m, style, note, here = markNow, accent, "now", len(lines)

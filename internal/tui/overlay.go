@@ -62,9 +62,12 @@ func (m *model) overlay() []string {
 	case overLog:
 		return m.box.log(m.view)
 	case overSteps:
-		lines := []string{strong.Render(" Steps of this ceremony, times in UTC"), ""}
+		lines := []string{strong.Render(" Steps of this ceremony, times in UTC")}
+		if at := m.view.Continues; at != "" {
+			lines = append(lines, para(plain, " ", at, m.box.page())...)
+		}
 		steps, _ := m.box.steps(m.view, min(m.box.page(), listWidth))
-		return append(lines, steps...)
+		return append(append(lines, ""), steps...)
 	}
 	return append([]string{strong.Render(" The room"), ""}, m.box.room(m, m.box.page())...)
 }

@@ -21,7 +21,8 @@ func TestWords(t *testing.T) {
 	r.Show(engine.View{Kind: "rotate", From: 1, To: 2, Step: "place", Title: "Place and people", Why: "Record it.", N: 2,
 		Of: 3, Started: time.Now().Add(-61 * time.Second),
 		Steps: []engine.Stage{{Title: "Roster", At: "14:05:01 UTC", Minutes: 1},
-			{Title: "Place and people", Minutes: 5}, {Title: "Sign the end", Minutes: 10}},
+			{Title: "Place and people", Minutes: 5}, {Title: "Sign the end", Minutes: 10},
+			{Title: "Generate", At: "14:01:00 UTC", Earlier: true, Minutes: 2}},
 		Quorum: "2 of 3", Attended: "alice, bob", Log: []string{"14:00:00 opened"}})
 	answers := asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, bags) })
 	c.until("== kekceremony rotate 1 -> 2, step 2 of 3: Place and people ==\nRecord it.\n")
@@ -33,8 +34,8 @@ func TestWords(t *testing.T) {
 	c.until("In the room: alice, bob   quorum 2 of 3")
 	c.types("steps")
 	c.until("   1 done     14:05   Roster\n   2 now      5 min   Place and people\n" +
-		"   3 to come  10 min  Sign the end\nThis run has taken 01:0")
-	c.until(" of about 16 min. Times are UTC.\n")
+		"   3 to come  10 min  Sign the end\n   4 done     14:01   Generate\nThis run has taken 01:0")
+	c.until(" of about 18 min. Times are UTC.\n")
 	c.types("log")
 	c.until("14:00:00 opened")
 	c.types("deviation")

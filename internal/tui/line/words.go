@@ -133,6 +133,9 @@ func (f *face) who() {
 // steps lists the steps: when each ended, or how many minutes are planned for it.
 func (f *face) steps() {
 	v := f.page.view
+	if v.Continues != "" {
+		f.say(v.Continues)
+	}
 	planned := 0
 	for i, stage := range v.Steps {
 		planned += stage.Minutes
@@ -141,7 +144,7 @@ func (f *face) steps() {
 			note = fmt.Sprintf("%d min", stage.Minutes)
 		}
 		switch {
-		case i+1 < v.N || v.Ending != nil:
+		case i+1 < v.N || v.Ending != nil || stage.Earlier && i+1 > v.N:
 			state, note = "done", stage.At[:min(len(stage.At), len("14:05"))]
 		case i+1 == v.N:
 			state = "now"
