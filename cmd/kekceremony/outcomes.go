@@ -219,8 +219,7 @@ var outcomes = []outcome{
 		"run a ceremony, in which M operators approve the try; nothing was tried; " +
 			"if the PIN is known to be right, remove the file that counts failed attempts"},
 	{provider.ErrPINRefused, exitRefused,
-		"this program never tries a refused PIN again by itself: type the right one; " +
-			"if it is in a file, correct it, remove PIN_FILE.refused, and run the same command"},
+		"this program never tries a refused PIN again by itself; run the same command, and type the right one"},
 	{provider.ErrAmbiguous, exitRefused, "find out who made the other key"},
 	{provider.ErrUnguarded, exitRefused,
 		"give the module and every directory above it to root, and let nobody else write there"},

@@ -99,7 +99,10 @@ func TestOwnCount(t *testing.T) {
 	p.goOn(parts, regexp.MustCompile(`PIN of token`))
 	p.typeAs("111111")
 	p.until("attempts failed: 1 of at most 3")
-	p.until("The refusal is in the transcript, the PIN is not.")
+	hint := p.until("The refusal is in the transcript, the PIN is not.")
+	if !strings.Contains(hint, "type the right one") || strings.Contains(hint, ".refused") {
+		t.Errorf("the hint at a PIN that was typed:\n%s", hint)
+	}
 	p.givesUp()
 	restored(t, p, 3)
 

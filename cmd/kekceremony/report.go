@@ -10,6 +10,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -88,6 +89,11 @@ func judge(err error) (code int, hint string) {
 	var variable *config.VariableError
 	if errors.As(err, &variable) {
 		return exitUsage, "correct or unset the variable; docs/config.example.yaml says which variables set keys"
+	}
+	var pin *login.FileError
+	if errors.As(err, &pin) && errors.Is(err, provider.ErrPINRefused) && !errors.Is(err, provider.ErrPINLocked) {
+		return exitRefused, fmt.Sprintf("this program never tries a refused PIN again by itself; correct %s, remove %s, "+
+			"and run the same command", printable.Text(pin.Path), printable.Text(pin.Mark()))
 	}
 	for _, o := range outcomes {
 		if errors.Is(err, o.err) {

@@ -11,6 +11,22 @@ import (
 	"github.com/certautopilot/kekceremony/internal/provider"
 )
 
+// FileError is why the PIN of a file was not taken.
+type FileError struct {
+	Path string
+	err  error
+}
+
+func (e *FileError) Error() string { return e.err.Error() }
+
+func (e *FileError) Unwrap() error { return e.err }
+
+// Mark is the file that keeps everybody from trying the PIN of a file again.
+func (e *FileError) Mark() string { return e.Path + refused }
+
+// refused is what the name of a mark ends with.
+const refused = ".refused"
+
 // fromFile logs in with the PIN of the file, but never as a token's final try. A PIN that
 // was refused is marked in PATH.refused, and nobody tries this file again until the mark
 // is removed by hand: a fleet that starts together makes one attempt, not one each. Where
@@ -25,10 +41,10 @@ func (l Login) fromFile(ctx context.Context, in provider.PINLogin) error {
 	if err := file.Lock(ctx, lock); err != nil {
 		return err
 	}
-	mark := path + ".refused"
+	mark := path + refused
 	if _, err := os.Lstat(mark); err == nil {
-		return fmt.Errorf("%s: this PIN was refused before (%s is there): %w", printable.Text(path),
-			printable.Text(mark), provider.ErrPINRefused)
+		return &FileError{path, fmt.Errorf("%s: this PIN was refused before (%s is there): %w", printable.Text(path),
+			printable.Text(mark), provider.ErrPINRefused)}
 	}
 	tries, err := in.Tries(ctx)
 	if err != nil || tries.In {
@@ -44,7 +60,7 @@ func (l Login) fromFile(ctx context.Context, in provider.PINLogin) error {
 		err = count.join(ctx, in)
 	}
 	if wasRefused(err) {
-		err = errors.Join(err, file.Create(mark, nil))
+		err = &FileError{path, errors.Join(err, file.Create(mark, nil))}
 	}
 	return err
 }
