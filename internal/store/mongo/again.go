@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -29,6 +30,7 @@ func (s *Store) again(ctx context.Context, do func(ctx context.Context, first bo
 // that of an attempt.
 func (s *Store) within(ctx context.Context, bound time.Duration, do func(ctx context.Context, first bool) error) error {
 	var ends time.Time
+	var said error // the last answer that puts off
 	for first := true; ; first = false {
 		once, cancel := context.WithCancel(ctx)
 		if bound != eachBatch {
@@ -39,19 +41,31 @@ func (s *Store) within(ctx context.Context, bound time.Duration, do func(ctx con
 		if err == nil && s.asked.direct && !s.opening && !s.health.takesWrites() {
 			err = errDemoted // what it shows may be old
 		}
+		if putOff(err) {
+			said = err
+		}
 		if ends.IsZero() {
 			ends = time.Now().Add(s.testOnlyPatience)
 		}
 		if err == nil || !open(err) || s.opening && !putOff(err) || ctx.Err() != nil || time.Now().After(ends) {
-			return s.safe(err)
+			return s.safe(reason(ctx, said, err))
 		}
 		if driver.IsTimeout(err) {
 			bound = max(bound, min(2*bound, s.testOnlyLongest))
 		}
 		select {
 		case <-ctx.Done():
-			return s.safe(err)
+			return s.safe(reason(ctx, said, err))
 		case <-time.After(s.testOnlyPause):
 		}
 	}
+}
+
+// reason is why an operation failed: where the caller's time ended in an attempt, what a server said before, if any
+// did. Nobody waited for the answer of that attempt.
+func reason(ctx context.Context, said, err error) error {
+	if said != nil && silent(err) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return said
+	}
+	return err
 }

@@ -1,6 +1,7 @@
 package mongo_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -219,5 +220,20 @@ func TestRolledBack(t *testing.T) {
 			t.Errorf("once more: %v", err)
 		}
 		e.Name += "y"
+	}
+}
+
+// TestPutOffUntilDeadline: a server puts a write off, and the time of the caller ends in the next attempt. What the
+// server said is the reason, and not that it was silent.
+func TestPutOffUntilDeadline(t *testing.T) {
+	t.Parallel()
+	server, _, s := faulty(t)
+	server.Answer("insert kek_events", 1, mongotest.Failure(11602, "", "the primary steps down"))
+	server.Swallow("insert", 1, false)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	err := s.AppendEntry(ctx, store.Entry{Ceremony: 1, Name: "000000", Data: []byte("a\n")})
+	if !errors.Is(err, store.ErrNotReady) || !strings.Contains(err.Error(), "steps down") {
+		t.Error(err)
 	}
 }
