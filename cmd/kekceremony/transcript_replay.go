@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/replay"
 	"github.com/certautopilot/kekceremony/internal/steps"
+	"github.com/certautopilot/kekceremony/internal/term"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 	"github.com/certautopilot/kekceremony/internal/tui"
 	"github.com/certautopilot/kekceremony/internal/tui/line"
@@ -26,18 +28,22 @@ nothing else: no store, no token, no key. Nothing is asked, and nothing is signe
 page says REPLAY. Enter turns the page. With --speed N the pages turn by themselves,
 N times as fast as the ceremony went, each after 1 to 8 seconds. How far a re-wrap had
 come at one moment is not in a transcript, and is not shown. With --ui line the pages
-are plain lines, as line mode says them.
+are plain lines, as line mode says them. Without a terminal, or with --ui none, these
+lines are printed one page after the other, and nothing waits: a replay can be piped to
+a file.
 
 replay verifies the bundle first, and shows no bad one. A bundle that is incomplete or
 void is shown, and the exit code is that of verify.`,
 		Args: oneArgument,
-		RunE: ran(func(cmd *cobra.Command, args []string) error { return play(cmd.Context(), o, args[0], speed) }),
+		RunE: ran(func(cmd *cobra.Command, args []string) error {
+			return play(cmd.Context(), cmd.OutOrStdout(), o, args[0], speed)
+		}),
 	}
 	cmd.Flags().Float64Var(&speed, "speed", 0, "times as fast as the ceremony went; 0: Enter turns each page")
 	return cmd
 }
 
-func play(ctx context.Context, o *options, dir string, speed float64) error {
+func play(ctx context.Context, w io.Writer, o *options, dir string, speed float64) error {
 	if speed < 0 {
 		return &usageError{errors.New("--speed: want 0 or more")}
 	}
@@ -52,20 +58,19 @@ func play(ctx context.Context, o *options, dir string, speed float64) error {
 		return verdict
 	}
 	terminal, err := o.terminal()
-	if err != nil {
+	if err != nil && (o.ui != "line" || !errors.Is(err, term.ErrNone)) {
 		return err
-	}
-	if terminal == nil {
-		return &usageError{errors.New("replay needs a terminal; kekceremony transcript show prints the same")}
 	}
 	held, _ := steps.Named(report.Opened()[transcript.FactKind])
 	pages := replay.Pages(report, held)
-	face := tui.RunReplay
-	if o.plain(terminal) {
-		face = line.RunReplay
+	shows := func(ctx context.Context, room *room.Room) error { return replay.Play(ctx, room, pages, speed) }
+	switch {
+	case terminal == nil:
+		err = line.PrintReplay(ctx, w, o.ascii, shows)
+	case o.plain(terminal):
+		err = line.RunReplay(ctx, terminal, shows)
+	default:
+		err = tui.RunReplay(ctx, terminal, shows)
 	}
-	err = face(ctx, terminal, func(ctx context.Context, room *room.Room) error {
-		return replay.Play(ctx, room, pages, speed)
-	})
 	return errors.Join(err, verdict)
 }

@@ -13,7 +13,7 @@ import (
 type face struct {
 	printer
 	room     *room.Room
-	keys     *keyboard
+	keys     *keyboard // nil: pages are printed, and nobody types
 	control  *engine.Control
 	cancel   context.CancelCauseFunc
 	now      func() time.Time

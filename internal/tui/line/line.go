@@ -68,7 +68,7 @@ func (f *face) mail(ctx context.Context, m room.Mail) (ended bool) {
 	}
 	f.unsteered()
 	if p := replayed(m.Ask); p != nil && f.page.view.Replay {
-		f.open(ctx, p, true)
+		f.replays(ctx, p)
 		return m.Ended
 	}
 	switch q := m.Ask.(type) {

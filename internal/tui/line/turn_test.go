@@ -31,8 +31,14 @@ func TestReplayTakesNoWord(t *testing.T) {
 	c.until("1 more must sign.")
 	c.types("2")
 	c.until("This is a replay: nothing is answered or signed. Enter turns the page.")
-	c.types("")
+	c.types("stop")
+	c.until("Stop the replay here?\nyes or no:")
+	c.types("no", "")
 	came(c, words, engine.Consent{}, context.Canceled)
+	asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, q) })
+	c.until(sign)
+	c.key("\x04")
+	c.until("End of input: the replay ends here.")
 }
 
 // TestASCII: where people say that a terminal shows ASCII alone, nothing else is written.

@@ -42,8 +42,7 @@ func (f *face) line(l typed) {
 	asked := f.asked()
 	switch {
 	case errors.Is(l.err, io.EOF):
-		f.say("", "End of input. Nothing was answered; the ceremony stays unfinished.")
-		f.cancel(errEnd)
+		f.ends()
 	case errors.Is(l.err, engine.ErrTyped):
 		f.waits = true // nothing ended the line
 		f.stop()
@@ -166,7 +165,21 @@ func (f *face) log() {
 	f.again()
 }
 
+// ends is the end of input.
+func (f *face) ends() {
+	says := "End of input. Nothing was answered; the ceremony stays unfinished."
+	if f.page.view.Replay {
+		says = "End of input: the replay ends here."
+	}
+	f.say("", says)
+	f.cancel(errEnd)
+}
+
 func (f *face) stop() {
+	if f.page.view.Replay {
+		f.confirm("Stop the replay here?", func() { f.cancel(errStopped) })
+		return
+	}
 	f.confirm(stopQuestion+" To end this ceremony for good, run kekceremony abort then.",
 		func() { f.cancel(errStopped) })
 }
