@@ -63,13 +63,17 @@ var places = []keyPlace{
 		alone: true},
 }
 
-// goes is how many pages of a place the nth of its sequences answers: first most of them, and in time each number.
+// goes is how many pages of a place the nth of its sequences answers: first most of them, then none, and in time each
+// number.
 func (p keyPlace) goes(n int) int {
-	if p.lasting {
+	switch {
+	case p.lasting:
 		return len(p.pages)
+	case n == 0:
+		return len(p.pages) * 2 / 3
 	}
-	const stride = 13 // no number of pages has it as a divisor
-	return (len(p.pages)*2/3 + n*stride) % (len(p.pages) + 1)
+	const stride = 13 // shares no divisor with how many numbers there are
+	return (n - 1) * stride % (len(p.pages) + 1)
 }
 
 // kind is the ceremony of a place.
