@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -30,6 +31,9 @@ that login may do to keys: it must be refused to make one, and to destroy one of
 no value that the console made. Where one user may do everything, that fails.`,
 		Args: noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
+			if (token.ModulePath == "") != (token.TokenLabel == "") {
+				return &usageError{errors.New("--module and --token belong together: give both, or neither")}
+			}
 			cfg := config.Config{Encryption: config.Encryption{Provider: pkcs11.Name, PINFile: pinFile, Settings: token}}
 			if token.ModulePath == "" {
 				var err error
@@ -52,7 +56,6 @@ no value that the console made. Where one user may do everything, that fails.`,
 	f.StringSliceVar(&token.Environment, "env", nil,
 		"environment variable passed to the module, which gets no other; may be repeated")
 	f.DurationVar(&token.Deadline, "deadline", 0, "longest time of a call into the module (default 1m)")
-	cmd.MarkFlagsRequiredTogether("module", "token")
 	return cmd
 }
 

@@ -37,10 +37,10 @@ const timed = 26
 func (b box) steps(v engine.View, width int) (lines []string, here int) {
 	for i, s := range v.Steps {
 		m, style, note := markTodo, past, ""
-		switch {
-		case i+1 < v.N || v.Ending != nil || s.Earlier && i+1 > v.N:
-			m, style, note = markDone, plain, s.At[:min(len(s.At), len("14:05"))]
-		case i+1 == v.N:
+		switch state := text.StepOf(v, i); {
+		case state == text.StepDone:
+			m, style, note = markDone, plain, text.Clock(s.At)
+		case state == text.StepNow:
 			m, style, note, here = markNow, accent, "now", len(lines)
 		case s.Minutes > 0:
 			note = fmt.Sprintf("%d min", s.Minutes)
@@ -92,7 +92,7 @@ func (b box) room(m *model, width int) (lines []string) {
 func (b box) signatures(p engine.Person, width int) (lines []string) {
 	indent := strings.Repeat(" ", 2+ansi.StringWidth(b.todo))
 	for _, s := range p.Signed {
-		at := s.At[:min(len(s.At), len("14:05"))]
+		at := text.Clock(s.At)
 		name := ansi.Truncate(s.Step, width-len(indent)-len(at)-3, b.more)
 		lines = append(lines, past.Render(indent+name+" "+at))
 	}

@@ -121,10 +121,7 @@ func (m *model) elapsed() string {
 	if m.view.Started.IsZero() {
 		return ""
 	}
-	minutes := 0
-	for _, s := range m.view.Steps {
-		minutes += s.Minutes
-	}
+	minutes := text.Planned(m.view)
 	span := text.Span(m.now().Sub(m.view.Started))
 	if minutes == 0 || m.view.Replay || m.view.Ending != nil {
 		return "elapsed " + span

@@ -135,22 +135,20 @@ func (f *face) steps() {
 	if v.Continues != "" {
 		f.say(v.Continues)
 	}
-	planned := 0
 	for i, stage := range v.Steps {
-		planned += stage.Minutes
 		state, note := "to come", ""
 		if stage.Minutes > 0 {
 			note = fmt.Sprintf("%d min", stage.Minutes)
 		}
-		switch {
-		case i+1 < v.N || v.Ending != nil || stage.Earlier && i+1 > v.N:
-			state, note = "done", stage.At[:min(len(stage.At), len("14:05"))]
-		case i+1 == v.N:
+		switch text.StepOf(v, i) {
+		case text.StepDone:
+			state, note = "done", text.Clock(stage.At)
+		case text.StepNow:
 			state = "now"
 		}
 		f.say(item(fmt.Sprintf("%2d %-8s %-7s ", i+1, state, note), stage.Title))
 	}
-	if planned > 0 && !v.Started.IsZero() && !v.Replay && v.Ending == nil {
+	if planned := text.Planned(v); planned > 0 && !v.Started.IsZero() && !v.Replay && v.Ending == nil {
 		span := text.Span(f.now().Sub(v.Started))
 		f.say(fmt.Sprintf("This run has taken %s of about %d min. Times are UTC.", span, planned))
 	}
