@@ -149,7 +149,7 @@ func TestKeypad(t *testing.T) {
 	p.goOn(parts, regexp.MustCompile(`Provider to lock`))
 	fault.Set("pin-path", "Login=1:wait")
 	p.tmux("send-keys", "Enter")
-	p.until("waiting: enter the PIN at the keypad of token " + rehearsal.TokenLabel)
+	p.until("UTC: enter the PIN at the keypad of token")
 	fault.Set("pin-path") // somebody entered it
 	if s := p.until("of 13  probe"); strings.Contains(s, "keypad") {
 		t.Errorf("it still waits:\n%s", s)
