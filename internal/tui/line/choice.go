@@ -65,6 +65,8 @@ func (c *choice) words() []word {
 
 func (c *choice) take(line string) ([]string, bool) {
 	switch {
+	case c.stopping && !yes(line) && !no(line):
+		return []string{yesOrNo}, false
 	case c.stopping:
 		if c.stopping = false; !yes(line) {
 			return append([]string{notStopped}, c.again()...), false

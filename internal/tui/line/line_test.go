@@ -144,7 +144,9 @@ func TestStop(t *testing.T) {
 		c.until(sign)
 		c.key(keys)
 		c.until("Stop here?")
-		c.types("n")
+		c.types("help")
+		c.until("yes or no:\n" + sign)
+		c.key("n\n")
 		c.until("Not stopped.")
 	}
 	c.types("stop", "yes")
@@ -233,6 +235,8 @@ func TestChoice(t *testing.T) {
 	c.until("Not stopped.")
 	c.types("stop")
 	c.until("Stop here?")
+	c.types("help")
+	c.until("yes or no:\n")
 	c.types("", "2", "yes")
 	came(c, chosen, engine.Choice{}, nil)
 }

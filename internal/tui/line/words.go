@@ -194,7 +194,19 @@ func yes(line string) bool {
 	return line == "yes" || line == "y"
 }
 
+// no reports whether a line says it.
+func no(line string) bool {
+	line = strings.ToLower(line)
+	return line == "no" || line == "n" || line == ""
+}
+
+// answersReally takes yes or no, and nothing else.
 func (f *face) answersReally(line string) {
+	if !yes(line) && !no(line) {
+		f.say(yesOrNo)
+		f.prompt()
+		return
+	}
 	do := f.really
 	f.really = nil
 	if yes(line) {
