@@ -21,6 +21,9 @@ import (
 // drawn is how often a rotation with the wizard and one without take turns.
 const drawn = 9
 
+// frame is the command that measures how long a page takes to draw.
+const frame = "go test ./internal/tui -run ^$ -bench Frame"
+
 // drawing reports what it costs a rotation that the wizard draws it.
 func (l lab) drawing(ctx context.Context, w io.Writer) error {
 	const n = 200_000
@@ -51,14 +54,21 @@ func (l lab) drawing(ctx context.Context, w io.Writer) error {
 		shares = append(shares, took[0].Seconds()/took[1].Seconds())
 	}
 	share := median(shares)
+	frames, err := benchmarks(ctx, frame)
+	if err != nil {
+		return err
+	}
 	_, err = fmt.Fprintf(w, `
 ## What drawing costs
 
 A rotation of %s envelopes with provider env, unattended and with the wizard on a terminal of
 80x24, in turn, %d times. With the wizard the re-wrap reaches %.2f of the rate without it (median;
 the pairs reach from %.2f to %.2f). Target: at least 0.95, %s.
-The process has at most %.1f MiB of memory with the wizard.
-`, printable.Count(n), drawn, share, shares[0], shares[len(shares)-1], met(share >= 0.95), float64(peak)/1024)
+The process has at most %.1f MiB of memory with the wizard. A frame of the page of the re-wrap takes, at two sizes
+(target: under 16 ms):
+
+`+"```\n$ %s\n%s```\n", printable.Count(n), drawn, share, shares[0], shares[len(shares)-1], met(share >= 0.95),
+		float64(peak)/1024, frame, frames)
 	return err
 }
 

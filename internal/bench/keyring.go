@@ -13,16 +13,9 @@ const shares = "go test ./keyring/pkcs11 -run ^$ -bench Share -benchtime 301x -c
 
 // keyring reports what a call of Seal or Open costs beside the token's work.
 func (l lab) keyring(ctx context.Context, w io.Writer) error {
-	f := strings.Fields(shares)
-	out, err := exec.CommandContext(ctx, f[0], f[1:]...).CombinedOutput()
+	lines, err := benchmarks(ctx, shares)
 	if err != nil {
-		return fmt.Errorf("%s: %w\n%s", shares, err, out)
-	}
-	var lines strings.Builder
-	for line := range strings.Lines(string(out)) {
-		if strings.HasPrefix(line, "Benchmark") {
-			lines.WriteString(line)
-		}
+		return err
 	}
 	_, err = fmt.Fprintf(w, `
 ## Seal and Open of the keyring
@@ -37,6 +30,22 @@ turns. Rates and share are medians of 301 pairs, in each of three runs:
 The raw loop calls the module by miekg/pkcs11, which goes into C for the first half of an
 operation and again for the second; the keyring goes once for both. Whether that explains
 the rates of Open was not measured.
-`, shares, lines.String())
+`, shares, lines)
 	return err
+}
+
+// benchmarks are the lines of what a command of go test measures.
+func benchmarks(ctx context.Context, command string) (string, error) {
+	f := strings.Fields(command)
+	out, err := exec.CommandContext(ctx, f[0], f[1:]...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", command, err, out)
+	}
+	var lines strings.Builder
+	for line := range strings.Lines(string(out)) {
+		if strings.HasPrefix(line, "Benchmark") {
+			lines.WriteString(line)
+		}
+	}
+	return lines.String(), nil
 }
