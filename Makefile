@@ -10,7 +10,7 @@
 # specimen, every interrupted ceremony finished, a rotation stopped on every page, 200 sequences
 # of random keys, each refusal of an adoption taken away, the versions of adopted databases
 # destroyed under their applications, one command of each kind swallowed by the network of the
-# store; about an hour. With BRIEF=1 less of it, which is what .ci/run does.
+# store, elections, silence and a lost majority in each step of a ceremony; an hour or two. With BRIEF=1 less of it, which is what .ci/run does.
 # Also the tests of provider/pkcs11 under the address sanitizer, with BRIEF=1 those with a
 # hostile module. It does not look for leaks: modules stay loaded.
 # make interrupted OLD=PROGRAM: interrupts the ceremonies of an older program again, for

@@ -104,6 +104,7 @@ func TestMajorityLost(t *testing.T) {
 	for _, ceremony := range []string{"rotate", "destroy"} {
 		for _, back := range []bool{false, true} { // first; by turns from then on
 			t.Run(fmt.Sprintf("%s %v", ceremony, back), func(t *testing.T) {
+				t.Parallel()
 				inRooms(t, func(t *testing.T, server *mongotest.Server, mine func(string) bool) {
 					majorityLost(t, server, ceremony, back, mine)
 				})
