@@ -5,12 +5,13 @@
 # make test: every test, of what is long a short form; some minutes on two cores. What tests
 # write is in memory where there is room; with TMPDIR set it is there.
 # make torture: the slow form of what make test has a short one of: 200 rotations killed at
-# random (100 on MongoDB), with old versions disabled, enabled and destroyed in between, token and store gone
-# for a minute, the module ended in every way in every place, the second verifier on every
+# random (100 on MongoDB), with old versions disabled, enabled and destroyed in between, token
+# and store gone for a minute, the module ended in every way in every place, the second verifier on every
 # specimen, every interrupted ceremony finished, a rotation stopped on every page, 200 sequences
 # of random keys, each refusal of an adoption taken away, the versions of adopted databases
 # destroyed under their applications, one command of each kind swallowed by the network of the
-# store, elections, silence and a lost majority in each step of a ceremony; an hour or two. With BRIEF=1 less of it, which is what .ci/run does.
+# store, elections, silence and a lost majority in each step of a ceremony; an hour or two.
+# With BRIEF=1 less of it, which is what .ci/run does.
 # Also the tests of provider/pkcs11 under the address sanitizer, with BRIEF=1 those with a
 # hostile module. It does not look for leaks: modules stay loaded.
 # make interrupted OLD=PROGRAM: interrupts the ceremonies of an older program again, for
