@@ -15,6 +15,8 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
+
+	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // leaning are hands on the keyboard of a program.
@@ -128,16 +130,24 @@ func (h *leaning) read() {
 func (h *leaning) until(asks string) {
 	h.t.Helper()
 	if !await(func() bool {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		at := bytes.Index(h.said[h.seen:], []byte(asks))
-		if at >= 0 {
-			h.seen += at + len(asks)
+		if asks == text.Read && h.passes(text.ReadOn) { // a page that is longer than the screen
+			h.send("", "\r")
 		}
-		return at >= 0
+		return h.passes(asks)
 	}) {
 		h.t.Fatalf("never saw %q:\n%q", asks, h.last())
 	}
+}
+
+// passes reports whether a text was written, and goes on behind it.
+func (h *leaning) passes(asks string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	at := bytes.Index(h.said[h.seen:], []byte(asks))
+	if at >= 0 {
+		h.seen += at + len(asks)
+	}
+	return at >= 0
 }
 
 // mark is how much was written so far.

@@ -40,7 +40,7 @@ func (p *pane) record() (stop func() []string) {
 
 var (
 	// live matches what moves by itself: it is on the screen and in no event.
-	live = regexp.MustCompile(`[\d:]+ of about \d+ min|elapsed [\d:]+|ETA .*|rate +[\d,]+/s|[\d.]+ %|` +
+	live = regexp.MustCompile(`\d+ of ~\d+ min|\d+ min ─|ETA .*|rate +[\d,]+/s|[\d.]+ %|` +
 		`(seen|since|until) [\d:]+|pass \d+|rehearsal: \d+|near [\d:]+|[\d.]+ times; to|-\d+$`)
 	// counted matches the counts of the re-wrap, which have a check of their own.
 	counted  = regexp.MustCompile(`done +([\d,]+) +left +([\d,]+) +of ([\d,]+)`)
@@ -60,7 +60,7 @@ func inTheLog(t *testing.T, screens []string, kind, bundle string, also ...strin
 	pages := map[string]int{}
 	for _, s := range screens {
 		head, body, _ := strings.Cut(s, "\n")
-		if !strings.Contains(head, "kekceremony ─ "+kind) {
+		if !strings.Contains(head, "─ "+kind) {
 			continue
 		}
 		pages[placed.FindString(head)]++

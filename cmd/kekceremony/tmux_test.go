@@ -94,7 +94,7 @@ var prompts = []struct {
 }{
 	{regexp.MustCompile(`PIN of token`), func([]string) string { return rehearsal.PIN }},
 	{regexp.MustCompile(`\w+: type (\w+).* to sign`), func(m []string) string { return m[1] }},
-	{regexp.MustCompile(`Press Enter to continue`), func([]string) string { return "" }},
+	{regexp.MustCompile(`Press Enter to continue|press Enter for the rest`), func([]string) string { return "" }},
 	{questions, func([]string) string { return "" }},
 	{regexp.MustCompile(`(?is)write it down.*enter close`), func([]string) string { return "" }},
 }
@@ -127,7 +127,7 @@ func (p *pane) fillReported() {
 	p.correct("refused: an answer is needed", "none")
 }
 
-var place = regexp.MustCompile(`kekceremony .*`)
+var place = regexp.MustCompile(`─ .*step .*`)
 
 // goOn types what is asked, page after page, until the screen shows a page.
 func (p *pane) goOn(parts rehearsal.Parts, page *regexp.Regexp) string {

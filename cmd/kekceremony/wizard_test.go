@@ -118,13 +118,23 @@ func install(p *pane) {
 	sign(p, "followed", rehearsal.Operators...)
 }
 
-// read turns a page that holds what was found, and shows it.
+// read turns a page that holds what was found, and shows it. What is long is read on with Enter.
 func (p *pane) read(shows ...string) {
 	p.t.Helper()
-	page := p.until(text.Read)
+	pages, last := "", ""
+	if !await(func() bool {
+		page := p.screen()
+		if pages += page; strings.Contains(page, text.ReadOn) && page != last {
+			last = page
+			p.tmux("send-keys", "Enter")
+		}
+		return strings.Contains(page, text.Read)
+	}) {
+		p.t.Fatalf("no page holds what was found:\n%s", p.screen())
+	}
 	for _, what := range shows {
-		if !strings.Contains(page, what) {
-			p.t.Errorf("the page does not hold %q:\n%s", what, page)
+		if !strings.Contains(pages, what) {
+			p.t.Errorf("no page holds %q:\n%s", what, p.screen())
 		}
 	}
 	p.tmux("send-keys", "Enter")

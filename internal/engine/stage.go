@@ -78,10 +78,19 @@ func (s Step) minutes() int {
 // People are those of a roster, with what each has signed by a log.
 func People(r quorum.Roster, mode quorum.Mode, log transcript.Events, attends func(name string) bool) (all []Person) {
 	for _, m := range r.Members {
+		run := 1
 		p := Person{Name: m.Name, Here: attends(m.Name), Approves: m.May(mode.Namespace(quorum.Approve))}
 		for _, e := range log {
-			if e.Kind == transcript.Signed && e.Facts[transcript.FactSigner] == m.Name {
-				p.Signed = append(p.Signed, Signature{strings.TrimSpace(printable.Line(e.Step)), clock(e)})
+			switch {
+			case e.Kind == transcript.Resumed:
+				run++
+			case e.Kind == transcript.Signed && e.Facts[transcript.FactSigner] == m.Name:
+				p.Signed = append(p.Signed, Signature{Step: strings.TrimSpace(printable.Line(e.Step)), At: clock(e), Run: run})
+			}
+		}
+		for i := range p.Signed {
+			if p.Signed[i].Run == run { // the run that is on
+				p.Signed[i].Run = 0
 			}
 		}
 		all = append(all, p)

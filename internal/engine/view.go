@@ -56,7 +56,10 @@ type Person struct {
 }
 
 // Signature is what a person signed in this ceremony, and when.
-type Signature struct{ Step, At string }
+type Signature struct {
+	Step, At string
+	Run      int // an earlier run, from 1; 0: the one that is on
+}
 
 // clear takes away what a step found.
 func (v *View) clear() {

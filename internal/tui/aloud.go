@@ -130,6 +130,9 @@ func (a *aloud) act(b box) (lines []string) {
 }
 
 func (a *aloud) due() string {
+	if !a.open() {
+		return "it matches for everybody: press Enter"
+	}
 	return a.people[a.at] + ": does all of it match? y yes, n no"
 }
 

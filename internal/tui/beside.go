@@ -29,8 +29,8 @@ func (m *model) beside(b box, rows int) (left, right []string) {
 	return left, right
 }
 
-// timed is the narrowest list of steps that has times.
-const timed = 26
+// spacious is the narrowest list of steps that has a blank column at its end.
+const spacious = 30
 
 // steps are all steps with their state: when each ended, or how many minutes are planned for it. A title
 // that is too long is broken between words. here is the line of the step that is now.
@@ -45,14 +45,14 @@ func (b box) steps(v engine.View, width int) (lines []string, here int) {
 		case s.Minutes > 0:
 			note = fmt.Sprintf("%d min", s.Minutes)
 		}
-		if width < timed {
-			note = ""
-		}
 		head := " " + b.of(m) + " "
 		if note != "" {
 			note = " " + note
 		}
-		room := width - ansi.StringWidth(head) - len(note) - 1
+		room := width - ansi.StringWidth(head) - len(note)
+		if width >= spacious {
+			room--
+		}
 		for _, row := range text.Rows(s.Title, room) {
 			lines = append(lines, head+style.Render(pad(row, room))+past.Render(note))
 			head, note = strings.Repeat(" ", ansi.StringWidth(head)), ""
@@ -93,7 +93,10 @@ func (b box) signatures(p engine.Person, width int) (lines []string) {
 	indent := strings.Repeat(" ", 2+ansi.StringWidth(b.todo))
 	for _, s := range p.Signed {
 		at := text.Clock(s.At)
-		name := ansi.Truncate(s.Step, width-len(indent)-len(at)-3, b.more)
+		if s.Run > 0 {
+			at += text.Run(s.Run)
+		}
+		name := ansi.Truncate(s.Step, max(6, width-len(indent)-len(at)-3), b.more)
 		lines = append(lines, past.Render(indent+name+" "+at))
 	}
 	return lines
@@ -119,21 +122,6 @@ func (m *model) standing(p engine.Person) (mark, lipgloss.Style, string) {
 		return markTodo, past, "witness"
 	}
 	return markTodo, past, "not here"
-}
-
-// toAct says who must act, and how much that stands out.
-func (m *model) toAct() (lipgloss.Style, string) {
-	switch {
-	case m.lent != nil:
-		return accent, "answer the prompt below"
-	case m.reading:
-		return accent, m.read.due()
-	case m.ask != nil && !m.view.Replay:
-		return accent, m.ask.due()
-	case m.view.Waiting != "":
-		return pending, "the program waits: " + m.view.Waiting
-	}
-	return past, "nobody: the program works"
 }
 
 // fleetBrief is the fleet beside a page.

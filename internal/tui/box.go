@@ -25,14 +25,27 @@ type box struct {
 	framed      bool // else there are two rules alone
 	open        bool // the frame has no sides: what stands in it can be copied
 	left, right int  // columns of the parts beside the page; 0: none
+	fold        fold
+	unseen      bool // the end of the page is out of sight
 }
+
+// fold is how much of a page is folded for want of rows: each has what those before it have.
+type fold int
+
+const (
+	foldNothing fold = iota
+	foldEarlier      // what an earlier run answered: a line, and a key
+	foldKeys         // keys that have no room beside their people, but of one who compares it now
+	foldSigners      // those who sign: a line; who attends is left out, and what is for a shell scrolls
+	foldPins         // nothing stays beside the prompt: all of the page scrolls
+)
 
 // boxOf fits a box to a screen. Of one that is open nothing stands beside the page.
 func boxOf(g glyphs, columns, rows int, open bool) box {
 	b := box{glyphs: g, width: max(1, columns-1), height: max(1, rows), open: open}
 	b.framed = columns >= framedWidth && rows >= framedHeight
 	if b.framed && !open && columns >= wideWidth {
-		b.left, b.right = min(max(columns/4-7, 22), 33), min(max(columns/5, 20), 34)
+		b.left, b.right = min(max(columns/4-7, 26), 33), min(max(columns/5, 20), 34)
 		if columns >= widest {
 			b.left = 37 // the longest title of a step, and its time
 		}
@@ -55,25 +68,28 @@ func (b box) page() int {
 // wide reports whether the box has three parts.
 func (b box) wide() bool { return b.left > 0 }
 
-// top is the header in the frame, or above a rule.
-func (b box) top(left, right string) []string {
+// top is the header in the frame, or above a rule with a note in it.
+func (b box) top(left, right, note string) []string {
 	if !b.framed {
-		return []string{b.spread(" "+strong.Render(left), right, " ", b.width), b.rule("")}
+		return []string{b.spread(" "+left, right, " ", b.width), b.rule(note)}
 	}
 	h := past.Render(b.across)
-	line := past.Render(b.corners[0]) + h + " " + strong.Render(left) + " "
-	end := " " + right + " " + h + past.Render(b.corners[1])
+	line := past.Render(b.corners[0]) + h + " " + left + " "
+	end := h + past.Render(b.corners[1])
+	if right != "" {
+		end = " " + right + " " + end
+	}
 	return []string{b.spread(line, end, h, b.width)}
 }
 
 // spread puts two texts at the ends of a line, with a filling between. Where both have no room the
-// second stays.
+// first is cut.
 func (b box) spread(left, right, filling string, width int) string {
 	gap := width - ansi.StringWidth(left) - ansi.StringWidth(right)
 	if gap < 0 {
-		return ansi.Truncate(right, width, "")
+		left, gap = ansi.Truncate(left, max(0, width-ansi.StringWidth(right)-1), b.more)+" ", 0
 	}
-	return left + strings.Repeat(filling, gap) + right
+	return ansi.Truncate(left+strings.Repeat(filling, gap)+right, width, "")
 }
 
 // rule is a line across, with a note in it.
@@ -92,12 +108,25 @@ func (b box) rule(note string) string {
 	return past.Render(b.joints[0] + page + b.joints[1])
 }
 
-// bottom closes a frame.
-func (b box) bottom() []string {
+// ruled is the rule above the keys. Where no frame ends below them, the time stands in it.
+func (b box) ruled(note, time string) string {
+	rule := b.rule(note)
+	if room := b.width - ansi.StringWidth(note) - ansi.StringWidth(time) - 10; b.framed || time == "" || room < 0 {
+		return rule
+	}
+	return ansi.Truncate(rule, b.width-len(time)-3, "") + past.Render(" "+time+" "+b.across)
+}
+
+// bottom closes a frame. The time stands in it.
+func (b box) bottom(time string) []string {
 	if !b.framed {
 		return nil
 	}
-	return []string{past.Render(b.corners[2] + strings.Repeat(b.across, b.width-2) + b.corners[3])}
+	if time != "" {
+		time = " " + time + " " + b.across
+	}
+	line := strings.Repeat(b.across, b.width-2-ansi.StringWidth(time))
+	return []string{past.Render(b.corners[2] + line + time + b.corners[3])}
 }
 
 // row is a line of the page with what stands beside it.
@@ -167,4 +196,12 @@ func roomy(body []string, rows int) (lines []string) {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// trimmed is a body without the blank lines at its end.
+func trimmed(body []string) []string {
+	for len(body) > 0 && strings.TrimSpace(ansi.Strip(body[len(body)-1])) == "" {
+		body = body[:len(body)-1]
+	}
+	return body
 }

@@ -13,6 +13,7 @@ var (
 	logCommand     = command{"o", "log", "read the log so far, newest first"}
 	helpCommand    = command{"g", "help", "this page; ? too"}
 	aloudCommand   = command{"y", "aloud", "read the digest aloud, in words, and compare it"}
+	earlierCommand = command{"p", "earlier answers", "read what an earlier run answered, before you sign it"}
 	offlineCommand = command{"e", "offline", "write the person's statement, to sign it on another machine"}
 	laterCommand   = command{"n", "end, sign later", "end this run, after a question; sign later"}
 )

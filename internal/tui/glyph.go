@@ -23,7 +23,7 @@ type glyphs struct {
 }
 
 var (
-	unicodeGlyphs = glyphs{done: "✓", now: "►", todo: "·", none: "–", bad: "✗", past: "━", here: "●", ahead: "─",
+	unicodeGlyphs = glyphs{done: "✓", now: "►", todo: "·", none: "–", bad: "✗", past: "━", here: "●", ahead: "·",
 		full: "█", empty: "░", across: "─", down: "│", corners: [4]string{"┌", "┐", "└", "┘"},
 		joints: [4]string{"├", "┤", "┬", "┴"}, to: "→", more: "…"}
 	asciiGlyphs = glyphs{done: "[ok]", now: "[>>]", todo: "[  ]", none: "[--]", bad: "[NO]", past: "=", here: ">",

@@ -34,7 +34,11 @@ func (p *holdPrompt) body(v engine.View, b box) (lines []string) {
 }
 
 func (p *holdPrompt) act(b box) []string {
-	return []string{" " + b.of(markNow) + " " + accent.Render(text.Read)}
+	says := text.Read
+	if b.unseen {
+		says = text.ReadOn
+	}
+	return []string{" " + b.of(markNow) + " " + accent.Render(says)}
 }
 
 func (p *holdPrompt) keys() []key {
@@ -42,3 +46,13 @@ func (p *holdPrompt) keys() []key {
 }
 
 func (p *holdPrompt) dismiss(err error) { p.q.Answer(struct{}{}, err) }
+
+// readsOn has Enter scroll a page that waits until it was read, as long as its end is out of sight.
+func (m *model) readsOn(key tea.KeyMsg) bool {
+	_, held := m.ask.(*holdPrompt)
+	if !held || key.String() != "enter" || !m.unseen() {
+		return false
+	}
+	m.scrollBy(max(1, m.rows-1))
+	return true
+}

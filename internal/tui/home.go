@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
-	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
@@ -22,7 +21,7 @@ func Home(
 	defer func() { err = errors.Join(err, t.Restore()) }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	lipgloss.SetHasDarkBackground(dark(os.Getenv("COLORFGBG")))
+	paint(groundOf(os.Getenv))
 	h := &home{glyphs: glyphsFor(t), load: func() tea.Msg {
 		f, err := load(ctx)
 		return loaded{f, err}
@@ -124,8 +123,8 @@ func (h *home) View() string {
 	if room := b.width - len(name) - 10; ansi.StringWidth(store) > room {
 		store = ansi.Truncate(store, max(0, room), b.more)
 	}
-	page := b.top(name, store)
-	bottom := b.bottom()
+	page := b.top(strong.Render(name), store, "")
+	bottom := b.bottom("")
 	foot := h.foot(b)
 	body, chosen := h.body(b)
 	if h.front != nil && !h.help && b.width >= homeWide {

@@ -1,9 +1,7 @@
 package tui
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
@@ -87,7 +85,7 @@ func (m *model) keyRows(b box) []string {
 	width := b.width - 4
 	switch {
 	case m.lent != nil:
-		return []string{past.Render(" The keyboard belongs to the prompt below.")}
+		return text.Wrap([]string{past.Render(" The keyboard belongs to the prompt below.")}, width)
 	case m.stopping != nil:
 		return text.Wrap([]string{" " + alarm.Render(m.stopQuestion())}, width)
 	case m.stopped:
@@ -108,23 +106,5 @@ func (m *model) keyRows(b box) []string {
 			break
 		}
 	}
-	line = " " + line + help
-	elapsed := m.elapsed()
-	if gap := b.width - 4 - ansi.StringWidth(line) - len(elapsed); elapsed != "" && gap > 1 {
-		line += strings.Repeat(" ", gap) + elapsed
-	}
-	return []string{line}
-}
-
-// elapsed is the time since this run began, and what is planned.
-func (m *model) elapsed() string {
-	if m.view.Started.IsZero() {
-		return ""
-	}
-	minutes := text.Planned(m.view)
-	span := text.Span(m.now().Sub(m.view.Started))
-	if minutes == 0 || m.view.Replay || m.view.Ending != nil {
-		return "elapsed " + span
-	}
-	return fmt.Sprintf("%s of about %d min", span, minutes)
+	return []string{" " + line + help}
 }

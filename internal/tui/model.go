@@ -32,6 +32,7 @@ type model struct {
 	over          over       // what covers the page
 	report        *reporting // somebody reports a deviation
 	draft         *reporting // a report that was left before it was recorded
+	said          string     // what became of a report, until a key is pressed
 	read          *aloud     // the digest that was read aloud last
 	reading       bool       // it covers the page
 	glyphs        glyphs     // that the terminal can show
@@ -69,6 +70,9 @@ const slowPace = 500 * time.Millisecond
 
 // from is the first line of the body in sight.
 func (m *model) from() int { return min(m.scroll, max(0, m.lines-m.rows)) }
+
+// unseen reports whether the page goes on below what was drawn last.
+func (m *model) unseen() bool { return m.lines > m.from()+m.rows }
 
 // scrollBy moves the part of the body in sight.
 func (m *model) scrollBy(lines int) {

@@ -9,4 +9,5 @@ const (
 	overLog
 	overSteps
 	overRoom
+	overEarlier
 )

@@ -10,7 +10,7 @@ import (
 
 // covers are the commands that cover a page.
 var covers = map[command]over{helpCommand: overHelp, logCommand: overLog, stepsCommand: overSteps,
-	roomCommand: overRoom}
+	roomCommand: overRoom, earlierCommand: overEarlier}
 
 // covering is what a key covers the page with.
 func (m *model) covering(k tea.KeyMsg) (to over, ok bool) {
@@ -18,20 +18,28 @@ func (m *model) covering(k tea.KeyMsg) (to over, ok bool) {
 		return overHelp, true
 	}
 	for c, to := range covers {
-		if m.pressed(c, k) {
+		if m.pressed(c, k) && (to != overEarlier || m.answered()) {
 			return to, true
 		}
 	}
 	return overNothing, false
 }
 
+// answered reports whether people of an earlier run answered what is signed on the page.
+func (m *model) answered() bool {
+	s, ok := m.ask.(*signPrompt)
+	return ok && len(s.q.Q.Earlier) > 0
+}
+
 // cover takes a key that covers a page, or uncovers it.
 func (m *model) cover(k tea.KeyMsg) (cmd tea.Cmd, taken bool) {
 	if to, ok := m.covering(k); ok {
+		m.scroll = 0
 		if m.over == to {
-			to = overNothing
+			m.over = overNothing
+			return m.gate.shutFor(), true // as on esc
 		}
-		m.over, m.scroll = to, 0
+		m.over = to
 		return nil, true
 	}
 	if m.over == overNothing {
@@ -61,6 +69,11 @@ func (m *model) overlay() []string {
 		return m.help()
 	case overLog:
 		return m.box.log(m.view)
+	case overEarlier:
+		if s, ok := m.ask.(*signPrompt); ok {
+			return m.box.earlier(s.q.Q)
+		}
+		return nil
 	case overSteps:
 		lines := []string{strong.Render(" Steps of this ceremony, times in UTC")}
 		if at := m.view.Continues; at != "" {
@@ -82,14 +95,18 @@ func (m *model) help() []string {
 		always = append(always, c.both())
 	}
 	m.over = over
-	lines := []string{strong.Render(" Keys of this page"), ""}
+	var lines []string
 	add := func(keys []key) {
 		for _, k := range keys {
 			lines = append(lines, fmt.Sprintf("   %-12s %s", k.name, k.help))
 		}
 	}
-	add(own)
-	lines = append(lines, "", strong.Render(" Keys of every page"), "")
+	if len(own) > 0 {
+		lines = append(lines, strong.Render(" Keys of this page"), "")
+		add(own)
+		lines = append(lines, "")
+	}
+	lines = append(lines, strong.Render(" Keys of every page"), "")
 	add(append(always, stopKey))
 	add([]key{{"pgup, pgdn", "", "scroll a page that is longer than the screen"},
 		{"ctrl+l", "", "draw the screen again"}, {"u", "", "on this page: draw with ASCII characters alone, or not"}})
@@ -97,9 +114,9 @@ func (m *model) help() []string {
 		lines = append(lines, "", strong.Render(" In a field"), "")
 		add([]key{{"ctrl+u", "", "clear it"}, {"arrows", "", "move in it; home and end too"}})
 	}
-	return append(lines, "",
-		past.Render(" ^e in the line of keys is ctrl+e: hold ctrl, and press e. A letter in brackets works"),
-		past.Render(" alone where nothing is typed into a field and the page has no other key with it."))
+	const letters = "^e in the line of keys is ctrl+e: hold ctrl, and press e. A letter in brackets works " +
+		"alone where nothing is typed into a field and the page has no other key with it."
+	return append(append(lines, ""), para(past, " ", letters, m.box.page()-1)...)
 }
 
 // logHead is the width of a line's number and time in the log.

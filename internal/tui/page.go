@@ -3,9 +3,6 @@ package tui
 import (
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
-
-	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
@@ -23,23 +20,21 @@ func (m *model) drawn(height int, filled bool) string {
 func (m *model) page(height int, filled bool) []string {
 	b := boxOf(m.glyphs, m.width, height, m.copied())
 	m.box = b
-	head, keys, bottom := b.top(m.header(b)), m.keyRows(b), b.bottom()
+	head, keys, bottom := m.head(b), m.keyRows(b), b.bottom(m.clock())
 	room := b.height - len(head) - len(bottom) - 1 - len(keys)
 	if room < 1 { // a screen of a few rows
 		keys, room = nil, b.height-len(head)-len(bottom)-1
 	}
-	act := b.wrapped(m.act())
-	foot := m.present(b)
-	body := roomy(b.wrapped(m.body()), room-len(act)-len(foot))
-	if rest := room - len(act) - len(body); rest < len(foot) && (rest >= 0 || room-len(act)-len(foot) < 6) {
-		foot = nil // the page needs its rows
+	p := m.parts(room)
+	lines := m.stack(p, room-len(p.foot), filled)
+	if m.over == overNothing && m.unseen() {
+		m.box.unseen = true
+		p = m.parts(room)
+		lines = m.stack(p, room-len(p.foot), filled)
 	}
-	room -= len(foot)
-	act = act[max(0, len(act)-max(room, 1)):]
-	lines := m.stack(body, act, room, filled)
 	m.logBelow(b, lines, filled)
 	note := ""
-	if m.lines > m.from()+m.rows {
+	if m.unseen() && m.lent == nil { // nothing scrolls while somebody else has the keyboard
 		note = "pgdn: more"
 	}
 	left, right := m.beside(b, len(lines))
@@ -47,10 +42,10 @@ func (m *model) page(height int, filled bool) []string {
 	for i, line := range lines {
 		page = append(page, b.row(left[i], line, right[i]))
 	}
-	for _, line := range foot {
+	for _, line := range p.foot {
 		page = append(page, b.whole(line))
 	}
-	page = append(page, b.rule(note))
+	page = append(page, b.ruled(note, m.clock()))
 	for _, line := range keys {
 		page = append(page, b.whole(line))
 	}
@@ -58,21 +53,81 @@ func (m *model) page(height int, filled bool) []string {
 	return page[:min(len(page), b.height)]
 }
 
-// stack is the part of the body in sight, and what a person must do below it.
-func (m *model) stack(body, act []string, room int, filled bool) []string {
-	for len(body) > 0 && strings.TrimSpace(ansi.Strip(body[len(body)-1])) == "" {
-		body = body[:len(body)-1]
+// fewestRows of a body are in sight, or more of the page is folded. Before all of it scrolls, fewer are
+// enough.
+const (
+	fewestRows = 8
+	fewRows    = 1
+)
+
+// parts are a page between its header and its keys. pinned is what nobody signs without: it stays
+// beside the prompt. Only body scrolls.
+type parts struct{ body, pinned, act, foot []string }
+
+// parts folds a page until it has room in so many rows, else until enough of its body is in sight.
+func (m *model) parts(room int) (p parts) {
+	for _, enough := range []func(rows int) bool{
+		func(rows int) bool { return len(p.body) <= rows || len(p.pinned) == 0 },
+		func(rows int) bool { return m.box.fold >= foldKeys && rows >= fewestRows },
+		func(rows int) bool { return m.box.fold == foldSigners && rows >= fewRows },
+	} {
+		for m.box.fold = foldNothing; m.box.fold < foldPins; m.box.fold++ {
+			if p = m.folded(room); enough(room - len(p.pinned) - len(p.act) - len(p.foot)) {
+				return p
+			}
+		}
 	}
-	gap := 0
-	if len(act) > 0 && len(body)+len(act) < room {
+	return m.folded(room)
+}
+
+// folded are the parts of a page that is folded as its box says.
+func (m *model) folded(room int) parts {
+	b := m.box
+	p := parts{act: b.wrapped(m.act()), foot: m.present(b)}
+	body, pinned := b.wrapped(m.body()), b.wrapped(m.pinned())
+	if b.fold == foldPins {
+		body, pinned = append(body, pinned...), nil
+	}
+	if len(pinned) > 0 {
+		body, pinned = trimmed(body), append([]string{spare}, pinned...)
+	}
+	if b.fold >= foldSigners {
+		p.foot = nil
+	}
+	free := room - len(p.act) - len(p.foot)
+	p.body = trimmed(roomy(body, free-len(pinned)))
+	p.pinned = roomy(pinned, free-len(p.body))
+	all := len(p.body) + len(p.pinned)
+	if over := all > free; over && (all <= room-len(p.act) || free-len(p.pinned) < fewestRows) {
+		p.foot = nil // the page needs its rows
+	}
+	p.act = p.act[max(0, len(p.act)-max(room-len(p.foot), 1)):]
+	return p
+}
+
+// pinned is what stays beside the prompt of a request for signatures.
+func (m *model) pinned() []string {
+	s := m.signing()
+	if s == nil || s.later || m.reporting() || m.over != overNothing || m.reading || m.view.Ending != nil ||
+		m.ask != nil && m.ask != prompt(s) {
+		return nil
+	}
+	return append(s.pinned(m.box), m.comparedLine()...)
+}
+
+// stack is the part of the body in sight, and below it what is pinned and what a person must do.
+func (m *model) stack(p parts, room int, filled bool) []string {
+	gap, fixed := 0, len(p.pinned)+len(p.act)
+	if len(p.act) > 0 && len(p.body)+fixed < room {
 		gap = 1
 	}
-	m.lines, m.rows = len(body), max(0, room-len(act)-gap)
-	lines := append([]string{}, body[m.from():min(len(body), m.from()+m.rows)]...)
+	m.lines, m.rows = len(p.body), max(0, room-fixed-gap)
+	lines := append([]string{}, p.body[m.from():min(len(p.body), m.from()+m.rows)]...)
+	lines = append(lines, p.pinned...)
 	if gap > 0 {
 		lines = append(lines, "")
 	}
-	lines = append(lines, act...)
+	lines = append(lines, p.act...)
 	fill := 0
 	switch {
 	case filled:
@@ -116,16 +171,26 @@ func (m *model) act() []string {
 	switch {
 	case m.reporting():
 		return m.report.act(m.box)
+	case m.said != "":
+		return append([]string{good.Render(" " + m.said)}, m.waits()...)
+	}
+	return m.waits()
+}
+
+// waits is what the page waits for.
+func (m *model) waits() []string {
+	switch {
 	case m.gate.shut:
 		return m.notYet()
 	case m.reading && m.over == overNothing:
 		return m.read.act(m.box)
-	case m.ask == nil:
+	case m.ask == nil && m.report == nil:
 		return nil
 	case m.over != overNothing:
-		return []string{" " + m.glyphs.of(markNow) + " " + accent.Render("Waits: "+m.ask.due())}
+		_, says := m.toAct()
+		return []string{" " + m.glyphs.of(markNow) + " " + accent.Render("Waits: "+says)}
 	}
-	return m.ask.act(m.box)
+	return append(m.disputed(), m.ask.act(m.box)...)
 }
 
 // notYet says why keys do nothing on a page that is new.
@@ -134,41 +199,6 @@ func (m *model) notYet() []string {
 		return nil
 	}
 	return []string{past.Render(" New page: it ignores keys until you pause for a moment.")}
-}
-
-// header says where we are: the ceremony, and how far it is.
-func (m *model) header(b box) (left, right string) {
-	v := m.view
-	left = "kekceremony " + b.across + " " + strings.ReplaceAll(text.Ceremony(v), "->", b.to)
-	right = text.Place(v)
-	if v.Ending == nil && v.Of > 0 {
-		right += "  " + v.Step
-	}
-	room := b.width - ansi.StringWidth(left) - ansi.StringWidth(right) - 10
-	switch {
-	case v.Replay:
-		right = pending.Render("REPLAY") + "   " + right
-		room -= 9
-	case v.Rehearsal:
-		right = pending.Render("REHEARSAL") + "   " + right
-		room -= 12
-	}
-	if bar := b.progress(v, room-3); bar != "" {
-		right = bar + "   " + right
-	}
-	return left, right
-}
-
-// progress is the line of progress, a cell for each step if there is room for it.
-func (b box) progress(v engine.View, room int) string {
-	const fewest, most = 6, 24
-	n := min(v.Of, room, most)
-	if v.Of == 0 || v.Ending != nil || n < min(fewest, v.Of) {
-		return ""
-	}
-	at := (v.N - 1) * n / v.Of
-	return good.Render(strings.Repeat(b.past, at)) + accent.Render(b.here) +
-		past.Render(strings.Repeat(b.ahead, n-at-1))
 }
 
 // body is everything between header and prompt.
@@ -190,7 +220,7 @@ func (m *model) body() []string {
 	lines = append(lines, "")
 	switch {
 	case m.ask != nil:
-		return append(append(lines, m.ask.body(v, b)...), m.comparedLine()...)
+		return append(lines, m.ask.body(v, b)...)
 	case m.signed != nil:
 		return append(lines, m.signed.body(v, b)...)
 	}

@@ -111,7 +111,10 @@ func TestLogCovers(t *testing.T) {
 	p.rest()
 	p.press("ctrl+o", "enter")
 	p.stillOpen()
-	p.press("ctrl+o", "enter")
+	p.press("ctrl+o", "enter") // closed by the same key, too, the page first takes none
+	p.stillOpen()
+	p.rest()
+	p.press("enter")
 	came(p, answers, "none", nil)
 }
 

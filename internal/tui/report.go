@@ -16,6 +16,7 @@ type reporting struct {
 	at      int
 	refused string
 	sent    bool // the engine records it
+	before  int  // so many were reported before it
 }
 
 // to goes to another part of the report.

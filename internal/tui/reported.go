@@ -5,6 +5,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // recorded says what became of a report.
@@ -66,7 +67,7 @@ func (m *model) next() tea.Cmd {
 		r.to(r.at + 1)
 		return nil
 	}
-	r.sent = true
+	r.sent, r.before = true, m.view.Reported
 	var parts [4]string
 	for i, f := range r.fields {
 		parts[i] = f.Value()
@@ -87,6 +88,7 @@ func (m *model) recorded(r recorded) tea.Cmd {
 		m.report.refused = r.err.Error()
 		return nil
 	}
+	m.said = text.Reported(m.report.before + 1)
 	m.report, m.over = nil, overNothing
 	return m.gate.shutFor() // the page below takes no key of somebody who types on
 }

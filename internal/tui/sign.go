@@ -20,6 +20,7 @@ type signPrompt struct {
 	who   int    // index of the person whose word is awaited; -1: nobody's on this console
 	note  string // why the last word was not taken
 	later bool   // ctrl+n was pressed: really?
+	kept  bool   // the word in the field was refused: typing replaces it
 }
 
 func newSignPrompt(q room.Consent) *signPrompt {
@@ -46,9 +47,26 @@ func (p *signPrompt) adopt(old *signPrompt) {
 	if !p.continues(old) || old.who < 0 || old.who >= len(p.q.Q.Signers) || p.q.Q.Signers[old.who].Signed {
 		return
 	}
-	p.who = old.who
+	p.who, p.kept = old.who, old.kept
 	p.input.SetValue(old.input.Value())
 	p.input.CursorEnd()
+}
+
+// keep has a refused word stay in its field, and asks the same person: but nothing that may be a PIN.
+func (p *signPrompt) keep(old *signPrompt) {
+	p.adopt(old)
+	p.later, p.kept = false, true
+	if engine.IsPIN(engine.CheckText(p.word())) {
+		p.input.Reset()
+	}
+}
+
+// replace has what is typed take the place of a word that was refused. Any other key edits it.
+func (p *signPrompt) replace(key tea.KeyMsg) {
+	if p.kept && (key.Type == tea.KeyRunes || key.Type == tea.KeySpace) {
+		p.input.Reset()
+	}
+	p.kept = false
 }
 
 // word is what was typed.
@@ -82,6 +100,7 @@ func (p *signPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 			return nil, p.enter()
 		}
 		p.note = ""
+		p.replace(key)
 	}
 	if p.who < 0 { // nothing is in sight to type into
 		return nil, false
@@ -154,12 +173,12 @@ func (p *signPrompt) body(v engine.View, b box) (lines []string) {
 		lines = append(append(lines, para(alarm, " Note   ", r.Warning, b.page()-1)...), "")
 	}
 	lines = append(lines, b.did(r)...)
-	lines = append(lines, b.earlier(r)...)
+	if b.fold < foldEarlier {
+		lines = append(lines, b.earlier(r)...)
+	}
 	lines = append(lines, b.plan(r)...)
-	lines = append(lines, b.digest(r)...)
-	lines = append(lines, b.heading("Signatures", text.Signed(r)))
-	for i, s := range r.Signers {
-		lines = append(lines, b.signer(r, s, i == p.who)...)
+	if b.fold >= foldSigners {
+		lines = append(lines, elsewhere(r, b.page()-1)...)
 	}
 	return lines
 }
@@ -169,17 +188,24 @@ func (p *signPrompt) act(b box) []string {
 	if p.later {
 		return []string{" " + b.of(markNow) + alarm.Render(" "+laterQuestion)}
 	}
-	lines := append(elsewhere(r, b.page()-1), p.standing())
+	var lines []string
+	if b.fold < foldSigners {
+		lines = elsewhere(r, b.page()-1)
+	}
+	lines = append(lines, p.standing())
+	if b.unseen && !p.enough() && p.who >= 0 {
+		lines = append(lines, pending.Render(" Read the rest first, with pgdn."))
+	}
+	if p.who >= 0 {
+		lines = append(lines, " "+b.of(markNow)+accent.Render(wanted(r, r.Signers[p.who]))+field(p.input))
+	}
 	if p.note != "" {
 		lines = append(lines, alarm.Render(" refused: "+p.note))
 		if strings.HasPrefix(p.note, "not the word") && text.Other(r.Signers, p.who) != p.who {
-			lines = append(lines, " To let somebody else sign first, press tab.")
+			lines = append(lines, " tab: somebody else signs first.")
 		}
 	}
-	if p.who < 0 {
-		return lines
-	}
-	return append(lines, " "+b.of(markNow)+accent.Render(wanted(r, r.Signers[p.who]))+field(p.input))
+	return lines
 }
 
 // due says who must act, in few words.
@@ -248,6 +274,9 @@ func (p *signPrompt) keys() (all []key) {
 	}
 	if _, digest := text.Digest(p.q.Q); digest != "" {
 		all = append(all, aloudCommand.key())
+	}
+	if len(p.q.Q.Earlier) > 0 {
+		all = append(all, earlierCommand.key())
 	}
 	if p.enough() {
 		enter := key{"enter", "continue", "continue: enough have signed"}

@@ -110,7 +110,8 @@ func standingOf(r engine.Request, s engine.Signer, now bool) (mark, lipgloss.Sty
 	return markTodo, past, "to sign"
 }
 
-// signer is the line of a person, or two where the key and where the person stands have no room.
+// signer is the line of a person, or two where the key and where the person stands have no room. Where keys
+// are folded the second is left out.
 func (b box) signer(r engine.Request, s engine.Signer, now bool) []string {
 	k, style, state := standingOf(r, s, now)
 	where := ""
@@ -118,13 +119,21 @@ func (b box) signer(r engine.Request, s engine.Signer, now bool) []string {
 		where = "  " + s.Key
 	}
 	head := " " + b.of(k) + " " + fmt.Sprintf("%-8s ", s.Name)
-	key := text.Fingerprint(r, s)
-	for _, state := range []string{state, minutes(r, s, state)} {
-		if gap := b.page() - 2 - ansi.StringWidth(head+key+where+state); gap > 0 {
-			return []string{head + key + where + strings.Repeat(" ", gap) + style.Render(state)}
+	short := text.Fingerprint(r, s)
+	forms := [][2]string{{s.Fingerprint, state}, {short, state}, {short, minutes(r, s, state)}}
+	if b.fold >= foldKeys && !(now && text.Compares(r)) {
+		forms = append(forms, [2]string{"", state})
+	}
+	for i, form := range forms {
+		if gap := b.page() - 2 - ansi.StringWidth(head+form[0]+where+form[1]); gap > 0 || i == 3 {
+			return []string{head + form[0] + where + strings.Repeat(" ", max(1, gap)) + style.Render(form[1])}
 		}
 	}
-	return []string{head + style.Render(state+where), strings.Repeat(" ", ansi.StringWidth(head)) + past.Render(key)}
+	lines, indent := []string{head + style.Render(state+where)}, strings.Repeat(" ", ansi.StringWidth(head))
+	for row := range strings.SplitSeq(ansi.Hardwrap(short, max(8, b.page()-1-len(indent)), true), "\n") {
+		lines = append(lines, indent+past.Render(row))
+	}
+	return lines
 }
 
 // minutes is a state without the seconds of its time, which the log has.
@@ -142,4 +151,31 @@ func field(input textinput.Model) string {
 		return strings.TrimRight(view, " ") + " _"[min(1, len(input.Value())):]
 	}
 	return view
+}
+
+// pinned is what nobody signs without: the digest, and who signs.
+func (p *signPrompt) pinned(b box) (lines []string) {
+	r := p.q.Q
+	if b.fold >= foldEarlier && len(r.Earlier) > 0 {
+		lines = append(lines, fmt.Sprintf(" %d answers of an earlier run: %s. Sign only if they are yours.", len(r.Earlier),
+			strings.Replace(earlierCommand.key().short(), earlierCommand.does, "shows them", 1)))
+	}
+	lines = append(lines, b.digest(r)...)
+	if b.fold >= foldSigners {
+		var all []string
+		for i, s := range r.Signers {
+			_, _, state := standingOf(r, s, i == p.who)
+			all = append(all, s.Name+" "+state)
+		}
+		lines = append(lines, para(plain, " ", "Signatures "+text.Signed(r)+": "+strings.Join(all, ", "), b.page()-1)...)
+		if p.who >= 0 && text.Compares(r) {
+			lines = append(lines, b.signer(r, r.Signers[p.who], true)...)
+		}
+		return lines
+	}
+	lines = append(lines, b.heading("Signatures", text.Signed(r)))
+	for i, s := range r.Signers {
+		lines = append(lines, b.signer(r, s, i == p.who)...)
+	}
+	return lines
 }

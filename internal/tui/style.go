@@ -11,32 +11,72 @@ import (
 )
 
 // Color only repeats what the text says: every page reads the same without it. Each style is a
-// role, which the terminal's abilities and its background turn into a color.
+// role, which the terminal's abilities and its background turn into a color: paint.
 var (
-	accent  = lipgloss.NewStyle().Bold(true).Foreground(color("#0550ae", "25", "4", "#7cc7ff", "117", "6")) // act here
-	alarm   = lipgloss.NewStyle().Bold(true).Foreground(color("#b42318", "124", "1", "#ff8a80", "210", "1"))
-	good    = lipgloss.NewStyle().Foreground(color("#1a7f37", "28", "2", "#7ee787", "114", "2")) // done
-	pending = lipgloss.NewStyle().Foreground(color("#8a5a00", "94", "3", "#e3b341", "179", "3")) // waits
-	past    = lipgloss.NewStyle().Faint(true)
-	strong  = lipgloss.NewStyle().Bold(true)
+	accent  = strong.Foreground(accents[darkGround]) // act here
+	alarm   = strong.Foreground(alarms[darkGround])
+	good    = plain.Foreground(goods[darkGround])    // done
+	pending = plain.Foreground(pendings[darkGround]) // waits
+	past    = plain.Faint(true)
+	strong  = plain.Bold(true)
 	plain   = lipgloss.NewStyle()
 )
 
-// color is one for a light and one for a dark background, each for terminals of 16 million, 256
-// and 16 colors.
-func color(light, light256, light16, dark, dark256, dark16 string) lipgloss.CompleteAdaptiveColor {
-	return lipgloss.CompleteAdaptiveColor{
-		Light: lipgloss.CompleteColor{TrueColor: light, ANSI256: light256, ANSI: light16},
-		Dark:  lipgloss.CompleteColor{TrueColor: dark, ANSI256: dark256, ANSI: dark16},
+// ground is what is known of a terminal's background.
+type ground int
+
+const (
+	darkGround ground = iota
+	lightGround
+	anyGround // nothing is known: its colors can be read on black and on white
+)
+
+// The colors of the roles by the background, each for terminals of 16 million, 256 and 16 colors. What the
+// 16 look like is the terminal's own: of those that are not known to be dark, none is pale.
+var (
+	accents = [...]lipgloss.CompleteColor{
+		colors("#7cc7ff", "117", "6"), colors("#0550ae", "25", "4"),
+		colors("#0077d6", "30", "5"),
 	}
+	alarms = [...]lipgloss.CompleteColor{
+		colors("#ff8a80", "210", "1"), colors("#b42318", "124", "1"),
+		colors("#d9453d", "160", "1"),
+	}
+	goods = [...]lipgloss.CompleteColor{
+		colors("#7ee787", "114", "2"), colors("#1a7f37", "28", "2"),
+		colors("#1f8a3d", "28", "2"),
+	}
+	pendings = [...]lipgloss.CompleteColor{
+		colors("#e3b341", "179", "3"), colors("#8a5a00", "94", "3"),
+		colors("#a36a00", "130", "3"),
+	}
+)
+
+func colors(million, of256, of16 string) lipgloss.CompleteColor {
+	return lipgloss.CompleteColor{TrueColor: million, ANSI256: of256, ANSI: of16}
 }
 
-// dark reports whether a terminal's background is dark, by the variable COLORFGBG, "0;15" say. A
-// terminal that sets none is taken for dark: it is never asked.
-func dark(colorfgbg string) bool {
-	parts := strings.Split(colorfgbg, ";")
+// paint fits the colors to a background.
+func paint(g ground) {
+	accent, alarm = strong.Foreground(accents[g]), strong.Foreground(alarms[g])
+	good, pending = plain.Foreground(goods[g]), plain.Foreground(pendings[g])
+}
+
+// groundOf is what a terminal says of its background: in the variable COLORFGBG, "0;15" say, or by its kind,
+// as the Linux console is dark. It is never asked: one that does not answer would have people wait, and an
+// answer that comes late would be read as keys.
+func groundOf(env func(string) string) ground {
+	parts := strings.Split(env("COLORFGBG"), ";")
 	n, err := strconv.Atoi(parts[len(parts)-1])
-	return err != nil || n != 7 && (n < 9 || n > 15)
+	switch {
+	case err != nil && env("TERM") == "linux":
+		return darkGround
+	case err != nil:
+		return anyGround
+	case n == 7 || n >= 9 && n <= 15:
+		return lightGround
+	}
+	return darkGround
 }
 
 // para sets a text in lines of one style: the first after head, the others

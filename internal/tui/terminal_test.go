@@ -1,13 +1,18 @@
 package tui
 
 import (
+	"context"
+	"math"
 	"slices"
 	"strings"
 	"testing"
 
 	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/lipgloss"
+	"github.com/muesli/termenv"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/term"
 )
 
 // TestGlyphs: lines and ticks only where the locale and the kind of terminal have them.
@@ -30,13 +35,62 @@ func TestGlyphs(t *testing.T) {
 	}
 }
 
-// TestDark: a background is light where a terminal says so.
-func TestDark(t *testing.T) {
-	for said, want := range map[string]bool{"": true, "15;0": true, "0;15": false, "0;default;15": false, "12;8": true,
-		"0;7": false, "x": true} {
-		if dark(said) != want {
-			t.Errorf("COLORFGBG=%q is dark: %v", said, !want)
+// TestGround: a background is dark or light where a terminal says so, and else neither.
+func TestGround(t *testing.T) {
+	for said, want := range map[string]ground{"": anyGround, "15;0": darkGround, "0;15": lightGround,
+		"0;default;15": lightGround, "12;8": darkGround, "0;7": lightGround, "x": anyGround} {
+		if got := groundOf(func(name string) string { return map[string]string{"COLORFGBG": said}[name] }); got != want {
+			t.Errorf("COLORFGBG=%q is %v, want %v", said, got, want)
 		}
+	}
+	if groundOf(func(name string) string { return map[string]string{"TERM": "linux"}[name] }) != darkGround {
+		t.Error("the Linux console is not dark")
+	}
+}
+
+// TestReadableOnAny: where nothing is known of the background, colors can be read on black and on white: their
+// contrast is at least 3.8, where 21 is black on white (WCAG 2, relative luminance).
+func TestReadableOnAny(t *testing.T) {
+	for name, role := range map[string][3]lipgloss.CompleteColor{"accent": accents, "alarm": alarms, "good": goods,
+		"pending": pendings} {
+		for ground, on := range map[ground][]float64{darkGround: {0}, lightGround: {1}, anyGround: {0, 1}} {
+			for _, color := range []string{role[ground].TrueColor, role[ground].ANSI256} {
+				of := luminance(color)
+				for _, behind := range on {
+					if c := (max(of, behind) + .05) / (min(of, behind) + .05); c < 3.8 {
+						t.Errorf("%s %s on a ground of luminance %.0f: contrast %.1f", name, color, behind, c)
+					}
+				}
+			}
+		}
+	}
+}
+
+// luminance is the relative luminance of a color of termenv.
+func luminance(color string) float64 {
+	c := termenv.ConvertToRGB(termenv.TrueColor.Color(color))
+	linear := func(v float64) float64 {
+		if v <= .03928 {
+			return v / 12.92
+		}
+		return math.Pow((v+.055)/1.055, 2.4)
+	}
+	return .2126*linear(c.R) + .7152*linear(c.G) + .0722*linear(c.B)
+}
+
+// TestPainted: the wizard and the home page have the colors of the background before anything is drawn.
+func TestPainted(t *testing.T) {
+	t.Cleanup(func() { paint(darkGround) })
+	paint(anyGround)
+	if accent.GetForeground() != lipgloss.TerminalColor(accents[anyGround]) || !accent.GetBold() {
+		t.Error("the accent is not that of any ground")
+	}
+	t.Setenv("COLORFGBG", "0;15")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, _ = Home(ctx, new(term.Terminal), func(context.Context) (Front, error) { return Front{}, nil })
+	if pending.GetForeground() != lipgloss.TerminalColor(pendings[lightGround]) {
+		t.Error("the home page does not look at the background")
 	}
 }
 

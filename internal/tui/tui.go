@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
-	"github.com/charmbracelet/lipgloss"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	_ "github.com/certautopilot/kekceremony/internal/tui/background" // before bubbletea asks the terminal
@@ -28,7 +27,7 @@ func Run(ctx context.Context, t *engine.Terminal, control *engine.Control,
 	r := room.New()
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx, run) }()
-	lipgloss.SetHasDarkBackground(dark(os.Getenv("COLORFGBG")))
+	paint(groundOf(os.Getenv))
 	m := newModel(r, control, t, cancel)
 	p := tea.NewProgram(m, options(t)...)
 	_, err = p.Run()

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -84,7 +85,7 @@ func (m *model) take(news room.Mail) tea.Cmd {
 		m.view = news.Views[n-1]
 	}
 	if fresh {
-		m.scroll, m.signed, m.typed, m.reading = 0, nil, nil, false
+		m.scroll, m.signed, m.typed, m.reading, m.said = 0, nil, nil, false, ""
 	}
 	if news.Ended {
 		return tea.Quit
@@ -121,11 +122,10 @@ func (m *model) asks(ask any, before *signPrompt) (fresh bool, cmd tea.Cmd) {
 		m.reading = m.reading && m.read.digest == q.Q.Compared()
 		s := newSignPrompt(q)
 		fresh = !s.continues(before, m.typed, m.signed)
-		if before == nil {
-			before = m.typed
-		}
-		if before != nil {
+		if before = cmp.Or(before, m.typed); before != nil {
 			s.adopt(before)
+		} else if q.Q.Note != "" && m.signed != nil {
+			s.keep(m.signed)
 		}
 		m.ask = s
 		return fresh, s.input.Focus()
@@ -182,6 +182,7 @@ func (m *model) key(key tea.KeyMsg) tea.Cmd {
 	if m.gate.shut {
 		return m.gate.drop()
 	}
+	m.said = ""
 	switch key.String() {
 	case "pgdown":
 		m.scrollBy(max(1, m.rows/2))
@@ -201,6 +202,7 @@ func (m *model) key(key tea.KeyMsg) tea.Cmd {
 		return m.toAloud(key)
 	case m.view.Replay:
 		m.turn(key.String())
+	case m.readsOn(key):
 	case m.ask != nil:
 		if cmd, ok := m.reads(key); ok {
 			return cmd

@@ -32,6 +32,11 @@ func Aloud(digest string, perLine int) (lines [][2]string) {
 const ReadAloud = "One person reads the words aloud, line by line; the others compare them with their own paper or " +
 	"machine. Then each says whether all of it matches."
 
+// Compare says who must compare a digest again, since it does not match for them.
+func Compare(names []string) string {
+	return strings.Join(names, " and ") + ": compare it again, or stop"
+}
+
 // Disputed says what follows when somebody says that a digest does not match.
 func Disputed(names []string) string {
 	return fmt.Sprintf("%s: it does not match. Nobody signs it here until it was compared again and matches for %[1]s. "+

@@ -28,6 +28,9 @@ func Groups(digest string, width int) []string {
 	return lines
 }
 
+// Run names an earlier run of a ceremony, behind what is of it.
+func Run(n int) string { return fmt.Sprintf(", run %d", n) }
+
 // Span writes minutes and seconds.
 func Span(d time.Duration) string {
 	s := int(d.Seconds())

@@ -212,12 +212,14 @@ const Earlier = "Answered in an earlier run. Sign only if these are your answers
 // Fingerprint is a person's key: whole where people compare it, at attendance.
 func Fingerprint(r engine.Request, s engine.Signer) string {
 	key := s.Fingerprint
-	whole := r.Purpose == engine.Attend || r.Purpose == engine.Join
-	if short := len("SHA256:") + 16; !whole && len(key) > short {
+	if short := len("SHA256:") + 16; !Compares(r) && len(key) > short {
 		key = key[:short] + "..."
 	}
 	return key
 }
+
+// Compares reports whether people compare their keys with paper before they sign.
+func Compares(r engine.Request) bool { return r.Purpose == engine.Attend || r.Purpose == engine.Join }
 
 // Signer is a person of a request, after the mark.
 func Signer(r engine.Request, s engine.Signer) string {

@@ -69,6 +69,9 @@ func Attending(v engine.View, r engine.Request) string {
 // Read is what a page waits for that people must see.
 const Read = "Press Enter to continue once everybody has read this."
 
+// ReadOn is what such a page waits for while its end is out of sight.
+const ReadOn = "This page goes on: press Enter for the rest."
+
 // Marks of a line of the probe.
 var Marks = map[engine.Outcome]string{engine.Trying: "[>>]", engine.Passed: "[ok]", engine.Failed: "[NO]"}
 
