@@ -17,11 +17,11 @@ func TestAtHome(t *testing.T) {
 	p := newPane(t, fmt.Sprintf("TMPDIR=%s CERTAUTOPILOT_FLEET_LIVE=5s %s --config %s; echo EXIT $?; cat", t.TempDir(),
 		binary, parts.Config()))
 	for _, c := range []struct{ choice, runs, says string }{
-		{"Show the status in full", "kekceremony status --config " + parts.Config(), "final      "},
-		{"Verify transcript 20", "kekceremony transcript verify " + bundles[1], "good"},
+		{"Show the status in full", binary + " status --config " + parts.Config(), "final      "},
+		{"Verify transcript 20", binary + " transcript verify " + bundles[1], "good"},
 	} {
 		p.until("Ceremonies")
-		if s := p.choose(c.choice); !strings.Contains(s, "runs  kekceremony") || !strings.Contains(unfolded(s), c.runs) {
+		if s := p.choose(c.choice); !strings.Contains(s, "runs  "+binary) || !strings.Contains(unfolded(s), c.runs) {
 			t.Errorf("%s:\n%s", c.choice, s)
 		}
 		p.tmux("send-keys", "Enter")

@@ -45,7 +45,7 @@ func TestUndoIsCopied(t *testing.T) {
 	if found == nil {
 		t.Fatalf("no command undoes it:\n%s", last)
 	}
-	line := strings.NewReplacer("│", "", "kekceremony enable", s.binary+" enable").Replace(found[1]) +
+	line := strings.ReplaceAll(found[1], "│", "") +
 		" --ui none --answers " + here + "/answers-enable.yaml"
 	cmd := exec.Command("sh", "-c", line)
 	cmd.Dir, cmd.Env = s.Dir, []string{"PATH=" + os.Getenv("PATH")}

@@ -20,18 +20,18 @@ func main() { os.Exit(run(os.Args[1:])) }
 // run is the whole program but its exit.
 func run(args []string) int {
 	// First and to the last: by itself, SIGQUIT writes the stacks of all goroutines to the terminal.
+	o := &options{args: args}
 	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	keeper.Register(providers...)
 	if err := errors.Join(pkcs11.CheckBuild(), secret.Harden()); err != nil {
-		return report(os.Stderr, err)
+		return o.report(os.Stderr, err)
 	}
-	cmd := root()
+	cmd := root(o)
 	cmd.SetArgs(args)
-	return report(os.Stderr, stopped(ctx, execute(ctx, cmd)))
+	return o.report(os.Stderr, stopped(ctx, execute(ctx, cmd)))
 }
 
-func root() *cobra.Command {
-	o := &options{}
+func root(o *options) *cobra.Command {
 	var asksVersion bool
 	cmd := &cobra.Command{
 		Use:   "kekceremony",
@@ -61,6 +61,9 @@ opens a home page, from which a command can be chosen, and to which it returns.`
 	f.StringVar(&o.answers, "answers", "", "file of answers, for --ui none")
 	f.StringSliceVar(&o.keys, "key", nil, "operator's private key file on this console; may be repeated")
 	f.BoolVar(&o.json, "json", false, "print JSON: status, verify, probe, transcript verify")
+	f.StringVar(&o.rerun, "rerun", "", "what continues this run, by the rehearsal that it is of")
+	f.StringVar(&o.next, "next", "", "what comes after this run, by the rehearsal that it is of")
+	_, _ = f.MarkHidden("rerun"), f.MarkHidden("next")
 	cmd.AddCommand(rehearseCommand(o), statusCommand(o), installCommand(o), adoptCommand(o), generateCommand(o),
 		verifyCommand(o), rotateCommand(o), compromiseCommand(o), disableCommand(o), enableCommand(o), destroyCommand(o),
 		kekCommand(o), rosterCommand(o), reconcileCommand(o), abortCommand(o), probeCommand(o), catalogueCommand(o),

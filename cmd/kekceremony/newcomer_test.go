@@ -120,7 +120,7 @@ func TestNewcomer(t *testing.T) {
 	n.answer(copiesQuestions...)
 	n.answer(leavingQuestions...)
 	n.sign("followed")
-	n.enter("enter close", "")
+	n.enter("enter next ceremony", "")
 
 	n.attend()
 	n.answer(placeQuestions...)

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
 	"github.com/certautopilot/kekceremony/internal/term"
 )
 
@@ -22,6 +25,10 @@ type options struct {
 	answers string
 	keys    []string
 	json    bool
+
+	args  []string // of this run, as people typed them
+	rerun string   // the whole command that continues this run; empty: the same one
+	next  string   // what a rehearsal does after this run
 
 	rewraps   bool // rotate does; nothing else needs the provider in several processes
 	processes int  // of rotate
@@ -64,6 +71,7 @@ func (o *options) readConfig() (config.Config, error) {
 		c.SetBy("keys", "--key")
 		c.Keys = append(c.Keys, o.keys...)
 	}
+	o.useToken(c)
 	return c, nil
 }
 
@@ -83,6 +91,20 @@ func (o *options) spread(c *config.Config) error {
 		c.Encryption.Settings = spread.WithProcesses(o.processes)
 	}
 	return nil
+}
+
+// useToken has the module find the token of a rehearsal that rehearse made, beside its configuration. Commands on it
+// then need no variable before them. What else says that it is a rehearsal has its token where the variable says.
+func (o *options) useToken(c config.Config) {
+	path, err := filepath.Abs(o.configPath())
+	if err != nil || c.Rehearsal == nil {
+		return
+	}
+	parts := rehearsal.Parts{Dir: filepath.Dir(path)}
+	made := c.Rehearsal.Roster == parts.Roster() && slices.Contains(c.Keys, parts.Key(rehearsal.Operators[0]))
+	if made && parts.HasToken() {
+		parts.Use()
+	}
 }
 
 // terminal is nil when the run is unattended.

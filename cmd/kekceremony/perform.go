@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/steps"
@@ -39,7 +38,7 @@ func perform(ctx context.Context, o *options, c ceremony) error {
 		return notBegun(ctx, err)
 	}
 	defer s.Store.Close()
-	s.Bind, s.Typed = o.bind, o.typing(cfg)
+	s.Bind, s.Typed, s.Following = o.bind, o.typing, o.next
 	if !cfg.Encryption.Settings.OnToken() { // no token is touched: a wrong key is refused before anything begins
 		if s.OpenedProvider, err = s.OpenProvider(ctx, nil); err != nil {
 			return notBegun(ctx, err)
@@ -69,9 +68,8 @@ type hinting struct {
 
 // Choose implements engine.Room.
 func (r hinting) Choose(ctx context.Context, f engine.Failure) (engine.Choice, error) {
-	if _, f.Hint = judge(f.Err); strings.Contains(f.Hint, "kekceremony ") && len(r.options.given()) > 0 {
-		f.Hint += "; add to each command: " + typed(r.options.given())
-	}
+	_, hint := judge(f.Err)
+	f.Hint = r.options.typing(hint)
 	return r.Room.Choose(ctx, f)
 }
 

@@ -27,6 +27,7 @@ type rehearsed struct {
 	records  int
 	rate     int
 	dir      string
+	dirGiven bool // else it is a new one
 	only     []string
 	parts    rehearsal.Parts
 }
@@ -98,7 +99,7 @@ func (r *rehearsed) prepare(ctx context.Context) (err error) {
 		return &usageError{fmt.Errorf("--only %s: want a beginning of %s", printable.Quote(strings.Join(r.only, ",")),
 			strings.Join(life, ","))}
 	}
-	if r.dir == "" {
+	if r.dirGiven = r.dir != ""; !r.dirGiven {
 		if r.dir, err = os.MkdirTemp("", "kekceremony-rehearsal-"); err != nil {
 			return err
 		}
@@ -120,9 +121,18 @@ func (r *rehearsed) prepare(ctx context.Context) (err error) {
 		}
 	}
 	r.parts = parts
-	r.parts.Use()
+	r.rerun = r.continues()
 	r.config = parts.Config()
 	return nil
+}
+
+// continues is the command that continues this rehearsal.
+func (r *rehearsed) continues() string {
+	args := slices.Clone(r.args)
+	if !r.dirGiven {
+		args = append(args, "--dir", r.dir)
+	}
+	return shown(args)
 }
 
 // bundles lists the bundles in the order of their ceremonies.
@@ -160,7 +170,7 @@ func (r *rehearsed) disagreed() error {
 // command is this very program.
 func command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
-	cmd.Args[0] = "kekceremony"
+	cmd.Args[0] = os.Args[0]
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	return cmd
 }
@@ -168,7 +178,8 @@ func command(ctx context.Context, args ...string) *exec.Cmd {
 // child runs one of this program's own commands on the same terminal, as a real
 // run does.
 func (r *rehearsed) child(ctx context.Context, args ...string) error {
-	cmd := command(ctx, append(append(args, "--config", r.parts.Config()), r.screen()...)...)
+	cmd := command(ctx, slices.Concat(args, []string{"--config", r.parts.Config(), "--rerun", r.rerun, "--next",
+		r.following(args[0])}, r.screen())...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := cmd.Run()
 	var exit *exec.ExitError
@@ -229,7 +240,7 @@ func (r *rehearsed) finish(ctx context.Context) error {
 	}
 	fmt.Printf("%d of %d payloads decrypt to what was written\nNext, check the transcripts:\n", r.records, r.records)
 	for _, dir := range r.bundles() {
-		fmt.Printf("%s transcript verify %s\n", printable.Line(os.Args[0]), printable.Line(dir))
+		fmt.Println(shown([]string{"transcript", "verify", dir}))
 	}
 	return r.disagreed()
 }

@@ -24,6 +24,14 @@ var life = []string{"install", "rotate", "disable", "destroy"}
 // lives reports whether a ceremony is part of this rehearsal.
 func (r *rehearsed) lives(kind string) bool { return slices.Contains(r.only, kind) }
 
+// following says what comes after a ceremony of this rehearsal; empty: nothing.
+func (r *rehearsed) following(kind string) string {
+	if i := slices.Index(r.only, kind); i+1 < len(r.only) {
+		return "Next in this rehearsal: " + r.only[i+1] + "."
+	}
+	return ""
+}
+
 // live runs what comes after the install.
 func (r *rehearsed) live(ctx context.Context) error {
 	for i, kind := range r.only[1:] {

@@ -13,11 +13,12 @@ import (
 	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/term"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// report prints an error and what to do next, and returns the exit code.
-func report(w io.Writer, err error) int {
+// report prints an error and what to do next, and returns the exit code. People who stopped a run made no error.
+func (o *options) report(w io.Writer, err error) int {
 	if err == nil {
 		return exitDone
 	}
@@ -25,12 +26,22 @@ func report(w io.Writer, err error) int {
 	if errors.As(err, &before) {
 		return before.code
 	}
+	var child *childError
+	if errors.As(err, &child) && child.code == exitAgain { // it has said why, and what continues it
+		return child.code
+	}
 	code, hint := judge(err)
-	if code == exitDone {
+	where, onPurpose := onPurpose(err)
+	switch {
+	case code == exitDone:
 		fmt.Fprintf(w, "kekceremony: %s\n", printable.Lines(err.Error()))
 		return code
+	case onPurpose:
+		fmt.Fprintf(w, "kekceremony: stopped%s\n", where)
+		hint = ""
+	default:
+		fmt.Fprintf(w, "kekceremony: error: %s\n", printable.Lines(err.Error()))
 	}
-	fmt.Fprintf(w, "kekceremony: error: %s\n", printable.Lines(err.Error()))
 	var waiting *engine.WaitingError
 	if errors.As(err, &waiting) {
 		for _, line := range waiting.Sign {
@@ -42,9 +53,27 @@ func report(w io.Writer, err error) int {
 		fmt.Fprintf(w, "kekceremony: transcript: %s\n", printable.Text(bundle.Dir))
 	}
 	if hint != "" {
-		fmt.Fprintf(w, "kekceremony: hint: %s\n", hint)
+		fmt.Fprintf(w, "kekceremony: hint: %s\n", o.typing(hint))
+	}
+	if code == exitAgain || child != nil && (code == exitFailed || code == exitIncomplete) {
+		fmt.Fprintf(w, "kekceremony: to go on: %s\n", o.again())
 	}
 	return code
+}
+
+// onPurpose reports whether people or a signal stopped a run, and nothing else went wrong; where says at what.
+func onPurpose(err error) (where string, ok bool) {
+	var step *engine.StoppedError
+	switch {
+	case errors.As(err, &step) && err.Error() == step.Error():
+		return fmt.Sprintf(" at step %s; nothing is lost", step.Step), true
+	case errors.Is(err, errNotBegun):
+		return " before the ceremony began; nothing was changed", true
+	case errors.As(err, &step):
+		return "", false
+	}
+	return "; nothing is lost", errors.Is(err, engine.ErrInterrupted) || errors.Is(err, errStopped) ||
+		errors.Is(err, term.ErrInterrupted) || errors.Is(err, context.Canceled)
 }
 
 // stopped says of a command that it was stopped, and not what else it says: that may be of what was stopped with it,
@@ -66,9 +95,9 @@ func judge(err error) (code int, hint string) {
 	var child *childError
 	if errors.As(err, &child) {
 		if child.code == exitIncomplete { // nothing makes that transcript good
-			return child.code, "run the same rehearse command with --dir for the ceremonies that follow"
+			return child.code, "the ceremonies that follow can still be run"
 		}
-		return child.code, "run the same rehearse command with --dir to continue"
+		return child.code, ""
 	}
 	var waiting *engine.WaitingError
 	if errors.As(err, &waiting) {

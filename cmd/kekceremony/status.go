@@ -55,7 +55,7 @@ func showStatus(ctx context.Context, w io.Writer, o *options, check bool) (due i
 	if o.json {
 		return len(st.Due), writeJSON(w, st)
 	}
-	return len(st.Due), writeStatus(w, st)
+	return len(st.Due), writeStatus(w, st, o.typing)
 }
 
 // look reads the status; with check it asks the provider as well, if that needs nobody.

@@ -24,8 +24,8 @@ const (
 )
 
 // writeStatus writes the page for people: a heading, then its rows.
-func writeStatus(w io.Writer, st status.Status) error {
-	p := page{width: pageWidth}
+func writeStatus(w io.Writer, st status.Status, typing func(string) string) error {
+	p := page{width: pageWidth, typing: typing}
 	p.row("store", st.Store)
 	p.standing(st)
 	if c := st.Last; c != nil && c.Final != "" {
@@ -62,8 +62,9 @@ func (p *page) standing(st status.Status) {
 // page is what is written of it.
 type page struct {
 	strings.Builder
-	width   int    // of a line, in columns
-	heading string // of the row before
+	width   int                         // of a line, in columns
+	typing  func(command string) string // nil: no commands are on the page
+	heading string                      // of the row before
 }
 
 // row writes a row, on several lines if it is long. The first of its group has the heading.
@@ -87,6 +88,13 @@ func (p *page) row(heading, text string) {
 
 func (p *page) line(heading string, indent int, text string) {
 	fmt.Fprintf(p, "%-*s%s\n", headingWidth+indent, heading, strings.TrimRight(text, " "))
+}
+
+// command writes a command below the row that it is for. It is one line however long it is: it is copied whole.
+func (p *page) command(command string) {
+	if p.typing != nil {
+		p.line("", 2, p.typing(command))
+	}
 }
 
 // versions are the newest ones, and of those that may be written how much of their use is over.
@@ -127,7 +135,8 @@ func (p *page) versions(st status.Status) {
 func (p *page) ready(st status.Status) {
 	for _, v := range st.Versions {
 		if v.Ready {
-			p.row("ready", fmt.Sprintf("%d can be disabled: kekceremony disable --version %d", v.Version, v.Version))
+			p.row("ready", fmt.Sprintf("%d can be disabled", v.Version))
+			p.command(fmt.Sprintf("kekceremony disable --version %d", v.Version))
 		}
 		if v.Destroy != "" && v.State == string(store.Disabled) {
 			p.row("waits", fmt.Sprintf("%d may be destroyed from %s on", v.Version, v.Destroy))
@@ -250,7 +259,7 @@ func (p *page) due(all []status.Due) {
 	for i, d := range all {
 		p.row("due", d.Why)
 		if i == len(all)-1 || all[i+1].Command != d.Command {
-			p.row("due", "  "+d.Command)
+			p.command(d.Command)
 		}
 	}
 }

@@ -96,7 +96,7 @@ var prompts = []struct {
 	{regexp.MustCompile(`\w+: type (\w+).* to sign`), func(m []string) string { return m[1] }},
 	{regexp.MustCompile(`Press Enter to continue|press Enter for the rest`), func([]string) string { return "" }},
 	{questions, func([]string) string { return "" }},
-	{regexp.MustCompile(`(?is)write it down.*enter close`), func([]string) string { return "" }},
+	{regexp.MustCompile(`(?is)write it down.*enter (close|next ceremony)`), func([]string) string { return "" }},
 }
 
 // questions are all that a rehearsal may ask, each with its field.

@@ -35,7 +35,7 @@ func TestWizard(t *testing.T) {
 		"--rate 400; echo EXIT $?; stty -g; echo LOOKED; cat", binary, parts.Dir))
 	recorded := p.record()
 	install(p)
-	last := p.enter("enter close", "")
+	last := p.enter("enter next ceremony", "")
 	attend(p, "alice", "bob")
 	p.fill("place")
 	p.enter("PIN of token", rehearsal.PIN)

@@ -240,6 +240,20 @@ func CheckStore(name string) error {
 	return errors.New("store: want mongodb://HOST/DATABASE, or sqlite: and an absolute path")
 }
 
+// WithoutPassword is a store's URI with a word for people to fill in where it holds a password; all else is as it is.
+func WithoutPassword(name string) string {
+	scheme, rest, ok := strings.Cut(name, "://")
+	at := strings.LastIndex(rest, "@")
+	if !ok || at < 0 {
+		return name
+	}
+	user, _, ok := strings.Cut(rest[:at], ":")
+	if !ok {
+		return name
+	}
+	return scheme + "://" + user + ":PASSWORD" + rest[at:]
+}
+
 // private refuses a file that others may read when it holds a password.
 func (c Config) private(mode os.FileMode) error {
 	_, rest, _ := strings.Cut(c.Store, "://")

@@ -18,9 +18,12 @@ func (e *engine) ending(f *finals, c *signing.Collector) *Ending {
 		dir = transcript.VoidName(dir)
 	}
 	end := &Ending{Bundle: dir, Digest: transcript.Digest(f.core), Space: e.site.Mode.Namespace(c.Request.Purpose),
-		Summary: append(e.summary(), Said(len(e.log.State.Deviations), f.said)...), Next: e.next(e.log.State)}
+		Summary: append(e.summary(), Said(len(e.log.State.Deviations), f.said)...), Next: e.next(e.log.State, dir)}
 	if !e.log.State.Void() {
 		end.Summary = append(end.Summary, Unagreed(f.agree(c), c.Request.Need)...)
+	}
+	if f.agreed(c) == nil { // else the rehearsal ends here
+		end.Following = e.site.Following
 	}
 	for _, name := range c.Names() {
 		end.Signed = append(end.Signed, fmt.Sprintf("%s (%s)", name, c.Signed[name]))
@@ -49,7 +52,7 @@ func (e *engine) summary() []string {
 }
 
 // next are the commands that people may run after the ceremony, as they are typed.
-func (e *engine) next(s transcript.State) (all []Next) {
+func (e *engine) next(s transcript.State, bundle string) (all []Next) {
 	switch {
 	case s.Void():
 		all = []Next{{"Next", "kekceremony " + s.Opened()[transcript.FactKind]}}
@@ -58,12 +61,24 @@ func (e *engine) next(s transcript.State) (all []Next) {
 	case e.Next != nil:
 		all = e.Next(e.facts())
 	}
+	all = append(slices.Clip(all), CheckOf(bundle))
 	for i := range all {
-		if e.site.Typed != nil {
-			all[i].Command = e.site.Typed(all[i].Command)
-		}
+		all[i].Command = e.typed(all[i].Command)
 	}
 	return all
+}
+
+// typed is a command as people type it to act on the same parts.
+func (e *engine) typed(command string) string {
+	if e.site.Typed == nil {
+		return command
+	}
+	return e.site.Typed(command)
+}
+
+// CheckOf is the command that checks a bundle.
+func CheckOf(bundle string) Next {
+	return Next{"Check it", "kekceremony transcript verify " + printable.Word(bundle)}
 }
 
 // Deviated lists the deviations, for those who sign the end: the log is closed by then.

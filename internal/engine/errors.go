@@ -41,6 +41,12 @@ var ErrNothingDue = errors.New("nothing is due")
 // the log is safe, and the same command continues.
 var ErrInterrupted = errors.New("interrupted")
 
+// StoppedError is ErrInterrupted at a step.
+type StoppedError struct{ Step string }
+
+func (e *StoppedError) Error() string { return "step " + e.Step + ": " + ErrInterrupted.Error() }
+func (e *StoppedError) Unwrap() error { return ErrInterrupted }
+
 // ErrReach is what an error is after which the keys must be made reachable again: another
 // token may be in by the time the step is tried again.
 var ErrReach = errors.New("the keys are out of reach")

@@ -31,7 +31,7 @@ func (f *finals) gather(ctx context.Context) (*signing.Collector, error) {
 	err := c.Collect(ctx)
 	switch {
 	case ctx.Err() != nil:
-		return c, fmt.Errorf("finals: %w", ErrInterrupted)
+		return c, &StoppedError{"finals"}
 	case errors.Is(err, ErrLater) && c.Have() >= c.Request.Need:
 		return c, nil
 	case errors.Is(err, ErrLater):

@@ -37,9 +37,9 @@ func (e *engine) show(change func(*View)) {
 // continuing is the command that continues the ceremony after this run.
 func (e *engine) continuing() string {
 	if e.aborts {
-		return "kekceremony abort"
+		return e.typed("kekceremony abort")
 	}
-	return e.Command(e.log.State.Opened())
+	return e.typed(e.Command(e.log.State.Opened()))
 }
 
 // attendance is who attends, and whether that is from an earlier run.

@@ -52,8 +52,10 @@ type Parts struct {
 	// for them. nil: there is nothing to read.
 	ReadExpect func() (map[string]int, error)
 	// Typed is a command of this program as people type it to act on the same parts. nil: as it is.
-	Typed   func(command string) string
-	Control *rewrap.Control
+	Typed func(command string) string
+	// Following says what a rehearsal does after this ceremony; empty: nothing.
+	Following string
+	Control   *rewrap.Control
 }
 
 // Tool is the running program. From says where its digest is from; empty: it was computed.

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -133,7 +132,7 @@ func (e *engine) reach(ctx context.Context, lost Step) error {
 func (e *engine) interrupted(ctx context.Context, s Step) error {
 	_, err := e.append(ctx, transcript.Noted, s.Name,
 		Facts{transcript.FactInterrupted: printable.Text(context.Cause(ctx).Error())})
-	return errors.Join(fmt.Errorf("step %s: %w", s.Name, ErrInterrupted), err)
+	return errors.Join(&StoppedError{s.Name}, err)
 }
 
 func (e *engine) once(ctx context.Context, s Step) error {

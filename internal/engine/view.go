@@ -81,13 +81,15 @@ type Detail struct{ Name, Value string }
 
 // Ending is the last page.
 type Ending struct {
-	Bundle  string
-	Digest  string // of final.txt; empty: nobody signed
-	Summary []string
-	Next    []Next   // each in full
-	Signed  []string // who signed the end, with verdict
-	Signer  string   // one of them, for the command line
-	Space   string   // namespace of the finals
+	Bundle string
+	Digest string // of final.txt; empty: nobody signed
+	// Following says what a rehearsal does after this ceremony; empty: nothing.
+	Following string
+	Summary   []string
+	Next      []Next   // each in full
+	Signed    []string // who signed the end, with verdict
+	Signer    string   // one of them, for the command line
+	Space     string   // namespace of the finals
 }
 
 // Next is a command that people may run after a ceremony. Label says what for.

@@ -81,6 +81,6 @@ func (e *engine) giveUp(ctx context.Context) error {
 // voided shows the end of an install that nobody signed.
 func (e *engine) voided(dir string, s transcript.State) {
 	v := View{Kind: e.Kind, Rehearsal: e.site.Mode == quorum.Rehearsal, Started: time.Now(),
-		Ending: &Ending{Bundle: dir, Summary: voidSummary(s), Next: e.next(s)}}
+		Ending: &Ending{Bundle: dir, Summary: voidSummary(s), Next: e.next(s, dir)}}
 	e.room.Show(v)
 }

@@ -189,6 +189,12 @@ func (p Parts) makeToken(ctx context.Context) error {
 	return run(cmd)
 }
 
+// HasToken reports whether the rehearsal has a token: one with another provider has none.
+func (p Parts) HasToken() bool {
+	_, err := os.Stat(p.Token())
+	return err == nil
+}
+
 // Use points this process and its children at the temporary token.
 func (p Parts) Use() { os.Setenv(Variable, p.Token()) }
 

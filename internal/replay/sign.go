@@ -127,6 +127,7 @@ func (s *stage) summary() []string {
 func (s *stage) ending() {
 	end := &engine.Ending{Bundle: printable.Line(s.r.Bundle.Name), Digest: s.r.FinalSum,
 		Space: s.r.Mode().Namespace(quorum.Final)}
+	end.Next = []engine.Next{engine.CheckOf(end.Bundle)}
 	end.Summary = append(s.summary(), engine.Said(len(s.r.Deviations), s.r.Finals)...)
 	if s.r.Outcome != "" && !s.r.Void() && s.r.Signed() >= s.r.Roster.M {
 		end.Summary = append(end.Summary, engine.Unagreed(s.r.Agree(), s.r.Roster.M)...)

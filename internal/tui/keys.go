@@ -48,8 +48,14 @@ func (m *model) always() (all []key) {
 	for _, c := range m.commands() {
 		all = append(all, m.listed(c))
 	}
+	if m.view.Ending != nil && !m.continues() {
+		return all // nothing is left to stop
+	}
 	return append(all, stopKey)
 }
+
+// continues reports whether the page is the last one of a ceremony after which a rehearsal continues.
+func (m *model) continues() bool { return m.view.Ending != nil && m.view.Ending.Following != "" }
 
 // own are the keys of what is on the page.
 func (m *model) own() []key {
@@ -73,6 +79,9 @@ func (m *model) own() []key {
 
 // stopQuestion is asked before a stop.
 func (m *model) stopQuestion() string {
+	if m.view.Ending != nil && !m.continues() {
+		return "Close this page?  y close   any other key: stay"
+	}
 	again := "rerun the command"
 	if c := m.view.Command; c != "" && !m.view.Rehearsal {
 		again = "run " + c

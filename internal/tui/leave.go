@@ -8,7 +8,10 @@ import (
 )
 
 // leavePrompt is the last page.
-type leavePrompt struct{ q room.Leave }
+type leavePrompt struct {
+	q    room.Leave
+	more bool // a rehearsal continues after this page
+}
 
 func (p *leavePrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 	if key, ok := msg.(tea.KeyMsg); ok && key.String() == "enter" {
@@ -27,8 +30,11 @@ func (p *leavePrompt) body(engine.View, box) []string { return nil }
 func (p *leavePrompt) act(box) []string { return nil }
 
 func (p *leavePrompt) keys() []key {
-	return []key{{"enter", "close", "close this page: the ceremony is over"},
-		aloudCommand.alone()}
+	leave := key{"enter", "close", "close this page: the ceremony is over"}
+	if p.more {
+		leave = key{"enter", "next ceremony", "close this page: the rehearsal continues"}
+	}
+	return []key{leave, aloudCommand.alone()}
 }
 
 func (p *leavePrompt) dismiss(err error) { p.q.Answer(struct{}{}, err) }

@@ -146,6 +146,9 @@ func (s scene) shown() (engine.View, error) {
 		transcript.KindCompromise:
 		v.To = 1
 	}
+	if v.Ending != nil {
+		v.Ending.Next = append(v.Ending.Next, engine.CheckOf(v.Ending.Bundle))
+	}
 	v.Aborts = s.Abort
 	c, _ := steps.Named(s.Ceremony)
 	v.Command = c.Command(engine.Facts{transcript.FactTo: "2", transcript.FactVersion: "1"})

@@ -133,7 +133,7 @@ func (m *model) asks(ask any, before *signPrompt) (fresh bool, cmd tea.Cmd) {
 		m.ask = newChoosePrompt(q)
 		return q.Q.Refused == nil, nil
 	case room.Leave:
-		m.ask = &leavePrompt{q}
+		m.ask = &leavePrompt{q, m.continues()}
 		return true, nil
 	case room.Hold:
 		m.ask = &holdPrompt{q}

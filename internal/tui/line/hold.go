@@ -1,14 +1,12 @@
 package line
 
-import (
-	"github.com/certautopilot/kekceremony/internal/tui/room"
-	"github.com/certautopilot/kekceremony/internal/tui/text"
-)
-
 // hold waits until somebody has read what was said.
-type hold struct{ q room.Hold }
+type hold struct {
+	says   string
+	answer func()
+}
 
-func (h *hold) page() []string { return []string{text.Read} }
+func (h *hold) page() []string { return []string{h.says} }
 
 func (h *hold) again() []string { return h.page() }
 
@@ -20,6 +18,9 @@ func (h *hold) take(line string) ([]string, bool) {
 	if line != "" {
 		return append([]string{"Refused: nothing is asked"}, h.page()...), false
 	}
-	h.q.Answer(struct{}{}, nil)
+	h.answer()
 	return nil, true
 }
+
+// continuing is said below the last page of a ceremony after which a rehearsal continues: the next one scrolls it away.
+const continuing = "Press Enter when everybody has written the digest down: the rehearsal continues."

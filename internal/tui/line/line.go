@@ -9,6 +9,7 @@ import (
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/tui/room"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // Run shows run's room on the terminal until run returns, and leaves the terminal as it was,
@@ -80,10 +81,14 @@ func (f *face) mail(ctx context.Context, m room.Mail) (ended bool) {
 		f.signed = &sitting{q.Q, s.who}
 		f.open(ctx, s, s.old == nil)
 	case room.Hold:
-		f.open(ctx, &hold{q}, true)
+		f.open(ctx, &hold{text.Read, func() { q.Answer(struct{}{}, nil) }}, true)
 	case room.Choose:
 		f.open(ctx, &choice{q: q}, q.Q.Refused == nil)
 	case room.Leave:
+		if end := f.page.view.Ending; end != nil && end.Following != "" {
+			f.open(ctx, &hold{continuing, func() { q.Answer(struct{}{}, nil) }}, true)
+			break
+		}
 		q.Answer(struct{}{}, nil) // what was said stays on the terminal
 	case room.Lend:
 		f.lend(ctx, q)

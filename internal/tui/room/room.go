@@ -11,12 +11,13 @@ import (
 
 // Room implements engine.Room for a face.
 type Room struct {
-	mu    sync.Mutex
-	views []engine.View
-	ask   any  // the one open question, one of those below
-	taken bool // the question that was asked last is not asked any more
-	ended bool
-	ring  chan struct{}
+	mu        sync.Mutex
+	views     []engine.View
+	following bool // a rehearsal continues after the last page
+	ask       any  // the one open question, one of those below
+	taken     bool // the question that was asked last is not asked any more
+	ended     bool
+	ring      chan struct{}
 
 	take    func(engine.Remark) error // the engine's; nil: it takes none yet
 	remarks []remark                  // that it has not seen
@@ -154,6 +155,7 @@ func (r *Room) Hold(ctx context.Context) error {
 // Show implements engine.Room.
 func (r *Room) Show(v engine.View) {
 	defer r.hear()
+	r.following = v.Ending != nil && v.Ending.Following != ""
 	r.post(func() {
 		if n := len(r.views); n > 0 && r.views[n-1].Step == v.Step && r.views[n-1].Ending == v.Ending {
 			r.views[n-1] = v
@@ -170,7 +172,10 @@ func (r *Room) Turn(ctx context.Context) error {
 }
 
 // Leave keeps the last page until somebody has read it.
-func (r *Room) Leave(ctx context.Context) { _, _ = put[Leaving, struct{}](ctx, r, Leaving{}) }
+func (r *Room) Leave(ctx context.Context) error {
+	_, err := put[Leaving, struct{}](ctx, r, Leaving{})
+	return err
+}
 
 // End says that nothing more comes.
 func (r *Room) End() {

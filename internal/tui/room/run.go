@@ -19,7 +19,9 @@ func (r *Room) Run(ctx context.Context, run func(context.Context, engine.Room) e
 		}
 	}()
 	if err = run(ctx, r); err == nil || errors.Is(err, engine.ErrDisagreed) { // then people have signed as well
-		r.Leave(ctx)
+		if left := r.Leave(ctx); left != nil && err == nil && r.following {
+			return fmt.Errorf("the rehearsal: %w", engine.ErrInterrupted)
+		}
 	}
 	return err
 }

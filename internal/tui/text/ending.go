@@ -2,17 +2,23 @@ package text
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
 // Says is what the last page says was done, and who signed it.
 func Says(e *engine.Ending) []string {
-	if e.Digest == "" {
-		return e.Summary
+	lines := slices.Clip(e.Summary)
+	if e.Digest != "" {
+		lines = append(lines, "Final signatures: "+strings.Join(e.Signed, ", ")+".")
 	}
-	return append(e.Summary, "Final signatures: "+strings.Join(e.Signed, ", ")+".")
+	if e.Following != "" {
+		lines = append(lines, e.Following)
+	}
+	return lines
 }
 
 // WriteDown is asked for under a final digest.
@@ -29,12 +35,11 @@ func Commands(e *engine.Ending) (lines []string) {
 			lines, head = append(lines, head+part), strings.Repeat(" ", len(head))
 		}
 	}
-	lines = append(lines, "Check it      kekceremony transcript verify \\", "                "+e.Bundle)
 	if e.Digest == "" { // nobody signed
 		return lines
 	}
 	return append(lines,
-		"Stock tools   cd "+e.Bundle,
+		"Stock tools   cd "+printable.Word(e.Bundle),
 		fmt.Sprintf("              ssh-keygen -Y verify -f roster -I %s \\", e.Signer),
 		fmt.Sprintf("                -n %s \\", e.Space),
 		fmt.Sprintf("                -s final.%[1]s.txt.sig < final.%[1]s.txt", e.Signer),
