@@ -39,7 +39,7 @@ func TestTortureLong(t *testing.T) {
 // TestTortureMongoLong is TestTortureLong on MongoDB. FerretDB 1 takes long for each record: it has fewer.
 func TestTortureMongoLong(t *testing.T) {
 	t.Parallel()
-	const records = 600
+	const records = 300
 	parts, a := swiftOn(t, mongotest.Start(t), records)
 	torture(t, parts, a, records, rotations/2, endsAfter())
 }
