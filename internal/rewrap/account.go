@@ -49,7 +49,7 @@ func (r *run) account(b batch, took []bool) {
 	r.p.Workers = provider.Workers(r.Provider)
 	r.p.Rate = r.meter.rate()
 	if r.p.State == Running {
-		r.p.ETA = r.meter.eta(r.p.Left, r.p.Total)
+		r.p.ETA = r.meter.eta(r.p.Left, r.p.Total, r.p.Limit)
 	}
 	r.Report(r.p)
 }

@@ -65,7 +65,8 @@ func per(n int, d time.Duration) float64 {
 	return float64(n) / d.Seconds()
 }
 
-func (m *meter) eta(left, total int) ETA {
+// eta is by what was measured, and by the limit where that is lower now; 0 is none.
+func (m *meter) eta(left, total, limit int) ETA {
 	long, short := per(m.done, m.ran), m.rate()
 	switch {
 	case m.ran < etaTime:
@@ -78,6 +79,9 @@ func (m *meter) eta(left, total int) ETA {
 	fast, slow := max(long, short), min(long, short)
 	if fast <= slow*(1+etaSpread) {
 		fast, slow = short, short
+	}
+	if limit > 0 {
+		fast, slow = min(fast, float64(limit)), min(slow, float64(limit))
 	}
 	return ETA{Known: true, From: seconds(float64(left) / fast), To: seconds(float64(left) / slow)}
 }

@@ -45,7 +45,7 @@ func checkPeople(s *Site, answer string) error {
 		name, about, _ := strings.Cut(part, ":")
 		organization, role, _ := strings.Cut(about, ",")
 		if name = strings.TrimSpace(name); strings.TrimSpace(organization) == "" || strings.TrimSpace(role) == "" {
-			return errors.New("want NAME: ORGANIZATION, ROLE; NAME: ORGANIZATION, ROLE")
+			return errors.New("write NAME: ORGANIZATION, ROLE; NAME: ORGANIZATION, ROLE")
 		}
 		if err := known(s, name); err != nil {
 			return err

@@ -30,7 +30,7 @@ func (b box) rewrap(v engine.View, now time.Time) []string {
 		limit = printable.Count(p.Limit) + "/s"
 	}
 	rate := "-"
-	if p.Rate > 0 {
+	if p.Rate > 0 && p.State == engine.Running {
 		rate = printable.Count(int(math.Round(p.Rate))) + "/s"
 	}
 	state := good.Render(text.State(v))
@@ -64,7 +64,7 @@ func (b box) rewrap(v engine.View, now time.Time) []string {
 		lines = append(lines, name+row)
 		name = strings.Repeat(" ", len(name))
 	}
-	return append(lines, "   now        "+p.Collection, "   state      "+state)
+	return append(lines, "   in         "+p.Collection, "   state      "+state)
 }
 
 // bar is a share of so many columns.

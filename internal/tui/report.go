@@ -54,5 +54,6 @@ func (r *reporting) keys() []key {
 	if r.at == len(r.fields)-1 {
 		enter = key{"enter", "record", "record the deviation"}
 	}
-	return []key{enter, {"shift+tab", "part before", "go to the part before"}, {"esc", "no deviation", "report nothing"}}
+	return []key{enter, {"shift+tab", "previous part", "go to the previous part"},
+		{"esc", "no deviation", "report nothing"}}
 }

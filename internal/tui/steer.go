@@ -87,12 +87,12 @@ func (m *model) people() []string {
 // line asks what is still to be said.
 func (s *steering) line(present []string) string {
 	if s.typing {
-		return fmt.Sprintf(" envelopes per second, 0 for no limit: %s_   enter ok   esc no", s.digits)
+		return fmt.Sprintf(" envelopes per second, 0 for no limit: %s_   enter ok   esc cancel", s.digits)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, " %s: who asks? ", s.action)
 	for i, name := range present {
 		fmt.Fprintf(&b, " %d %s ", i+1, name)
 	}
-	return b.String() + "  esc nobody"
+	return b.String() + "  esc cancel"
 }

@@ -39,7 +39,7 @@ func (r *report) page() []string {
 }
 
 func (r *report) again() []string {
-	back := "the part before"
+	back := "the previous part"
 	if r.at == 0 {
 		back = "report nothing"
 	}
@@ -53,7 +53,7 @@ func (r *report) again() []string {
 
 func (r *report) words() []word {
 	return []word{
-		{"back", "go to the part before; at the first part, report nothing", func(f *face) {
+		{"back", "go to the previous part; at the first part, report nothing", func(f *face) {
 			if r.at == 0 {
 				f.drop()
 				return

@@ -9,7 +9,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/rewrap"
 )
 
-// TestReportWords: the words of every page are no part of a report; back goes to the part before, and a
+// TestReportWords: the words of every page are no part of a report; back goes to the previous part, and a
 // report that is dropped is said, and kept for the next one.
 func TestReportWords(t *testing.T) {
 	c := newConsole(t)
@@ -18,19 +18,19 @@ func TestReportWords(t *testing.T) {
 	r.Remarks(func(said engine.Remark) error { got = append(got, said.(engine.Report)); return nil })
 	answers := asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, bags) })
 	c.types("deviation", "help")
-	c.until("  back       go to the part before; at the first part, report nothing\n")
+	c.until("  back       go to the previous part; at the first part, report nothing\n")
 	c.until("  who        say who is here")
 	c.until("Part 1 of 4, expected: What did you expect? (back: report nothing)\n")
 	c.types("who")
 	c.until("Nobody has attended yet.\nPart 1 of 4")
 	c.types("steps", "log", "deviation", "three bags", "two bags")
-	c.until("Part 3 of 4, decided: What was decided? (back: the part before)\n")
+	c.until("Part 3 of 4, decided: What was decided? (back: the previous part)\n")
 	c.types("abort")
 	c.until("Stop here?")
 	c.types("no")
 	c.until("Not stopped.\nPart 3 of 4")
 	c.types("back")
-	c.until("Part 2 of 4, seen: What did you see? (back: the part before)\n  Enter alone answers: two bags\n")
+	c.until("Part 2 of 4, seen: What did you see? (back: the previous part)\n  Enter alone answers: two bags\n")
 	c.types("back", "", "one bag", "drop")
 	c.until("No deviation was recorded.\nBags?")
 	if len(got) != 0 {
