@@ -29,7 +29,9 @@ func TestPagesKeepRules(t *testing.T) {
 					if size[1] <= lentRows+4 { // hardly a screen
 						continue
 					}
-					p.lent, p.lends = p.lends, nil
+					if p.lent == nil {
+						t.Fatalf("%s: nobody has the terminal", name)
+					}
 					p.height -= lentRows
 					drawn = p.drawn(p.height, false)
 					waits = p.keyRows(p.box)
