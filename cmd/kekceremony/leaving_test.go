@@ -62,7 +62,7 @@ func disableByWizard(p *pane) {
 	p.t.Helper()
 	attend(p, "alice", "bob")
 	p.fill("place")
-	p.read("waiting period", "destroyed before", "not counted")
+	p.read("waiting period", "destroyed before", "roles not seen")
 	p.read("round trip")
 	p.read("has and writes 2")
 	p.read("none at version 1")

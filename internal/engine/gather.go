@@ -147,8 +147,8 @@ func (g *gathering) shown() Request {
 		r.Rule = g.needs(g.Kind)
 	}
 	if names := g.site.History.WithoutFinal; r.Purpose == quorum.Attend && len(names) > 0 {
-		r.Warning = strings.Join(names, ", ") + " attended the last ceremony, and no final of theirs is in the store: " +
-			"they may not have signed, or somebody took it away"
+		r.Warning = strings.Join(names, ", ") + " attended the last ceremony, and the store has no signature of theirs " +
+			"under its end: they did not sign it, or the signature was lost or removed since"
 	}
 	return r
 }

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // Outcome of one line of a probe.
@@ -20,6 +21,14 @@ type Verdict struct {
 	Line    string  `json:"line"` // mechanism, key, round trip, tamper, IV, size query, throughput
 	Outcome Outcome `json:"outcome"`
 	Detail  string  `json:"detail"` // printable
+}
+
+// NotNeeded begins the detail of a line that passed with nothing tested.
+const NotNeeded = "not needed: "
+
+// Needless reports whether a line passed with nothing tested.
+func (v Verdict) Needless() bool {
+	return v.Outcome == Passed && strings.HasPrefix(v.Detail, NotNeeded)
 }
 
 // ProbeError is a failed line.

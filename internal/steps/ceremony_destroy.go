@@ -29,7 +29,8 @@ func Destroy(v kek.Version) Ceremony {
 }
 
 func summarizeDestroy(f Facts, log transcript.Events) []string {
-	lines := []string{fmt.Sprintf("The key of version %s was looked for here after that: %s.", f[transcript.FactVersion],
+	v := f[transcript.FactVersion]
+	lines := []string{destroyedAt(f, log), fmt.Sprintf("Then the key of version %s was looked for here: %s.", v,
 		transcript.Said(factSearched, f[factSearched]))}
 	if hosts := f["hosts"]; hosts != "" {
 		lines = append(lines, "Removed from the other hosts, as people said: "+hosts+".")
@@ -39,7 +40,30 @@ func summarizeDestroy(f Facts, log transcript.Events) []string {
 			f[transcript.FactVersion], destroyedWord(f), f[transcript.FactCopies]),
 			"Next: close them, then destroy the version again.")
 	}
-	return append(lines, fmt.Sprintf("Version %s is %s: no copy is known.", f[transcript.FactVersion], destroyedWord(f)))
+	lines = append(lines, fmt.Sprintf("Version %s is %s: no copy is known.", v, destroyedWord(f)))
+	if f[transcript.FactOnToken] == "no" {
+		lines = append(lines, "Removed is less than destroyed: a disk or a backup of the file may still have the key.")
+	}
+	return lines
+}
+
+// destroyedAt says what the act was, and when it was done.
+func destroyedAt(f Facts, log transcript.Events) string {
+	says, at := "The key of version "+f[transcript.FactVersion]+" was destroyed", ""
+	switch {
+	case f[transcript.FactCloses] == "yes":
+		says = "What became of the open copies of version " + f[transcript.FactVersion] + " was recorded"
+	case f[transcript.FactGone] == "yes":
+		says = "The key of version " + f[transcript.FactVersion] + " was recorded as gone"
+	case f[transcript.FactOnToken] == "no":
+		says = "The key of version " + f[transcript.FactVersion] + " was removed from the configuration here"
+	}
+	for _, e := range log {
+		if e.Kind == transcript.Done && e.Step == transcript.ActDestroy {
+			at = " at " + e.Clock().UTC().Format("2006-01-02 15:04:05") + " UTC"
+		}
+	}
+	return says + at + "."
 }
 
 // destroyedWord is how people call it: a line of a file is removed, and a disk may keep what it had.

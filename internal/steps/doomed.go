@@ -19,7 +19,7 @@ const factFoundBefore = "found_before"
 func doomed() Step {
 	return Step{
 		Name: "key", Title: "The key to be destroyed", EveryRun: true, Holds: true,
-		Why: "Nobody gets a destroyed key back. Whatever is still wrapped by it, in any backup, is lost with it.",
+		Why: "A destroyed key cannot be restored. Whatever is still wrapped by it, in any backup, is lost with it.",
 		Look: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 			v := f.Version(transcript.FactVersion)
 			if err := notKept(f); err != nil {

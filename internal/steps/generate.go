@@ -16,7 +16,8 @@ import (
 func generate() Step {
 	return Step{
 		Name: transcript.ActGenerate, Title: "Generate the key", Holds: true,
-		Why: "The provider generates the key. Then its attributes are checked.",
+		Why: "The provider generates the key. Each attribute that it reports is then compared with the one " +
+			"required, and the ceremony stops if one differs.",
 		Act: &Act{
 			Fresh: true,
 			Plan: func(s *Site, f Facts) []Effect {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -20,6 +21,8 @@ func lock() Step {
 					Verb:   "lock",
 					Object: fmt.Sprintf("the store to provider %s, chain %.8s", s.Kind.Name(), s.Chain),
 					Undo:   "none: a lock is permanent",
+					// The plan binds them; here people see them.
+					Estimate: reachedToken(s),
 				}}
 			},
 			State: func(ctx context.Context, s *Site, _ Facts) (State, Facts, error) {
@@ -40,6 +43,14 @@ func lock() Step {
 			},
 		},
 	}
+}
+
+// reachedToken is the token that the store is locked to, as the probe of this run saw it; empty: there is none.
+func reachedToken(s *Site) string {
+	if s.Reached["serial"] == "" {
+		return ""
+	}
+	return printable.Line(fmt.Sprintf("with token %s, serial %s", s.Reached["token"], s.Reached["serial"]))
 }
 
 func newLock(s *Site) store.Lock {

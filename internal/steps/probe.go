@@ -68,7 +68,7 @@ func runProbe(ctx context.Context, s *Site, d Desk) error {
 	}
 	d.Show(func(v *View) {
 		v.Probe, v.Details = nil, nil
-		for _, name := range slices.Sorted(maps.Keys(about)) {
+		for _, name := range tokenFirst(about) {
 			v.Details = append(v.Details, Detail{Name: name, Value: about[name]})
 		}
 	})
@@ -81,6 +81,18 @@ func runProbe(ctx context.Context, s *Site, d Desk) error {
 		d.Show(func(v *View) { v.Probe = withVerdict(v.Probe, line) })
 	})
 	return errors.Join(err, noteErr)
+}
+
+// tokenFirst are the names of what a provider reports: first what people must recognize, then the rest.
+func tokenFirst(about map[string]string) []string {
+	first := []string{"token", "serial", "module", "module_sha256"}
+	names := slices.DeleteFunc(slices.Clone(first), func(name string) bool { _, ok := about[name]; return !ok })
+	for _, name := range slices.Sorted(maps.Keys(about)) {
+		if !slices.Contains(first, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // withVerdict replaces the line of the same name, or adds it. It copies: a view

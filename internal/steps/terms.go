@@ -32,9 +32,9 @@ const leastWait = 30 * 24 * time.Hour
 // nobody counts. Later configurations change neither.
 func terms() Step {
 	return Step{
-		Name: "terms", Title: "Waiting period, and who is not counted", Holds: true,
+		Name: "terms", Title: "Waiting period and uncounted processes", Holds: true,
 		Why: "The plan says how long the version stays disabled before it may be destroyed, " +
-			"and which processes prove nothing.",
+			"and which roles send no heartbeats, so that nobody sees whether they still have the key.",
 		Look: func(_ context.Context, s *Site, _ Facts, d Desk) (Facts, error) {
 			wait, err := plannedWait(s)
 			if err != nil {
@@ -48,8 +48,8 @@ func terms() Step {
 				v.Details = []Detail{
 					{Name: "waiting period", Value: transcript.Said(transcript.FactWait, wait.String()) +
 						" from the end of this ceremony; the key is not destroyed before"},
-					{Name: "not counted", Value: cmp.Or(strings.Join(s.Fleet.Uncounted, ", "),
-						"none: every role of the fleet reports what it has")},
+					{Name: "roles not seen", Value: cmp.Or(strings.Join(s.Fleet.Uncounted, ", "),
+						"none: every role of the fleet sends heartbeats")},
 				}
 			})
 			return facts, nil

@@ -128,7 +128,7 @@ func unneededDetails(counted string) []Detail {
 		return []Detail{{Name: "envelopes", Value: counted}}
 	}
 	return []Detail{{Name: "envelopes", Value: counted}, {Name: "processes", Value: "none has the key"},
-		{Name: "refused uses", Value: "none that people did not explain"}}
+		{Name: "refused uses", Value: "none, or the operators explained them"}}
 }
 
 // unusedVersion looks again for what needs the version. after says that people have approved. Once the key is gone,
@@ -137,9 +137,8 @@ func unusedVersion(name string, after bool) Step {
 	title := "Nothing needs the version"
 	why := "Nothing may need the version: no envelope, no process, no refused use since it was disabled."
 	if after { // it holds no page: nothing may come between it and the act
-		title = "Nothing needs the version still"
-		why = "It is looked for again after the last signature, directly before the key is destroyed. The next page says " +
-			"what was found."
+		title = "Check again that nothing needs the version"
+		why = "This is checked again after the last signature, directly before the key is destroyed."
 	}
 	return Step{
 		Name: name, Title: title, EveryRun: true, Holds: !after, Why: why,

@@ -33,12 +33,12 @@ func askVerdicts(f Facts) Step {
 	which, name, example := "Each copy that was recorded, and each other token of the ceremonies, needs a verdict by "+
 		"its serial.", "SERIAL", "5b1f"
 	if f[transcript.FactOnToken] == "no" {
-		which, name, example = "Each copy that was recorded needs a verdict. The hosts of the fleet are asked for "+
-			"after the key is removed here.", "COPY", "paper in safe B"
+		which, name, example = "Each copy that was recorded needs a verdict. You are asked about the hosts of the "+
+			"fleet after the key is removed here.", "COPY", "paper in safe B"
 	}
 	return Step{
 		Name: "verdicts", Title: "Copies of the key",
-		Why: which + " One that is not destroyed stays open, and the version is not called destroyed.",
+		Why: which + " A copy that is not destroyed stays open, and the version does not count as destroyed until it is.",
 		Ask: &Form{Shows: func(s *Site) []Detail { return recordedDetails(copiesOf(s, f)) }, Fields: []Field{{
 			Name: factVerdicts, Question: "What became of each copy?",
 			Help: strings.ReplaceAll("COPY: destroyed and searched for, WHO, DATE; COPY: unreachable; "+

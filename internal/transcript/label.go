@@ -26,7 +26,7 @@ func Said(fact, value string) string {
 	switch fact {
 	case "key_history":
 		if value == "unknown" {
-			return "unknown: the provider cannot show where the key was made"
+			return "not recorded: this provider does not record where a key was made"
 		}
 	case "searched", "found_before":
 		return found(value)

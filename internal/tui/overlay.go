@@ -6,6 +6,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // covers are the commands that cover a page.
@@ -114,9 +115,23 @@ func (m *model) help() []string {
 		lines = append(lines, "", strong.Render(" In a field"), "")
 		add([]key{{"ctrl+u", "", "clear it"}, {"arrows", "", "move in it; home and end too"}})
 	}
+	lines = append(lines, m.words()...)
 	const letters = "^e in the line of keys is ctrl+e: hold ctrl, and press e. A letter in brackets works " +
 		"alone where nothing is typed into a field and the page has no other key with it."
 	return append(append(lines, ""), para(past, " ", letters, m.box.page()-1)...)
+}
+
+// words are those of a plan, while people approve one.
+func (m *model) words() (lines []string) {
+	p, ok := m.ask.(*signPrompt)
+	if !ok || p.q.Q.Purpose != engine.Approve {
+		return nil
+	}
+	lines = append(lines, "", strong.Render(" Words of a plan"), "")
+	for _, w := range text.Words {
+		lines = append(lines, para(plain, fmt.Sprintf("   %-12s ", w[0]), w[1], m.box.page()-1)...)
+	}
+	return lines
 }
 
 // logHead is the width of a line's number and time in the log.

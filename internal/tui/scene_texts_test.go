@@ -78,8 +78,9 @@ func (s scene) signing() (engine.Request, error) {
 	if err != nil {
 		return r, err
 	}
-	site := &engine.Site{Chain: "69c62078", Parts: engine.Parts{Kind: pkcs11.Config{},
-		Catalogue: envelope.DefaultCatalogue()}}
+	site := &engine.Site{Chain: "69c62078", Reached: map[string]string{"token": "kek-production", "serial": "6fddd1f3"},
+		Parts: engine.Parts{Kind: pkcs11.Config{},
+			Catalogue: envelope.DefaultCatalogue()}}
 	facts := engine.Facts{transcript.FactTo: view.To.String(), "due": "60000",
 		transcript.FactExclude:  strings.Join(s.Exclude, "\n"),
 		transcript.FactGenerate: "yes", transcript.FactFence: transcript.Fenced}

@@ -13,12 +13,13 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/provider"
 )
 
 // identity has the token sign 32 random bytes with its private key.
 func (p *probe) identity() (string, error) {
 	if p.cfg.Identity.Label == "" {
-		return "no identity key is configured", nil
+		return provider.NotNeeded + "no identity key is configured", nil
 	}
 	public, digest, err := p.cfg.Identity.public()
 	if err != nil {

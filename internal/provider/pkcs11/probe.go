@@ -255,7 +255,7 @@ func (p *probe) keyWrap() (string, error) {
 	if want := uint(pkcs11.CKF_WRAP | pkcs11.CKF_UNWRAP); info.Flags&want == want {
 		return "C_WrapKey and C_UnwrapKey take CKM_AES_GCM; not used", nil
 	}
-	return "C_WrapKey and C_UnwrapKey do not take CKM_AES_GCM; not needed", nil
+	return provider.NotNeeded + "C_WrapKey and C_UnwrapKey do not take CKM_AES_GCM", nil
 }
 
 // tryMessages says whether the re-wrap uses messages (PKCS#11 3.0), one call for each operation. Without
@@ -270,7 +270,7 @@ func (p *probe) tryMessages() (string, error) {
 	case why == nil:
 		return "PKCS#11 3.0: one call for each operation, not two; IV made by the token", nil
 	case errors.Is(why, errTwoCalls):
-		return "none: the module has no C_GetInterface (PKCS#11 3.0); not needed", nil
+		return provider.NotNeeded + "the module has no C_GetInterface (PKCS#11 3.0)", nil
 	}
 	return "note: not used: " + printable.Text(why.Error()), nil
 }

@@ -107,7 +107,11 @@ func (p *page) details(v engine.View) (lines []string) {
 func probe(v engine.View) (lines []string) {
 	for _, p := range v.Probe {
 		if p.Outcome != engine.Trying {
-			lines = append(lines, item(fmt.Sprintf("%s %-12s ", text.Marks[p.Outcome], p.Line), p.Detail))
+			mark := text.Marks[p.Outcome]
+			if p.Needless() {
+				mark = "[--]"
+			}
+			lines = append(lines, item(fmt.Sprintf("%s %-12s ", mark, p.Line), p.Detail))
 		}
 	}
 	return lines

@@ -176,7 +176,7 @@ func Plan(r engine.Request) (lines [][2]string) {
 	for i, e := range r.Plan {
 		line := fmt.Sprintf("%d  %-9s %s", i+1, e.Verb, e.Object)
 		if e.Estimate != "" {
-			line += ", about " + printable.Counted(e.Estimate)
+			line += estimated(e.Estimate)
 		}
 		lines = append(lines, [2]string{line, Undo(e.Undo, "")})
 	}
@@ -318,4 +318,12 @@ func shellWords(command string) (words []string) {
 		}
 	}
 	return append(words, command[from:])
+}
+
+// estimated is what is shown beside an effect, and not signed: a number is about right.
+func estimated(says string) string {
+	if counted := printable.Counted(says); counted != says || len(says) < 4 {
+		return ", about " + counted
+	}
+	return ", " + says
 }
