@@ -46,7 +46,7 @@ var (
 	counted  = regexp.MustCompile(`done +([\d,]+) +left +([\d,]+) +of ([\d,]+)`)
 	trouble  = regexp.MustCompile(`conflicts +([\d,]+) +undecryptable +([\d,]+)`)
 	numbered = regexp.MustCompile(`step \d+ of \d+`)
-	fixed    = regexp.MustCompile(` {2,}[1-9]  [a-z-]+ |count [12] |alarm|sha256sum|HH:MM \+02:00|^ *\d+\. `)
+	fixed    = regexp.MustCompile(` {2,}[1-9]  [a-z-]+ |count [12] |alarm|sha256sum|kekceremony-test-\d+|HH:MM \+02:00|^ *\d+\. `)
 	placed   = regexp.MustCompile(`step .*|done`)
 	grouped  = regexp.MustCompile(`^\d{1,3}(,\d{3})+$`)
 	number   = regexp.MustCompile(`[A-Za-z0-9:+_.,-]*\d[A-Za-z0-9:+_.,-]*`)
