@@ -29,9 +29,9 @@ var pictures = []struct {
 }{
 	{"attend", "The page on which operators attend: each compares a fingerprint with paper, and types a name to sign",
 		func(p replay.Page) bool { return p.View.Step == "attend" && p.Sign != nil && p.Sign.Have() == 1 }, true},
-	{"probe", "The page of the capability probe: nine tests of the token, each passed",
+	{"probe", "The page of the capability probe: the tests of the token and their results",
 		func(p replay.Page) bool { return p.View.Step == "probe" && p.View.Details == nil }, true},
-	{"approve", "The page on which operators approve the plan: three changes, how each is undone, the digest " +
+	{"approve", "The page on which operators approve the plan: its changes, how each is undone, the digest " +
 		"of the plan, and who has signed",
 		func(p replay.Page) bool { return p.View.Step == "approve" && p.Sign != nil && p.Sign.Have() == 1 }, true},
 	{"end", "The last page: what was done, the final digest to write down, and how to check it with stock tools",
