@@ -17,6 +17,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/status"
+	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/term"
 	"github.com/certautopilot/kekceremony/internal/tui"
 )
@@ -114,7 +115,7 @@ func front(st status.Status, cfg config.Config, o *options) tui.Front {
 		Lines: strings.Split(strings.TrimRight(p.String(), "\n"), "\n")}
 	var due []tui.Choice
 	for _, d := range st.Due {
-		due = append(due, o.choice(capital(d.Why), d.Command))
+		due = append(due, opening(st, o.choice(capital(d.Why), d.Command)))
 	}
 	if len(due) > 0 {
 		f.Sections = append(f.Sections, tui.Section{Title: "Due", Choices: due})
@@ -149,6 +150,14 @@ func (o *options) choice(says, command string) tui.Choice {
 	return c
 }
 
+// opening is a choice that opens a ceremony, if its command is one's and none is open that it continues or aborts.
+func opening(st status.Status, c tui.Choice) tui.Choice {
+	if len(c.Args) > 0 && !st.Open() {
+		_, c.Opens = steps.Named(c.Args[0])
+	}
+	return c
+}
+
 // ceremonies are those that people may want. Whether one may begin, it says itself. While one is not
 // finished, no other may.
 func ceremonies(st status.Status, o *options) (all []tui.Choice) {
@@ -170,6 +179,9 @@ func ceremonies(st status.Status, o *options) (all []tui.Choice) {
 		all = append([]tui.Choice{rotate}, append(all, o.choice("Change the roster", "kekceremony roster"))...)
 	default:
 		all = append(all, o.choice("Install: make the first key, and lock the store", "kekceremony install"))
+	}
+	for i := range all {
+		all[i] = opening(st, all[i])
 	}
 	return append(all, o.choice("Rehearse a whole key life with temporary parts", "kekceremony rehearse"))
 }

@@ -37,6 +37,8 @@ func TestAtHome(t *testing.T) {
 	p.until("set by     CERTAUTOPILOT_FLEET_LIVE")
 	p.choose("Rotate to version 3")
 	p.tmux("send-keys", "Enter")
+	p.until("Open this ceremony?")
+	p.tmux("send-keys", "y")
 	p.until("step 2 of ")
 	p.tmux("send-keys", "C-c", "y")
 	p.leaves("")

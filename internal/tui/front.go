@@ -15,11 +15,13 @@ type Section struct {
 }
 
 // Choice is one thing that can be begun, read or verified: the command that does it. One without
-// Args is said and not begun: its command lacks something that only people know.
+// Args is said and not begun: its command lacks something that only people know. One that Opens a ceremony
+// is begun after a question: the ceremony is there, and all others wait, before anybody attends.
 type Choice struct {
 	Says    string
 	Command string // as people would type it
 	Args    []string
+	Opens   bool
 }
 
 // choices are all of the page, in order.

@@ -43,6 +43,7 @@ type home struct {
 	at            int // the choice that Enter begins
 	from          int // the first line in sight
 	help          bool
+	asks          bool // whether the choice is really to be begun
 	chosen        []string
 	width, height int
 }
@@ -97,13 +98,24 @@ func (h *home) key(name string) tea.Cmd {
 		return nil
 	}
 	all := h.front.choices()
+	if h.asks {
+		if h.asks = false; name == "y" {
+			h.chosen = all[h.at].Args
+			return tea.Quit
+		}
+		return nil
+	}
 	switch name {
 	case "up", "k":
 		h.at = max(0, h.at-1)
 	case "down", "j":
 		h.at = max(0, min(len(all)-1, h.at+1))
 	case "enter":
-		if h.at < len(all) && all[h.at].Args != nil {
+		switch {
+		case h.at >= len(all) || all[h.at].Args == nil:
+		case all[h.at].Opens:
+			h.asks = true
+		default:
 			h.chosen = all[h.at].Args
 			return tea.Quit
 		}
@@ -223,6 +235,10 @@ func (h *home) foot(b box) (lines []string) {
 	if h.front == nil || h.help || h.at >= len(h.front.choices()) {
 		return []string{""}
 	}
+	if h.asks {
+		return para(accent, " ", "This opens a ceremony, from now on. All others wait until people have finished it, "+
+			"or a quorum has aborted it.", b.width-2)
+	}
 	c := h.front.choices()[h.at]
 	head := " runs  "
 	if c.Args == nil {
@@ -247,6 +263,9 @@ func (h *home) keys(b box) string {
 		gap = "  "
 	}
 	keys := []string{arrows + " choose", "enter open", "q quit", helpCommand.alone().short()}
+	if h.asks {
+		keys = []string{"Open this ceremony?  y open", "any other key: not now"}
+	}
 	if h.help {
 		keys = []string{"esc close", "u ASCII on or off", "q quit"}
 	}

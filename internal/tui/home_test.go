@@ -25,17 +25,23 @@ var standing = Front{
 	},
 	Sections: []Section{
 		{"Due", []Choice{
-			{"Ceremony 3, disable, is not finished", "kekceremony disable --version 1", []string{"disable", "--version", "1"}},
-			{"The key of bob is good until 2026-12-31", "kekceremony roster", []string{"roster"}},
-			{"The store has no such chain", "kekceremony transcript verify --chain DIR --store URI", nil},
+			{Says: "Ceremony 3, disable, is not finished", Command: "kekceremony disable --version 1",
+				Args: []string{"disable", "--version", "1"}},
+			{Says: "The key of bob is good until 2026-12-31", Command: "kekceremony roster",
+				Args: []string{"roster"}, Opens: true},
+			{Says: "The store has no such chain", Command: "kekceremony transcript verify --chain DIR --store URI",
+				Args: nil},
 		}},
 		{"Ceremonies: all others wait until ceremony 3 is finished", []Choice{
-			{"Abort ceremony 3, disable: what it did stays done", "kekceremony abort", []string{"abort"}},
-			{"Rehearse a whole key life with temporary parts", "kekceremony rehearse", []string{"rehearse"}},
+			{Says: "Abort ceremony 3, disable: what it did stays done", Command: "kekceremony abort",
+				Args: []string{"abort"}},
+			{Says: "Rehearse a whole key life with temporary parts", Command: "kekceremony rehearse",
+				Args: []string{"rehearse"}},
 		}},
 		{"Look, read and verify", []Choice{
-			{"Show transcript 2026-11-25T140509Z-0002-rotate", "kekceremony transcript show /srv/2026-11-25T140509Z-0002-rotate",
-				[]string{"transcript", "show", "/srv/2026-11-25T140509Z-0002-rotate"}},
+			{Says: "Show transcript 2026-11-25T140509Z-0002-rotate",
+				Command: "kekceremony transcript show /srv/2026-11-25T140509Z-0002-rotate",
+				Args:    []string{"transcript", "show", "/srv/2026-11-25T140509Z-0002-rotate"}},
 		}},
 	},
 }
@@ -58,7 +64,9 @@ func TestHome(t *testing.T) {
 		want string
 	}{
 		{[]tea.KeyType{enter}, "disable --version 1"},
-		{[]tea.KeyType{down, down, enter}, ""}, // words in capitals are for people to fill in
+		{[]tea.KeyType{down, enter}, ""},        // it would open a ceremony: that is asked
+		{[]tea.KeyType{down, enter, enter}, ""}, // which Enter does not answer
+		{[]tea.KeyType{down, down, enter}, ""},  // words in capitals are for people to fill in
 		{[]tea.KeyType{down, down, down, enter}, "abort"},
 		{[]tea.KeyType{down, down, down, down, down, down, down, tea.KeyUp, down, enter},
 			"transcript show /srv/2026-11-25T140509Z-0002-rotate"},
@@ -68,6 +76,13 @@ func TestHome(t *testing.T) {
 		if got := strings.Join(newHome(80, 24, unicodeGlyphs, c.keys...).chosen, " "); got != c.want {
 			t.Errorf("%v began %q, want %q", c.keys, got, c.want)
 		}
+	}
+	h := newHome(80, 24, unicodeGlyphs, down, enter)
+	if s := h.View(); !strings.Contains(s, "Open this ceremony?") || !strings.Contains(s, "All others wait") {
+		t.Errorf("not asked:\n%s", s)
+	}
+	if h.Update(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune("y")}); strings.Join(h.chosen, " ") != "roster" {
+		t.Errorf("after y: %q", h.chosen)
 	}
 	early := &home{glyphs: unicodeGlyphs, width: 80, height: 24, load: func() tea.Msg { return nil }}
 	early.Update(tea.KeyMsg{Type: enter}) // nothing is there yet
