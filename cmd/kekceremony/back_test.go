@@ -59,7 +59,7 @@ func TestGoingBack(t *testing.T) {
 	killedAt(t, parts, 2)
 	code, _, errs := run(t, rotateTo(parts, 1)...)
 	if code != 3 ||
-		!strings.Contains(errs, "hint: finish it first, with its own command, or abort it: kekceremony abort") {
+		!strings.Contains(errs, "hint: finish it first, with its own command, or abort it: "+binary+" abort --config ") {
 		t.Fatalf("exit %d\n%s", code, errs)
 	}
 	must(t, unattended(parts, "abort")...)

@@ -127,16 +127,19 @@ func (p *pane) fillReported() {
 	p.correct("refused: an answer is needed", "none")
 }
 
-var place = regexp.MustCompile(`─ .*step .*`)
+var place = regexp.MustCompile(`[─-] .*step .*`)
 
 // goOn types what is asked, page after page, until the screen shows a page.
 func (p *pane) goOn(parts rehearsal.Parts, page *regexp.Regexp) string {
 	p.t.Helper()
 	typed, s := "", ""
 	there := func() bool {
-		s = p.screen()
-		if page.MatchString(s) {
+		before := s
+		if s = p.screen(); page.MatchString(s) {
 			return true
+		}
+		if s != before { // half of it may be of the page before
+			return false
 		}
 		for _, q := range prompts {
 			m := q.asks.FindStringSubmatch(s)
