@@ -40,11 +40,13 @@ func killedAt(t *testing.T, parts rehearsal.Parts, to kek.Version) {
 	}
 }
 
-// onePage demands that a status fits on a screen of 24 lines of 80, but for the path of a store.
+// onePage demands that a status fits on a screen of 24 lines of 80, but for the path of a store and whole commands.
 func onePage(t *testing.T, status string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSuffix(status, "\n"), "\n")
-	wide := slices.ContainsFunc(lines[1:], func(line string) bool { return len(line) > 80 })
+	wide := slices.ContainsFunc(lines[1:], func(line string) bool {
+		return len(line) > 80 && !strings.HasPrefix(strings.TrimSpace(line), binary)
+	})
 	if len(lines) > 24 || wide {
 		t.Errorf("%d lines, wider than 80: %v\n%s", len(lines), wide, status)
 	}
@@ -71,7 +73,7 @@ func TestGoingBack(t *testing.T) {
 	for _, want := range []string{
 		" rotate, aborted, ",
 		"due        version 1 is live and not active: it was not retired\n",
-		" envelopes are not at version 2\n             kekceremony rotate --to-version 2\n",
+		" envelopes are not at version 2\n               " + binary + " rotate --to-version 2 --config ",
 	} {
 		if !strings.Contains(status, want) {
 			t.Errorf("status without %q:\n%s", want, status)
