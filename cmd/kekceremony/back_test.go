@@ -73,7 +73,7 @@ func TestGoingBack(t *testing.T) {
 	for _, want := range []string{
 		" rotate, aborted, ",
 		"due        version 1 is live and not active: it was not retired\n",
-		" envelopes are not at version 2\n               " + binary + " rotate --to-version 2 --config ",
+		" envelopes are not at version 2\n             " + binary + " rotate --to-version 2 --config ",
 	} {
 		if !strings.Contains(status, want) {
 			t.Errorf("status without %q:\n%s", want, status)
