@@ -1,14 +1,11 @@
 package main_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/certautopilot/kekceremony/internal/rehearsal"
-	"github.com/certautopilot/kekceremony/internal/store/sqlite"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -16,18 +13,7 @@ import (
 // a second run of the rehearsal all say that the transcript stays incomplete, and what people do about it.
 func TestDisagreedRehearsal(t *testing.T) {
 	t.Parallel()
-	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
-	parts, err := rehearsal.Make(t.Context(), parts.Dir, "env", "sqlite:"+parts.Store(),
-		func(ctx context.Context) error {
-			db, err := sqlite.Create(ctx, parts.Store())
-			if err != nil {
-				return err
-			}
-			return db.Close()
-		})
-	if err != nil {
-		t.Fatal(err)
-	}
+	parts := envParts(t)
 	answers, err := os.OpenFile(parts.Answers("install"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -189,7 +189,7 @@ func (h *leaning) finished(err error, keys string) {
 	switch {
 	case h.face == homeFace && code >= 0 && code < 128, // nothing runs on it: q and ctrl+c are enough
 		h.face == lineFace && code == 75 && (bytes.Contains(h.last(), []byte("End of input.")) || h.confirmed()):
-		h.rest() // the terminal may still have a key for whoever runs on it, and that is a shell at first
+		h.rest() // the terminal may still have a key for what runs on it next, and that is a shell at first
 		h.start()
 	case h.isOver():
 		h.over = true

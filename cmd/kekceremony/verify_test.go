@@ -29,9 +29,8 @@ type hosts struct {
 	t *testing.T
 }
 
-// newHosts runs the install. A process is live for long here: one that is stopped stays live
-// while it is looked at.
-func newHosts(t *testing.T) hosts {
+// envParts are those of a rehearsal with the provider env and an empty store.
+func envParts(t *testing.T) rehearsal.Parts {
 	t.Helper()
 	parts := rehearsal.Parts{Dir: filepath.Join(t.TempDir(), "r")}
 	parts, err := rehearsal.Make(t.Context(), parts.Dir, "env", "sqlite:"+parts.Store(),
@@ -45,6 +44,14 @@ func newHosts(t *testing.T) hosts {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return parts
+}
+
+// newHosts runs the install. A process is live for long here: one that is stopped stays live
+// while it is looked at.
+func newHosts(t *testing.T) hosts {
+	t.Helper()
+	parts := envParts(t)
 	h := hosts{parts, t}
 	h.configure(parts.Config(), "live: 4s", "live: 5m", "beat: 1s", "beat: 200ms",
 		fmt.Sprintf("%s: %d", rehearsal.Role, rehearsal.Processes), rehearsal.Role+": 1")

@@ -9,7 +9,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// TestPeople: what somebody signed in an earlier run says so: whoever attended it is asked anew.
+// TestPeople: what somebody signed in an earlier run says so: those who attended it are asked again.
 func TestPeople(t *testing.T) {
 	signed := func(step string) transcript.Event {
 		return transcript.Event{Kind: transcript.Signed, Step: step, Time: "2026-11-23T14:05:12Z",

@@ -20,7 +20,7 @@ type Site struct {
 	Roster     quorum.Roster
 	Next       quorum.Roster // that a roster ceremony puts in its place
 	Deviations []Facts       // that were decided in this ceremony
-	Recorded   []Facts       // all that the log has, whoever decided on them
+	Recorded   []Facts       // all that the log has, no matter who decided on them
 
 	Provider provider.Provider
 	Reached  map[string]string // what the provider said of itself when it was probed last in this run

@@ -34,7 +34,7 @@ func TestToAct(t *testing.T) {
 	toAct("alice: type 2")
 
 	p.consents(rotation(""))
-	p.read = nil // another digest would be compared anew
+	p.read = nil // another digest would be compared again
 	p.press("ctrl+y")
 	p.rest()
 	p.press("y", "y", "n")

@@ -61,6 +61,12 @@ func TestDiagnoses(t *testing.T) {
 // shouting is the address of a server that speaks first, and another protocol.
 func shouting(t *testing.T) string {
 	t.Helper()
+	return listening(t, func(c net.Conn) { fmt.Fprint(c, "220 mail.example.org ESMTP of some other program\r\n") })
+}
+
+// listening is the address of a server that is no database, and serves each connection so.
+func listening(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -72,8 +78,10 @@ func shouting(t *testing.T) string {
 			if err != nil {
 				return
 			}
-			fmt.Fprint(c, "220 mail.example.org ESMTP of some other program\r\n")
-			c.Close()
+			go func() {
+				defer c.Close()
+				serve(c)
+			}()
 		}
 	}()
 	return l.Addr().String()

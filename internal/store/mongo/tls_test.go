@@ -80,26 +80,11 @@ func TestOldTLS(t *testing.T) {
 // answering is the address of a server that reads a little, answers the same to everything, and waits for the end.
 func answering(t *testing.T, answer []byte) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				_, _ = c.Read(make([]byte, 16))
-				_, _ = c.Write(answer)
-				_, _ = io.Copy(io.Discard, c)
-			}()
-		}
-	}()
-	return l.Addr().String()
+	return listening(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 16))
+		_, _ = c.Write(answer)
+		_, _ = io.Copy(io.Discard, c)
+	})
 }
 
 // refused opens a store, which is refused so, or not if the error is nil.
