@@ -26,11 +26,13 @@ func goodChain(t *testing.T) (dir, newest string) {
 func TestChainNamesAll(t *testing.T) {
 	t.Parallel()
 	dir, newest := goodChain(t)
-	if err := os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o600); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"notes.txt", "." + filepath.Base(newest) + ".answered", ".attempts-854120d684eeabb8"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	code, out, errs := run(t, "transcript", "verify", "--chain", dir)
-	if code != 0 || !strings.Contains(out, "foreign: notes.txt: ") {
+	if code != 0 || !strings.Contains(out, "foreign: notes.txt: ") || strings.Count(out, "foreign: ") != 1 {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 	if err := os.Remove(filepath.Join(newest, "events.jsonl")); err != nil {

@@ -115,7 +115,11 @@ func front(st status.Status, cfg config.Config, o *options) tui.Front {
 		Lines: strings.Split(strings.TrimRight(p.String(), "\n"), "\n")}
 	var due []tui.Choice
 	for _, d := range st.Due {
-		due = append(due, opening(st, o.choice(capital(d.Why), d.Command)))
+		says := capital(d.Why)
+		if st.Continues(d) {
+			says = "Continue: " + d.Why
+		}
+		due = append(due, opening(st, o.choice(says, d.Command)))
 	}
 	if len(due) > 0 {
 		f.Sections = append(f.Sections, tui.Section{Title: "Due", Choices: due})
@@ -161,6 +165,10 @@ func opening(st status.Status, c tui.Choice) tui.Choice {
 // ceremonies are those that people may want. Whether one may begin, it says itself. While one is not
 // finished, no other may.
 func ceremonies(st status.Status, o *options) (all []tui.Choice) {
+	if st.Open() {
+		return []tui.Choice{o.choice(fmt.Sprintf("Abort ceremony %d, %s: what it did stays done", st.Last.Seq, st.Last.Kind),
+			"kekceremony abort")}
+	}
 	newest := kek.Version(0)
 	for _, v := range st.Versions {
 		newest = max(newest, v.Version)
@@ -169,15 +177,11 @@ func ceremonies(st status.Status, o *options) (all []tui.Choice) {
 				fmt.Sprintf("kekceremony disable --version %d", v.Version)))
 		}
 	}
-	switch {
-	case st.Open():
-		all = []tui.Choice{o.choice(fmt.Sprintf("Abort ceremony %d, %s: what it did stays done", st.Last.Seq, st.Last.Kind),
-			"kekceremony abort")}
-	case st.Installed:
+	if st.Installed {
 		rotate := o.choice(fmt.Sprintf("Rotate to version %d", newest+1),
 			fmt.Sprintf("kekceremony rotate --to-version %d", newest+1))
 		all = append([]tui.Choice{rotate}, append(all, o.choice("Change the roster", "kekceremony roster"))...)
-	default:
+	} else {
 		all = append(all, o.choice("Install: make the first key, and lock the store", "kekceremony install"))
 	}
 	for i := range all {

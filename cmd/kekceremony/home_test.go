@@ -42,7 +42,7 @@ func TestAtHome(t *testing.T) {
 	p.until("step 2 of ")
 	p.tmux("send-keys", "C-c", "y")
 	p.leaves("")
-	s := p.until("► Ceremony 3, rotate, is not finished")
+	s := p.until("► Continue: ceremony 3, rotate, is not finished")
 	for _, says := range []string{"all others wait until ceremony 3 is finished", "Abort ceremony 3, rotate"} {
 		if !strings.Contains(s, says) || strings.Contains(s, "Change the roster") {
 			t.Errorf("with an unfinished ceremony:\n%s", s)

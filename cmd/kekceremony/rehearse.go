@@ -58,7 +58,7 @@ func (r *rehearsed) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	fmt.Fprintf(os.Stderr, "kekceremony: rehearse: writing %d records\n", r.records)
+	fmt.Fprintf(os.Stderr, "kekceremony: rehearse: writing records until there are %s\n", printable.Count(r.records))
 	if err := r.application(ctx, func(a rehearsal.Application) error { return a.Write(ctx, r.records) }); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 // stopWriters stops while the writers are waited for: they are held up, for by themselves
 // they may be there before the page is.
 func stopWriters(p *pane, parts rehearsal.Parts) {
-	applications := "^kekceremony application .*" + parts.Dir
+	applications := "kekceremony application .*" + parts.Dir
 	pkcs11test.Run(p.t, "pkill", "-STOP", "-f", applications)
 	p.goOn(parts, regexp.MustCompile(`of \d+  acknowledge`))
 	p.tmux("send-keys", "C-c")

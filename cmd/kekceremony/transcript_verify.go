@@ -14,6 +14,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/audit"
 	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/history"
+	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -106,6 +107,12 @@ func (a *verification) run(ctx context.Context, w io.Writer, dirs []string) erro
 	return err
 }
 
+// ownNote reports whether a file of a chain's directory is one that this program writes beside bundles.
+func ownNote(name string) bool {
+	bundle, beside := transcript.BesideBundle(name)
+	return beside && history.BundleName.MatchString(bundle) || login.AttemptsName.MatchString(name)
+}
+
 // verify checks each bundle by itself: the arguments, those of a chain's directory, or,
 // with a store alone, what the store holds.
 func (a *verification) verify(ctx context.Context, dirs []string, each func(transcript.Report, error)) error {
@@ -118,7 +125,7 @@ func (a *verification) verify(ctx context.Context, dirs []string, each func(tran
 			path := filepath.Join(a.chain, d.Name())
 			if looksLikeBundle(path) {
 				dirs = append(dirs, path)
-			} else {
+			} else if !ownNote(d.Name()) {
 				a.foreign = append(a.foreign, d.Name())
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -31,6 +32,9 @@ func attemptsOf(dir string, t provider.Tries, allowed int) attempts {
 	sum := sha256.Sum256([]byte(t.Token + "\x00" + t.Serial))
 	return attempts{filepath.Join(dir, fmt.Sprintf(".attempts-%x", sum[:8])), allowed}
 }
+
+// AttemptsName is what the files are called that count the attempts at a token.
+var AttemptsName = regexp.MustCompile(`^\.attempts-[0-9a-f]{16}$`)
 
 // failed is how many attempts failed since the last that did not, and whether the
 // next is the final one. It returns provider.ErrPINLocked when there is none left.

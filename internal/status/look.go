@@ -3,6 +3,7 @@ package status
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -105,16 +106,16 @@ func (st *Status) ceremony(ctx context.Context, s Site) error {
 		Final: printable.Text(c.Final), Bundle: printable.Text(c.Bundle)}
 	enough, err := history.Finished(ctx, s.Store, c)
 	if st.open = c.Outcome == "" || !enough; st.open && !st.doubt {
-		why := "is not finished"
+		st.resume = Due{fmt.Sprintf("ceremony %d, %s, lacks final signatures", c.Seq, st.Last.Kind), resume(ctx, s, c)}
 		switch c.Outcome {
 		case "":
+			st.resume.Why = fmt.Sprintf("ceremony %d, %s, is not finished", c.Seq, st.Last.Kind)
 		case transcript.OutcomeVoid:
-			st.add("kekceremony abort", "ceremony %d, %s, was given up, and is not archived yet", c.Seq, st.Last.Kind)
-			return nil
-		default:
-			why = "lacks final signatures"
+			st.resume = Due{fmt.Sprintf("ceremony %d, %s, was given up, and is not archived yet", c.Seq, st.Last.Kind),
+				"kekceremony abort"}
+			err = nil
 		}
-		st.add(resume(ctx, s, c), "ceremony %d, %s, %s", c.Seq, st.Last.Kind, why)
+		st.Due = append(st.Due, st.resume)
 	}
 	return st.doubted(err)
 }

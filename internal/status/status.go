@@ -44,6 +44,7 @@ type Status struct {
 	roster  quorum.Roster   // that the last of them left
 	behind  audit.Behind    // what else it left
 	open    bool            // a ceremony is not finished
+	resume  Due             // what continues it, or ends it
 	doubt   bool            // what the store says cannot be believed
 }
 
@@ -147,6 +148,9 @@ type Site struct {
 
 // Open reports whether a ceremony is not finished: no other may begin.
 func (st Status) Open() bool { return st.open }
+
+// Continues reports whether what is due is to continue the ceremony that is not finished.
+func (st Status) Continues(d Due) bool { return st.open && d == st.resume }
 
 func (st *Status) add(command, why string, of ...any) {
 	st.Due = append(st.Due, Due{fmt.Sprintf(why, of...), command})

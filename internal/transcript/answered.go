@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/file"
 )
@@ -25,7 +26,18 @@ type answered struct {
 
 // answeredPath is its path.
 func answeredPath(dir string) string {
-	return filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".answered")
+	return filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+answeredEnd)
+}
+
+const answeredEnd = ".answered"
+
+// BesideBundle is the name of the bundle that a file of this name stands beside, of which it is no part.
+func BesideBundle(name string) (bundle string, ok bool) {
+	bundle, ok = strings.CutSuffix(name, answeredEnd)
+	if ok {
+		bundle, ok = strings.CutPrefix(bundle, ".")
+	}
+	return bundle, ok
 }
 
 // openAnswered reads the file, or begins it. known says whether it was there: a bundle of an
