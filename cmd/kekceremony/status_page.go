@@ -97,23 +97,30 @@ func (p *page) command(command string) {
 	}
 }
 
+// stateOf is a version's state in a word or two.
+func stateOf(st status.Status, v status.VersionStatus) string {
+	switch {
+	case v.Version == st.Active && v.State == string(store.Compromised):
+		return "active, compromised"
+	case v.Version == st.Active:
+		return "active"
+	case v.Removed && v.State == string(store.Destroyed):
+		return "removed"
+	}
+	return v.State
+}
+
 // versions are the newest ones, and of those that may be written how much of their use is over.
 func (p *page) versions(st status.Status) {
 	older := max(0, len(st.Versions)-pageVersions)
 	if older > 0 {
 		p.row("versions", fmt.Sprintf("%d older ones", older))
 	}
+	widest := 0
 	for _, v := range st.Versions[older:] {
-		state := v.State
-		if v.Version == st.Active {
-			state = "active"
-			if v.State == string(store.Compromised) {
-				state += ", compromised"
-			}
-		}
-		if v.Removed && v.State == string(store.Destroyed) {
-			state = "removed"
-		}
+		widest = max(widest, len(stateOf(st, v)))
+	}
+	for _, v := range st.Versions[older:] {
 		how := "generated"
 		if v.Outside {
 			how = "made outside, adopted"
@@ -121,8 +128,8 @@ func (p *page) versions(st status.Status) {
 		if v.Bound {
 			how = "bound, " + how
 		}
-		p.row("versions", fmt.Sprintf("%d  %-8s  %s  %s %s by ceremony %d",
-			v.Version, state, v.Label, how, v.Created.Format("2006-01-02"), v.Ceremony))
+		p.row("versions", fmt.Sprintf("%d  %-*s  %s  %s %s, ceremony %d",
+			v.Version, widest, stateOf(st, v), v.Label, how, v.Created.Format("2006-01-02"), v.Ceremony))
 	}
 	for _, v := range st.Versions[older:] {
 		if v.Version == st.Active || v.State == string(store.Live) {

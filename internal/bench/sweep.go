@@ -39,7 +39,7 @@ const (
 	fixedRounds    = 3
 	fixedTime      = 3 * time.Second
 	adaptiveRounds = 2
-	adaptiveTime   = 30 * time.Second
+	adaptiveTime   = time.Minute
 	besideTime     = 6 * time.Second
 )
 

@@ -31,8 +31,8 @@ func (b box) ending(v engine.View) []string {
 }
 
 // commands are where the transcript is, and what checks it.
-func (box) commands(e *engine.Ending) (lines []string) {
-	for _, line := range append([]string{"Transcript    " + e.Bundle}, text.Commands(e)...) {
+func (b box) commands(e *engine.Ending) (lines []string) {
+	for _, line := range append(text.Bundle(e, b.page()-2), text.Commands(e, b.page()-2)...) {
 		lines = append(lines, " "+line)
 	}
 	return lines
@@ -44,5 +44,5 @@ func (m *model) farewell() string {
 	if e == nil {
 		return ""
 	}
-	return strings.Join(append(e.Lines(), text.Commands(e)...), "\n") + "\n"
+	return strings.Join(append(e.Lines(), text.Commands(e, m.width-1)...), "\n") + "\n"
 }

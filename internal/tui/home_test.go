@@ -17,15 +17,15 @@ var standing = Front{
 	Store: "mongodb://db.example/app", Heading: 11,
 	Lines: []string{
 		"lock       provider pkcs11, chain 69c620784a5db9015f0f9b6fd31f0a11",
-		"versions   1  retired   kek-69c62078-v1  generated 2026-11-23 by ceremony 1",
-		"           2  active    kek-69c62078-v2  generated 2026-11-25 by ceremony 2",
+		"versions   1  retired   kek-69c62078-v1  generated 2026-11-23, ceremony 1",
+		"           2  active    kek-69c62078-v2  generated 2026-11-25, ceremony 2",
 		"envelopes  1,204,118 at version 2; fields: 6",
 		"fleet      live    3 app  writes 2, reads 1 and 2, seen 2 s ago",
 		"ceremony   3  disable, open, bundle 2026-11-26T093000Z-0003-disable",
 	},
 	Sections: []Section{
 		{"Due", []Choice{
-			{Says: "Ceremony 3, disable, is not finished", Command: "kekceremony disable --version 1",
+			{Says: "Continue: ceremony 3, disable, is not finished", Command: "kekceremony disable --version 1",
 				Args: []string{"disable", "--version", "1"}},
 			{Says: "The key of bob is good until 2026-12-31", Command: "kekceremony roster",
 				Args: []string{"roster"}, Opens: true},
@@ -35,8 +35,6 @@ var standing = Front{
 		{"Ceremonies: all others wait until ceremony 3 is finished", []Choice{
 			{Says: "Abort ceremony 3, disable: what it did stays done", Command: "kekceremony abort",
 				Args: []string{"abort"}},
-			{Says: "Rehearse a whole key life with temporary parts", Command: "kekceremony rehearse",
-				Args: []string{"rehearse"}},
 		}},
 		{"Look, read and verify", []Choice{
 			{Says: "Show transcript 2026-11-25T140509Z-0002-rotate",

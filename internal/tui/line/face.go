@@ -26,6 +26,7 @@ type face struct {
 	recorded <-chan error
 	aloud    *aloud // a digest is being compared; nil: none is
 	really   func() // what is done after a yes; nil: nothing is asked for it
+	early    bool   // what was typed before that question is not discarded yet
 	stopped  bool
 	failed   error // of the terminal, or ctrl+c where no line was read
 }
@@ -152,9 +153,17 @@ func (f *face) confirm(question string, do func()) {
 	if f.stopped {
 		return
 	}
-	f.really = do
+	f.really, f.early = do, true
 	f.say(question, yesOrNo)
-	f.prompt()
+}
+
+// confirms waits for an answer to a question that is new: a yes that was typed before it is none.
+func (f *face) confirms(ctx context.Context) {
+	if f.early {
+		f.early = false
+		f.rest(ctx)
+		f.prompt()
+	}
 }
 
 // yesOrNo is how a question is answered whose answer does something.

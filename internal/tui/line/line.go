@@ -51,6 +51,7 @@ func (f *face) serve(ctx context.Context) {
 			done, f.stopped = nil, true
 			f.say("Stopping: finishing the work in progress.")
 		}
+		f.confirms(ctx)
 		f.check()
 	}
 }

@@ -135,6 +135,22 @@ func TestEndOfInput(t *testing.T) {
 	c.until("End of input. Nothing was answered")
 }
 
+// TestTypedAhead: a yes that was typed before its question answers nothing.
+func TestTypedAhead(t *testing.T) {
+	c := newConsole(t)
+	r := <-c.rooms
+	answers := asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, bags) })
+	c.until(sign)
+	c.key("stop\ny\n")
+	c.until("yes or no:\n" + sign)
+	c.key("n\n")
+	c.until("Not stopped.")
+	c.types("12")
+	if a := <-answers; a.err != nil {
+		t.Error(a.err)
+	}
+}
+
 // TestStop: every way to stop asks first, and ctrl+c is no signal.
 func TestStop(t *testing.T) {
 	c := newConsole(t)

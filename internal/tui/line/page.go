@@ -185,7 +185,7 @@ func ending(e *engine.Ending) []string {
 		lines = append(lines, digest("Final digest", e.Digest)...)
 		lines = append(lines, text.WriteDown)
 	}
-	return append(append(lines, "Transcript    "+e.Bundle), text.Commands(e)...)
+	return slices.Concat(lines, text.Bundle(e, maxWidth), text.Commands(e, maxWidth))
 }
 
 // digest is a digest in groups, for people who compare it.

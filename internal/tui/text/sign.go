@@ -293,7 +293,7 @@ func Refused(q engine.Question) string {
 // Command breaks a line for a shell between words, so that all of it can be copied.
 func Command(command string, width int) (lines []string) {
 	const more = ` \`
-	words := shellWords(command)
+	words := shellWords(command, width)
 	line := words[0]
 	for i, word := range words[1:] {
 		whole := len(line) + len(strings.Join(words[i:], " ")) - len(words[i])
@@ -306,8 +306,21 @@ func Command(command string, width int) (lines []string) {
 	return append(lines, line)
 }
 
-// shellWords splits a line for a shell at the spaces outside of quotes.
-func shellWords(command string) (words []string) {
+// shellWords splits a line for a shell at the spaces outside of quotes. What may be a flag's value stays
+// with it, where both have room in a line.
+func shellWords(command string, width int) (words []string) {
+	for _, word := range shellSplit(command) {
+		if n := len(words) - 1; n >= 0 && (strings.HasPrefix(words[n], "-") && !strings.HasPrefix(word, "-") ||
+			words[n] == "<") && !strings.ContainsAny(words[n], " =") && len(words[n])+len(word) < width-5 {
+			words[n] += " " + word
+			continue
+		}
+		words = append(words, word)
+	}
+	return words
+}
+
+func shellSplit(command string) (words []string) {
 	quoted, from := false, 0
 	for i, c := range command {
 		switch {

@@ -20,7 +20,7 @@ func Ceremony(v engine.View) string {
 	case v.From > 0:
 		return fmt.Sprintf("%s %d -> %d", v.Kind, v.From, v.To)
 	case v.To > 0 && v.Kind != transcript.KindInstall:
-		return fmt.Sprintf("%s %d", v.Kind, v.To)
+		return fmt.Sprintf("%s version %d", v.Kind, v.To)
 	}
 	return v.Kind
 }
