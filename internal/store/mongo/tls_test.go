@@ -99,3 +99,24 @@ func refused(t *testing.T, name, uri, says string, is error) {
 		t.Errorf("%s: got %v, want %v: %s", name, err, is, says)
 	}
 }
+
+// TestProxyBeforeTLS: the tests' proxy stands before a server with users and TLS too, and makes its faults there.
+func TestProxyBeforeTLS(t *testing.T) {
+	t.Parallel()
+	s := mongotest.StartSecured(t)
+	server := mongotest.At(t, "mongodb://"+s.User+":"+s.Password+"@"+s.TLS+
+		"/?directConnection=true&authSource=admin&tls=true&tlsCAFile="+s.CA)
+	if server.Proxy == nil {
+		t.Fatal("no proxy")
+	}
+	kept := open(t, server.Fresh(t))
+	e := store.Entry{Ceremony: 1, Name: "000000", Data: []byte("a\n")}
+	server.Cut("insert", 1)
+	before := server.Seen("insert")
+	if err := kept.AppendEntry(t.Context(), e); err != nil || server.Seen("insert") != before+2 {
+		t.Errorf("%d inserts, %v", server.Seen("insert")-before, err)
+	}
+	if err := kept.AppendEntry(t.Context(), e); !errors.Is(err, store.ErrExists) {
+		t.Error(err)
+	}
+}

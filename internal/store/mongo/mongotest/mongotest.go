@@ -33,14 +33,26 @@ func Named() bool { return os.Getenv(uriVariable) != "" }
 // Start starts the server for the time of the test.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{uri: os.Getenv(uriVariable)}
-	if s.uri == "" {
-		s.Proxy = startProxy(t, startFerretDB(t), new(sync.Mutex))
-		s.uri = "mongodb://" + s.Proxy.address + "/"
-	} else if address, uri, ok := reached(t, s.uri); ok {
-		s.Proxy = startProxy(t, address, nil)
-		s.uri = strings.Replace(uri, address, s.Proxy.address, 1)
+	if uri := os.Getenv(uriVariable); uri != "" {
+		return At(t, uri)
 	}
+	p := startProxy(t, upstream{address: startFerretDB(t)}, new(sync.Mutex))
+	return connected(t, &Server{Proxy: p, uri: "mongodb://" + p.address + "/"})
+}
+
+// At is a server that runs, with a proxy before it, for the time of the test.
+func At(t testing.TB, uri string) *Server {
+	t.Helper()
+	s := &Server{uri: uri}
+	if server, direct, ok := reached(t, uri); ok {
+		s.Proxy = startProxy(t, server, nil)
+		s.uri = strings.Replace(direct, server.address, s.Proxy.address, 1)
+	}
+	return connected(t, s)
+}
+
+func connected(t testing.TB, s *Server) *Server {
+	t.Helper()
 	client, err := driver.Connect(options.Client().ApplyURI(s.uri))
 	if err != nil {
 		t.Fatal(err)
@@ -50,40 +62,11 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// reached is the address of the server of a URI that takes writes, and a URI by which a client asks that one
-// alone. With TLS a proxy would see nothing.
-func reached(t testing.TB, uri string) (address, direct string, ok bool) {
-	t.Helper()
-	o := options.Client().ApplyURI(uri)
-	if o.TLSConfig != nil || len(o.Hosts) == 0 {
-		return "", "", false
-	}
-	client, err := driver.Connect(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = client.Disconnect(context.Background()) }()
-	hello := struct{ Me string }{Me: o.Hosts[0]} // what is in no replica set does not say it
-	err = client.Database("admin").RunCommand(t.Context(), bson.D{{Key: "hello", Value: 1}}).Decode(&hello)
-	if err != nil {
-		t.Fatal(err)
-	}
-	base, query, _ := strings.Cut(uri, "?")
-	scheme, rest, _ := strings.Cut(base, "://")
-	hosts, path, _ := strings.Cut(rest, "/")
-	if at := strings.LastIndex(hosts, "@"); at >= 0 {
-		scheme += "://" + hosts[:at+1]
-	} else {
-		scheme += "://"
-	}
-	return hello.Me, scheme + hello.Me + "/" + path + "?" + query + "&directConnection=true", true
-}
-
 // NeedProxy skips a test of faults that only the proxy can make.
 func (s *Server) NeedProxy(t testing.TB) {
 	t.Helper()
 	if s.Proxy == nil {
-		t.Skip("SKIPPED: the tests' proxy cannot stand before a server with TLS")
+		t.Skip("SKIPPED: the tests' proxy cannot stand before hosts that DNS names (mongodb+srv)")
 	}
 }
 

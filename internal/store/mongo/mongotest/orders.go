@@ -1,7 +1,6 @@
 package mongotest
 
 import (
-	"net"
 	"testing"
 	"time"
 
@@ -107,7 +106,7 @@ func (p *Proxy) Rejoin(t testing.TB, rollBack bool) {
 	if len(kept) == 0 || rollBack {
 		return
 	}
-	server, err := net.Dial("tcp", p.server)
+	server, err := p.server.dial()
 	if err != nil {
 		t.Fatal(err)
 	}

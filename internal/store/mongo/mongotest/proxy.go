@@ -19,7 +19,7 @@ import (
 // atomic, it lets one command run at a time.
 type Proxy struct {
 	address string
-	server  string
+	server  upstream
 
 	one *sync.Mutex // held while a command runs, if the server's updates are not atomic; else nil
 
@@ -43,7 +43,7 @@ type Proxy struct {
 
 // startProxy listens at a loopback address that nobody else has: while it is down no
 // other server, and no connection of somebody's, takes the port.
-func startProxy(t testing.TB, server string, one *sync.Mutex) *Proxy {
+func startProxy(t testing.TB, server upstream, one *sync.Mutex) *Proxy {
 	t.Helper()
 	host := []byte{127, 0, 0, 2}
 	rand.Read(host[1:3])
@@ -122,7 +122,7 @@ func (p *Proxy) Up(t testing.TB) {
 // serve passes one client's commands on, until either side ends.
 func (p *Proxy) serve(client net.Conn) {
 	defer client.Close()
-	server, err := net.Dial("tcp", p.server)
+	server, err := p.server.dial()
 	if err != nil {
 		return
 	}
