@@ -18,7 +18,8 @@ type model struct {
 	terminal *engine.Terminal
 	cancel   context.CancelCauseFunc
 	now      func() time.Time
-	pace     time.Duration // between two times that news are taken: what is drawn must get through the line
+	pace     time.Duration // between two times that news are taken
+	taken    time.Time     // when they were; only wait uses it
 
 	width, height int
 	view          engine.View
@@ -57,7 +58,7 @@ type prompt interface {
 
 func newModel(r *room.Room, c *engine.Control, t *engine.Terminal, cancel context.CancelCauseFunc) *model {
 	m := &model{room: r, control: c, terminal: t, cancel: cancel, now: time.Now,
-		glyphs: glyphsFor(t)}
+		glyphs: glyphsFor(t), pace: quickPace}
 	if bare(os.Getenv("TERM")) {
 		m.pace = slowPace
 	}
@@ -65,8 +66,13 @@ func newModel(r *room.Room, c *engine.Control, t *engine.Terminal, cancel contex
 	return m
 }
 
-// slowPace keeps what a re-wrap draws at 80x24 below 900 bytes/s: a serial line of 9600 baud brings 960.
-const slowPace = 500 * time.Millisecond
+// Between two times that news are taken. A re-wrap has some hundred a second, and each draws the whole page:
+// quickPace is as often as people can see. slowPace keeps what a re-wrap draws at 80x24 below 900 bytes/s: a serial
+// line of 9600 baud brings 960.
+const (
+	quickPace = 50 * time.Millisecond
+	slowPace  = 500 * time.Millisecond
+)
 
 // from is the first line of the body in sight.
 func (m *model) from() int { return min(m.scroll, max(0, m.lines-m.rows)) }

@@ -16,10 +16,11 @@ import (
 // Init implements tea.Model.
 func (m *model) Init() tea.Cmd { return tea.Batch(m.wait, everySecond()) }
 
-// wait is the command that brings the next mail.
+// wait is the command that brings the next mail. What comes meanwhile of the same page is drawn once.
 func (m *model) wait() tea.Msg {
 	<-m.room.Ring()
-	time.Sleep(m.pace)
+	time.Sleep(m.pace - time.Since(m.taken))
+	m.taken = time.Now()
 	return m.room.Mail()
 }
 
