@@ -152,11 +152,15 @@ func (t *teller) resumed(e transcript.Event) Passage {
 // act tells what was begun, done, or found done.
 func (t *teller) act(es transcript.Events) Passage {
 	last := es[len(es)-1]
-	what := inWords(acts[last.Step], t.r.Opened())
+	done, begun := acts[last.Step], beginnings[last.Step]
+	if last.Step == transcript.ActDestroy && t.r.Opened()[transcript.FactOnToken] == "no" {
+		done, begun = removed, remove
+	}
+	what := inWords(done, t.r.Opened())
 	name := printable.Line(last.Step)
 	switch {
 	case last.Kind == transcript.Begun:
-		return Passage{Text: "The program began to " + or(inWords(beginnings[last.Step], t.r.Opened()), name) + "."}
+		return Passage{Text: "The program began to " + or(inWords(begun, t.r.Opened()), name) + "."}
 	case last.Step == transcript.ActDestroy && t.r.Facts[transcript.FactGone] == "yes":
 		what = inWords(recordedOnly, t.r.Opened())
 	case what == "":
@@ -175,8 +179,10 @@ func (t *teller) look(es transcript.Events) Passage {
 		return Passage{Text: text, Facts: pairs(last.Facts, "by", "control")}
 	case last.Facts[transcript.FactCompared] != "":
 		return compared(last.Facts)
+	case last.Step == transcript.ActRewrap && last.Facts[transcript.FactRewraps] != "":
+		return Passage{Text: "The re-wrap ended before every DEK was re-wrapped.", Facts: t.fresh(last)}
 	case last.Facts[transcript.FactAttempt] != "":
-		text = "The program began to destroy the key: from here on it may be gone."
+		text = "From here on the key may be gone."
 	case last.Facts[transcript.FactWait] != "":
 		text = "The key may be destroyed " + transcript.Said(transcript.FactWait, last.Facts[transcript.FactWait]) +
 			" after the end of this ceremony, not before."

@@ -189,3 +189,34 @@ func TestKnownWords(t *testing.T) {
 		}
 	}
 }
+
+// TestSentences: what is told of one line is no more than what happened. A key of a configuration is removed, which is
+// less than destroyed; a re-wrap that was stopped is told as such, also after people throttled it.
+func TestSentences(t *testing.T) {
+	opened := func(onToken string) transcript.Event {
+		return transcript.Event{Kind: transcript.Opened, Facts: transcript.Facts{transcript.FactKind: transcript.KindDestroy,
+			transcript.FactVersion: "1", transcript.FactOnToken: onToken}}
+	}
+	destroy := func(kind transcript.Kind) transcript.Event {
+		return transcript.Event{Kind: kind, Step: transcript.ActDestroy}
+	}
+	rewrap := func(facts transcript.Facts) transcript.Event {
+		return transcript.Event{Kind: transcript.Noted, Step: transcript.ActRewrap, Facts: facts}
+	}
+	for _, c := range []struct {
+		events transcript.Events
+		want   string
+	}{
+		{transcript.Events{opened("yes"), destroy(transcript.Done)}, "The key of version 1 was destroyed."},
+		{transcript.Events{opened("no"), destroy(transcript.Done)},
+			"The key of version 1 was removed from the configuration here."},
+		{transcript.Events{opened("no"), destroy(transcript.Begun)},
+			"The program began to remove the key of version 1 from the configuration here."},
+		{transcript.Events{opened("yes"), rewrap(transcript.Facts{"control": "pause", "by": "bob"}),
+			rewrap(transcript.Facts{transcript.FactRewraps: "265"})}, "The re-wrap ended before every DEK was re-wrapped."},
+	} {
+		if got := render.Sentence(transcript.Report{Events: c.events}, len(c.events)-1); got != c.want {
+			t.Errorf("%s\nand not\n%s", got, c.want)
+		}
+	}
+}

@@ -28,6 +28,13 @@ var purposes = map[string]string{
 // recordedOnly is what a destruction did of a key that was gone.
 const recordedOnly = "Version VERSION was recorded as destroyed: its key was not found, and no ceremony destroyed it."
 
+// removed is what a destruction did where keys are configuration, which other hosts have too; remove, what it is
+// to do.
+const (
+	removed = "The key of version VERSION was removed from the configuration here."
+	remove  = "remove the key of version VERSION from the configuration here"
+)
+
 // purpose says what a ceremony is for, by the facts of its first line.
 func purpose(opened transcript.Facts) string {
 	kind := opened[transcript.FactKind]
