@@ -312,8 +312,8 @@ func TestAdoptedToken(t *testing.T) {
 	}
 	s.must("adopt")
 	s.agent()
-	if out := s.must("status"); !strings.Contains(out, "1  live      old kek  made outside, adopted") ||
-		!strings.Contains(out, "2  active    new kek  made outside, adopted") {
+	if out := s.must("status"); !strings.Contains(out, "1  live    old kek  made outside, adopted") ||
+		!strings.Contains(out, "2  active  new kek  made outside, adopted") {
 		t.Errorf("%s", out)
 	}
 	s.must("rotate", "--to-version", "3")

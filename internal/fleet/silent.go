@@ -27,6 +27,25 @@ func nameOf(b store.Heartbeat) string {
 	return name
 }
 
+// Silence is who was silent when that was last read. Nothing is decided by it, and a table shows it: who looks at the
+// fleet for each page of records reads it once a second. The zero value has read nothing. It is of one goroutine.
+type Silence struct {
+	rows []store.Heartbeat
+	at   time.Time
+}
+
+// in reads the first silent processes, one more than a table shows. A nil Silence reads them each time.
+func (q *Silence) in(ctx context.Context, s store.Fleet, since time.Time) ([]store.Heartbeat, error) {
+	if q != nil && time.Since(q.at) < time.Second {
+		return q.rows, nil
+	}
+	rows, err := s.Silent(ctx, since, "", shown+1)
+	if q != nil && err == nil {
+		q.rows, q.at = rows, time.Now()
+	}
+	return rows, err
+}
+
 // Silent names the processes that were seen last between two times of the store's clock, and
 // never said that they stopped.
 func Silent(ctx context.Context, s store.Fleet, from, to time.Time) (names printable.List, err error) {

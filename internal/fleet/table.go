@@ -24,6 +24,7 @@ type Rule struct {
 	Active store.Active   // the pointer, for what a process does not know yet; zero: that is not judged
 	// Dropped is a version whose key no process may have since the pointer became Active; 0: none.
 	Dropped kek.Version
+	Silence *Silence // nil: it is read each time
 }
 
 // Process is one row of the fleet table.
@@ -62,13 +63,17 @@ func Look(ctx context.Context, s store.Fleet, r Rule) (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
-	silent, err := s.Silent(ctx, now.Add(-r.Live), "", shown+1)
+	silent, err := r.Silence.in(ctx, s, now.Add(-r.Live))
 	if err != nil {
 		return Table{}, err
 	}
 	t := Table{Target: r.Target, Dropped: r.Dropped, Unmade: r.Unwrap != nil, Now: now, More: len(silent) > shown}
 	live := map[string]int{}
-	for _, b := range append(heartbeats, silent[:min(len(silent), shown)]...) {
+	back := func(b store.Heartbeat) bool { // since the silence was read
+		return slices.ContainsFunc(heartbeats, func(h store.Heartbeat) bool { return h.Process == b.Process })
+	}
+	silent = slices.DeleteFunc(slices.Clone(silent[:min(len(silent), shown)]), back)
+	for _, b := range append(heartbeats, silent...) {
 		if b.Stopped {
 			continue
 		}

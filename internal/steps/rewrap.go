@@ -55,6 +55,7 @@ func runRewrap(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
 		return nil, err
 	}
 	defer w.close()
+	w.rule.Silence = new(fleet.Silence)
 	next := ahead{look: w.look}
 	defer next.end()
 	// What is garbage is collected sooner: pages are most of the memory, and live for a moment.
