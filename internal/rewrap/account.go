@@ -24,6 +24,7 @@ func (r *run) halt(limit int, state, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.p.Limit, r.p.State, r.p.ETA = limit, state, ETA{Why: "unknown: " + why}
+	r.p.PausedBy = r.Control.PausedBy()
 	r.began = time.Time{}
 	r.Report(r.p)
 }

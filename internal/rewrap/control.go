@@ -11,6 +11,7 @@ import (
 type Control struct {
 	mu      sync.Mutex
 	paused  bool
+	by      string        // who paused it, while it is paused
 	rate    int           // envelopes per second; 0: no limit
 	changes []Change      // not yet reported
 	wake    chan struct{} // closed and replaced at each change
@@ -47,9 +48,9 @@ func (c *Control) Do(a Action, by string, rate int) {
 	defer c.mu.Unlock()
 	switch a {
 	case Pause:
-		c.paused = true
+		c.paused, c.by = true, by
 	case Resume:
-		c.paused = false
+		c.paused, c.by = false, ""
 	case Slower:
 		if c.rate == 0 {
 			c.rate = rate
@@ -90,6 +91,13 @@ func (c *Control) Now() (paused bool, rate int, changed <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.paused, c.rate, c.wake
+}
+
+// PausedBy is who paused the re-wrap; empty while it is not paused.
+func (c *Control) PausedBy() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.by
 }
 
 // await blocks until the time has come, or the control changes.

@@ -77,6 +77,7 @@ type Progress struct {
 	Limit      int    // envelopes per second; 0: none
 	Workers    string // how many sessions work, and why
 	State      string
+	PausedBy   string // who asked for the pause
 	ETA        ETA
 }
 

@@ -99,7 +99,7 @@ func (m *model) keyRows(b box) []string {
 		return text.Wrap([]string{" " + alarm.Render(m.stopQuestion())}, width)
 	case m.stopped:
 		return text.Wrap([]string{accent.Render(" stopping: finishing the work in progress")}, width)
-	case m.steering != nil && m.view.Progress != nil:
+	case m.steering != nil && m.view.Progress != nil && m.over == overNothing && !m.reporting():
 		return text.Wrap([]string{accent.Render(m.steering.line(m.people()))}, width)
 	case m.gate.shut:
 		return []string{" " + stopKey.short()}

@@ -120,12 +120,13 @@ func (b box) signer(r engine.Request, s engine.Signer, now bool) []string {
 	}
 	head := " " + b.of(k) + " " + fmt.Sprintf("%-8s ", s.Name)
 	short := text.Fingerprint(r, s)
-	forms := [][2]string{{s.Fingerprint, state}, {short, state}, {short, minutes(r, s, state)}}
+	at := minutes(r, s, state)
+	forms := [][2]string{{s.Fingerprint, state}, {s.Fingerprint, at}, {short, state}, {short, at}}
 	if b.fold >= foldKeys && !(now && text.Compares(r)) {
 		forms = append(forms, [2]string{"", state})
 	}
 	for i, form := range forms {
-		if gap := b.page() - 2 - ansi.StringWidth(head+form[0]+where+form[1]); gap > 0 || i == 3 {
+		if gap := b.page() - 2 - ansi.StringWidth(head+form[0]+where+form[1]); gap > 0 || i == 4 {
 			return []string{head + form[0] + where + strings.Repeat(" ", max(1, gap)) + style.Render(form[1])}
 		}
 	}

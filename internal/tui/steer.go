@@ -14,6 +14,7 @@ type steering struct {
 	action engine.Action
 	typing bool   // the rate is being typed
 	digits string // of it
+	odd    bool   // the last key was no digit
 }
 
 // maxDigits bounds a typed rate.
@@ -57,6 +58,7 @@ func (m *model) wish(key string) *steering {
 }
 
 func (s *steering) typed(key string) {
+	s.odd = false
 	switch {
 	case key == "backspace" && s.digits != "":
 		s.digits = s.digits[:len(s.digits)-1]
@@ -64,6 +66,8 @@ func (s *steering) typed(key string) {
 		s.typing = false
 	case len(key) == 1 && key >= "0" && key <= "9" && len(s.digits) < maxDigits:
 		s.digits += key
+	default:
+		s.odd = key != "backspace"
 	}
 }
 
@@ -87,7 +91,11 @@ func (m *model) people() []string {
 // line asks what is still to be said.
 func (s *steering) line(present []string) string {
 	if s.typing {
-		return fmt.Sprintf(" envelopes per second, 0 for no limit: %s_   enter ok   esc cancel", s.digits)
+		what := "envelopes per second, 0 for no limit"
+		if s.odd {
+			what = fmt.Sprintf("refused: digits only, at most %d", maxDigits)
+		}
+		return fmt.Sprintf(" %s: %s_   enter ok   esc cancel", what, s.digits)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, " %s: who asks? ", s.action)

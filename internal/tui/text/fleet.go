@@ -93,9 +93,13 @@ const More = "more silent processes"
 
 // State is that of a re-wrap. Where the page says what it waits for, that is not said again.
 func State(v engine.View) string {
-	if v.Waiting == "" {
-		return v.Progress.State
+	p := v.Progress
+	if p.State == engine.Paused && p.PausedBy != "" {
+		return p.State + " by " + p.PausedBy
 	}
-	state, _, _ := strings.Cut(v.Progress.State, ": ")
+	if v.Waiting == "" {
+		return p.State
+	}
+	state, _, _ := strings.Cut(p.State, ": ")
 	return state
 }
