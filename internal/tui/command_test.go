@@ -60,3 +60,21 @@ func TestOwnKeyFirst(t *testing.T) {
 	p.press("r")
 	p.shows("The room", true)
 }
+
+// TestSteeringCovered: help over the question who throttles a re-wrap has its own keys, and the question stays; what
+// is no digit of a rate is refused.
+func TestSteeringCovered(t *testing.T) {
+	p := newPage(t)
+	p.room.Show(engine.View{Step: "re-wrap", Attended: "alice, bob", Progress: &engine.Progress{}})
+	p.mailed()
+	p.rest()
+	p.press("r", "2", "x")
+	p.shows("refused: digits only, at most 6: 2_", true)
+	p.press("ctrl+g")
+	p.shows("esc close", true)
+	p.shows("digits only", false)
+	p.press("esc")
+	p.rest()
+	p.press("5")
+	p.shows("envelopes per second, 0 for no limit: 25_", true)
+}
