@@ -1,6 +1,7 @@
 package transcript_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,6 +64,39 @@ func TestFinalWords(t *testing.T) {
 	}
 	if got := r.Finals["dora"].Words; got != d.Words["dora"] {
 		t.Errorf("dora says %q", got)
+	}
+}
+
+// attendedBefore is a good ceremony of two runs: bob and wendy attended the first alone.
+func attendedBefore(t testing.TB) *draft {
+	d := transcripttest.Newest(t)
+	end := d.Find(transcript.Plan, "approve", "")
+	rest := slices.Clone(d.Events[end:])
+	d.Events = d.Events[:end]
+	d.Add(transcript.Resumed, "", nil)
+	d.Add(transcript.Asked, "attend",
+		transcript.Facts{"last_final": transcript.NoDigest, "nonce.alice": "a2", "nonce.bob": "b2", "nonce.dora": "d2",
+			"nonce.wendy": "e2"})
+	d.Signed("attend", "alice", "dora")
+	d.Add(transcript.Gathered, "attend", transcript.Facts{"attended": "alice, dora"})
+	d.Events = append(d.Events, rest...)
+	return d.Build()
+}
+
+// TestWithoutFinal: who attended an earlier run alone was not asked for the end, and is not missed
+// there. Who attended the last run is.
+func TestWithoutFinal(t *testing.T) {
+	d := attendedBefore(t)
+	r, err := transcript.Verify(d.Write(t.TempDir()))
+	if got := r.WithoutFinal(); err != nil || len(got) != 0 {
+		t.Errorf("missed: %v, %v", got, err)
+	}
+	for _, file := range []string{"final.dora.txt", "final.dora.txt.sig"} {
+		delete(d.Files, file)
+	}
+	r, _ = transcript.Verify(d.Write(t.TempDir()))
+	if got := r.WithoutFinal(); !slices.Equal(got, []string{"dora"}) {
+		t.Errorf("without the final of dora, missed: %v", got)
 	}
 }
 

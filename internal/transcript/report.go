@@ -79,11 +79,12 @@ func (r Report) Signed() int { return r.finalsOf(func(Verdict) bool { return tru
 // Agree counts those of them who say that the ceremony went as its steps say, if with deviations.
 func (r Report) Agree() int { return r.finalsOf(func(v Verdict) bool { return v != Disagree }) }
 
-// WithoutFinal names those who attended and signed no end, of a ceremony that is closed: they may
-// have disagreed, and somebody may have taken their finals away.
+// WithoutFinal names those who attended at the end and did not sign it, of a ceremony that is closed:
+// they may have disagreed, and somebody may have taken their finals away. Who attended an earlier run
+// alone was not asked.
 func (r Report) WithoutFinal() (names []string) {
 	for _, m := range r.Roster.Members {
-		if _, signed := r.Finals[m.Name]; r.Outcome != "" && r.came[m.Name] && !signed {
+		if _, signed := r.Finals[m.Name]; r.Outcome != "" && r.Attends(m.Name) && !signed {
 			names = append(names, m.Name)
 		}
 	}
