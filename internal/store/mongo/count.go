@@ -2,7 +2,6 @@ package mongo
 
 import (
 	"context"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -70,21 +69,17 @@ func (s *Store) countPortion(
 	ctx context.Context, p envelope.Place, any bson.A, at *position, pace *pace,
 ) (groups []group, more bool, err error) {
 	var to bson.RawValue
-	err = s.within(ctx, s.testOnlyLongest, func(ctx context.Context, _ bool) (err error) {
-		once, cancel := context.WithTimeout(ctx, pace.bound)
-		defer cancel()
-		began := time.Now()
+	err = s.paced(ctx, pace, func(ctx context.Context) (_ []bson.Raw, err error) {
 		where := bson.D{{Key: "$or", Value: any}}
 		if pace.reach > 0 {
-			if to, err = s.reached(once, p.Collection, at, pace.reach); err == nil {
+			if to, err = s.reached(ctx, p.Collection, at, pace.reach); err == nil {
 				where = append(bson.D{at.upTo(to)}, where...)
 			}
 		}
 		if err == nil {
-			groups, err = s.group(once, p, where)
+			groups, err = s.group(ctx, p, where)
 		}
-		pace.after(nil, time.Since(began), err)
-		return err
+		return nil, err
 	})
 	return groups, err == nil && pace.reach > 0 && at.passed(to), err
 }

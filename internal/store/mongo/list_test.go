@@ -13,12 +13,15 @@ import (
 	"github.com/certautopilot/kekceremony/internal/store/mongo/mongotest"
 )
 
-// logged fills a database with events of a ceremony, among those of others, and with processes of which half
-// are silent. It returns the time between.
+// refusals are of one version, one of each process.
+const refusals = 200
+
+// logged fills a database with events of a ceremony, among those of others, with processes of which half
+// are silent, and with refusals, the newest epoch first. It returns the time between.
 func logged(t *testing.T, server *mongotest.Server, uri string, events, processes int) (since time.Time) {
 	t.Helper()
 	since = time.Now().UTC().Truncate(time.Second)
-	var entries, rows []any
+	var entries, rows, refused []any
 	for i := range events {
 		entries = append(entries, bson.D{{Key: "_id", Value: fmt.Sprintf("1/%06d", i)},
 			{Key: "data", Value: fmt.Sprintf("line %060d\n", i)}})
@@ -31,6 +34,12 @@ func logged(t *testing.T, server *mongotest.Server, uri string, events, processe
 			bson.D{{Key: "_id", Value: fmt.Sprintf("live/%06d", i)}, {Key: "seen", Value: since.Add(time.Second)}},
 			bson.D{{Key: "_id", Value: fmt.Sprintf("silent/%06d", i)}, {Key: "seen", Value: since.Add(-time.Second)}})
 	}
+	for i := range refusals {
+		refused = append(refused, bson.D{{Key: "_id", Value: fmt.Sprintf("1/%06d", i)}, {Key: "version", Value: 1},
+			{Key: "process", Value: fmt.Sprintf("%06d", i)}, {Key: "role", Value: fmt.Sprintf("%0100d", 0)},
+			{Key: "epoch", Value: refusals - i}})
+	}
+	server.Insert(t, uri, "kek_refusals", refused)
 	server.Insert(t, uri, "kek_events", entries)
 	server.Insert(t, uri, "process_heartbeats", rows)
 	return since
@@ -63,6 +72,8 @@ func TestListGoesOn(t *testing.T) {
 	ordered("live", len(live), processes, err, func(i int) string { return live[i].Process[len("live/"):] })
 	silent, err := s.Silent(t.Context(), since, "", processes)
 	ordered("silent", len(silent), processes, err, func(i int) string { return silent[i].Process[len("silent/"):] })
+	refused, err := s.Refusals(t.Context(), 1)
+	ordered("refusals", len(refused), refusals, err, func(i int) string { return refused[i].Process })
 	silent, err = s.Silent(t.Context(), since, silent[2].Process, 40)
 	if err != nil || len(silent) != 40 || silent[0].Process != "silent/000003" {
 		t.Errorf("%d silent ones after the third, %v", len(silent), err)

@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -35,6 +36,19 @@ type pace struct {
 func (s *Store) pace(n, most, size int) pace {
 	return pace{n: n, first: n, most: most, size: size, farthest: s.testOnlyReach,
 		bound: s.testOnlyAttempt, least: s.testOnlyAttempt, longest: s.testOnlyLongest}
+}
+
+// paced does an operation on many documents until it is answered, each attempt as the pace says, which follows what
+// became of it. do returns the documents that it read.
+func (s *Store) paced(ctx context.Context, pace *pace, do func(context.Context) ([]bson.Raw, error)) error {
+	return s.within(ctx, s.testOnlyLongest, func(ctx context.Context, _ bool) error {
+		once, cancel := context.WithTimeout(ctx, pace.bound)
+		defer cancel()
+		began := time.Now()
+		docs, err := do(once)
+		pace.after(docs, time.Since(began), err)
+		return err
+	})
 }
 
 // after follows what became of an attempt that took so long.

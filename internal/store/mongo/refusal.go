@@ -39,25 +39,33 @@ func (s *Store) Refuse(ctx context.Context, process, role string, v kek.Version,
 	return nil
 }
 
-// Refusals implements store.Fleet.
-func (s *Store) Refusals(ctx context.Context, v kek.Version) ([]store.Refusal, error) {
-	var docs []refusalDoc
-	err := s.again(ctx, func(ctx context.Context, _ bool) error {
-		newest := options.Find().SetSort(bson.D{{Key: "epoch", Value: -1}, {Key: "_id", Value: 1}}).
-			SetLimit(store.MaxRefusals)
-		cursor, err := s.db.Collection(s.own(refusals)).Find(ctx, bson.D{{Key: "version", Value: int(v)}}, newest)
-		if err != nil {
-			return err
+// Refusals implements store.Fleet. They come in portions: after a failure the reading goes on with those that it does
+// not have.
+func (s *Store) Refusals(ctx context.Context, v kek.Version) (all []store.Refusal, err error) {
+	newest := bson.D{{Key: "epoch", Value: -1}, {Key: "_id", Value: 1}}
+	pace := s.pace(firstList, store.MaxRefusals, portionSize)
+	had := bson.A{}
+	for more := true; more && len(all) < store.MaxRefusals; {
+		q := query{collection: s.own(refusals), filter: bson.D{{Key: "version", Value: int(v)},
+			{Key: "_id", Value: bson.D{{Key: "$nin", Value: had}}}}}
+		var p portion
+		err := s.paced(ctx, &pace, func(ctx context.Context) (_ []bson.Raw, err error) {
+			p, err = s.read(ctx, q, newest, &pace)
+			return p.docs, err
+		})
+		for _, raw := range p.docs {
+			var d refusalDoc
+			if err == nil {
+				err = s.safe(bson.Unmarshal(raw, &d))
+			}
+			had = append(had, raw.Lookup("_id"))
+			all = append(all, store.Refusal{Version: v, Process: d.Process, Role: d.Role, Epoch: d.Epoch, Count: d.Count,
+				Last: d.Last.UTC()})
 		}
-		return cursor.All(ctx, &docs)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read kek_refusals: %w", err)
+		if err != nil {
+			return nil, fmt.Errorf("read kek_refusals: %w", err)
+		}
+		more = p.full
 	}
-	var all []store.Refusal
-	for _, d := range docs {
-		all = append(all, store.Refusal{Version: v, Process: d.Process, Role: d.Role, Epoch: d.Epoch, Count: d.Count,
-			Last: d.Last.UTC()})
-	}
-	return all, nil
+	return all[:min(len(all), store.MaxRefusals)], nil
 }

@@ -70,15 +70,11 @@ type portion struct {
 // where the pace says.
 func (s *Store) portion(ctx context.Context, q query, at *position, pace *pace) (p portion, err error) {
 	var to bson.RawValue
-	err = s.within(ctx, s.testOnlyLongest, func(ctx context.Context, _ bool) (err error) {
-		once, cancel := context.WithTimeout(ctx, pace.bound)
-		defer cancel()
-		began := time.Now()
-		if to, err = s.reached(once, q.collection, at, pace.reach); err == nil {
-			p, err = s.read(once, q.narrowed(at.upTo(to)), at.key(), pace)
+	err = s.paced(ctx, pace, func(ctx context.Context) (_ []bson.Raw, err error) {
+		if to, err = s.reached(ctx, q.collection, at, pace.reach); err == nil {
+			p, err = s.read(ctx, q.narrowed(at.upTo(to)), bson.D{{Key: at.key(), Value: 1}}, pace)
 		}
-		pace.after(p.docs, time.Since(began), err)
-		return err
+		return p.docs, err
 	})
 	if err != nil {
 		return portion{}, err
@@ -110,9 +106,9 @@ func (s *Store) reached(ctx context.Context, collection string, at *position, re
 	return id, err
 }
 
-// read is one query, in the order of a field. It ends with the batch with which it is as large as it should be.
-func (s *Store) read(ctx context.Context, q query, by string, pace *pace) (p portion, err error) {
-	find := options.Find().SetSort(bson.D{{Key: by, Value: 1}}).SetLimit(int64(pace.n)).
+// read is one query, in an order. It ends with the batch with which it is as large as it should be.
+func (s *Store) read(ctx context.Context, q query, order bson.D, pace *pace) (p portion, err error) {
+	find := options.Find().SetSort(order).SetLimit(int64(pace.n)).
 		SetBatchSize(int32(pace.n) + 1) // with room for one more, no cursor outlives it
 	if q.fields != nil {
 		find.SetProjection(q.fields)
