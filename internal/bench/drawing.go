@@ -88,7 +88,9 @@ func (l lab) rotateDrawn(ctx context.Context, parts rehearsal.Parts, r *rotated,
 	for _, page := range asked(to) {
 		if err := s.answer(ctx, page[0], page[1]); err != nil {
 			_ = cmd.Process.Kill()
-			return 0, errors.Join(err, cmd.Wait())
+			err = errors.Join(err, cmd.Wait())
+			r.usage.end()
+			return 0, err
 		}
 	}
 	err = cmd.Wait()
