@@ -46,7 +46,7 @@ func TestWizardDeviation(t *testing.T) {
 	w.tmux("send-keys", "d")
 	w.enter("Why do you continue?", "2468 10") // perhaps a PIN: it would be in the transcript
 	// Before the module gets a PIN.
-	w.enter("refused: reason: this may be a PIN, and was discarded", "vendor update, ticket 12")
+	w.enter("refused: this may be a PIN, and was discarded", "vendor update, ticket 12")
 	w.enter("PIN of token", rehearsal.PIN)
 	w.read()
 	w.enter("alice: type 3", "3")

@@ -69,10 +69,10 @@ func (v *View) clear() {
 // Finals makes it the page on which people sign the end, or the abort.
 func (v *View) Finals(aborted bool) {
 	v.Step, v.Title = "finals", "Sign the end"
-	v.Why = "Did the ceremony go as its steps say? Each of you answers with one word:"
+	v.Why = "Did the ceremony go as its steps say? Each of you answers with one word."
 	if aborted {
 		v.Title, v.Why = "Sign the abort", "The ceremony ends here, and what it did stays done. Each of you says in one "+
-			"word whether it ends as this page says:"
+			"word whether it ends as this page says."
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/replay"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/transcript"
+	"github.com/certautopilot/kekceremony/internal/tui/text"
 )
 
 // reader is a room that counts what is put to it, and tries to decide things.
@@ -18,6 +19,7 @@ type reader struct {
 	engine.Room
 	views                  []engine.View
 	asked, signed, offered int
+	witnesses              int                     // who do not approve
 	stop                   context.CancelCauseFunc // at the first page, if it is set
 }
 
@@ -37,6 +39,11 @@ func (r *reader) Ask(_ context.Context, q engine.Question) (string, error) {
 
 func (r *reader) Consent(_ context.Context, q engine.Request) (engine.Consent, error) {
 	r.signed++
+	for _, s := range q.Signers {
+		if !s.Asked && text.NotAsked(q, s) == "witness" && q.Purpose == engine.Approve && s.Name == "wendy" {
+			r.witnesses++
+		}
+	}
 	return engine.Consent{Signer: "mallory", Word: "disagree"}, nil
 }
 
@@ -62,9 +69,10 @@ func TestReplay(t *testing.T) {
 	if err := replay.Play(t.Context(), room, pages, 0); err != nil {
 		t.Fatal(err)
 	}
-	if len(room.views) != len(pages) || room.asked != 11 || room.signed != 18 || room.offered != 0 {
-		t.Errorf("%d of %d pages, %d questions, %d pages to sign, %d choices", len(room.views), len(pages), room.asked,
-			room.signed, room.offered)
+	if len(room.views) != len(pages) || room.asked != 11 || room.signed != 18 || room.offered != 0 ||
+		room.witnesses != 8 {
+		t.Errorf("%d of %d pages, %d questions, %d pages to sign, %d choices, wendy a witness of %d", len(room.views),
+			len(pages), room.asked, room.signed, room.offered, room.witnesses)
 	}
 	for _, v := range room.views {
 		if !v.Replay || v.Rehearsal || v.Kind != "rotate" {

@@ -9,6 +9,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/signing"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
@@ -63,7 +64,8 @@ func (s *stage) attends(name string) bool {
 // signers are the people of a request; about says what each is to type.
 func (s *stage) signers(r quorum.Roster, about func(quorum.Member) (words []string, asked, counts bool)) {
 	for _, m := range r.Members {
-		one := engine.Signer{Name: m.Name, Fingerprint: m.Fingerprint(), Key: "somewhere"}
+		one := signing.SignerOf(m, s.r.Mode().Namespace(s.sign.Purpose))
+		one.Key = "somewhere"
 		one.Words, one.Asked, one.Counts = about(m)
 		s.sign.Signers = append(s.sign.Signers, one)
 	}

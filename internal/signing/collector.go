@@ -121,9 +121,10 @@ func (c *Collector) request(ctx context.Context) Request {
 	r.Note, r.Dir, r.Signers, r.Undecided = c.note, c.Dir, nil, c.undecided
 	keys := c.keys(ctx)
 	for _, m := range c.Roster.Members {
-		s := Signer{Name: m.Name, Fingerprint: m.Fingerprint(), Words: c.Words(m), Signed: c.Signed[m.Name] != "",
-			At: c.Signed[m.Name], Asked: c.May(m), Counts: c.Counts(m), Offline: c.signLine(m.Name),
-			Script: c.script(m.Name)}
+		s := SignerOf(m, c.namespace())
+		s.Words, s.Asked, s.Counts = c.Words(m), c.May(m), c.Counts(m)
+		s.Signed, s.At = c.Signed[m.Name] != "", c.Signed[m.Name]
+		s.Offline, s.Script = c.signLine(m.Name), c.script(m.Name)
 		if k, here := keyOf(keys, m); here {
 			s.Key = k.String()
 		}

@@ -63,10 +63,16 @@ type Signer struct {
 	Signed      bool
 	At          string // clock time of the signature, or the verdict
 	Asked       bool   // may sign this
+	Witness     bool   // the roster has them sign other things
 	Counts      bool   // towards Need
 	Key         string // where the key is that can sign here; empty: not on this console
 	Offline     string // the line that signs the statement in Dir, if one was written there
 	Script      string // name of the file in Dir that holds this line
+}
+
+// SignerOf is a person of the roster where something of a namespace is signed.
+func SignerOf(m quorum.Member, namespace string) Signer {
+	return Signer{Name: m.Name, Fingerprint: m.Fingerprint(), Witness: !m.May(namespace)}
 }
 
 // Compared is the digest that people compare before they sign: the last final digest, that of the

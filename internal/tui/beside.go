@@ -96,8 +96,11 @@ func (b box) signatures(p engine.Person, width int) (lines []string) {
 		if s.Run > 0 {
 			at += text.Run(s.Run)
 		}
-		name := ansi.Truncate(s.Step, max(6, width-len(indent)-len(at)-3), b.more)
-		lines = append(lines, past.Render(indent+name+" "+at))
+		says := text.Did(s.Step) + " " + at
+		if ansi.StringWidth(indent+says) >= width {
+			says = text.Did(s.Step) + "\n" + at
+		}
+		lines = append(lines, para(past, indent, says, width)...)
 	}
 	return lines
 }

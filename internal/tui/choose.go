@@ -102,7 +102,7 @@ func (p *choosePrompt) act(b box) []string {
 	}
 	lines = append(lines, "")
 	if err := p.q.Q.Refused; err != nil {
-		lines = append(lines, alarm.Render(" refused: reason: "+err.Error()))
+		lines = append(lines, alarm.Render(" refused: "+err.Error()))
 	}
 	if p.typed {
 		return append(lines, " "+b.of(markNow)+accent.Render(" Why do you continue? ")+field(p.reason))

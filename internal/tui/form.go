@@ -89,7 +89,7 @@ func (p *formPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 func (p *formPrompt) typing() bool { return true }
 
 // due says who must act, in few words.
-func (p *formPrompt) due() string { return "answer: " + p.q.Q.Field.Question }
+func (p *formPrompt) due() string { return "answer \"" + p.q.Q.Field.Question + "\"" }
 
 // body shows what was answered on this page before.
 func (p *formPrompt) body(v engine.View, b box) []string { return b.details(v) }

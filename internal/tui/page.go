@@ -188,7 +188,7 @@ func (m *model) waits() []string {
 		return nil
 	case m.over != overNothing:
 		_, says := m.toAct()
-		return []string{" " + m.glyphs.of(markNow) + " " + accent.Render("Waits: "+says)}
+		return para(accent, " "+m.glyphs.of(markNow)+" ", "Still to do: "+says, m.box.page()-1)
 	}
 	return append(m.disputed(), m.ask.act(m.box)...)
 }

@@ -294,9 +294,9 @@ func TestRefusalGoes(t *testing.T) {
 	f := engine.Failure{Err: errors.New("other module"), Deviation: &engine.DeviationError{},
 		Refused: errors.New("it may be a PIN")}
 	chosen := asking(p, func(ctx context.Context) (engine.Choice, error) { return p.room.Choose(ctx, f) })
-	p.shows("refused: reason: it may be a PIN", true)
+	p.shows("refused: it may be a PIN", true)
 	p.press("esc")
-	p.shows("refused: reason", false)
+	p.shows("refused:", false)
 	p.press("r")
 	came(p, chosen, engine.Choice{Retry: true}, nil)
 }

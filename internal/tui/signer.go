@@ -97,7 +97,7 @@ func standingOf(r engine.Request, s engine.Signer, now bool) (mark, lipgloss.Sty
 	case s.Signed:
 		return markDone, plain, strings.TrimSpace("signed " + s.At)
 	case !s.Asked:
-		return markNone, past, "is not asked"
+		return markNone, past, text.NotAsked(r, s)
 	case s.Offline != "":
 		return markTodo, pending, "signs offline"
 	case now && r.Enough():

@@ -31,7 +31,7 @@ func (c *choice) again() (lines []string) {
 		return []string{stopQuestion, yesOrNo}
 	}
 	if err := c.q.Q.Refused; err != nil && !c.typing {
-		lines = append(lines, "Refused: reason: "+err.Error())
+		lines = append(lines, "Refused: "+err.Error())
 	}
 	if c.typing {
 		return append(lines, "Why do you continue? (back: not)")

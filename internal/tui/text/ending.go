@@ -25,7 +25,9 @@ func Says(e *engine.Ending) []string {
 const WriteDown = "Write it down now, each on your own paper."
 
 // Bundle is where the transcript is, in lines of at most width columns, if its name allows it.
-func Bundle(e *engine.Ending, width int) []string { return labelled("Transcript", width, printable.Word(e.Bundle)) }
+func Bundle(e *engine.Ending, width int) []string {
+	return labelled("Transcript", width, printable.Word(e.Bundle))
+}
 
 // Commands are what people may do next, and what checks a bundle, each by copying it: in lines as Bundle's.
 func Commands(e *engine.Ending, width int) (lines []string) {

@@ -209,51 +209,6 @@ func Digest(r engine.Request) (label, digest string) {
 // Earlier stands above what the people of an earlier run answered.
 const Earlier = "Answered in an earlier run. Sign only if these are your answers:"
 
-// Fingerprint is a person's key: whole where people compare it, at attendance.
-func Fingerprint(r engine.Request, s engine.Signer) string {
-	key := s.Fingerprint
-	if short := len("SHA256:") + 16; !Compares(r) && len(key) > short {
-		key = key[:short] + "..."
-	}
-	return key
-}
-
-// Compares reports whether people compare their keys with paper before they sign.
-func Compares(r engine.Request) bool { return r.Purpose == engine.Attend || r.Purpose == engine.Join }
-
-// Signer is a person of a request, after the mark.
-func Signer(r engine.Request, s engine.Signer) string {
-	line := fmt.Sprintf("%-8s %s", s.Name, Fingerprint(r, s))
-	switch {
-	case s.At != "":
-		line += " " + s.At
-	case s.Offline != "":
-		line += "  offline"
-	case s.Key == engine.InAgent:
-		line += "  " + s.Key
-	}
-	return line
-}
-
-// Mark is where a person of a request stands; now: their word is awaited.
-func Mark(r engine.Request, s engine.Signer, now bool) string {
-	switch {
-	case s.Signed:
-		return "[signed]"
-	case !s.Asked:
-		return "[   -  ]"
-	case s.Offline != "":
-		return "[>>    ]"
-	case now && r.Enough():
-		return "[may   ]"
-	case now:
-		return "[needed]"
-	case s.Key == "":
-		return "[no key]"
-	}
-	return "[      ]"
-}
-
 // Offline says how to sign the statements that were written for it: a line before them, and
 // for each its person and its command.
 func Offline(r engine.Request) (before string, commands [][2]string) {
