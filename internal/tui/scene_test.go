@@ -147,7 +147,9 @@ func (s scene) shown() (engine.View, error) {
 		v.To = 1
 	}
 	if v.Ending != nil {
-		v.Ending.Next = append(v.Ending.Next, engine.CheckOf(v.Ending.Bundle))
+		end := *v.Ending // the page's: it is drawn at several sizes
+		end.Next = append(slices.Clip(end.Next), engine.CheckOf(end.Bundle))
+		v.Ending = &end
 	}
 	v.Aborts = s.Abort
 	c, _ := steps.Named(s.Ceremony)
