@@ -165,7 +165,7 @@ func TestSlowRotationLong(t *testing.T) {
 	for _, rate := range []int{900 << 10, 150 << 10} {
 		t.Run(fmt.Sprint(rate), func(t *testing.T) {
 			t.Parallel()
-			slowRotation(t, 300, 400, rate)
+			slowRotation(t, 300, 400, rate, 0)
 		})
 	}
 }

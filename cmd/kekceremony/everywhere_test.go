@@ -93,15 +93,16 @@ func TestHoleInSteps(t *testing.T) {
 	whole(t, parts, a, records)
 }
 
-// TestSlowRotation rotates over a link of 900 KB/s.
+// TestSlowRotation rotates over a link of 900 KB/s, which also breaks in the middle of each answer that has more than a
+// few records: so only that the store asks for less ends it.
 func TestSlowRotation(t *testing.T) {
 	t.Parallel()
-	slowRotation(t, 60, 0, 900<<10)
+	slowRotation(t, 60, 30, 900<<10, 200<<10)
 }
 
-// slowRotation rotates over a link of so many bytes a second: records with envelopes, and others of one collection,
-// each of 16 KB.
-func slowRotation(t *testing.T, records, others, rate int) {
+// slowRotation rotates over a link of so many bytes a second, which breaks in an answer of more than fragile bytes, or
+// does not: records with envelopes, and others of one collection, each of 16 KB.
+func slowRotation(t *testing.T, records, others, rate, fragile int) {
 	t.Helper()
 	const size = 16 << 10
 	server := mongotest.Start(t)
@@ -115,9 +116,11 @@ func slowRotation(t *testing.T, records, others, rate int) {
 	}
 	door := apart(t, server, parts)
 	door.Slow(rate)
+	door.Fragile(fragile)
 	began := time.Now()
 	must(t, rotateTo(parts, 2)...)
 	t.Log(time.Since(began).Round(time.Second), event(t, bundlesOf(t, parts)[1], "found", "scan"))
 	door.Slow(0)
+	door.Fragile(0)
 	whole(t, parts, a, records)
 }
