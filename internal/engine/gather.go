@@ -132,8 +132,9 @@ func (g *gathering) asking() Facts {
 
 // shown is what the room shows beside the signers.
 func (g *gathering) shown() Request {
-	r := Request{Purpose: g.step.Gather.Purpose, Plan: g.plan.Effects, Digest: g.req.Event.Facts[transcript.FactSHA256],
-		Need: g.site.Roster.M, Rule: g.needs("the plan")}
+	r := Request{Purpose: g.step.Gather.Purpose, Plan: g.plan.Effects, Text: g.plan.Text,
+		Digest: g.req.Event.Facts[transcript.FactSHA256],
+		Need:   g.site.Roster.M, Rule: g.needs("the plan")}
 	// What people compare with their paper is what this console computed, never what a log says.
 	if last := g.site.History.Final; last != transcript.NoDigest && r.Purpose == quorum.Attend {
 		r.Last = last

@@ -22,7 +22,8 @@ func (s *stage) asked(e transcript.Event) {
 	}
 	roster := s.r.Roster
 	s.sign = engine.Request{Purpose: req.Purpose, Need: s.r.Roster.M, Rule: "quorum: " + s.view.Quorum,
-		Digest: e.Facts[transcript.FactSHA256], Plan: effects(e.Facts[transcript.FactPlan])}
+		Digest: e.Facts[transcript.FactSHA256], Plan: effects(e.Facts[transcript.FactPlan]),
+		Text: e.Facts[transcript.FactPlan]}
 	if last := e.Facts[transcript.FactFinal]; req.Purpose == quorum.Attend && last != transcript.NoDigest {
 		s.sign.Last = last
 	}

@@ -16,6 +16,7 @@ type Request struct {
 	Agree   int    // of an end: so many must agree with it; 0: whatever they say
 	Rule    string // why so many must sign
 	Plan    []Effect
+	Text    string   // the whole plan, of which Digest is the SHA-256; empty: no plan is approved
 	Digest  string   // of the plan, or of final.txt
 	Last    string   // the last final digest, which people compare with paper before they attend
 	Warning string   // what people must know before they sign; empty: nothing

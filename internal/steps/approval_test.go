@@ -31,6 +31,9 @@ type meddler struct {
 }
 
 func (m meddler) Consent(ctx context.Context, r engine.Request) (engine.Consent, error) {
+	if r.Purpose == quorum.Approve && transcript.Digest([]byte(r.Text)) != r.Digest {
+		return engine.Consent{}, errors.New("people can read another plan than the one that they sign")
+	}
 	if r.Purpose == quorum.Approve && r.Have() == r.Need-1 {
 		m.meddle()
 	}

@@ -14,6 +14,7 @@ var (
 	helpCommand    = command{"g", "help", "this page; ? too"}
 	aloudCommand   = command{"y", "aloud", "read the digest aloud, in words, and compare it"}
 	earlierCommand = command{"p", "earlier answers", "read what an earlier run answered, before you sign it"}
+	planCommand    = command{"f", "plan", "read the whole plan: the text that its digest is of"}
 	offlineCommand = command{"e", "offline", "write the person's statement, to sign it on another machine"}
 	laterCommand   = command{"n", "end, sign later", "end this run, after a question; sign later"}
 )

@@ -14,7 +14,7 @@ import (
 func TestOneLetter(t *testing.T) {
 	does := map[string]string{}
 	for _, c := range []command{reportCommand, stepsCommand, roomCommand, logCommand, helpCommand, aloudCommand,
-		offlineCommand, laterCommand, earlierCommand} {
+		offlineCommand, laterCommand, earlierCommand, planCommand} {
 		if before, twice := does[c.letter]; twice || strings.Contains("squwdchijmvz", c.letter) {
 			t.Errorf("%s: %s; before %s", c.letter, c.does, before)
 		}

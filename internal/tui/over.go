@@ -10,4 +10,5 @@ const (
 	overSteps
 	overRoom
 	overEarlier
+	overPlan
 )

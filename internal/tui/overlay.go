@@ -11,7 +11,8 @@ import (
 
 // covers are the commands that cover a page.
 var covers = map[command]over{helpCommand: overHelp, logCommand: overLog, stepsCommand: overSteps,
-	roomCommand: overRoom, earlierCommand: overEarlier}
+	roomCommand: overRoom, earlierCommand: overEarlier,
+	planCommand: overPlan}
 
 // covering is what a key covers the page with.
 func (m *model) covering(k tea.KeyMsg) (to over, ok bool) {
@@ -19,7 +20,7 @@ func (m *model) covering(k tea.KeyMsg) (to over, ok bool) {
 		return overHelp, true
 	}
 	for c, to := range covers {
-		if m.pressed(c, k) && (to != overEarlier || m.answered()) {
+		if m.pressed(c, k) && (to != overEarlier || m.answered()) && (to != overPlan || m.planned()) {
 			return to, true
 		}
 	}
@@ -30,6 +31,12 @@ func (m *model) covering(k tea.KeyMsg) (to over, ok bool) {
 func (m *model) answered() bool {
 	s, ok := m.ask.(*signPrompt)
 	return ok && len(s.q.Q.Earlier) > 0
+}
+
+// planned reports whether a plan is signed on the page.
+func (m *model) planned() bool {
+	s, ok := m.ask.(*signPrompt)
+	return ok && s.q.Q.Text != ""
 }
 
 // cover takes a key that covers a page, or uncovers it.
@@ -73,6 +80,11 @@ func (m *model) overlay() []string {
 	case overEarlier:
 		if s, ok := m.ask.(*signPrompt); ok {
 			return m.box.earlier(s.q.Q)
+		}
+		return nil
+	case overPlan:
+		if s, ok := m.ask.(*signPrompt); ok {
+			return m.box.wholePlan(s.q.Q)
 		}
 		return nil
 	case overSteps:

@@ -40,7 +40,7 @@ func (p page) press(keys ...string) {
 	named := map[string]tea.KeyType{"enter": tea.KeyEnter, "backspace": tea.KeyBackspace, "ctrl+c": tea.KeyCtrlC,
 		"ctrl+n": tea.KeyCtrlN, "ctrl+e": tea.KeyCtrlE, "ctrl+o": tea.KeyCtrlO, "esc": tea.KeyEsc, "tab": tea.KeyTab,
 		"pgdown": tea.KeyPgDown, "ctrl+x": tea.KeyCtrlX, "ctrl+g": tea.KeyCtrlG, "ctrl+t": tea.KeyCtrlT,
-		"ctrl+r": tea.KeyCtrlR, "ctrl+y": tea.KeyCtrlY, "ctrl+p": tea.KeyCtrlP}
+		"ctrl+r": tea.KeyCtrlR, "ctrl+y": tea.KeyCtrlY, "ctrl+p": tea.KeyCtrlP, "ctrl+f": tea.KeyCtrlF}
 	for _, key := range keys {
 		if kind, ok := named[key]; ok {
 			p.Update(tea.KeyMsg{Type: kind})

@@ -275,6 +275,9 @@ func (p *signPrompt) keys() (all []key) {
 	if _, digest := text.Digest(p.q.Q); digest != "" {
 		all = append(all, aloudCommand.key())
 	}
+	if p.q.Q.Text != "" {
+		all = append(all, planCommand.key())
+	}
 	if len(p.q.Q.Earlier) > 0 {
 		all = append(all, earlierCommand.key())
 	}

@@ -89,6 +89,15 @@ func (b box) earlier(r engine.Request) (lines []string) {
 	return append(lines, "")
 }
 
+// wholePlan is the plan as it is signed, with the digest that people compare.
+func (b box) wholePlan(r engine.Request) []string {
+	lines := append(para(strong, " ", text.WholePlan, b.page()-1), "")
+	for _, l := range text.Whole(r) {
+		lines = append(lines, para(plain, " "+l[0], l[1], b.page()-1)...)
+	}
+	return lines
+}
+
 // standingOf says where a person stands to a request; now: their word is awaited.
 func standingOf(r engine.Request, s engine.Signer, now bool) (mark, lipgloss.Style, string) {
 	switch {

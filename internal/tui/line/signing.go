@@ -115,12 +115,17 @@ func (s *signing) words() []word {
 	if aloudOf(s.q.Q) == nil {
 		compare = ""
 	}
+	whole := "say the whole plan: the text that its digest is of"
+	if s.q.Q.Text == "" {
+		whole = ""
+	}
 	return []word{
 		{"next", "ask the next person", func(f *face) {
 			s.who = text.Other(s.q.Q.Signers, s.who)
 			f.again()
 		}},
 		{"compare", compare, func(f *face) { f.compare(s.q.Q) }},
+		{"plan", whole, func(f *face) { f.whole(s.q.Q) }},
 		{"offline", "write the person's statement, for signing offline", func(f *face) { f.take(s, offline) }},
 		{"later", "end this run, after a question; sign later", func(f *face) {
 			question, says := text.Later(f.page.view, s.q.Q)
@@ -128,6 +133,18 @@ func (s *signing) words() []word {
 			f.confirm(question, func() { f.answered(s.later) })
 		}},
 	}
+}
+
+// whole says the plan as it is signed.
+func (f *face) whole(r engine.Request) {
+	f.say(text.WholePlan)
+	if r.Text == "" {
+		f.say("No plan is signed here.")
+	}
+	for _, l := range text.Whole(r) {
+		f.say(item("  "+l[0], l[1]))
+	}
+	f.again()
 }
 
 func (s *signing) later() { s.q.Answer(engine.Consent{}, engine.ErrLater) }

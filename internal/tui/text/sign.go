@@ -171,32 +171,6 @@ func Later(v engine.View, r engine.Request) (question string, lines []string) {
 	return question, append(lines, "To go on, run this again, with the flags of this run:", "  "+v.Command)
 }
 
-// Plan is the effects of a plan, two lines each.
-func Plan(r engine.Request) (lines [][2]string) {
-	for i, e := range r.Plan {
-		line := fmt.Sprintf("%d  %-9s %s", i+1, e.Verb, e.Object)
-		if e.Estimate != "" {
-			line += estimated(e.Estimate)
-		}
-		lines = append(lines, [2]string{line, Undo(e.Undo, "")})
-	}
-	return lines
-}
-
-// Undo says how a change is undone, or what comes of it where it cannot be; of: of which change.
-func Undo(undo, of string) string {
-	if undo == "none" {
-		return "NO UNDO" + of
-	}
-	if why, none := strings.CutPrefix(undo, "none: "); none {
-		return "NO UNDO" + of + ": " + why
-	}
-	return "undo" + of + ": " + undo
-}
-
-// Final reports whether a change cannot be undone.
-func Final(undo string) bool { return undo == "none" || strings.HasPrefix(undo, "none: ") }
-
 // Digest is what people compare before they sign, and what it is; empty: nothing.
 func Digest(r engine.Request) (label, digest string) {
 	label = map[engine.Purpose]string{engine.Attend: "Last", engine.Approve: "Plan", engine.Final: "Final"}[r.Purpose]
