@@ -219,7 +219,7 @@ var outcomes = []outcome{
 		"run a ceremony, in which M operators approve the try; nothing was tried; " +
 			"if the PIN is known to be right, remove the file that counts failed attempts"},
 	{provider.ErrPINRefused, exitRefused,
-		"this program never tries a refused PIN again by itself; run the same command, and type the right one"},
+		"try again, and type the right one; this program never tries a refused PIN again by itself"},
 	{provider.ErrAmbiguous, exitRefused, "find out who made the other key"},
 	{provider.ErrUnguarded, exitRefused,
 		"give the module and every directory above it to root, and let nobody else write there"},

@@ -43,7 +43,7 @@ func rehearseCommand(o *options) *cobra.Command {
 	cmd.Flags().Var(oneOf(&r.provider, "pkcs11", "env"), "provider", "pkcs11 (SoftHSM2) or env")
 	cmd.Flags().IntVar(&r.records, "records", 1000, "records to re-wrap")
 	cmd.Flags().IntVar(&r.rate, "rate", 0, "maximum envelopes per second; 0: no limit")
-	cmd.Flags().StringSliceVar(&r.only, "only", life, "the first ceremonies of the life, up to the one that is wanted")
+	cmd.Flags().StringSliceVar(&r.only, "only", life, "ceremonies to run: install and what follows it, none left out")
 	cmd.Flags().StringVar(&r.dir, "dir", "", "directory of the rehearsal; continues an existing one")
 	return cmd
 }

@@ -119,9 +119,14 @@ func (e *engine) hold(ctx context.Context, s Step) error {
 	return nil
 }
 
-// details lists facts by name.
+// details lists facts by name, first what people know a key by.
 func details(f Facts) (all []Detail) {
-	for _, name := range slices.Sorted(maps.Keys(f)) {
+	names := slices.Sorted(maps.Keys(f))
+	slices.SortStableFunc(names, func(a, b string) int {
+		known := []string{"key_id", transcript.FactLabel}
+		return slices.Index(known, b) - slices.Index(known, a)
+	})
+	for _, name := range names {
 		all = append(all, Detail{name, f[name]})
 	}
 	return all

@@ -65,7 +65,11 @@ func (a attempts) told(err error) error {
 	if n == 0 || !errors.Is(err, provider.ErrPINRefused) || errors.Is(err, provider.ErrUntried) {
 		return err
 	}
-	return fmt.Errorf("%w; attempts failed: %d of at most %d", err, n, a.allowed)
+	err = fmt.Errorf("%w; attempts failed: %d of at most %d", err, n, a.allowed)
+	if n < a.allowed {
+		err = fmt.Errorf("%w; the last one needs an approval", err)
+	}
+	return err
 }
 
 // attempt makes one attempt to log in with what was entered. A final one must have been

@@ -81,9 +81,13 @@ func prompt(t provider.Tries, how PIN, part int) string {
 		text = fmt.Sprintf("Part %d of %d of the PIN", part, how.Parts)
 	}
 	text += " of token " + t.Token
+	if t.Serial != "" {
+		text += ", serial " + t.Serial
+	}
 	if how.Hint != "" {
 		text += " (rehearsal: " + printable.Text(how.Hint) + ")"
 	}
+	text = "Ctrl+c cancels.\r\n" + text
 	if t.Warning != "" {
 		text = "Beware: " + t.Warning + ".\r\n" + text
 	}

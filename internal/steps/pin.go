@@ -13,8 +13,8 @@ import (
 func pin() Step {
 	return Step{
 		Name: "pin", Title: "Open the provider", Who: "the program; a PIN's custodian types it", EveryRun: true, Reach: true,
-		Why: "A token's PIN goes straight from the keyboard to the token, and is wiped. No log contains it. Keys in " +
-			"environment variables have none.",
+		Why: "If the provider has a PIN, its custodian types it: it goes straight from the keyboard to the token, is " +
+			"wiped, and is in no log.",
 		Look: func(ctx context.Context, s *Site, _ Facts, d Desk) (Facts, error) {
 			if s.Provider == nil {
 				p, err := s.OpenProvider(ctx, func(about map[string]string) error { return knows(s, about) })

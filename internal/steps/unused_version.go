@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -121,9 +122,16 @@ func holders(ctx context.Context, s *Site, v kek.Version) (names printable.List,
 // factUnusedStill is what the look directly before the destruction found.
 const factUnusedStill = "envelopes_unused_still"
 
+// stamp is a time as facts have it.
+var stamp = regexp.MustCompile(`(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z`)
+
+// inUTC has times of a fact as pages have them.
+func inUTC(fact string) string { return stamp.ReplaceAllString(fact, "$1 $2 UTC") }
+
 // unneededDetails are what a look for what needs the version found, for the page: nothing, or what came once the key
 // was gone.
 func unneededDetails(counted string) []Detail {
+	counted = inUTC(counted)
 	if !strings.HasPrefix(counted, "none ") {
 		return []Detail{{Name: "envelopes", Value: counted}}
 	}

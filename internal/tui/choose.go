@@ -96,7 +96,7 @@ func (p *choosePrompt) due() string {
 func (p *choosePrompt) body(v engine.View, b box) []string { return b.probe(v) }
 
 func (p *choosePrompt) act(b box) []string {
-	lines := []string{" " + b.of(markBad) + alarm.Render(" Refused: ") + p.q.Q.Err.Error()}
+	lines := []string{" " + b.of(markBad) + alarm.Render(" "+text.Failed(p.q.Q)+": ") + p.q.Q.Err.Error()}
 	if p.q.Q.Hint != "" {
 		lines = append(lines, para(plain, " Hint: ", p.q.Q.Hint, b.page()-1)...)
 	}

@@ -19,7 +19,7 @@ type choice struct {
 var choices = []string{"again", "stop", "deviation"}
 
 func (c *choice) page() []string {
-	lines := []string{"", "Refused: " + c.q.Q.Err.Error()}
+	lines := []string{"", text.Failed(c.q.Q) + ": " + c.q.Q.Err.Error()}
 	if c.q.Q.Hint != "" {
 		lines = append(lines, "Hint: "+c.q.Q.Hint)
 	}

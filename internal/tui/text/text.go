@@ -3,6 +3,7 @@
 package text
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -74,6 +75,14 @@ const ReadOn = "This page goes on: press Enter for the rest."
 
 // Marks of a line of the probe.
 var Marks = map[engine.Outcome]string{engine.Trying: "[>>]", engine.Passed: "[ok]", engine.Failed: "[NO]"}
+
+// Failed heads why a step was not done. What somebody interrupted, nobody refused.
+func Failed(f engine.Failure) string {
+	if errors.Is(f.Err, engine.ErrTyped) {
+		return "Not done"
+	}
+	return "Refused"
+}
 
 // Advice is what people can do about a failed step.
 func Advice(f engine.Failure) string {

@@ -1,9 +1,13 @@
 package text
 
 import (
+	"errors"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/certautopilot/kekceremony/internal/engine"
 )
 
 // TestCommandIsCopied: a shell gets the same words at any width, and no line is wider
@@ -27,6 +31,18 @@ func TestCommandIsCopied(t *testing.T) {
 		got, err := exec.Command("sh", "-c", strings.Join(lines, "\n      ")).Output()
 		if err != nil || string(got) != string(want) {
 			t.Errorf("at %d: %s, %v", width, got, err)
+		}
+	}
+}
+
+// TestInterruptedIsNotRefused: a PIN's prompt that somebody left with ctrl+c was refused by nobody.
+func TestInterruptedIsNotRefused(t *testing.T) {
+	for want, err := range map[string]error{
+		"Not done": fmt.Errorf("ask for the PIN of token kek: %w", engine.ErrTyped),
+		"Refused":  errors.New("CKR_PIN_INCORRECT"),
+	} {
+		if got := Failed(engine.Failure{Err: err}); got != want {
+			t.Errorf("%v: %s", err, got)
 		}
 	}
 }
