@@ -248,6 +248,25 @@ func TestLargeRecords(t *testing.T) {
 	}
 }
 
+// TestLargeBatch: a page ends with the batch with which it is large; the server is not asked for more of it. FerretDB
+// gives all in one batch: the proxy answers in its place.
+func TestLargeBatch(t *testing.T) {
+	t.Parallel()
+	server, uri, s := faulty(t)
+	fill(t, server, uri, "large", 1, 0)
+	s.PageSize(1 << 20)
+	batch := bson.A{}
+	for i := range 3 {
+		batch = append(batch, append(sealed(fmt.Sprint(i), "old"), bson.E{Key: "more", Value: make([]byte, 400<<10)}))
+	}
+	server.Answer("find", 1, bson.D{{Key: "ok", Value: 1.0}, {Key: "cursor", Value: bson.D{
+		{Key: "id", Value: int64(99)}, {Key: "ns", Value: "x.large"}, {Key: "firstBatch", Value: batch}}}})
+	docs, err := s.Page(t.Context(), placed("large", "f").Collections()[0], 2, nil, 100)
+	if err != nil || len(docs) != len(batch) || server.Seen("getMore") != 0 {
+		t.Errorf("%d records, %d batches more, %v", len(docs), server.Seen("getMore"), err)
+	}
+}
+
 // TestCensusGoesOn: an answer about a portion is lost. The portions before it are not counted again.
 func TestCensusGoesOn(t *testing.T) {
 	t.Parallel()
