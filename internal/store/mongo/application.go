@@ -36,8 +36,7 @@ func Create(ctx context.Context, uri string) (*Store, error) {
 // create makes a collection; one that is there stays.
 func (s *Store) create(ctx context.Context, name string) error {
 	// The driver has a name for an unmet write concern of a command that it does not know, and none of this one.
-	command := bson.D{{Key: "create", Value: name},
-		{Key: "writeConcern", Value: bson.D{{Key: "w", Value: "majority"}, {Key: "j", Value: true}}}}
+	command := bson.D{{Key: "create", Value: name}, durable}
 	return s.again(ctx, func(ctx context.Context, _ bool) error {
 		err := s.db.RunCommand(ctx, command).Err()
 		if server := driver.ServerError(nil); errors.As(err, &server) && server.HasErrorCode(codeNamespaceExists) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
@@ -20,6 +21,9 @@ const (
 	minWire   = 13         // the wire version of MongoDB 5.0
 	cosmosSet = "globaldb" // the replica set that Azure Cosmos DB with request units says it is
 )
+
+// durable is the write concern of all writes, for commands to which the driver adds none.
+var durable = bson.E{Key: "writeConcern", Value: bson.D{{Key: "w", Value: "majority"}, {Key: "j", Value: true}}}
 
 // Open connects to the database that the URI names and looks at the server. It
 // makes nothing: a database without a collection is store.ErrNoDatabase, a

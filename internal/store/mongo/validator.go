@@ -69,7 +69,7 @@ func (v validator) change(cat envelope.Catalogue, refused []kek.Version) (bson.D
 	if len(theirs) == 0 {
 		command = append(command, bson.E{Key: "validationAction", Value: "error"})
 	}
-	return append(command, bson.E{Key: "writeConcern", Value: bson.D{{Key: "w", Value: "majority"}}}), nil
+	return append(command, durable), nil
 }
 
 // became demands that a validator, changed by the command of change, is what that asked for.

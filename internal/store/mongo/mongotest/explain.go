@@ -17,6 +17,18 @@ type Query struct{ command bson.D }
 // updates it is the first one.
 func (p *Proxy) Watch(see func(Query)) { p.set(func() { p.watch = see }) }
 
+// Hear has each command heard, as it is sent, before the server has it; nil: none any more.
+func (p *Proxy) Hear(hear func(name string, command bson.Raw)) { p.set(func() { p.hear = hear }) }
+
+func (p *Proxy) heard(name string, request []byte) {
+	p.mu.Lock()
+	hear := p.hear
+	p.mu.Unlock()
+	if hear != nil {
+		hear(name, body(request))
+	}
+}
+
 func (p *Proxy) watched(request []byte) {
 	p.mu.Lock()
 	see := p.watch

@@ -39,6 +39,7 @@ type Proxy struct {
 
 	election election
 	watch    func(Query)
+	hear     func(name string, command bson.Raw)
 }
 
 // startProxy listens at a loopback address that nobody else has: while it is down no
@@ -149,6 +150,7 @@ func (p *Proxy) pass(client, server net.Conn) error {
 		return p.send(client, reply(request, answer))
 	}
 	p.watched(request)
+	p.heard(name, request)
 	if do := p.happens(name, collection); do != nil {
 		do()
 	}
