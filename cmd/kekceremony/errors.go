@@ -96,6 +96,13 @@ func ran(run func(*cobra.Command, []string) error) func(*cobra.Command, []string
 	}
 }
 
+// keyFileError is why the file of an operator's key cannot be used.
+type keyFileError struct{ err error }
+
+func (e *keyFileError) Error() string { return e.err.Error() }
+
+func (e *keyFileError) Unwrap() error { return e.err }
+
 // runError is the error of a command, with its words.
 type runError struct {
 	err     error

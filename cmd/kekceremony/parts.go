@@ -36,7 +36,7 @@ func parts(ctx context.Context, c config.Config, t *term.Terminal, rate int) (en
 	for _, path := range c.Keys {
 		k, err := quorum.OpenKeyFile(ctx, path)
 		if err != nil {
-			return engine.Parts{}, &usageError{err}
+			return engine.Parts{}, &usageError{&keyFileError{err}}
 		}
 		s.Keys = append(s.Keys, k)
 	}

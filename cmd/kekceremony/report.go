@@ -145,9 +145,13 @@ func usageHint(err error) string {
 	var usage *usageError
 	var configured *configError
 	var run *runError
+	var key *keyFileError
 	switch {
 	case !errors.As(err, &usage):
 		return ""
+	case errors.As(err, &key):
+		return "--key, or keys in the configuration, names the file of an operator's private key; " +
+			"docs/people.md says how to make one, and the roster"
 	case errors.As(err, &configured):
 		return `--config FILE names another configuration; docs/config.example.yaml says what one has; ` +
 			`"kekceremony rehearse" needs none`

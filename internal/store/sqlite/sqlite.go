@@ -12,6 +12,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"sync"
@@ -49,7 +50,9 @@ func OpenReader(ctx context.Context, path string) (*Store, error) {
 }
 
 func open(ctx context.Context, path string, how url.Values) (*Store, error) {
-	if info, err := os.Stat(path); err != nil {
+	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open store: %w: %w", err, store.ErrNoDatabase)
+	} else if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	} else if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("open store %s: not a regular file", path)
