@@ -24,10 +24,13 @@ func TestReplayTakesNoWord(t *testing.T) {
 	c.types("")
 	came(c, answers, "", context.Canceled)
 
+	const fingerprint = "SHA256:zSYDrDMMMfjCCvi/cLZ+B8UuS4hFIR4Mz6VlfSSInuw"
 	words := asks(c, func(ctx context.Context) (engine.Consent, error) {
 		return r.Consent(ctx, engine.Request{Purpose: quorum.Approve, Need: 1, Rule: "quorum: 1 of 1",
-			Signers: []engine.Signer{{Name: "alice", Key: "key", Words: []string{"2"}, Asked: true, Counts: true}}})
+			Signers: []engine.Signer{{Name: "alice", Fingerprint: fingerprint, Key: "key", Words: []string{"2"},
+				Asked: true, Counts: true}}})
 	})
+	c.until("alice    " + fingerprint + "\n") // all of it: a line has room
 	c.until("1 more must sign.")
 	c.types("2")
 	c.until("This is a replay: nothing is answered or signed. Enter turns the page.")

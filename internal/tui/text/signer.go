@@ -7,7 +7,8 @@ import (
 	"github.com/certautopilot/kekceremony/internal/engine"
 )
 
-// Fingerprint is a person's key: whole where people compare it, at attendance.
+// Fingerprint is the key of a person for a page that may have no room for all of it: whole where people compare it,
+// at attendance.
 func Fingerprint(r engine.Request, s engine.Signer) string {
 	key := s.Fingerprint
 	if short := len("SHA256:") + 16; !Compares(r) && len(key) > short {
@@ -19,9 +20,9 @@ func Fingerprint(r engine.Request, s engine.Signer) string {
 // Compares reports whether people compare their keys with paper before they sign.
 func Compares(r engine.Request) bool { return r.Purpose == engine.Attend || r.Purpose == engine.Join }
 
-// Signer is a person of a request, after the mark.
+// Signer is a person of a request, after the mark: with the whole key, for which a line has room.
 func Signer(r engine.Request, s engine.Signer) string {
-	line := fmt.Sprintf("%-8s %s", s.Name, Fingerprint(r, s))
+	line := fmt.Sprintf("%-8s %s", s.Name, s.Fingerprint)
 	switch {
 	case s.At != "":
 		line += " " + s.At
