@@ -281,8 +281,8 @@ var outcomes = []outcome{
 		"take the field out of the application's encryption, as an envelope is encrypted; or take the place out of the " +
 			"catalogue; nothing was changed"},
 	{store.ErrDenied, exitUsage, "give the store's user the role readWrite on this database"},
-	{store.ErrNoDatabase, exitUsage, "correct the database's name, or have the application make it: its first collection, " +
-		"or its SQLite file"},
+	{store.ErrNoDatabase, exitUsage,
+		"correct the database's name, or have the application make it: its first collection, or its SQLite file"},
 	{store.ErrServer, exitUsage, ""},
 	{store.ErrName, exitUsage, ""},
 	{fs.ErrExist, exitUsage, "name one that is not there yet"},
