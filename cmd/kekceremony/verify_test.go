@@ -168,7 +168,7 @@ func TestVerifyOtherKey(t *testing.T) {
 	}
 	code, says := h.verify(map[string]process{"a": a})
 	if want := `census  0 envelopes at another version than 1
-kekceremony: error: verify version 1: the fleet is not ready: without version 1: a
+kekceremony: error: verify version 1: the fleet is not ready: processes without version 1: a
 kekceremony: hint: every live process must prove that it holds the version: the line of one that lacks it ends ` +
 		`with the cause; start what is missing, give each its key, then run the same command
 lacks   a  writes nothing: its key does not open a value that only the right key opens: check canary of version 1: ` +
@@ -225,7 +225,7 @@ func TestVerifyWithoutTarget(t *testing.T) {
 		t.Errorf("its heartbeat is %+v", b)
 	}
 	code, says := h.verify(map[string]process{"a": a}, "--target", "2")
-	if want := `kekceremony: error: verify version 2: the fleet is not ready: without version 2: a
+	if want := `kekceremony: error: verify version 2: the fleet is not ready: processes without version 2: a
 kekceremony: hint: every live process must prove that it holds the version: the line of one that lacks it ends ` +
 		`with the cause; start what is missing, give each its key, then run the same command
 lacks   a  writes 1: find CERTAUTOPILOT_ENCRYPTION_ENV_KEK_V2: no such key

@@ -54,7 +54,7 @@ func TestClockBack(t *testing.T) {
 		}
 		return table
 	}
-	if why := look().Lacking().Why; !strings.Contains(why, "without version 2: host/app/1/1") {
+	if why := look().Lacking().Why; !strings.Contains(why, "processes without version 2: host/app/1/1") {
 		t.Errorf("before: %s", why)
 	}
 	s.by = -time.Hour
@@ -90,7 +90,7 @@ func TestLongLease(t *testing.T) {
 	t.Cleanup(func() { db.Close() })
 	rule := fleet.Rule{Chain: "c", Target: 2, Canary: []byte("the canary"), Live: 4 * time.Second}
 	for lease, want := range map[time.Duration]string{
-		4 * time.Second: "", 5 * time.Second: "without version 2: host/app/1/1",
+		4 * time.Second: "", 5 * time.Second: "processes without version 2: host/app/1/1",
 	} {
 		b := store.Heartbeat{Process: "host/app/1/1", Role: "app", Number: 1, Lease: lease}
 		b.Proofs = map[kek.Version]string{2: fleet.Proof(rule.Canary, rule.Chain, 2, b)}
@@ -117,7 +117,7 @@ func TestBinds(t *testing.T) {
 		bound, binds bool
 		want         string
 	}{
-		{false, false, ""}, {false, true, ""}, {true, true, ""}, {true, false, "without version 2: host/app/1/1"},
+		{false, false, ""}, {false, true, ""}, {true, true, ""}, {true, false, "processes without version 2: host/app/1/1"},
 	} {
 		b := store.Heartbeat{Process: "host/app/1/1", Role: "app", Number: 1, Binds: c.binds}
 		rule := fleet.Rule{Chain: "c", Target: 2, Canary: []byte("the canary"), Bound: c.bound, Live: 4 * time.Second}

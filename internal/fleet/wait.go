@@ -70,7 +70,7 @@ func (t Table) Lacking() Wait {
 	if w := t.missed(); w.Why != "" {
 		return w
 	}
-	return t.wait(func(p Process) bool { return p.Has }, fmt.Sprintf("without version %d", t.Target),
+	return t.wait(func(p Process) bool { return p.Has }, fmt.Sprintf("processes without version %d", t.Target),
 		fmt.Sprintf("Make the key of version %d reachable on the host of each. If that is not enough, restart it there: "+
 			"the application, or kekceremony agent --role ROLE", t.Target))
 }
@@ -80,14 +80,14 @@ func (t Table) Behind() Wait {
 	if w := t.Lacking(); w.Why != "" {
 		return w
 	}
-	return t.wait(func(p Process) bool { return p.Writes }, fmt.Sprintf("not writing version %d", t.Target),
+	return t.wait(func(p Process) bool { return p.Writes }, fmt.Sprintf("processes that do not write version %d yet", t.Target),
 		fmt.Sprintf("Each switches at its next heartbeat. For one that does not: set its pointer to version %d, and restart "+
 			"it: the application, or kekceremony agent --role ROLE", t.Target))
 }
 
 // Writing names the live processes that still write the target.
 func (t Table) Writing() Wait {
-	return t.wait(func(p Process) bool { return !p.Writes }, fmt.Sprintf("still writing version %d", t.Target),
+	return t.wait(func(p Process) bool { return !p.Writes }, fmt.Sprintf("processes that still write version %d", t.Target),
 		"Each stops writing at its next heartbeat. Stop one that does not, on its host.")
 }
 
@@ -96,6 +96,6 @@ func (t Table) Holding() Wait {
 	if w := t.Lacking(); w.Why != "" {
 		return w
 	}
-	return t.wait(func(p Process) bool { return !p.Holds }, fmt.Sprintf("they still have version %d", t.Dropped),
+	return t.wait(func(p Process) bool { return !p.Holds }, fmt.Sprintf("processes that still have version %d", t.Dropped),
 		"Each drops it at its next heartbeat. Restart one that does not: the application, or kekceremony agent --role ROLE")
 }

@@ -28,17 +28,21 @@ func TestWait(t *testing.T) {
 			fleet.Table.Holding, "only 1 of 3 app",
 			"Start the application on its host, or there: kekceremony agent --role app (2 missing)"},
 		"without the key": {fleet.Table{Target: 2, Processes: app(fleet.Process{})}, fleet.Table.Lacking,
-			"without version 2: host/app/1/1", "Make the key of version 2 reachable on the host of each. If that is not " +
+			"processes without version 2: host/app/1/1",
+			"Make the key of version 2 reachable on the host of each. If that is not " +
 				"enough, restart it there: the application, or kekceremony agent --role app"},
 		"not writing": {fleet.Table{Target: 2, Processes: app(fleet.Process{Has: true})}, fleet.Table.Behind,
-			"not writing version 2: host/app/1/1", "Each switches at its next heartbeat. For one that does not: set its " +
+			"processes that do not write version 2 yet: host/app/1/1",
+			"Each switches at its next heartbeat. For one that does not: set its " +
 				"pointer to version 2, and restart it: the application, or kekceremony agent --role app"},
 		"writing": {fleet.Table{Target: 2, Processes: app(fleet.Process{Writes: true})}, fleet.Table.Writing,
-			"still writing version 2: host/app/1/1", "Each stops writing at its next heartbeat. Stop one that does not, " +
+			"processes that still write version 2: host/app/1/1",
+			"Each stops writing at its next heartbeat. Stop one that does not, " +
 				"on its host."},
 		"not dropped, of a hostile role": {fleet.Table{Target: 2, Dropped: 1, Processes: []fleet.Process{
 			{Name: "host/x/1/1", Role: "x; rm -rf /", Has: true, Holds: true}}}, fleet.Table.Holding,
-			"they still have version 1: host/x/1/1", "Each drops it at its next heartbeat. Restart one that does not: the " +
+			"processes that still have version 1: host/x/1/1",
+			"Each drops it at its next heartbeat. Restart one that does not: the " +
 				"application, or kekceremony agent --role ROLE"},
 		"ready": {fleet.Table{Target: 2, Processes: app(fleet.Process{Has: true, Writes: true})}, fleet.Table.Behind, "", ""},
 	} {

@@ -67,7 +67,7 @@ func TestBoundGate(t *testing.T) {
 	defer stop()
 	named, room := false, &waiting{Unattended: nobody(r.parts)}
 	room.why = func(why string) {
-		if strings.HasPrefix(why, "without version 2: ") && strings.Contains(why, "/app/") {
+		if strings.HasPrefix(why, "processes without version 2: ") && strings.Contains(why, "/app/") {
 			named = true
 			stop()
 		}

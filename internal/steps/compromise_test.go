@@ -259,7 +259,7 @@ func TestCompromiseWaits(t *testing.T) {
 	beat(1)
 	waits := make(chan string, 1)
 	room := watched{nobody(r.parts), func(v engine.View) {
-		if strings.HasPrefix(v.Waiting, "still writing") {
+		if strings.HasPrefix(v.Waiting, "processes that still write") {
 			select {
 			case waits <- v.Waiting:
 			default:
@@ -272,7 +272,7 @@ func TestCompromiseWaits(t *testing.T) {
 	for range 3 {
 		select {
 		case why := <-waits:
-			if why != "still writing version 1: host/app/7/120000-0000beef" {
+			if why != "processes that still write version 1: host/app/7/120000-0000beef" {
 				continue // the agent did not look yet either
 			}
 			beat(1) // it is still live

@@ -96,9 +96,13 @@ func (b box) signatures(p engine.Person, width int) (lines []string) {
 		if s.Run > 0 {
 			at += text.Run(s.Run)
 		}
-		says := text.Did(s.Step) + " " + at
+		did := text.Did(s.Step)
+		if ansi.StringWidth(indent+did+" "+at) >= width { // few rows matter more than of what
+			did, _, _ = strings.Cut(did, " ")
+		}
+		says := did + " " + at
 		if ansi.StringWidth(indent+says) >= width {
-			says = text.Did(s.Step) + "\n" + at
+			says = did + "\n" + at
 		}
 		lines = append(lines, para(past, indent, says, width)...)
 	}

@@ -217,7 +217,11 @@ func (m *model) body() []string {
 		return b.ending(v)
 	}
 	lines := append([]string{" " + strong.Render(v.Title)}, para(past, " ", v.Why, b.page()-1)...)
-	lines = append(lines, "")
+	if s := m.signing(); s != nil && s.words() { // they stand under the question, and apart from what was done
+		lines = append(lines, spare)
+	} else {
+		lines = append(lines, "")
+	}
 	switch {
 	case m.ask != nil:
 		return append(lines, m.ask.body(v, b)...)

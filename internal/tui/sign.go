@@ -136,6 +136,11 @@ func (p *signPrompt) enter() bool {
 
 func (p *signPrompt) typing() bool { return true }
 
+// words reports whether the page begins with the words of which each person signs one.
+func (p *signPrompt) words() bool {
+	return !p.later && len(p.q.Q.Undecided) == 0 && len(text.Verdicts(p.q.Q)) > 0
+}
+
 // copied reports whether a line of the page is to be copied to a shell.
 func (p *signPrompt) copied() bool {
 	_, commands := text.Offline(p.q.Q)
@@ -167,7 +172,7 @@ func (p *signPrompt) body(v engine.View, b box) (lines []string) {
 		lines = append(lines, para(plain, "   "+v[0], v[1], b.page()-1)...)
 	}
 	if len(verdicts) > 0 {
-		lines = append(lines, spare)
+		lines = append(lines, "")
 	}
 	if r.Warning != "" {
 		lines = append(append(lines, para(alarm, " Note   ", r.Warning, b.page()-1)...), "")
