@@ -141,10 +141,18 @@ func participants(r transcript.Report) Section {
 		}
 		s.Rows = append(s.Rows, []string{
 			m.Name, m.Fingerprint(), may,
-			or(attended, "no"), or(approved, "no"), or(r.Finals[m.Name].Shown(), "not signed"),
+			or(attended, "no"), or(approved, "no"), atEnd(r, m.Name),
 		})
 	}
 	return s
+}
+
+// atEnd is what somebody signed of the end. Who did not attend in the last run was not asked for it.
+func atEnd(r transcript.Report, name string) string {
+	if r.Outcome != "" && !r.Attends(name) {
+		return or(r.Finals[name].Shown(), "not here")
+	}
+	return or(r.Finals[name].Shown(), "not signed")
 }
 
 func digests(r transcript.Report) Section {
