@@ -80,14 +80,16 @@ func (t Table) Behind() Wait {
 	if w := t.Lacking(); w.Why != "" {
 		return w
 	}
-	return t.wait(func(p Process) bool { return p.Writes }, fmt.Sprintf("processes that do not write version %d yet", t.Target),
+	return t.wait(func(p Process) bool { return p.Writes },
+		fmt.Sprintf("processes that do not write version %d yet", t.Target),
 		fmt.Sprintf("Each switches at its next heartbeat. For one that does not: set its pointer to version %d, and restart "+
 			"it: the application, or kekceremony agent --role ROLE", t.Target))
 }
 
 // Writing names the live processes that still write the target.
 func (t Table) Writing() Wait {
-	return t.wait(func(p Process) bool { return !p.Writes }, fmt.Sprintf("processes that still write version %d", t.Target),
+	return t.wait(func(p Process) bool { return !p.Writes },
+		fmt.Sprintf("processes that still write version %d", t.Target),
 		"Each stops writing at its next heartbeat. Stop one that does not, on its host.")
 }
 
