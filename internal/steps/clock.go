@@ -11,7 +11,8 @@ import (
 
 // wallClock is a question for the time that a person reads from the wall.
 func wallClock(name, question string) Field {
-	return Field{Name: name, Question: question, Help: "YYYY-MM-DD HH:MM, NAME; or with a time zone: HH:MM +02:00, NAME",
+	return Field{Name: name, Question: question,
+		Help:    "YYYY-MM-DD HH:MM, NAME; or with a time zone: HH:MM +02:00, NAME" + orReason,
 		Example: "2026-11-23 14:05, alice", Propose: rehearsed(notSeen),
 		Check: func(s *Site, answer string) (Facts, error) {
 			difference := ""

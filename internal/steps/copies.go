@@ -22,7 +22,8 @@ func copies() Step {
 			},
 			Propose: rehearsed("none"),
 		}, {
-			Name: transcript.FactEnd, Question: "Planned end of use for this key", Help: "YYYY-MM-DD", Example: "2028-12-31",
+			Name: transcript.FactEnd, Question: "Planned end of use for this key", Help: "YYYY-MM-DD" + orReason,
+			Example: "2028-12-31",
 			Check: orNot(transcript.FactEnd, func(_ *Site, answer string) error {
 				if _, err := time.Parse(time.DateOnly, answer); err != nil {
 					return errors.New("want YYYY-MM-DD")

@@ -14,7 +14,7 @@ func askHosts() Step {
 		Why: "The key left the secrets file of this console. The custodian of each other host must remove theirs.",
 		Ask: &Form{Fields: []Field{{
 			Name: "hosts", Question: "Who removed the key from each host?",
-			Help:    "HOST: NAME, DATE; HOST: NAME, DATE; with dates as YYYY-MM-DD",
+			Help:    "HOST: NAME, DATE; HOST: NAME, DATE; with dates as YYYY-MM-DD" + orReason,
 			Example: "app-1: bob, 2026-02-01",
 			Check:   orNot("hosts", checkHosts), Propose: rehearsed(notSeen),
 		}}},

@@ -16,7 +16,7 @@ func place() Step {
 			atPlace(),
 			textField("authorised", "Who authorized this ceremony, and when?", "name, document or ticket",
 				"Ann Example, ticket 4711"),
-			{Name: "people", Question: "Who is who?", Help: "NAME: ORGANIZATION, ROLE; NAME: ...",
+			{Name: "people", Question: "Who is who?", Help: "NAME: ORGANIZATION, ROLE; NAME: ..." + orReason,
 				Example: "alice: Example Ltd, operator",
 				Check:   orNot("people", checkPeople), Propose: rehearsed(notSeen)},
 			wallClock("clock", "Time on the wall clock, and who read it"),

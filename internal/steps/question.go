@@ -16,7 +16,7 @@ import (
 
 // textField is a question whose answer is any text.
 func textField(name, question, help, example string) Field {
-	return Field{Name: name, Question: question, Help: help, Example: example, Propose: rehearsed(notSeen),
+	return Field{Name: name, Question: question, Help: help + orReason, Example: example, Propose: rehearsed(notSeen),
 		Check: orNot(name, func(_ *Site, answer string) error {
 			if len(answer) < 2 {
 				return errors.New("one character is too short")
@@ -24,6 +24,9 @@ func textField(name, question, help, example string) Field {
 			return nil
 		})}
 }
+
+// orReason ends the form of an answer that orNot checks.
+const orReason = "; or n/a: REASON"
 
 // orNot takes an answer that passes a check, or a reason why there is none.
 func orNot(name string, check func(*Site, string) error) func(*Site, string) (Facts, error) {
