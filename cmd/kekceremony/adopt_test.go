@@ -249,7 +249,7 @@ func TestAdoptSample(t *testing.T) {
 	}
 	s.refused(3, "this store is already installed", "adopt")
 	s.write("install.yaml", "ceremony: install\nroster: "+s.path("roster")+
-		"\nprovider: env\ncopies: none\nplanned_end: 2030-01-01\n"+record)
+		"\nprovider: env\ncopies: none\nplanned_end: 2099-01-01\n"+record)
 	s.refused(3, "this database is for adopt, not for install", "install")
 	s.edit("config.yaml", "field: in_use", "field: id")
 	s.refused(3, "the configuration describes another pointer than the chain began with", "rotate", "--to-version", "3")

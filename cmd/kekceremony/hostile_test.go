@@ -77,7 +77,7 @@ rehearsal: {}
 		t.Fatal(err)
 	}
 	note := strings.ReplaceAll(strings.ToValidUTF8(hostileText, "?"), "\r", " ")
-	given := fmt.Sprintf("ceremony: install\nroster: %s\nprovider: pkcs11\ncopies: %q\nplanned_end: 2030-01-01\n",
+	given := fmt.Sprintf("ceremony: install\nroster: %s\nprovider: pkcs11\ncopies: %q\nplanned_end: 2099-01-01\n",
 		two, note)
 	given += strings.Replace(record, `place: "n/a: a test"`, fmt.Sprintf("place: %q", note), 1)
 	if err := os.WriteFile(answers, []byte(given), 0o600); err != nil {

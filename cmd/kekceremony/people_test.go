@@ -44,7 +44,7 @@ func newPeople(t *testing.T) people {
 		}
 	}
 	p.write("roster", roster)
-	p.write("answers.yaml", "ceremony: rotate\ncopies: none\nplanned_end: 2030-01-01\n"+record)
+	p.write("answers.yaml", "ceremony: rotate\ncopies: none\nplanned_end: 2099-01-01\n"+record)
 	p.write("pin", pkcs11test.PIN+"\n")
 	config := fmt.Sprintf(`store: %s
 transcripts: %s
@@ -210,7 +210,7 @@ func TestPeople(t *testing.T) {
 	p.all(w, "approve", "1", "1", "*-approve.op3.txt")
 	w.read()
 	w.enter("Where else", "none")
-	w.enter("Planned end", "2028-12-31")
+	w.enter("Planned end", "2099-12-31")
 	p.fill(w, "leaving")
 	p.all(w, "final", "followed", "deviations", "final.op3.deviations.txt")
 	end := w.enter("enter close", "")
@@ -245,7 +245,7 @@ func TestPeople(t *testing.T) {
 	p.all(w, "approve", "2", "2", "*-approve.op3.txt")
 	w.read()
 	w.enter("Where else", "none")
-	w.enter("Planned end", "2028-12-31")
+	w.enter("Planned end", "2099-12-31")
 	w.read()
 	p.all(w, "approve", "2", "2", "*-approve.op3.txt")
 	p.fill(w, "leaving")

@@ -71,8 +71,8 @@ adopted:
   pointer: {collection: %s, filter: {%s: active}, field: in_use}
 %s`, s.uri, s.path("tr"), s.path("secrets.env"), s.path("op1"), pointed, s.id, seedtest.Entries))
 	s.write("adopt.yaml", "ceremony: adopt\nroster: "+s.path("roster")+
-		"\nprovider: env\ncopies: none\nplanned_end: 2030-01-01\n"+record)
-	s.write("rotate.yaml", "ceremony: rotate\ncopies: none\nplanned_end: 2030-01-01\nunproven: none\n"+record)
+		"\nprovider: env\ncopies: none\nplanned_end: 2099-01-01\n"+record)
+	s.write("rotate.yaml", "ceremony: rotate\ncopies: none\nplanned_end: 2099-01-01\nunproven: none\n"+record)
 	s.write("disable.yaml", "ceremony: disable\n"+record)
 	s.write("enable.yaml", "ceremony: enable\n"+record)
 	s.write("destroy.yaml", "ceremony: destroy\nverdicts: none\nhosts: \"n/a: a test\"\n"+record)

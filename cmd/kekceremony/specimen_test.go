@@ -229,10 +229,10 @@ func makeChain(t *testing.T) {
 		"evidence: wendy, and video 2026/17\nbags_out: 100201, the console's disk\n" +
 		"clock_out: \"" + now + ", wendy\"\n"
 	put("install.yaml", "ceremony: install\nroster: "+home+"/roster\nprovider: env\n"+
-		"copies: sealed envelope 7 in safe B, alice and bob\nplanned_end: 2028-12-31\n"+
+		"copies: sealed envelope 7 in safe B, alice and bob\nplanned_end: 2099-12-31\n"+
 		facts+"differed: none\n")
 	put("rotate.yaml", "ceremony: rotate\n"+
-		"copies: sealed envelope 8 in safe B, alice and bob\nplanned_end: 2028-12-31\n"+
+		"copies: sealed envelope 8 in safe B, alice and bob\nplanned_end: 2099-12-31\n"+
 		facts+"differed: four people / carol was ill / continued with three operators / all who attended\n")
 	put("roster.yaml", "ceremony: roster\nnext_roster: "+home+"/next\n"+facts+"differed: none\n")
 	h.run("install", "--answers", home+"/install.yaml")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/history"
@@ -156,6 +157,23 @@ func TestWrongUnattended(t *testing.T) {
 	place := engine.Question{Field: steps.Field{Name: "place"}, Value: "Vault 3"}
 	if answer, err := new(engine.Unattended).Ask(t.Context(), place); answer != "" || !errors.As(err, &missing) {
 		t.Errorf("what was proposed is taken: %q, %v", answer, err)
+	}
+}
+
+// TestPlannedEnd: a key that is new has not come to its end.
+func TestPlannedEnd(t *testing.T) {
+	const over = "planned_end: that day is over: the console's clock shows "
+	for day, refused := range map[int]bool{-3: true, -2: true, 0: false, 1: false, 800: false} {
+		parts, err := makeParts(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		room := nobody(parts)
+		room.Answers[transcript.FactEnd] = time.Now().UTC().AddDate(0, 0, day).Format(time.DateOnly)
+		err = install(t.Context(), site(t, parts), room)
+		if (err != nil && strings.HasPrefix(err.Error(), over)) != refused {
+			t.Errorf("in %d days: %v", day, err)
+		}
 	}
 }
 

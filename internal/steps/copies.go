@@ -2,6 +2,7 @@ package steps
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/printable"
@@ -24,13 +25,20 @@ func copies() Step {
 		}, {
 			Name: transcript.FactEnd, Question: "Planned end of use for this key", Help: "YYYY-MM-DD" + orReason,
 			Example: "2028-12-31",
-			Check: orNot(transcript.FactEnd, func(_ *Site, answer string) error {
-				if _, err := time.Parse(time.DateOnly, answer); err != nil {
-					return errors.New("want YYYY-MM-DD")
-				}
-				return nil
-			}),
+			Check:   orNot(transcript.FactEnd, func(_ *Site, answer string) error { return notOver(answer, time.Now()) }),
 			Propose: rehearsed(notSeen),
 		}}},
 	}
+}
+
+// notOver demands a day that is not over in every time zone: the last one is 12 hours behind UTC.
+func notOver(day string, now time.Time) error {
+	d, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return errors.New("want YYYY-MM-DD")
+	}
+	if now.Sub(d) >= (24+12)*time.Hour {
+		return fmt.Errorf("that day is over: the console's clock shows %s", now.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	return nil
 }

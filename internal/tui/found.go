@@ -27,7 +27,7 @@ func (b box) details(v engine.View) []string {
 	var lines []string
 	for _, d := range v.Details {
 		head, value := text.DetailOf(v.Details, d)
-		lines = append(lines, para(past, " "+head, value, b.page()-1)...)
+		lines = append(lines, para(plain, past.Render(" "+head), value, b.page()-1)...)
 	}
 	return lines
 }

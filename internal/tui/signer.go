@@ -84,7 +84,7 @@ func (b box) earlier(r engine.Request) (lines []string) {
 	}
 	for _, d := range all {
 		head, value := text.DetailOf(all, d)
-		lines = append(lines, para(past, " "+head, value, b.page()-1)...)
+		lines = append(lines, para(plain, past.Render(" "+head), value, b.page()-1)...)
 	}
 	return append(lines, "")
 }
