@@ -188,6 +188,7 @@ func (h *leaning) finished(err error, keys string) {
 	code := h.process.ProcessState.ExitCode()
 	switch {
 	case h.face == homeFace && code >= 0 && code < 128, // nothing runs on it: q and ctrl+c are enough
+		h.face == homeFace && h.interrupted(), // and so are two ctrl+c, of which it saw the second when it was ending
 		h.face == lineFace && code == 75 && (bytes.Contains(h.last(), []byte("End of input.")) || h.confirmed()):
 		h.rest() // the terminal may still have a key for what runs on it next, and that is a shell at first
 		h.start()
@@ -196,6 +197,12 @@ func (h *leaning) finished(err error, keys string) {
 	default:
 		h.t.Fatalf("it ended: %v, before %q\n%q", err, keys, h.last())
 	}
+}
+
+// interrupted reports whether the program ended by SIGINT, as a shell wants to see it.
+func (h *leaning) interrupted() bool {
+	status, ok := h.process.ProcessState.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGINT
 }
 
 // confirmed reports whether the question of line mode's stop was answered with yes, as by the word abort and a line y.

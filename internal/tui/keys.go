@@ -77,16 +77,21 @@ func (m *model) own() []key {
 	return nil
 }
 
-// stopQuestion is asked before a stop.
-func (m *model) stopQuestion() string {
+// stopQuestion is asked before a stop. The command that continues has lines of its own, to be copied.
+func (m *model) stopQuestion(b box, width int) []string {
 	if m.view.Ending != nil && !m.continues() {
-		return "Close this page?  y close   any other key: stay"
+		return []string{" " + alarm.Render("Close this page?") + "  y close   any other key: stay"}
 	}
-	again := "rerun the command"
-	if c := m.view.Command; c != "" && !m.view.Rehearsal {
-		again = "run " + c
+	lines := []string{" " + alarm.Render("Stop here?") + "  y stop   any other key: stay"}
+	c := m.view.Command
+	if c == "" || m.view.Rehearsal || !b.framed { // it is printed after the stop
+		return append(lines, " To continue, rerun the command.")
 	}
-	return "Stop here? To continue, " + again + ".  y stop   any other key: stay"
+	lines = append(lines, " To continue, run this:")
+	for _, part := range text.Command(c, width-3) {
+		lines = append(lines, "   "+part)
+	}
+	return lines
 }
 
 // keyRows is the line of keys, as many as have room, or a question that must be answered first.
@@ -96,7 +101,7 @@ func (m *model) keyRows(b box) []string {
 	case m.lent != nil:
 		return text.Wrap([]string{past.Render(" The keyboard belongs to the prompt below.")}, width)
 	case m.stopping != nil:
-		return text.Wrap([]string{" " + alarm.Render(m.stopQuestion())}, width)
+		return text.Wrap(m.stopQuestion(b, width), width)
 	case m.stopped:
 		return text.Wrap([]string{accent.Render(" stopping: finishing the work in progress")}, width)
 	case m.steering != nil && m.view.Progress != nil && m.over == overNothing && !m.reporting():

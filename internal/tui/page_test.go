@@ -311,7 +311,7 @@ func TestGiveUpAsks(t *testing.T) {
 	p.rest()
 	for _, stay := range []string{"s", "n", "r", "?", "enter"} {
 		p.press("s")
-		p.shows("Stop here? To continue, run kekceremony rotate --to-version 2.  y stop", true)
+		p.shows("Stop here?  y stop   any other key: stay", true)
 		p.press(stay)
 		p.shows("Stop here?", false)
 		p.shows("Decide together", true)

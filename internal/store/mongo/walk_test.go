@@ -92,8 +92,8 @@ func TestScanGoesOn(t *testing.T) {
 	server, uri, s := faulty(t)
 	const (
 		n        = 400
-		patience = time.Second
-		each     = patience / 3
+		patience = 2 * time.Second
+		each     = patience / 4
 	)
 	fill(t, server, uri, "many", n, 0)
 	s.Hasten(patience)

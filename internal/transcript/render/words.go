@@ -123,7 +123,7 @@ var looks = map[string]string{
 	transcript.StepKeep: "The key of version VERSION was found whole, and is kept.",
 	"key":               "The key of version VERSION was looked for.",
 	"unused":            "No envelope is at version VERSION.",
-	"unused-still":      "Still, no envelope is at version VERSION.",
+	"unused-still":      "It was checked again: no envelope is at version VERSION.",
 	"exposed":           "The envelopes that version VERSION exposed were listed.",
 	"exposed-since":     "What came to compromised versions since was listed.",
 }
