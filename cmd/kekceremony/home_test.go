@@ -57,6 +57,12 @@ func TestAtHome(t *testing.T) {
 	p.until("Ceremonies")
 	p.tmux("send-keys", "q")
 	p.until("EXIT 0")
+	p = newPane(t, fmt.Sprintf("trap : INT; %s --config %s; echo EXIT $?; while :; do cat; done", binary, parts.Config()))
+	p.until("Ceremonies")
+	p.tmux("send-keys", "-l", "\x1b[200~a paste whose end is lost")
+	if !await(func() bool { p.tmux("send-keys", "C-c"); return strings.Contains(p.screen(), "EXIT 0") }) {
+		t.Errorf("ctrl+c is dead after a paste without an end:\n%s", p.screen())
+	}
 	p = newPane(t, fmt.Sprintf("run() { %s --config %s; }; TERM=dumb run; ACCESSIBLE=1 run; stty cols 0 rows 0; run; "+
 		"echo EXIT $?; cat", binary, parts.Config()))
 	if s = p.until("EXIT 0"); strings.Contains(s, "Ceremonies") { // no screen reader follows a page

@@ -58,7 +58,8 @@ func RunReplay(ctx context.Context, t *engine.Terminal, play func(context.Contex
 // terminals know no alternate screen, and a slow line no sixty frames. All are asked to say what is pasted: a
 // terminal that cannot does not heed it, and one behind a serial line may.
 func options(t *engine.Terminal) []tea.ProgramOption {
-	all := []tea.ProgramOption{tea.WithoutSignalHandler(), tea.WithFilter(sized(t))}
+	all := []tea.ProgramOption{tea.WithoutSignalHandler(), tea.WithFilter(sized(t)),
+		tea.WithInput(&keyboard{File: os.Stdin, rest: pasteRest})}
 	if bare(os.Getenv("TERM")) {
 		return append(all, tea.WithFPS(5))
 	}
