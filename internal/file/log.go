@@ -61,7 +61,14 @@ func Append(f *os.File, data []byte) (at int64, err error) {
 // Cut takes what follows the first n bytes off a log, and off the disk.
 func Cut(f *os.File, n int64) error { return errors.Join(f.Truncate(n), f.Sync()) }
 
-// TryLock takes the lock of a file, until it is closed or the process ends. It returns
+// Unlock closes a file and releases its lock at once: a child that is being started has a copy of the descriptor until
+// it runs its own program, and by closing alone the lock would be held as long.
+func Unlock(f *os.File) error {
+	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN) // of a file that is closed, Close says so
+	return f.Close()
+}
+
+// TryLock takes the lock of a file, until Unlock or the end of the process. It returns
 // ErrLocked when somebody else has it.
 func TryLock(f *os.File) error {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)

@@ -56,6 +56,22 @@ func TestLogRefused(t *testing.T) {
 }
 
 // TestLock: one has the lock, and a wait for it ends with its context.
+// TestUnlock: a child that is being started has a copy of a log's descriptor. The lock does not wait for its program.
+func TestUnlock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	f, err := file.CreateLog(path)
+	must(t, err)
+	must(t, file.TryLock(f))
+	child, err := unix.Dup(int(f.Fd()))
+	must(t, err)
+	defer unix.Close(child)
+	must(t, file.Unlock(f))
+	again, err := file.OpenLog(path)
+	must(t, err)
+	must(t, file.TryLock(again))
+	must(t, file.Unlock(again))
+}
+
 func TestLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	first, err := file.OpenLog(path)

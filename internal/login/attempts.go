@@ -88,7 +88,7 @@ func (a attempts) attempt(ctx context.Context, in provider.PINLogin, t provider.
 	if err != nil {
 		return fmt.Errorf("count the attempt: %w", err)
 	}
-	defer f.Close()
+	defer file.Unlock(f)
 	if err := file.Lock(waiting, f); err != nil {
 		return fmt.Errorf("count the attempt: %w", err)
 	}

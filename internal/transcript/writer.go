@@ -247,5 +247,5 @@ func (w *Writer) Close() error {
 	if w.answered != nil {
 		_ = w.answered.log.Close() // each line was synced
 	}
-	return w.log.Close()
+	return file.Unlock(w.log)
 }
