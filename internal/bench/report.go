@@ -185,12 +185,18 @@ takes 1 ms for both. The forms take turns; the median of three counts.
 	line("the best of these, again, in turn with", two.best, messages.best)
 	line(fmt.Sprintf("adaptive, with the time it took to find them: %s; %s", two.adapted.workers,
 		messages.adapted.workers), two.adapted.rate, messages.adapted.rate)
-	first, second := two.adapted.rate/two.best, messages.adapted.rate/messages.best
 	_, err = fmt.Fprintf(w, `
-What is adaptive re-wraps for %s, %d times in turn with the best number; its slower turn counts, by
-the median of the other. Target: at least 0.95: %.2f, %s; by messages %.2f, %s.
-`, adaptiveTime, adaptiveRounds, first, met(first >= 0.95), second, met(second >= 0.95))
+What is adaptive re-wraps for %s, %d times; the best number does for %s before and after each.
+The share is that of a turn by the mean of these two: the median, and from where to where they reach.
+Target: at least 0.95: %s; by messages %s.
+`, adaptiveTime, adaptiveRounds, besideTime, two.against(0.95), messages.against(0.95))
 	return err
+}
+
+// against says whether what is adaptive reaches a share of the best.
+func (s sweep) against(target float64) string {
+	n := len(s.shares)
+	return fmt.Sprintf("%.2f (%.2f to %.2f), %s", s.shares[n/2], s.shares[0], s.shares[n-1], met(s.shares[n/2] >= target))
 }
 
 func met(yes bool) string {

@@ -25,6 +25,7 @@ type sweep struct {
 	fixed   []measured
 	best    float64 // the rate with the best number, measured again beside what is adaptive
 	adapted measured
+	shares  []float64 // of what is adaptive: each turn by the mean of the best number's before and after it
 }
 
 type measured struct {
@@ -34,20 +35,20 @@ type measured struct {
 }
 
 // How often and how long each number is measured: the median counts. What is adaptive has to find its number first,
-// and that time counts; it takes turns with the best number, and the slower turn counts.
+// and that time counts; the best number has a turn before and after each of its own.
 const (
 	fixedRounds    = 3
 	fixedTime      = 3 * time.Second
-	adaptiveRounds = 2
+	adaptiveRounds = 3
 	adaptiveTime   = time.Minute
-	besideTime     = 6 * time.Second
+	besideTime     = 15 * time.Second
 )
 
 // sweeps re-wraps one store, by the pipeline, with one number of sessions after
 // the other and last with as many as the tuner finds. With each number it takes both forms in turn: two calls for
 // each operation, and messages, which are one.
 func (l lab) sweeps(ctx context.Context) (two, messages sweep, err error) {
-	const records = 2_000_000 // more than all of it gets through
+	const records = 5_000_000 // more than all of it gets through
 	two.modes, messages.modes = []string{"latency"}, []string{"latency", "messages"}
 	parts, err := l.installed(ctx, "pkcs11", "sweep")
 	if err != nil {
@@ -97,8 +98,11 @@ func (l lab) adaptive(ctx context.Context, parts rehearsal.Parts, db *sqlite.Sto
 		}
 		*into = append(*into, m)
 	}
-	s.best = middle(beside).rate
-	s.adapted = slices.MinFunc(adapted, func(a, b measured) int { return cmp.Compare(a.rate, b.rate) })
+	for i, m := range adapted {
+		s.shares = append(s.shares, 2*m.rate/(beside[i].rate+beside[i+1].rate))
+	}
+	slices.Sort(s.shares)
+	s.best, s.adapted = middle(beside).rate, middle(adapted)
 	return nil
 }
 
@@ -125,7 +129,10 @@ func (l lab) timed(
 	w.stop = stop
 	_, err = pipeline(timed, db, p, w.see)
 	s = measured{sessions, w.rate(), provider.Workers(p)}
-	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
+	switch {
+	case err == nil:
+		err = errors.New("measure: the store had too few records")
+	case errors.Is(err, context.Canceled) && ctx.Err() == nil:
 		err = nil
 	}
 	return s, err

@@ -13,14 +13,13 @@ const Enough = 512
 // What makes a trial, and what it must gain. A turn is over after a time, or with fewer work in it once enough
 // items are done: where each takes microseconds, a trial is short.
 const (
-	turn   = 250 * time.Millisecond
-	short  = 10 * time.Millisecond // at least, of enough items
-	rounds = 5                     // of a turn each; the median decides
-	most   = 9                     // rounds of short turns, until both ways have worked for a time:
-	worked = time.Second
-	gain   = 1.05
-	plain  = 1.7 // so large a difference is decided by one round, or by so many short ones in which it shows:
-	few    = 3
+	turn  = 250 * time.Millisecond
+	short = 10 * time.Millisecond // at least, of enough items
+	gain  = 1.02
+	lead  = 5   // a way has won when so many more rounds, of a turn each, speak for it than against it,
+	most  = 25  // or any more of so many
+	plain = 1.7 // so large a difference is decided by one round, or by so many short ones in which it shows:
+	few   = 3
 )
 
 // Trial is a comparison in work: of the way in use with a new one. The zero Trial begins with the way in
@@ -56,15 +55,22 @@ func (t *Trial) Observe(items int, took time.Duration) {
 	t.New = !t.New
 }
 
-// Decided reports whether enough was seen, and then whether the new way is the faster one.
+// Decided reports whether enough was seen, and then whether the new way is the faster one. A difference that is
+// small beside the noise takes more rounds.
 func (t *Trial) Decided() (decided, faster bool) {
-	switch n := len(t.ratios); {
+	n, ahead := len(t.ratios), 0
+	for _, r := range t.ratios {
+		if r > gain {
+			ahead++
+		} else {
+			ahead--
+		}
+	}
+	switch {
 	case (n >= few || n > 0 && t.worked >= turn) && (slices.Min(t.ratios) > plain || slices.Max(t.ratios) < 1/plain):
 		return true, t.ratios[0] > 1
-	case n < rounds || n < most && t.worked < worked:
-		return false, false
 	default:
-		return true, t.Ratio() > gain
+		return n == most || max(ahead, -ahead) >= lead, ahead > 0
 	}
 }
 

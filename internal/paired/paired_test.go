@@ -103,3 +103,34 @@ func TestShort(t *testing.T) {
 		})
 	}
 }
+
+// TestNoise: a small difference is found beside a noise as large, by as many rounds as that takes.
+func TestNoise(t *testing.T) {
+	const seeds = 400
+	for _, c := range []struct {
+		other float64
+		want  bool
+		least float64 // share of right answers
+	}{
+		{1.15, true, 0.93},
+		{0.95, false, 0.82},
+	} {
+		right := 0
+		for seed := range uint64(seeds) {
+			noise := rand.New(rand.NewPCG(seed, 3))
+			got, _ := decide(&paired.Trial{}, func(other bool) float64 {
+				rate := 1 + 0.15*noise.NormFloat64()
+				if other {
+					return c.other * rate
+				}
+				return rate
+			})
+			if got == c.want {
+				right++
+			}
+		}
+		if share := float64(right) / seeds; share < c.least {
+			t.Errorf("%.2f times as fast: right in %.2f of the trials, want %.2f", c.other, share, c.least)
+		}
+	}
+}

@@ -38,11 +38,8 @@ func (p *Provider) rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 		return fmt.Errorf("re-wrap with %s: %w", to.Label, err)
 	}
 	n := p.workersFor(min(p.tune.sessions(), len(items)))
-	size := len(items) // for one session in one call
-	if n > 1 {
-		size = max(1, min(len(items)/(4*n), maxChunk)) // small enough that no session waits long for the last
-	}
-	var next, working atomic.Int64
+	rest := shares{items: len(items), sessions: n}
+	var working atomic.Int64
 	var failed atomic.Pointer[error]
 	working.Store(int64(n))
 	keys.over = func() bool { return ctx.Err() != nil || failed.Load() != nil }
@@ -50,9 +47,7 @@ func (p *Provider) rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 	p.share(n, func(s *session) {
 		mine := keys.clone()
 		for !mine.over() && !p.tooMany(&working) {
-			end := int(next.Add(int64(size)))
-			begin := min(end-size, len(items))
-			end = min(end, len(items))
+			begin, end := rest.take()
 			if begin == end {
 				return
 			}
@@ -71,8 +66,8 @@ func (p *Provider) rewrap(ctx context.Context, items []provider.Item, to kek.Nam
 		return fmt.Errorf("re-wrap with %s: %w", to.Label, *err)
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case next.Load() < int64(len(items)):
-		return fmt.Errorf("re-wrap with %s: only %d of %d were tried", to.Label, next.Load(), len(items))
+	case rest.taken < len(items):
+		return fmt.Errorf("re-wrap with %s: only %d of %d were tried", to.Label, rest.taken, len(items))
 	}
 	p.tune.observe(len(items), time.Since(began))
 	return nil
@@ -84,9 +79,6 @@ func (p *Provider) tooMany(working *atomic.Int64) bool {
 	n := working.Load()
 	return n > int64(p.tune.sessions()) && n > 1 && working.CompareAndSwap(n, n-1)
 }
-
-// maxChunk bounds the envelopes that one call into the module does.
-const maxChunk = 256
 
 // workersFor opens sessions until there are n that work at once, or as many as the
 // token has, and returns how many: at least the first one.

@@ -36,6 +36,9 @@ const (
 	longPause  = 5 * time.Minute
 )
 
+// share is how many items each session has in a trial, where a page has so many.
+const share = 32
+
 // newTuner fixes the number of sessions, or with 0 finds it, up to most.
 func newTuner(fixed, most int, now func() time.Time) *tuner {
 	t := &tuner{now: now, most: most, best: 1, why: "as configured"}
@@ -67,12 +70,13 @@ func (t *tuner) sessions() int {
 	return t.best
 }
 
-// piece is how many of so many items are to be done before observe is asked.
+// piece is how many of so many items are to be done before observe is asked: in a trial, enough of them that the
+// more sessions do not look slow by waiting for one another at its end.
 func (t *tuner) piece(items int) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.other > 0 && !t.still {
-		return min(items, paired.Enough)
+		return min(items, max(paired.Enough, share*max(t.other, t.best)))
 	}
 	return items
 }

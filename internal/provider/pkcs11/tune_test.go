@@ -13,6 +13,7 @@ type token struct {
 	t    *tuner
 	now  time.Time
 	rate func(sessions int) float64
+	wait time.Duration // at the end of a batch, for each session
 }
 
 func newToken(fixed, most int, rate func(int) float64) *token {
@@ -32,8 +33,8 @@ func (k *token) run(d time.Duration) float64 {
 
 // batch re-wraps as many of so many as are done at once.
 func (k *token) batch(most int) int {
-	n := k.t.piece(most)
-	took := time.Duration(float64(n) / k.rate(k.t.sessions()) * float64(time.Second))
+	n, sessions := k.t.piece(most), k.t.sessions()
+	took := time.Duration(float64(n)/k.rate(sessions)*float64(time.Second)) + k.wait*time.Duration(sessions)
 	k.now = k.now.Add(took)
 	k.t.observe(n, took)
 	return n
@@ -114,6 +115,18 @@ func TestTunerUnderNoise(t *testing.T) {
 	}
 	if share := sum / seeds; share < 0.996 {
 		t.Errorf("%.4f of what it reaches alone", share)
+	}
+}
+
+// TestTunerWaits: the more sessions there are, the longer the end of a batch, where some of them wait for others. What
+// is measured in a trial is what pages of the size in use will give.
+func TestTunerWaits(t *testing.T) {
+	rates := map[int]float64{1: 300, 2: 600, 4: 1200, 8: 2400, 16: 4800, 32: 8000, 64: 9800}
+	k := newToken(0, 64, func(n int) float64 { return rates[n] })
+	k.wait = 300 * time.Microsecond
+	k.run(time.Minute)
+	if n := k.t.sessions(); n != 64 {
+		t.Errorf("it stayed at %s", k.t)
 	}
 }
 
