@@ -24,7 +24,8 @@ func (e *engine) ask(ctx context.Context, s Step) error {
 			}
 		}
 		e.show(e.asking)
-		facts, err := e.question(ctx, s, s.Ask.Fields[i])
+		first := i == 0 && len(e.asks) == 0
+		facts, err := e.question(ctx, s, Question{Field: s.Ask.Fields[i], First: first})
 		if errors.Is(err, ErrBack) && i > 0 {
 			i -= 2
 			continue
@@ -51,8 +52,8 @@ func (e *engine) ask(ctx context.Context, s Step) error {
 // question asks until an answer passes its check. In the field stands what was answered
 // before somebody went back, else what is proposed; after a refusal what was typed, unless
 // it may be a PIN.
-func (e *engine) question(ctx context.Context, s Step, f Field) (Facts, error) {
-	q, proposed, pin := Question{Field: f}, "", ""
+func (e *engine) question(ctx context.Context, s Step, q Question) (Facts, error) {
+	f, proposed, pin := q.Field, "", ""
 	if f.Propose != nil {
 		proposed = f.Propose(e.site)
 	}

@@ -54,7 +54,7 @@ func (f *finals) Statement(ctx context.Context, m quorum.Member, word string) ([
 	if said.Verdict == transcript.Followed {
 		return f.text(m, said), nil
 	}
-	facts, err := f.question(ctx, Step{Name: "finals"}, FinalWords(m.Name, said.Verdict))
+	facts, err := f.question(ctx, Step{Name: "finals"}, Question{Field: FinalWords(m.Name, said.Verdict)})
 	missing := (*MissingAnswers)(nil)
 	switch {
 	case errors.Is(err, ErrBack):

@@ -54,6 +54,7 @@ type Question struct {
 	Field   Field
 	Value   string // to begin with: the proposal, or after a refusal what was typed
 	Refused error  // why the last answer was not taken; nil at first
+	First   bool   // no question comes before it that people can go back to
 }
 
 // Failure is a step that did not work. Nothing was lost; it may be tried again. With

@@ -236,11 +236,15 @@ func TestProposals(t *testing.T) {
 type returning struct {
 	*engine.Unattended
 	shown map[string][]string // what stood in the field, by question
+	first map[string]bool     // the questions that nothing comes before
 }
 
 func (r returning) Ask(_ context.Context, q engine.Question) (string, error) {
 	name := q.Field.Name
 	r.shown[name] = append(r.shown[name], q.Value)
+	if q.First {
+		r.first[name] = true
+	}
 	switch n := len(r.shown[name]); {
 	case name == "authorised" && n == 1:
 		return "the board, ticket 7", nil
@@ -257,7 +261,7 @@ func (r returning) Ask(_ context.Context, q engine.Question) (string, error) {
 // TestBack: anyone who goes back finds what was answered, and Enter keeps it.
 func TestBack(t *testing.T) {
 	parts, s := installed(t)
-	room := returning{nobody(parts), map[string][]string{}}
+	room := returning{nobody(parts), map[string][]string{}, map[string]bool{}}
 	if err := engine.Run(t.Context(), *s, room, steps.Generate(2)); err != nil {
 		t.Fatal(err)
 	}
@@ -266,6 +270,9 @@ func TestBack(t *testing.T) {
 	}
 	if got := room.shown["authorised"]; len(got) != 3 || got[1] != "the board, ticket 7" {
 		t.Errorf("in the field stood %q", got)
+	}
+	if !room.first["place"] || room.first["authorised"] || room.first["people"] {
+		t.Errorf("nothing comes before %v", room.first)
 	}
 	r, err := transcript.Verify(bundles(t, parts, transcript.KindGenerate)[0])
 	if err != nil || r.Facts["authorised"] != "the board, ticket 7" {

@@ -24,6 +24,7 @@ type formPrompt struct {
 	proposed bool // the value is what was proposed: typing replaces it
 	edited   bool // since it was refused
 	moved    bool // the cursor is perhaps not at the end
+	nowhere  bool // esc was pressed, and there is nothing to go back to
 }
 
 func newFormPrompt(q room.Form) *formPrompt {
@@ -60,11 +61,15 @@ func plainTheme() *huh.Theme {
 
 func (p *formPrompt) update(msg tea.Msg) (tea.Cmd, bool) {
 	if key, ok := msg.(tea.KeyMsg); ok {
+		p.nowhere = false
 		switch key.String() {
 		case "enter": // at once: huh would take what is typed until its own messages come back
 			p.q.Answer(p.value, nil)
 			return nil, true
 		case "esc":
+			if p.nowhere = p.q.Q.First; p.nowhere {
+				return nil, false
+			}
 			p.q.Answer(p.value, engine.ErrBack) // what was typed stands there again
 			return nil, true
 		case "ctrl+v", "tab", "shift+tab", "ctrl+z", "ctrl+s", "ctrl+q": // a proposal stays one
@@ -117,6 +122,9 @@ func (p *formPrompt) act(b box) []string {
 	if last := len(lines) - 1; lipgloss.ColorProfile() == termenv.Ascii && !p.moved { // else nothing shows the cursor
 		lines[last] = strings.TrimRight(lines[last], " ") + " _"[min(1, len(p.value)):]
 	}
+	if p.nowhere {
+		lines = append(lines, para(alarm, " ", text.NothingBefore+" Enter answers it, ctrl+c stops.", b.page()-1)...)
+	}
 	return lines
 }
 
@@ -131,6 +139,9 @@ func (p *formPrompt) keys() []key {
 	enter := key{"enter", "answer", "answer with what stands in the field"}
 	if p.proposed {
 		enter = key{"enter", "accept, or type another", "accept what is proposed; typing replaces it"}
+	}
+	if p.q.Q.First {
+		return []key{enter}
 	}
 	return []key{enter, {"esc", "back", "go to the question before"}}
 }

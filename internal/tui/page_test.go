@@ -349,6 +349,25 @@ func TestOfflineTakenBack(t *testing.T) {
 	came(p, words, engine.Consent{Signer: "bob", Word: "2"}, nil)
 }
 
+// TestNothingBefore: at the first question of a ceremony esc says that nothing comes before it, and the
+// question stays as it was: typing still replaces what is proposed.
+func TestNothingBefore(t *testing.T) {
+	p := newPage(t)
+	q := bags
+	q.First = true
+	answers := p.asked(q)
+	p.rest()
+	p.shows("esc", false)
+	p.press("esc")
+	p.stillOpen()
+	p.shows("There is no question before this one. Enter answers it, ctrl+c stops.", true)
+	p.shows("> none", true)
+	p.press("4")
+	p.shows("There is no question before", false)
+	p.press("711", "enter")
+	came(p, answers, "4711", nil)
+}
+
 // TestBackKeepsWords: esc goes back with what was typed, and a refusal is of the past once
 // somebody types on.
 func TestBackKeepsWords(t *testing.T) {

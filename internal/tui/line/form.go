@@ -48,6 +48,11 @@ func (f *form) answers(line string) bool { return strings.HasPrefix(line, litera
 func (f *form) words() []word {
 	return []word{
 		{"back", "go to the question before", func(shown *face) {
+			if f.q.Q.First {
+				shown.say(text.NothingBefore + " Answer it, or type stop.")
+				shown.again()
+				return
+			}
 			shown.answered(func() { f.q.Answer("", engine.ErrBack) })
 		}},
 	}

@@ -51,7 +51,11 @@ func TestWords(t *testing.T) {
 	c.types("back")
 	came(c, answers, "", engine.ErrBack)
 
-	answers = asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, bags) })
+	first := bags
+	first.First = true
+	answers = asks(c, func(ctx context.Context) (string, error) { return r.Ask(ctx, first) })
+	c.types("back")
+	c.until("There is no question before this one. Answer it, or type stop.\nBags?\n")
 	c.types("")
 	came(c, answers, "none", nil)
 

@@ -219,6 +219,9 @@ func Refused(q engine.Question) string {
 	return strings.TrimPrefix(q.Refused.Error(), q.Field.Name+": ")
 }
 
+// NothingBefore is said to somebody who goes back from the first question.
+const NothingBefore = "There is no question before this one."
+
 // Command breaks a line for a shell between words, so that all of it can be copied.
 func Command(command string, width int) (lines []string) {
 	const more = ` \`
