@@ -24,6 +24,7 @@ var acts = map[string]func(path string) error{
 		}
 		return err
 	},
+	"scratch": scratch,
 }
 
 func TestMain(m *testing.M) {

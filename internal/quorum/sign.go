@@ -133,11 +133,11 @@ func (k Key) Sign(ctx context.Context, namespace, path string, tty *os.File) (_ 
 	}
 	key := k.Path
 	if key == "" {
-		dir, err := os.MkdirTemp("", "kekceremony-agent-")
+		dir, done, err := file.Scratch()
 		if err != nil {
 			return nil, err
 		}
-		defer os.RemoveAll(dir)
+		defer done()
 		key = filepath.Join(dir, "key.pub") // ssh-keygen asks the agent for the other half
 		if err := os.WriteFile(key, ssh.MarshalAuthorizedKey(k.Public), 0o600); err != nil {
 			return nil, err

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
@@ -21,11 +22,11 @@ func (r Roster) Stock(ctx context.Context, namespace string, s Signed, revoked s
 			err = fmt.Errorf("signature of %s in %s: %w", printable.Text(s.Name), namespace, err)
 		}
 	}()
-	dir, err := os.MkdirTemp("", "kekceremony-verify-")
+	dir, done, err := file.Scratch()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer done()
 	roster, sig := filepath.Join(dir, "roster"), filepath.Join(dir, "sig")
 	for path, data := range map[string][]byte{roster: r.Text, sig: s.Signature} {
 		if err := os.WriteFile(path, data, 0o600); err != nil {

@@ -3,10 +3,10 @@ package signing
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 	"github.com/certautopilot/kekceremony/internal/term"
 )
@@ -36,11 +36,11 @@ func (c *Collector) sign(ctx context.Context, m quorum.Member, text []byte) (sig
 	if !here {
 		return nil, fmt.Errorf("the key of %s is not on this console", m.Name)
 	}
-	dir, err := os.MkdirTemp("", "kekceremony-sign-")
+	dir, done, err := file.Scratch()
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer done()
 	path := filepath.Join(dir, c.File(m.Name))
 	if err := writeFile(path, text); err != nil {
 		return nil, err
