@@ -131,6 +131,7 @@ func read(docs []heartbeatDoc) []store.Heartbeat {
 			Lease:    time.Duration(d.Lease),
 			Proofs:   map[kek.Version]string{},
 			Number:   d.Number,
+			Binds:    d.Binds,
 			Refusals: d.Refusals,
 			Started:  time.Unix(0, d.Started).UTC(),
 			Seen:     d.Seen.UTC(),

@@ -264,6 +264,9 @@ func testHeartbeats(t *testing.T, b Backend) {
 		Current:  1,
 		Proofs:   map[kek.Version]string{1: "p1", 2: "p2"},
 		Number:   1,
+		Lease:    time.Minute,
+		Binds:    true,
+		Epoch:    4,
 		Refusals: 3,
 		Started:  time.Unix(0, 1_700_000_000_123_456_789).UTC(),
 		Trouble:  "none",
@@ -282,6 +285,11 @@ func testHeartbeats(t *testing.T, b Backend) {
 	}
 	heartbeat.Seen = got[0].Seen
 	same(t, "heartbeat", got[0], heartbeat)
+	for of, i := reflect.ValueOf(heartbeat), 0; i < of.NumField(); i++ {
+		if name := of.Type().Field(i).Name; of.Field(i).IsZero() && name != "Stopped" {
+			t.Errorf("the heartbeat does not try %s", name)
+		}
+	}
 	same(t, "process", got[1].Process, "host/app/2/x")
 
 	testSilent(t, s, before, after)
