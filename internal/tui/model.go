@@ -39,6 +39,7 @@ type model struct {
 	glyphs        glyphs     // that the terminal can show
 	box           box        // as last drawn
 	scroll        int
+	seen          seen       // of the request for signatures
 	lends         *room.Lend // the terminal is lent as soon as the keyboard rests
 	lent          *room.Lend // who has the terminal
 	lines, rows   int        // of the whole body and of its part in sight, as last drawn

@@ -27,11 +27,12 @@ func (m *model) page(height int, filled bool) []string {
 	}
 	p := m.parts(room)
 	lines := m.stack(p, room-len(p.foot), filled)
-	if m.over == overNothing && m.unseen() {
+	if m.over == overNothing && m.unseen() && !m.sawAll() {
 		m.box.unseen = true
 		p = m.parts(room)
 		lines = m.stack(p, room-len(p.foot), filled)
 	}
+	m.sees()
 	m.logBelow(b, lines, filled)
 	note := ""
 	if m.unseen() && m.lent == nil { // nothing scrolls while somebody else has the keyboard

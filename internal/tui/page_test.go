@@ -39,9 +39,10 @@ func (p page) rest() { p.Update(rested(p.gate.n)) }
 func (p page) press(keys ...string) {
 	named := map[string]tea.KeyType{"enter": tea.KeyEnter, "backspace": tea.KeyBackspace, "ctrl+c": tea.KeyCtrlC,
 		"ctrl+n": tea.KeyCtrlN, "ctrl+e": tea.KeyCtrlE, "ctrl+o": tea.KeyCtrlO, "esc": tea.KeyEsc, "tab": tea.KeyTab,
-		"pgdown": tea.KeyPgDown, "ctrl+x": tea.KeyCtrlX, "ctrl+g": tea.KeyCtrlG, "ctrl+t": tea.KeyCtrlT,
+		"pgdown": tea.KeyPgDown, "pgup": tea.KeyPgUp, "ctrl+x": tea.KeyCtrlX, "ctrl+g": tea.KeyCtrlG, "ctrl+t": tea.KeyCtrlT,
 		"ctrl+r": tea.KeyCtrlR, "ctrl+y": tea.KeyCtrlY, "ctrl+p": tea.KeyCtrlP, "ctrl+f": tea.KeyCtrlF}
 	for _, key := range keys {
+		p.View() // Bubble Tea draws after each message
 		if kind, ok := named[key]; ok {
 			p.Update(tea.KeyMsg{Type: kind})
 			continue

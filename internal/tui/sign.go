@@ -21,6 +21,7 @@ type signPrompt struct {
 	note  string // why the last word was not taken
 	later bool   // ctrl+n was pressed: really?
 	kept  bool   // the word in the field was refused: typing replaces it
+	early bool   // Enter came before the end of the page was in sight
 }
 
 func newSignPrompt(q room.Consent) *signPrompt {
@@ -198,8 +199,11 @@ func (p *signPrompt) act(b box) []string {
 		lines = elsewhere(r, b.page()-1)
 	}
 	lines = append(lines, p.standing())
-	if b.unseen && !p.enough() && p.who >= 0 {
-		lines = append(lines, pending.Render(" Read the rest first, with pgdn."))
+	switch {
+	case b.unseen && p.early:
+		lines = append(lines, para(alarm, " ", "Not taken yet. "+readFirst, b.page()-1)...)
+	case b.unseen && (p.enough() || p.who >= 0):
+		lines = append(lines, para(pending, " ", readFirst, b.page()-1)...)
 	}
 	if p.who >= 0 {
 		lines = append(lines, " "+b.of(markNow)+accent.Render(wanted(r, r.Signers[p.who]))+field(p.input))
@@ -263,6 +267,9 @@ func elsewhere(r engine.Request, width int) []string {
 	}
 	return lines
 }
+
+// readFirst is said as long as the end of the page was not in sight.
+const readFirst = "Read the rest first, with pgdn."
 
 // laterQuestion is asked after ctrl+n.
 const laterQuestion = "Press y to end this run, any other key to stay."

@@ -122,7 +122,9 @@ func (m *model) asks(ask any, before *signPrompt) (fresh bool, cmd tea.Cmd) {
 	case room.Consent:
 		m.reading = m.reading && m.read.digest == q.Q.Compared()
 		s := newSignPrompt(q)
-		fresh = !s.continues(before, m.typed, m.signed)
+		if fresh = !s.continues(before, m.typed, m.signed); fresh {
+			m.scroll = 0
+		}
 		if before = cmp.Or(before, m.typed); before != nil {
 			s.adopt(before)
 		} else if q.Q.Note != "" && m.signed != nil {
@@ -203,7 +205,7 @@ func (m *model) key(key tea.KeyMsg) tea.Cmd {
 		return m.toAloud(key)
 	case m.view.Replay:
 		m.turn(key.String())
-	case m.readsOn(key):
+	case m.readsOn(key), m.readsFirst(key):
 	case m.ask != nil:
 		if cmd, ok := m.reads(key); ok {
 			return cmd
