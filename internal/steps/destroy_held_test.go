@@ -3,6 +3,7 @@ package steps_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -145,5 +146,31 @@ func TestDestroyHeld(t *testing.T) {
 	change(t, r.parts, "DELETE FROM kek_refusals")
 	if err := r.destroy(nil); err != nil || r.hasKey(1) {
 		t.Errorf("nothing needs it: %v", err)
+	}
+}
+
+// TestDestroyLease: the fleet.live of this console is shorter than the one of a process that has the version. The
+// process may work with what it saw for as long as its own says, and until then nobody takes it for gone.
+func TestDestroyLease(t *testing.T) {
+	t.Parallel()
+	r := disabled(t, testWait)
+	s := r.site()
+	holder := store.Heartbeat{Process: "db7/batch/4711/120000-0000beef", Role: "batch", Host: "db7", PID: 4711, Epoch: 2,
+		Number: 1, Proofs: map[kek.Version]string{1: "00"}, Lease: time.Hour}
+	if err := s.Store.Heartbeat(t.Context(), holder); err != nil {
+		t.Fatal(err)
+	}
+	seen := func(ago time.Duration) {
+		t.Helper()
+		change(t, r.parts, fmt.Sprintf("UPDATE process_heartbeats SET seen = '%s' WHERE id LIKE 'db7/%%'",
+			time.Now().Add(-ago).UTC().Format("2006-01-02T15:04:05.000Z")))
+	}
+	seen(30 * time.Minute)
+	if err := r.destroy(nil); !errors.Is(err, steps.ErrHeld) {
+		t.Errorf("within its lease: %v", err)
+	}
+	seen(2 * time.Hour)
+	if err := r.destroy(nil); err != nil || r.hasKey(1) {
+		t.Errorf("after its lease: %v", err)
 	}
 }

@@ -104,15 +104,16 @@ func noneHolds(ctx context.Context, s *Site, v kek.Version, begun bool) error {
 	return err
 }
 
-// holders are the live processes whose heartbeat has a proof of a version.
+// holders are the live processes whose heartbeat has a proof of a version. One that relies on what it saw for longer
+// than this console waits is live for as long.
 func holders(ctx context.Context, s *Site, v kek.Version) (names printable.List, err error) {
 	now, err := s.Store.Now(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.Store.Heartbeats(ctx, now.Add(-s.Fleet.Live))
+	all, err := s.Store.Heartbeats(ctx, time.Time{})
 	for _, b := range all {
-		if !b.Stopped && b.Proofs[v] != "" {
+		if live := now.Sub(b.Seen) <= max(s.Fleet.Live, b.Lease); live && !b.Stopped && b.Proofs[v] != "" {
 			names = append(names, printable.Text(fmt.Sprintf("process %d on host %s (%s)", b.PID, b.Host, b.Process)))
 		}
 	}
