@@ -67,6 +67,14 @@ func TestHidden(t *testing.T) {
 			`CREATE TABLE t (id PRIMARY KEY, f)`, `INSERT INTO t VALUES (1, jsonb(` + json + `))`}, "t.f"},
 		{"escaped names", nil, []string{
 			`CREATE TABLE t (id PRIMARY KEY, f)`, `INSERT INTO t VALUES (1, '{"wrapped_\u0064ek": "x"}')`}, "t.f"},
+		{"names escaped as JSON5 has it", nil, []string{
+			`CREATE TABLE t (id PRIMARY KEY, f)`, `INSERT INTO t VALUES (1, '{"wrapped_\x64ek": "x"}')`}, "t.f"},
+		{"names on two lines, as JSON5 has it", nil, []string{
+			`CREATE TABLE t (id PRIMARY KEY, f)`, "INSERT INTO t VALUES (1, '{\"wrapped_\\\ndek\": \"x\"}')"}, "t.f"},
+		{"names escaped as JSON5 has it, in JSONB", nil, []string{
+			`CREATE TABLE t (id PRIMARY KEY, f)`, `INSERT INTO t VALUES (1, jsonb('{"wrapped_\x64ek": "x"}'))`}, "t.f"},
+		{"escaped names, and a name twice", nil, []string{
+			`CREATE TABLE t (id PRIMARY KEY, f)`, `INSERT INTO t VALUES (1, '{"a": 1, "a": {"wrapped_\u0064ek": "x"}}')`}, "t.f"},
 		{"a row that is an envelope", nil, []string{
 			`CREATE TABLE t (id PRIMARY KEY, wrapped_dek, kek_version)`, `INSERT INTO t VALUES (1, x'01', 1)`}, "t."},
 		{"a row that is an envelope of another form", envelope.Catalogue{other("u", "f")}, []string{
@@ -83,6 +91,25 @@ func TestHidden(t *testing.T) {
 				t.Errorf("got %v, %v, want %s", got, err, c.want)
 			}
 		})
+	}
+}
+
+// TestHiddenInPlace: what only SQLite reads as JSON, with names that it alone spells out, may be of any version.
+func TestHiddenInPlace(t *testing.T) {
+	t.Parallel()
+	s, a := made(t, `CREATE TABLE t (id PRIMARY KEY, f)`)
+	p := shapedAs("t", "f.a")
+	for _, name := range []string{`wrapped_\x64ek`, "wrapped_\\\ndek", "wrapped_\\\u2028dek"} {
+		a.exec(t, `INSERT OR REPLACE INTO t VALUES (1, '{"a": {"`+name+`": "eA==", "kek_version": 1}}')`)
+		var dek string
+		err := s.db.QueryRow(`SELECT json_extract(f, '$.a.wrapped_dek') FROM t`).Scan(&dek)
+		if err != nil || dek != "eA==" {
+			t.Errorf("an application reads %q, %v", dek, err)
+		}
+		counts, err := s.Census(t.Context(), envelope.Catalogue{p})
+		if err != nil || len(counts) != 1 || counts[0].Version != 0 {
+			t.Errorf("%q: got %v, %v", name, counts, err)
+		}
 	}
 }
 

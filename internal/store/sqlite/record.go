@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,7 +100,7 @@ func as(asBytes bool, v any) any {
 func (p part) inJSON() (all []store.Held) {
 	text, root, err := p.parse()
 	if err != nil {
-		if bytes.Contains(text, []byte(p.Parts.WrappedDEK)) || bytes.Contains(text, []byte(escape)) {
+		if mayName(text, []string{p.Parts.WrappedDEK}) {
 			all = []store.Held{{Path: p.Path}}
 		}
 		return all

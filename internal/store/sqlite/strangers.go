@@ -140,8 +140,16 @@ func partNames(cat envelope.Catalogue) []string {
 	return slices.Compact(names)
 }
 
-// escape begins a letter of JSON that may be any one: a name may be written without its letters.
-const escape = `\u`
+// escapes are how a name may be written without its letters: by one that may be any, in JSON and in JSON5, which SQLite
+// reads too, and with a line feed between two.
+var escapes = []string{`\u`, `\x`, "\\\n", "\\\r", "\\\u2028", "\\\u2029"}
+
+// mayName reports whether JSON may have one of some names in it.
+func mayName(text []byte, names []string) bool {
+	return slices.ContainsFunc(append(slices.Clip(names), escapes...), func(name string) bool {
+		return bytes.Contains(text, []byte(name))
+	})
+}
 
 // inColumn reads, as records of one field, what a column has with one of some names in it, as
 // text, bytes or JSONB. An error is that of JSON which SQLite can read, and parse cannot.
@@ -150,12 +158,13 @@ func (s *Store) inColumn(
 ) error {
 	var has []string
 	var args []any
-	for _, name := range append(names, escape) { // bytes are UTF-8 also where a database keeps its text as UTF-16
+	for _, name := range append(slices.Clip(names), escapes...) { // bytes are UTF-8 also where a database keeps its text as UTF-16
 		has = append(has, fmt.Sprintf("instr(%[1]s, iif(typeof(%[1]s) = 'blob', ?, ?)) > 0", quote(column)))
 		args = append(args, []byte(name), name)
 	}
 	rows, err := s.db.DB.QueryContext(ctx, fmt.Sprintf(
-		`SELECT iif(json_valid(%[2]s, 8), json(%[2]s), +%[2]s), json_valid(%[2]s, 10) FROM %[1]s WHERE %[3]s`,
+		`SELECT iif(json_valid(%[2]s, 10) AND NOT json_valid(%[2]s), json(%[2]s), +%[2]s), json_valid(%[2]s, 10)
+			FROM %[1]s WHERE %[3]s`,
 		quote(table), quote(column), strings.Join(has, " OR ")), args...)
 	if err != nil {
 		return err
@@ -168,8 +177,7 @@ func (s *Store) inColumn(
 			return err
 		}
 		v, err := parse(text)
-		named := func(name string) bool { return bytes.Contains(text, []byte(name)) }
-		if err == nil || isJSON && slices.ContainsFunc(names, named) {
+		if err == nil || isJSON && mayName(text, names) {
 			root := object()
 			root.add(column, v)
 			found(root, err)
