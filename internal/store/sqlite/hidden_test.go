@@ -74,7 +74,8 @@ func TestHidden(t *testing.T) {
 		{"names escaped as JSON5 has it, in JSONB", nil, []string{
 			`CREATE TABLE t (id PRIMARY KEY, f)`, `INSERT INTO t VALUES (1, jsonb('{"wrapped_\x64ek": "x"}'))`}, "t.f"},
 		{"escaped names, and a name twice", nil, []string{
-			`CREATE TABLE t (id PRIMARY KEY, f)`, `INSERT INTO t VALUES (1, '{"a": 1, "a": {"wrapped_\u0064ek": "x"}}')`}, "t.f"},
+			`CREATE TABLE t (id PRIMARY KEY, f)`,
+			`INSERT INTO t VALUES (1, '{"a": 1, "a": {"wrapped_\u0064ek": "x"}}')`}, "t.f"},
 		{"a row that is an envelope", nil, []string{
 			`CREATE TABLE t (id PRIMARY KEY, wrapped_dek, kek_version)`, `INSERT INTO t VALUES (1, x'01', 1)`}, "t."},
 		{"a row that is an envelope of another form", envelope.Catalogue{other("u", "f")}, []string{

@@ -158,7 +158,8 @@ func (s *Store) inColumn(
 ) error {
 	var has []string
 	var args []any
-	for _, name := range append(slices.Clip(names), escapes...) { // bytes are UTF-8 also where a database keeps its text as UTF-16
+	// Bytes are UTF-8 also where a database keeps its text as UTF-16.
+	for _, name := range append(slices.Clip(names), escapes...) {
 		has = append(has, fmt.Sprintf("instr(%[1]s, iif(typeof(%[1]s) = 'blob', ?, ?)) > 0", quote(column)))
 		args = append(args, []byte(name), name)
 	}
