@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/fleet"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
+	"github.com/certautopilot/kekceremony/internal/status"
 	"github.com/certautopilot/kekceremony/internal/steps"
 )
 
@@ -23,14 +25,17 @@ func verifyCommand(o *options) *cobra.Command {
 		Short: "Show whether every live process has proved that it holds a version: exit 0, 3 or 6",
 		Long: `verify opens the version's canary with the configured provider and compares the
 proof of every live process with it. Then it compares the store with what the
-last ceremony left. It changes nothing. Run it after you edit the module's path
+last ceremony left, and counts what compromised versions exposed, on the
+console that has the lists. It changes nothing. Run it after you edit the module's path
 or the token's label.
 
 Exit codes: 0: every live process holds the version, and the store is as the
 last ceremony left it. 3: a process does not hold it, too few are live, the
 store differs from the last ceremony, or the provider does not have the
-version's key. 6: envelopes are at another version than the active one. 2, 75
-and 1: nothing was verified, as docs/exit-codes.md says.`,
+version's key. 6: envelopes are at another version than the active one; the
+server takes writes that ceremonies had it refuse; or envelopes that a
+compromised version exposed were not resealed, as far as this console can tell.
+2, 75 and 1: nothing was verified, as docs/exit-codes.md says.`,
 		Args: noArgument,
 		RunE: ran(func(cmd *cobra.Command, _ []string) error {
 			var v kek.Version
@@ -102,9 +107,10 @@ func verify(ctx context.Context, w io.Writer, o *options, v kek.Version) error {
 
 // behind is how a store is otherwise than the last ceremony left it.
 type behind struct {
-	Differences []string      `json:"differences,omitempty"`
-	Fence       []string      `json:"fence,omitempty"`
-	Census      *audit.Census `json:"census,omitempty"` // nil: a ceremony is open
+	Differences []string               `json:"differences,omitempty"`
+	Fence       []string               `json:"fence,omitempty"`
+	Census      *audit.Census          `json:"census,omitempty"` // nil: a ceremony is open
+	Exposed     []status.ExposedStatus `json:"exposed,omitempty"`
 }
 
 // leftBehind compares the store with its closed ceremonies. While one is open, nothing is.
@@ -122,6 +128,9 @@ func leftBehind(ctx context.Context, s *engine.Site) (b behind, err error) {
 		return b, err
 	}
 	found, err := audit.LeftBehind(ctx, s.Store, s.Catalogue, h)
+	if err != nil {
+		return b, err
+	}
 	for _, d := range found.Differences {
 		b.Differences = append(b.Differences, d.Error())
 	}
@@ -129,6 +138,7 @@ func leftBehind(ctx context.Context, s *engine.Site) (b behind, err error) {
 		b.Fence = append(b.Fence, d.Error())
 	}
 	b.Census = &found.Census
+	b.Exposed, err = status.Exposures(ctx, s.Store, s.Catalogue, s.Bundles, h)
 	return b, err
 }
 
@@ -142,6 +152,9 @@ func (b behind) write(w io.Writer) error {
 	}
 	if b.Census != nil {
 		lines = append(lines, "census  "+b.Census.String())
+	}
+	for _, e := range b.Exposed {
+		lines = append(lines, "exposed "+e.String())
 	}
 	for _, line := range lines {
 		if _, err := fmt.Fprintln(w, line); err != nil {
@@ -159,6 +172,9 @@ func (b behind) err() error {
 		return fmt.Errorf("verify: %s: %w", b.Census, errDue)
 	case len(b.Fence) > 0:
 		return fmt.Errorf("verify: %s: %w", b.Fence[0], errDue)
+	}
+	if i := slices.IndexFunc(b.Exposed, status.ExposedStatus.IsDue); i >= 0 {
+		return fmt.Errorf("verify: %s: %w", b.Exposed[i], errDue)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/exposure"
 	"github.com/certautopilot/kekceremony/internal/history"
 	"github.com/certautopilot/kekceremony/internal/kek"
@@ -21,26 +22,36 @@ const (
 )
 
 // exposures counts what each compromised version left, where this console has its lists.
-func (st *Status) exposures(ctx context.Context, s Site) error {
+func (st *Status) exposures(ctx context.Context, s Site) (err error) {
 	if st.doubt {
 		return nil
 	}
-	all, err := s.Store.Ceremonies(ctx)
+	st.Exposed, err = Exposures(ctx, s.Store, s.Catalogue, s.Bundles, st.history)
+	return err
+}
+
+// Exposures counts what each compromised version exposed, and what is left of it where the directory of a
+// console's bundles has its lists.
+func Exposures(
+	ctx context.Context, s store.Store, cat envelope.Catalogue, bundles string, h history.History,
+) (counted []ExposedStatus, err error) {
+	all, err := s.Ceremonies(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, e := range st.history.Exposures() {
+	for _, e := range h.Exposures() {
 		known := func(o ExposedStatus) bool { return o.Version == e.Version }
-		if slices.ContainsFunc(st.Exposed, known) {
+		if slices.ContainsFunc(counted, known) {
 			continue
 		}
 		of := ExposedStatus{Version: e.Version, Ceremony: e.Ceremony}
-		if err := of.count(ctx, s, all, st.history.Exposed(e.Version)); err != nil {
-			return err
+		site := Site{Store: s, Catalogue: cat, Bundles: bundles}
+		if err := of.count(ctx, site, all, h.Exposed(e.Version)); err != nil {
+			return nil, err
 		}
-		st.Exposed = append(st.Exposed, of)
+		counted = append(counted, of)
 	}
-	return nil
+	return counted, nil
 }
 
 // count counts what is left of all lists together. What stands at a place that the catalogue lacks, or that
@@ -87,19 +98,47 @@ func (st *Status) compromisedDue() {
 		}
 	}
 	for _, e := range st.Exposed {
-		switch {
-		case e.Exposed == 0:
-		case len(e.Lacking) > 0:
-			st.add(catalogued, "version %d was compromised: %s had some of %d envelopes that it exposed, and is not in the "+
-				"catalogue, or in another form", e.Version, strings.Join(e.Lacking, ", "), e.Exposed)
-		case e.Left == nil:
-			st.add(elsewhere, "version %d was compromised: how many of %d envelopes were not resealed since is unknown",
-				e.Version, e.Exposed)
-		case *e.Left > 0:
-			st.add(reseal, "version %d was compromised: %d of %d envelopes were re-wrapped at most, and not resealed",
-				e.Version, *e.Left, e.Exposed)
+		if command := e.command(); command != "" {
+			st.add(command, "%s", e.String())
 		}
 	}
+}
+
+// String says what is left of what a version exposed.
+func (e ExposedStatus) String() string {
+	switch {
+	case e.Exposed == 0:
+		return fmt.Sprintf("version %d was compromised: it exposed no envelope", e.Version)
+	case len(e.Lacking) > 0:
+		return fmt.Sprintf("version %d was compromised: %s had some of %d envelopes that it exposed, and is not in the "+
+			"catalogue, or in another form", e.Version, strings.Join(e.Lacking, ", "), e.Exposed)
+	case e.Left == nil:
+		return fmt.Sprintf("version %d was compromised: how many of at most %d envelopes were not resealed since "+
+			"is unknown",
+			e.Version, e.Exposed)
+	case *e.Left == 0:
+		return fmt.Sprintf("version %d was compromised: all of %d envelopes were resealed or deleted", e.Version, e.Exposed)
+	}
+	return fmt.Sprintf("version %d was compromised: %d of %d envelopes were re-wrapped at most, and not resealed",
+		e.Version, *e.Left, e.Exposed)
+}
+
+// IsDue reports whether something is left, or may be.
+func (e ExposedStatus) IsDue() bool { return e.command() != "" }
+
+// command is what helps; empty: nothing is left.
+func (e ExposedStatus) command() string {
+	switch {
+	case e.Exposed == 0:
+		return ""
+	case len(e.Lacking) > 0:
+		return catalogued
+	case e.Left == nil:
+		return elsewhere
+	case *e.Left > 0:
+		return reseal
+	}
+	return ""
 }
 
 func compromise(v kek.Version) string { return fmt.Sprintf("kekceremony compromise --version %d", v) }
