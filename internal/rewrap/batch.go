@@ -112,7 +112,7 @@ func nameOf(c envelope.Collection, d store.Document, h store.Held) string {
 	return fmt.Sprintf("%s.%s %s", c.Name, h.Path, printable.Text(fmt.Sprint(d.ID)))
 }
 
-// inOrder refuses answers that were not made from the items, one from each. Each wrapped
+// inOrder refuses answers that were not made from the items, one from each, or bring nothing new. Each wrapped
 // DEK has an IV of its own, so that its bytes tell which it is (promise 3).
 func inOrder(items []provider.Item, answers []provider.Rewrapped) error {
 	if len(answers) != len(items) {
@@ -121,6 +121,9 @@ func inOrder(items []provider.Item, answers []provider.Rewrapped) error {
 	for i, a := range answers {
 		if !bytes.Equal(a.Old, items[i].Wrapped) {
 			return errors.New("the provider answered for another envelope than it was asked")
+		}
+		if a.Err == nil && (len(a.New) == 0 || bytes.Equal(a.New, a.Old)) {
+			return errors.New("the provider did not wrap an envelope again, and says that it did")
 		}
 	}
 	return nil

@@ -167,3 +167,32 @@ func TestStrangeAnswer(t *testing.T) {
 	}
 	allAt(t, a, n, 1)
 }
+
+// idle says that it re-wrapped what it did not: it brings nothing, or the bytes that it was given.
+type idle struct {
+	provider.Provider
+	brings func(old []byte) []byte
+}
+
+func (i idle) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
+	answers, err := i.Provider.Rewrap(ctx, items, to)
+	for n := range answers {
+		answers[n].New = i.brings(answers[n].Old)
+	}
+	return answers, err
+}
+
+// TestIdleAnswer: the old bytes, or none, at the new version would be a DEK that is lost with the old key.
+func TestIdleAnswer(t *testing.T) {
+	t.Parallel()
+	const n = 30
+	for name, brings := range map[string]func(old []byte) []byte{
+		"nothing": func([]byte) []byte { return nil }, "what it was given": bytes.Clone,
+	} {
+		a, db := onSQLite(t, n)
+		if counts, err := rewrap.Run(t.Context(), job(db, idle{a.Provider, brings})); err == nil || counts.Rewrapped != 0 {
+			t.Errorf("%s: %+v, %v", name, counts, err)
+		}
+		allAt(t, a, n, 1)
+	}
+}
