@@ -3,6 +3,7 @@ package rewrap_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -62,6 +63,7 @@ func TestCheckpoint(t *testing.T) {
 		{"with it", func() error { return nil }, true},
 		{"deleted", func() error { return os.Remove(path) }, false},
 		{"spoilt", func() error { return os.WriteFile(path, mark[:len(mark)/2], 0o600) }, false},
+		{"that claims all", func() error { return os.WriteFile(path, claimsAll(t, first), 0o600) }, true},
 		{"of another target", func() error { return os.WriteFile(path, []byte(`{"to":3,"reached":{}}`), 0o600) }, false},
 	} {
 		before.put(t, db)
@@ -122,6 +124,24 @@ func (s state) put(t *testing.T, db database) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// claimsAll is a checkpoint that says of every collection that it is done.
+func claimsAll(t *testing.T, j rewrap.Job) []byte {
+	t.Helper()
+	id, err := j.Store.EncodeID("record-999999")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reached := map[string]any{}
+	for _, c := range j.Catalogue.Collections() {
+		reached[c.Name] = map[string]any{"id": id, "records": 1}
+	}
+	mark, err := json.Marshal(map[string]any{"to": 2, "reached": reached})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mark
 }
 
 // shuffling answers in another order than it was asked.

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -117,6 +118,22 @@ func TestFenceSealedAgain(t *testing.T) {
 		_, err := s.db.DB.Exec(statement)
 		storetest.Refused(t, statement, err, "version 1 in table notes")
 	}
+}
+
+// TestFenceBetween: a version that may be written stands between two that are refused, and in a record before one of
+// them. It hides nothing.
+func TestFenceBetween(t *testing.T) {
+	t.Parallel()
+	p := shapedAs("notes", "all[].s")
+	s, a := made(t, `CREATE TABLE notes (id PRIMARY KEY, "all")`)
+	if err := s.Fence(t.Context(), envelope.Catalogue{p}, []kek.Version{1, 3}); err != nil {
+		t.Fatal(err)
+	}
+	const one = `{"s": {"wrapped_dek": "eA==", "kek_version": %d}}`
+	record := fmt.Sprintf(`INSERT INTO notes VALUES (1, '[`+one+`, `+one+`]')`, 2, 3)
+	_, err := s.db.DB.Exec(record)
+	storetest.Refused(t, record, err, "version 3 in table notes")
+	a.exec(t, fmt.Sprintf(`INSERT INTO notes VALUES (2, '[`+one+`]')`, 2))
 }
 
 // TestFenceUnreadVersion: a writer that slept spells its version as text, or says none. No census would take that for
