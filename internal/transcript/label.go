@@ -64,10 +64,11 @@ func found(value string) string {
 	return printable.Shown(strings.Join(words, "; "))
 }
 
-// Groups parts a digest for people who compare it.
+// Groups parts a digest into groups of four, for people who read it aloud and compare it: on pages, in line
+// mode and in documents alike. What is copied, into a file or a command, has no groups.
 func Groups(digest string) string {
 	var parts []string
-	for part := range slices.Chunk([]byte(digest), 8) {
+	for part := range slices.Chunk([]byte(digest), 4) {
 		parts = append(parts, string(part))
 	}
 	return strings.Join(parts, " ")

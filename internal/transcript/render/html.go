@@ -55,7 +55,7 @@ th, td { border-bottom: 1px solid #bbb; padding: .17em .6em .17em 0; text-align:
 .long { overflow-wrap: anywhere; }
 th { border-bottom: 1.5px solid #111; color: #555; font-weight: 600; } th, td:first-child { white-space: nowrap; }
 td:empty { min-width: 6.5em; height: 1.9em; border: 1px solid #bbb; }
-.at, .word { white-space: nowrap; } .hex { font: 7.4pt monospace; } td .hex { white-space: nowrap; }
+.at, .word { white-space: nowrap; } .hex { font: 7.4pt monospace; } td .hex { white-space: nowrap; font-size: 6.7pt; }
 .facts { table-layout: fixed; } .facts th:first-child { width: 48mm; } .facts th:last-child { width: 12mm; }
 .facts td:first-child { white-space: normal; color: #555; }
 .resume td { background: #eef1f4; border-top: 1.5px solid #8a94a0; } .deviation td { background: #fff3d6; }
@@ -103,7 +103,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{"whole": wh
 // and fingerprints. Then what is too long for a line is broken anywhere, and a shorter word with a hyphen or a
 // slash is not.
 var unbroken = regexp.MustCompile(`(?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}Z?)?)?)|` +
-	`(?P<hex>\b[0-9a-f]{8}( [0-9a-f]{8}){3,}\b|\bSHA256:[A-Za-z0-9+/]{43})|(?P<long>[^\s]{28,})|` +
+	`(?P<hex>\b[0-9a-f]{4}( [0-9a-f]{4}){7,}\b|\bSHA256:[A-Za-z0-9+/]{43})|(?P<long>[^\s]{28,})|` +
 	`(?P<word>[^\s]*[^\s/-][-/][^\s]+)`)
 
 // whole escapes a text, and keeps its dates and digests in one piece each.

@@ -126,7 +126,7 @@ func TestReport(t *testing.T) {
 	md := string(render.Markdown(render.Report(r, nil)))
 	order := []string{
 		"# Ceremony 1: rotate", "## Deviations", `\<script\>alert\(1\)\</script\>`, "## Participants", "| dora |",
-		"touched, counter 1", "## Digests", r.FinalSum[:8] + " " + r.FinalSum[8:16], "## What happened",
+		"touched, counter 1", "## Digests", transcript.Groups(r.FinalSum), "## What happened",
 		"## Place and people", "| place | Vault 3 | 8 |", "## Plan of line 9", "## Rules",
 	}
 	at := 0

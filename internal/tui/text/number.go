@@ -2,28 +2,22 @@ package text
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
-// Groups writes a digest in groups of four, for people who compare it.
-func Groups(digest string, width int) []string {
+// Groups writes a digest in lines of as many of its groups as the width has room for.
+func Groups(digest string, width int) (lines []string) {
 	per := 8
 	if width < 60 {
 		per = 4
 	}
-	var lines []string
-	var line []string
-	for i := 0; i+4 <= len(digest); i += 4 {
-		line = append(line, digest[i:i+4])
-		if len(line) == per {
-			lines, line = append(lines, strings.Join(line, " ")), nil
-		}
-	}
-	if len(line) > 0 {
-		lines = append(lines, strings.Join(line, " "))
+	for some := range slices.Chunk(strings.Fields(transcript.Groups(digest)), per) {
+		lines = append(lines, strings.Join(some, " "))
 	}
 	return lines
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // TestCommandIsCopied: a shell gets the same words at any width, and no line is wider
@@ -44,5 +45,20 @@ func TestInterruptedIsNotRefused(t *testing.T) {
 		if got := Failed(engine.Failure{Err: err}); got != want {
 			t.Errorf("%v: %s", err, got)
 		}
+	}
+}
+
+// TestGroups: a digest has the same groups on a page, in line mode and in a document, so that people can compare
+// them by ear.
+func TestGroups(t *testing.T) {
+	const digest = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	const want = "0123 4567 89ab cdef 0123 4567 89ab cdef 0123 4567 89ab cdef 0123 4567 89ab cdef"
+	for _, width := range []int{40, 80} {
+		if got := strings.Join(Groups(digest, width), " "); got != want {
+			t.Errorf("at %d columns a page has %q", width, got)
+		}
+	}
+	if got := transcript.Said("roster", digest); got != want {
+		t.Errorf("a document has %q", got)
 	}
 }
