@@ -104,7 +104,8 @@ func (s seed) lives(ring bool, applications func() (stop func())) {
 		}
 	}
 	s.refused(0, "version 2 is destroyed", "destroy", "--version", "2")
-	s.refused(3, "version 2 is destroyed: its destruction was begun, and is never undone", "enable", "--version", "2")
+	s.refused(3, "version 2 is destroyed: no copy of its key is left: a destruction is never undone",
+		"enable", "--version", "2")
 }
 
 // seedApplications are those that were there before: one reads and writes by its own pointer, and one opens

@@ -38,7 +38,12 @@ func isBundle(dir string) error {
 	if whole, err := filepath.Abs(dir); err == nil && looksLikeBundle(whole) {
 		return nil
 	}
-	return &usageError{fmt.Errorf("%s: not a bundle: it has no %s", printable.Text(dir), logFile)}
+	err = fmt.Errorf("%s: not a bundle: it has no %s", printable.Text(dir), logFile)
+	if logs, _ := filepath.Glob(filepath.Join(dir, "*", logFile)); len(logs) > 0 {
+		err = fmt.Errorf("%w; it is a directory of bundles: name one of them, or, to verify them all, --chain %s", err,
+			printable.Text(dir))
+	}
+	return &usageError{err}
 }
 
 // logFile is what every bundle has.

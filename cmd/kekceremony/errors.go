@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/spf13/cobra"
+
+	"github.com/certautopilot/kekceremony/internal/printable"
 )
 
 // Exit codes. docs/exit-codes.md holds the same list.
@@ -27,10 +30,26 @@ func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
 // configError is a configuration that cannot be used.
-type configError struct{ err error }
+type configError struct {
+	path string
+	err  error
+}
 
 func (e *configError) Error() string { return e.err.Error() }
 func (e *configError) Unwrap() error { return e.err }
+
+// hint tells a configuration that is not there from one that is wrong.
+func (e *configError) hint() string {
+	var at *fs.PathError
+	switch {
+	case errors.Is(e.err, fs.ErrPermission):
+		return "run it as the user who may read it: root, in production"
+	case errors.As(e.err, &at) && at.Path == e.path:
+		return `--config FILE names another configuration; docs/config.example.yaml says what one has; ` +
+			`"kekceremony rehearse" needs none`
+	}
+	return "correct " + printable.Text(e.path) + ", then run the same command; docs/config.example.yaml has every key"
+}
 
 // badTranscript is a bundle that does not verify.
 type badTranscript struct{ err error }

@@ -170,7 +170,8 @@ var outcomes = []outcome{
 		"kekceremony rotate --to-version M, to the active version, names them; write the version that wrapped each into " +
 			"its record, as a whole number, and rotate again; or delete what is no envelope"},
 	{steps.ErrDisabled, exitRefused, "to use it again: kekceremony enable --version N; nothing was changed"},
-	{steps.ErrDestroyed, exitRefused, "kekceremony destroy completes it; nothing was changed"},
+	{steps.ErrDestroying, exitRefused, "kekceremony destroy completes it; nothing was changed"},
+	{steps.ErrKeyGone, exitRefused, "use another version: kekceremony status lists them; nothing was changed"},
 	{steps.ErrWait, exitRefused,
 		"raise policy.destroy_wait, or give the reason in the wizard (d), or as deviation.wait in the answers"},
 	{steps.ErrUncounted, exitRefused,

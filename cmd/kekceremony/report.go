@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/config"
@@ -105,7 +106,8 @@ func judge(err error) (code int, hint string) {
 	}
 	var missing *engine.MissingAnswers
 	if errors.As(err, &missing) {
-		return exitUsage, "add them to the file given with --answers"
+		return exitUsage, "write them in a file, and name it with --answers; " +
+			"on a terminal, without --ui none, you are asked for them"
 	}
 	var probe *provider.ProbeError
 	if errors.As(err, &probe) && !errors.Is(err, provider.ErrGone) && !errors.Is(err, provider.ErrBusy) {
@@ -126,7 +128,7 @@ func judge(err error) (code int, hint string) {
 	}
 	for _, o := range outcomes {
 		if errors.Is(err, o.err) {
-			return o.code, cmp.Or(o.hint, usageHint(err))
+			return o.code, cmp.Or(o.hint, usageHint(err), pathHint(err))
 		}
 	}
 	if transcript.IsBroken(err) { // of a line that was not written
@@ -137,6 +139,14 @@ func judge(err error) (code int, hint string) {
 		return exitUsage, usageHint(err)
 	}
 	return exitFailed, ""
+}
+
+// pathHint is what helps where a path that nobody typed for this command leads to nothing.
+func pathHint(err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return "correct the path, or put there what is missing; then run the same command"
+	}
+	return ""
 }
 
 // usageHint is what helps with a command that was typed wrongly, or whose configuration cannot be used; empty: the
@@ -153,8 +163,9 @@ func usageHint(err error) string {
 		return "--key, or keys in the configuration, names the file of an operator's private key; " +
 			"docs/people.md says how to make one, and the roster"
 	case errors.As(err, &configured):
-		return `--config FILE names another configuration; docs/config.example.yaml says what one has; ` +
-			`"kekceremony rehearse" needs none`
+		return configured.hint()
+	case errors.Is(err, fs.ErrPermission):
+		return "run it as the user who may read it: root, in production"
 	case errors.As(err, &run) && strings.Contains(run.command, " "):
 		return run.command + " --help says what it takes, with an example"
 	}

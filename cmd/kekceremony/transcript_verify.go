@@ -139,7 +139,9 @@ func (a *verification) verify(ctx context.Context, dirs []string, each func(tran
 	switch {
 	case len(dirs) > 0:
 		return nil
-	case a.store == "" || a.chain != "":
+	case a.chain != "":
+		return &usageError{fmt.Errorf("--chain %s: no bundle is in this directory", printable.Text(a.chain))}
+	case a.store == "":
 		return &usageError{errors.New("no bundle: name one, or a directory with --chain, or a store with --store")}
 	}
 	return a.rebuilt(ctx, each)

@@ -219,8 +219,12 @@ func privateDir(path string) error {
 	if err != nil {
 		return err
 	}
-	if !filepath.IsAbs(path) || !info.IsDir() || info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("%s: want an absolute path of a directory of mode 0700", printable.Quote(path))
+	const want = "want an absolute path of a directory of mode 0700"
+	switch mode := info.Mode().Perm(); {
+	case !filepath.IsAbs(path) || !info.IsDir():
+		return fmt.Errorf("%s: %s", printable.Quote(path), want)
+	case mode&0o077 != 0:
+		return fmt.Errorf("%s: mode %04o: %s", printable.Quote(path), mode, want)
 	}
 	return nil
 }

@@ -23,7 +23,8 @@ func To(typed string, known []string) (best string) {
 func closest(typed string, known []string, most int, part func(string) string) (best string) {
 	least := most + 1
 	for _, name := range known {
-		if n := distance(typed, strings.ToLower(part(name))); n < least {
+		like := strings.ToLower(part(name))
+		if n := distance(typed, like); n < min(least, len(like)) { // not where every letter of a short name differs
 			best, least = name, n
 		}
 	}

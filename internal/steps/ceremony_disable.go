@@ -109,7 +109,7 @@ func openVersion(ctx context.Context, s *Site, lock store.Lock, v kek.Version) (
 		state = k.State
 	}
 	if state.Doomed() { // a row that says that it was begun proves nothing: the probe compares it
-		return nil, k, fmt.Errorf("version %d is %s: %w", v, state, ErrDestroyed)
+		return nil, k, fmt.Errorf("version %d is %s: %w", v, state, neverAgain(state))
 	}
 	facts := Facts{transcript.FactVersion: v.String(), transcript.FactActive: active.Version.String(),
 		transcript.FactEpoch: strconv.Itoa(active.Epoch)}

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 )
@@ -30,7 +31,9 @@ var (
 	ErrNeeded        = errors.New("envelopes are at it")
 	ErrAnyVersion    = errors.New("envelopes at no version that there is may be at it")
 	ErrDisabled      = errors.New("it is disabled")
-	ErrDestroyed     = errors.New("its destruction was begun, and is never undone")
+	ErrDestroyed     = errors.New("a destruction is never undone")
+	ErrDestroying    = fmt.Errorf("its destruction was begun: %w", ErrDestroyed)
+	ErrKeyGone       = fmt.Errorf("no copy of its key is left: %w", ErrDestroyed)
 	ErrCompromised   = errors.New("the version is compromised: nothing is written with it")
 	ErrNotInUse      = errors.New("nobody reads or writes with it")
 	ErrChanged       = errors.New("it changed since this install began")

@@ -20,9 +20,18 @@ func writable(k store.KEK) error {
 	case store.Disabled:
 		why = ErrDisabled
 	case store.Destroying, store.Destroyed:
-		why = ErrDestroyed
+		why = neverAgain(k.State)
 	}
 	return fmt.Errorf("version %d: %w", k.Version, why)
+}
+
+// neverAgain is why a version whose destruction was begun is not used again. Only one that is
+// destroying can be completed.
+func neverAgain(state store.State) error {
+	if state == store.Destroyed {
+		return ErrKeyGone
+	}
+	return ErrDestroying
 }
 
 // mayRotateTo refuses a version that is there and may not be written again, by the store or by what
