@@ -55,7 +55,8 @@ th, td { border-bottom: 1px solid #bbb; padding: .17em .6em .17em 0; text-align:
 .long { overflow-wrap: anywhere; }
 th { border-bottom: 1.5px solid #111; color: #555; font-weight: 600; } th, td:first-child { white-space: nowrap; }
 td:empty { min-width: 6.5em; height: 1.9em; border: 1px solid #bbb; }
-.at, .word { white-space: nowrap; } .hex { font: 7.4pt monospace; } td .hex { white-space: nowrap; font-size: 6.7pt; }
+.at, .word { white-space: nowrap; } .hex, .key { font: 7.4pt monospace; } td .key { white-space: nowrap; }
+td .hex { display: inline-block; width: 40ch; }
 .facts { table-layout: fixed; } .facts th:first-child { width: 48mm; } .facts th:last-child { width: 12mm; }
 .facts td:first-child { white-space: normal; color: #555; }
 .resume td { background: #eef1f4; border-top: 1.5px solid #8a94a0; } .deviation td { background: #fff3d6; }
@@ -99,11 +100,11 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{"whole": wh
 </html>
 `))
 
-// unbroken are dates and times, which have hyphens at which a browser breaks, digests in groups,
-// and fingerprints. Then what is too long for a line is broken anywhere, and a shorter word with a hyphen or a
-// slash is not.
+// unbroken are dates and times, which have hyphens at which a browser breaks, digests in groups, of which a table
+// has eight to a line, as on the screen, and fingerprints of keys. Then what is too long for a line is broken
+// anywhere, and a shorter word with a hyphen or a slash is not.
 var unbroken = regexp.MustCompile(`(?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}Z?)?)?)|` +
-	`(?P<hex>\b[0-9a-f]{4}( [0-9a-f]{4}){7,}\b|\bSHA256:[A-Za-z0-9+/]{43})|(?P<long>[^\s]{28,})|` +
+	`(?P<hex>\b[0-9a-f]{4}( [0-9a-f]{4}){7,}\b)|(?P<key>\bSHA256:[A-Za-z0-9+/]{43})|(?P<long>[^\s]{28,})|` +
 	`(?P<word>[^\s]*[^\s/-][-/][^\s]+)`)
 
 // whole escapes a text, and keeps its dates and digests in one piece each.
@@ -115,7 +116,7 @@ func whole(text string) template.HTML {
 			break
 		}
 		b.WriteString(template.HTMLEscapeString(text[:at[0]]))
-		for _, class := range []string{"at", "hex", "long", "word"} {
+		for _, class := range []string{"at", "hex", "key", "long", "word"} {
 			if at[2*unbroken.SubexpIndex(class)] >= 0 {
 				b.WriteString(`<span class="` + class + `">` + template.HTMLEscapeString(text[at[0]:at[1]]) + "</span>")
 			}
