@@ -14,8 +14,8 @@
 # With BRIEF=1 less of it, which is what .ci/run does.
 # Also the tests of provider/pkcs11 under the address sanitizer, with BRIEF=1 those with a
 # hostile module. It does not look for leaks: modules stay loaded.
-# make interrupted OLD=PROGRAM: interrupts the ceremonies of an older program again, for
-# TestInterrupted; docs/design.md says when. LATER=PROGRAM: those that it did not know.
+# make interrupted LATER=PROGRAM: interrupts the later ceremonies again, for TestInterrupted;
+# docs/design.md says when.
 # make pictures: draws docs/pictures again, from the ceremony of internal/tui/testdata/rehearsal.
 # make house: prints how long functions and files are, and how packages hang together.
 # make bench: writes docs/performance.md, some minutes.
@@ -66,7 +66,7 @@ torture: testdeps
 	$(TEST) -timeout 4h -tags torture -parallel $(PARALLEL) -v -run 'TestTorture(Mongo)?Long|TestElections|TestTokenOut|TestStoreOut|TestCrash|TestSpecimens|TestInterrupted|TestAbortInterrupted|TestStopOnEveryPageOfRotation$(if $(BRIEF),,|TestAdopted$$|TestAdoptedLife|TestRosterGrammar|TestSwallowed$$|TestElectionOfEachKind|TestHole|TestMajorityLost|TestSlowRotationLong)' ./cmd/kekceremony $(if $(BRIEF),-args -brief)
 
 interrupted: testdeps
-	$(TEST) -timeout 30m -run 'TestInterrupted$$' -v ./cmd/kekceremony $(if $(OLD),-old $(OLD)) $(if $(LATER),-later $(LATER))
+	$(TEST) -timeout 30m -run 'TestInterrupted$$' -v ./cmd/kekceremony $(if $(LATER),-later $(LATER))
 
 house:
 	$(GO) run ./internal/house

@@ -66,6 +66,8 @@ func TestWizardDeviation(t *testing.T) {
 	w.enter("Planned end", "")
 	w.fillReported()
 	w.enter("alice: type followed", "deviations")
+	w.until("Read the rest first, with pgdn") // the word stays
+	w.tmux("send-keys", "NPage", "Enter")
 	w.enter("alice: what deviated from the steps?", "")
 	w.correct("refused: an answer is needed", "no third person came")
 	w.enter("bob: type followed", "deviations")

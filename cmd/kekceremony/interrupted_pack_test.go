@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -19,11 +18,6 @@ import (
 func pack(t *testing.T, kind string, all []snapshot) {
 	t.Helper()
 	all = slices.DeleteFunc(slices.Clone(all), func(n snapshot) bool { return n.ended || n.at == "nothing" })
-	packEach(t, kind, all)
-}
-
-func packEach(t *testing.T, kind string, all []snapshot) {
-	t.Helper()
 	for i, group := range groupsOf(all) {
 		n := choose(group, i)
 		name := fmt.Sprintf("%s-%02d-%s", kind, i, n.at)
@@ -64,25 +58,9 @@ func choose(group []snapshot, i int) snapshot {
 	return group[len(group)-1]
 }
 
-// only keeps the snapshots at some positions, and without leaves them out.
+// only keeps the snapshots at some positions.
 func only(all []snapshot, positions *regexp.Regexp) []snapshot {
 	return slices.DeleteFunc(slices.Clone(all), func(n snapshot) bool { return !positions.MatchString(n.at) })
-}
-
-func without(all []snapshot, positions *regexp.Regexp) []snapshot {
-	return slices.DeleteFunc(slices.Clone(all), func(n snapshot) bool { return positions.MatchString(n.at) })
-}
-
-// find returns the first snapshot at a position in a world.
-func find(t *testing.T, all []snapshot, at, world string) snapshot {
-	t.Helper()
-	for _, n := range all {
-		if n.at == at && strings.Contains(n.world, world) {
-			return n
-		}
-	}
-	t.Fatalf("no snapshot at %s with %s", at, world)
-	return snapshot{}
 }
 
 // pack writes a file or directory of the snapshot as a .tar.gz, without owners and times.

@@ -37,9 +37,6 @@ var interruptedCommands = map[string]struct {
 // program, each with the command that was interrupted. docs/design.md says how they were made.
 func TestInterrupted(t *testing.T) {
 	needHostName(t)
-	if *oldBinary != "" {
-		makeInterrupted(t)
-	}
 	if *laterBinary != "" {
 		makeLater(t)
 	}

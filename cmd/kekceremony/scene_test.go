@@ -74,10 +74,7 @@ func (s scene) config() string {
 	if s.mode == quorum.Production {
 		return text
 	}
-	if s.binary != *oldBinary { // which knows no such section
-		text += "policy: {destroy_wait: 1s}\n"
-	}
-	text += "rehearsal: {pin: none}\nkeys:\n"
+	text += "policy: {destroy_wait: 1s}\nrehearsal: {pin: none}\nkeys:\n"
 	for _, p := range s.people {
 		s.write(p.Name+".key", transcripttest.PrivateKey(s.t, p.Name).String())
 		text += "  - " + here + "/" + p.Name + ".key\n"

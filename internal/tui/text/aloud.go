@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/pgpwords"
+	"github.com/certautopilot/kekceremony/internal/transcript"
 )
 
 // Aloud is a digest in lines to be read aloud: so many bytes as hex, and as words.
@@ -18,11 +19,8 @@ func Aloud(digest string, perLine int) (lines [][2]string) {
 	at := 0
 	for part := range slices.Chunk(bytes, perLine) {
 		all := pgpwords.Of(bytes[:at+len(part)])
-		var groups []string
-		for two := range slices.Chunk(part, 2) {
-			groups = append(groups, hex.EncodeToString(two))
-		}
-		lines = append(lines, [2]string{strings.Join(groups, " "), strings.Join(all[at:], " ")})
+		hexes := transcript.Groups(hex.EncodeToString(part))
+		lines = append(lines, [2]string{hexes, strings.Join(all[at:], " ")})
 		at += len(part)
 	}
 	return lines
