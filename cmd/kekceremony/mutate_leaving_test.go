@@ -70,7 +70,7 @@ var leavings = []refusal{
 	{"internal/steps/unused_version.go", "err = samePlaces(s, by)", "err = nil", destroyRefused},
 	{"internal/steps/unused_version.go", "err = needed(ctx, s, v)", "err = nil", destroyRefused},
 	{"internal/steps/unused_version.go", "err = stillFenced(ctx, s)", "err = nil", destroyRefused},
-	{"internal/steps/unused_version.go", `if !b.Stopped && b.Proofs[v] != "" {`, "if false {", destroyRefused},
+	{"internal/steps/unused_version.go", `live && !b.Stopped && b.Proofs[v] != "" {`, "live && false {", destroyRefused},
 	{"internal/steps/unused_version.go", "if err == nil && len(t.Missing) > 0 {", "if false {", destroyRefused},
 	{"internal/steps/refused.go", "if r.Epoch < by.Epoch {", "if true {", destroyRefused},
 	{"internal/steps/refused.go", "if expected(r) {", `if expected(r) && r.Process == "" {`, destroyRefused},
@@ -103,5 +103,5 @@ var leavings = []refusal{
 	{"internal/steps/hosts.go", "if err := known(s, name); err != nil {", "if err := known(s, name); false {",
 		destroyRefused},
 	// afterwards
-	{"internal/steps/writable.go", "why = ErrDestroyed", "return nil", destroyRefused},
+	{"internal/steps/writable.go", "why = neverAgain(k.State)", "return nil", destroyRefused},
 }
