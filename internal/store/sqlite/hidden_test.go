@@ -302,3 +302,22 @@ func TestOneColumn(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestBytesThatAreJSON: of a million wrapped DEKs, which are random bytes, some are a string as JSONB has it, with
+// what begins an escape. A string has no names.
+func TestBytesThatAreJSON(t *testing.T) {
+	t.Parallel()
+	s, a := made(t, `CREATE TABLE t (id PRIMARY KEY, f)`)
+	for id, kind := range []byte{0xc7, 0xc8, 0xc9, 0xca} { // text, with the escapes of JSON, of JSON5, without any
+		for n, escape := range []string{`\u`, `\x`, "\\\n"} { // after the first, SQLite checks no digits in JSONB
+			b := append([]byte{kind, 58}, escape...)
+			for len(b) < 60 {
+				b = append(b, 0xff) // which is no UTF-8
+			}
+			a.exec(t, `INSERT INTO t VALUES (?, ?)`, 10*id+n, b)
+		}
+	}
+	if got, err := s.Strangers(t.Context(), nil); err != nil || len(got) > 0 {
+		t.Errorf("got %v, %v", got, err)
+	}
+}

@@ -152,7 +152,8 @@ func mayName(text []byte, names []string) bool {
 }
 
 // inColumn reads, as records of one field, what a column has with one of some names in it, as
-// text, bytes or JSONB. An error is that of JSON which SQLite can read, and parse cannot.
+// text, bytes or JSONB. An error is that of an object or array which SQLite can read, and parse cannot: random bytes
+// may be a string as JSONB has it.
 func (s *Store) inColumn(
 	ctx context.Context, table, column string, names []string, found func(tree, error),
 ) error {
@@ -164,7 +165,8 @@ func (s *Store) inColumn(
 		args = append(args, []byte(name), name)
 	}
 	rows, err := s.db.DB.QueryContext(ctx, fmt.Sprintf(
-		`SELECT iif(json_valid(%[2]s, 10) AND NOT json_valid(%[2]s), json(%[2]s), +%[2]s), json_valid(%[2]s, 10)
+		`SELECT iif(json_valid(%[2]s, 10) AND NOT json_valid(%[2]s), json(%[2]s), +%[2]s),
+			iif(json_valid(%[2]s, 10), json_type(%[2]s) IN ('object', 'array'), 0)
 			FROM %[1]s WHERE %[3]s`,
 		quote(table), quote(column), strings.Join(has, " OR ")), args...)
 	if err != nil {
@@ -173,12 +175,12 @@ func (s *Store) inColumn(
 	defer rows.Close()
 	for rows.Next() {
 		var text sql.RawBytes
-		var isJSON bool
-		if err := rows.Scan(&text, &isJSON); err != nil {
+		var mayHold bool // names
+		if err := rows.Scan(&text, &mayHold); err != nil {
 			return err
 		}
 		v, err := parse(text)
-		if err == nil || isJSON && mayName(text, names) {
+		if err == nil || mayHold && mayName(text, names) {
 			root := object()
 			root.add(column, v)
 			found(root, err)
