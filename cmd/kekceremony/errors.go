@@ -38,12 +38,15 @@ type configError struct {
 func (e *configError) Error() string { return e.err.Error() }
 func (e *configError) Unwrap() error { return e.err }
 
+// asReader is the hint of a file that this user may not read.
+const asReader = "run it as the user who may read it: root, in production"
+
 // hint tells a configuration that is not there from one that is wrong.
 func (e *configError) hint() string {
 	var at *fs.PathError
 	switch {
 	case errors.Is(e.err, fs.ErrPermission):
-		return "run it as the user who may read it: root, in production"
+		return asReader
 	case errors.As(e.err, &at) && at.Path == e.path:
 		return `--config FILE names another configuration; docs/config.example.yaml says what one has; ` +
 			`"kekceremony rehearse" needs none`

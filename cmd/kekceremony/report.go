@@ -165,7 +165,7 @@ func usageHint(err error) string {
 	case errors.As(err, &configured):
 		return configured.hint()
 	case errors.Is(err, fs.ErrPermission):
-		return "run it as the user who may read it: root, in production"
+		return asReader
 	case errors.As(err, &run) && strings.Contains(run.command, " "):
 		return run.command + " --help says what it takes, with an example"
 	}

@@ -26,8 +26,8 @@ func verifyCommand(o *options) *cobra.Command {
 		Long: `verify opens the version's canary with the configured provider and compares the
 proof of every live process with it. Then it compares the store with what the
 last ceremony left, and counts what compromised versions exposed, on the
-console that has the lists. It changes nothing. Run it after you edit the module's path
-or the token's label.
+console that has the lists. It changes nothing. Run it after you edit the
+module's path or the token's label.
 
 Exit codes: 0: every live process holds the version, and the store is as the
 last ceremony left it. 3: a process does not hold it, too few are live, the

@@ -36,8 +36,8 @@ const (
 	longPause  = 5 * time.Minute
 )
 
-// share is how many items each session has in a trial, where a page has so many.
-const share = 32
+// perSession is how many items each session has in a trial, where a page has so many.
+const perSession = 32
 
 // newTuner fixes the number of sessions, or with 0 finds it, up to most.
 func newTuner(fixed, most int, now func() time.Time) *tuner {
@@ -76,7 +76,7 @@ func (t *tuner) piece(items int) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.other > 0 && !t.still {
-		return min(items, max(paired.Enough, share*max(t.other, t.best)))
+		return min(items, max(paired.Enough, perSession*max(t.other, t.best)))
 	}
 	return items
 }
