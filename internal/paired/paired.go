@@ -3,6 +3,7 @@
 package paired
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -18,7 +19,7 @@ const (
 	gain  = 1.02
 	lead  = 5   // a way has won when so many more rounds, of a turn each, speak for it than against it,
 	most  = 25  // or any more of so many
-	plain = 1.7 // so large a difference is decided by one round, or by so many short ones in which it shows:
+	plain = 1.5 // so large a difference is decided by one round, or by so many short ones in which it shows:
 	few   = 3
 )
 
@@ -37,6 +38,17 @@ type Trial struct {
 
 // From is a trial of a further way against the one that just won: its turn was measured already.
 func From(won Trial) Trial { return Trial{New: true, old: won.rate} }
+
+// Left is how many items the turn still takes, by the rate of those it had; 0 before the first.
+func (t *Trial) Left() int {
+	if t.took <= 0 {
+		return 0
+	}
+	within := func(d time.Duration) int {
+		return int(math.Ceil(float64(t.items) * float64(d-t.took) / float64(t.took)))
+	}
+	return min(within(turn), max(Enough-t.items, within(short)))
+}
 
 // Observe takes what was done in the turn, and gives the turn to the other way when it is over.
 func (t *Trial) Observe(items int, took time.Duration) {

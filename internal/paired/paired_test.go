@@ -68,6 +68,29 @@ func TestFrom(t *testing.T) {
 	}
 }
 
+// TestLeft: of a turn that was begun, as many items are left as its rate gives in the rest of its time, or fewer where
+// enough of them take less.
+func TestLeft(t *testing.T) {
+	for name, c := range map[string]struct {
+		items int
+		took  time.Duration
+		want  int
+	}{
+		"a slow way":          {10, 100 * time.Millisecond, 15},
+		"a fast way":          {32, 2 * time.Millisecond, paired.Enough - 32},
+		"a very fast way":     {32, 40 * time.Microsecond, 7968},
+		"nothing done as yet": {0, 0, 0},
+	} {
+		var trial paired.Trial
+		if c.items > 0 {
+			trial.Observe(c.items, c.took)
+		}
+		if got := trial.Left(); got != c.want {
+			t.Errorf("%s: %d items left, want %d", name, got, c.want)
+		}
+	}
+}
+
 // TestShort: where each item takes microseconds, a trial takes few of them, and is as right.
 func TestShort(t *testing.T) {
 	const most = 12_000 // items

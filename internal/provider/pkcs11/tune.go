@@ -23,7 +23,7 @@ type tuner struct {
 	other    int // sessions that are tried; 0: none are
 	trial    paired.Trial
 	climbing bool
-	up       bool          // the next neighbor to try is the double
+	down     bool          // the next neighbor to try is the half
 	next     time.Time     // when to try it
 	pause    time.Duration // before it
 	observed bool          // a batch ended since the token was last busy
@@ -32,7 +32,7 @@ type tuner struct {
 
 // Between two trials that change nothing. A busy token is given a new number at once.
 const (
-	shortPause = 20 * time.Second
+	shortPause = 10 * time.Second
 	longPause  = 5 * time.Minute
 )
 
@@ -70,13 +70,13 @@ func (t *tuner) sessions() int {
 	return t.best
 }
 
-// piece is how many of so many items are to be done before observe is asked: in a trial, enough of them that the
-// more sessions do not look slow by waiting for one another at its end.
+// piece is how many of so many items are to be done before observe is asked: in a trial the rest of a turn, and
+// enough that the more sessions do not look slow by waiting for one another at its end.
 func (t *tuner) piece(items int) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.other > 0 && !t.still {
-		return min(items, max(paired.Enough, perSession*max(t.other, t.best)))
+		return min(items, max(t.trial.Left(), perSession*max(t.other, t.best)))
 	}
 	return items
 }
@@ -152,14 +152,16 @@ func (t *tuner) observe(items int, took time.Duration) {
 
 const fastest = "the token is fastest with that"
 
-// neighbor tries the double or the half.
+// neighbor tries the double and the half in turn, where there are so many. The double is first: it ended the climb,
+// by less than the half had lost.
 func (t *tuner) neighbor() {
-	n := max(1, t.best/2)
-	if t.up {
-		n = 2 * t.best
+	half, double := t.best/2, 2*t.best
+	if half >= 1 && (t.down || double > t.most) {
+		t.try(half, false)
+	} else {
+		t.try(double, true)
 	}
-	t.try(n, t.up)
-	t.up = !t.up
+	t.down = !t.down
 }
 
 // try begins a trial, if there are so many sessions and they are others.

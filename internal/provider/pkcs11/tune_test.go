@@ -130,6 +130,16 @@ func TestTunerWaits(t *testing.T) {
 	}
 }
 
+// TestTunerClimbs: on a token of a millisecond a call, the way to its number of sessions costs little of the first
+// minute, as slow as it is with the first few.
+func TestTunerClimbs(t *testing.T) {
+	rates := map[int]float64{1: 285, 2: 557, 4: 1080, 8: 2043, 16: 3889, 32: 7470, 64: 8500}
+	k := newToken(0, 64, func(n int) float64 { return rates[n] })
+	if share := k.run(time.Minute) / rates[64]; share < 0.96 {
+		t.Errorf("%.3f of what 64 sessions reach; now %s", share, k.t)
+	}
+}
+
 // TestTunerFollows: a token that gets slower or faster is followed.
 func TestTunerFollows(t *testing.T) {
 	most := 4
@@ -138,6 +148,19 @@ func TestTunerFollows(t *testing.T) {
 	most = 32
 	k.run(5 * time.Minute)
 	if n := k.t.sessions(); n < 16 {
+		t.Errorf("it stayed at %s", k.t)
+	}
+}
+
+// TestTunerLooksAgain: where the double gained nothing when the climb got there, because the machine was busy just
+// then, it is tried again before the half.
+func TestTunerLooksAgain(t *testing.T) {
+	most := 32
+	k := newToken(0, 64, func(n int) float64 { return 200 * float64(min(n, most)) })
+	k.run(10 * time.Second)
+	most = 64
+	k.run(20 * time.Second)
+	if n := k.t.sessions(); n != 64 {
 		t.Errorf("it stayed at %s", k.t)
 	}
 }
