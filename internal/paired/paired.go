@@ -14,12 +14,12 @@ const Enough = 512
 // What makes a trial, and what it must gain. A turn is over after a time, or with fewer work in it once enough
 // items are done: where each takes microseconds, a trial is short.
 const (
-	turn  = 250 * time.Millisecond
+	turn  = 125 * time.Millisecond
 	short = 10 * time.Millisecond // at least, of enough items
 	gain  = 1.02
 	lead  = 5   // a way has won when so many more rounds, of a turn each, speak for it than against it,
 	most  = 25  // or any more of so many
-	plain = 1.5 // so large a difference is decided by one round, or by so many short ones in which it shows:
+	plain = 1.5 // so large a difference is decided by one round of two turns, or by so many short ones in which it shows:
 	few   = 3
 )
 
@@ -30,14 +30,15 @@ type Trial struct {
 
 	items  int
 	took   time.Duration
-	worked time.Duration // in all turns
+	worked time.Duration // in all turns, and of the way in use in the first one's, which may be older
 	old    float64       // rate of the last turn of the way in use
 	ratios []float64     // of each round: the new one's rate by the other's
 	rate   float64       // of the new way's last turn
+	last   time.Duration // what it took
 }
 
 // From is a trial of a further way against the one that just won: its turn was measured already.
-func From(won Trial) Trial { return Trial{New: true, old: won.rate} }
+func From(won Trial) Trial { return Trial{New: true, old: won.rate, worked: won.last} }
 
 // Left is how many items the turn still takes, by the rate of those it had; 0 before the first.
 func (t *Trial) Left() int {
@@ -57,13 +58,13 @@ func (t *Trial) Observe(items int, took time.Duration) {
 		return
 	}
 	rate := float64(t.items) / t.took.Seconds()
-	t.items, t.took = 0, 0
 	if t.New {
-		t.rate = rate
+		t.rate, t.last = rate, t.took
 		t.ratios = append(t.ratios, rate/t.old)
 	} else {
 		t.old = rate
 	}
+	t.items, t.took = 0, 0
 	t.New = !t.New
 }
 
@@ -79,7 +80,7 @@ func (t *Trial) Decided() (decided, faster bool) {
 		}
 	}
 	switch {
-	case (n >= few || n > 0 && t.worked >= turn) && (slices.Min(t.ratios) > plain || slices.Max(t.ratios) < 1/plain):
+	case (n >= few || n > 0 && t.worked >= 2*turn) && (slices.Min(t.ratios) > plain || slices.Max(t.ratios) < 1/plain):
 		return true, t.ratios[0] > 1
 	default:
 		return n == most || max(ahead, -ahead) >= lead, ahead > 0
