@@ -139,6 +139,7 @@ func open(ctx context.Context, c Config) (_ *Ring, err error) {
 	if err != nil {
 		return nil, err
 	}
+	fleet.WarnUnexpected(c.Role, cfg.Fleet.Expect, c.Report)
 	catalogue, err := cfg.FullCatalogue()
 	if err != nil {
 		return nil, err

@@ -591,7 +591,7 @@ func TestRefusedAtOpen(t *testing.T) {
 		want           error
 		says           string
 	}{
-		"no install":    {h.parts.Store(), empty, "app", keyring.ErrNotInstalled, ""},
+		"no install":    {h.parts.Store(), empty, "ap", keyring.ErrNotInstalled, ""},
 		"another chain": {"fleet:", "chain: 0123456789abcdef0123456789abcdef\nfleet:", "app", keyring.ErrLockDiffers, ""},
 		"a role":        {"fleet:", "fleet:", "App", nil, "want lower-case letters"},
 		"a provider that is not": {"provider: env\n  env:\n    secrets_file: " + filepath.Join(h.parts.Dir, "secrets.env"),
@@ -602,9 +602,14 @@ func TestRefusedAtOpen(t *testing.T) {
 		if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := keyring.Open(t.Context(), keyring.Config{File: path, Role: c.role})
+		told := ""
+		report := func(line string) { told += line }
+		_, err := keyring.Open(t.Context(), keyring.Config{File: path, Role: c.role, Report: report})
 		if err == nil || c.want != nil && !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
+		}
+		if (c.role == "ap") != strings.Contains(told, "fleet.expect has app; did you mean app?") {
+			t.Errorf("%s: it was told %q", name, told)
 		}
 	}
 	if all, err := h.db.Heartbeats(t.Context(), time.Time{}); err != nil || len(all) > 0 {

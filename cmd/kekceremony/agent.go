@@ -46,6 +46,10 @@ func agentCommand(o *options) *cobra.Command {
 
 func runAgent(cmd *cobra.Command, cfg config.Config, role string, binds bool) error {
 	ctx := cmd.Context()
+	report := func(line string) {
+		fmt.Fprintf(os.Stderr, "%s kekceremony: agent: %s\n", time.Now().UTC().Format(time.RFC3339), line)
+	}
+	fleet.WarnUnexpected(role, cfg.Fleet.Expect, report)
 	db, err := configuredStore(ctx, cfg)
 	if err != nil {
 		return err
@@ -56,9 +60,6 @@ func runAgent(cmd *cobra.Command, cfg config.Config, role string, binds bool) er
 		return err
 	}
 	cfg.Encryption.Settings = provider.ForProcess(cfg.Encryption.Settings)
-	report := func(line string) {
-		fmt.Fprintf(os.Stderr, "%s kekceremony: agent: %s\n", time.Now().UTC().Format(time.RFC3339), line)
-	}
 	open := func(ctx context.Context) (provider.Provider, error) {
 		p, err := openProvider(ctx, cfg, nil, nil)
 		if err == nil {

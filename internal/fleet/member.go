@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/certautopilot/kekceremony/internal/kek"
-	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/store"
 )
@@ -87,16 +85,6 @@ func (m *Member) begin() {
 		m.looking, m.using, m.kick = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 		m.left, m.counted = map[kek.Version]int{}, map[kek.Version]kek.Wraps{}
 	})
-}
-
-var roleForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
-
-// CheckRole refuses what is no role of a process.
-func CheckRole(role string) error {
-	if !roleForm.MatchString(role) {
-		return fmt.Errorf("role %s: want lower-case letters, digits and -", printable.Quote(role))
-	}
-	return nil
 }
 
 // Run looks and reports until ctx ends, then records that it stopped.
