@@ -16,10 +16,7 @@ import (
 
 // meant adds to an error the known name that a mistyped one is like, if there is one.
 func meant(err error, best string) error {
-	if best == "" {
-		return err
-	}
-	return fmt.Errorf("%w; did you mean %s?", err, best)
+	return fmt.Errorf("%w%s", err, nearest.Question(best))
 }
 
 // unknown refuses a name that is none of those known.

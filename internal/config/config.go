@@ -168,13 +168,6 @@ func (c *Config) where(path string, err error) error {
 	return fmt.Errorf("read configuration %s%s: %w", printable.Text(path), names, err)
 }
 
-// cause is the YAML error without its picture of the file: the file may hold
-// what should not be on a screen.
-func cause(err error) string {
-	first, _, _ := strings.Cut(err.Error(), "\n")
-	return printable.Text(first)
-}
-
 func (c *Config) check(kinds []provider.Settings, dirs func(Config) error) error {
 	if err := CheckStore(c.Store); err != nil {
 		return err

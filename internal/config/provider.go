@@ -23,7 +23,11 @@ func (e *Encryption) decode(kinds []provider.Settings) error {
 	if section, ok := e.section.(*ast.MappingNode); ok {
 		common, e.own = split(section, kinds)
 	}
-	return decodeNode(common, (*plain)(e))
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = k.Name()
+	}
+	return decodeNode(common, (*plain)(e), names...)
 }
 
 // settings has each kind read its section, and what the environment sets of it. It returns those
@@ -62,10 +66,11 @@ func split(section *ast.MappingNode, kinds []provider.Settings) (common ast.Node
 	return ast.Mapping(section.Start, section.IsFlowStyle, rest...), own
 }
 
-// decodeNode is Decode for what was parsed already. Nothing, or an empty section, is nothing.
-func decodeNode(n ast.Node, into any) error {
+// decodeNode is Decode for what was parsed already. Nothing, or an empty section, is nothing. More are
+// keys that the section has and into has not.
+func decodeNode(n ast.Node, into any, more ...string) error {
 	if n == nil || n.Type() == ast.NullType {
 		return nil
 	}
-	return yaml.NodeToValue(n, into, yaml.Strict())
+	return meant(yaml.NodeToValue(n, into, yaml.Strict()), n, into, more...)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
 
@@ -40,6 +41,11 @@ func Decode(data []byte, into any) error {
 	err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(into)
 	if errors.Is(err, io.EOF) {
 		return nil // an empty file
+	}
+	if err != nil {
+		if f, broken := parser.ParseBytes(data, 0); broken == nil && len(f.Docs) > 0 {
+			err = meant(err, f.Docs[0].Body, into)
+		}
 	}
 	return err
 }

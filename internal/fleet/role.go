@@ -28,9 +28,6 @@ func WarnUnexpected(role string, expect map[string]int, report func(line string)
 		return
 	}
 	line := fmt.Sprintf("warning: this process counts for none that is expected: its role is %s, and fleet.expect has %s",
-		role, printable.Text(strings.Join(roles, ", ")))
-	if meant := nearest.To(role, roles); meant != "" {
-		line += "; did you mean " + printable.Text(meant) + "?"
-	}
-	report(line)
+		role, strings.Join(roles, ", "))
+	report(printable.Text(line + nearest.Question(nearest.To(role, roles))))
 }

@@ -19,6 +19,14 @@ func To(typed string, known []string) (best string) {
 	return best
 }
 
+// Question asks whether a name was meant, at the end of an error; empty for none.
+func Question(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "; did you mean " + name + "?"
+}
+
 // closest is the first name of which a part differs in the fewest letters, at most so many.
 func closest(typed string, known []string, most int, part func(string) string) (best string) {
 	least := most + 1
