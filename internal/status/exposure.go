@@ -98,7 +98,7 @@ func (st *Status) compromisedDue() {
 		}
 	}
 	for _, e := range st.Exposed {
-		if command := e.command(); command != "" {
+		if _, command := e.left(); command != "" {
 			st.add(command, "%s", e.String())
 		}
 	}
@@ -106,39 +106,30 @@ func (st *Status) compromisedDue() {
 
 // String says what is left of what a version exposed.
 func (e ExposedStatus) String() string {
-	switch {
-	case e.Exposed == 0:
-		return fmt.Sprintf("version %d was compromised: it exposed no envelope", e.Version)
-	case len(e.Lacking) > 0:
-		return fmt.Sprintf("version %d was compromised: %s had some of %d envelopes that it exposed, and is not in the "+
-			"catalogue, or in another form", e.Version, strings.Join(e.Lacking, ", "), e.Exposed)
-	case e.Left == nil:
-		return fmt.Sprintf("version %d was compromised: how many of at most %d envelopes were not resealed since "+
-			"is unknown",
-			e.Version, e.Exposed)
-	case *e.Left == 0:
-		return fmt.Sprintf("version %d was compromised: all of %d envelopes were resealed or deleted", e.Version, e.Exposed)
-	}
-	return fmt.Sprintf("version %d was compromised: %d of %d envelopes were re-wrapped at most, and not resealed",
-		e.Version, *e.Left, e.Exposed)
+	left, _ := e.left()
+	return fmt.Sprintf("version %d was compromised: %s", e.Version, left)
 }
 
 // IsDue reports whether something is left, or may be.
-func (e ExposedStatus) IsDue() bool { return e.command() != "" }
+func (e ExposedStatus) IsDue() bool {
+	_, command := e.left()
+	return command != ""
+}
 
-// command is what helps; empty: nothing is left.
-func (e ExposedStatus) command() string {
+// left says what is left, and the command that helps; empty: nothing is left.
+func (e ExposedStatus) left() (what, command string) {
 	switch {
 	case e.Exposed == 0:
-		return ""
+		return "it exposed no envelope", ""
 	case len(e.Lacking) > 0:
-		return catalogued
+		return fmt.Sprintf("%s had some of %d envelopes that it exposed, and is not in the catalogue, or in another form",
+			strings.Join(e.Lacking, ", "), e.Exposed), catalogued
 	case e.Left == nil:
-		return elsewhere
-	case *e.Left > 0:
-		return reseal
+		return fmt.Sprintf("how many of at most %d envelopes were not resealed since is unknown", e.Exposed), elsewhere
+	case *e.Left == 0:
+		return fmt.Sprintf("all of %d envelopes were resealed or deleted", e.Exposed), ""
 	}
-	return ""
+	return fmt.Sprintf("%d of %d envelopes were re-wrapped at most, and not resealed", *e.Left, e.Exposed), reseal
 }
 
 func compromise(v kek.Version) string { return fmt.Sprintf("kekceremony compromise --version %d", v) }
