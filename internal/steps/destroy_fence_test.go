@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/envelope"
 	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/store"
 	"github.com/certautopilot/kekceremony/internal/transcript"
@@ -42,6 +43,36 @@ func TestDestroyFenceGone(t *testing.T) {
 	}
 	if plan := r.planOf(transcript.KindDestroy); strings.Contains(plan, "unfenced") {
 		t.Errorf("plan %s", plan)
+	}
+	r.whole()
+}
+
+// TestDestroyNewTable: a table came after the fence was set, or a migration made one again. A writer that slept could
+// write there with the version.
+func TestDestroyNewTable(t *testing.T) {
+	t.Parallel()
+	r := disabled(t, testWait)
+	with := func(s *engine.Parts) { s.Catalogue = s.Catalogue.With(envelope.At("late", "f")) }
+	change(t, r.parts, `CREATE TABLE late (id INTEGER PRIMARY KEY, kek_version INTEGER, f_wrapped_dek BLOB, f_nonce BLOB,
+		f_ciphertext BLOB, f_kek_version INTEGER, f_provider TEXT)`)
+	fenceGone := func(err error, table string) {
+		t.Helper()
+		want := "collection " + table + " takes writes with version 1"
+		if !errors.Is(err, steps.ErrFenceGone) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		r.untouched()
+	}
+	fenceGone(r.destroy(with), "late")
+	again := envelope.DefaultCatalogue()[0].Collection
+	change(t, r.parts, "DROP TABLE late", "CREATE TABLE moved AS SELECT * FROM "+again, "DROP TABLE "+again,
+		"ALTER TABLE moved RENAME TO "+again)
+	fenceGone(r.destroy(nil), again)
+	if err := r.to(2, nobody(r.parts)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.destroy(nil); err != nil {
+		t.Fatal(err)
 	}
 	r.whole()
 }
