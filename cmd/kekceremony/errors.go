@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/printable"
+	"github.com/certautopilot/kekceremony/internal/rehearsal"
 )
 
 // Exit codes. docs/exit-codes.md holds the same list.
@@ -31,8 +35,9 @@ func (e *usageError) Unwrap() error { return e.err }
 
 // configError is a configuration that cannot be used.
 type configError struct {
-	path string
-	err  error
+	path  string
+	store string // given as a flag
+	err   error
 }
 
 func (e *configError) Error() string { return e.err.Error() }
@@ -47,11 +52,24 @@ func (e *configError) hint() string {
 	switch {
 	case errors.Is(e.err, fs.ErrPermission):
 		return asReader
+	case errors.As(e.err, &at) && at.Path == e.path && e.store != "":
+		return e.alone()
 	case errors.As(e.err, &at) && at.Path == e.path:
 		return `--config FILE names another configuration; docs/config.example.yaml says what one has; ` +
 			`"kekceremony rehearse" needs none`
 	}
 	return "correct " + printable.Text(e.path) + ", then run the same command; docs/config.example.yaml has every key"
+}
+
+// alone says what is missing beside a store that was given without a configuration.
+func (e *configError) alone() string {
+	if path, ok := strings.CutPrefix(e.store, config.SQLite); ok {
+		if parts, found := rehearsal.Open(filepath.Dir(path)); found && parts.Config() != e.path {
+			return "this store is in the directory of a rehearsal: use --config " + printable.Word(parts.Config())
+		}
+	}
+	return "--store replaces only the store, and a configuration also says where envelopes are and which processes are " +
+		"expected: use --config FILE; docs/config.example.yaml says what one has"
 }
 
 // badTranscript is a bundle that does not verify.

@@ -47,7 +47,7 @@ func (o *options) configPath() string {
 func (o *options) readConfig() (config.Config, error) {
 	c, err := config.Read(o.configPath(), providers...)
 	if err != nil {
-		return c, &usageError{&configError{o.configPath(), err}}
+		return c, &usageError{&configError{o.configPath(), o.store, err}}
 	}
 	if o.store != "" {
 		if err := config.CheckStore(o.store); err != nil {
