@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// Enough are the items of a turn: a caller that does more at once divides it, while a trial is on.
-const Enough = 512
-
-// What makes a trial, and what it must gain. A turn is over after a time, or with fewer work in it once enough
-// items are done: where each takes microseconds, a trial is short.
+// What makes a trial, and what it must gain. A turn is over after a time, or before it once enough items are
+// done: where each takes microseconds, a trial is brief.
 const (
-	turn  = 125 * time.Millisecond
-	short = 10 * time.Millisecond // at least, of enough items
-	gain  = 1.02
-	lead  = 5   // a way has won when so many more rounds, of a turn each, speak for it than against it,
-	most  = 25  // or any more of so many
-	plain = 1.5 // so large a difference is decided by one round of two turns, or by so many short ones in which it shows:
+	turn   = 125 * time.Millisecond
+	short  = 10 * time.Millisecond // at least, of enough items:
+	enough = 512
+	gain   = 1.02
+	lead   = 5  // a way has won when so many more rounds, of a turn each, speak for it than against it,
+	most   = 25 // or any more of so many
+	// So large a difference is decided by one round. Where turns are brief, something that held one of them up looks
+	// like that: it must show in each of a few rounds.
+	plain = 1.5
 	few   = 3
 )
 
@@ -30,15 +30,14 @@ type Trial struct {
 
 	items  int
 	took   time.Duration
-	worked time.Duration // in all turns, and of the way in use in the first one's, which may be older
-	old    float64       // rate of the last turn of the way in use
-	ratios []float64     // of each round: the new one's rate by the other's
-	rate   float64       // of the new way's last turn
-	last   time.Duration // what it took
+	brief  bool      // a turn was over before its time, with enough items
+	old    float64   // rate of the last turn of the way in use
+	ratios []float64 // of each round: the new one's rate by the other's
+	rate   float64   // of the new way's last turn
 }
 
 // From is a trial of a further way against the one that just won: its turn was measured already.
-func From(won Trial) Trial { return Trial{New: true, old: won.rate, worked: won.last} }
+func From(won Trial) Trial { return Trial{New: true, old: won.rate, brief: won.brief} }
 
 // Left is how many items the turn still takes, by the rate of those it had; 0 before the first.
 func (t *Trial) Left() int {
@@ -48,23 +47,24 @@ func (t *Trial) Left() int {
 	within := func(d time.Duration) int {
 		return int(math.Ceil(float64(t.items) * float64(d-t.took) / float64(t.took)))
 	}
-	return min(within(turn), max(Enough-t.items, within(short)))
+	return min(within(turn), max(enough-t.items, within(short)))
 }
 
 // Observe takes what was done in the turn, and gives the turn to the other way when it is over.
 func (t *Trial) Observe(items int, took time.Duration) {
-	t.items, t.took, t.worked = t.items+items, t.took+took, t.worked+took
-	if t.took < turn && (t.items < Enough || t.took < short) {
+	t.items, t.took = t.items+items, t.took+took
+	if t.took < turn && (t.items < enough || t.took < short) {
 		return
 	}
 	rate := float64(t.items) / t.took.Seconds()
+	t.brief = t.brief || t.took < turn
+	t.items, t.took = 0, 0
 	if t.New {
-		t.rate, t.last = rate, t.took
+		t.rate = rate
 		t.ratios = append(t.ratios, rate/t.old)
 	} else {
 		t.old = rate
 	}
-	t.items, t.took = 0, 0
 	t.New = !t.New
 }
 
@@ -80,7 +80,7 @@ func (t *Trial) Decided() (decided, faster bool) {
 		}
 	}
 	switch {
-	case (n >= few || n > 0 && t.worked >= 2*turn) && (slices.Min(t.ratios) > plain || slices.Max(t.ratios) < 1/plain):
+	case (n >= few || n > 0 && !t.brief) && (slices.Min(t.ratios) > plain || slices.Max(t.ratios) < 1/plain):
 		return true, t.ratios[0] > 1
 	default:
 		return n == most || max(ahead, -ahead) >= lead, ahead > 0

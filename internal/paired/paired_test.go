@@ -77,7 +77,7 @@ func TestLeft(t *testing.T) {
 		want  int
 	}{
 		"a slow way":          {10, 100 * time.Millisecond, 3},
-		"a fast way":          {32, 2 * time.Millisecond, paired.Enough - 32},
+		"a fast way":          {32, 2 * time.Millisecond, 512 - 32},
 		"a very fast way":     {32, 40 * time.Microsecond, 7968},
 		"nothing done as yet": {0, 0, 0},
 	} {
@@ -93,7 +93,7 @@ func TestLeft(t *testing.T) {
 
 // TestShort: where each item takes microseconds, a trial takes few of them, and is as right.
 func TestShort(t *testing.T) {
-	const most = 12_000 // items
+	const turn, most = 512, 12_000 // items
 	for name, c := range map[string]struct {
 		other float64
 		want  bool
@@ -116,14 +116,51 @@ func TestShort(t *testing.T) {
 				if noise.IntN(6) == 0 { // something else had the processor
 					each *= 2
 				}
-				trial.Observe(paired.Enough, paired.Enough*each)
-				items += paired.Enough
+				trial.Observe(turn, turn*each)
+				items += turn
 				decided, faster = trial.Decided()
 			}
 			if faster != c.want || items > most {
 				t.Errorf("%v after %d items, want %v within %d", faster, items, c.want, most)
 			}
 		})
+	}
+}
+
+// TestStall: where a turn takes some thirty milliseconds, what holds one up now and then does not look like a way that
+// is slow, or fast.
+func TestStall(t *testing.T) {
+	const seeds = 1000
+	for _, c := range []struct {
+		other float64
+		want  bool
+	}{
+		{1.9, true},
+		{0.55, false},
+	} {
+		right := 0
+		for seed := range uint64(seeds) {
+			var trial paired.Trial
+			stalls := rand.New(rand.NewPCG(seed, 5))
+			decided, faster := false, false
+			for !decided {
+				took := 32 * time.Millisecond
+				if trial.New {
+					took = time.Duration(float64(took) / c.other)
+				}
+				if stalls.IntN(10) == 0 {
+					took += 300 * time.Millisecond
+				}
+				trial.Observe(512, took)
+				decided, faster = trial.Decided()
+			}
+			if faster == c.want {
+				right++
+			}
+		}
+		if share := float64(right) / seeds; share < 0.98 {
+			t.Errorf("%.2f times as fast: right in %.3f of the trials", c.other, share)
+		}
 	}
 }
 

@@ -90,59 +90,37 @@ func (m *many) Unwrap(ctx context.Context, by kek.Name, wrapped, into []byte) er
 	return err
 }
 
-// Rewrap implements provider.Provider. While there is a trial, a page is several turns.
+// Rewrap implements provider.Provider: by the first process, or by all. A page of a trial is not cut: the fewer items
+// there are for each session of each process, the more of them wait for the last.
 func (m *many) Rewrap(ctx context.Context, items []provider.Item, to kek.Name) ([]provider.Rewrapped, error) {
-	var all []provider.Rewrapped
-	for len(items) > 0 {
-		n := len(items)
-		trying := len(m.more) > 0 && !m.fixed && !m.decided && time.Now().After(m.next)
-		if trying {
-			n = min(n, paired.Enough)
-		}
-		for _, p := range m.all() {
-			p.Steady(trying)
-		}
-		out, err := m.some(ctx, items[:n], to, trying)
-		if err != nil {
-			return nil, err
-		}
-		if items = items[n:]; all == nil && len(items) == 0 {
-			return out, nil
-		}
-		all = append(all, out...)
+	trying := len(m.more) > 0 && !m.fixed && !m.decided && time.Now().After(m.next)
+	for _, p := range m.all() {
+		p.Steady(trying)
 	}
-	return all, ctx.Err()
-}
-
-func (m *many) all() []withPIN { return append([]withPIN{m.withPIN}, m.more...) }
-
-// some re-wraps with one way: by the first process, or by all.
-func (m *many) some(
-	ctx context.Context, items []provider.Item, to kek.Name, trying bool,
-) ([]provider.Rewrapped, error) {
 	if len(items) < fewItems*(1+len(m.more)) {
 		return m.withPIN.Rewrap(ctx, items, to)
 	}
-	together := m.fixed || m.decided || trying && m.trial.New
-	alone := len(m.more) == 0 || !together
-	if !alone {
+	together := len(m.more) > 0 && (m.fixed || m.decided || trying && m.trial.New)
+	if together {
 		if err := m.prove(ctx, to); err != nil {
 			return nil, err
 		}
-		alone = len(m.more) == 0
+		together = len(m.more) > 0
+	}
+	rewrap := m.withPIN.Rewrap
+	if together {
+		rewrap = m.divided
 	}
 	began := time.Now()
-	rewrap := m.divided
-	if alone {
-		rewrap = m.withPIN.Rewrap
-	}
 	out, err := rewrap(ctx, items, to)
-	if err == nil && trying && len(m.more) > 0 && (alone || m.tried) {
+	if err == nil && trying && len(m.more) > 0 && (!together || m.tried) {
 		m.observe(len(items), time.Since(began))
 	}
-	m.tried = m.tried || !alone
+	m.tried = m.tried || together
 	return out, err
 }
+
+func (m *many) all() []withPIN { return append([]withPIN{m.withPIN}, m.more...) }
 
 // observe takes the time of a batch of the trial, and decides whether more processes are faster. That they are
 // is decided once; those that gain nothing in several trials are ended.

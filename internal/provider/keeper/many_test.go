@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"bytes"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -58,5 +59,28 @@ func TestMany(t *testing.T) {
 		if err := p.Unwrap(t.Context(), kek.NameOf(chain, 2), a.New, into); err != nil || !bytes.Equal(into, deks[i]) {
 			t.Fatalf("answer %d: %v", i, err)
 		}
+	}
+}
+
+// TestTrialOfPages: a page of a trial of processes is as large as the pages after it. With sixty-four sessions in each
+// of two, a half of one would leave most of them without work, and show no gain where there is one.
+func TestTrialOfPages(t *testing.T) {
+	t.Parallel()
+	if runtime.NumCPU() < 2 {
+		pkcs11test.Missing(t, "a second processor")
+	}
+	s := partners{Dir: t.TempDir(), Slow: true}
+	p := open(t, s)
+	if err := enter(t, p, "1234567"); err != nil {
+		t.Fatal(err)
+	}
+	deks, items := keys(t, p, 1024)
+	answers, err := p.Rewrap(t.Context(), items, kek.NameOf(chain, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opens(t, p, answers, deks)
+	if calls := s.noted(t, "rewrap"); calls != 1 {
+		t.Errorf("the first process was given the first page in %d calls", calls)
 	}
 }

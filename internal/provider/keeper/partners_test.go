@@ -117,6 +117,9 @@ func (p *partner) Rewrap(ctx context.Context, items []provider.Item, to kek.Name
 		return out, nil
 	}
 	if p.slow {
+		if err := p.note("rewrap"); err != nil {
+			return nil, err
+		}
 		time.Sleep(time.Duration(len(items)) * 100 * time.Microsecond)
 	}
 	return p.Provider.Rewrap(ctx, items, to)

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/certautopilot/kekceremony/internal/paired"
 )
 
 // TestTrials: processes that gain nothing are kept for another trial, which begins later, and are ended after the
@@ -16,7 +14,7 @@ func TestTrials(t *testing.T) {
 	for n := 1; n <= trials; n++ {
 		before := m.ended
 		for m.ended == before { // each way takes the same time
-			m.observe(paired.Enough, 30*time.Millisecond)
+			m.observe(512, 30*time.Millisecond)
 		}
 		later := time.Until(m.next) > trialPause/2
 		if says := m.Workers(); m.decided || n < trials && !(later && strings.Contains(says, "to be tried again")) ||
