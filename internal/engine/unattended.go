@@ -133,8 +133,9 @@ func (n *Unattended) Show(v View) {
 	if v.Step != n.step && v.Step != "" {
 		n.Report(fmt.Sprintf("step %d of %d: %s", v.N, v.Of, v.Title))
 	}
-	if v.Waiting != n.waiting && v.Waiting != "" {
+	waiting := v.Waiting + v.Remedy
+	if waiting != n.waiting && v.Waiting != "" {
 		n.Report(strings.TrimSuffix(fmt.Sprintf("waiting: %s, since %s. %s", v.Waiting, v.Since, v.Remedy), ". "))
 	}
-	n.step, n.waiting = v.Step, v.Waiting
+	n.step, n.waiting = v.Step, waiting
 }

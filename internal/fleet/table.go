@@ -51,6 +51,7 @@ type Table struct {
 	Missing   []Shortage  `json:"missing,omitempty"` // roles with fewer live processes than expected
 	More      bool        `json:"more,omitempty"`    // there are more silent processes than these
 	Now       time.Time   `json:"-"`                 // of the store's clock
+	Fair      time.Time   `json:"-"`                 // a process that reported since then had time to find the target
 }
 
 // Look reads the heartbeats and judges them.

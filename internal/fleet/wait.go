@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -49,19 +50,22 @@ func (t Table) missed() Wait {
 	return Wait{why, "Start the application on its host, or there: kekceremony agent " + strings.Join(roles, ", ")}
 }
 
-// wait names the live processes for which ok does not hold. ROLE of a remedy is that of the first one, unless that
-// is no role: people may copy the command.
-func (t Table) wait(ok func(Process) bool, why, remedy string) Wait {
-	for _, p := range t.Live() {
-		if ok(p) {
-			continue
-		}
-		if CheckRole(p.Role) == nil {
-			remedy = strings.ReplaceAll(remedy, "ROLE", p.Role)
-		}
-		return Wait{why + ": " + t.among(ok), remedy}
+// wait names the live processes for which ok does not hold. The remedy is early until one of them had time to do by
+// itself what is waited for, and then late. ROLE of a remedy is that of the first one, unless that is no role: people
+// may copy the command.
+func (t Table) wait(ok func(Process) bool, why, early, late string) Wait {
+	waited := slices.DeleteFunc(t.Live(), ok)
+	if len(waited) == 0 {
+		return Wait{}
 	}
-	return Wait{}
+	remedy := early
+	if slices.ContainsFunc(waited, func(p Process) bool { return !t.Now.Add(-p.Age).Before(t.Fair) }) {
+		remedy = late
+	}
+	if role := waited[0].Role; CheckRole(role) == nil {
+		remedy = strings.ReplaceAll(remedy, "ROLE", role)
+	}
+	return Wait{why + ": " + t.among(ok), remedy}
 }
 
 // Lacking says why the fleet may not continue yet: a live process without the
@@ -71,6 +75,7 @@ func (t Table) Lacking() Wait {
 		return w
 	}
 	return t.wait(func(p Process) bool { return p.Has }, fmt.Sprintf("processes without version %d", t.Target),
+		"Each looks for its key at its next heartbeat.",
 		fmt.Sprintf("Make the key of version %d reachable on the host of each. If that is not enough, restart it there: "+
 			"the application, or kekceremony agent --role ROLE", t.Target))
 }
@@ -80,17 +85,19 @@ func (t Table) Behind() Wait {
 	if w := t.Lacking(); w.Why != "" {
 		return w
 	}
+	const early = "Each switches at its next heartbeat."
 	return t.wait(func(p Process) bool { return p.Writes },
-		fmt.Sprintf("processes that do not write version %d yet", t.Target),
-		fmt.Sprintf("Each switches at its next heartbeat. For one that does not: set its pointer to version %d, and restart "+
+		fmt.Sprintf("processes that do not write version %d yet", t.Target), early,
+		fmt.Sprintf(early+" For one that does not: set its pointer to version %d, and restart "+
 			"it: the application, or kekceremony agent --role ROLE", t.Target))
 }
 
 // Writing names the live processes that still write the target.
 func (t Table) Writing() Wait {
+	const early = "Each stops writing at its next heartbeat."
 	return t.wait(func(p Process) bool { return !p.Writes },
-		fmt.Sprintf("processes that still write version %d", t.Target),
-		"Each stops writing at its next heartbeat. Stop one that does not, on its host.")
+		fmt.Sprintf("processes that still write version %d", t.Target), early,
+		early+" Stop one that does not, on its host.")
 }
 
 // Holding names the live processes that have not acknowledged yet that a version is to be dropped.
@@ -98,6 +105,7 @@ func (t Table) Holding() Wait {
 	if w := t.Lacking(); w.Why != "" {
 		return w
 	}
+	const early = "Each drops it at its next heartbeat."
 	return t.wait(func(p Process) bool { return !p.Holds }, fmt.Sprintf("processes that still have version %d", t.Dropped),
-		"Each drops it at its next heartbeat. Restart one that does not: the application, or kekceremony agent --role ROLE")
+		early, early+" Restart one that does not: the application, or kekceremony agent --role ROLE")
 }

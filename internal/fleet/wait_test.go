@@ -2,7 +2,9 @@ package fleet_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/certautopilot/kekceremony/internal/fleet"
 )
@@ -14,6 +16,7 @@ func TestWait(t *testing.T) {
 		p.Name, p.Role = "host/app/1/1", "app"
 		return []fleet.Process{p}
 	}
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
 	for name, c := range map[string]struct {
 		table       fleet.Table
 		of          func(fleet.Table) fleet.Wait
@@ -31,6 +34,15 @@ func TestWait(t *testing.T) {
 			"processes without version 2: host/app/1/1",
 			"Make the key of version 2 reachable on the host of each. If that is not " +
 				"enough, restart it there: the application, or kekceremony agent --role app"},
+		"without the key, a heartbeat later at most": {fleet.Table{Target: 2, Now: at(9), Fair: at(5),
+			Processes: slices.Concat(app(fleet.Process{Age: 5 * time.Second}),
+				app(fleet.Process{Age: time.Second, Has: true}))}, fleet.Table.Lacking,
+			"processes without version 2: host/app/1/1", "Each looks for its key at its next heartbeat."},
+		"without the key, and one had its time": {fleet.Table{Target: 2, Now: at(9), Fair: at(5), Processes: slices.Concat(
+			app(fleet.Process{Age: 5 * time.Second}), app(fleet.Process{Age: 4 * time.Second}))}, fleet.Table.Lacking,
+			"processes without version 2: host/app/1/1, host/app/1/1",
+			"Make the key of version 2 reachable on the host of each. If that is not " +
+				"enough, restart it there: the application, or kekceremony agent --role app"},
 		"not writing": {fleet.Table{Target: 2, Processes: app(fleet.Process{Has: true})}, fleet.Table.Behind,
 			"processes that do not write version 2 yet: host/app/1/1",
 			"Each switches at its next heartbeat. For one that does not: set its " +
@@ -44,6 +56,15 @@ func TestWait(t *testing.T) {
 			"processes that still have version 1: host/x/1/1",
 			"Each drops it at its next heartbeat. Restart one that does not: the " +
 				"application, or kekceremony agent --role ROLE"},
+		"not dropped, of no role": {fleet.Table{Target: 2, Dropped: 1, Now: at(9), Fair: at(9), Processes: []fleet.Process{
+			{Name: "host//1/1", Has: true, Holds: true, Age: time.Second}}}, fleet.Table.Holding,
+			"processes that still have version 1: host//1/1", "Each drops it at its next heartbeat."},
+		"still writing, early": {fleet.Table{Target: 2, Now: at(9), Fair: at(9), Processes: app(
+			fleet.Process{Writes: true, Age: time.Second})}, fleet.Table.Writing,
+			"processes that still write version 2: host/app/1/1", "Each stops writing at its next heartbeat."},
+		"not writing, early": {fleet.Table{Target: 2, Now: at(9), Fair: at(9), Processes: app(
+			fleet.Process{Has: true, Age: time.Second})}, fleet.Table.Behind,
+			"processes that do not write version 2 yet: host/app/1/1", "Each switches at its next heartbeat."},
 		"ready": {fleet.Table{Target: 2, Processes: app(fleet.Process{Has: true, Writes: true})}, fleet.Table.Behind, "", ""},
 	} {
 		if got := c.of(c.table); got != (fleet.Wait{Why: c.why, Remedy: c.remedy}) {

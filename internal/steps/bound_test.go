@@ -29,15 +29,15 @@ func (r running) bind(
 	return engine.Run(ctx, *s, room, steps.Rotate(rotation))
 }
 
-// waiting is a room that reports once why the fleet may not continue yet.
+// waiting is a room that is told what helps where the fleet may not continue yet.
 type waiting struct {
 	*engine.Unattended
-	why func(string)
+	helps func(remedy string)
 }
 
 func (w *waiting) Show(v engine.View) {
-	if v.Fleet != nil && v.Waiting != "" && w.why != nil {
-		w.why(v.Waiting)
+	if v.Fleet != nil && v.Waiting != "" {
+		w.helps(v.Remedy)
 	}
 	w.Unattended.Show(v)
 }
@@ -59,21 +59,30 @@ func (r running) row(v kek.Version) store.KEK {
 }
 
 // TestBoundGate: a process that does not say that it can bind has the key of a bound version, and would
-// write what nobody else opens. The rotation waits for it by name, and moves nothing.
+// write what nobody else opens. The rotation waits for it by name, says how to restart it once a heartbeat
+// did not help, and moves nothing.
 func TestBoundGate(t *testing.T) {
 	t.Parallel()
 	r := newRunning(t, 3) // its process cannot
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	named, room := false, &waiting{Unattended: nobody(r.parts)}
-	room.why = func(why string) {
-		if strings.HasPrefix(why, "processes without version 2: ") && strings.Contains(why, "/app/") {
-			named = true
+	var said []string
+	room := &waiting{Unattended: nobody(r.parts)}
+	room.Report = func(line string) {
+		if strings.HasPrefix(line, "waiting: processes without version 2: ") && strings.Contains(line, "/app/") {
+			said = append(said, line)
+		}
+	}
+	room.helps = func(remedy string) {
+		if strings.Contains(remedy, "restart it there") {
 			stop()
 		}
 	}
-	if err := r.bind(ctx, room, steps.Rotation{}); !errors.Is(err, engine.ErrInterrupted) || !named {
-		t.Fatalf("it did not wait for the process that cannot bind: %v", err)
+	err := r.bind(ctx, room, steps.Rotation{})
+	if !errors.Is(err, engine.ErrInterrupted) || len(said) != 2 ||
+		!strings.HasSuffix(said[0], "UTC. Each looks for its key at its next heartbeat.") ||
+		!strings.HasSuffix(said[1], "kekceremony agent --role app") {
+		t.Fatalf("it did not wait for the process that cannot bind: %v, %q", err, said)
 	}
 	if active, err := r.site().Store.Active(t.Context()); err != nil || active.Version != 1 || r.left() != 3 {
 		t.Errorf("version %d is active, %d left, %v", active.Version, r.left(), err)

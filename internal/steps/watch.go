@@ -51,11 +51,16 @@ func (w *watch) look(ctx context.Context) (fleet.Table, error) {
 
 // until waits, live on the screen, until lacking gives no reason any more.
 func (w *watch) until(ctx context.Context, d Desk, lacking func(fleet.Table) fleet.Wait) (fleet.Table, error) {
+	var fair time.Time
 	for {
 		t, err := w.look(ctx)
 		if err != nil {
 			return t, err
 		}
+		if fair.IsZero() {
+			fair = t.Now.Add(w.site.Fleet.Heartbeat)
+		}
+		t.Fair = fair
 		why, err := w.waits(ctx, d, t, lacking(t))
 		if err != nil || why == "" {
 			return t, err
