@@ -43,7 +43,7 @@ func TestQuickstart(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s\n%s", err, out, errs.String())
 			}
-			for _, want := range []string{"the first secret{", `"Active":1,"Epoch":1,"Held":[1]`,
+			for _, want := range []string{"the first secret\n{", `"Active":1,"Epoch":1,"Held":[1]`,
 				`"Active":2,"Epoch":2,"Held":[1,2]`, "chain       good", "store       good",
 				`Good "final-rehearsal-v1@kekceremony" signature for alice`} {
 				if !strings.Contains(string(out), want) {
