@@ -56,7 +56,7 @@ opens a home page, from which a command can be chosen, and to which it returns.`
 	f.StringVar(&o.config, "config", "", "configuration file (default /etc/kekceremony/config.yaml)")
 	f.StringVar(&o.store, "store", "", "store, instead of the configured one")
 	f.Var(oneOf(&o.ui, "auto", "tui", "line", "none"), "ui", "auto, tui, line (plain lines), or none: unattended")
-	f.StringVar(&o.size, "size", "", "size of the terminal, COLSxROWS, if it reports another or none")
+	f.Var(&o.size, "size", "size of the terminal, COLSxROWS, if it reports another or none")
 	f.BoolVar(&o.ascii, "ascii", false, "show ASCII characters only")
 	f.StringVar(&o.answers, "answers", "", "file of answers, for --ui none")
 	f.StringSliceVar(&o.keys, "key", nil, "operator's private key file on this console; may be repeated")

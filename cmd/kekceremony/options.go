@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 
 	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/provider"
@@ -20,7 +18,7 @@ type options struct {
 	config  string
 	store   string
 	ui      string
-	size    string // of the terminal; empty: as it says itself
+	size    size // of the terminal
 	ascii   bool
 	answers string
 	keys    []string
@@ -129,27 +127,17 @@ func (o *options) opened() (*term.Terminal, error) {
 		return nil, err
 	}
 	t.ASCII = o.ascii
-	if o.size == "" {
-		return t, nil
+	if o.size.given() {
+		t.Resize(o.size.columns, o.size.rows)
 	}
-	m := sizes.FindStringSubmatch(o.size)
-	if m == nil {
-		return nil, &usageError{fmt.Errorf("--size %q: want COLSxROWS, from 20x8 to 999x999", o.size)}
-	}
-	columns, _ := strconv.Atoi(m[1]) // digits only
-	rows, _ := strconv.Atoi(m[2])
-	t.Resize(columns, rows)
 	return t, nil
 }
-
-// sizes are those of a terminal: columns, at least 20, and rows, at least 8.
-var sizes = regexp.MustCompile(`^([2-9][0-9]|[1-9][0-9]{2})x([89]|[1-9][0-9]{1,2})$`)
 
 // screen are the flags that say how a command of this program shows itself that this one runs.
 func (o *options) screen() []string {
 	flags := []string{"--ui", o.ui}
-	if o.size != "" {
-		flags = append(flags, "--size", o.size)
+	if o.size.given() {
+		flags = append(flags, "--size", o.size.String())
 	}
 	if o.ascii {
 		flags = append(flags, "--ascii")
