@@ -30,7 +30,7 @@ type tuner struct {
 	still    bool          // nothing is tried
 }
 
-// Between two trials that change nothing. A busy token is given a new number at once.
+// How long before the next trial: each one that changes nothing doubles it. A busy token is given a new number at once.
 const (
 	shortPause = 10 * time.Second
 	longPause  = 5 * time.Minute
@@ -45,7 +45,7 @@ func newTuner(fixed, most int, now func() time.Time) *tuner {
 	if t.fixed = fixed > 0; t.fixed {
 		t.best = min(fixed, most)
 	} else {
-		t.try(2, true)
+		t.try(t.double(), true)
 	}
 	return t
 }
@@ -56,7 +56,7 @@ func (t *tuner) begin(n int) {
 	defer t.mu.Unlock()
 	if !t.fixed {
 		t.best = max(1, min(n, t.most))
-		t.try(2*t.best, true)
+		t.try(t.double(), true)
 	}
 }
 
@@ -85,7 +85,9 @@ func (t *tuner) piece(items int) int {
 func (t *tuner) steady(on bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.still = on
+	if on != t.still { // what was measured before is not compared with what comes after
+		t.still, t.trial = on, paired.Trial{}
+	}
 }
 
 // String says how many, and why.
@@ -112,6 +114,7 @@ func (t *tuner) busy() {
 	case t.other > t.best && t.trial.New:
 		t.settle(t.best, busyWhy)
 	default:
+		t.pause, t.down = 0, false // the token has changed
 		t.settle(max(1, t.best/2), busyWhy)
 	}
 	t.observed = false
@@ -139,24 +142,30 @@ func (t *tuner) observe(items int, took time.Duration) {
 	case !decided:
 	case !faster:
 		t.settle(t.best, fastest)
-	case t.climbing && 2*t.other <= t.most:
-		won := t.trial
-		t.best = t.other
-		t.try(2*t.best, true)
-		t.trial = paired.From(won)
 	default:
-		t.pause = 0 // the token has changed
-		t.settle(t.other, fastest)
+		t.win()
 	}
 }
 
 const fastest = "the token is fastest with that"
 
-// neighbor tries the double and the half in turn, where there are so many. The double is first: it ended the climb,
-// by less than the half had lost.
+// win takes the number that was tried. A climb goes on at once; the way down goes on after a pause, with the half.
+func (t *tuner) win() {
+	won, climbing := t.trial, t.climbing
+	t.best, t.pause, t.down = t.other, 0, !climbing // the token has changed
+	if climbing && t.best < t.most {
+		t.try(t.double(), true)
+		t.trial = paired.From(won)
+	} else {
+		t.settle(t.best, fastest)
+	}
+}
+
+// neighbor tries the double and the half in turn, where there are so many. After a climb the double is first, which
+// ended it: by less than the half had lost.
 func (t *tuner) neighbor() {
-	half, double := t.best/2, 2*t.best
-	if half >= 1 && (t.down || double > t.most) {
+	half, double := t.best/2, t.double()
+	if half >= 1 && (t.down || double == t.best) {
 		t.try(half, false)
 	} else {
 		t.try(double, true)
@@ -164,10 +173,13 @@ func (t *tuner) neighbor() {
 	t.down = !t.down
 }
 
-// try begins a trial, if there are so many sessions and they are others.
+// double is twice the best, or as many as there are.
+func (t *tuner) double() int { return min(2*t.best, t.most) }
+
+// try begins a trial of another number of sessions, if it is another.
 func (t *tuner) try(n int, climbing bool) {
 	t.trial, t.climbing, t.why = paired.Trial{}, climbing, "trying"
-	if t.other = n; n > t.most || n == t.best {
+	if t.other = n; n == t.best {
 		t.settle(t.best, fastest)
 	}
 }

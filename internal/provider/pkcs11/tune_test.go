@@ -68,6 +68,20 @@ func TestTunerSteady(t *testing.T) {
 	}
 }
 
+// TestTunerSteadyInATrial: a trial that another one came into begins anew after it: the token may be another by then.
+func TestTunerSteadyInATrial(t *testing.T) {
+	alone := 200.0
+	k := newToken(0, 64, func(n int) float64 { return alone * float64(n) })
+	k.batch(1000) // one session has had its turn
+	k.t.steady(true)
+	alone = 50
+	k.run(time.Minute)
+	k.t.steady(false)
+	if k.run(5 * time.Second); k.t.best == 1 {
+		t.Errorf("it stayed at %s", k.t)
+	}
+}
+
 func TestTuner(t *testing.T) {
 	for name, c := range map[string]struct {
 		fixed, most int
@@ -77,7 +91,8 @@ func TestTuner(t *testing.T) {
 		"fastest alone":          {0, 64, func(n int) float64 { return 30_000 / (1 + 0.3*float64(n-1)) }, 1},
 		"grows to what it takes": {0, 64, func(n int) float64 { return 200 * float64(min(n, 32)) }, 32},
 		"never levels off":       {0, 64, func(n int) float64 { return 200 * float64(n) }, 64},
-		"few sessions":           {0, 3, func(n int) float64 { return 200 * float64(n) }, 2},
+		"few sessions":           {0, 3, func(n int) float64 { return 200 * float64(n) }, 3},
+		"no power of two":        {0, 15, func(n int) float64 { return 200 * float64(n) }, 15},
 		"as configured":          {5, 64, func(n int) float64 { return 200 * float64(n) }, 5},
 		"more than it has":       {50, 4, func(n int) float64 { return 200 * float64(n) }, 4},
 	} {
@@ -88,6 +103,32 @@ func TestTuner(t *testing.T) {
 				t.Errorf("%.0f/s, with %d sessions %.0f/s; now %s", got, c.want, c.rate(c.want), k.t)
 			}
 		})
+	}
+}
+
+// TestTunerAnyToken: on tokens that take any number of sessions at once, and get slower by any more or do not, the
+// number that is found is about the best of all, and nearly so on the worst of them.
+func TestTunerAnyToken(t *testing.T) {
+	const seeds = 300
+	sum := 0.0
+	for seed := range uint64(seeds) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		most := []int{3, 5, 10, 15, 48, 64}[r.IntN(6)]
+		takes, noise := 1+r.IntN(70), 0.1*r.Float64()
+		alone, slower := math.Exp(4+5*r.Float64()), 0.6+0.4*r.Float64()
+		rate := func(n int) float64 {
+			beyond := max(0, math.Log2(float64(n)/float64(takes)))
+			return alone * float64(min(n, takes)) * math.Pow(slower, beyond)
+		}
+		k := newToken(0, most, func(n int) float64 { return rate(n) * math.Exp(noise*r.NormFloat64()) })
+		k.run(time.Minute)
+		share := k.run(5*time.Minute) / rate(min(takes, most))
+		if sum += share; share < 0.65 {
+			t.Errorf("seed %d: %.2f with %d sessions, of at most %d; it takes %d", seed, share, k.t.best, most, takes)
+		}
+	}
+	if mean := sum / seeds; mean < 0.95 {
+		t.Errorf("%.3f of the best", mean)
 	}
 }
 
@@ -165,6 +206,36 @@ func TestTunerLooksAgain(t *testing.T) {
 	}
 }
 
+// TestTunerLooksAgainLater: where a token takes more sessions after it was the same for long, it is a new one, and what
+// it takes soon after that is found soon.
+func TestTunerLooksAgainLater(t *testing.T) {
+	most := 4
+	k := newToken(0, 64, func(n int) float64 { return 200 * float64(min(n, most)) })
+	k.run(30 * time.Minute)
+	most = 16
+	for k.t.best < most || k.t.other > 0 {
+		k.batch(1000)
+	}
+	most = 64
+	k.run(20 * time.Second)
+	if n := k.t.sessions(); n != 64 {
+		t.Errorf("it stayed at %s", k.t)
+	}
+}
+
+// TestTunerFallsSoon: a token that takes fewer sessions than before is given half as many again and again, without
+// another look at the double each time, which just lost.
+func TestTunerFallsSoon(t *testing.T) {
+	most := 64
+	k := newToken(0, 64, func(n int) float64 { return 3200 * float64(min(n, most)) / float64(max(1, n/most)) })
+	k.run(time.Minute)
+	most = 4
+	k.run(50 * time.Second)
+	if n := k.t.sessions(); n != 4 {
+		t.Errorf("it stayed at %s", k.t)
+	}
+}
+
 func TestTunerBusy(t *testing.T) {
 	k := newToken(0, 64, func(n int) float64 { return 200 * float64(n) })
 	k.run(time.Minute)
@@ -174,5 +245,18 @@ func TestTunerBusy(t *testing.T) {
 	}
 	if got := k.t.sessions(); got != n/2 || !strings.Contains(k.t.String(), "busy") {
 		t.Errorf("of %d sessions: %s", n, k.t)
+	}
+}
+
+// TestTunerBusyOnce: a token that was busy for a moment, after it was the same for long, has its sessions again soon.
+func TestTunerBusyOnce(t *testing.T) {
+	k := newToken(0, 64, func(n int) float64 { return 200 * float64(n) })
+	k.run(30 * time.Minute)
+	for range 2 {
+		k.t.busy()
+		k.batch(1000)
+	}
+	if k.run(20 * time.Second); k.t.sessions() != 64 {
+		t.Errorf("it stayed at %s", k.t)
 	}
 }
