@@ -28,6 +28,7 @@ type rehearsed struct {
 	rate     int
 	dir      string
 	dirGiven bool // else it is a new one
+	given    func(flag string) bool
 	only     []string
 	parts    rehearsal.Parts
 }
@@ -37,9 +38,15 @@ func rehearseCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rehearse",
 		Short: "Rehearse a full key life with a temporary token, store, operators and fleet",
-		Args:  noArgument,
-		RunE:  ran(func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) }),
+		Long: `rehearse makes a token, a store, operators and applications in a directory, and
+runs the ceremonies of --only with them, by the commands of a real run. Given
+the --dir of an existing rehearsal it continues that one, with its provider. It
+keeps its number of records, unless --records asks for another: those that are
+missing are written.`,
+		Args: noArgument,
+		RunE: ran(func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) }),
 	}
+	r.given = cmd.Flags().Changed
 	cmd.Flags().Var(oneOf(&r.provider, "pkcs11", "env"), "provider", "pkcs11 (SoftHSM2) or env")
 	cmd.Flags().IntVar(&r.records, "records", 1000, "records to re-wrap")
 	cmd.Flags().IntVar(&r.rate, "rate", 0, "maximum envelopes per second; 0: no limit")
@@ -108,7 +115,11 @@ func (r *rehearsed) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	parts, found := rehearsal.Open(r.dir)
-	if !found {
+	if found {
+		if err := r.continueWith(parts); err != nil {
+			return err
+		}
+	} else {
 		name := r.store
 		if name == "" {
 			name = config.SQLite + parts.Store()
@@ -120,9 +131,29 @@ func (r *rehearsed) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err := parts.KeepRecords(r.records); err != nil {
+		return err
+	}
 	r.parts = parts
 	r.rerun = r.continues()
 	r.config = parts.Config()
+	return nil
+}
+
+// continueWith takes over the provider and the number of records of an earlier run, unless another number is given.
+func (r *rehearsed) continueWith(parts rehearsal.Parts) error {
+	cfg, err := config.Read(parts.Config(), providers...)
+	if err != nil {
+		return &usageError{&configError{path: parts.Config(), err: err}}
+	}
+	if has := cfg.Encryption.Provider; r.given("provider") && r.provider != has {
+		return &usageError{fmt.Errorf("--provider %s: the rehearsal in %s has provider %s", r.provider,
+			printable.Text(parts.Dir), has)}
+	}
+	r.provider = cfg.Encryption.Provider
+	if n, ok := parts.Records(); ok && !r.given("records") {
+		r.records = n
+	}
 	return nil
 }
 

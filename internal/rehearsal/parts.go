@@ -51,6 +51,8 @@ func (p Parts) Bundles() string { return filepath.Join(p.Dir, "transcripts") }
 func (p Parts) Roster() string  { return filepath.Join(p.Dir, "roster") }
 func (p Parts) pinFile() string { return filepath.Join(p.Dir, "pin") }
 
+func (p Parts) recordsFile() string { return filepath.Join(p.Dir, "records") }
+
 // Answers is the path of the answers to a kind of ceremony.
 func (p Parts) Answers(kind string) string { return filepath.Join(p.Dir, "answers-"+kind+".yaml") }
 

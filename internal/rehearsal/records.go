@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/envelope"
+	"github.com/certautopilot/kekceremony/internal/file"
 	"github.com/certautopilot/kekceremony/internal/kek"
 	"github.com/certautopilot/kekceremony/internal/provider"
 	"github.com/certautopilot/kekceremony/internal/secret"
@@ -23,6 +26,21 @@ type Records interface {
 	// Get reads one whole envelope, or returns store.ErrNotFound.
 	Get(ctx context.Context, p envelope.Place, id string) (envelope.Envelope, error)
 	Census(context.Context, envelope.Catalogue) ([]store.Count, error)
+}
+
+// KeepRecords notes how many records a rehearsal is to have.
+func (p Parts) KeepRecords(n int) error {
+	return file.Replace(p.recordsFile(), []byte(strconv.Itoa(n)+"\n"))
+}
+
+// Records is how many records the rehearsal is to have, if an earlier run noted it.
+func (p Parts) Records() (n int, ok bool) {
+	text, err := file.Read(p.recordsFile(), file.Rules{Max: 64})
+	if err != nil {
+		return 0, false
+	}
+	n, err = strconv.Atoi(strings.TrimSpace(string(text)))
+	return n, err == nil && n > 0
 }
 
 // Application stands for what owns the records: it encrypts and decrypts
