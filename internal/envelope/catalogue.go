@@ -97,7 +97,7 @@ func (c Catalogue) String() string {
 // at a place of another form, or one behind a name that its object has twice, of which a place has the
 // first.
 func (c Catalogue) Strange(collection string, record Tree, found func(path string)) {
-	if c.shape(record) {
+	if c.Shaped(record) {
 		found("")
 	}
 	at := map[int]int{} // envelopes, by place
@@ -105,7 +105,7 @@ func (c Catalogue) Strange(collection string, record Tree, found func(path strin
 		known := func(p Place) bool {
 			return p.Collection == collection && p.Path == path && p.names(object)
 		}
-		if !c.shape(object) {
+		if !c.Shaped(object) {
 			return
 		}
 		if i := slices.IndexFunc(c, known); i >= 0 {
@@ -138,8 +138,8 @@ func (p Place) reached(record Tree) (n int) {
 	return n
 }
 
-// shape reports whether an object looks like an envelope of any form that c knows.
-func (c Catalogue) shape(object Tree) bool {
+// Shaped reports whether an object looks like an envelope of any form that c knows.
+func (c Catalogue) Shaped(object Tree) bool {
 	has := func(name string) bool { _, ok := object.Field(name); return ok }
 	standard := Standard().Parts.WrappedDEK
 	return has(standard) || slices.ContainsFunc(c, func(p Place) bool {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
+	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/binding"
 	"github.com/certautopilot/kekceremony/internal/envelope"
@@ -29,36 +31,49 @@ type field struct {
 // maxDepth bounds how deep a value is nested.
 const maxDepth = 100
 
-var errJSON = errors.New("not JSON that one reader understands as another does")
+// Errors of what one reader understands otherwise than another does, or reads where another does not.
+var (
+	errTwice = errors.New("JSON of which an object has a name twice") // all of it was read
+	errRest  = errors.New("JSON with more behind it")                 // which one reader of streams reads
+	errDeep  = errors.New("JSON that is nested too deep")
+)
 
-// parse reads JSON of which no object has a name twice: SQLite would take the first of them, and
-// applications the last.
+// reading is how JSON is read.
+type reading struct {
+	*json.Decoder
+	twice bool
+}
+
+// parse reads JSON. Of a name that an object has twice SQLite takes the first value, and applications the last.
 func parse(text []byte) (tree, error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	v, err := parseValue(d, 0)
+	r := reading{Decoder: json.NewDecoder(bytes.NewReader(shortest(text)))}
+	r.UseNumber()
+	v, err := r.value(0)
 	if err != nil {
 		return tree{}, err
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return tree{}, errJSON
+	if _, err := r.Token(); !errors.Is(err, io.EOF) {
+		return v, errRest
+	}
+	if r.twice {
+		return v, errTwice
 	}
 	return v, nil
 }
 
-func parseValue(d *json.Decoder, depth int) (tree, error) {
-	token, err := d.Token()
+func (r *reading) value(depth int) (tree, error) {
+	token, err := r.Token()
 	if err != nil {
 		return tree{}, err
 	}
 	if depth > maxDepth {
-		return tree{}, errJSON
+		return tree{}, errDeep
 	}
 	switch token {
 	case json.Delim('{'):
-		return parseObject(d, depth)
+		return r.objectOf(depth)
 	case json.Delim('['):
-		return parseArray(d, depth)
+		return r.array(depth)
 	}
 	return tree{value: leaf(token)}, nil
 }
@@ -75,23 +90,21 @@ func leaf(token any) any {
 	return n
 }
 
-func parseObject(d *json.Decoder, depth int) (tree, error) {
+func (r *reading) objectOf(depth int) (tree, error) {
 	t := object()
-	for d.More() {
-		name, err := d.Token()
+	for r.More() {
+		name, err := r.Token()
 		if err != nil {
 			return t, err
 		}
-		v, err := parseValue(d, depth+1)
+		v, err := r.value(depth + 1)
 		if err != nil {
 			return t, err
 		}
-		t.add(name.(string), v)
-		if len(t.index) < len(t.fields) {
-			return t, errJSON
-		}
+		t.add(nameOf(name.(string)), v)
 	}
-	_, err := d.Token()
+	r.twice = r.twice || len(t.index) < len(t.fields)
+	_, err := r.Token()
 	return t, err
 }
 
@@ -102,17 +115,40 @@ func (t *tree) add(name string, v envelope.Tree) {
 	t.fields = append(t.fields, field{name, v})
 }
 
-func parseArray(d *json.Decoder, depth int) (tree, error) {
+func (r *reading) array(depth int) (tree, error) {
 	t := tree{array: true}
-	for d.More() {
-		v, err := parseValue(d, depth+1)
+	for r.More() {
+		v, err := r.value(depth + 1)
 		if err != nil {
 			return t, err
 		}
 		t.elements = append(t.elements, v)
 	}
-	_, err := d.Token()
+	_, err := r.Token()
 	return t, err
+}
+
+// some reports whether a value, or one in it, is such a one.
+func (t tree) some(is func(tree) bool) bool {
+	if is(t) {
+		return true
+	}
+	in := func(v envelope.Tree) bool { return v.(tree).some(is) }
+	return slices.ContainsFunc(t.elements, in) ||
+		slices.ContainsFunc(t.fields, func(f field) bool { return in(f.value) })
+}
+
+// someText is some, of the text in a value that is an object or array of JSON itself: an application encoded it twice.
+// One that is nested too deep may be any.
+func (t tree) someText(is func(tree) bool) bool {
+	return t.some(func(v tree) bool {
+		text, ok := v.value.(string)
+		if !ok || !strings.Contains(text, "{") {
+			return false
+		}
+		inner, err := parse([]byte(text))
+		return errors.Is(err, errDeep) || inner.some(is) || inner.someText(is)
+	})
 }
 
 // Fields implements envelope.Tree.

@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -100,7 +102,7 @@ func as(asBytes bool, v any) any {
 func (p part) inJSON() (all []store.Held) {
 	text, root, err := p.parse()
 	if err != nil {
-		if mayName(text, []string{p.Parts.WrappedDEK}) {
+		if p.mayHide(text, root, err) {
 			all = []store.Held{{Path: p.Path}}
 		}
 		return all
@@ -121,6 +123,21 @@ func (p part) inJSON() (all []store.Held) {
 		all = append(all, h)
 	}
 	return all
+}
+
+// mayHide reports whether what cannot be read may have an envelope in it.
+func (p part) mayHide(text []byte, read tree, err error) bool {
+	named := func(v tree) bool { _, ok := v.Field(p.Parts.WrappedDEK); return ok }
+	if errors.Is(err, errTwice) { // all was read
+		return read.some(named) || read.someText(named)
+	}
+	if _, isBytes := p.read[0].([]byte); isBytes {
+		if v, ok, err := parseJSONB(text); ok {
+			return err != nil || v.some(named) || v.someText(named)
+		}
+	}
+	name := []string{p.Parts.WrappedDEK}
+	return bytes.Contains(text, []byte(name[0])) || beginsObject(text) && mayName(text, name)
 }
 
 // readPayload reads nonce and ciphertext.

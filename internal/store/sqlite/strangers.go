@@ -1,9 +1,9 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -55,7 +55,7 @@ func (s *Store) strange(
 	}
 	known := inJSON(cat, table, columns)
 	for _, column := range columns {
-		err := s.inColumn(ctx, table, column, partNames(cat), func(root tree, err error) {
+		err := s.inColumn(ctx, table, column, cat, func(root tree, err error) {
 			if err != nil {
 				paths[column] = true
 				return
@@ -140,53 +140,82 @@ func partNames(cat envelope.Catalogue) []string {
 	return slices.Compact(names)
 }
 
-// escapes are how a name may be written without its letters: by one that may be any, in JSON and in JSON5, which SQLite
-// reads too, and with a line feed between two.
-var escapes = []string{`\u`, `\x`, "\\\n", "\\\r", "\\\u2028", "\\\u2029"}
-
-// mayName reports whether JSON may have one of some names in it.
-func mayName(text []byte, names []string) bool {
-	return slices.ContainsFunc(append(slices.Clip(names), escapes...), func(name string) bool {
-		return bytes.Contains(text, []byte(name))
-	})
-}
-
 // inColumn reads, as records of one field, what a column has with one of some names in it, as
-// text, bytes or JSONB. An error is that of an object or array which SQLite can read, and parse cannot: random bytes
-// may be a string as JSONB has it.
+// text, bytes or JSONB. An error is that of an object or array which some readers can read, and parse cannot: an
+// envelope may be in it.
 func (s *Store) inColumn(
-	ctx context.Context, table, column string, names []string, found func(tree, error),
+	ctx context.Context, table, column string, cat envelope.Catalogue, found func(tree, error),
 ) error {
-	var has []string
-	var args []any
-	// Bytes are UTF-8 also where a database keeps its text as UTF-16.
-	for _, name := range append(slices.Clip(names), escapes...) {
-		has = append(has, fmt.Sprintf("instr(%[1]s, iif(typeof(%[1]s) = 'blob', ?, ?)) > 0", quote(column)))
-		args = append(args, []byte(name), name)
+	query, args, err := s.mayHold(ctx, table, column, partNames(cat))
+	if err != nil {
+		return err
 	}
-	rows, err := s.db.DB.QueryContext(ctx, fmt.Sprintf(
-		`SELECT iif(json_valid(%[2]s, 10) AND NOT json_valid(%[2]s), json(%[2]s), +%[2]s),
-			iif(json_valid(%[2]s, 10), json_type(%[2]s) IN ('object', 'array'), 0)
-			FROM %[1]s WHERE %[3]s`,
-		quote(table), quote(column), strings.Join(has, " OR ")), args...)
+	rows, err := s.db.DB.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var text sql.RawBytes
-		var mayHold bool // names
-		if err := rows.Scan(&text, &mayHold); err != nil {
+		var isObject, isBlob bool // isObject: SQLite reads it as an object or array of JSON5
+		if err := rows.Scan(&text, &isObject, &isBlob); err != nil {
 			return err
 		}
-		v, err := parse(text)
-		if err == nil || mayHold && mayName(text, names) {
+		if v, err, ok := hold(cat, text, isObject, isBlob); ok {
 			root := object()
 			root.add(column, v)
 			found(root, err)
 		}
 	}
 	return rows.Err()
+}
+
+// hold reads a value that may hold an envelope. False: no reader finds one.
+func hold(cat envelope.Catalogue, text []byte, isObject, isBlob bool) (v tree, err error, ok bool) {
+	v, err = parse(text)
+	if err != nil && isBlob {
+		if inJSONB, ok, err := parseJSONB(text); ok {
+			return inJSONB, err, true
+		}
+	}
+	shaped := func(v tree) bool { return cat.Shaped(v) }
+	switch {
+	case err == nil:
+		if v.someText(shaped) {
+			err = errText
+		}
+		return v, err, true
+	case errors.Is(err, errTwice):
+		return v, err, v.some(shaped) || v.someText(shaped)
+	}
+	return v, err, (isObject || v.object || errors.Is(err, errDeep)) && mayName(text, partNames(cat))
+}
+
+// errText is that of text in JSON that is an envelope.
+var errText = errors.New("JSON in text of JSON")
+
+// mayHold is the query of what a column has with one of some names in it, or JSONB, of which SQLite compares names
+// that are not spelled out. Of JSON5, it is what SQLite makes of it.
+func (s *Store) mayHold(
+	ctx context.Context, table, column string, names []string,
+) (query string, args []any, err error) {
+	var encoding string
+	if err := s.db.DB.QueryRowContext(ctx, `PRAGMA encoding`).Scan(&encoding); err != nil {
+		return "", nil, err
+	}
+	has := []string{"typeof(%[1]s) = 'blob' AND json_valid(%[1]s, 4)"} // 4: it looks at the size alone
+	for _, name := range append(slices.Clip(names), escapes...) {
+		// Bytes are UTF-8 also where a database keeps its text as UTF-16. SQLite reads them as that, there.
+		has = append(has, "instr(%[1]s, iif(typeof(%[1]s) = 'blob', ?, ?)) > 0")
+		args = append(args, []byte(name), name)
+		if encoding != "UTF-8" {
+			has = append(has, "typeof(%[1]s) = 'blob' AND instr(CAST(%[1]s AS TEXT), ?) > 0")
+			args = append(args, name)
+		}
+	}
+	return fmt.Sprintf(`SELECT iif(json_valid(%[1]s, 2) AND NOT json_valid(%[1]s), json(%[1]s), +%[1]s),
+			iif(json_valid(%[1]s, 2), json_type(%[1]s) IN ('object', 'array'), 0), typeof(%[1]s) = 'blob'
+			FROM %[2]s WHERE `+strings.Join(has, " OR "), quote(column), quote(table)), args, nil
 }
 
 // Scan implements store.Envelopes. Columns with JSON in them are read as that, and those whose
