@@ -12,9 +12,6 @@ type shares struct {
 	taken int
 }
 
-// maxShare bounds the envelopes that one call into the module does, where several sessions work.
-const maxShare = 256
-
 // take returns where the next share begins and ends. There is none left when these are the same.
 func (s *shares) take() (begin, end int) {
 	s.mu.Lock()
@@ -22,7 +19,7 @@ func (s *shares) take() (begin, end int) {
 	rest := s.items - s.taken
 	size := rest
 	if s.sessions > 1 {
-		size = min(rest, max(1, min(rest/(2*s.sessions), maxShare)))
+		size = min(rest, max(1, rest/(2*s.sessions)))
 	}
 	begin = s.taken
 	s.taken += size

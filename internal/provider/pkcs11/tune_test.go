@@ -236,6 +236,26 @@ func TestTunerFallsSoon(t *testing.T) {
 	}
 }
 
+// TestTunerLimit: a token that has fewer sessions than it said, which shows in the middle of a climb, is given all that it
+// has, and one that has nothing beyond the best stays as it is.
+func TestTunerLimit(t *testing.T) {
+	for _, most := range []int{12, 8, 1} {
+		k := newToken(0, 64, func(n int) float64 { return 200 * float64(n) })
+		for k.t.sessions() != 16 {
+			k.batch(1000)
+		}
+		k.t.limit(most)
+		for range 1000 {
+			if k.batch(1000); k.t.sessions() > most {
+				t.Fatalf("of %d sessions: %s", most, k.t)
+			}
+		}
+		if k.t.best != most {
+			t.Errorf("of %d sessions: %s", most, k.t)
+		}
+	}
+}
+
 func TestTunerBusy(t *testing.T) {
 	k := newToken(0, 64, func(n int) float64 { return 200 * float64(n) })
 	k.run(time.Minute)
