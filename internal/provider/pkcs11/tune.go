@@ -27,6 +27,7 @@ type tuner struct {
 	next     time.Time     // when to try it
 	pause    time.Duration // before it
 	observed bool          // a batch ended since the token was last busy
+	busied   time.Time     // when it was
 	still    bool          // nothing is tried
 }
 
@@ -114,10 +115,22 @@ func (t *tuner) busy() {
 	case t.other > t.best && t.trial.New:
 		t.settle(t.best, busyWhy)
 	default:
-		t.pause, t.down = 0, false // the token has changed
+		t.lookAgain(true)
+		if t.why == busyWhy {
+			t.pause /= 2 // it is so still: there was no trial in vain
+		}
 		t.settle(max(1, t.best/2), busyWhy)
 	}
-	t.observed = false
+	t.observed, t.busied = false, t.now()
+}
+
+// lookAgain has the next trial soon, of the double or of the half, since the token has changed. One that was busy
+// lately is left alone for longer.
+func (t *tuner) lookAgain(up bool) {
+	t.down = !up
+	if t.now().Sub(t.busied) > longPause {
+		t.pause = 0
+	}
 }
 
 const busyWhy = "fewer, the token was busy"
@@ -152,7 +165,8 @@ const fastest = "the token is fastest with that"
 // win takes the number that was tried. A climb goes on at once; the way down goes on after a pause, with the half.
 func (t *tuner) win() {
 	won, climbing := t.trial, t.climbing
-	t.best, t.pause, t.down = t.other, 0, !climbing // the token has changed
+	t.best = t.other
+	t.lookAgain(climbing)
 	if climbing && t.best < t.most {
 		t.try(t.double(), true)
 		t.trial = paired.From(won)

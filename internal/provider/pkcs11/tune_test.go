@@ -236,8 +236,8 @@ func TestTunerFallsSoon(t *testing.T) {
 	}
 }
 
-// TestTunerLimit: a token that has fewer sessions than it said, which shows in the middle of a climb, is given all that it
-// has, and one that has nothing beyond the best stays as it is.
+// TestTunerLimit: a token that has fewer sessions than it said, which shows in the middle of a climb, is given all that
+// it has, and no more.
 func TestTunerLimit(t *testing.T) {
 	for _, most := range []int{12, 8, 1} {
 		k := newToken(0, 64, func(n int) float64 { return 200 * float64(n) })
@@ -278,5 +278,25 @@ func TestTunerBusyOnce(t *testing.T) {
 	}
 	if k.run(20 * time.Second); k.t.sessions() != 64 {
 		t.Errorf("it stayed at %s", k.t)
+	}
+}
+
+// TestTunerBusyOften: a token that is busy now and then with more than so many sessions is asked for more seldom, and
+// does no less for that.
+func TestTunerBusyOften(t *testing.T) {
+	const takes, alone = 8, 200.
+	busy := rand.New(rand.NewPCG(1, 1))
+	k := newToken(0, 64, func(n int) float64 { return alone * float64(n) })
+	times, done := 0, 0
+	for k.now.Before(time.Unix(3600, 0)) {
+		if k.t.sessions() > takes && busy.IntN(10) < 3 {
+			k.t.busy()
+			times++
+			k.now = k.now.Add(100 * time.Millisecond)
+		}
+		done += k.batch(400)
+	}
+	if rate := float64(done) / 3600; times > 60 || rate < 0.98*takes*alone {
+		t.Errorf("busy %d times in an hour, %.0f/s; now %s", times, rate, k.t)
 	}
 }
