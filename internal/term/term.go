@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 	xterm "golang.org/x/term"
@@ -112,7 +113,7 @@ const (
 )
 
 // ReadSecret shows the prompt and reads a line without echo. What was typed
-// before the prompt is discarded. It ends with ctx, and with ErrInterrupted
+// before the prompt is discarded. After an empty line it asks again. It ends with ctx, and with ErrInterrupted
 // on ctrl+c and ctrl+d. The caller wipes the buffer.
 func (t *Terminal) ReadSecret(ctx context.Context, prompt string) (buf *secret.Buffer, err error) {
 	quiet := *t.found
@@ -134,10 +135,16 @@ func (t *Terminal) ReadSecret(ctx context.Context, prompt string) (buf *secret.B
 	if buf, err = secret.New(maxSecret); err != nil {
 		return nil, err
 	}
-	if err := t.readLine(ctx, buf); err != nil {
-		return buf, err
+	for buf.Len() == 0 && err == nil {
+		if err = t.readLine(ctx, buf); err != nil {
+			break
+		}
+		after := "\r\n"
+		if buf.Len() == 0 {
+			after += "Nothing was typed.\r\n" + prompt[strings.LastIndex(prompt, "\n")+1:]
+		}
+		_, err = t.Out.WriteString(after)
 	}
-	_, err = t.Out.WriteString("\r\n")
 	return buf, err
 }
 

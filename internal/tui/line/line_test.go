@@ -303,7 +303,8 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// TestLend: a word that comes late is no attempt at a PIN, which is read as everywhere.
+// TestLend: a word that comes late is no attempt at a PIN, which is read as everywhere, and asked for again after
+// an empty line.
 func TestLend(t *testing.T) {
 	c := newConsole(t)
 	r := <-c.rooms
@@ -322,6 +323,8 @@ func TestLend(t *testing.T) {
 		return read, err
 	})
 	c.until("PIN: ")
+	c.key("\n")
+	c.until("Nothing was typed.")
 	c.key("4711\n")
 	came(c, pin, "4711", nil)
 	if strings.Contains(c.said, "4711") {
