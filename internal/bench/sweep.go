@@ -139,7 +139,8 @@ func (l lab) timed(
 }
 
 // window is the time that is measured. It begins with the first page that is written: before that
-// the pipeline counts what there is.
+// the pipeline counts what there is, and a fixed number of sessions is opened. What is adaptive opens and finds them
+// in its window, all but what the first page of 32 envelopes shows.
 type window struct {
 	bound time.Duration
 	stop  func()
