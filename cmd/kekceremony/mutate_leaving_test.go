@@ -57,7 +57,7 @@ var leavings = []refusal{
 		destroyRefused},
 	{"internal/history/disabled.go", "if log.Done(transcript.ActTakeOver) {", "if false {", destroyRefused},
 	// destroy: its time
-	{"internal/steps/unused_version.go", "err := waited(ctx, s, by)", "err := error(nil)", destroyRefused},
+	{"internal/steps/unused_version.go", "return waited(ctx, s, by)", "return nil", destroyRefused},
 	{"internal/steps/waited.go", "if clock.now.Before(d.Ends()) {",
 		`if clock.now.Before(d.Ends()) && clock.of == "the store's" {`,
 		destroyRefused},
@@ -67,9 +67,9 @@ var leavings = []refusal{
 	{"internal/steps/waited.go", "if clock.now.Before(last.Add(-clocksApart)) {", "if false {", destroyRefused},
 	{"internal/steps/waited.go", "apart > clocksApart {", "apart < 0 {", destroyRefused},
 	// destroy: what needs the version
-	{"internal/steps/unused_version.go", "err = samePlaces(s, by)", "err = nil", destroyRefused},
-	{"internal/steps/unused_version.go", "err = needed(ctx, s, v)", "err = nil", destroyRefused},
-	{"internal/steps/unused_version.go", "err = stillFenced(ctx, s)", "err = nil", destroyRefused},
+	{"internal/steps/unused_version.go", "return samePlaces(s, by)", "return nil", destroyRefused},
+	{"internal/steps/unused_version.go", "return needed(ctx, s, v)", "return nil", destroyRefused},
+	{"internal/steps/unused_version.go", "return stillFenced(ctx, s)", "return nil", destroyRefused},
 	{"internal/steps/unused_version.go", `live && !b.Stopped && b.Proofs[v] != "" {`, "live && false {", destroyRefused},
 	{"internal/steps/unused_version.go", "if err == nil && len(t.Missing) > 0 {", "if false {", destroyRefused},
 	{"internal/steps/refused.go", "if r.Epoch < by.Epoch {", "if true {", destroyRefused},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/certautopilot/kekceremony/internal/config"
@@ -14,6 +15,7 @@ import (
 	"github.com/certautopilot/kekceremony/internal/login"
 	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/provider"
+	"github.com/certautopilot/kekceremony/internal/steps"
 	"github.com/certautopilot/kekceremony/internal/term"
 	"github.com/certautopilot/kekceremony/internal/transcript"
 )
@@ -54,7 +56,9 @@ func (o *options) report(w io.Writer, err error) int {
 		fmt.Fprintf(w, "kekceremony: transcript: %s\n", printable.Text(bundle.Dir))
 	}
 	if hint != "" {
-		fmt.Fprintf(w, "kekceremony: hint: %s\n", o.typing(hint))
+		for each := range strings.SplitSeq(o.typing(hint), "\n") {
+			fmt.Fprintf(w, "kekceremony: hint: %s\n", each)
+		}
 	}
 	if code == exitAgain || child != nil && (code == exitFailed || code == exitIncomplete) {
 		fmt.Fprintf(w, "kekceremony: to go on: %s\n", o.again())
@@ -92,7 +96,24 @@ func stopped(ctx context.Context, err error) error {
 	return errStopped
 }
 
+// judgeAll is the exit code of the first of some refusals, and the hint of each, once, on a line of its own.
+func judgeAll(all steps.Refusals) (code int, hint string) {
+	code, hint = judge(all[0])
+	hints := []string{hint}
+	for _, err := range all[1:] {
+		if _, hint := judge(err); hint != "" && !slices.Contains(hints, hint) {
+			hints = append(hints, hint)
+		}
+	}
+	return code, strings.Join(hints, "\n")
+}
+
+// judge is what an error means: the exit code, and what to do about it, one hint a line.
 func judge(err error) (code int, hint string) {
+	var all steps.Refusals
+	if errors.As(err, &all) {
+		return judgeAll(all)
+	}
 	var child *childError
 	if errors.As(err, &child) {
 		if child.code == exitIncomplete { // nothing makes that transcript good

@@ -32,23 +32,46 @@ func mayDestroy(ctx context.Context, s *Site, v kek.Version, begun bool) error {
 	if !ok {
 		return fmt.Errorf("version %d: %w", v, ErrNotDisabled)
 	}
-	err := waited(ctx, s, by)
-	if err == nil {
-		err = samePlaces(s, by)
+	return refusalsOf(
+		func() error { return waited(ctx, s, by) },
+		func() error { return samePlaces(s, by) },
+		func() error { return needed(ctx, s, v) },
+		func() error { return stillFenced(ctx, s) },
+		func() error { return noneHolds(ctx, s, v, begun) },
+		func() error { return allThere(ctx, s, v) },
+		func() error { return noneRefused(ctx, s, v, by) },
+	)
+}
+
+// notYet are the refusals of a destruction beside which others may stand. By clocks that do not agree, nobody knows who
+// is there.
+var notYet = []error{ErrWaiting, ErrCatalogue, ErrStrangers, ErrNeeded, ErrAnyVersion, ErrFenceGone, ErrHeld, ErrAbsent,
+	ErrRefused}
+
+// refusalsOf looks on after a refusal, and not after any other error, which the next look would have too. What people
+// may decide on in the ceremony is for them only where it comes alone: beside anything else it begins none.
+func refusalsOf(looks ...func() error) error {
+	var all Refusals
+	for _, look := range looks {
+		err := look()
+		if err == nil {
+			continue
+		}
+		all = append(all, err)
+		if !slices.ContainsFunc(notYet, func(known error) bool { return errors.Is(err, known) }) {
+			break
+		}
 	}
-	if err == nil {
-		err = needed(ctx, s, v)
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
+		return all[0]
 	}
-	if err == nil {
-		err = stillFenced(ctx, s)
+	for i, err := range all {
+		all[i] = undecided(err)
 	}
-	if err == nil {
-		err = noneHolds(ctx, s, v, begun)
-	}
-	if err == nil {
-		err = noneRefused(ctx, s, v, by)
-	}
-	return err
+	return all
 }
 
 // samePlaces demands every place of the catalogue that the version was disabled with: what is not
@@ -80,8 +103,8 @@ func planned(log transcript.State, name string) string {
 	return ""
 }
 
-// noneHolds demands every expected role, and no live process with a proof of the version, whether
-// the proof is a good one or not. Once the row says that a destruction was begun, a process whose host has
+// noneHolds demands that no live process has a proof of the version, whether the proof is a good one or not.
+// Once the row says that a destruction was begun, a process whose host has
 // the key in its configuration proves it, and reads nothing with it: a run that continues would wait for the
 // very key that it is to remove. Whether it is gone everywhere is asked at the end.
 func noneHolds(ctx context.Context, s *Site, v kek.Version, begun bool) error {
@@ -94,9 +117,11 @@ func noneHolds(ctx context.Context, s *Site, v kek.Version, begun bool) error {
 	if err == nil && len(names) > 0 && !confessed {
 		err = fmt.Errorf("version %d: %s: %w", v, names.Text(), ErrHeld)
 	}
-	if err != nil {
-		return err
-	}
+	return err
+}
+
+// allThere demands every expected role.
+func allThere(ctx context.Context, s *Site, v kek.Version) error {
 	t, err := fleet.Look(ctx, s.Store, ruleOf(s, v))
 	if err == nil && len(t.Missing) > 0 {
 		err = fmt.Errorf("only %s: %w", t.Short(), ErrAbsent)

@@ -97,8 +97,8 @@ func (p *choosePrompt) body(v engine.View, b box) []string { return b.probe(v) }
 
 func (p *choosePrompt) act(b box) []string {
 	lines := []string{" " + b.of(markBad) + alarm.Render(" "+text.Failed(p.q.Q)+": ") + p.q.Q.Err.Error()}
-	if p.q.Q.Hint != "" {
-		lines = append(lines, para(plain, " Hint: ", p.q.Q.Hint, b.page()-1)...)
+	for hint := range strings.Lines(p.q.Q.Hint) {
+		lines = append(lines, para(plain, " Hint: ", strings.TrimSuffix(hint, "\n"), b.page()-1)...)
 	}
 	lines = append(lines, "")
 	if err := p.q.Q.Refused; err != nil {

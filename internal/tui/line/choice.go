@@ -20,8 +20,8 @@ var choices = []string{"again", "stop", "deviation"}
 
 func (c *choice) page() []string {
 	lines := []string{"", text.Failed(c.q.Q) + ": " + c.q.Q.Err.Error()}
-	if c.q.Q.Hint != "" {
-		lines = append(lines, "Hint: "+c.q.Q.Hint)
+	for hint := range strings.Lines(c.q.Q.Hint) {
+		lines = append(lines, "Hint: "+strings.TrimSuffix(hint, "\n"))
 	}
 	return slices.Concat(lines, []string{text.Advice(c.q.Q)}, c.again())
 }

@@ -2,11 +2,14 @@ package line
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/certautopilot/kekceremony/internal/engine"
 	"github.com/certautopilot/kekceremony/internal/quorum"
+	"github.com/certautopilot/kekceremony/internal/tui/room"
 )
 
 // TestReplayTakesNoWord: whatever is typed at a replay, no question is answered by it.
@@ -51,5 +54,17 @@ func TestASCII(t *testing.T) {
 	p.say("Tresorraum 3, Zürich", "東京")
 	if got := b.String(); got != "Tresorraum 3, Z?rich\n????\n" {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestHints: each hint of a step that failed has a line of its own.
+func TestHints(t *testing.T) {
+	t.Parallel()
+	c := &choice{q: room.Choose{Q: engine.Failure{Err: errors.New("one; two"), Hint: "do one\ndo two"}}}
+	page := c.page()
+	for _, want := range []string{"Refused: one; two", "Hint: do one", "Hint: do two"} {
+		if !slices.Contains(page, want) {
+			t.Errorf("no line %q in %q", want, page)
+		}
 	}
 }
