@@ -55,8 +55,8 @@ func (e *configError) hint() string {
 	case errors.As(e.err, &at) && at.Path == e.path && e.store != "":
 		return e.alone()
 	case errors.As(e.err, &at) && at.Path == e.path:
-		return `--config FILE names another configuration; docs/config.example.yaml says what one has; ` +
-			`"kekceremony rehearse" needs none`
+		return `--config FILE names another configuration: that of a rehearsal is config.yaml in its directory; ` +
+			`docs/config.example.yaml says what one has; "kekceremony rehearse" needs none`
 	}
 	return "correct " + printable.Text(e.path) + ", then run the same command; docs/config.example.yaml has every key"
 }

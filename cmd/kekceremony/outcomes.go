@@ -239,6 +239,7 @@ var outcomes = []outcome{
 			"that encryption.pkcs11.environment names, as they are set here (of a rehearsal: SOFTHSM2_CONF=DIR/softhsm2.conf)"},
 	{provider.ErrTokens, exitUsage, "set encryption.pkcs11.token_serial"},
 	{provider.ErrNoFile, exitUsage, "set encryption.env.secrets_file"},
+	{rehearsal.ErrOtherDir, exitUsage, "--dir names a new directory, an empty one, or that of an earlier rehearsal"},
 	{rehearsal.ErrNoSoftHSM, exitUsage, "apt-get install softhsm2, or rehearse --provider env"},
 	{file.ErrMode, exitUsage, "chmod 0600 the file"},
 	{file.ErrOwner, exitUsage, "run it as the owner of the file, or give the file to this user"},

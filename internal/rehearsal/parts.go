@@ -19,6 +19,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/certautopilot/kekceremony/internal/file"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/quorum"
 )
 
@@ -89,6 +90,9 @@ func Make(ctx context.Context, dir, provider, store string, createStore func(con
 	return p, nil
 }
 
+// ErrOtherDir is returned for a directory in which something else is.
+var ErrOtherDir = errors.New("it is not empty, and holds no rehearsal")
+
 func emptyDir(dir string) error {
 	err := os.Mkdir(dir, 0o700)
 	if !errors.Is(err, fs.ErrExist) {
@@ -96,7 +100,7 @@ func emptyDir(dir string) error {
 	}
 	list, err := os.ReadDir(dir)
 	if err == nil && len(list) > 0 {
-		err = fmt.Errorf("%s is not empty and holds no rehearsal", dir)
+		err = fmt.Errorf("%s: %w", printable.Text(dir), ErrOtherDir)
 	}
 	return err
 }
