@@ -58,7 +58,12 @@ func (e *configError) hint() string {
 		return `--config FILE names another configuration: that of a rehearsal is config.yaml in its directory; ` +
 			`docs/config.example.yaml says what one has; "kekceremony rehearse" needs none`
 	}
-	return "correct " + printable.Text(e.path) + ", then run the same command; docs/config.example.yaml has every key"
+	correct := "correct " + printable.Text(e.path)
+	var dir *config.DirError
+	if errors.As(e.err, &dir) {
+		correct = dir.Mend + ", or " + correct
+	}
+	return correct + ", then run the same command; docs/config.example.yaml has every key"
 }
 
 // alone says what is missing beside a store that was given without a configuration.

@@ -6,6 +6,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -207,8 +208,20 @@ func (e Encryption) check(kinds []provider.Settings) error {
 	return e.Settings.Check()
 }
 
+// DirError is a directory that is not there, or that others may read. Mend is what helps, as people type it.
+type DirError struct {
+	err  error
+	Mend string
+}
+
+func (e *DirError) Error() string { return e.err.Error() }
+func (e *DirError) Unwrap() error { return e.err }
+
 func privateDir(path string) error {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) && filepath.IsAbs(path) {
+		return &DirError{err, "mkdir -m 700 " + printable.Word(path)}
+	}
 	if err != nil {
 		return err
 	}
@@ -217,7 +230,8 @@ func privateDir(path string) error {
 	case !filepath.IsAbs(path) || !info.IsDir():
 		return fmt.Errorf("%s: %s", printable.Quote(path), want)
 	case mode&0o077 != 0:
-		return fmt.Errorf("%s: mode %04o: %s", printable.Quote(path), mode, want)
+		return &DirError{fmt.Errorf("%s: mode %04o: %s", printable.Quote(path), mode, want),
+			"chmod 700 " + printable.Word(path)}
 	}
 	return nil
 }
