@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,27 +88,6 @@ func version(column string) string {
 		"%[1]s = CAST(%[1]s AS INTEGER) THEN CAST(%[1]s AS INTEGER) ELSE 0 END", column, kek.MaxVersion)
 }
 
-// columns are those of every table of applications, by table. A generated one is left out: it shows
-// what others have.
-func (s *Store) columns(ctx context.Context) (map[string][]string, error) {
-	type column struct{ table, name string }
-	found, err := collect(ctx, s.db.DB, func(r *sql.Rows) (c column, err error) {
-		err = r.Scan(&c.table, &c.name)
-		return c, err
-	}, `SELECT m.name, c.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
-	    WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY m.name, c.cid`)
-	if err != nil {
-		return nil, fmt.Errorf("list columns: %w", err)
-	}
-	all := map[string][]string{}
-	for _, c := range found {
-		if !slices.ContainsFunc(ownTables, func(own string) bool { return s.db.name(own) == c.table }) {
-			all[c.table] = append(all[c.table], c.name)
-		}
-	}
-	return all, nil
-}
-
 // locate finds the places that the tables have.
 func (s *Store) locate(ctx context.Context, places []envelope.Place) (all []located, err error) {
 	columns, err := s.columns(ctx)
@@ -118,7 +96,11 @@ func (s *Store) locate(ctx context.Context, places []envelope.Place) (all []loca
 	}
 	used := map[string]string{}
 	for _, p := range places {
-		have := columnsOf(columns, p.Collection)
+		have, there := columnsOf(columns, p.Collection)
+		if there && len(have) == 0 {
+			return nil, fmt.Errorf("place %s: the table is a virtual one of a module that this program lacks: %w", p,
+				store.ErrPlace)
+		}
 		head := headOf(p)
 		// Before it had envelopes, a table may have had a column of a place's name.
 		legacy := p.Bytes == envelope.Binary && p.Path == head
@@ -166,13 +148,13 @@ func (l located) claim(used map[string]string) error {
 }
 
 // columnsOf are those of a table. In names of tables and columns, case does not matter.
-func columnsOf(columns map[string][]string, table string) []string {
+func columnsOf(columns map[string][]string, table string) (have []string, there bool) {
 	for name, have := range columns {
 		if strings.EqualFold(name, table) {
-			return have
+			return have, true
 		}
 	}
-	return nil
+	return nil, false
 }
 
 func has(columns []string, name string) bool {

@@ -226,6 +226,9 @@ func (s *Store) Scan(ctx context.Context, record func(collection string, record 
 		return err
 	}
 	for _, table := range slices.Sorted(maps.Keys(tables)) {
+		if len(tables[table]) == 0 {
+			continue
+		}
 		if err := s.scan(ctx, table, tables[table], record); err != nil {
 			return fmt.Errorf("scan %s: %w", table, err)
 		}
