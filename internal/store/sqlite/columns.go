@@ -48,7 +48,8 @@ func (s *Store) columnsBut(ctx context.Context, tables []string) ([]column, erro
 		err = r.Scan(&c.table, &c.name)
 		return c, err
 	}, `SELECT m.name, c.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
-	    WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND m.name NOT IN (SELECT value FROM json_each(?))
+	    WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\_%' ESCAPE '\'
+	    AND m.name NOT IN (SELECT value FROM json_each(?))
 	    ORDER BY m.name, c.cid`, string(but))
 }
 
