@@ -46,7 +46,11 @@ func readAnswers(path string) (a answers, err error) {
 	if err := checkVerdicts(a.texts); err != nil {
 		return a, fmt.Errorf("read answers %s: %w", a.path, err)
 	}
-	if all := append(kinds(), kindAbort); !slices.Contains(all, a.ceremony) {
+	all := append(kinds(), kindAbort)
+	if a.ceremony == "" {
+		return a, fmt.Errorf(`read answers %s: the line "ceremony: KIND" is missing: want %s`, a.path, either(all))
+	}
+	if !slices.Contains(all, a.ceremony) {
 		return a, fmt.Errorf("read answers %s: %w", a.path, unknown("ceremony", a.ceremony, all))
 	}
 	return a, nil

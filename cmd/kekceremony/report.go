@@ -127,8 +127,9 @@ func judge(err error) (code int, hint string) {
 	}
 	var missing *engine.MissingAnswers
 	if errors.As(err, &missing) {
-		return exitUsage, "write them in a file, and name it with --answers; " +
-			"on a terminal, without --ui none, you are asked for them"
+		return exitUsage, `write them in a file of lines NAME: TEXT, the first of which is "ceremony: KIND", and name it ` +
+			`with --answers; kekceremony answers check FILE lists what each asks; ` +
+			`on a terminal, without --ui none, you are asked for them`
 	}
 	var probe *provider.ProbeError
 	if errors.As(err, &probe) && !errors.Is(err, provider.ErrGone) && !errors.Is(err, provider.ErrBusy) {

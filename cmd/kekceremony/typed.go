@@ -86,7 +86,8 @@ var commandInText = regexp.MustCompile(`\bkekceremony [a-z]+( [a-z]+)?( --[a-z-]
 // rehearsal has parts of its own.
 func readsConfiguration(command string) bool {
 	switch command {
-	case "rehearse", "transcript show", "transcript verify", "transcript render", "transcript replay", "version":
+	case "answers check", "rehearse", "transcript show", "transcript verify",
+		"transcript render", "transcript replay", "version":
 		return false
 	}
 	return true
