@@ -44,12 +44,13 @@ func nothingAsked(cmd *cobra.Command, o *options, begin func(*options) *cobra.Co
 // page, or below what a command printed, with that command's exit code.
 func atHome(cmd *cobra.Command, o *options, terminal *term.Terminal, begin func(*options) *cobra.Command) error {
 	for {
-		args, err := tui.Home(cmd.Context(), terminal, func(ctx context.Context) (tui.Front, error) {
-			cfg, err := o.readConfig()
-			if err != nil {
+		var cfg config.Config
+		var st status.Status
+		args, err := tui.Home(cmd.Context(), terminal, func(ctx context.Context) (_ tui.Front, err error) {
+			if cfg, err = o.readConfig(); err != nil {
 				return tui.Front{}, err
 			}
-			st, err := look(ctx, o, cfg, false)
+			st, err = look(ctx, o, cfg, false)
 			return front(st, cfg, o), err
 		})
 		if err != nil || args == nil {
@@ -59,7 +60,7 @@ func atHome(cmd *cobra.Command, o *options, terminal *term.Terminal, begin func(
 		own := &options{args: args}
 		chosen, environment := begin(own), os.Environ()
 		chosen.SetArgs(slices.Concat(args, o.screen()))
-		err = execute(cmd.Context(), chosen)
+		err = withFleet(cmd, o, cfg, st, args, func() error { return execute(cmd.Context(), chosen) })
 		setEnvironment(environment)
 		if cmd.Context().Err() != nil {
 			return err

@@ -81,7 +81,8 @@ func destroyByWizard(p *pane) {
 	p.read("Nothing needs the version", "none at version 1", "none has the key")
 	p.enter("What became of each copy", "")
 	sign(p, "destroy", "alice", "bob")
-	p.read("not here any more", "has and writes 2", "before it", "none at version 1", "not found: variable", "ENV_KEK_V1")
+	p.read("not here any more", "has and writes 2", "checked before", "none at version 1", "not found: variable",
+		"ENV_KEK_V1")
 	p.enter("Who removed the key", "")
 	p.fill("leaving")
 	sign(p, "followed", "alice", "bob")

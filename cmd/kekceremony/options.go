@@ -94,15 +94,19 @@ func (o *options) spread(c *config.Config) error {
 // useToken has the module find the token of a rehearsal that rehearse made, beside its configuration. Commands on it
 // then need no variable before them. What else says that it is a rehearsal has its token where the variable says.
 func (o *options) useToken(c config.Config) {
-	path, err := filepath.Abs(o.configPath())
-	if err != nil || c.Rehearsal == nil {
-		return
-	}
-	parts := rehearsal.Parts{Dir: filepath.Dir(path)}
-	made := c.Rehearsal.Roster == parts.Roster() && slices.Contains(c.Keys, parts.Key(rehearsal.Operators[0]))
-	if made && parts.HasToken() {
+	if parts, made := o.rehearsalOf(c); made && parts.HasToken() {
 		parts.Use()
 	}
+}
+
+// rehearsalOf is the parts of the rehearsal whose configuration this is, if rehearse made it.
+func (o *options) rehearsalOf(c config.Config) (rehearsal.Parts, bool) {
+	path, err := filepath.Abs(o.configPath())
+	if err != nil || c.Rehearsal == nil {
+		return rehearsal.Parts{}, false
+	}
+	parts := rehearsal.Parts{Dir: filepath.Dir(path)}
+	return parts, c.Rehearsal.Roster == parts.Roster() && slices.Contains(c.Keys, parts.Key(rehearsal.Operators[0]))
 }
 
 // terminal is nil when the run is unattended.

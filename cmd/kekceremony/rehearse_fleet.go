@@ -12,8 +12,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
+	"github.com/certautopilot/kekceremony/internal/config"
 	"github.com/certautopilot/kekceremony/internal/engine"
+	"github.com/certautopilot/kekceremony/internal/printable"
 	"github.com/certautopilot/kekceremony/internal/rehearsal"
+	"github.com/certautopilot/kekceremony/internal/status"
+	"github.com/certautopilot/kekceremony/internal/steps"
 )
 
 // crew is the applications of a rehearsal.
@@ -51,6 +57,27 @@ func (r *rehearsed) startFleet(ctx context.Context) (*crew, error) {
 		})
 	}
 	return c, nil
+}
+
+// withFleet runs a command that was chosen on the home page. A ceremony of a rehearsal that rehearse made waits for
+// the applications, which nobody else starts there: where too few run, they run with the command.
+func withFleet(cmd *cobra.Command, o *options, c config.Config, st status.Status, args []string,
+	run func() error) error {
+	parts, made := o.rehearsalOf(c)
+	if _, opens := steps.Named(args[0]); !opens || !made || !st.Installed || len(st.Missing) == 0 {
+		return run()
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "kekceremony: rehearsal: starting %d applications; they end with this command\n",
+		rehearsal.Processes)
+	r := &rehearsed{options: o, dir: parts.Dir, parts: parts}
+	fleet, err := r.startFleet(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if err := r.awaitHeartbeats(cmd.Context(), fleet); err != nil { // the ceremony then waits for them, and says so
+		fmt.Fprintln(cmd.ErrOrStderr(), "kekceremony: rehearsal:", printable.Text(err.Error()))
+	}
+	return errors.Join(run(), fleet.end())
 }
 
 // end stops the applications, and waits until they have.

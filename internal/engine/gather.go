@@ -148,8 +148,8 @@ func (g *gathering) shown() Request {
 		r.Rule = g.needs(g.Kind)
 	}
 	if names := g.site.History.WithoutFinal; r.Purpose == quorum.Attend && len(names) > 0 {
-		r.Warning = strings.Join(names, ", ") + " attended the last ceremony, and the store has no signature of theirs " +
-			"under its end: they did not sign it, or the signature was lost or removed since"
+		r.Warning = strings.Join(names, ", ") + " attended the last ceremony, and the store has no final signature of " +
+			"theirs: they did not sign the end, or the signature was lost or removed since"
 	}
 	return r
 }

@@ -172,7 +172,7 @@ func destroyedDetails(s *Site, f Facts, at time.Time) []Detail {
 	all := []Detail{{Name: "key", Value: fmt.Sprintf("%s: not here any more, seen at %s", n.Label,
 		at.UTC().Format("15:04:05 UTC"))}}
 	if before := f[factUnusedStill]; before != "" {
-		all = append(all, Detail{Name: "before it", Value: "envelopes: " + inUTC(before) + "; no process had the key"})
+		all = append(all, Detail{Name: "checked before", Value: "envelopes: " + inUTC(before) + "; no process had the key"})
 	}
 	return all
 }

@@ -146,9 +146,13 @@ func (b box) signer(r engine.Request, s engine.Signer, now bool) []string {
 	return lines
 }
 
-// minutes is a state without the seconds of its time, which the log has.
+// minutes is a state without the seconds of its time, which the log has. Of an end it is the verdict alone: the mark
+// says that it is signed.
 func minutes(r engine.Request, s engine.Signer, state string) string {
-	if hm := len("14:05"); s.Signed && r.Purpose != engine.Final && len(s.At) > hm {
+	if s.Signed && r.Purpose == engine.Final {
+		return s.At
+	}
+	if hm := len("14:05"); s.Signed && len(s.At) > hm {
 		return strings.TrimSuffix(state, s.At[hm:])
 	}
 	return state

@@ -25,7 +25,8 @@ func Fleet(t engine.Fleet) string {
 	}
 	line := fmt.Sprintf("Fleet   %d of %d live processes write %d", writes, len(t.Live()), t.Target)
 	if writes < len(t.Live()) {
-		line = fmt.Sprintf("Fleet   %d of %d live processes have %d, %d write it", has, len(t.Live()), t.Target, writes)
+		line = fmt.Sprintf("Fleet   %d of %d live processes have %d, %d write %d", has, len(t.Live()), t.Target, writes,
+			t.Target)
 	}
 	if len(t.Live()) > 0 {
 		line += "; newest seen " + Seen(t, newest) + " UTC"

@@ -71,7 +71,7 @@ func Attending(v engine.View, r engine.Request) string {
 const Read = "Press Enter to continue once everybody has read this."
 
 // ReadOn is what such a page waits for while its end is out of sight.
-const ReadOn = "This page goes on: press Enter for the rest."
+const ReadOn = "This page continues: press Enter for the rest."
 
 // Marks of a line of the probe.
 var Marks = map[engine.Outcome]string{engine.Trying: "[>>]", engine.Passed: "[ok]", engine.Failed: "[NO]"}
