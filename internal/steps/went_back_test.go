@@ -287,7 +287,7 @@ func TestFinalGone(t *testing.T) {
 	if err := engine.Run(t.Context(), *s, room, steps.Generate(2)); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(told, "carol attended the last ceremony, and the store has no signature") {
+	if !strings.HasPrefix(told, "carol attended the last ceremony, and the store has no final signature of theirs") {
 		t.Errorf("told %q", told)
 	}
 }
