@@ -62,6 +62,7 @@ func TestWizardDeviation(t *testing.T) {
 	w.enter("bob: type 3", "3")
 	w.enter("Signed 2, needed 2", "")
 	w.read()
+	w.read("canary 3 sha256")
 	w.enter("Where else", "")
 	w.enter("Planned end", "")
 	w.fillReported()

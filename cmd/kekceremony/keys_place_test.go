@@ -106,19 +106,19 @@ func approving(word string) []page {
 
 func ofInstall(token bool) []page {
 	return slices.Concat([]page{{"Path of the roster", here + "/roster"}}, attending, placing,
-		[]page{{"Provider to lock", ""}}, loggingIn(token), approving("1"), []page{{text.Read, ""}, {"Where else", ""},
-			{"Planned end", ""}}, closing)
+		[]page{{"Provider to lock", ""}}, loggingIn(token), approving("1"), []page{{text.Read, ""}, {text.Read, ""},
+			{"Where else", ""}, {"Planned end", ""}, {text.Read, ""}}, closing)
 }
 
 func ofRotate(token bool) []page {
-	return slices.Concat(attending, placing, loggingIn(token), approving("2"), []page{{text.Read, ""}, {"Where else", ""},
-		{"Planned end", ""}, {text.Read, ""}}, approving("2"))
+	return slices.Concat(attending, placing, loggingIn(token), approving("2"), []page{{text.Read, ""}, {text.Read, ""},
+		{"Where else", ""}, {"Planned end", ""}, {text.Read, ""}}, approving("2"), []page{{text.Read, ""}})
 }
 
 // beforeFleet are the pages of a rotation until its fleet is verified.
 func beforeFleet() []page {
 	all := ofRotate(false)
-	return all[:len(all)-1-len(approving("2"))]
+	return all[:len(all)-2-len(approving("2"))]
 }
 
 func ofDisable(token bool) []page {

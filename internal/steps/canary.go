@@ -19,25 +19,35 @@ import (
 // store; install also makes it the active one.
 func canary(first bool) Step {
 	return Step{
-		Name: transcript.ActCanary, Title: "Canary",
+		Name: transcript.ActCanary, Title: "Canary", Holds: true,
 		Why: "A canary is a test value wrapped by the new key. A process that unwraps it holds this key.",
 		Act: &Act{
 			Fresh: true,
 			Plan: func(_ *Site, f Facts) []Effect {
-				object := "version " + f[transcript.FactTo] + " recorded in the store as live"
-				if first {
-					object += " and active"
-				}
+				object := "version " + f[transcript.FactTo] + " recorded in the store as " + enteredAs(first)
 				return []Effect{{Verb: "canary", Object: object, Undo: "none needed: nothing uses it yet"}}
 			},
 			State: func(ctx context.Context, s *Site, f Facts) (State, Facts, error) {
 				return canaryState(ctx, s, f.Version(transcript.FactTo), first)
 			},
-			Do: func(ctx context.Context, s *Site, f Facts, _ Desk) (Facts, error) {
-				return nil, enter(ctx, s, f.Version(transcript.FactTo), first)
+			Do: func(ctx context.Context, s *Site, f Facts, d Desk) (Facts, error) {
+				if err := enter(ctx, s, f.Version(transcript.FactTo), first); err != nil {
+					return nil, err
+				}
+				says := "version " + f[transcript.FactTo] + ", " + enteredAs(first)
+				d.Show(func(v *View) { v.Details = []Detail{{Name: "in the store", Value: says}} })
+				return nil, nil
 			},
 		},
 	}
+}
+
+// enteredAs is what the store says of a new version.
+func enteredAs(first bool) string {
+	if first {
+		return "live and active"
+	}
+	return "live"
 }
 
 func canaryState(ctx context.Context, s *Site, v kek.Version, first bool) (State, Facts, error) {

@@ -13,7 +13,7 @@ import (
 // lock writes what never changes.
 func lock() Step {
 	return Step{
-		Name: transcript.ActLock, Title: "Lock",
+		Name: transcript.ActLock, Title: "Lock", Holds: true,
 		Why: "The store is locked to this provider, chain and roster. A lock is permanent.",
 		Act: &Act{
 			Plan: func(s *Site, f Facts) []Effect {
@@ -35,11 +35,15 @@ func lock() Step {
 				}
 				return Done, Facts{transcript.FactLocked: s.Kind.Name()}, err
 			},
-			Do: func(ctx context.Context, s *Site, _ Facts, _ Desk) (Facts, error) {
+			Do: func(ctx context.Context, s *Site, _ Facts, d Desk) (Facts, error) {
 				if err := onlyLock(ctx, s); err != nil {
 					return nil, err
 				}
-				return nil, s.Store.InsertLock(ctx, newLock(s))
+				if err := s.Store.InsertLock(ctx, newLock(s)); err != nil {
+					return nil, err
+				}
+				d.Show(func(v *View) { v.Details = lockedDetails(s) })
+				return nil, nil
 			},
 		},
 	}
@@ -51,6 +55,15 @@ func reachedToken(s *Site) string {
 		return ""
 	}
 	return printable.Line(fmt.Sprintf("with token %s, serial %s", s.Reached["token"], s.Reached["serial"]))
+}
+
+// lockedDetails say on the page what the lock names beside the provider, and which token was there.
+func lockedDetails(s *Site) []Detail {
+	all := []Detail{{Name: "chain", Value: string(s.Chain)}}
+	if serial := s.Reached["serial"]; serial != "" {
+		all = append(all, Detail{Name: "token", Value: printable.Line(s.Reached["token"] + ", serial " + serial)})
+	}
+	return append(all, Detail{Name: "roster_sha256", Value: s.Roster.Digest()})
 }
 
 func newLock(s *Site) store.Lock {

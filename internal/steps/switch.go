@@ -12,7 +12,7 @@ import (
 // switchWriters moves the pointer. Both versions stay readable throughout.
 func switchWriters() Step {
 	return Step{
-		Name: transcript.ActSwitch, Title: "Switch the writers",
+		Name: transcript.ActSwitch, Title: "Switch the writers", Holds: true,
 		Why: "From now on, applications write with the target version.",
 		Act: &Act{
 			Plan: func(s *Site, f Facts) []Effect {
