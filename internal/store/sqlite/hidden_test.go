@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -319,5 +320,24 @@ func TestBytesThatAreJSON(t *testing.T) {
 	}
 	if got, err := s.Strangers(t.Context(), nil); err != nil || len(got) > 0 {
 		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+// TestBytesThatAreNothing: random bytes, many of them of the characters of JSON and its escapes, are no envelope: of a
+// million wrapped DEKs, a few begin with {} and have \u in them.
+func TestBytesThatAreNothing(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(11, 11))
+	const marks = `{}{}[]"":,\\\u\x\0/ 0` + "\n\xcb\xcc\x1b\x07"
+	for range 300_000 {
+		b := make([]byte, 60)
+		for i := range b {
+			if b[i] = byte(random.Uint32()); random.IntN(2) == 0 {
+				b[i] = marks[random.IntN(len(marks))]
+			}
+		}
+		if _, err, ok := hold(nil, b, false, true); ok && err != nil {
+			t.Fatalf("%q: %v", b, err)
+		}
 	}
 }

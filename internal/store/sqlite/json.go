@@ -44,10 +44,15 @@ type reading struct {
 	twice bool
 }
 
+func newReading(text []byte) *reading {
+	r := &reading{Decoder: json.NewDecoder(bytes.NewReader(shortest(text)))}
+	r.UseNumber()
+	return r
+}
+
 // parse reads JSON. Of a name that an object has twice SQLite takes the first value, and applications the last.
 func parse(text []byte) (tree, error) {
-	r := reading{Decoder: json.NewDecoder(bytes.NewReader(shortest(text)))}
-	r.UseNumber()
+	r := newReading(text)
 	v, err := r.value(0)
 	if err != nil {
 		return tree{}, err
@@ -59,6 +64,19 @@ func parse(text []byte) (tree, error) {
 		return v, errTwice
 	}
 	return v, nil
+}
+
+// stream reads JSON values one after the other, up to an error that is not the end.
+func stream(text []byte) iter.Seq2[tree, error] {
+	return func(yield func(tree, error) bool) {
+		r := newReading(text)
+		for {
+			v, err := r.value(0)
+			if errors.Is(err, io.EOF) || !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 func (r *reading) value(depth int) (tree, error) {

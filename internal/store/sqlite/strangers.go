@@ -187,15 +187,23 @@ func hold(cat envelope.Catalogue, text []byte, isObject, isBlob bool) (v tree, e
 		return v, err, true
 	case errors.Is(err, errTwice):
 		return v, err, v.some(shaped) || v.someText(shaped)
+	case errors.Is(err, errRest):
+		for v, err := range stream(text) {
+			if v.some(shaped) || v.someText(shaped) || errors.Is(err, errDeep) && mayName(text, partNames(cat)) {
+				return v, errRest, true
+			}
+		}
+		return v, err, false
 	}
-	return v, err, (isObject || v.object || errors.Is(err, errDeep)) && mayName(text, partNames(cat))
+	return v, err, (isObject || errors.Is(err, errDeep)) && mayName(text, partNames(cat))
 }
 
 // errText is that of text in JSON that is an envelope.
 var errText = errors.New("JSON in text of JSON")
 
 // mayHold is the query of what a column has with one of some names in it, or JSONB, of which SQLite compares names
-// that are not spelled out. Of JSON5, it is what SQLite makes of it.
+// that are not spelled out. Of JSON5, it is what SQLite makes of it. SQLite stops at the operand of AND or OR that
+// decides, in a condition; in a value, as of CASE, it takes all of them.
 func (s *Store) mayHold(
 	ctx context.Context, table, column string, names []string,
 ) (query string, args []any, err error) {
@@ -203,19 +211,35 @@ func (s *Store) mayHold(
 	if err := s.db.DB.QueryRowContext(ctx, `PRAGMA encoding`).Scan(&encoding); err != nil {
 		return "", nil, err
 	}
-	has := []string{"typeof(%[1]s) = 'blob' AND json_valid(%[1]s, 4)"} // 4: it looks at the size alone
-	for _, name := range append(slices.Clip(names), escapes...) {
-		// Bytes are UTF-8 also where a database keeps its text as UTF-16. SQLite reads them as that, there.
-		has = append(has, "instr(%[1]s, iif(typeof(%[1]s) = 'blob', ?, ?)) > 0")
-		args = append(args, []byte(name), name)
-		if encoding != "UTF-8" {
-			has = append(has, "typeof(%[1]s) = 'blob' AND instr(CAST(%[1]s AS TEXT), ?) > 0")
-			args = append(args, name)
-		}
+	// Bytes are UTF-8 also where a database keeps its text as UTF-16. SQLite reads them as that, there.
+	blob, args := contains("%[1]s", names, func(name string) any { return []byte(name) })
+	if encoding != "UTF-8" {
+		wide, more := contains("CAST(%[1]s AS TEXT)", names, func(name string) any { return name })
+		blob, args = blob+" OR "+wide, append(args, more...)
 	}
+	text, more := contains("%[1]s", names, func(name string) any { return name })
+	args = append(args, more...)
 	return fmt.Sprintf(`SELECT iif(json_valid(%[1]s, 2) AND NOT json_valid(%[1]s), json(%[1]s), +%[1]s),
 			iif(json_valid(%[1]s, 2), json_type(%[1]s) IN ('object', 'array'), 0), typeof(%[1]s) = 'blob'
-			FROM %[2]s WHERE `+strings.Join(has, " OR "), quote(column), quote(table)), args, nil
+			FROM %[2]s WHERE typeof(%[1]s) = 'blob' AND (json_valid(%[1]s, 4) OR `+blob+`) -- 4: by the size alone
+			OR typeof(%[1]s) = 'text' AND (`+text+`)`, quote(column), quote(table)), args, nil
+}
+
+// contains is SQL for whether an operand has one of some names in it, or an escape. Each name is a pass over the
+// operand, and each escape another one where it has the character that all of them begin with.
+func contains(operand string, names []string, value func(string) any) (query string, args []any) {
+	anyOf := func(texts ...string) string {
+		each := make([]string, len(texts))
+		for i, text := range texts {
+			each[i] = "instr(" + operand + ", ?) > 0"
+			args = append(args, value(text))
+		}
+		return strings.Join(each, " OR ")
+	}
+	query = anyOf(names...)
+	query += " OR " + anyOf(`\`)
+	query += " AND (" + anyOf(escapes...) + ")"
+	return query, args
 }
 
 // Scan implements store.Envelopes. Columns with JSON in them are read as that, and those whose
