@@ -122,9 +122,9 @@ func asked(to int) (all [][2]string) {
 	accept("Where does this", "Who authorized", "Who is who", "Time on the wall", "bags opened", "Independent witness",
 		read)
 	sign(version, version)
-	accept(read, "Where else", "Planned end", read)
+	accept(read, read, "Where else", "Planned end", read)
 	sign(version, version)
-	accept("bags closed", "Time on the wall", "Deviations from the steps")
+	accept(read, "bags closed", "Time on the wall", "Deviations from the steps")
 	sign("followed", "followed")
 	accept("enter close")
 	return all
