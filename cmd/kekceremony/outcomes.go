@@ -119,7 +119,9 @@ var outcomes = []outcome{
 	{steps.ErrClocks, exitRefused,
 		"set the clocks of this console and of the store's server, and run the same command again; nothing was " +
 			"destroyed"},
-	{steps.ErrHeld, exitRefused, "end this process, or find out why it did not drop the version; nothing was changed"},
+	{steps.ErrHeld, exitRefused,
+		"end this process, or find out why it did not drop the version; one that was killed counts until the time beside " +
+			"it; nothing was changed"},
 	{steps.ErrRefused, exitRefused,
 		"find out which record it wanted to read, and from where: kekceremony enable makes the version readable again, and " +
 			"kekceremony abort comes before it if this ceremony was begun; if no process of yours wrote it, give the reason " +

@@ -166,11 +166,18 @@ func TestDestroyLease(t *testing.T) {
 			time.Now().Add(-ago).UTC().Format("2006-01-02T15:04:05.000Z")))
 	}
 	seen(30 * time.Minute)
-	if err := r.destroy(nil); !errors.Is(err, steps.ErrHeld) {
+	if err := r.destroy(nil); !errors.Is(err, steps.ErrHeld) || !liveIn(err, 30*time.Minute) {
 		t.Errorf("within its lease: %v", err)
 	}
 	seen(2 * time.Hour)
 	if err := r.destroy(nil); err != nil || r.hasKey(1) {
 		t.Errorf("after its lease: %v", err)
 	}
+}
+
+// liveIn reports whether an error names a process as live until about so long from now.
+func liveIn(err error, d time.Duration) bool {
+	_, after, _ := strings.Cut(err.Error(), "live until ")
+	until, parseErr := time.Parse("2006-01-02 15:04:05 UTC", after[:min(len(after), len("2006-01-02 15:04:05 UTC"))])
+	return parseErr == nil && time.Until(until).Round(5*time.Minute) == d
 }

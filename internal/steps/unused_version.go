@@ -129,8 +129,8 @@ func allThere(ctx context.Context, s *Site, v kek.Version) error {
 	return err
 }
 
-// holders are the live processes whose heartbeat has a proof of a version. One that relies on what it saw for longer
-// than this console waits is live for as long.
+// holders are the live processes whose heartbeat has a proof of a version, and until when each counts as live if no
+// other heartbeat of it comes. One that relies on what it saw for longer than this console waits is live for as long.
 func holders(ctx context.Context, s *Site, v kek.Version) (names printable.List, err error) {
 	now, err := s.Store.Now(ctx)
 	if err != nil {
@@ -138,8 +138,10 @@ func holders(ctx context.Context, s *Site, v kek.Version) (names printable.List,
 	}
 	all, err := s.Store.Heartbeats(ctx, time.Time{})
 	for _, b := range all {
-		if live := now.Sub(b.Seen) <= max(s.Fleet.Live, b.Lease); live && !b.Stopped && b.Proofs[v] != "" {
-			names = append(names, printable.Text(fmt.Sprintf("process %d on host %s (%s)", b.PID, b.Host, b.Process)))
+		until := b.Seen.Add(max(s.Fleet.Live, b.Lease))
+		if !now.After(until) && !b.Stopped && b.Proofs[v] != "" {
+			names = append(names, printable.Text(fmt.Sprintf("process %d on host %s (%s), live until %s", b.PID, b.Host,
+				b.Process, until.UTC().Format("2006-01-02 15:04:05 UTC"))))
 		}
 	}
 	return names, err
