@@ -139,7 +139,9 @@ var outcomes = []outcome{
 		"remove the variable on these hosts, and restart the processes; then the same command continues"},
 	{steps.ErrStillThere, exitFailed, "look at the token with the vendor's tools; then the same command continues"},
 	{engine.ErrMode, exitRefused, "use the configuration with which this store was installed"},
-	{steps.ErrStrangers, exitRefused, "name every field under catalogue in the configuration"},
+	{steps.ErrStrangers, exitRefused,
+		"name every field under catalogue in the configuration; one in JSON that is text in JSON cannot be named: have its " +
+			"application write it as JSON"},
 	{steps.ErrExclude, exitRefused, "use the name that the re-wrap printed, or run kekceremony abort"},
 	{exposure.ErrFewer, exitAgain, "records changed while they were listed; run the same command again"},
 	{steps.ErrCompromised, exitRefused, "rotate to another version: kekceremony status names it"},

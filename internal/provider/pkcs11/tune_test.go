@@ -68,7 +68,8 @@ func TestTunerSteady(t *testing.T) {
 	}
 }
 
-// TestTunerSteadyInATrial: a trial that another one came into begins anew after it: the token may be another by then.
+// TestTunerSteadyInATrial: a trial of sessions that one of processes interrupted starts over after it, since the
+// token's rate may have changed by then.
 func TestTunerSteadyInATrial(t *testing.T) {
 	alone := 200.0
 	k := newToken(0, 64, func(n int) float64 { return alone * float64(n) })

@@ -96,8 +96,5 @@ func unread(uri string) error {
 
 // meant is a hint at the option that was meant.
 func meant(name string) string {
-	if known := nearest.To(name, slices.Concat(uriOptions, ownOptions)); known != "" {
-		return ", did you mean " + known + "?"
-	}
-	return ""
+	return nearest.Question(nearest.To(name, slices.Concat(uriOptions, ownOptions)))
 }

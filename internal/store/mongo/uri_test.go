@@ -79,7 +79,7 @@ func TestTargetRefuses(t *testing.T) {
 		{"authority that is none", "mongodb://user:hunter2@a/db?tls=true&tlsCAFile=/dev/null",
 			noFile + "the specified CA file does not contain any valid certificates"},
 		{"misspelled option", "mongodb://user:hunter2@a/db?replicaSe=rs",
-			noOption + "replicaSe: there is no such option, did you mean replicaSet?"},
+			noOption + "replicaSe: there is no such option; did you mean replicaSet?"},
 		{"unknown option", "mongodb://user:hunter2@a/db?proxyHost=b",
 			noOption + "proxyHost: there is no such option"},
 		{"value of an option", "mongodb://user:hunter2@a/db?tls=maybe", noOption + "tls: this is not a value for it"},

@@ -2,9 +2,7 @@ package sqlite
 
 import (
 	"bytes"
-	"database/sql"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -101,20 +99,7 @@ func TestDisguisedFromSQLite(t *testing.T) {
 // bytes of UTF-8.
 func TestBytesInUTF16(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "s.db")
-	db, err := sql.Open("sqlite3", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Exec(`PRAGMA encoding = 'UTF-16le'; CREATE TABLE t (id PRIMARY KEY, f)`); err != nil {
-		t.Fatal(err)
-	}
-	s, err := Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := madeInUTF16(t, `CREATE TABLE t (id PRIMARY KEY, f)`)
 	const one = `{"wrapped_dek": "eA==", "kek_version": 1}`
 	var wide []byte
 	for _, unit := range utf16.Encode([]rune(one)) {

@@ -30,6 +30,26 @@ func made(t *testing.T, statements ...string) (*Store, application) {
 	return s, a
 }
 
+// madeInUTF16 is a store in a database that keeps its text as UTF-16, the low byte of each unit first.
+func madeInUTF16(t *testing.T, table string) *Store {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s.db")
+	db, err := sql.Open("sqlite3", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(`PRAGMA encoding = 'UTF-16le'; ` + table); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
 // other is a place of a form of other names.
 func other(collection, path string) envelope.Place {
 	p := envelope.At(collection, path)
@@ -124,20 +144,7 @@ func shapedAs(collection, path string) envelope.Place {
 // TestHiddenUTF16: a database keeps its text as UTF-16.
 func TestHiddenUTF16(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "s.db")
-	db, err := sql.Open("sqlite3", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Exec(`PRAGMA encoding = 'UTF-16'; CREATE TABLE x (y)`); err != nil {
-		t.Fatal(err)
-	}
-	s, err := Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := madeInUTF16(t, `CREATE TABLE x (y)`)
 	a := application{s}
 	a.exec(t, `CREATE TABLE t (id PRIMARY KEY, f)`)
 	a.exec(t, `INSERT INTO t VALUES (1, '{"wrapped_dek": "x", "kek_version": 1}')`)

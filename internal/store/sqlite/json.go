@@ -165,9 +165,12 @@ func (t tree) someText(is func(tree) bool) bool {
 			return false
 		}
 		inner, err := parse([]byte(text))
-		return errors.Is(err, errDeep) || inner.some(is) || inner.someText(is)
+		return errors.Is(err, errDeep) || inner.hides(is)
 	})
 }
+
+// hides is some or someText.
+func (t tree) hides(is func(tree) bool) bool { return t.some(is) || t.someText(is) }
 
 // Fields implements envelope.Tree.
 func (t tree) Fields() (iter.Seq2[string, envelope.Tree], bool) {

@@ -129,11 +129,11 @@ func (p part) inJSON() (all []store.Held) {
 func (p part) mayHide(text []byte, read tree, err error) bool {
 	named := func(v tree) bool { _, ok := v.Field(p.Parts.WrappedDEK); return ok }
 	if errors.Is(err, errTwice) { // all was read
-		return read.some(named) || read.someText(named)
+		return read.hides(named)
 	}
 	if _, isBytes := p.read[0].([]byte); isBytes {
 		if v, ok, err := parseJSONB(text); ok {
-			return err != nil || v.some(named) || v.someText(named)
+			return err != nil || v.hides(named)
 		}
 	}
 	name := []string{p.Parts.WrappedDEK}

@@ -186,10 +186,10 @@ func hold(cat envelope.Catalogue, text []byte, isObject, isBlob bool) (v tree, e
 		}
 		return v, err, true
 	case errors.Is(err, errTwice):
-		return v, err, v.some(shaped) || v.someText(shaped)
+		return v, err, v.hides(shaped)
 	case errors.Is(err, errRest):
 		for v, err := range stream(text) {
-			if v.some(shaped) || v.someText(shaped) || errors.Is(err, errDeep) && mayName(text, partNames(cat)) {
+			if v.hides(shaped) || errors.Is(err, errDeep) && mayName(text, partNames(cat)) {
 				return v, errRest, true
 			}
 		}
